@@ -1,0 +1,112 @@
+import { plainSend, resilientSend, type Send } from './clients.js';
+import { type Scenario, spans } from './scenario.js';
+import { openLoop, Side } from './traffic.js';
+import { buildServer, Upstream } from './upstream.js';
+
+export interface RunSettings {
+  readonly scenario: Scenario;
+  readonly seconds: number;
+  readonly rps: number;
+  readonly seed: number;
+}
+
+export interface Run {
+  readonly settings: RunSettings;
+  readonly plain: Side;
+  readonly resilient: Side;
+  /** 0 until both servers are up; stands still when the run is over. */
+  elapsedMs(): number;
+  /** Ends the run now; the figures so far stay. */
+  stop(): void;
+  /** Rejects when a server process dies that should not. */
+  readonly finished: Promise<void>;
+}
+
+/** The same calls at the same moments to two equal servers, once with plain `fetch`, once with `resilientFetch`. */
+export function startRun(settings: RunSettings): Run {
+  const { scenario, rps, seed } = settings;
+  const durationMs = settings.seconds * 1000;
+  const stopping = new AbortController();
+  const timers: NodeJS.Timeout[] = [];
+  let startedAt: number | undefined;
+  let endedAt: number | undefined;
+  const elapsedMs = (): number => (startedAt === undefined ? 0 : (endedAt ?? performance.now()) - startedAt);
+
+  const plain = new Side();
+  const resilient = new Side();
+  let crash: (error: Error) => void = () => {};
+  const crashed = new Promise<never>((_, reject) => {
+    crash = reject;
+  });
+  const upstreamOf = (side: Side): Upstream =>
+    new Upstream({
+      scenario: scenario.name,
+      seed,
+      durationMs,
+      onRequest: () => {
+        if (endedAt === undefined) side.arrivals.push(elapsedMs());
+      },
+      onCrash: crash,
+    });
+  const pairs: readonly { side: Side; upstream: Upstream; send: Send }[] = [
+    { side: plain, upstream: upstreamOf(plain), send: plainSend },
+    {
+      side: resilient,
+      upstream: upstreamOf(resilient),
+      send: resilientSend(durationMs, (change) => {
+        if (endedAt === undefined) resilient.transitions.push({ atMs: elapsedMs(), ...change });
+      }),
+    },
+  ];
+
+  async function drive(): Promise<void> {
+    const stopped = new Promise<void>((resolve) => stopping.signal.addEventListener('abort', () => resolve()));
+    const program = await buildServer();
+    await Promise.race([stopped, crashed, openServers(program)]);
+    if (stopping.signal.aborted) return;
+    startedAt = performance.now();
+    for (const { upstream } of pairs) upstream.start(0);
+    scheduleOutages(program);
+    const fire = (): void => {
+      for (const { side, upstream, send } of pairs) void side.call(send, upstream.url, elapsedMs);
+    };
+    await Promise.race([crashed, openLoop({ rps, durationMs, elapsedMs, fire, signal: stopping.signal })]);
+  }
+
+  async function openServers(program: string): Promise<void> {
+    await Promise.all(
+      pairs.map(async ({ upstream }) => {
+        upstream.boot(program);
+        await upstream.listen();
+        await (await fetch(upstream.url)).arrayBuffer(); // so that the first figure is not Node loading its fetch
+      }),
+    );
+  }
+
+  function scheduleOutages(program: string): void {
+    for (const { phase, start, end } of spans(scenario)) {
+      if (!phase.down) continue;
+      for (const { upstream } of pairs) {
+        const down = (): void => {
+          upstream.kill();
+          upstream.boot(program);
+        };
+        const up = (): void => {
+          upstream.start(elapsedMs());
+          void upstream.listen();
+        };
+        timers.push(setTimeout(down, start * durationMs), setTimeout(up, end * durationMs));
+      }
+    }
+  }
+
+  const finished = drive().finally(() => {
+    endedAt = performance.now();
+    for (const timer of timers) clearTimeout(timer);
+    for (const { side, upstream } of pairs) {
+      side.close(elapsedMs());
+      upstream.kill();
+    }
+  });
+  return { settings, plain, resilient, elapsedMs, stop: () => stopping.abort(), finished };
+}

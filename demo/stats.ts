@@ -1,0 +1,85 @@
+import type { Transition } from './clients.js';
+import type { Run } from './run.js';
+import type { Call, Side } from './traffic.js';
+
+export interface Figures {
+  readonly requests: number;
+  readonly successes: number;
+  /** Null when nothing was asked, as are the percentiles. */
+  readonly successRate: number | null;
+  /** How long a caller waited, whatever the answer. */
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+  /** Requests that reached the server, every attempt counted. */
+  readonly upstreamRequests: number;
+}
+
+export interface JsonResult {
+  readonly scenario: string;
+  /** As long as the run was. */
+  readonly seconds: number;
+  readonly plain: Figures;
+  readonly resilient: Figures & { readonly breakerTransitions: readonly Transition[] };
+}
+
+/** The smallest value that at least the share `q` of all values does not exceed (nearest rank). */
+export function percentile(values: readonly number[], q: number): number | undefined {
+  const sorted = Float64Array.from(values).sort();
+  return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)];
+}
+
+/** What became of the calls that started, and of the requests that arrived, from `fromMs` up to `toMs`. */
+export function figures(side: Side, fromMs = 0, toMs = Number.POSITIVE_INFINITY): Figures {
+  const within = (ms: number): boolean => ms >= fromMs && ms < toMs;
+  const calls = side.calls.filter(({ startMs }) => within(startMs));
+  return { ...ofCalls(calls), upstreamRequests: side.arrivals.filter(within).length };
+}
+
+export function ofCalls(calls: readonly Call[]): Omit<Figures, 'upstreamRequests'> {
+  const successes = calls.filter(({ failure }) => failure === undefined).length;
+  const latencies = calls.map(({ latencyMs }) => latencyMs);
+  return {
+    requests: calls.length,
+    successes,
+    successRate: calls.length === 0 ? null : successes / calls.length,
+    p50Ms: percentile(latencies, 0.5) ?? null,
+    p99Ms: percentile(latencies, 0.99) ?? null,
+  };
+}
+
+/** Why calls failed, the most frequent reason first. */
+export function failures(side: Side): [reason: string, count: number][] {
+  const counts = new Map<string, number>();
+  for (const { failure } of side.calls) {
+    if (failure !== undefined) counts.set(failure, (counts.get(failure) ?? 0) + 1);
+  }
+  return [...counts].sort(([, a], [, b]) => b - a);
+}
+
+export function jsonResult(run: Run): JsonResult {
+  const rounded = (side: Side): Figures => {
+    const exact = figures(side);
+    return {
+      ...exact, // which keeps the order of the keys
+      successRate: round(exact.successRate, 4),
+      p50Ms: round(exact.p50Ms, 1),
+      p99Ms: round(exact.p99Ms, 1),
+    };
+  };
+  return {
+    scenario: run.settings.scenario.name,
+    seconds: round(Math.min(run.elapsedMs() / 1000, run.settings.seconds), 1),
+    plain: rounded(run.plain),
+    resilient: {
+      ...rounded(run.resilient),
+      breakerTransitions: run.resilient.transitions.map(({ atMs, ...change }) => ({
+        atMs: Math.round(atMs),
+        ...change,
+      })),
+    },
+  };
+}
+
+function round<T extends number | null>(value: T, digits: number): T {
+  return (value === null ? null : Number(value.toFixed(digits))) as T;
+}

@@ -1,0 +1,77 @@
+import Table from 'cli-table3';
+import { type Colors, NAMES, seconds } from './format.js';
+import type { Run } from './run.js';
+import { spans } from './scenario.js';
+import { type Figures, failures, figures } from './stats.js';
+
+export interface Row {
+  readonly phase: string;
+  readonly plain: Figures;
+  readonly resilient: Figures;
+}
+
+/** One row a phase that the run has seen, by when a call started and a request arrived; the last row is the whole run. */
+export function rows(run: Run): Row[] {
+  const { scenario, seconds: length } = run.settings;
+  const durationMs = length * 1000;
+  const row = (phase: string, fromMs?: number, toMs?: number): Row => ({
+    phase,
+    plain: figures(run.plain, fromMs, toMs),
+    resilient: figures(run.resilient, fromMs, toMs),
+  });
+  const all = spans(scenario);
+  const phases = all
+    .filter(({ start }) => start * durationMs < run.elapsedMs())
+    .map(({ phase, start, end }, index) => {
+      const last = index === all.length - 1;
+      return row(phase.name, start * durationMs, last ? Number.POSITIVE_INFINITY : end * durationMs);
+    });
+  return [...phases, row('whole run')];
+}
+
+export function table(run: Run, colors: Colors): string {
+  const heads = ['success, %', 'p50 / p99, ms', 'reached server'];
+  const output = new Table({
+    style: { head: [], border: colors.isColorSupported ? ['dim'] : [], compact: true },
+    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right'],
+  });
+  output.push(
+    ['', ...heads.map((content) => ({ content: colors.bold(content), colSpan: 2, hAlign: 'center' as const }))],
+    ['phase', 'plain', 'resilient', 'plain', 'resilient', 'plain', 'resilient'].map((head) => colors.dim(head)),
+  );
+  for (const { phase, plain, resilient } of rows(run)) {
+    const cells = [
+      phase,
+      share(plain),
+      share(resilient),
+      latency(plain),
+      latency(resilient),
+      String(plain.upstreamRequests),
+      String(resilient.upstreamRequests),
+    ];
+    output.push(phase === 'whole run' ? cells.map((cell) => colors.bold(cell)) : cells);
+  }
+  return [output.toString(), ...failureLines(run), transitionLine(run)].join('\n');
+}
+
+const share = ({ successRate }: Figures): string => (successRate === null ? '–' : (100 * successRate).toFixed(1));
+
+const latency = ({ p50Ms, p99Ms }: Figures): string =>
+  p50Ms === null || p99Ms === null ? '–' : `${Math.round(p50Ms)} / ${Math.round(p99Ms)}`;
+
+/** How many calls of a side failed, and of what. */
+export function failureLines(run: Run): string[] {
+  return (['plain', 'resilient'] as const).flatMap((name) => {
+    const { calls } = run[name];
+    const reasons = failures(run[name]);
+    const failed = reasons.reduce((sum, [, count]) => sum + count, 0);
+    const line = `${NAMES[name]}: ${failed} of ${calls.length} calls failed`;
+    return failed === 0 ? [line] : [`${line}:`, `  ${reasons.map(([reason, count]) => `${count} ${reason}`).join(', ')}`];
+  });
+}
+
+function transitionLine(run: Run): string {
+  const { transitions } = run.resilient;
+  if (transitions.length === 0) return 'breaker: closed all the time';
+  return `breaker: ${transitions.map(({ to, atMs }) => `${to} at ${seconds(atMs)}`).join(', ')}`;
+}

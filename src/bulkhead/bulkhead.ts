@@ -1,0 +1,245 @@
+import { type Clock, checkClock } from '../core/clock.js';
+import { asContext, type Next, type PolicyContext } from '../core/context.js';
+import { DeadlineList } from '../core/deadline-list.js';
+import { type Duration, toMs } from '../core/duration.js';
+import { BulkheadFullError, ClosedError, QueueTimeoutError } from '../core/errors.js';
+import { Emitter, type Observable } from '../core/events.js';
+import { checkInteger, checkName, checkNumber, readOptions } from '../core/options.js';
+import type { Permit } from '../core/permit.js';
+import { BasePolicy, checkSignal, type Policy, type PolicyDescription } from '../core/policy.js';
+import { Waiter, WaitingQueue } from './waiting-queue.js';
+
+export interface BulkheadOptions {
+  /** How many may run at once: an integer ≥ 1. */
+  readonly maxConcurrent: number;
+  /** How many more may wait for a slot: an integer ≥ 0, or `Infinity`. @defaultValue 0 */
+  readonly maxQueue?: number | undefined;
+  /** How long one may wait for a slot. Above 0. @defaultValue Infinity */
+  readonly queueTimeout?: Duration | undefined;
+  /** @defaultValue 'bulkhead' */
+  readonly name?: string | undefined;
+  /** @defaultValue `systemClock` */
+  readonly clock?: Clock | undefined;
+}
+
+export interface BulkheadEvents {
+  /** A call has to wait. */
+  queued: { readonly queued: number };
+  /** A call was refused. */
+  reject: { readonly reason: 'full' | 'queue-timeout' | 'closed' };
+  /** The last running call has ended, and none waits. */
+  idle: Record<never, never>;
+}
+
+export interface AcquireOptions {
+  /** Gives up the place in the queue. */
+  readonly signal?: AbortSignal | null | undefined;
+  /** 0 is the most important. @defaultValue 5 */
+  readonly priority?: number | undefined;
+}
+
+export interface Bulkhead extends Policy, Observable<BulkheadEvents> {
+  /** How many run now. */
+  readonly active: number;
+  /** How many wait now. */
+  readonly queued: number;
+  /** Changes `maxConcurrent`. A larger one lets waiters in at once; a smaller one lets those who run finish. */
+  resize(maxConcurrent: number): void;
+  /** A slot if there is a free one, without waiting. */
+  tryAcquire(): Permit | undefined;
+  /** A slot, after waiting for it if need be. @throws BulkheadFullError, QueueTimeoutError, ClosedError (rejections) */
+  acquire(options?: AcquireOptions): Promise<Permit>;
+  /** Resolves when nothing runs and nothing waits. */
+  onIdle(): Promise<void>;
+  /** Refuses new work, lets all accepted work finish, and resolves when it has. */
+  close(): Promise<void>;
+  /** Refuses new work and all that waits. What runs is not touched. */
+  [Symbol.dispose](): void;
+}
+
+/**
+ * Lets only so many run at once, and only so many wait; the rest are refused. A slow dependency then holds up a few of a
+ * service's calls instead of all of them. The name is that of the walls that keep one leak from sinking a ship (Nygard,
+ * "Release It!").
+ *
+ * A slot that is given back goes straight to whoever waits first, so nobody overtakes, and work that was accepted is
+ * refused only by its own abort, its queue timeout, or dispose. An operation that calls into the bulkhead it runs in
+ * takes a second slot; with `maxConcurrent: 1` it would wait for itself, so give such a bulkhead a `queueTimeout`.
+ *
+ * O(1) a call; one list node for each waiter.
+ *
+ * @throws InvalidOptionError for options that cannot work.
+ * @example
+ * ```ts
+ * const reports = bulkhead({ maxConcurrent: 4, maxQueue: 100, queueTimeout: '2s' });
+ * const report = await reports.execute(() => fetch('https://example.com/report'));
+ * ```
+ */
+export function bulkhead(options: BulkheadOptions): Bulkhead {
+  return new BulkheadPolicy(options);
+}
+
+class BulkheadPolicy extends BasePolicy implements Bulkhead {
+  active = 0;
+  #maxConcurrent: number;
+  readonly #maxQueue: number;
+  readonly #queueTimeoutMs: number;
+  readonly #queue: WaitingQueue;
+  readonly #events = new Emitter<BulkheadEvents>();
+  #idleWaiters: (() => void)[] = [];
+  #closed = false;
+
+  constructor(options: BulkheadOptions) {
+    const owner = 'bulkhead';
+    const own = readOptions(owner, options, ['maxConcurrent', 'maxQueue', 'queueTimeout', 'name', 'clock']);
+    super(checkName(owner, own.name), checkClock(owner, own.clock));
+    this.#maxConcurrent = checkInteger(owner, 'maxConcurrent', own.maxConcurrent, { min: 1 });
+    this.#maxQueue = checkInteger(owner, 'maxQueue', own.maxQueue ?? 0, { min: 0, orInfinity: true });
+    this.#queueTimeoutMs = toMs(owner, 'queueTimeout', own.queueTimeout ?? Infinity, { orInfinity: true });
+    const timeouts = this.#queueTimeoutMs === Infinity ? undefined : new DeadlineList(this.clock, this.#queueTimeoutMs);
+    this.#queue = new WaitingQueue(timeouts, (waiter) => {
+      const error = new QueueTimeoutError({ policy: this.name, timeoutMs: this.#queueTimeoutMs });
+      waiter.refuse(this.#reject('queue-timeout', error));
+    });
+  }
+
+  get queued(): number {
+    return this.#queue.size;
+  }
+
+  on<K extends keyof BulkheadEvents>(type: K, listener: (event: BulkheadEvents[K]) => void): () => void {
+    return this.#events.on(type, listener);
+  }
+
+  describe(): PolicyDescription {
+    return {
+      kind: 'bulkhead',
+      name: this.name,
+      maxConcurrent: this.#maxConcurrent,
+      maxQueue: this.#maxQueue,
+      queueTimeoutMs: this.#queueTimeoutMs,
+    };
+  }
+
+  run(next: Next, context: PolicyContext): Promise<unknown> {
+    if (context.aborted) return next(context); // rejects with the reason, and starts nothing
+    if (this.#take()) return next(context).then(this.#onValue, this.#onError);
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.reject(refusal);
+    // `then` is called here, in the caller's async context, so that is where the operation will run.
+    return new Promise<void>((open, refuse) => {
+      this.#enqueue(new Waiter(this.#queue, context.priority, open, refuse).followContext(asContext(context)));
+    }).then(() => next(context).then(this.#onValue, this.#onError));
+  }
+
+  tryAcquire(): Permit | undefined {
+    return !this.#closed && this.#take() ? new Slot(this.#release) : undefined;
+  }
+
+  async acquire(options?: AcquireOptions): Promise<Permit> {
+    const own = readOptions('bulkhead.acquire', options, ['signal', 'priority']);
+    const signal = checkSignal('bulkhead.acquire', own.signal ?? null);
+    const priority = checkNumber('bulkhead.acquire', 'priority', own.priority ?? 5);
+    if (signal?.aborted) throw signal.reason;
+    if (this.#take()) return new Slot(this.#release);
+    const refusal = this.#refusal();
+    if (refusal !== undefined) throw refusal;
+    await new Promise<void>((open, refuse) => {
+      this.#enqueue(new Waiter(this.#queue, priority, open, refuse).followSignal(signal));
+    });
+    return new Slot(this.#release);
+  }
+
+  resize(maxConcurrent: number): void {
+    this.#maxConcurrent = checkInteger('bulkhead', 'maxConcurrent', maxConcurrent, { min: 1 });
+    while (this.#queue.size > 0 && this.active < this.#maxConcurrent) {
+      this.active++;
+      this.#queue.first?.admit();
+    }
+  }
+
+  onIdle(): Promise<void> {
+    if (this.active === 0 && this.#queue.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    return this.onIdle();
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    while (this.#queue.first !== undefined) this.#queue.first.refuse(new ClosedError({ policy: this.name }));
+  }
+
+  /** A free slot, for somebody whom nobody is waiting in front of. */
+  #take(): boolean {
+    if (this.#closed || this.active >= this.#maxConcurrent) return false;
+    this.active++;
+    return true;
+  }
+
+  /** Why a call that got no slot may not wait for one either. */
+  #refusal(): Error | undefined {
+    if (this.#closed) return this.#reject('closed', new ClosedError({ policy: this.name }));
+    if (this.#queue.size >= this.#maxQueue) return this.#reject('full', new BulkheadFullError({ policy: this.name }));
+    return undefined;
+  }
+
+  #reject(reason: BulkheadEvents['reject']['reason'], error: Error): Error {
+    if (this.#events.has('reject')) this.#events.emit('reject', { reason });
+    return error;
+  }
+
+  #enqueue(waiter: Waiter): void {
+    this.#queue.push(waiter);
+    if (this.#events.has('queued')) this.#events.emit('queued', { queued: this.#queue.size });
+  }
+
+  /** Gives the slot to the next in line, or back; before the caller hears of its result. */
+  readonly #release = (): void => {
+    if (this.active <= this.#maxConcurrent && this.#queue.first !== undefined) {
+      this.#queue.first.admit();
+      return;
+    }
+    this.active--;
+    if (this.active === 0 && this.#queue.size === 0) this.#onIdle();
+  };
+
+  #onIdle(): void {
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const resolve of waiters) resolve();
+    if (this.#events.has('idle')) this.#events.emit('idle', {});
+  }
+
+  readonly #onValue = (value: unknown): unknown => {
+    this.#release();
+    return value;
+  };
+
+  readonly #onError = (error: unknown): never => {
+    this.#release();
+    throw error;
+  };
+}
+
+/** A slot that somebody holds by hand. */
+class Slot implements Permit {
+  #release: (() => void) | undefined;
+
+  constructor(release: () => void) {
+    this.#release = release;
+  }
+
+  release(): void {
+    const release = this.#release;
+    this.#release = undefined;
+    release?.();
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}

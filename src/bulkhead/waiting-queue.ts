@@ -1,0 +1,169 @@
+import { AbortSubscriber, subscribe, unsubscribe } from '../core/abort-hub.js';
+import { type Context, Wait } from '../core/context.js';
+import { Deadline, type DeadlineList } from '../core/deadline-list.js';
+
+/** Somebody in the queue: its own node there, and in the list of queue timeouts. Leaves by being admitted or refused. */
+export class Waiter extends Deadline {
+  readonly priority: number;
+  lane: Lane | undefined = undefined;
+  ahead: Waiter | undefined = undefined;
+  behind: Waiter | undefined = undefined;
+
+  readonly #queue: WaitingQueue;
+  readonly #open: () => void;
+  readonly #refuse: (reason: unknown) => void;
+  #abort: { end(): void } | undefined = undefined;
+
+  constructor(queue: WaitingQueue, priority: number, open: () => void, refuse: (reason: unknown) => void) {
+    super();
+    this.priority = priority;
+    this.#queue = queue;
+    this.#open = open;
+    this.#refuse = refuse;
+  }
+
+  /** Gives up the place as soon as the call is aborted. */
+  followContext(context: Context): this {
+    if (context.abortable) this.#abort = new ContextLink(this, context);
+    return this;
+  }
+
+  /** Gives up the place as soon as the signal aborts. */
+  followSignal(signal: AbortSignal | null): this {
+    if (signal !== null) this.#abort = new SignalLink(this, signal);
+    return this;
+  }
+
+  /** Its turn has come: the slot is its own now. */
+  admit(): void {
+    this.#leave();
+    this.#open();
+  }
+
+  refuse(reason: unknown): void {
+    this.#leave();
+    this.#refuse(reason);
+  }
+
+  onDue(): void {
+    this.#queue.onTimeout(this);
+  }
+
+  #leave(): void {
+    this.#queue.remove(this);
+    this.#abort?.end();
+  }
+}
+
+class ContextLink extends Wait {
+  readonly #waiter: Waiter;
+  readonly #context: Context;
+
+  constructor(waiter: Waiter, context: Context) {
+    super();
+    this.#waiter = waiter;
+    this.#context = context;
+    context.enter(this);
+  }
+
+  onAbort(reason: unknown): void {
+    this.#waiter.refuse(reason);
+  }
+
+  end(): void {
+    this.#context.leave(this);
+  }
+}
+
+class SignalLink extends AbortSubscriber {
+  readonly #waiter: Waiter;
+  readonly #signal: AbortSignal;
+
+  constructor(waiter: Waiter, signal: AbortSignal) {
+    super();
+    this.#waiter = waiter;
+    this.#signal = signal;
+    subscribe(signal, this);
+  }
+
+  onAbort(reason: unknown): void {
+    this.#waiter.refuse(reason);
+  }
+
+  end(): void {
+    unsubscribe(this.#signal, this);
+  }
+}
+
+/** Those who wait with one priority, in the order they came. */
+class Lane {
+  readonly priority: number;
+  first: Waiter | undefined = undefined;
+  last: Waiter | undefined = undefined;
+
+  constructor(priority: number) {
+    this.priority = priority;
+  }
+}
+
+/**
+ * Lower priority numbers leave first, and within one priority who came first. O(1) to join, to leave from the front, and
+ * to give up a place anywhere, for the few priorities that are in use at a time.
+ *
+ * Linked lists rather than ring buffers: a waiter that gives up leaves no hole, so there is nothing to compact.
+ */
+export class WaitingQueue {
+  size = 0;
+  /** Called for a waiter that has waited too long, in time to refuse it. */
+  readonly onTimeout: (waiter: Waiter) => void;
+  /** The lanes that have somebody, most important first. */
+  readonly #lanes: Lane[] = [];
+  readonly #timeouts: DeadlineList | undefined;
+
+  constructor(timeouts: DeadlineList | undefined, onTimeout: (waiter: Waiter) => void) {
+    this.#timeouts = timeouts;
+    this.onTimeout = onTimeout;
+  }
+
+  push(waiter: Waiter): void {
+    const lane = this.#laneOf(waiter.priority);
+    waiter.lane = lane;
+    waiter.ahead = lane.last;
+    if (lane.last === undefined) lane.first = waiter;
+    else lane.last.behind = waiter;
+    lane.last = waiter;
+    this.size++;
+    this.#timeouts?.add(waiter);
+  }
+
+  /** Who leaves next; it stays until it is admitted or refused. */
+  get first(): Waiter | undefined {
+    return this.#lanes[0]?.first;
+  }
+
+  /** Harmless when the waiter has left already. */
+  remove(waiter: Waiter): void {
+    const { lane, ahead, behind } = waiter;
+    if (lane === undefined) return;
+    if (ahead === undefined) lane.first = behind;
+    else ahead.behind = behind;
+    if (behind === undefined) lane.last = ahead;
+    else behind.ahead = ahead;
+    waiter.lane = undefined;
+    waiter.ahead = undefined;
+    waiter.behind = undefined;
+    this.size--;
+    if (lane.first === undefined) this.#lanes.splice(this.#lanes.indexOf(lane), 1);
+    this.#timeouts?.remove(waiter);
+  }
+
+  #laneOf(priority: number): Lane {
+    let index = 0;
+    for (let lane = this.#lanes[0]; lane !== undefined && lane.priority <= priority; lane = this.#lanes[++index]) {
+      if (lane.priority === priority) return lane;
+    }
+    const lane = new Lane(priority);
+    this.#lanes.splice(index, 0, lane);
+    return lane;
+  }
+}

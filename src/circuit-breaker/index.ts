@@ -1,0 +1,18 @@
+/**
+ * Circuit breaker: stop calling what keeps failing, and notice when it is well again.
+ *
+ * Put one around each dependency (`keyed` keeps one for each host). Not for failures of single requests, such as a 404,
+ * and not where every call goes to another machine.
+ *
+ * Cost: two clock readings and a closure a call; no timer.
+ *
+ * @module
+ */
+export {
+  type CircuitBreaker,
+  type CircuitBreakerEvents,
+  type CircuitBreakerStats,
+  circuitBreaker,
+} from './circuit-breaker.js';
+export type { CircuitBreakerOptions, CircuitSnapshot, HalfOpenOptions } from './options.js';
+export type { CircuitState, TransitionReason } from './states.js';

@@ -1,0 +1,143 @@
+import { type Backoff, exponentialBackoff } from '../core/backoff.js';
+import type { Clock } from '../core/clock.js';
+import { type Duration, toMs } from '../core/duration.js';
+import { InvalidOptionError } from '../core/errors.js';
+import { checkFunction, checkInteger, checkNumber, readOptions } from '../core/options.js';
+import type { Classify, Outcome } from '../core/outcome.js';
+import type { Random } from '../core/random.js';
+import { retryAfterMs } from '../core/retry-after.js';
+import type { CircuitRules, CircuitState } from './states.js';
+import { type CallWindow, CountWindow, DurationWindow } from './windows.js';
+
+export interface CircuitBreakerOptions {
+  /** The share of failed calls in the window at or above which it opens: (0, 1]. @defaultValue 0.5 */
+  readonly failureRateThreshold?: number | undefined;
+  /** Calls that take at least this long are slow. Unset, slowness does not matter. @defaultValue unset */
+  readonly slowCallDuration?: Duration | undefined;
+  /** The share of slow calls in the window at or above which it opens: (0, 1]. @defaultValue 1 */
+  readonly slowCallRateThreshold?: number | undefined;
+  /** Opens after so many failures in a row, whatever the rate: an integer ≥ 1. @defaultValue unset */
+  readonly consecutiveFailures?: number | undefined;
+  /** What the rates are taken over: a span of time, or the last calls (1 to 1,000,000). @defaultValue `{ duration: '30s' }` */
+  readonly window?: { readonly duration: Duration } | { readonly calls: number } | undefined;
+  /** No rate counts before so many calls are in the window: an integer ≥ 1. @defaultValue 20, or `window.calls` if fewer */
+  readonly minimumCalls?: number | undefined;
+  /**
+   * How long it stays open: a duration is used as it is; a backoff is called with the number of openings in a row. A
+   * `Retry-After` of the failure that opened it is a lower bound, up to a minute.
+   * @defaultValue from 5 s doubling to 60 s, with equal jitter
+   */
+  readonly openFor?: Duration | Backoff | undefined;
+  readonly halfOpen?: HalfOpenOptions | undefined;
+  /** `observe` counts and reports, but never refuses. @defaultValue 'enforce' */
+  readonly mode?: 'enforce' | 'observe' | undefined;
+  /** A state's name, or what `toJSON()` gave. @defaultValue 'closed' */
+  readonly initialState?: CircuitState | CircuitSnapshot | undefined;
+  /** `failure` and `permanent` count against health. @defaultValue the call's */
+  readonly classify?: Classify | undefined;
+  /** @defaultValue 'circuitBreaker' */
+  readonly name?: string | undefined;
+  /** @defaultValue `systemClock` */
+  readonly clock?: Clock | undefined;
+  /** For the backoff's jitter. @defaultValue `Math.random` */
+  readonly random?: Random | undefined;
+}
+
+export interface HalfOpenOptions {
+  /** So many successes close it, and so many calls at once are let in to find out: an integer ≥ 1. @defaultValue 3 */
+  readonly probes?: number | undefined;
+  /** More failures than this reopen it: an integer ≥ 0. @defaultValue 0 */
+  readonly maxFailures?: number | undefined;
+  /** A probe not heard of for so long counts as failed. @defaultValue '30s' */
+  readonly probeTimeout?: Duration | undefined;
+}
+
+/** A breaker's state as plain data. What was isolated or disabled by hand is not part of it: only the state below. */
+export interface CircuitSnapshot {
+  readonly state: 'closed' | 'open' | 'half-open';
+  /** Openings in a row. */
+  readonly openings: number;
+  /** What was left of the open time; 0 unless open. */
+  readonly remainingOpenMs: number;
+}
+
+const OWNER = 'circuitBreaker';
+const STATES: readonly CircuitState[] = ['closed', 'open', 'half-open', 'isolated', 'disabled'];
+const MAX_WINDOW_CALLS = 1_000_000;
+/** A longer wish is for retries to honour; a breaker that sleeps for an hour would miss the recovery. */
+const MAX_RETRY_AFTER_MS = 60_000;
+
+export const KNOWN_OPTIONS = [
+  ...(['failureRateThreshold', 'slowCallDuration', 'slowCallRateThreshold', 'consecutiveFailures', 'window'] as const),
+  ...(['minimumCalls', 'openFor', 'halfOpen', 'mode', 'initialState', 'classify', 'name', 'clock', 'random'] as const),
+] as const;
+
+export function checkRules(own: Partial<CircuitBreakerOptions>, windowCalls: number, random: Random): CircuitRules {
+  const halfOpen = readOptions(OWNER, own.halfOpen, ['probes', 'maxFailures', 'probeTimeout'], 'halfOpen');
+  const rate = { above: 0, max: 1 };
+  const slowRate = checkNumber(OWNER, 'slowCallRateThreshold', own.slowCallRateThreshold ?? 1, rate);
+  const minimumCalls = own.minimumCalls ?? Math.min(20, windowCalls);
+  return {
+    failureRateThreshold: checkNumber(OWNER, 'failureRateThreshold', own.failureRateThreshold ?? 0.5, rate),
+    slowCallRateThreshold: own.slowCallDuration === undefined ? Infinity : slowRate,
+    consecutiveFailures:
+      own.consecutiveFailures === undefined
+        ? Infinity
+        : checkInteger(OWNER, 'consecutiveFailures', own.consecutiveFailures, { min: 1 }),
+    minimumCalls: checkInteger(OWNER, 'minimumCalls', minimumCalls, { min: 1, max: windowCalls }),
+    probes: checkInteger(OWNER, 'halfOpen.probes', halfOpen.probes ?? 3, { min: 1 }),
+    maxProbeFailures: checkInteger(OWNER, 'halfOpen.maxFailures', halfOpen.maxFailures ?? 0, { min: 0 }),
+    probeTimeoutMs: toMs(OWNER, 'halfOpen.probeTimeout', halfOpen.probeTimeout ?? '30s', { orInfinity: true }),
+    openForMs: checkOpenFor(own.openFor, random),
+  };
+}
+
+/** @returns the window, and how many calls it can hold. */
+export function checkWindow(window: CircuitBreakerOptions['window'] = { duration: '30s' }): [CallWindow, number] {
+  const own = readOptions<{ duration?: Duration; calls?: number }>(OWNER, window, ['duration', 'calls'], 'window');
+  if ((own.duration === undefined) === (own.calls === undefined)) {
+    throw new InvalidOptionError(OWNER, 'window', 'must have either "duration" or "calls"', window);
+  }
+  if (own.duration !== undefined) return [new DurationWindow(toMs(OWNER, 'window.duration', own.duration)), Infinity];
+  const calls = checkInteger(OWNER, 'window.calls', own.calls, { min: 1, max: MAX_WINDOW_CALLS });
+  return [new CountWindow(calls), calls];
+}
+
+function checkOpenFor(openFor: CircuitBreakerOptions['openFor'], random: Random): CircuitRules['openForMs'] {
+  const backoff = typeof openFor === 'function' ? openFor : openFor === undefined ? growing() : undefined;
+  const fixedMs = backoff === undefined ? toMs(OWNER, 'openFor', openFor) : undefined;
+  let previousDelayMs: number | undefined;
+  return (openings: number, outcome: Outcome): number => {
+    if (openings === 1) previousDelayMs = undefined;
+    const openForMs = fixedMs ?? backoff?.({ attempt: openings, previousDelayMs, outcome, random });
+    if (openForMs === undefined || !(openForMs >= 0 && openForMs < Infinity)) {
+      throw new InvalidOptionError(OWNER, 'openFor', 'must return milliseconds ≥ 0', openForMs);
+    }
+    previousDelayMs = openForMs;
+    return Math.max(openForMs, Math.min(retryAfterMs(outcome) ?? 0, MAX_RETRY_AFTER_MS));
+  };
+}
+
+const growing = () => exponentialBackoff({ initial: '5s', max: '60s', jitter: 'equal' });
+
+export function checkInitialState(initial: CircuitBreakerOptions['initialState'] = 'closed'): CircuitState | CircuitSnapshot {
+  if (typeof initial === 'string' && STATES.includes(initial)) return initial;
+  if (typeof initial !== 'object' || initial === null) {
+    const rule = `must be one of ${STATES.map((state) => `'${state}'`).join(', ')}, or what toJSON() gave`;
+    throw new InvalidOptionError(OWNER, 'initialState', rule, initial);
+  }
+  const own = readOptions(OWNER, initial, ['state', 'openings', 'remainingOpenMs'], 'initialState');
+  const state = own.state;
+  if (state !== 'closed' && state !== 'open' && state !== 'half-open') {
+    throw new InvalidOptionError(OWNER, 'initialState.state', `must be 'closed', 'open' or 'half-open'`, state);
+  }
+  return {
+    state,
+    openings: checkInteger(OWNER, 'initialState.openings', own.openings, { min: state === 'closed' ? 0 : 1 }),
+    remainingOpenMs: checkNumber(OWNER, 'initialState.remainingOpenMs', own.remainingOpenMs, { min: 0 }),
+  };
+}
+
+export function checkClassify(classify: Classify | undefined): Classify | undefined {
+  return classify && checkFunction(OWNER, 'classify', classify);
+}

@@ -1,0 +1,284 @@
+import type { Outcome } from '../core/outcome.js';
+import type { CallWindow } from './windows.js';
+
+export type CircuitState = 'closed' | 'open' | 'half-open' | 'isolated' | 'disabled';
+
+/** Why a breaker changed its state. */
+export type TransitionReason =
+  | 'failure-rate'
+  | 'slow-call-rate'
+  | 'consecutive-failures'
+  | 'probe-failed'
+  | 'probe-timeout'
+  | 'probes-succeeded'
+  | 'open-time-passed'
+  | 'isolated'
+  | 'disabled'
+  | 'released'
+  | 'tripped'
+  | 'reset';
+
+/** How a call that was let in has ended, as far as health is concerned. */
+export type Health = 'success' | 'failure' | 'ignore';
+
+/** The right of one call to pass, and to tell how it went. A lease of a state that has passed tells nobody anything. */
+export interface Lease {
+  settle(health: Health, slow: boolean, outcome: Outcome, now: number): void;
+}
+
+/** What decides, all checked and in milliseconds. */
+export interface CircuitRules {
+  readonly failureRateThreshold: number;
+  readonly slowCallRateThreshold: number;
+  readonly consecutiveFailures: number;
+  readonly minimumCalls: number;
+  readonly probes: number;
+  readonly maxProbeFailures: number;
+  readonly probeTimeoutMs: number;
+  /** How long to open for, the `openings`-th time in a row. */
+  openForMs(openings: number, outcome: Outcome): number;
+}
+
+/** Told of each change, after it has happened. */
+export type OnTransition = (from: CircuitState, to: State, reason: TransitionReason) => void;
+
+/**
+ * The state machine of a breaker. Every state is an object of its own, made when it is entered and never used again once
+ * it is left; what arrives late for it is dropped by comparing it with the present one. The one exception is a state
+ * that was covered by `isolate` or `disable`, which comes back.
+ *
+ * Nothing ticks: `advance(now)` makes up for the time that has passed, as if there had been timers.
+ */
+export class Circuit {
+  readonly rules: CircuitRules;
+  readonly window: CallWindow;
+  readonly #onTransition: OnTransition;
+  current: State;
+  /** Openings since it was last closed. */
+  openings = 0;
+  /** The failure that counted last. */
+  lastFailure: unknown = undefined;
+
+  constructor(rules: CircuitRules, window: CallWindow, onTransition: OnTransition) {
+    this.rules = rules;
+    this.window = window;
+    this.#onTransition = onTransition;
+    this.current = new Closed(this);
+  }
+
+  /** The state at `now`. */
+  advance(now: number): State {
+    for (let next = this.current.next(now); next !== undefined; next = this.current.next(now)) {
+      this.enter(next.state, next.reason);
+    }
+    return this.current;
+  }
+
+  enter(state: State, reason: TransitionReason): void {
+    const from = this.current.name;
+    this.current = state;
+    this.#onTransition(from, state, reason);
+  }
+
+  /** A new state, closed, with everything forgotten. */
+  closed(): Closed {
+    this.window.clear();
+    this.openings = 0;
+    this.lastFailure = undefined;
+    return new Closed(this);
+  }
+
+  /** A new state, open, for as long as the rules say. */
+  opened(outcome: Outcome, now: number): Open {
+    const openForMs = this.rules.openForMs(this.openings + 1, outcome);
+    this.openings++;
+    return new Open(this, now + openForMs, openForMs);
+  }
+}
+
+export abstract class State {
+  abstract readonly name: CircuitState;
+  protected readonly circuit: Circuit;
+
+  constructor(circuit: Circuit) {
+    this.circuit = circuit;
+  }
+
+  /** Lets a call in, or does not. */
+  abstract admit(now: number): Lease | undefined;
+
+  /** When a refused call may come back. */
+  retryAfterMs(_now: number): number {
+    return 0;
+  }
+
+  /** What time alone has made of this state by `now`. */
+  next(_now: number): { readonly state: State; readonly reason: TransitionReason } | undefined {
+    return undefined;
+  }
+
+  /** The same state after it was covered by another one for so long. */
+  resumed(_coveredMs: number): State {
+    return this;
+  }
+}
+
+/** Lets everybody in, and counts. It is its own lease. */
+export class Closed extends State implements Lease {
+  readonly name = 'closed';
+  #failuresInARow = 0;
+
+  admit(): Lease {
+    return this;
+  }
+
+  settle(health: Health, slow: boolean, outcome: Outcome, now: number): void {
+    const { circuit } = this;
+    if (circuit.current !== this || health === 'ignore') return;
+    const failed = health === 'failure';
+    this.#failuresInARow = failed ? this.#failuresInARow + 1 : 0;
+    if (failed && !outcome.ok) circuit.lastFailure = outcome.error;
+    circuit.window.record(failed, slow, now);
+    const reason = this.#verdict(now);
+    if (reason !== undefined) circuit.enter(circuit.opened(outcome, now), reason);
+  }
+
+  /** Asked after successes too: a slow one may be one too many. */
+  #verdict(now: number): TransitionReason | undefined {
+    const { rules, window } = this.circuit;
+    if (this.#failuresInARow >= rules.consecutiveFailures) return 'consecutive-failures';
+    const calls = window.calls(now);
+    if (calls < rules.minimumCalls) return undefined;
+    if (window.failures(now) / calls >= rules.failureRateThreshold) return 'failure-rate';
+    if (window.slow(now) / calls >= rules.slowCallRateThreshold) return 'slow-call-rate';
+    return undefined;
+  }
+}
+
+/** Lets nobody in until its time has passed. */
+export class Open extends State {
+  readonly name = 'open';
+  readonly until: number;
+  readonly openForMs: number;
+
+  constructor(circuit: Circuit, until: number, openForMs: number) {
+    super(circuit);
+    this.until = until;
+    this.openForMs = openForMs;
+  }
+
+  admit(): undefined {
+    return undefined;
+  }
+
+  override retryAfterMs(now: number): number {
+    return Math.max(0, this.until - now);
+  }
+
+  override next(now: number) {
+    if (now < this.until) return undefined;
+    return { state: new HalfOpen(this.circuit), reason: 'open-time-passed' } as const;
+  }
+
+  override resumed(coveredMs: number): State {
+    return new Open(this.circuit, this.until + coveredMs, this.openForMs);
+  }
+}
+
+/** Lets a few in, one lease each, and decides by them: as soon as the verdict is certain, and no later. */
+export class HalfOpen extends State {
+  readonly name = 'half-open';
+  readonly #probes: Probe[] = [];
+  #successes = 0;
+  #failures = 0;
+  #ignoredInARow = 0;
+
+  admit(now: number): Lease | undefined {
+    const { probes, probeTimeoutMs } = this.circuit.rules;
+    // Probes that only ever tell nothing would let a crowd in, a few at a time: one at a time will do for those.
+    const atOnce = this.#ignoredInARow >= probes ? 1 : probes;
+    if (this.#probes.length >= atOnce) return undefined;
+    const probe = new Probe(this, now + probeTimeoutMs);
+    this.#probes.push(probe);
+    return probe;
+  }
+
+  /** By then a probe has come back or its lease has run out. */
+  override retryAfterMs(now: number): number {
+    return Math.max(0, (this.#probes[0]?.expiresAt ?? now) - now);
+  }
+
+  settle(probe: Probe, health: Health, slow: boolean, outcome: Outcome, now: number): void {
+    const { circuit } = this;
+    const index = this.#probes.indexOf(probe);
+    if (index < 0 || circuit.current !== this) return; // its lease ran out, or the verdict has fallen
+    this.#probes.splice(index, 1);
+    this.#ignoredInARow = health === 'ignore' ? this.#ignoredInARow + 1 : 0;
+    if (health === 'ignore') return;
+    if (health === 'failure' || slow) {
+      this.#failures++;
+      if (!outcome.ok) circuit.lastFailure = outcome.error;
+      if (this.#failures > circuit.rules.maxProbeFailures) circuit.enter(circuit.opened(outcome, now), 'probe-failed');
+    } else {
+      this.#successes++;
+      if (this.#successes >= circuit.rules.probes) circuit.enter(circuit.closed(), 'probes-succeeded');
+    }
+  }
+
+  /** Leases run out in the order they were given. */
+  override next(now: number) {
+    for (let probe = this.#probes[0]; probe !== undefined && probe.expiresAt <= now; probe = this.#probes[0]) {
+      this.#probes.shift();
+      this.#failures++;
+      if (this.#failures > this.circuit.rules.maxProbeFailures) {
+        const outcome = { ok: false, error: this.circuit.lastFailure } as const;
+        return { state: this.circuit.opened(outcome, probe.expiresAt), reason: 'probe-timeout' } as const;
+      }
+    }
+    return undefined;
+  }
+
+  override resumed(): State {
+    return new HalfOpen(this.circuit);
+  }
+}
+
+class Probe implements Lease {
+  readonly expiresAt: number;
+  readonly #state: HalfOpen;
+
+  constructor(state: HalfOpen, expiresAt: number) {
+    this.#state = state;
+    this.expiresAt = expiresAt;
+  }
+
+  settle(health: Health, slow: boolean, outcome: Outcome, now: number): void {
+    this.#state.settle(this, health, slow, outcome, now);
+  }
+}
+
+/** Covers another state by hand: `isolated` lets nobody in, `disabled` everybody. Neither counts anything. */
+export class Override extends State {
+  readonly name: 'isolated' | 'disabled';
+  readonly covered: State;
+  readonly since: number;
+
+  constructor(circuit: Circuit, name: 'isolated' | 'disabled', covered: State, since: number) {
+    super(circuit);
+    this.name = name;
+    this.covered = covered;
+    this.since = since;
+  }
+
+  admit(): Lease | undefined {
+    return this.name === 'disabled' ? UNCOUNTED : undefined;
+  }
+
+  /** Only a person ends this. */
+  override retryAfterMs(): number {
+    return this.name === 'disabled' ? 0 : Infinity;
+  }
+}
+
+/** For calls that are let through without being counted. */
+export const UNCOUNTED: Lease = { settle() {} };

@@ -1,0 +1,143 @@
+import { InvalidOptionError } from './errors.js';
+import { checkMethods } from './options.js';
+
+/** Monotonic time and timers. Inject another one to test without waiting: `TestClock` of `breakwater/testing`. */
+export interface Clock {
+  /** Milliseconds that only grow. Their zero means nothing. */
+  now(): number;
+  /** Calls back after `ms` milliseconds, however many. The handle may have `ref()` and `unref()`, as Node's have. */
+  setTimeout(callback: () => void, ms: number): unknown;
+  clearTimeout(handle: unknown): void;
+}
+
+/** The longest delay a platform timer takes; a longer one would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * The platform's monotonic clock and timers, read from the global object at each call so that fake timers work.
+ * Delays of any length: those above 2^31-1 ms are armed again on the way.
+ */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  setTimeout: (callback, ms) =>
+    ms <= LONGEST_TIMER_MS ? globalThis.setTimeout(callback, ms) : new LongTimer(callback, ms),
+  clearTimeout(handle) {
+    if (handle instanceof LongTimer) handle.clear();
+    else globalThis.clearTimeout(handle as Parameters<typeof globalThis.clearTimeout>[0]);
+  },
+};
+
+/**
+ * The clock of a policy that never looks at one (a fallback, say). It behaves as `systemClock`, and a pipeline lets it
+ * stand beside any other.
+ */
+export const anyClock: Clock = /* @__PURE__ */ Object.create(systemClock);
+
+/** What Node's timers have and a browser's, being numbers, have not. */
+interface TimerHandle {
+  ref?(): unknown;
+  unref?(): unknown;
+}
+
+class LongTimer implements TimerHandle {
+  #timer: unknown;
+  #unrefd = false;
+
+  constructor(callback: () => void, ms: number) {
+    this.#arm(callback, ms);
+  }
+
+  #arm(callback: () => void, ms: number): void {
+    this.#timer =
+      ms <= LONGEST_TIMER_MS
+        ? globalThis.setTimeout(callback, ms)
+        : globalThis.setTimeout(() => this.#arm(callback, ms - LONGEST_TIMER_MS), LONGEST_TIMER_MS);
+    if (this.#unrefd) this.unref();
+  }
+
+  clear(): void {
+    globalThis.clearTimeout(this.#timer as Parameters<typeof globalThis.clearTimeout>[0]);
+  }
+
+  ref(): this {
+    this.#unrefd = false;
+    (this.#timer as TimerHandle).ref?.();
+    return this;
+  }
+
+  unref(): this {
+    this.#unrefd = true;
+    (this.#timer as TimerHandle).unref?.();
+    return this;
+  }
+}
+
+/** Calls back after the event loop has polled for I/O once more, or as near to that as the platform lets us. */
+export function afterNextPoll(callback: () => void): void {
+  const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => unknown };
+  if (setImmediate === undefined) globalThis.setTimeout(callback, 0);
+  else setImmediate(callback);
+}
+
+export function checkClock(owner: string, clock: Clock | undefined): Clock {
+  return clock === undefined ? systemClock : checkMethods(owner, 'clock', clock, ['now', 'setTimeout', 'clearTimeout']);
+}
+
+export interface SleepOptions {
+  /** @defaultValue `systemClock` */
+  readonly clock?: Clock | undefined;
+  /** Ends the sleep early: it rejects with the signal's reason at once. */
+  readonly signal?: AbortSignal | null | undefined;
+}
+
+/**
+ * Resolves after `ms` milliseconds, however many, and not a moment earlier. `Infinity` sleeps until the signal aborts.
+ *
+ * @example
+ * ```ts
+ * await sleep(250, { signal: AbortSignal.abort(new Error('no need')) }).catch((reason) => console.log(reason.message));
+ * ```
+ */
+export function sleep(ms: number, { clock, signal }: SleepOptions = {}): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (typeof ms !== 'number' || !(ms >= 0)) throw new InvalidOptionError('sleep', 'ms', 'must be a number ≥ 0', ms);
+    if (signal?.aborted) throw signal.reason;
+    const onAbort = () => {
+      timer.clear();
+      reject(signal?.reason);
+    };
+    const timer = new Alarm(checkClock('sleep', clock), ms, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/** One timer that never rings early: platform timers may, by the fraction of a millisecond they round away. */
+export class Alarm {
+  readonly #clock: Clock;
+  readonly #due: number;
+  readonly #onDue: () => void;
+  #handle: unknown;
+
+  constructor(clock: Clock, ms: number, onDue: () => void) {
+    this.#clock = clock;
+    this.#due = clock.now() + ms;
+    this.#onDue = onDue;
+    this.#arm(ms);
+  }
+
+  #arm(ms: number): void {
+    if (ms === Infinity) return;
+    this.#handle = this.#clock.setTimeout(() => {
+      const remaining = this.#due - this.#clock.now();
+      if (remaining > 0) this.#arm(remaining);
+      else this.#onDue();
+    }, ms);
+  }
+
+  clear(): void {
+    if (this.#handle !== undefined) this.#clock.clearTimeout(this.#handle);
+  }
+}

@@ -1,0 +1,258 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import type { CallContext, Operation } from './call-context.js';
+import { Alarm, type Clock } from './clock.js';
+import { type Classify, defaultClassify } from './outcome.js';
+
+/** What a policy sees of the call it guards. */
+export interface PolicyContext extends CallContext {
+  /** Whether the call was aborted by its caller or by a policy outside this one. Such a call is nobody's failure. */
+  readonly aborted: boolean;
+  /** How outcomes are judged, unless the policy has a judgement of its own. */
+  readonly classify: Classify;
+  /** A context for a part of the call. The only way to make one: a copy made by spreading hears of no abort. */
+  derive(change: ContextChange): ChildContext;
+  /** Resolves after `ms` on the policy's clock; rejects at once when the call is aborted. */
+  sleep(ms: number): Promise<void>;
+  /** Settles as `promise` does; rejects at once when the call is aborted. */
+  wait<T>(promise: PromiseLike<T>): Promise<T>;
+}
+
+export interface ContextChange {
+  readonly attempt?: number;
+  /** Takes effect only where it is sooner than the deadline outside. */
+  readonly deadline?: number;
+}
+
+/** A context that the policy which derived it may abort. */
+export interface ChildContext extends PolicyContext {
+  /** Ends this part of the call: whatever it waits for rejects with `reason`, and its signal aborts. */
+  abort(reason: unknown): void;
+  /** Says that this part of the call is over: it no longer hears of aborts outside, and is forgotten by its parent. */
+  [Symbol.dispose](): void;
+}
+
+/** The rest of the chain: the policies further inside, and at last the operation. */
+export type Next = (context: PolicyContext) => Promise<unknown>;
+
+/** What a call is made of: fixed from its first moment to its last. */
+export interface Call {
+  readonly clock: Clock;
+  readonly operation: Operation;
+  readonly classify: Classify;
+  readonly priority: number;
+  readonly key: string | undefined;
+  /** How many times the operation was called. */
+  calls: number;
+}
+
+/**
+ * One node in the tree of a call. The root stands for the whole call; policies derive children for parts of it.
+ *
+ * An abort begins at some node and takes in all below it, in one synchronous walk: first every wait there is told
+ * (queues give up the place, timers are cleared), then every signal made so far aborts. From there the rejection
+ * unwinds through the policies by itself; none of them has to race anything.
+ */
+export class Context implements ChildContext {
+  readonly call: Call;
+  readonly attempt: number;
+  readonly deadline: number;
+  /** Whether anything can abort this: if not, nothing needs to be raced. */
+  readonly abortable: boolean;
+  aborted = false;
+  reason: unknown = undefined;
+
+  readonly #parent: Context | undefined;
+  #controller: AbortController | undefined = undefined;
+  #waits: Wait | undefined = undefined;
+  #children: Context | undefined = undefined;
+  #previous: Context | undefined = undefined;
+  #next: Context | undefined = undefined;
+
+  constructor(call: Call, parent: Context | undefined, attempt: number, deadline: number, abortable: boolean) {
+    this.call = call;
+    this.attempt = attempt;
+    this.deadline = deadline;
+    this.abortable = abortable;
+    this.#parent = parent;
+    if (parent === undefined) return;
+    this.aborted = parent.aborted;
+    this.reason = parent.reason;
+    this.#next = parent.#children;
+    if (this.#next !== undefined) this.#next.#previous = this;
+    parent.#children = this;
+  }
+
+  get classify(): Classify {
+    return this.call.classify;
+  }
+
+  get priority(): number {
+    return this.call.priority;
+  }
+
+  get key(): string | undefined {
+    return this.call.key;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.aborted) this.#controller.abort(this.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  derive(change: ContextChange): ChildContext {
+    const deadline = Math.min(this.deadline, change.deadline ?? Infinity);
+    return new Context(this.call, this, change.attempt ?? this.attempt, deadline, true);
+  }
+
+  [Symbol.dispose](): void {
+    const parent = this.#parent;
+    if (parent === undefined) return;
+    if (this.#previous !== undefined) this.#previous.#next = this.#next;
+    else if (parent.#children === this) parent.#children = this.#next;
+    if (this.#next !== undefined) this.#next.#previous = this.#previous;
+    this.#previous = undefined;
+    this.#next = undefined;
+  }
+
+  abort(reason: unknown): void {
+    const why = reason === undefined ? new DOMException('This operation was aborted', 'AbortError') : reason;
+    const controllers: AbortController[] = [];
+    this.#spread(why, controllers);
+    // Signals last: they run other people's code, by which time all that is ours must be in order.
+    for (const controller of controllers) controller.abort(why);
+  }
+
+  #spread(reason: unknown, controllers: AbortController[]): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    this.reason = reason;
+    if (this.#controller !== undefined) controllers.push(this.#controller);
+    while (this.#waits !== undefined) {
+      const wait = this.#waits;
+      this.leave(wait);
+      wait.onAbort(reason);
+    }
+    for (let child = this.#children; child !== undefined; child = child.#next) child.#spread(reason, controllers);
+  }
+
+  /** Runs the operation. Never throws: whatever happens is in the promise. */
+  run(): Promise<unknown> {
+    if (this.aborted) return Promise.reject(this.reason);
+    this.call.calls++;
+    let result: unknown;
+    try {
+      result = this.call.operation(this);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.wait(result as PromiseLike<unknown>);
+  }
+
+  wait<T>(promise: PromiseLike<T>): Promise<T> {
+    const native = Promise.resolve(promise); // also tames thenables: one that throws in `then` rejects
+    return this.abortable ? new Promise((resolve, reject) => new Race(this, native, resolve, reject)) : native;
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.aborted) reject(this.reason);
+      else new Sleep(this, ms, resolve, reject);
+    });
+  }
+
+  /** To be told of an abort at once. Only while it has not been aborted yet. */
+  enter(wait: Wait): void {
+    wait.next = this.#waits;
+    if (wait.next !== undefined) wait.next.previous = wait;
+    this.#waits = wait;
+  }
+
+  /** Harmless when the wait has left already. */
+  leave(wait: Wait): void {
+    if (wait.previous !== undefined) wait.previous.next = wait.next;
+    else if (this.#waits === wait) this.#waits = wait.next;
+    if (wait.next !== undefined) wait.next.previous = wait.previous;
+    wait.previous = undefined;
+    wait.next = undefined;
+  }
+}
+
+/** Something a call waits for in one of its contexts. */
+export abstract class Wait {
+  previous: Wait | undefined = undefined;
+  next: Wait | undefined = undefined;
+
+  /** The call was aborted: let go of everything now, and reject. The wait has been taken off its context already. */
+  abstract onAbort(reason: unknown): void;
+}
+
+const settled = /* @__PURE__ */ Promise.resolve();
+
+/** A promise against the abort of its context. */
+class Race<T> extends Wait {
+  readonly #reject: (reason: unknown) => void;
+
+  constructor(context: Context, promise: Promise<T>, resolve: (value: T) => void, reject: (reason: unknown) => void) {
+    super();
+    this.#reject = reject;
+    if (context.aborted) this.onAbort(context.reason);
+    else context.enter(this);
+    promise.then(
+      (value) => {
+        context.leave(this);
+        resolve(value);
+      },
+      (error) => {
+        context.leave(this);
+        reject(context.aborted ? context.reason : error); // an operation that failed because of the abort
+      },
+    );
+  }
+
+  /**
+   * One microtask later, because a promise that was fulfilled before the abort has won and its reaction is queued
+   * already. An operation that settles because of the abort settles after it, and has lost.
+   */
+  onAbort(reason: unknown): void {
+    settled.then(() => this.#reject(reason));
+  }
+}
+
+/** A timer against the abort of its context. */
+class Sleep extends Wait {
+  readonly #alarm: Alarm;
+  readonly #reject: (reason: unknown) => void;
+
+  constructor(context: Context, ms: number, resolve: () => void, reject: (reason: unknown) => void) {
+    super();
+    this.#reject = reject;
+    this.#alarm = new Alarm(context.call.clock, ms, () => {
+      context.leave(this);
+      resolve();
+    });
+    context.enter(this);
+  }
+
+  onAbort(reason: unknown): void {
+    this.#alarm.clear();
+    this.#reject(reason);
+  }
+}
+
+/** The innermost step of every chain: the operation itself. */
+export const callOperation: Next = (context) => asContext(context).run();
+
+/** The context behind the interface, for the few policies that wait in a place of their own. */
+export function asContext(context: PolicyContext): Context {
+  if (context instanceof Context) return context;
+  throw new TypeError('A context must be made with context.derive(); a copy of one hears of no abort');
+}
+
+/** For outcomes that are judged outside any call, such as those of a permit. */
+export function detachedContext(clock: Clock): Context {
+  const call = { clock, operation() {}, classify: defaultClassify, priority: 5, key: undefined, calls: 0 };
+  return new Context(call, undefined, 1, Infinity, false);
+}

@@ -1,0 +1,87 @@
+import { afterNextPoll, type Clock } from './clock.js';
+
+/** Later than this, a timer was held up by our own event loop rather than by the platform's rounding. */
+const STALL_MS = 2;
+
+/** A wait that ends at `due` unless it is removed before. It is its own node in the list: nothing else is allocated. */
+export abstract class Deadline {
+  due = 0;
+  previous: Deadline | undefined = undefined;
+  next: Deadline | undefined = undefined;
+  waiting = false;
+
+  abstract onDue(): void;
+}
+
+/**
+ * Many waits of one duration under one timer. As all last equally long they end in the order they began, so the list is
+ * sorted by itself: adding and removing are O(1), and only its head needs a timer. That timer is armed while
+ * somebody waits and gone when nobody does.
+ *
+ * When the timer rings late because the event loop was blocked, an answer may already lie in a socket's buffer. The
+ * waits get one turn of polling to be removed by it before they are told that their time is up.
+ */
+export class DeadlineList {
+  readonly durationMs: number;
+  readonly #clock: Clock;
+  #head: Deadline | undefined = undefined;
+  #tail: Deadline | undefined = undefined;
+  #timer: unknown = undefined;
+  #polling = false;
+
+  constructor(clock: Clock, durationMs: number) {
+    this.#clock = clock;
+    this.durationMs = durationMs;
+  }
+
+  add(deadline: Deadline): void {
+    deadline.due = this.#clock.now() + this.durationMs;
+    deadline.waiting = true;
+    deadline.previous = this.#tail;
+    if (this.#tail === undefined) this.#head = deadline;
+    else this.#tail.next = deadline;
+    this.#tail = deadline;
+    if (this.#timer === undefined && !this.#polling) this.#arm(this.durationMs);
+  }
+
+  remove(deadline: Deadline): void {
+    if (!deadline.waiting) return;
+    deadline.waiting = false;
+    const { previous, next } = deadline;
+    if (previous === undefined) this.#head = next;
+    else previous.next = next;
+    if (next === undefined) this.#tail = previous;
+    else next.previous = previous;
+    deadline.previous = undefined;
+    deadline.next = undefined;
+    if (this.#head === undefined && this.#timer !== undefined) {
+      this.#clock.clearTimeout(this.#timer);
+      this.#timer = undefined;
+    }
+  }
+
+  #arm(ms: number): void {
+    this.#timer = this.#clock.setTimeout(this.#onTimer, ms);
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timer = undefined;
+    if (this.#head === undefined) return;
+    if (this.#clock.now() - this.#head.due > STALL_MS) {
+      this.#polling = true;
+      afterNextPoll(this.#expire);
+    } else this.#expire();
+  };
+
+  readonly #expire = (): void => {
+    this.#polling = false;
+    const now = this.#clock.now();
+    // onDue runs other people's code, which may add and remove: look at the head anew each time.
+    while (this.#head !== undefined && this.#head.due <= now) {
+      const deadline: Deadline = this.#head;
+      this.remove(deadline);
+      deadline.onDue();
+    }
+    if (this.#head !== undefined && this.#timer === undefined) this.#arm(this.#head.due - now);
+  };
+}

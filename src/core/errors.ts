@@ -1,0 +1,247 @@
+/**
+ * Every error of this package: a stable `code`, the name of the policy that made it, and what the caller needs to act.
+ * Recognise them with `isResilienceError(error, code)`; it also works when two copies of the package are loaded.
+ */
+
+const BRAND = Symbol.for('breakwater.error');
+const BRANDED = { value: true };
+
+export type ResilienceErrorCode = keyof ResilienceErrors;
+
+/** Which class carries which code. */
+export interface ResilienceErrors {
+  ERR_CIRCUIT_OPEN: CircuitOpenError;
+  ERR_BULKHEAD_FULL: BulkheadFullError;
+  ERR_QUEUE_TIMEOUT: QueueTimeoutError;
+  ERR_RATE_LIMITED: RateLimitedError;
+  ERR_TIMEOUT: TimeoutError;
+  ERR_CLOSED: ClosedError;
+  ERR_NO_HEALTHY_NODE: NoHealthyNodeError;
+  ERR_INVALID_OPTION: InvalidOptionError;
+}
+
+/** What every error of ours is made from. */
+export interface ResilienceErrorInit {
+  /** The name of the policy that refused or gave up. */
+  readonly policy: string;
+  /** The failure behind this one, if there is one. */
+  readonly cause?: unknown;
+}
+
+/**
+ * The base of all errors of this package, `InvalidOptionError` included (which is a `TypeError` at the same time).
+ *
+ * A refusal is part of normal work when a dependency is down, so it carries no stack: collecting one costs ten times
+ * what the refusal itself does. Set `ResilienceError.captureStack = true` while hunting for the place that refused.
+ */
+export abstract class ResilienceError extends Error {
+  /** Whether errors of this package collect a stack trace. */
+  static captureStack = false;
+
+  /** True for every branded error, those of another copy of this package included. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return this === ResilienceError
+      ? isResilienceError(value)
+      : Function.prototype[Symbol.hasInstance].call(this, value);
+  }
+
+  abstract readonly code: ResilienceErrorCode;
+  /** The name of the policy that refused or gave up. */
+  readonly policy: string;
+
+  constructor(message: string, init: ResilienceErrorInit) {
+    const limit = ResilienceError.captureStack ? undefined : suspendStackTraces();
+    super(message, 'cause' in init ? { cause: init.cause } : undefined);
+    if (limit !== undefined) V8Error.stackTraceLimit = limit;
+    this.policy = init.policy;
+    Object.defineProperty(this, BRAND, BRANDED);
+  }
+}
+
+/** Refused by a breaker that is open or isolated, or half-open with every probe taken. */
+export class CircuitOpenError extends ResilienceError {
+  readonly code = 'ERR_CIRCUIT_OPEN';
+  /** Milliseconds until the breaker may let a call through again; `Infinity` when only a person will decide that. */
+  readonly retryAfterMs: number;
+
+  constructor(init: ResilienceErrorInit & { readonly retryAfterMs: number }) {
+    super(`The circuit of "${init.policy}" is open`, init);
+    this.retryAfterMs = init.retryAfterMs;
+  }
+
+  override get name(): string {
+    return 'CircuitOpenError';
+  }
+}
+
+/** No free slot, and no place left in the queue. */
+export class BulkheadFullError extends ResilienceError {
+  readonly code = 'ERR_BULKHEAD_FULL';
+
+  constructor(init: ResilienceErrorInit) {
+    super(`"${init.policy}" is full: no slot and no place in its queue`, init);
+  }
+
+  override get name(): string {
+    return 'BulkheadFullError';
+  }
+}
+
+/** Waited in a queue for longer than `queueTimeout`. */
+export class QueueTimeoutError extends ResilienceError {
+  readonly code = 'ERR_QUEUE_TIMEOUT';
+  /** How long the call had waited, in milliseconds. */
+  readonly timeoutMs: number;
+
+  constructor(init: ResilienceErrorInit & { readonly timeoutMs: number }) {
+    super(`Waited ${init.timeoutMs} ms for a slot of "${init.policy}"`, init);
+    this.timeoutMs = init.timeoutMs;
+  }
+
+  override get name(): string {
+    return 'QueueTimeoutError';
+  }
+}
+
+/** What a rate limiter answered. */
+export interface Decision {
+  readonly allowed: boolean;
+  /** The most that can pass at once. */
+  readonly limit: number;
+  /** What is left of it now: an integer in [0, limit]. */
+  readonly remaining: number;
+  /** Milliseconds after which the same call would pass if nobody else takes; 0 when allowed. */
+  readonly retryAfterMs: number;
+  /** Milliseconds until the limiter is as good as new. */
+  readonly resetAfterMs: number;
+  /** Of several limiters combined: the index of the one that bound. */
+  readonly limitedBy?: number | undefined;
+}
+
+/** Refused by a rate limiter. */
+export class RateLimitedError extends ResilienceError {
+  readonly code = 'ERR_RATE_LIMITED';
+  readonly decision: Decision;
+
+  constructor(init: ResilienceErrorInit & { readonly decision: Decision }) {
+    super(`"${init.policy}" allows no more calls for now`, init);
+    this.decision = init.decision;
+  }
+
+  /** Milliseconds after which the call would pass if nobody else takes. */
+  get retryAfterMs(): number {
+    return this.decision.retryAfterMs;
+  }
+
+  override get name(): string {
+    return 'RateLimitedError';
+  }
+}
+
+/** Our timer was first. */
+export class TimeoutError extends ResilienceError {
+  readonly code = 'ERR_TIMEOUT';
+  /** The timeout that ran out, in milliseconds. */
+  readonly timeoutMs: number;
+
+  constructor(init: ResilienceErrorInit & { readonly timeoutMs: number }) {
+    super(`"${init.policy}" timed out after ${init.timeoutMs} ms`, init);
+    this.timeoutMs = init.timeoutMs;
+  }
+
+  override get name(): string {
+    return 'TimeoutError';
+  }
+}
+
+/** Used after `close()` or dispose. */
+export class ClosedError extends ResilienceError {
+  readonly code = 'ERR_CLOSED';
+
+  constructor(init: ResilienceErrorInit) {
+    super(`"${init.policy}" is closed`, init);
+  }
+
+  override get name(): string {
+    return 'ClosedError';
+  }
+}
+
+/** A load balancer had no node to pick. */
+export class NoHealthyNodeError extends ResilienceError {
+  readonly code = 'ERR_NO_HEALTHY_NODE';
+
+  constructor(init: ResilienceErrorInit) {
+    super(`"${init.policy}" has no healthy node`, init);
+  }
+
+  override get name(): string {
+    return 'NoHealthyNodeError';
+  }
+}
+
+/** An argument that cannot work. Thrown where it was given, before anything has started. */
+export class InvalidOptionError extends TypeError {
+  readonly code = 'ERR_INVALID_OPTION';
+  /** The factory or class that was given the option. */
+  readonly owner: string;
+  readonly option: string;
+  readonly value: unknown;
+
+  /** @param rule - completes the sentence: `must be an integer ≥ 1`. */
+  constructor(owner: string, option: string, rule: string, value: unknown) {
+    super(`${owner}: "${option}" ${rule}, got ${show(value)}`);
+    this.owner = owner;
+    this.option = option;
+    this.value = value;
+    Object.defineProperty(this, BRAND, BRANDED);
+  }
+
+  /** The same as `owner`, so that every error of this package has it. */
+  get policy(): string {
+    return this.owner;
+  }
+
+  override get name(): string {
+    return 'InvalidOptionError';
+  }
+}
+
+/** Whether `error` is ours, and, given a `code`, which one. */
+export function isResilienceError(error: unknown): error is ResilienceErrors[ResilienceErrorCode];
+export function isResilienceError<C extends ResilienceErrorCode>(error: unknown, code: C): error is ResilienceErrors[C];
+export function isResilienceError(error: unknown, code?: ResilienceErrorCode): boolean {
+  if (typeof error !== 'object' || error === null || !(BRAND in error)) return false;
+  return code === undefined || (error as { code?: unknown }).code === code;
+}
+
+/** How a value reads in a message. Never calls into the value. */
+export function show(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+    case 'bigint':
+      return `${value}n`;
+    case 'function':
+      return 'a function';
+    case 'object':
+      if (value === null) return 'null';
+      return Array.isArray(value) ? 'an array' : 'an object';
+    default:
+      return Object.is(value, -0) ? '-0' : String(value);
+  }
+}
+
+const V8Error = Error as { stackTraceLimit?: number };
+
+/** Turns stack collection off; gives the limit to put back, or undefined where there is none or it cannot be set. */
+function suspendStackTraces(): number | undefined {
+  const limit = V8Error.stackTraceLimit;
+  if (limit === undefined || limit === 0) return undefined;
+  try {
+    V8Error.stackTraceLimit = 0;
+    return limit;
+  } catch {
+    return undefined; // frozen, as with --frozen-intrinsics
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * The common ground of all patterns: policies, calls and their contexts, outcomes and verdicts, errors, events, time
+ * and chance. Import it to write a policy of your own; the patterns themselves bring what they need.
+ *
+ * Cost: only what is imported.
+ *
+ * @module
+ */
+export type { CallContext, Operation } from './call-context.js';
+export { type Clock, type SleepOptions, sleep, systemClock } from './clock.js';
+export type { ChildContext, ContextChange, Next, PolicyContext } from './context.js';
+export type { Duration } from './duration.js';
+export {
+  BulkheadFullError,
+  CircuitOpenError,
+  ClosedError,
+  type Decision,
+  InvalidOptionError,
+  isResilienceError,
+  NoHealthyNodeError,
+  QueueTimeoutError,
+  RateLimitedError,
+  ResilienceError,
+  type ResilienceErrorCode,
+  type ResilienceErrorInit,
+  type ResilienceErrors,
+  TimeoutError,
+} from './errors.js';
+export type { Observable } from './events.js';
+export { type Classify, defaultClassify, isNetworkError, type Outcome, type Verdict } from './outcome.js';
+export type { Permit } from './permit.js';
+export { type CallOptions, definePolicy, type Policy, type PolicyDefinition, type PolicyDescription } from './policy.js';
+export { type Random, seededRandom } from './random.js';

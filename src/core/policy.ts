@@ -1,0 +1,263 @@
+import { AbortSubscriber, subscribe, unsubscribe } from './abort-hub.js';
+import { anyClock, type Clock, checkClock } from './clock.js';
+import type { CallContext, Operation } from './call-context.js';
+import { callOperation, Context, type Next, type PolicyContext } from './context.js';
+import { Deadline, DeadlineList } from './deadline-list.js';
+import { type Duration, toMs } from './duration.js';
+import { InvalidOptionError, TimeoutError } from './errors.js';
+import { checkFunction, checkName, checkNumber, readOptions } from './options.js';
+import { type Classify, defaultClassify } from './outcome.js';
+
+/** What one call may bring along. */
+export interface CallOptions {
+  /** Aborts the call: it rejects with the signal's reason at once, wherever it stands. */
+  readonly signal?: AbortSignal | null | undefined;
+  /** A total timeout for this call. Above 0; `Infinity` for none. */
+  readonly timeout?: Duration | undefined;
+  /** How this call's outcomes are judged, by every policy without a judgement of its own. @defaultValue `defaultClassify` */
+  readonly classify?: Classify | undefined;
+  /** 0 is the most important. @defaultValue 5 */
+  readonly priority?: number | undefined;
+  /** What `keyed` policies tell calls apart by. */
+  readonly key?: string | undefined;
+}
+
+/** What a policy says of itself to `explain` and to telemetry. */
+export interface PolicyDescription {
+  /** The pattern, as its factory is called: `retry`. */
+  readonly kind: string;
+  readonly name: string;
+  /** The policies inside, outermost first. */
+  readonly policies?: readonly PolicyDescription[] | undefined;
+  /** Its settings, durations in milliseconds. */
+  readonly [setting: string]: unknown;
+}
+
+/** A way to run an operation. `Adds` is what it may answer besides the operation's own type, as a fallback does. */
+export interface Policy<out Adds = never> {
+  readonly name: string;
+  readonly clock: Clock;
+  /**
+   * Runs the operation under this policy. Never throws: whatever happens is in the promise.
+   * When the call is aborted the promise rejects with the reason at once, even if the operation goes on.
+   */
+  execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions): Promise<T | Adds>;
+  /** The same function, under this policy. `this` and the arguments are passed on. */
+  wrap<This, A extends unknown[], T>(
+    fn: (this: This, ...args: A) => T | PromiseLike<T>,
+  ): (this: This, ...args: A) => Promise<T | Adds>;
+  /** One step of a pipeline: for those who compose policies by hand. */
+  run(next: Next, context: PolicyContext): Promise<unknown>;
+  describe(): PolicyDescription;
+  /** Keeps inference honest; never set. */
+  readonly '~adds'?: { readonly type: Adds };
+}
+
+/** What all policies share: `execute` and `wrap`, on top of their one step `run`. */
+export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
+  declare readonly '~adds'?: { readonly type: Adds };
+  readonly name: string;
+  readonly clock: Clock;
+
+  constructor(name: string, clock: Clock) {
+    this.name = name;
+    this.clock = clock;
+  }
+
+  abstract run(next: Next, context: PolicyContext): Promise<unknown>;
+  abstract describe(): PolicyDescription;
+
+  /** The clock a call runs on. */
+  protected clockOf(_options: CallOptions): Clock {
+    return this.clock;
+  }
+
+  execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options: CallOptions = {}): Promise<T | Adds> {
+    try {
+      return startCall(this, this.clockOf(options), operation, options) as Promise<T | Adds>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  wrap<This, A extends unknown[], T>(
+    fn: (this: This, ...args: A) => T | PromiseLike<T>,
+  ): (this: This, ...args: A) => Promise<T | Adds> {
+    checkFunction(this.name, 'fn', fn);
+    const policy = this;
+    return function wrapped(this: This, ...args: A): Promise<T | Adds> {
+      return policy.execute(() => fn.apply(this, args));
+    };
+  }
+}
+
+function startCall(
+  policy: BasePolicy<unknown>,
+  clock: Clock,
+  operation: Operation,
+  options: CallOptions,
+): Promise<unknown> {
+  const { signal = null, timeout = Infinity, classify, priority = 5, key } = options;
+  const call = {
+    clock,
+    operation: checkFunction(policy.name, 'operation', operation),
+    classify: classify === undefined ? defaultClassify : checkFunction(policy.name, 'classify', classify),
+    priority: checkNumber(policy.name, 'priority', priority),
+    key: key === undefined ? undefined : checkKey(policy.name, key),
+    calls: 0,
+  };
+  if (signal === null && timeout === Infinity) {
+    return policy.run(callOperation, new Context(call, undefined, 1, Infinity, false));
+  }
+  const timeoutMs = toMs(policy.name, 'timeout', timeout, { orInfinity: true });
+  if (checkSignal(policy.name, signal)?.aborted) return Promise.reject(signal?.reason);
+  const deadline = timeoutMs === Infinity ? Infinity : clock.now() + timeoutMs;
+  const context = new Context(call, undefined, 1, deadline, true);
+  const links: { end(): void }[] = [];
+  if (signal !== null) links.push(new SignalLink(signal, context));
+  if (timeoutMs !== Infinity) links.push(new TotalTimeout(policy.name, timeoutMs, context));
+  const end = () => {
+    for (const link of links) link.end();
+  };
+  return step(policy, callOperation, context).then(
+    (value) => {
+      end();
+      return value;
+    },
+    (error) => {
+      end();
+      throw context.aborted ? context.reason : error;
+    },
+  );
+}
+
+/** One step of a chain, whose promise tells everything: a policy made by hand may throw, or answer without a promise. */
+export function step(policy: Policy<unknown>, next: Next, context: PolicyContext): Promise<unknown> {
+  try {
+    const result = policy.run(next, context);
+    return result instanceof Promise ? result : Promise.resolve(result);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/** Aborts the call with its caller's signal. */
+class SignalLink extends AbortSubscriber {
+  readonly #signal: AbortSignal;
+  readonly #context: Context;
+
+  constructor(signal: AbortSignal, context: Context) {
+    super();
+    this.#signal = signal;
+    this.#context = context;
+    subscribe(signal, this);
+  }
+
+  onAbort(reason: unknown): void {
+    this.#context.abort(reason);
+  }
+
+  end(): void {
+    unsubscribe(this.#signal, this);
+  }
+}
+
+/** Aborts the call at its own deadline. */
+class TotalTimeout extends Deadline {
+  readonly #name: string;
+  readonly #list: DeadlineList;
+  readonly #context: Context;
+
+  constructor(name: string, timeoutMs: number, context: Context) {
+    super();
+    this.#name = name;
+    this.#list = new DeadlineList(context.call.clock, timeoutMs);
+    this.#context = context;
+    this.#list.add(this);
+  }
+
+  onDue(): void {
+    this.#context.abort(new TimeoutError({ policy: this.#name, timeoutMs: this.#list.durationMs }));
+  }
+
+  end(): void {
+    this.#list.remove(this);
+  }
+}
+
+export function checkSignal(owner: string, signal: AbortSignal | null): AbortSignal | null {
+  if (signal === null) return null;
+  const { aborted, addEventListener, removeEventListener } = signal;
+  const isSignal =
+    typeof aborted === 'boolean' && typeof addEventListener === 'function' && typeof removeEventListener === 'function';
+  if (!isSignal) throw new InvalidOptionError(owner, 'signal', 'must be an AbortSignal', signal);
+  return signal;
+}
+
+function checkKey(owner: string, key: unknown): string {
+  if (typeof key === 'string') return key;
+  throw new InvalidOptionError(owner, 'key', 'must be a string', key);
+}
+
+export interface PolicyDefinition {
+  /** What it goes by in errors and descriptions. */
+  readonly name: string;
+  /**
+   * One step: call `next(context)` as often as it takes, or not at all. While waiting for anything else, use
+   * `context.sleep` and `context.wait`, which end at once when the call is aborted.
+   */
+  run(next: Next, context: PolicyContext): Promise<unknown>;
+  /** Its settings, for `explain` and telemetry. */
+  describe?(): { readonly [setting: string]: unknown };
+  /** Only for a policy that looks at a clock by itself: its pipeline must then run on the same one. */
+  readonly clock?: Clock | undefined;
+}
+
+/**
+ * Makes a policy of one function.
+ *
+ * @example
+ * ```ts
+ * const logged = definePolicy({
+ *   name: 'logged',
+ *   async run(next, context) {
+ *     try {
+ *       return await next(context);
+ *     } catch (error) {
+ *       if (!context.aborted) console.error('attempt', context.attempt, 'failed:', error);
+ *       throw error;
+ *     }
+ *   },
+ * });
+ * await logged.execute(() => fetch('https://example.com'));
+ * ```
+ */
+export function definePolicy(definition: PolicyDefinition): Policy {
+  return new DefinedPolicy(definition);
+}
+
+function checkRequiredName(owner: string, name: string | undefined): string {
+  if (name === undefined) throw new InvalidOptionError(owner, 'name', 'is required', name);
+  return checkName(owner, name);
+}
+
+class DefinedPolicy extends BasePolicy {
+  readonly #run: PolicyDefinition['run'];
+  readonly #describe: NonNullable<PolicyDefinition['describe']>;
+
+  constructor(definition: PolicyDefinition) {
+    const owner = 'definePolicy';
+    const { name, run, describe, clock } = readOptions(owner, definition, ['name', 'run', 'describe', 'clock']);
+    super(checkRequiredName(owner, name), clock === undefined ? anyClock : checkClock(owner, clock));
+    this.#run = checkFunction(owner, 'run', run as PolicyDefinition['run']);
+    this.#describe = describe === undefined ? () => ({}) : checkFunction(owner, 'describe', describe);
+  }
+
+  async run(next: Next, context: PolicyContext): Promise<unknown> {
+    return this.#run(next, context);
+  }
+
+  describe(): PolicyDescription {
+    return { ...this.#describe(), kind: 'custom', name: this.name };
+  }
+}

@@ -1,0 +1,128 @@
+import { anyClock, type Clock, checkClock } from '../core/clock.js';
+import { asContext, type Next, type PolicyContext } from '../core/context.js';
+import { type Duration, toMs } from '../core/duration.js';
+import { InvalidOptionError } from '../core/errors.js';
+import { checkFunction, checkInteger, checkName, readOptions } from '../core/options.js';
+import { BasePolicy, type CallOptions, type Policy, type PolicyDescription, step } from '../core/policy.js';
+import { type Member, MemberTable } from './member-table.js';
+
+export interface KeyedOptions {
+  /** How many keys are kept: an integer ≥ 1. @defaultValue 1000 */
+  readonly maxKeys?: number | undefined;
+  /** A key that was not used for so long is forgotten. Above 0; `Infinity` allowed. @defaultValue '10m' */
+  readonly idleFor?: Duration | undefined;
+  /** @defaultValue 'keyed' */
+  readonly name?: string | undefined;
+  /** What `idleFor` is measured by; members that look at a clock must share it. @defaultValue that of the members */
+  readonly clock?: Clock | undefined;
+}
+
+/** One policy for each key: `execute(operation, { key })` picks. */
+export interface Keyed<P extends Policy<unknown>> extends Policy<P extends Policy<infer Adds> ? Adds : never> {
+  /** The member of this key, made if need be. */
+  for(key: string): P;
+  /** How many keys are kept. */
+  readonly size: number;
+  /** Forgets a key. Calls in flight go on with the old member; the next one starts with a new one. */
+  delete(key: string): boolean;
+  /** The keys, what goes first at the front. */
+  keys(): IterableIterator<string>;
+}
+
+/**
+ * A bounded family of policies, one for each key: a breaker for each host, a bulkhead for each tenant.
+ *
+ * When there are more keys than `maxKeys`, the one unused for longest is forgotten, those whose breaker is closed before
+ * those whose breaker is open: forgetting an open breaker would let the calls through again. A key with calls in flight
+ * through the family is never forgotten; while they fly, `size` may exceed `maxKeys` by as many.
+ *
+ * O(1) a call beyond the member's own; no timer: idle keys are dropped when the family is used.
+ *
+ * @throws InvalidOptionError for options that cannot work, and, as a rejection, for a call without a key.
+ * @example
+ * ```ts
+ * const breakers = keyed((host) => circuitBreaker({ name: host }), { maxKeys: 500 });
+ * const load = (url: URL) => breakers.execute(({ signal }) => fetch(url, { signal }), { key: url.host });
+ * console.log(breakers.for('example.com').state);
+ * ```
+ */
+export function keyed<P extends Policy<unknown>>(make: (key: string) => P, options?: KeyedOptions): Keyed<P> {
+  return new KeyedPolicy<P>(make, options) as unknown as Keyed<P>;
+}
+
+class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
+  readonly #make: (key: string) => P;
+  readonly #members: MemberTable<P>;
+
+  constructor(make: (key: string) => P, options?: KeyedOptions) {
+    const owner = 'keyed';
+    const own = readOptions(owner, options, ['maxKeys', 'idleFor', 'name', 'clock']);
+    super(checkName(owner, own.name), own.clock === undefined ? anyClock : checkClock(owner, own.clock));
+    this.#make = checkFunction(owner, 'make', make);
+    const maxKeys = checkInteger(owner, 'maxKeys', own.maxKeys ?? 1000, { min: 1 });
+    const idleMs = toMs(owner, 'idleFor', own.idleFor ?? '10m', { orInfinity: true });
+    this.#members = new MemberTable(maxKeys, idleMs);
+  }
+
+  get size(): number {
+    this.#members.forgetIdle(this.clock.now());
+    return this.#members.size;
+  }
+
+  for(key: string): P {
+    return this.#member(this.#checkKey(key)).policy;
+  }
+
+  delete(key: string): boolean {
+    return this.#members.delete(key);
+  }
+
+  keys(): IterableIterator<string> {
+    this.#members.forgetIdle(this.clock.now());
+    return this.#members.keys();
+  }
+
+  describe(): PolicyDescription {
+    return { kind: 'keyed', name: this.name, size: this.#members.size };
+  }
+
+  run(next: Next, context: PolicyContext): Promise<unknown> {
+    const member = this.#member(this.#checkKey(context.key));
+    const { clock } = member.policy;
+    if (clock !== asContext(context).call.clock && clock !== anyClock) {
+      throw new InvalidOptionError('keyed', 'make', `must give its policies the clock of the call`, clock);
+    }
+    this.#members.enter(member);
+    return step(member.policy, next, context).then(
+      (value) => {
+        this.#members.leave(member, this.clock.now());
+        return value;
+      },
+      (error) => {
+        this.#members.leave(member, this.clock.now());
+        throw error;
+      },
+    );
+  }
+
+  /** A family without a clock of its own goes by that of its members. */
+  protected override clockOf(options: CallOptions): Clock {
+    return this.clock === anyClock ? this.#member(this.#checkKey(options.key)).policy.clock : this.clock;
+  }
+
+  #checkKey(key: string | undefined): string {
+    if (typeof key === 'string') return key;
+    throw new InvalidOptionError(this.name, 'key', 'must be a string: a keyed policy picks by it', key);
+  }
+
+  #member(key: string): Member<P> {
+    const now = this.clock.now();
+    this.#members.forgetIdle(now);
+    return this.#members.get(key, now) ?? this.#members.add(key, this.#checkPolicy(this.#make(key)), now);
+  }
+
+  #checkPolicy(policy: P): P {
+    if (typeof policy?.run === 'function') return policy;
+    throw new InvalidOptionError('keyed', 'make', 'must return a policy', policy);
+  }
+}

@@ -1,0 +1,11 @@
+/**
+ * Pipeline: several policies around one operation.
+ *
+ * Use it wherever more than one policy guards the same call. Make one for each dependency and keep it: breakers, budgets
+ * and bulkheads only know what has passed through them.
+ *
+ * Cost: that of its members.
+ *
+ * @module
+ */
+export { type AddsOf, type Pipeline, type PipelineEvent, type PipelineEvents, pipeline } from './pipeline.js';

@@ -1,0 +1,136 @@
+import { anyClock, type Clock } from '../core/clock.js';
+import { asContext, callOperation, type Next, type PolicyContext } from '../core/context.js';
+import { InvalidOptionError } from '../core/errors.js';
+import { Emitter, type Observable } from '../core/events.js';
+import type { Outcome } from '../core/outcome.js';
+import { BasePolicy, type Policy, type PolicyDescription, step } from '../core/policy.js';
+
+export interface PipelineEvents {
+  /** The call ended with a value that is not judged bad. */
+  success: PipelineEvent;
+  /** The call ended with an error, or with a value judged `failure` or `permanent`. */
+  failure: PipelineEvent;
+}
+
+export interface PipelineEvent {
+  /** From the call to its settling. */
+  readonly durationMs: number;
+  /** How many times the operation was called; 0 when a policy refused before. */
+  readonly attempts: number;
+  readonly outcome: Outcome;
+}
+
+/** What a policy adds to the answers of an operation. */
+export type AddsOf<P> = P extends Policy<infer Adds> ? Adds : never;
+
+export interface Pipeline<out Adds = never> extends Policy<Adds>, Observable<PipelineEvents> {
+  /** The members, outermost first. */
+  readonly policies: readonly Policy<unknown>[];
+}
+
+/**
+ * Policies around each other, `pipeline(outer, …, inner)`: each sees what the next one inside answers.
+ *
+ * Recommended order: fallback, total timeout, retry, circuit breaker, rate limit, bulkhead, attempt timeout. So the
+ * breaker sees every try, a refused try holds no slot, and waiting for a slot does not use up the try's own time.
+ *
+ * The chain is built once; a call walks it. A pipeline is a policy, and may stand in another one.
+ *
+ * @throws InvalidOptionError for members that are no policies or do not share one clock.
+ * @example
+ * ```ts
+ * const policy = pipeline(timeout('10s'), retry(), circuitBreaker(), bulkhead({ maxConcurrent: 50 }), timeout('2s'));
+ * const text = await policy.execute(async ({ signal }) => (await fetch('https://example.com', { signal })).text());
+ * ```
+ */
+export function pipeline<const Policies extends readonly Policy<unknown>[]>(
+  ...policies: Policies
+): Pipeline<AddsOf<Policies[number]>> {
+  return new PipelinePolicy<AddsOf<Policies[number]>>(policies);
+}
+
+class PipelinePolicy<Adds> extends BasePolicy<Adds> implements Pipeline<Adds> {
+  readonly policies: readonly Policy<unknown>[];
+  readonly #events = new Emitter<PipelineEvents>();
+  readonly #chain: Next;
+
+  constructor(policies: readonly Policy<unknown>[]) {
+    super('pipeline', sharedClock(policies));
+    this.policies = Object.freeze([...policies]);
+    this.#chain = this.bind(callOperation);
+  }
+
+  on<K extends keyof PipelineEvents>(type: K, listener: (event: PipelineEvents[K]) => void): () => void {
+    return this.#events.on(type, listener);
+  }
+
+  describe(): PolicyDescription {
+    return { kind: 'pipeline', name: this.name, policies: this.policies.map((policy) => policy.describe()) };
+  }
+
+  run(next: Next, context: PolicyContext): Promise<unknown> {
+    return next === callOperation ? this.#chain(context) : this.bind(next)(context);
+  }
+
+  /** The whole chain as one step in front of `next`. */
+  bind(next: Next): Next {
+    const chain = this.policies.reduceRight(link, next);
+    return (context) => (this.#isObserved() ? this.#observe(chain, context) : chain(context));
+  }
+
+  #isObserved(): boolean {
+    return this.#events.has('success') || this.#events.has('failure');
+  }
+
+  async #observe(chain: Next, context: PolicyContext): Promise<unknown> {
+    const { call } = asContext(context);
+    const startedAt = this.clock.now();
+    const callsBefore = call.calls;
+    const report = (outcome: Outcome) =>
+      this.#events.emit(isGood(outcome, context) ? 'success' : 'failure', {
+        durationMs: this.clock.now() - startedAt,
+        attempts: call.calls - callsBefore,
+        outcome,
+      });
+    try {
+      const value = await chain(context);
+      report({ ok: true, value });
+      return value;
+    } catch (error) {
+      report({ ok: false, error });
+      throw error;
+    }
+  }
+}
+
+/** A bad value counts as a failure, a response of 503 for instance. Watching must not change what is watched. */
+function isGood(outcome: Outcome, context: PolicyContext): boolean {
+  if (!outcome.ok) return false;
+  try {
+    const verdict = context.classify(outcome, context);
+    return verdict === 'success' || verdict === 'ignore';
+  } catch {
+    return true;
+  }
+}
+
+/** One member in front of the rest. */
+function link(next: Next, policy: Policy<unknown>): Next {
+  return policy instanceof PipelinePolicy ? policy.bind(next) : (context) => step(policy, next, context);
+}
+
+function sharedClock(policies: readonly Policy<unknown>[]): Clock {
+  let shared: Clock = anyClock;
+  for (const policy of policies) {
+    if (typeof policy?.run !== 'function') {
+      throw new InvalidOptionError('pipeline', 'policies', 'must all be policies', policy);
+    }
+    if (policy.clock === anyClock) continue;
+    if (shared !== anyClock && policy.clock !== shared) {
+      const rule = `must share one clock, but "${policy.name}" has another one`;
+      throw new InvalidOptionError('pipeline', 'policies', rule, policy.clock);
+    }
+    shared = policy.clock;
+  }
+  return shared;
+}

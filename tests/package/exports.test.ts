@@ -1,0 +1,81 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+
+/** Every name a caller can import, by entry point. Adding one is a decision; taking one away breaks somebody. */
+const publicNames: Record<string, string[]> = {
+  core: [
+    'BulkheadFullError',
+    'CircuitOpenError',
+    'ClosedError',
+    'InvalidOptionError',
+    'NoHealthyNodeError',
+    'QueueTimeoutError',
+    'RateLimitedError',
+    'ResilienceError',
+    'TimeoutError',
+    'defaultClassify',
+    'definePolicy',
+    'isNetworkError',
+    'isResilienceError',
+    'seededRandom',
+    'sleep',
+    'systemClock',
+  ],
+  pipeline: ['explain', 'pipeline'],
+  retry: [
+    'RetryBudget',
+    'constantBackoff',
+    'decorrelatedJitterBackoff',
+    'exponentialBackoff',
+    'linearBackoff',
+    'retry',
+  ],
+  timeout: ['timeout'],
+  'circuit-breaker': ['circuitBreaker'],
+  bulkhead: ['bulkhead'],
+  fallback: ['fallback'],
+  keyed: ['keyed'],
+  fetch: ['classifyResponse', 'isIdempotent', 'parseRetryAfter', 'resilientFetch'],
+  testing: ['TestClock', 'seededRandom'],
+};
+
+/** Entry points that the root does not re-export: they are no use to, or do not run in, every program. */
+const notInRoot = ['testing'];
+
+const root = new URL('../../', import.meta.url);
+const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {
+  exports: Record<string, string | object>;
+};
+const folders = readdirSync(new URL('src/', root)).filter((name) => existsSync(new URL(`src/${name}/index.ts`, root)));
+
+const namesOf = async (specifier: string) => Object.keys(await import(/* @vite-ignore */ specifier)).sort();
+
+describe('exports of package.json', () => {
+  it('are the root and every folder of src, with types first', () => {
+    const target = (folder: string) => ({ types: `./dist/${folder}index.d.ts`, default: `./dist/${folder}index.js` });
+    expect(manifest.exports).toEqual({
+      '.': target(''),
+      ...Object.fromEntries(folders.map((folder) => [`./${folder}`, target(`${folder}/`)])),
+      './package.json': './package.json',
+    });
+    for (const conditions of Object.values(manifest.exports)) {
+      if (typeof conditions === 'object') expect(Object.keys(conditions)).toEqual(['types', 'default']);
+    }
+  });
+});
+
+describe('public names', () => {
+  it('are listed here for every entry point', () => {
+    expect(Object.keys(publicNames).sort()).toEqual(folders.sort());
+  });
+
+  it.each(Object.entries(publicNames))('breakwater/%s', async (folder, names) => {
+    expect(await namesOf(`breakwater/${folder}`)).toEqual([...names].sort());
+  });
+
+  it('of the root are those of all universal entry points', async () => {
+    const universal = Object.entries(publicNames).filter(([folder]) => !notInRoot.includes(folder));
+    const expected = new Set(universal.flatMap(([, names]) => names));
+    expect(await namesOf('breakwater')).toEqual([...expected].sort());
+  });
+});

@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { describe, expect, it } from 'vitest';
+
+/** Who may import whom, beside itself (docs/architecture.md). A new folder of src gets a line here. */
+const mayImport: Record<string, string[]> = {
+  core: [],
+  pipeline: ['core'],
+  retry: ['core'],
+  timeout: ['core'],
+  'circuit-breaker': ['core'],
+  bulkhead: ['core'],
+  fallback: ['core'],
+  keyed: ['core'],
+  fetch: ['core', 'pipeline', 'retry', 'timeout', 'circuit-breaker', 'bulkhead', 'keyed'],
+  testing: ['core'],
+};
+
+const src = fileURLToPath(new URL('../../src/', import.meta.url));
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
+const text = (file: string) => readFileSync(src + file, 'utf8');
+
+/** What a file imports, types included: `import`, `export … from`, `import()` and `require()`. */
+const importsOf = (file: string) => ts.preProcessFile(text(file), true, true).importedFiles.map((it) => it.fileName);
+
+/** The path inside src that a relative import names. */
+const resolve = (file: string, specifier: string) => posix.join(posix.dirname(file), specifier).replace(/\.js$/, '.ts');
+
+/** The files of src that a file imports. */
+const targetsOf = (file: string) =>
+  importsOf(file)
+    .map((specifier) => resolve(file, specifier))
+    .filter((target) => files.includes(target));
+
+const folderOf = (file: string) => (file.includes('/') ? posix.dirname(file).split('/')[0]! : '');
+
+describe('house rules', () => {
+  it('every import is a file of src: no packages, no node: modules', () => {
+    const strangers = files.flatMap((file) =>
+      importsOf(file)
+        .filter((specifier) => !specifier.startsWith('.') || !files.includes(resolve(file, specifier)))
+        .map((specifier) => `${file}: ${specifier}`),
+    );
+    expect(strangers).toEqual([]);
+  });
+
+  it('every folder has its line above, and imports only what that allows', () => {
+    const folders = new Set(files.map(folderOf).filter((folder) => folder !== ''));
+    expect([...folders].sort()).toEqual(Object.keys(mayImport).sort());
+
+    const trespasses = files
+      .filter((file) => folderOf(file) !== '')
+      .flatMap((file) => targetsOf(file).map((target) => [file, target] as const))
+      .filter(([file, target]) => ![folderOf(file), ...mayImport[folderOf(file)]!].includes(folderOf(target)))
+      .map(([file, target]) => `${file} imports ${target}`);
+    expect(trespasses).toEqual([]);
+  });
+
+  it('no file imports itself in a circle', () => {
+    const done = new Set<string>();
+    const circles: string[] = [];
+    const visit = (file: string, path: string[]) => {
+      if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' → '));
+      if (path.includes(file) || done.has(file)) return;
+      for (const target of targetsOf(file)) visit(target, [...path, file]);
+      done.add(file);
+    };
+    for (const file of files) visit(file, []);
+    expect(circles).toEqual([]);
+  });
+
+  it('every index.ts does nothing but re-export', () => {
+    const doing = files
+      .filter((file) => posix.basename(file) === 'index.ts')
+      .flatMap((file) => {
+        const { statements } = ts.createSourceFile(file, text(file), ts.ScriptTarget.ES2022);
+        return statements
+          .filter((statement) => !ts.isExportDeclaration(statement) || statement.moduleSpecifier === undefined)
+          .map((statement) => `${file}: ${ts.SyntaxKind[statement.kind]}`);
+      });
+    expect(doing).toEqual([]);
+  });
+});

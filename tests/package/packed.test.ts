@@ -1,0 +1,219 @@
+/** The package as a user gets it: built, packed, and installed into empty projects. */
+import { execFile } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { build, type Plugin } from 'esbuild';
+import ts from 'typescript';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const temporary = mkdtempSync(join(tmpdir(), 'breakwater-'));
+const esm = join(temporary, 'esm');
+const cjs = join(temporary, 'cjs');
+
+/** Node versions to try besides the one that runs this, as in `BREAKWATER_NODES='22 24'`; npm fetches them. */
+const otherNodes = (process.env.BREAKWATER_NODES ?? '').split(' ').filter(Boolean);
+
+const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: object };
+const entryPoints = Object.keys(exports)
+  .filter((subpath) => subpath !== './package.json')
+  .map((subpath) => subpath.replace('.', 'breakwater'));
+const universal = entryPoints.filter((name) => name !== 'breakwater' && name !== 'breakwater/testing');
+
+async function run(cwd: string, command: string, ...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(command, args, { cwd, env: { ...process.env, NODE_ENV: undefined } });
+  return stdout;
+}
+
+const tool = (path: string, ...args: string[]) =>
+  run(root, process.execPath, join(root, 'node_modules', path), ...args);
+
+beforeAll(async () => {
+  const stage = join(temporary, 'stage');
+  mkdirSync(stage);
+  await tool('tsup/dist/cli-default.js', '--out-dir', join(stage, 'dist'));
+  await tool('typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', join(stage, 'dist'));
+  for (const name of ['package.json', 'src', 'README.md', 'CHANGELOG.md', 'LICENSE']) {
+    if (existsSync(join(root, name))) cpSync(join(root, name), join(stage, name), { recursive: true });
+  }
+  await run(stage, 'npm', 'pack', '--ignore-scripts', '--pack-destination', temporary);
+  const tarball = readdirSync(temporary).find((name) => name.endsWith('.tgz'))!;
+
+  for (const [folder, type] of [
+    [esm, 'module'],
+    [cjs, 'commonjs'],
+  ] as const) {
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type }));
+    await run(folder, 'npm', 'install', '--offline', '--no-audit', '--no-fund', join(temporary, tarball));
+  }
+});
+
+afterAll(() => rmSync(temporary, { recursive: true, force: true }));
+
+describe('the tarball', () => {
+  it('holds a JavaScript file, a declaration and both maps for every source file, and no more than it should', () => {
+    const installed = join(esm, 'node_modules/breakwater');
+    const list = (folder: string) =>
+      readdirSync(join(installed, folder), { recursive: true, encoding: 'utf8' }).filter((path) => /\.\w+$/.test(path));
+    const expected = list('src').flatMap((path) =>
+      ['.js', '.js.map', '.d.ts', '.d.ts.map'].map((ending) => path.replace(/\.ts$/, ending)),
+    );
+    expect(list('dist').sort()).toEqual(expected.sort());
+    expect(readdirSync(installed)).toEqual(expect.arrayContaining(['LICENSE', 'dist', 'package.json', 'src']));
+    expect(existsSync(join(installed, 'tests'))).toBe(false);
+  });
+});
+
+describe('runs where it is installed', () => {
+  const smoke = `
+  const { createServer } = require('node:http');
+  const assert = require('node:assert/strict');
+
+  async function main(load) {
+    for (const name of ${JSON.stringify(entryPoints)}) assert.ok(Object.keys(await load(name)).length > 0, name);
+
+    const { pipeline, resilientFetch, retry, timeout, constantBackoff, isResilienceError } = await load('breakwater');
+
+    let calls = 0;
+    const policy = pipeline(retry({ backoff: constantBackoff(1) }), timeout('5s'));
+    const answer = await policy.execute(async () => {
+      if (++calls < 3) throw new Error('not yet');
+      return calls;
+    });
+    assert.equal(answer, 3);
+    await assert.rejects(
+      timeout(1).execute(() => new Promise(() => {})),
+      (error) => isResilienceError(error, 'ERR_TIMEOUT'),
+    );
+
+    let requests = 0;
+    const server = createServer((request, response) => {
+      response.statusCode = ++requests === 1 ? 503 : 200;
+      response.end('hello');
+    });
+    await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
+    const response = await resilientFetch()(\`http://127.0.0.1:\${server.address().port}/\`);
+    assert.equal(response.status, 200);
+    assert.equal(await response.text(), 'hello');
+    assert.equal(requests, 2);
+    server.closeAllConnections();
+    server.close();
+    console.log(process.version);
+  }
+  `;
+  const asModule = `
+  import { createRequire } from 'node:module';
+  import 'breakwater';
+  const require = createRequire(import.meta.url);
+  ${smoke}
+  await main((name) => import(name));
+  `;
+  const asCommonJs = `${smoke}\n  main(require);\n`;
+
+  beforeAll(() => {
+    writeFileSync(join(esm, 'smoke.js'), asModule);
+    writeFileSync(join(cjs, 'smoke.js'), asCommonJs);
+  });
+
+  describe.each([
+    ['import', esm],
+    ['require', cjs],
+  ])('by %s', (_, folder) => {
+    it('on this Node', async () => {
+      expect((await run(folder, process.execPath, 'smoke.js')).trim()).toBe(process.version);
+    });
+
+    it.each(otherNodes)('on Node %s', async (version) => {
+      const printed = await run(folder, 'npx', '-y', '-p', `node@${version}`, 'node', 'smoke.js');
+      expect(printed).toMatch(new RegExp(`^v${version}\\.`));
+    });
+  });
+});
+
+describe('declarations', () => {
+  const sources = new Map<string, ts.SourceFile | undefined>();
+
+  function compile(names: string[], lib: string[], types: string[]): ts.Program {
+    const options: ts.CompilerOptions = {
+      module: ts.ModuleKind.NodeNext,
+      target: ts.ScriptTarget.ES2022,
+      lib: lib.map((name) => `lib.${name}.d.ts`),
+      types,
+      typeRoots: [join(root, 'node_modules/@types')],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      skipLibCheck: false,
+      noEmit: true,
+    };
+    const host = ts.createCompilerHost(options);
+    const read = host.getSourceFile;
+    host.getSourceFile = (path, ...rest) => {
+      if (!sources.has(path)) sources.set(path, read(path, ...rest));
+      return sources.get(path);
+    };
+    const main = join(esm, `${names.join('-').replaceAll('/', '-')}.ts`);
+    writeFileSync(main, names.map((name, index) => `import * as api${index} from '${name}';\n`).join(''));
+    return ts.createProgram([main], options, host);
+  }
+
+  const messages = (diagnostics: readonly ts.Diagnostic[]) =>
+    diagnostics.map((it) => `${it.file?.fileName ?? ''}: ${ts.flattenDiagnosticMessageText(it.messageText, '\n')}`);
+
+  it('compile with ES2022 and Node types, library files checked too', () => {
+    expect(messages(ts.getPreEmitDiagnostics(compile(entryPoints, ['es2022'], ['node'])))).toEqual([]);
+  });
+
+  it('compile with ES2022 and DOM, without Node types, library files checked too', () => {
+    expect(messages(ts.getPreEmitDiagnostics(compile(entryPoints, ['es2022', 'dom'], [])))).toEqual([]);
+  });
+
+  it.each(entryPoints)('of %s bring what they need by themselves', (name) => {
+    const program = compile([name], ['es2022', 'dom'], []);
+    const ours = program.getSourceFiles().filter((file) => file.fileName.startsWith(esm));
+    expect(ours.length).toBeGreaterThan(1);
+    expect(messages(ours.flatMap((file) => program.getSemanticDiagnostics(file)))).toEqual([]);
+  });
+});
+
+describe('bundles', () => {
+  async function bundle(contents: string, ...plugins: Plugin[]): Promise<string> {
+    const { outputFiles } = await build({
+      stdin: { contents, resolveDir: esm },
+      bundle: true,
+      minify: true,
+      format: 'esm',
+      write: false,
+      plugins,
+    });
+    return outputFiles[0]!.text;
+  }
+
+  /** Has the bundler look for side effects itself, instead of taking package.json's word that there are none. */
+  const doubtful: Plugin = {
+    name: 'doubtful',
+    setup({ onResolve, resolve }) {
+      onResolve({ filter: /./ }, async ({ path, pluginData, ...rest }) => {
+        if (pluginData === doubtful) return undefined;
+        return { ...(await resolve(path, { ...rest, pluginData: doubtful })), sideEffects: true };
+      });
+    },
+  };
+
+  it.each(entryPoints)('keep nothing of %s when nothing of it is used', async (name) => {
+    expect(await bundle(`import '${name}'`, doubtful)).toBe('');
+    expect(await bundle(`import * as all from '${name}'`)).toBe('');
+  });
+
+  it.each(universal)('are the same, byte for byte, from the root and from %s', async (subpath) => {
+    const names = Object.keys(await import(subpath));
+    for (const name of names) {
+      const fromRoot = await bundle(`export { ${name} } from 'breakwater'`);
+      expect(fromRoot.length, name).toBeGreaterThan(20);
+      expect(fromRoot, name).toBe(await bundle(`export { ${name} } from '${subpath}'`));
+    }
+  });
+});

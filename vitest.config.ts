@@ -1,0 +1,66 @@
+import { defineConfig } from 'vitest/config';
+
+const integration = ['tests/faults/**/*.test.ts', 'tests/fetch/**/*.test.ts', 'tests/package/**/*.test.ts'];
+const property = ['tests/property/**/*.test.ts'];
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^breakwater$/, replacement: `${import.meta.dirname}/src/index.ts` },
+      { find: /^breakwater\/([a-z-]+)$/, replacement: `${import.meta.dirname}/src/$1/index.ts` },
+    ],
+  },
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['tests/**/*.test.ts'],
+          exclude: [...integration, ...property],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'property',
+          include: property,
+          testTimeout: 30_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'types',
+          include: [],
+          typecheck: {
+            enabled: true,
+            only: true,
+            include: ['tests/types/**/*.test-d.ts'],
+            tsconfig: './tsconfig.json',
+          },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'integration',
+          include: integration,
+          testTimeout: 60_000,
+          hookTimeout: 240_000,
+          // Sockets and processes are timed here: one file at a time, after all the rest.
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      // Nothing but re-exports: tests/package/house.test.ts holds them to it.
+      exclude: ['src/**/index.ts'],
+      reporter: ['text', 'html', 'json-summary'],
+      thresholds: { lines: 95, branches: 95 },
+    },
+  },
+});
