@@ -5,7 +5,7 @@ import { plainSource, resilientSource, scalingNote, type Transition } from './cl
 import type { Run } from './run.js';
 import { spans } from './scenario.js';
 import { figures } from './stats.js';
-import { failureLines, type Row, rows } from './table.js';
+import { failureLine, type Row, rows } from './table.js';
 
 /** What the page in report/ draws. Times are seconds, rates are shares, gaps are null. */
 export interface ReportData {
@@ -77,7 +77,7 @@ export function reportData(run: Run): ReportData {
     resilient: series('resilient'),
     transitions: run.resilient.transitions,
     rows: rows(run),
-    failures: failureLines(run).join(' ').split(/ (?=resilientFetch:)/),
+    failures: [failureLine(run, 'plain'), failureLine(run, 'resilient')],
   };
 }
 

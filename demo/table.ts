@@ -51,7 +51,7 @@ export function table(run: Run, colors: Colors): string {
     ];
     output.push(phase === 'whole run' ? cells.map((cell) => colors.bold(cell)) : cells);
   }
-  return [output.toString(), ...failureLines(run), transitionLine(run)].join('\n');
+  return [output.toString(), failureLine(run, 'plain'), failureLine(run, 'resilient'), transitionLine(run)].join('\n');
 }
 
 const share = ({ successRate }: Figures): string => (successRate === null ? '–' : (100 * successRate).toFixed(1));
@@ -60,14 +60,12 @@ const latency = ({ p50Ms, p99Ms }: Figures): string =>
   p50Ms === null || p99Ms === null ? '–' : `${Math.round(p50Ms)} / ${Math.round(p99Ms)}`;
 
 /** How many calls of a side failed, and of what. */
-export function failureLines(run: Run): string[] {
-  return (['plain', 'resilient'] as const).flatMap((name) => {
-    const { calls } = run[name];
-    const reasons = failures(run[name]);
-    const failed = reasons.reduce((sum, [, count]) => sum + count, 0);
-    const line = `${NAMES[name]}: ${failed} of ${calls.length} calls failed`;
-    return failed === 0 ? [line] : [`${line}:`, `  ${reasons.map(([reason, count]) => `${count} ${reason}`).join(', ')}`];
-  });
+export function failureLine(run: Run, side: keyof typeof NAMES): string {
+  const { calls } = run[side];
+  const reasons = failures(run[side]);
+  const failed = reasons.reduce((sum, [, count]) => sum + count, 0);
+  const list = reasons.map(([reason, count]) => `${count} ${reason}`).join(', ');
+  return `${NAMES[side]}: ${failed} of ${calls.length} calls failed${failed > 0 ? `:\n  ${list}` : ''}`;
 }
 
 function transitionLine(run: Run): string {

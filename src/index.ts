@@ -10,6 +10,7 @@ export * from './bulkhead/index.js';
 export * from './circuit-breaker/index.js';
 export * from './core/index.js';
 export * from './fallback/index.js';
+export * from './fetch/index.js';
 export * from './keyed/index.js';
 export * from './pipeline/index.js';
 export * from './retry/index.js';

@@ -140,4 +140,9 @@ export class Alarm {
   clear(): void {
     if (this.#handle !== undefined) this.#clock.clearTimeout(this.#handle);
   }
+
+  /** For housekeeping: lets the process exit before it rings. */
+  unref(): void {
+    (this.#handle as TimerHandle | undefined)?.unref?.();
+  }
 }

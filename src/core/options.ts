@@ -20,7 +20,7 @@ export function readOptions<T extends object>(
       throw new InvalidOptionError(
         owner,
         name,
-        `is not an option; did you mean "${nearest(name, known)}"?`,
+        `is unknown (did you mean "${nearest(name, known)}"?)`,
         own[name as keyof T],
       );
     }

@@ -184,7 +184,7 @@ describe('bundles', () => {
     const { outputFiles } = await build({
       stdin: { contents, resolveDir: esm },
       bundle: true,
-      minify: true,
+      minifySyntax: true,
       format: 'esm',
       write: false,
       plugins,
@@ -208,12 +208,13 @@ describe('bundles', () => {
     expect(await bundle(`import * as all from '${name}'`)).toBe('');
   });
 
-  it.each(universal)('are the same, byte for byte, from the root and from %s', async (subpath) => {
-    const names = Object.keys(await import(subpath));
-    for (const name of names) {
-      const fromRoot = await bundle(`export { ${name} } from 'breakwater'`);
-      expect(fromRoot.length, name).toBeGreaterThan(20);
-      expect(fromRoot, name).toBe(await bundle(`export { ${name} } from '${subpath}'`));
+  // The order of the files follows the imports on the way, so it may differ. The code may not.
+  it.each(universal)('hold the same lines from the root and from %s', async (subpath) => {
+    const lines = async (contents: string) => (await bundle(contents)).split('\n').sort();
+    for (const name of Object.keys(await import(subpath))) {
+      const fromRoot = await lines(`export { ${name} } from 'breakwater'`);
+      expect(fromRoot.length, name).toBeGreaterThan(2);
+      expect(fromRoot, name).toEqual(await lines(`export { ${name} } from '${subpath}'`));
     }
   });
 });

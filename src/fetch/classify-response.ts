@@ -1,0 +1,21 @@
+import type { CallContext } from '../core/call-context.js';
+import { defaultClassify, isNetworkError, type Outcome, type Verdict } from '../core/outcome.js';
+
+/**
+ * What an answer over HTTP says of the server: 5xx but 501 (which will not change), 429 and 408 are failures; any other
+ * response is a success, a 404 too. Errors are judged by `defaultClassify`, except that a peer which cannot be trusted or
+ * understood, by its certificate for instance, is a `permanent` failure.
+ */
+export function classifyResponse(outcome: Outcome, _context?: CallContext): Verdict {
+  if (!outcome.ok) return isPeerError(outcome.error) ? 'permanent' : defaultClassify(outcome);
+  const { status } = (outcome.value ?? {}) as { status?: unknown };
+  if (typeof status !== 'number') return 'success';
+  return (status >= 500 && status !== 501) || status === 429 || status === 408 ? 'failure' : 'success';
+}
+
+/** undici words all of these `fetch failed`; what it knows of the peer stands in the code of the cause. */
+function isPeerError(error: unknown): boolean {
+  if (!(error instanceof TypeError) || error.message !== 'fetch failed' || isNetworkError(error)) return false;
+  const { code } = (error.cause ?? {}) as { code?: unknown };
+  return typeof code === 'string';
+}

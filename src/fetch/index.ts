@@ -1,0 +1,23 @@
+/**
+ * `resilientFetch`: the platform's fetch with timeouts, retries, circuit breakers and bulkheads that fit together.
+ *
+ * Use it for calls from one service to another, one instance for each kind of dependency. Not for streams that must never
+ * be interrupted between two hosts of your own, and not inside another client that retries by itself.
+ *
+ * Cost: that of its policies, and of the AbortController that each try's fetch gets.
+ *
+ * @module
+ */
+export { parseRetryAfter } from '../core/retry-after.js';
+export { classifyResponse } from './classify-response.js';
+export type {
+  FetchBulkheadOptions,
+  FetchLike,
+  RejectEvent,
+  ResilientFetchListeners,
+  ResilientFetchOptions,
+  ResponseLike,
+  Route,
+} from './options.js';
+export { isIdempotent, type OutgoingRequest, type RequestOptions } from './request.js';
+export { resilientFetch } from './resilient-fetch.js';

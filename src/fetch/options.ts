@@ -1,0 +1,83 @@
+import type { BulkheadEvents, BulkheadOptions } from '../bulkhead/index.js';
+import type { CircuitBreakerEvents, CircuitBreakerOptions } from '../circuit-breaker/index.js';
+import type { CallContext } from '../core/call-context.js';
+import type { Clock } from '../core/clock.js';
+import type { Duration } from '../core/duration.js';
+import type { Classify, Outcome } from '../core/outcome.js';
+import type { Policy } from '../core/policy.js';
+import type { Random } from '../core/random.js';
+import type { RetryEvents, RetryOptions } from '../retry/index.js';
+import type { OutgoingRequest } from './request.js';
+
+/** Any function of the shape of `fetch`: the platform's, undici's, a mock. */
+export type FetchLike = (input: never, init?: never) => Promise<ResponseLike>;
+
+export interface ResponseLike {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  readonly body: unknown;
+}
+
+export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.fetch> {
+  /** What does the fetching. @defaultValue the global `fetch`, looked up at each call */
+  readonly fetch?: F | undefined;
+  /** From the call to the response's headers, all tries together. `Infinity` allowed. @defaultValue '30s' */
+  readonly timeout?: Duration | undefined;
+  /** One try, to its headers. `Infinity` allowed. @defaultValue '10s' */
+  readonly attemptTimeout?: Duration | undefined;
+  /** The caller's reading of the body, from the headers on. @defaultValue none */
+  readonly bodyTimeout?: Duration | undefined;
+  /** Options of `retry`; its budget is shared by all calls of this instance. False turns it off. */
+  readonly retry?: Omit<RetryOptions, 'clock' | 'random'> | false | undefined;
+  /** Options of `circuitBreaker`; one for each key, which opens for 1 s at first, doubling to 30 s. False turns it off. */
+  readonly circuitBreaker?: Omit<CircuitBreakerOptions, 'clock' | 'random'> | false | undefined;
+  /** Options of `bulkhead`; one for each key. False turns it off. @defaultValue maxConcurrent 256, maxQueue 1024 */
+  readonly bulkhead?: FetchBulkheadOptions | false | undefined;
+  /** A policy of your own instead of all the above. */
+  readonly policy?: Policy | undefined;
+  /** How outcomes are judged. A `failure` that must not be repeated becomes `permanent`. @defaultValue `classifyResponse` */
+  readonly classify?: Classify | undefined;
+  /** What breakers and bulkheads are told apart by. @defaultValue the origin of the URL */
+  readonly key?: ((request: OutgoingRequest) => string) | undefined;
+  /** Where each try goes: for load balancers. */
+  readonly route?: ((request: OutgoingRequest, context: CallContext) => Route | PromiseLike<Route>) | undefined;
+  /** How many bytes of a discarded response are read, to keep its connection, before it is cancelled. @defaultValue 65536 */
+  readonly drainLimit?: number | undefined;
+  /** Who is told of what happens inside. */
+  readonly on?: ResilientFetchListeners | undefined;
+  /** @defaultValue `systemClock` */
+  readonly clock?: Clock | undefined;
+  /** For jitter. @defaultValue `Math.random` */
+  readonly random?: Random | undefined;
+}
+
+export interface FetchBulkheadOptions extends Omit<BulkheadOptions, 'clock' | 'maxConcurrent'> {
+  /** @defaultValue 256 */
+  readonly maxConcurrent?: number | undefined;
+  /** What a slot is held until: the response's headers, or the end of its body; the latter needs `bodyTimeout`. @defaultValue 'headers' */
+  readonly until?: 'headers' | 'body' | undefined;
+}
+
+/** Where a try goes, and whom to tell how it went. */
+export interface Route {
+  readonly url: string | URL;
+  release?(outcome: Outcome): void;
+}
+
+export interface ResilientFetchListeners {
+  /** The breaker of a key changed its state. */
+  readonly stateChange?: ((event: CircuitBreakerEvents['stateChange'] & { readonly key: string }) => void) | undefined;
+  /** A breaker or a bulkhead refused a try. */
+  readonly reject?: ((event: RejectEvent) => void) | undefined;
+  /** A try failed, and there will be another. */
+  readonly retry?: ((event: RetryEvents['retry']) => void) | undefined;
+  /** There will be no further try. */
+  readonly giveUp?: ((event: RetryEvents['giveUp']) => void) | undefined;
+  /** A try, or the whole call, ran out of time. */
+  readonly timeout?: ((event: { readonly of: 'attempt' | 'call'; readonly timeoutMs: number }) => void) | undefined;
+}
+
+export type RejectEvent = { readonly key: string } & (
+  | { readonly by: 'circuit-breaker'; readonly event: CircuitBreakerEvents['reject'] }
+  | { readonly by: 'bulkhead'; readonly event: BulkheadEvents['reject'] }
+);
