@@ -1,6 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
-const integration = ['tests/faults/**/*.test.ts', 'tests/fetch/**/*.test.ts', 'tests/package/**/*.test.ts'];
+const integration = [
+  'tests/faults/**/*.test.ts',
+  'tests/fetch/**/*.test.ts',
+  'tests/package/**/*.test.ts',
+  'tests/demo/cli.test.ts',
+];
 const property = ['tests/property/**/*.test.ts'];
 
 export default defineConfig({

@@ -23,7 +23,7 @@ const command = new Command('npm start --')
       'and measures what becomes of it. Each side has a server process of its own, on loopback.',
   )
   .option('--seconds <number>', 'length of the whole run, 2 to 600', number({ min: 2, max: 600 }), 30)
-  .option('--rps <number>', 'requests a second to each side, 1 to 500', number({ min: 1, max: 500 }), 60)
+  .option('--rps <number>', 'requests a second to each side, 1 to 200', number({ min: 1, max: 200 }), 60)
   .addOption(
     new Option('--scenario <name>', 'what happens to the server').choices([...scenarios.keys()]).default('outage'),
   )

@@ -21,8 +21,8 @@ export const plainSource = `fetch(url, { signal: AbortSignal.timeout(${PATIENCE_
 function breakerTimes(durationMs: number) {
   return {
     window: Math.max(1_000, Math.round(durationMs / 10)),
-    openFirst: Math.max(100, Math.round(durationMs / 60)),
-    openAtMost: Math.max(400, Math.round(durationMs / 15)),
+    openFirst: Math.max(100, Math.round(durationMs / 100)),
+    openAtMost: Math.max(400, Math.round(durationMs / 30)),
   };
 }
 
@@ -58,5 +58,5 @@ export function resilientSource(durationMs: number): string {
 }
 
 export const scalingNote =
-  "The breaker's window and openFor are scaled to the length of the run.\n" +
+  "The breaker's times are scaled to the run: window 1/10, openFor 1/100 to 1/30.\n" +
   'Every other time is real, and what is not listed is the default.';

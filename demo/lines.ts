@@ -1,7 +1,7 @@
-import { breakerAt, millis, NAMES, percent, seconds } from './format.js';
+import { breakerAt, millis, percent, seconds } from './format.js';
 import type { Run } from './run.js';
-import { phaseAt } from './scenario.js';
-import { figures } from './stats.js';
+import { spans } from './scenario.js';
+import { endedSince, ofCalls } from './stats.js';
 import type { Side } from './traffic.js';
 
 const LOOK_MS = 100;
@@ -10,7 +10,7 @@ const LOOK_MS = 100;
 export function lineView(run: Run, write: (line: string) => void): { close(): void } {
   const { scenario, seconds: length } = run.settings;
   const everyMs = Math.max(1_000, (length * 1000) / 15);
-  let phaseName = '';
+  let phases = 0;
   let reported = 0;
   let transitions = 0;
 
@@ -18,19 +18,20 @@ export function lineView(run: Run, write: (line: string) => void): { close(): vo
     const elapsed = run.elapsedMs();
     if (elapsed === 0) return; // the servers are still starting
     const at = seconds(elapsed).padStart(7);
-    const phase = phaseAt(scenario, elapsed / (length * 1000));
-    if (phase.name !== phaseName) {
-      phaseName = phase.name;
-      write(`${at}  ${phase.name}: ${phase.story}`);
+    for (const { phase, start } of spans(scenario).slice(phases)) {
+      if (start * length * 1000 > elapsed) break;
+      write(`${seconds(start * length * 1000).padStart(7)}  ${phase.name}: ${phase.story}`);
+      phases++;
     }
     for (const change of run.resilient.transitions.slice(transitions)) {
       write(`${seconds(change.atMs).padStart(7)}    breaker ${change.from} → ${change.to} (${change.reason})`);
       transitions++;
     }
     if (elapsed - reported >= everyMs) {
-      const side = (name: keyof typeof NAMES): string => `${NAMES[name]} ${summary(run[name], reported, elapsed)}`;
+      const { plain, resilient } = run;
+      const state = breakerAt(resilient.transitions, elapsed);
       write(
-        `${at}    ${side('plain')}   ${side('resilient')}   breaker ${breakerAt(run.resilient.transitions, elapsed)}`,
+        `${at}    plain ${summary(plain, reported)}    resilient ${summary(resilient, reported)}, breaker ${state}`,
       );
       reported = elapsed;
     }
@@ -45,7 +46,8 @@ export function lineView(run: Run, write: (line: string) => void): { close(): vo
   };
 }
 
-function summary(side: Side, fromMs: number, toMs: number): string {
-  const { successRate, p99Ms, upstreamRequests } = figures(side, fromMs, toMs);
-  return `${percent(successRate).padStart(7)}, p99 ${millis(p99Ms).padStart(7)}, server ${String(upstreamRequests).padStart(4)}`;
+/** The calls that ended since, and those still open. */
+function summary(side: Side, sinceMs: number): string {
+  const { successRate, p99Ms } = ofCalls(endedSince(side, sinceMs));
+  return `${percent(successRate).padStart(7)}, p99 ${millis(p99Ms).padStart(7)}, ${String(side.openCalls).padStart(3)} waiting`;
 }

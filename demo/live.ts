@@ -2,17 +2,17 @@ import { createLogUpdate } from 'log-update';
 import { breakerAt, type Colors, millis, NAMES, percent, seconds } from './format.js';
 import type { Run } from './run.js';
 import { phaseAt } from './scenario.js';
-import { ofCalls } from './stats.js';
+import { endedSince, ofCalls } from './stats.js';
 import { breakerStrip, phaseStrip, SuccessStrip } from './strips.js';
-import type { Call, Side } from './traffic.js';
+import type { Side } from './traffic.js';
 
 const LABEL = 19;
-const COLUMN = 11;
+const COLUMN = 10;
 const RECENT_MS = 2_000;
 const FRAME_MS = 100;
 
 /** The narrowest terminal the view fits. */
-export const LEAST_COLUMNS = 76;
+export const LEAST_COLUMNS = 80;
 
 /** Draws the run as it goes, in place, until it is closed; the last frame stays. */
 export function liveView(run: Run, out: NodeJS.WriteStream, colors: Colors): { close(): void } {
@@ -46,12 +46,13 @@ function frameOf(run: Run, width: number, colors: Colors): () => string {
     const done = Math.round(fraction * width);
     const state = breakerAt(run.resilient.transitions, elapsed);
     const row = (side: Side, strip: SuccessStrip): string => {
-      const recent = ofCalls(recentCalls(side, elapsed - RECENT_MS));
+      const recent = ofCalls(endedSince(side, elapsed - RECENT_MS));
       return cells([
         percent(strip.successRate()),
         percent(recent.successRate),
         millis(recent.p50Ms),
         millis(recent.p99Ms),
+        `${side.openCalls}`,
         `${side.arrivals.length}`,
       ]);
     };
@@ -61,8 +62,8 @@ function frameOf(run: Run, width: number, colors: Colors): () => string {
       labelled('', colors.dim(phaseStrip(scenario, width))),
       labelled(`now: ${phase.name}`, phase.story.slice(0, width)),
       '',
-      labelled('', colors.dim(cells(['success', '', 'p50', 'p99', 'reached']))),
-      labelled('', colors.dim(cells(['so far', 'last 2 s', 'last 2 s', 'last 2 s', 'server']))),
+      labelled('', colors.dim(cells(['success', 'success', 'p50', 'p99', 'waiting', 'reached']))),
+      labelled('', colors.dim(cells(['so far', 'last 2 s', 'last 2 s', 'last 2 s', 'now', 'server']))),
       labelled(NAMES.plain, row(run.plain, plain)),
       labelled(NAMES.resilient, row(run.resilient, resilient)),
       '',
@@ -77,10 +78,3 @@ function frameOf(run: Run, width: number, colors: Colors): () => string {
 const cells = (texts: string[]): string => texts.map((text) => text.padStart(COLUMN)).join('');
 
 const labelled = (label: string, rest: string): string => `${label.padEnd(LABEL)}${rest}`;
-
-/** Calls that ended after `sinceMs`, found from the end of a list in the order of ends. */
-function recentCalls({ calls }: Side, sinceMs: number): Call[] {
-  let from = calls.length;
-  while (from > 0 && calls[from - 1]!.startMs + calls[from - 1]!.latencyMs > sinceMs) from--;
-  return calls.slice(from);
-}

@@ -32,15 +32,21 @@ async function main(): Promise<number> {
     });
   }
 
+  let lateMs: number;
   if (parsed.json) {
-    await run.finished;
+    lateMs = await run.finished;
     print(JSON.stringify(jsonResult(run)));
   } else {
     const colors = pc.createColors(pc.isColorSupported && process.stdout.isTTY === true);
     print(introduction(run, colors));
     const view = isTerminal() ? liveView(run, process.stdout, colors) : lineView(run, print);
-    await run.finished.finally(() => view.close());
+    lateMs = await run.finished.finally(() => view.close());
     print(`\n${table(run, colors)}`);
+  }
+  if (lateMs > 200) {
+    process.stderr.write(
+      `This machine was busy: calls began up to ${Math.round(lateMs)} ms late, which the figures cannot tell from a slow server.\n`,
+    );
   }
   if (parsed.report !== undefined) {
     const file = await writeReport(run, parsed.report);

@@ -26,7 +26,7 @@ export interface ReportData {
   readonly failures: readonly string[];
 }
 
-export interface Series {
+interface Series {
   readonly success: readonly (number | null)[];
   readonly p50: readonly (number | null)[];
   readonly p99: readonly (number | null)[];
@@ -42,7 +42,7 @@ export async function writeReport(run: Run, path: string): Promise<string> {
   return file;
 }
 
-export function reportData(run: Run): ReportData {
+function reportData(run: Run): ReportData {
   const { scenario, seconds, rps, seed } = run.settings;
   const elapsedMs = Math.min(run.elapsedMs(), seconds * 1000);
   const slots = Math.max(10, Math.min(90, Math.round((seconds * rps) / 25)));

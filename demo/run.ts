@@ -18,8 +18,11 @@ export interface Run {
   elapsedMs(): number;
   /** Ends the run now; the figures so far stay. */
   stop(): void;
-  /** Rejects when a server process dies that should not. */
-  readonly finished: Promise<void>;
+  /**
+   * Resolves, when all is over, with how many milliseconds late the latest call began; both sides were late together.
+   * Rejects when a server process dies that should not.
+   */
+  readonly finished: Promise<number>;
 }
 
 /** The same calls at the same moments to two equal servers, once with plain `fetch`, once with `resilientFetch`. */
@@ -59,18 +62,18 @@ export function startRun(settings: RunSettings): Run {
     },
   ];
 
-  async function drive(): Promise<void> {
+  async function drive(): Promise<number> {
     const stopped = new Promise<void>((resolve) => stopping.signal.addEventListener('abort', () => resolve()));
     const program = await buildServer();
     await Promise.race([stopped, crashed, openServers(program)]);
-    if (stopping.signal.aborted) return;
+    if (stopping.signal.aborted) return 0;
     startedAt = performance.now();
     for (const { upstream } of pairs) upstream.start(0);
     scheduleOutages(program);
     const fire = (): void => {
       for (const { side, upstream, send } of pairs) void side.call(send, upstream.url, elapsedMs);
     };
-    await Promise.race([crashed, openLoop({ rps, durationMs, elapsedMs, fire, signal: stopping.signal })]);
+    return await Promise.race([crashed, openLoop({ rps, durationMs, elapsedMs, fire, signal: stopping.signal })]);
   }
 
   async function openServers(program: string): Promise<void> {

@@ -47,6 +47,13 @@ export function ofCalls(calls: readonly Call[]): Omit<Figures, 'upstreamRequests
   };
 }
 
+/** Calls that ended after `sinceMs`, found from the end of a list in the order of ends. */
+export function endedSince({ calls }: Side, sinceMs: number): Call[] {
+  let from = calls.length;
+  while (from > 0 && calls[from - 1]!.startMs + calls[from - 1]!.latencyMs > sinceMs) from--;
+  return calls.slice(from);
+}
+
 /** Why calls failed, the most frequent reason first. */
 export function failures(side: Side): [reason: string, count: number][] {
   const counts = new Map<string, number>();

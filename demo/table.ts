@@ -51,7 +51,7 @@ export function table(run: Run, colors: Colors): string {
     ];
     output.push(phase === 'whole run' ? cells.map((cell) => colors.bold(cell)) : cells);
   }
-  return [output.toString(), failureLine(run, 'plain'), failureLine(run, 'resilient'), transitionLine(run)].join('\n');
+  return [output.toString(), failureLine(run, 'plain'), failureLine(run, 'resilient'), breakerLine(run)].join('\n');
 }
 
 const share = ({ successRate }: Figures): string => (successRate === null ? '–' : (100 * successRate).toFixed(1));
@@ -68,8 +68,26 @@ export function failureLine(run: Run, side: keyof typeof NAMES): string {
   return `${NAMES[side]}: ${failed} of ${calls.length} calls failed${failed > 0 ? `:\n  ${list}` : ''}`;
 }
 
-function transitionLine(run: Run): string {
-  const { transitions } = run.resilient;
-  if (transitions.length === 0) return 'breaker: closed all the time';
-  return `breaker: ${transitions.map(({ to, atMs }) => `${to} at ${seconds(atMs)}`).join(', ')}`;
+/** When the breaker was not closed, and how many probes it tried in vain meanwhile. */
+function breakerLine(run: Run): string {
+  const openings: string[] = [];
+  let from: string | undefined;
+  let probes = 0;
+  const note = (until: string): void => {
+    const times = probes === 1 ? 'once' : `${probes} times`;
+    openings.push(`open from ${from} ${until}${probes > 0 ? `, probed in vain ${times}` : ''}`);
+  };
+  for (const { to, from: before, atMs } of run.resilient.transitions) {
+    if (before === 'closed') {
+      from = seconds(atMs);
+      probes = 0;
+    } else if (to === 'open') {
+      probes++;
+    } else if (to === 'closed') {
+      note(`to ${seconds(atMs)}`);
+      from = undefined;
+    }
+  }
+  if (from !== undefined) note('to the end');
+  return `breaker: ${openings.join('; ') || 'closed all the time'}`;
 }

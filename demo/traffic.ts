@@ -42,24 +42,29 @@ export class Side {
   }
 }
 
-/** Calls `fire` at a constant rate, however long its calls take: an open loop, as the world outside is one. */
+/**
+ * Calls `fire` at a constant rate, however long its calls take: an open loop, as the world outside is one.
+ * Resolves with how late the latest was, in milliseconds.
+ */
 export function openLoop(options: {
   readonly rps: number;
   readonly durationMs: number;
   readonly elapsedMs: () => number;
   readonly fire: () => void;
   readonly signal: AbortSignal;
-}): Promise<void> {
+}): Promise<number> {
   const { rps, durationMs, elapsedMs, fire, signal } = options;
   return new Promise((resolve) => {
     let fired = 0;
+    let latest = 0;
     let timer: NodeJS.Timeout | undefined;
     const end = (): void => {
       clearTimeout(timer);
-      resolve();
+      resolve(latest);
     };
     const tick = (): void => {
       const now = elapsedMs();
+      latest = Math.max(latest, now - (fired * 1000) / rps);
       for (; fired * 1000 <= Math.min(now, durationMs - 1e-6) * rps; fired++) fire();
       if (now >= durationMs) end();
       else timer = setTimeout(tick, Math.min((fired * 1000) / rps, durationMs) - elapsedMs());

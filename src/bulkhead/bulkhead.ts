@@ -91,11 +91,17 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
 
   constructor(options: BulkheadOptions) {
     const owner = 'bulkhead';
-    const own = readOptions(owner, options, ['maxConcurrent', 'maxQueue', 'queueTimeout', 'name', 'clock']);
+    const own = readOptions(owner, options, {
+      maxConcurrent: undefined,
+      maxQueue: 0,
+      queueTimeout: Infinity,
+      name: owner,
+      clock: undefined,
+    });
     super(checkName(owner, own.name), checkClock(owner, own.clock));
     this.#maxConcurrent = checkInteger(owner, 'maxConcurrent', own.maxConcurrent, { min: 1 });
-    this.#maxQueue = checkInteger(owner, 'maxQueue', own.maxQueue ?? 0, { min: 0, orInfinity: true });
-    this.#queueTimeoutMs = toMs(owner, 'queueTimeout', own.queueTimeout ?? Infinity, { orInfinity: true });
+    this.#maxQueue = checkInteger(owner, 'maxQueue', own.maxQueue, { min: 0, orInfinity: true });
+    this.#queueTimeoutMs = toMs(owner, 'queueTimeout', own.queueTimeout, { orInfinity: true });
     const timeouts = this.#queueTimeoutMs === Infinity ? undefined : new DeadlineList(this.clock, this.#queueTimeoutMs);
     this.#queue = new WaitingQueue(timeouts, (waiter) => {
       const error = new QueueTimeoutError({ policy: this.name, timeoutMs: this.#queueTimeoutMs });
@@ -137,9 +143,9 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
   }
 
   async acquire(options?: AcquireOptions): Promise<Permit> {
-    const own = readOptions('bulkhead.acquire', options, ['signal', 'priority']);
-    const signal = checkSignal('bulkhead.acquire', own.signal ?? null);
-    const priority = checkNumber('bulkhead.acquire', 'priority', own.priority ?? 5);
+    const own = readOptions('bulkhead.acquire', options, { signal: null, priority: 5 });
+    const signal = checkSignal('bulkhead.acquire', own.signal);
+    const priority = checkNumber('bulkhead.acquire', 'priority', own.priority);
     if (signal?.aborted) throw signal.reason;
     if (this.#take()) return new Slot(this.#release);
     const refusal = this.#refusal();

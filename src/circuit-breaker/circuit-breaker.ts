@@ -1,10 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { type Clock, checkClock } from '../core/clock.js';
+import { checkClock } from '../core/clock.js';
 import { detachedContext, type Next, type PolicyContext } from '../core/context.js';
 import { toMs } from '../core/duration.js';
 import { CircuitOpenError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
-import { checkName, checkOneOf, readOptions } from '../core/options.js';
+import { checkName, checkOneOf, checkOptionalFunction } from '../core/options.js';
 import { type Classify, judge, type Outcome } from '../core/outcome.js';
 import type { Permit } from '../core/permit.js';
 import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
@@ -12,11 +12,10 @@ import { checkRandom } from '../core/random.js';
 import {
   type CircuitBreakerOptions,
   type CircuitSnapshot,
-  checkClassify,
   checkInitialState,
   checkRules,
   checkWindow,
-  KNOWN_OPTIONS,
+  readCircuitBreakerOptions,
 } from './options.js';
 import {
   Circuit,
@@ -111,15 +110,15 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
 
   constructor(options?: CircuitBreakerOptions) {
     const owner = 'circuitBreaker';
-    const own = readOptions(owner, options, KNOWN_OPTIONS);
+    const own = readCircuitBreakerOptions(options);
     super(checkName(owner, own.name), checkClock(owner, own.clock));
     const [window, windowCalls] = checkWindow(own.window);
     const rules = checkRules(own, windowCalls, checkRandom(owner, own.random));
     this.#circuit = new Circuit(rules, window, (from, to, reason) => this.#report(from, to, reason));
     this.#slowCallMs =
       own.slowCallDuration === undefined ? Infinity : toMs(owner, 'slowCallDuration', own.slowCallDuration);
-    this.#observing = checkOneOf(owner, 'mode', own.mode ?? 'enforce', ['enforce', 'observe']) === 'observe';
-    this.#classify = checkClassify(own.classify);
+    this.#observing = checkOneOf(owner, 'mode', own.mode, ['enforce', 'observe']) === 'observe';
+    this.#classify = checkOptionalFunction(owner, 'classify', own.classify);
     this.#restore(checkInitialState(own.initialState));
   }
 

@@ -2,7 +2,7 @@ import { type Backoff, exponentialBackoff } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
-import { checkFunction, checkInteger, checkNumber, readOptions } from '../core/options.js';
+import { checkInteger, checkNumber, readOptions } from '../core/options.js';
 import type { Classify, Outcome } from '../core/outcome.js';
 import type { Random } from '../core/random.js';
 import { retryAfterMs } from '../core/retry-after.js';
@@ -67,34 +67,58 @@ const MAX_WINDOW_CALLS = 1_000_000;
 /** A longer wish is for retries to honour; a breaker that sleeps for an hour would miss the recovery. */
 const MAX_RETRY_AFTER_MS = 60_000;
 
-export const KNOWN_OPTIONS = [
-  ...(['failureRateThreshold', 'slowCallDuration', 'slowCallRateThreshold', 'consecutiveFailures', 'window'] as const),
-  ...(['minimumCalls', 'openFor', 'halfOpen', 'mode', 'initialState', 'classify', 'name', 'clock', 'random'] as const),
-] as const;
+const DEFAULTS = {
+  failureRateThreshold: 0.5,
+  slowCallDuration: undefined,
+  slowCallRateThreshold: 1,
+  consecutiveFailures: undefined,
+  window: { duration: '30s' },
+  minimumCalls: undefined,
+  openFor: undefined,
+  halfOpen: {},
+  mode: 'enforce',
+  initialState: 'closed',
+  classify: undefined,
+  name: OWNER,
+  clock: undefined,
+  random: undefined,
+} as const;
 
-export function checkRules(own: Partial<CircuitBreakerOptions>, windowCalls: number, random: Random): CircuitRules {
-  const halfOpen = readOptions(OWNER, own.halfOpen, ['probes', 'maxFailures', 'probeTimeout'], 'halfOpen');
+/** The options with their defaults, not checked yet. */
+export type OwnOptions = ReturnType<typeof readCircuitBreakerOptions>;
+
+export function readCircuitBreakerOptions(options: CircuitBreakerOptions | undefined) {
+  return readOptions(OWNER, options, DEFAULTS);
+}
+
+export function checkRules(own: OwnOptions, windowCalls: number, random: Random): CircuitRules {
+  const halfOpen = readOptions(OWNER, own.halfOpen, { probes: 3, maxFailures: 0, probeTimeout: '30s' }, 'halfOpen');
   const rate = { above: 0, max: 1 };
-  const slowRate = checkNumber(OWNER, 'slowCallRateThreshold', own.slowCallRateThreshold ?? 1, rate);
-  const minimumCalls = own.minimumCalls ?? Math.min(20, windowCalls);
+  const slowRate = checkNumber(OWNER, 'slowCallRateThreshold', own.slowCallRateThreshold, rate);
+  const minimumCalls = own.minimumCalls === undefined ? Math.min(20, windowCalls) : own.minimumCalls;
   return {
-    failureRateThreshold: checkNumber(OWNER, 'failureRateThreshold', own.failureRateThreshold ?? 0.5, rate),
+    failureRateThreshold: checkNumber(OWNER, 'failureRateThreshold', own.failureRateThreshold, rate),
     slowCallRateThreshold: own.slowCallDuration === undefined ? Infinity : slowRate,
     consecutiveFailures:
       own.consecutiveFailures === undefined
         ? Infinity
         : checkInteger(OWNER, 'consecutiveFailures', own.consecutiveFailures, { min: 1 }),
     minimumCalls: checkInteger(OWNER, 'minimumCalls', minimumCalls, { min: 1, max: windowCalls }),
-    probes: checkInteger(OWNER, 'halfOpen.probes', halfOpen.probes ?? 3, { min: 1 }),
-    maxProbeFailures: checkInteger(OWNER, 'halfOpen.maxFailures', halfOpen.maxFailures ?? 0, { min: 0 }),
-    probeTimeoutMs: toMs(OWNER, 'halfOpen.probeTimeout', halfOpen.probeTimeout ?? '30s', { orInfinity: true }),
+    probes: checkInteger(OWNER, 'halfOpen.probes', halfOpen.probes, { min: 1 }),
+    maxProbeFailures: checkInteger(OWNER, 'halfOpen.maxFailures', halfOpen.maxFailures, { min: 0 }),
+    probeTimeoutMs: toMs(OWNER, 'halfOpen.probeTimeout', halfOpen.probeTimeout, { orInfinity: true }),
     openForMs: checkOpenFor(own.openFor, random),
   };
 }
 
 /** @returns the window, and how many calls it can hold. */
-export function checkWindow(window: CircuitBreakerOptions['window'] = { duration: '30s' }): [CallWindow, number] {
-  const own = readOptions<{ duration?: Duration; calls?: number }>(OWNER, window, ['duration', 'calls'], 'window');
+export function checkWindow(window: OwnOptions['window']): [CallWindow, number] {
+  const own = readOptions<{ duration?: Duration; calls?: number }>(
+    OWNER,
+    window,
+    { duration: undefined, calls: undefined },
+    'window',
+  );
   if ((own.duration === undefined) === (own.calls === undefined)) {
     throw new InvalidOptionError(OWNER, 'window', 'must have either "duration" or "calls"', window);
   }
@@ -120,13 +144,18 @@ function checkOpenFor(openFor: CircuitBreakerOptions['openFor'], random: Random)
 
 const growing = () => exponentialBackoff({ initial: '5s', max: '60s', jitter: 'equal' });
 
-export function checkInitialState(initial: CircuitBreakerOptions['initialState'] = 'closed'): CircuitState | CircuitSnapshot {
+export function checkInitialState(initial: OwnOptions['initialState']): CircuitState | CircuitSnapshot {
   if (typeof initial === 'string' && STATES.includes(initial)) return initial;
   if (typeof initial !== 'object' || initial === null) {
     const rule = `must be one of ${STATES.map((state) => `'${state}'`).join(', ')}, or what toJSON() gave`;
     throw new InvalidOptionError(OWNER, 'initialState', rule, initial);
   }
-  const own = readOptions(OWNER, initial, ['state', 'openings', 'remainingOpenMs'], 'initialState');
+  const own = readOptions(
+    OWNER,
+    initial,
+    { state: undefined, openings: undefined, remainingOpenMs: undefined },
+    'initialState',
+  );
   const state = own.state;
   if (state !== 'closed' && state !== 'open' && state !== 'half-open') {
     throw new InvalidOptionError(OWNER, 'initialState.state', `must be 'closed', 'open' or 'half-open'`, state);
@@ -136,8 +165,4 @@ export function checkInitialState(initial: CircuitBreakerOptions['initialState']
     openings: checkInteger(OWNER, 'initialState.openings', own.openings, { min: state === 'closed' ? 0 : 1 }),
     remainingOpenMs: checkNumber(OWNER, 'initialState.remainingOpenMs', own.remainingOpenMs, { min: 0 }),
   };
-}
-
-export function checkClassify(classify: Classify | undefined): Classify | undefined {
-  return classify && checkFunction(OWNER, 'classify', classify);
 }

@@ -32,7 +32,7 @@ export interface LinearBackoffOptions {
 
 /** `initial`, twice `initial`, three times …, up to `max`. */
 export function linearBackoff(options: LinearBackoffOptions): Backoff {
-  const own = readOptions('linearBackoff', options, ['initial', 'max']);
+  const own = readOptions('linearBackoff', options, { initial: undefined, max: undefined });
   const [initialMs, maxMs] = checkRange('linearBackoff', own.initial, own.max);
   return ({ attempt }) => Math.min(maxMs, initialMs * attempt);
 }
@@ -57,10 +57,10 @@ export interface ExponentialBackoffOptions {
  */
 export function exponentialBackoff(options?: ExponentialBackoffOptions): Backoff {
   const owner = 'exponentialBackoff';
-  const own = readOptions(owner, options, ['initial', 'factor', 'max', 'jitter']);
-  const [initialMs, maxMs] = checkRange(owner, own.initial ?? 200, own.max ?? '30s');
-  const factor = checkNumber(owner, 'factor', own.factor ?? 2, { min: 1 });
-  const jitter = checkOneOf(owner, 'jitter', own.jitter ?? 'full', ['full', 'equal', 'none']);
+  const own = readOptions(owner, options, { initial: 200, factor: 2, max: '30s', jitter: 'full' });
+  const [initialMs, maxMs] = checkRange(owner, own.initial, own.max);
+  const factor = checkNumber(owner, 'factor', own.factor, { min: 1 });
+  const jitter = checkOneOf(owner, 'jitter', own.jitter, ['full', 'equal', 'none']);
   return ({ attempt, random }) => {
     const delayMs = Math.min(maxMs, initialMs * factor ** (attempt - 1)); // an overflow to Infinity meets the cap here
     if (jitter === 'none') return delayMs;
@@ -81,15 +81,16 @@ export interface DecorrelatedJitterBackoffOptions {
  */
 export function decorrelatedJitterBackoff(options?: DecorrelatedJitterBackoffOptions): Backoff {
   const owner = 'decorrelatedJitterBackoff';
-  const own = readOptions(owner, options, ['initial', 'max']);
-  const [initialMs, maxMs] = checkRange(owner, own.initial ?? 200, own.max ?? '30s');
+  const own = readOptions(owner, options, { initial: 200, max: '30s' });
+  const [initialMs, maxMs] = checkRange(owner, own.initial, own.max);
   return ({ previousDelayMs = initialMs, random }) =>
     Math.min(maxMs, initialMs + random() * Math.max(0, previousDelayMs * 3 - initialMs));
 }
 
-function checkRange(owner: string, initial: Duration | undefined, max: Duration | undefined): [number, number] {
+function checkRange(owner: string, initial: Duration, max: Duration): [number, number] {
   const initialMs = toMs(owner, 'initial', initial);
   const maxMs = toMs(owner, 'max', max);
-  if (maxMs < initialMs) throw new InvalidOptionError(owner, 'max', `must not be below "initial" (${initialMs} ms)`, max);
+  if (maxMs < initialMs)
+    throw new InvalidOptionError(owner, 'max', `must not be below "initial" (${initialMs} ms)`, max);
   return [initialMs, maxMs];
 }

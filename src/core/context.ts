@@ -198,8 +198,7 @@ class Race<T> extends Wait {
   constructor(context: Context, promise: Promise<T>, resolve: (value: T) => void, reject: (reason: unknown) => void) {
     super();
     this.#reject = reject;
-    if (context.aborted) this.onAbort(context.reason);
-    else context.enter(this);
+    if (!context.aborted) context.enter(this);
     promise.then(
       (value) => {
         context.leave(this);
@@ -210,6 +209,7 @@ class Race<T> extends Wait {
         reject(context.aborted ? context.reason : error); // an operation that failed because of the abort
       },
     );
+    if (context.aborted) this.onAbort(context.reason); // while the promise was being made
   }
 
   /**

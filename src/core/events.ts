@@ -31,7 +31,7 @@ export class Emitter<E> implements Observable<E> {
 
   /** Whether it is worth building an event of this type. */
   has(type: keyof E): boolean {
-    return this.#listeners !== undefined && this.#listeners.has(type);
+    return this.#listeners?.has(type) === true;
   }
 
   emit<K extends keyof E>(type: K, event: E[K]): void {

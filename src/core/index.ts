@@ -29,5 +29,11 @@ export {
 export type { Observable } from './events.js';
 export { type Classify, defaultClassify, isNetworkError, type Outcome, type Verdict } from './outcome.js';
 export type { Permit } from './permit.js';
-export { type CallOptions, definePolicy, type Policy, type PolicyDefinition, type PolicyDescription } from './policy.js';
+export {
+  type CallOptions,
+  definePolicy,
+  type Policy,
+  type PolicyDefinition,
+  type PolicyDescription,
+} from './policy.js';
 export { type Random, seededRandom } from './random.js';

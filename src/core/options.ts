@@ -1,31 +1,38 @@
 import { InvalidOptionError } from './errors.js';
 
+/** For each option its default; undefined for those that have none. */
+type Defaults<T> = { readonly [K in keyof T]-?: T[K] | undefined };
+
+/** Every option is there; those with a default are never undefined. */
+type WithDefaults<T, D extends Defaults<T>> = {
+  readonly [K in keyof T]-?: undefined extends D[K] ? T[K] : Exclude<T[K], undefined>;
+};
+
 /**
- * A copy of the caller's own options: read once, detached from the caller's object and from any prototype.
+ * The caller's options with their defaults filled in: read once, detached from the caller's object and from any
+ * prototype. An explicit undefined means the default. The values are still to be checked.
  * @throws InvalidOptionError when it is no object, or has a name that is not known; the message suggests the nearest.
  */
-export function readOptions<T extends object>(
+export function readOptions<T extends object, const D extends Defaults<T> = Defaults<T>>(
   owner: string,
   options: T | undefined,
-  known: readonly (keyof T & string)[],
+  defaults: D,
   option = 'options',
-): Partial<T> {
-  if (options === undefined) return {};
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new InvalidOptionError(owner, option, 'must be an object', options);
-  }
-  const own = Object.assign(Object.create(null), options) as Partial<T>;
-  for (const name of Object.keys(own)) {
-    if (!known.includes(name as keyof T & string)) {
-      throw new InvalidOptionError(
-        owner,
-        name,
-        `is unknown (did you mean "${nearest(name, known)}"?)`,
-        own[name as keyof T],
-      );
+): WithDefaults<T, D> {
+  if (typeof options !== 'object' && options !== undefined) fail(owner, option, 'must be an object', options);
+  if (options === null || Array.isArray(options)) fail(owner, option, 'must be an object', options);
+  const own: Record<string, unknown> = Object.assign(Object.create(null), options);
+  for (const [name, value] of Object.entries(own)) {
+    if (!Object.hasOwn(defaults, name)) {
+      fail(owner, name, `is unknown (did you mean "${nearest(name, Object.keys(defaults))}"?)`, value);
     }
   }
-  return own;
+  for (const [name, value] of Object.entries(defaults)) if (own[name] === undefined) own[name] = value;
+  return own as WithDefaults<T, D>;
+}
+
+function fail(owner: string, option: string, rule: string, value: unknown): never {
+  throw new InvalidOptionError(owner, option, rule, value);
 }
 
 export interface IntegerRule {
@@ -35,15 +42,11 @@ export interface IntegerRule {
 }
 
 export function checkInteger(owner: string, option: string, value: unknown, rule: IntegerRule): number {
-  if (typeof value === 'number' && value >= rule.min) {
-    if (Number.isSafeInteger(value) || (value === Infinity && rule.orInfinity)) return value + 0; // -0 becomes 0
+  const { min, max = Infinity, orInfinity = false } = rule;
+  if (typeof value === 'number' && value >= min && value <= max) {
+    if (Number.isSafeInteger(value) || (value === Infinity && orInfinity)) return value + 0; // -0 becomes 0
   }
-  throw new InvalidOptionError(
-    owner,
-    option,
-    `must be an integer ≥ ${rule.min}${rule.orInfinity ? ' or Infinity' : ''}`,
-    value,
-  );
+  fail(owner, option, `must be an integer ≥ ${max < Infinity ? `${min} and at most ${max}` : min}`, value);
 }
 
 export interface NumberRule {
@@ -65,24 +68,29 @@ export function checkNumber(owner: string, option: string, value: unknown, rule:
     rule.above !== undefined && `above ${rule.above}`,
     rule.max !== undefined && `at most ${rule.max}`,
   ].filter(Boolean);
-  throw new InvalidOptionError(owner, option, `must be a finite number ${bounds.join(' and ')}`.trimEnd(), value);
+  fail(owner, option, `must be a finite number ${bounds.join(' and ')}`.trimEnd(), value);
 }
 
 export function checkFunction<F>(owner: string, option: string, value: F): F {
   if (typeof value === 'function') return value;
-  throw new InvalidOptionError(owner, option, 'must be a function', value);
+  fail(owner, option, 'must be a function', value);
+}
+
+/** Likewise, for an option that may be left out. */
+export function checkOptionalFunction<F>(owner: string, option: string, value: F | undefined): F | undefined {
+  return value === undefined ? undefined : checkFunction(owner, option, value);
 }
 
 export function checkOneOf<T extends string>(owner: string, option: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value;
-  throw new InvalidOptionError(owner, option, `must be one of ${allowed.map((one) => `'${one}'`).join(', ')}`, value);
+  fail(owner, option, `must be one of ${allowed.map((one) => `'${one}'`).join(', ')}`, value);
 }
 
 /** The name a policy goes by in errors, events and descriptions. */
 export function checkName(owner: string, value: string | undefined): string {
   if (value === undefined) return owner;
   if (typeof value === 'string' && value !== '') return value;
-  throw new InvalidOptionError(owner, 'name', 'must be a string that is not empty', value);
+  fail(owner, 'name', 'must be a string that is not empty', value);
 }
 
 /** An object that has all these methods, such as a clock. */
@@ -95,7 +103,7 @@ export function checkMethods<T extends object>(
   if (typeof value === 'object' && value !== null && methods.every((method) => typeof value[method] === 'function')) {
     return value;
   }
-  throw new InvalidOptionError(owner, option, `must be an object with ${methods.join(', ')}`, value);
+  fail(owner, option, `must be an object with ${methods.join(', ')}`, value);
 }
 
 function nearest(name: string, known: readonly string[]): string {

@@ -58,7 +58,17 @@ export function isAbortError(error: unknown): boolean {
 /** Codes of Node, its resolver and undici for connections that could not be made or were lost. */
 const NETWORK_CODES: readonly string[] = [
   ...['EAI_AGAIN', 'EAI_FAIL', 'ENOTFOUND', 'ECONNABORTED', 'ECONNREFUSED', 'ECONNRESET', 'EHOSTDOWN', 'EHOSTUNREACH'],
-  ...['ENETDOWN', 'ENETRESET', 'ENETUNREACH', 'ENOTCONN', 'EPIPE', 'EPROTO', 'ETIMEDOUT', 'EADDRINUSE', 'EADDRNOTAVAIL'],
+  ...[
+    'ENETDOWN',
+    'ENETRESET',
+    'ENETUNREACH',
+    'ENOTCONN',
+    'EPIPE',
+    'EPROTO',
+    'ETIMEDOUT',
+    'EADDRINUSE',
+    'EADDRNOTAVAIL',
+  ],
   ...['ERR_HTTP2_STREAM_ERROR', 'ERR_HTTP2_SESSION_ERROR', 'ERR_HTTP2_GOAWAY_SESSION', 'ERR_STREAM_PREMATURE_CLOSE'],
   ...['UND_ERR_SOCKET', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CLOSED'],
   ...['HPE_INVALID_EOF_STATE'],

@@ -1,11 +1,11 @@
 import { AbortSubscriber, subscribe, unsubscribe } from './abort-hub.js';
-import { anyClock, type Clock, checkClock } from './clock.js';
 import type { CallContext, Operation } from './call-context.js';
-import { callOperation, Context, type Next, type PolicyContext } from './context.js';
+import { anyClock, type Clock, checkClock } from './clock.js';
+import { Context, callOperation, type Next, type PolicyContext } from './context.js';
 import { Deadline, DeadlineList } from './deadline-list.js';
 import { type Duration, toMs } from './duration.js';
 import { InvalidOptionError, TimeoutError } from './errors.js';
-import { checkFunction, checkName, checkNumber, readOptions } from './options.js';
+import { checkFunction, checkName, checkNumber, checkOptionalFunction, readOptions } from './options.js';
 import { type Classify, defaultClassify } from './outcome.js';
 
 /** What one call may bring along. */
@@ -247,10 +247,15 @@ class DefinedPolicy extends BasePolicy {
 
   constructor(definition: PolicyDefinition) {
     const owner = 'definePolicy';
-    const { name, run, describe, clock } = readOptions(owner, definition, ['name', 'run', 'describe', 'clock']);
-    super(checkRequiredName(owner, name), clock === undefined ? anyClock : checkClock(owner, clock));
-    this.#run = checkFunction(owner, 'run', run as PolicyDefinition['run']);
-    this.#describe = describe === undefined ? () => ({}) : checkFunction(owner, 'describe', describe);
+    const own = readOptions(owner, definition, {
+      name: undefined,
+      run: undefined,
+      describe: undefined,
+      clock: undefined,
+    });
+    super(checkRequiredName(owner, own.name), own.clock === undefined ? anyClock : checkClock(owner, own.clock));
+    this.#run = checkFunction(owner, 'run', own.run);
+    this.#describe = checkOptionalFunction(owner, 'describe', own.describe) ?? (() => ({}));
   }
 
   async run(next: Next, context: PolicyContext): Promise<unknown> {

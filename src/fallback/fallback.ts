@@ -2,7 +2,7 @@ import type { CallContext } from '../core/call-context.js';
 import { anyClock } from '../core/clock.js';
 import type { Next, PolicyContext } from '../core/context.js';
 import { isResilienceError } from '../core/errors.js';
-import { checkFunction, checkName, readOptions } from '../core/options.js';
+import { checkName, checkOptionalFunction, readOptions } from '../core/options.js';
 import { type Classify, isAbortError, isProgrammingError, judge, type Outcome } from '../core/outcome.js';
 import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
 
@@ -44,10 +44,10 @@ class FallbackPolicy<Value> extends BasePolicy<Value> {
   readonly #classify: Classify | undefined;
 
   constructor(answer: unknown, options?: FallbackOptions) {
-    const own = readOptions('fallback', options, ['classify', 'name']);
+    const own = readOptions('fallback', options, { classify: undefined, name: 'fallback' });
     super(checkName('fallback', own.name), anyClock);
     this.#answer = answer;
-    this.#classify = own.classify && checkFunction('fallback', 'classify', own.classify);
+    this.#classify = checkOptionalFunction('fallback', 'classify', own.classify);
   }
 
   describe(): PolicyDescription {

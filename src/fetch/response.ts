@@ -55,9 +55,9 @@ export function guardBody(response: Response, guard: BodyGuard): Response {
   }
   const body = new GuardedBody(response.body.getReader(), guard);
   // Of the same make as the original: undici's Response for undici's fetch.
-  const { constructor } = response as unknown as { constructor: typeof Response };
+  const { constructor: Make } = response as unknown as { constructor: typeof Response };
   const { status, statusText, headers } = response;
-  return likeOriginal(new constructor(body.stream, { status, statusText, headers }), response);
+  return likeOriginal(new Make(body.stream, { status, statusText, headers }), response);
 }
 
 /** A response made by hand has no URL of its own, and neither have its clones. */

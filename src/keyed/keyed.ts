@@ -56,11 +56,11 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
 
   constructor(make: (key: string) => P, options?: KeyedOptions) {
     const owner = 'keyed';
-    const own = readOptions(owner, options, ['maxKeys', 'idleFor', 'name', 'clock']);
+    const own = readOptions(owner, options, { maxKeys: 1000, idleFor: '10m', name: owner, clock: undefined });
     super(checkName(owner, own.name), own.clock === undefined ? anyClock : checkClock(owner, own.clock));
     this.#make = checkFunction(owner, 'make', make);
-    const maxKeys = checkInteger(owner, 'maxKeys', own.maxKeys ?? 1000, { min: 1 });
-    const idleMs = toMs(owner, 'idleFor', own.idleFor ?? '10m', { orInfinity: true });
+    const maxKeys = checkInteger(owner, 'maxKeys', own.maxKeys, { min: 1 });
+    const idleMs = toMs(owner, 'idleFor', own.idleFor, { orInfinity: true });
     this.#members = new MemberTable(maxKeys, idleMs);
   }
 

@@ -50,10 +50,10 @@ export class RetryBudget {
 
   constructor(options?: RetryBudgetOptions) {
     const owner = 'RetryBudget';
-    const own = readOptions(owner, options, ['ratio', 'minPerSecond', 'window', 'clock']);
-    const windowMs = toMs(owner, 'window', own.window ?? '10s');
-    this.#ratio = checkNumber(owner, 'ratio', own.ratio ?? 0.2, { min: 0, max: 1 });
-    this.#floor = (checkNumber(owner, 'minPerSecond', own.minPerSecond ?? 10, { min: 0 }) * windowMs) / 1000;
+    const own = readOptions(owner, options, { ratio: 0.2, minPerSecond: 10, window: '10s', clock: undefined });
+    const windowMs = toMs(owner, 'window', own.window);
+    this.#ratio = checkNumber(owner, 'ratio', own.ratio, { min: 0, max: 1 });
+    this.#floor = (checkNumber(owner, 'minPerSecond', own.minPerSecond, { min: 0 }) * windowMs) / 1000;
     this.#clock = checkClock(owner, own.clock);
     this.#window = new TimeWindow(windowMs, 2);
   }

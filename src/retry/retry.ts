@@ -4,7 +4,7 @@ import type { ChildContext, Next, PolicyContext } from '../core/context.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
-import { checkFunction, checkInteger, checkMethods, checkName, readOptions } from '../core/options.js';
+import { checkInteger, checkMethods, checkName, checkOptionalFunction, readOptions } from '../core/options.js';
 import { type Classify, defaultClassify, judge, type Outcome } from '../core/outcome.js';
 import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
 import { checkRandom, type Random } from '../core/random.js';
@@ -84,17 +84,25 @@ class RetryPolicy extends BasePolicy implements Retry {
 
   constructor(options?: RetryOptions) {
     const owner = 'retry';
-    const own = readOptions(owner, options, [
-      ...(['maxAttempts', 'backoff', 'maxElapsed', 'maxRetryAfter', 'budget'] as const),
-      ...(['classify', 'name', 'clock', 'random'] as const),
-    ]);
+    const own = readOptions(owner, options, {
+      maxAttempts: 3,
+      backoff: undefined,
+      maxElapsed: Infinity,
+      maxRetryAfter: '30s',
+      budget: undefined,
+      classify: undefined,
+      name: owner,
+      clock: undefined,
+      random: undefined,
+    });
     super(checkName(owner, own.name), checkClock(owner, own.clock));
-    this.#maxAttempts = checkInteger(owner, 'maxAttempts', own.maxAttempts ?? 3, { min: 1, orInfinity: true });
-    this.#backoff = own.backoff === undefined ? exponentialBackoff() : checkFunction(owner, 'backoff', own.backoff);
-    this.#maxElapsedMs = toMs(owner, 'maxElapsed', own.maxElapsed ?? Infinity, { orInfinity: true });
-    this.#maxRetryAfterMs = toMs(owner, 'maxRetryAfter', own.maxRetryAfter ?? '30s', { orInfinity: true });
-    this.#budget = own.budget && checkMethods(owner, 'budget', own.budget, ['recordRequest', 'tryRetry']);
-    this.#classify = own.classify && checkFunction(owner, 'classify', own.classify);
+    this.#maxAttempts = checkInteger(owner, 'maxAttempts', own.maxAttempts, { min: 1, orInfinity: true });
+    this.#backoff = checkOptionalFunction(owner, 'backoff', own.backoff) ?? exponentialBackoff();
+    this.#maxElapsedMs = toMs(owner, 'maxElapsed', own.maxElapsed, { orInfinity: true });
+    this.#maxRetryAfterMs = toMs(owner, 'maxRetryAfter', own.maxRetryAfter, { orInfinity: true });
+    this.#budget =
+      own.budget === undefined ? undefined : checkMethods(owner, 'budget', own.budget, ['recordRequest', 'tryRetry']);
+    this.#classify = checkOptionalFunction(owner, 'classify', own.classify);
     this.#random = checkRandom(owner, own.random);
   }
 
@@ -121,10 +129,7 @@ class RetryPolicy extends BasePolicy implements Retry {
     const first = next(context.attempt === 1 ? context : context.derive({ attempt: 1 }));
     const onFailure = (error: unknown) => this.#afterFirst({ ok: false, error }, classify, startedAt, next, context);
     if (classify === defaultClassify) return first.then(undefined, onFailure);
-    return first.then(
-      (value) => this.#afterFirst({ ok: true, value }, classify, startedAt, next, context),
-      onFailure,
-    );
+    return first.then((value) => this.#afterFirst({ ok: true, value }, classify, startedAt, next, context), onFailure);
   }
 
   async #afterFirst(

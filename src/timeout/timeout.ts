@@ -49,7 +49,7 @@ class TimeoutPolicy extends BasePolicy implements Timeout {
   readonly #events = new Emitter<TimeoutEvents>();
 
   constructor(options: TimeoutOptions) {
-    const own = readOptions('timeout', options, ['duration', 'name', 'clock']);
+    const own = readOptions('timeout', options, { duration: undefined, name: 'timeout', clock: undefined });
     super(checkName('timeout', own.name), checkClock('timeout', own.clock));
     this.#deadlines = new DeadlineList(this.clock, toMs('timeout', 'duration', own.duration, { orInfinity: true }));
   }

@@ -203,9 +203,9 @@ describe('bundles', () => {
     },
   };
 
-  it.each(entryPoints)('keep nothing of %s when nothing of it is used', async (name) => {
-    expect(await bundle(`import '${name}'`, doubtful)).toBe('');
-    expect(await bundle(`import * as all from '${name}'`)).toBe('');
+  it('keep nothing when nothing is used', async () => {
+    expect(await bundle("import 'breakwater'", doubtful)).toBe('');
+    expect(await bundle("import * as all from 'breakwater'")).toBe('');
   });
 
   // The order of the files follows the imports on the way, so it may differ. The code may not.

@@ -1,0 +1,136 @@
+import { type Bulkhead, bulkhead } from '../bulkhead/index.js';
+import { circuitBreaker } from '../circuit-breaker/index.js';
+import { exponentialBackoff } from '../core/backoff.js';
+import type { Clock } from '../core/clock.js';
+import { InvalidOptionError } from '../core/errors.js';
+import { checkOneOf, readOptions } from '../core/options.js';
+import { definePolicy, type Policy } from '../core/policy.js';
+import { checkRandom, type Random } from '../core/random.js';
+import { keyed } from '../keyed/index.js';
+import { pipeline } from '../pipeline/index.js';
+import { RetryBudget, retry } from '../retry/index.js';
+import { timeout } from '../timeout/index.js';
+import type { FetchBulkheadOptions, ResilientFetchListeners, ResilientFetchOptions } from './options.js';
+import { guardBody } from './response.js';
+
+const OWNER = 'resilientFetch';
+
+const NO_LISTENERS = {
+  stateChange: undefined,
+  reject: undefined,
+  retry: undefined,
+  giveUp: undefined,
+  timeout: undefined,
+};
+
+/**
+ * From the outside in: total timeout, retry, then for each key a circuit breaker and a bulkhead, and the timeout of a
+ * try. Bad options are refused here and now, those of the keys' policies too.
+ */
+export function recommendedPolicy(
+  options: Partial<ResilientFetchOptions>,
+  clock: Clock,
+  bodyTimeoutMs: number,
+  discard: (response: unknown) => void,
+): Policy {
+  const random = checkRandom(OWNER, options.random);
+  const on = readOptions<ResilientFetchListeners>(OWNER, options.on, NO_LISTENERS, 'on');
+  const gates = (key: string) => {
+    const breaker = breakerFor(key, checkPart('circuitBreaker', options.circuitBreaker), on, clock, random);
+    const slots = bulkheadFor(key, checkPart('bulkhead', options.bulkhead), on, clock, bodyTimeoutMs);
+    return pipeline(...[breaker, slots].filter((policy) => policy !== undefined));
+  };
+  gates('the check of the options');
+  const again = retryFor(checkPart('retry', options.retry), on, clock, random, discard);
+  const inner = [keyed(gates, { clock }), timeoutFor('attempt', options.attemptTimeout, '10s', on, clock)];
+  return pipeline(timeoutFor('call', options.timeout, '30s', on, clock), ...(again ? [again] : []), ...inner);
+}
+
+/** The options of one of the policies, which look at them closer, or false to leave it out. */
+function checkPart<T extends object>(option: string, value: T | false | undefined): T | false | undefined {
+  if (value === undefined || value === false || (typeof value === 'object' && value !== null)) return value;
+  throw new InvalidOptionError(OWNER, option, 'must be an object of options, or false', value);
+}
+
+function timeoutFor(
+  of: 'attempt' | 'call',
+  duration: ResilientFetchOptions['timeout'],
+  byDefault: '10s' | '30s',
+  on: ResilientFetchListeners,
+  clock: Clock,
+): Policy {
+  const limit = timeout({ duration: duration === undefined ? byDefault : duration, clock, name: `${OWNER} ${of}` });
+  if (on.timeout) limit.on('timeout', ({ timeoutMs }) => on.timeout?.({ of, timeoutMs }));
+  return limit;
+}
+
+function retryFor(
+  options: ResilientFetchOptions['retry'],
+  on: ResilientFetchListeners,
+  clock: Clock,
+  random: Random,
+  discard: (response: unknown) => void,
+): Policy | undefined {
+  if (options === false) return undefined;
+  const again = retry({ ...options, budget: options?.budget ?? new RetryBudget({ clock }), clock, random });
+  // Before the pause: the connection can then be used by others meanwhile.
+  again.on('retry', ({ outcome }) => outcome.ok && discard(outcome.value));
+  if (on.retry) again.on('retry', on.retry);
+  if (on.giveUp) again.on('giveUp', on.giveUp);
+  return again;
+}
+
+function breakerFor(
+  key: string,
+  options: ResilientFetchOptions['circuitBreaker'],
+  on: ResilientFetchListeners,
+  clock: Clock,
+  random: Random,
+): Policy | undefined {
+  if (options === false) return undefined;
+  const openFor = options?.openFor === undefined ? growing() : options.openFor;
+  const breaker = circuitBreaker({ name: key, ...options, openFor, clock, random });
+  if (on.stateChange) breaker.on('stateChange', (event) => on.stateChange?.({ key, ...event }));
+  if (on.reject) breaker.on('reject', (event) => on.reject?.({ key, by: 'circuit-breaker', event }));
+  return breaker;
+}
+
+const growing = () => exponentialBackoff({ initial: '1s', max: '30s', jitter: 'equal' });
+
+function bulkheadFor(
+  key: string,
+  options: ResilientFetchOptions['bulkhead'],
+  on: ResilientFetchListeners,
+  clock: Clock,
+  bodyTimeoutMs: number,
+): Policy | undefined {
+  if (options === false) return undefined;
+  const { until, ...own }: FetchBulkheadOptions = { ...options };
+  const { maxConcurrent = 256, maxQueue = 1024 } = own;
+  const slots = bulkhead({ name: key, ...own, maxConcurrent, maxQueue, clock });
+  if (on.reject) slots.on('reject', (event) => on.reject?.({ key, by: 'bulkhead', event }));
+  if (checkOneOf(OWNER, 'bulkhead.until', until === undefined ? 'headers' : until, ['headers', 'body']) === 'headers') {
+    return slots;
+  }
+  if (bodyTimeoutMs < Infinity) return untilBodyEnd(slots, clock);
+  const rule = `can be 'body' only with a "bodyTimeout", or a body that nobody reads would hold its slot for ever`;
+  throw new InvalidOptionError(OWNER, 'bulkhead.until', rule, until);
+}
+
+/** A bulkhead whose slots are held until the body has been read, has failed, or was discarded. */
+function untilBodyEnd(slots: Bulkhead, clock: Clock): Policy {
+  return definePolicy({
+    name: slots.name,
+    clock,
+    async run(next, context) {
+      const permit = await slots.acquire({ signal: context.signal, priority: context.priority });
+      try {
+        return guardBody((await next(context)) as Response, { clock, onEnd: () => permit.release() });
+      } catch (error) {
+        permit.release();
+        throw error;
+      }
+    },
+    describe: () => slots.describe(),
+  });
+}

@@ -1,0 +1,114 @@
+import { sleep, systemClock } from 'breakwater/core';
+import { TestClock } from 'breakwater/testing';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { settle, watch } from '../support/promises.js';
+import { countingController } from '../support/signals.js';
+
+const DAY = 86_400_000;
+
+describe('systemClock', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it.each([0, 1, 2 ** 31 - 1, 2 ** 31, 2 ** 31 + 0.5, 60 * DAY])('calls back after %s ms, not before', (ms) => {
+    const callback = vi.fn();
+    systemClock.setTimeout(callback, ms);
+    if (ms > 0) vi.advanceTimersByTime(Math.floor(ms) - 1);
+    expect(callback).toHaveBeenCalledTimes(0);
+    vi.advanceTimersByTime(2);
+    expect(callback).toHaveBeenCalledTimes(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('clears a long timer after it was armed again', () => {
+    const callback = vi.fn();
+    const handle = systemClock.setTimeout(callback, 60 * DAY);
+    vi.advanceTimersByTime(30 * DAY);
+    systemClock.clearTimeout(handle);
+    expect(vi.getTimerCount()).toBe(0);
+    vi.advanceTimersByTime(60 * DAY);
+    expect(callback).not.toHaveBeenCalled();
+  });
+
+  it('is monotonic when the wall clock jumps', () => {
+    const before = systemClock.now();
+    vi.setSystemTime(Date.now() - 3_600_000);
+    expect(systemClock.now()).toBeGreaterThanOrEqual(before);
+  });
+});
+
+it('a long timer of systemClock keeps its unref() over being armed again', () => {
+  const handle = systemClock.setTimeout(() => {}, 60 * DAY) as { ref(): unknown; unref(): unknown };
+  expect(process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length).toBeGreaterThan(0);
+  expect(handle.unref()).toBe(handle);
+  expect(handle.ref()).toBe(handle);
+  systemClock.clearTimeout(handle);
+});
+
+describe('sleep', () => {
+  it('resolves when the time has passed', async () => {
+    const clock = new TestClock();
+    const slept = watch(sleep(1000, { clock }));
+    await clock.advance(999);
+    expect(slept.state).toBe('pending');
+    await clock.advance(1);
+    expect(slept.state).toBe('fulfilled');
+  });
+
+  it('never ends early, even if the timer does', async () => {
+    const clock = new TestClock();
+    const hasty = {
+      now: () => clock.now(),
+      setTimeout: (callback: () => void, ms: number) => clock.setTimeout(callback, ms * 0.9),
+      clearTimeout: (handle: unknown) => clock.clearTimeout(handle),
+    };
+    const slept = watch(sleep(1000, { clock: hasty }));
+    await clock.advance(999);
+    expect(slept.state).toBe('pending');
+    await clock.advance(1);
+    await clock.advance(1);
+    expect(slept.state).toBe('fulfilled');
+  });
+
+  it('rejects with the reason when aborted, and leaves neither timer nor listener', async () => {
+    const clock = new TestClock();
+    const { controller, listeners } = countingController();
+    const slept = watch(sleep(1000, { clock, signal: controller.signal }));
+    expect(listeners()).toBe(1);
+    controller.abort('awake');
+    await settle();
+    expect(slept.error).toBe('awake');
+    expect([listeners(), clock.pendingTimers]).toEqual([0, 0]);
+    await expect(sleep(1, { clock, signal: controller.signal })).rejects.toBe('awake');
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('takes its listener off when it has slept', async () => {
+    const clock = new TestClock();
+    const { controller, listeners } = countingController();
+    const slept = sleep(10, { clock, signal: controller.signal });
+    await clock.advance(10);
+    await slept;
+    expect(listeners()).toBe(0);
+  });
+
+  it('Infinity arms no timer, and ends on abort', async () => {
+    const clock = new TestClock();
+    const controller = new AbortController();
+    const slept = watch(sleep(Infinity, { clock, signal: controller.signal }));
+    expect(clock.pendingTimers).toBe(0);
+    controller.abort('at last');
+    await slept.done;
+    expect(slept.error).toBe('at last');
+  });
+
+  it('works on the real clock', async () => {
+    const before = systemClock.now();
+    await sleep(2);
+    expect(systemClock.now() - before).toBeGreaterThanOrEqual(2);
+  });
+});

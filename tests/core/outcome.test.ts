@@ -1,0 +1,99 @@
+import {
+  BulkheadFullError,
+  CircuitOpenError,
+  ClosedError,
+  defaultClassify,
+  InvalidOptionError,
+  isNetworkError,
+  retry,
+  TimeoutError,
+} from 'breakwater';
+import { describe, expect, it } from 'vitest';
+
+const coded = (code: string, options?: ErrorOptions) => Object.assign(new Error(code, options), { code });
+const fetchFailed = (cause?: unknown) => new TypeError('fetch failed', cause === undefined ? undefined : { cause });
+
+describe('isNetworkError', () => {
+  it.each([
+    ['a reset connection', coded('ECONNRESET')],
+    ['a refused one', fetchFailed(coded('ECONNREFUSED'))],
+    ['an unknown host', fetchFailed(coded('ENOTFOUND'))],
+    ['a socket lost by undici', fetchFailed(coded('UND_ERR_SOCKET'))],
+    ['each address of a host failing', fetchFailed(new AggregateError([coded('EHOSTUNREACH'), coded('ETIMEDOUT')]))],
+    ['a deep cause', new Error('a', { cause: new Error('b', { cause: new Error('c', { cause: coded('EPIPE') }) }) })],
+    ['undici without a cause', fetchFailed()],
+    ['Chromium', new TypeError('Failed to fetch')],
+    ['Chromium, with the host', new TypeError('Failed to fetch (example.com)')],
+    ['Firefox', new TypeError('NetworkError when attempting to fetch resource.')],
+    ['Safari', new TypeError('Load failed')],
+  ])('%s is one', (_name, error) => {
+    expect(isNetworkError(error)).toBe(true);
+    expect(defaultClassify({ ok: false, error })).toBe('failure');
+  });
+
+  const cyclic = new Error('cycle');
+  cyclic.cause = cyclic;
+  const hostile = new Proxy(new Error('hostile'), {
+    get() {
+      throw new Error('do not touch');
+    },
+  });
+  it.each([
+    ['a bad certificate', fetchFailed(coded('CERT_HAS_EXPIRED'))],
+    ['an unknown scheme', fetchFailed(new Error('unknown scheme'))],
+    ['a mistake', new TypeError('x is not a function')],
+    ['the words in another error', new Error('Failed to fetch')],
+    ['a cycle of causes', cyclic],
+    ['an error that cannot be read', hostile],
+    ['nothing', undefined],
+    ['null', null],
+    ['text', 'ECONNRESET'],
+  ])('%s is none', (_name, error) => {
+    expect(isNetworkError(error)).toBe(false);
+  });
+
+  it('takes no time over 100,000 errors', () => {
+    const many = new AggregateError(Array.from({ length: 100_000 }, () => new Error('one')));
+    expect(isNetworkError(many)).toBe(false);
+  });
+});
+
+describe('defaultClassify', () => {
+  const policy = 'p';
+  it.each([
+    ['a value', { ok: true, value: 1 }, 'success'],
+    ['undefined', { ok: true, value: undefined }, 'success'],
+    ['an error', { ok: false, error: new Error('down') }, 'failure'],
+    ['something thrown that is no error', { ok: false, error: 'down' }, 'failure'],
+    ['nothing thrown', { ok: false, error: undefined }, 'failure'],
+    ['a broken JSON document', { ok: false, error: new SyntaxError('Unexpected token') }, 'failure'],
+    ['our timeout', { ok: false, error: new TimeoutError({ policy, timeoutMs: 1 }) }, 'failure'],
+    ['a platform timeout', { ok: false, error: new DOMException('late', 'TimeoutError') }, 'failure'],
+    ['an open circuit', { ok: false, error: new CircuitOpenError({ policy, retryAfterMs: 1 }) }, 'ignore'],
+    ['a full bulkhead', { ok: false, error: new BulkheadFullError({ policy }) }, 'ignore'],
+    ['something closed', { ok: false, error: new ClosedError({ policy }) }, 'ignore'],
+    ['a bad option', { ok: false, error: new InvalidOptionError('a', 'b', 'c', 1) }, 'ignore'],
+    ['a TypeError', { ok: false, error: new TypeError('x is not a function') }, 'ignore'],
+    ['a RangeError', { ok: false, error: new RangeError('Invalid array length') }, 'ignore'],
+    ['a ReferenceError', { ok: false, error: new ReferenceError('x is not defined') }, 'ignore'],
+    ["somebody's abort", { ok: false, error: new DOMException('aborted', 'AbortError') }, 'ignore'],
+  ] as const)('%s', (_name, outcome, verdict) => {
+    expect(defaultClassify(outcome)).toBe(verdict);
+  });
+});
+
+describe('a judgement that cannot be', () => {
+  it.each([true, false, undefined, null, 'bad', Promise.resolve('failure')])('%s is refused', async (verdict) => {
+    const policy = retry({ classify: (() => verdict) as never });
+    await expect(policy.execute(() => 1)).rejects.toThrow(/"classify" must return 'success', 'failure'/);
+  });
+
+  it('an error of the judge is the error of the call', async () => {
+    const policy = retry({
+      classify: () => {
+        throw new Error('the judge is ill');
+      },
+    });
+    await expect(policy.execute(() => 1)).rejects.toThrow('the judge is ill');
+  });
+});

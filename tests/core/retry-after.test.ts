@@ -1,0 +1,66 @@
+import { parseRetryAfter } from 'breakwater/fetch';
+import { describe, expect, it } from 'vitest';
+import { retryAfterMs } from '../../src/core/retry-after.js';
+
+const NOW = Date.UTC(2026, 10, 21, 12, 0, 0);
+
+describe('parseRetryAfter', () => {
+  it.each([
+    ['0', 0],
+    ['1', 1000],
+    ['120', 120_000],
+    [' 1 ', 1000],
+    ['007', 7000],
+    ['1000000000', 1e12],
+    ['Sat, 21 Nov 2026 12:00:05 GMT', 5000],
+    ['Sat, 21 Nov 2026 11:59:00 GMT', 0], // in the past
+    ['Fri, 31 Dec 2999 23:59:59 GMT', Date.UTC(2999, 11, 31, 23, 59, 59) - NOW],
+    ['Saturday, 21-Nov-26 12:01:00 GMT', 60_000], // RFC 850
+    ['Sunday, 21-Nov-77 12:00:00 GMT', 0], // 51 years ahead means 1977
+    ['Sat Nov 21 12:00:10 2026', 10_000], // asctime
+    ['Sun Nov  1 12:00:10 2026', 0],
+    ['Sat, 21 Nov 2026 12:00:60 GMT', 60_000], // a leap second
+  ])('%j', (value, ms) => {
+    expect(parseRetryAfter(value, NOW)).toBe(ms);
+  });
+
+  it.each([
+    ...['-1', '1.5', '0x10', 'Infinity', 'NaN', '', '1, 2', '1;foo', '1e3', '٥', '+1', 'soon', '9'.repeat(4000)],
+    ...['Sat, 21 Nov 2026 12:00:05 gmt', 'Sat, 21 Nov 2026 12:00:05 CET', 'Sat, 21 Nov 2026 12:00:05', '2026-11-21'],
+    ...['Sat, 31 Feb 2026 12:00:05 GMT', 'Sat, 21 Foo 2026 12:00:05 GMT', 'Sat, 21 Nov 2026 25:00:05 GMT'],
+    ...['Sat, 21 Nov 2026 12:60:05 GMT', 'Sat, 21 Nov 2026 12:00:61 GMT', ' '.repeat(100_000), '"'.repeat(1000)],
+  ])('%j is none', (value) => {
+    expect(parseRetryAfter(value, NOW)).toBe(undefined);
+  });
+
+  it.each([null, undefined])('%s is none', (value) => {
+    expect(parseRetryAfter(value)).toBe(undefined);
+  });
+
+  it('compares with the wall clock unless told otherwise', () => {
+    const inAnHour = new Date(Date.now() + 3_600_000).toUTCString();
+    expect(parseRetryAfter(inAnHour)).toBeGreaterThan(3_590_000);
+  });
+});
+
+describe('what an outcome asks for', () => {
+  it('is the retryAfterMs of an error, or the header of a response, thrown or returned', () => {
+    const response = new Response(null, { status: 503, headers: { 'Retry-After': '2' } });
+    expect(retryAfterMs({ ok: false, error: Object.assign(new Error(), { retryAfterMs: 50 }) })).toBe(50);
+    expect(retryAfterMs({ ok: true, value: response })).toBe(2000);
+    expect(retryAfterMs({ ok: false, error: response })).toBe(2000);
+  });
+
+  it.each([
+    [{ ok: true, value: { retryAfterMs: 50 } }], // a value of its own meaning
+    [{ ok: true, value: 5 }],
+    [{ ok: true, value: null }],
+    [{ ok: true, value: { headers: {} } }],
+    [{ ok: false, error: Object.assign(new Error(), { retryAfterMs: -1 }) }],
+    [{ ok: false, error: Object.assign(new Error(), { retryAfterMs: Number.NaN }) }],
+    [{ ok: false, error: Object.assign(new Error(), { retryAfterMs: '50' }) }],
+    [{ ok: false, error: undefined }],
+  ])('%j asks for nothing', (outcome) => {
+    expect(retryAfterMs(outcome as never)).toBe(undefined);
+  });
+});

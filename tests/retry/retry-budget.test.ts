@@ -1,0 +1,72 @@
+import { RetryBudget, retry } from 'breakwater/retry';
+import { TestClock } from 'breakwater/testing';
+import { describe, expect, it } from 'vitest';
+import { watch } from '../support/promises.js';
+
+const exhaust = (budget: RetryBudget) => {
+  let granted = 0;
+  while (budget.tryRetry()) granted++;
+  return granted;
+};
+
+describe('RetryBudget', () => {
+  it('allows retries up to its share of the requests, and no more', () => {
+    const budget = new RetryBudget({ ratio: 0.1, minPerSecond: 0, clock: new TestClock() });
+    expect(exhaust(budget)).toBe(0);
+    for (let i = 0; i < 30; i++) budget.recordRequest();
+    expect(budget.stats).toEqual({ requests: 30, retries: 0, available: 3 });
+    expect(exhaust(budget)).toBe(3);
+    expect(budget.stats).toEqual({ requests: 30, retries: 3, available: 0 });
+  });
+
+  it('has a floor for quiet clients', () => {
+    const budget = new RetryBudget({ ratio: 0, minPerSecond: 0.5, window: '10s', clock: new TestClock() });
+    expect(exhaust(budget)).toBe(5);
+  });
+
+  it('its defaults: a fifth of the requests of 10 s, and 10 a second', () => {
+    const budget = new RetryBudget({ clock: new TestClock() });
+    for (let i = 0; i < 1000; i++) budget.recordRequest();
+    expect(exhaust(budget)).toBe(300);
+  });
+
+  it('forgets requests and retries with the window, whatever the gap', async () => {
+    const clock = new TestClock();
+    const budget = new RetryBudget({ ratio: 0.5, minPerSecond: 0, window: '10s', clock });
+    for (let i = 0; i < 10; i++) budget.recordRequest();
+    exhaust(budget);
+    await clock.advance(3000);
+    for (let i = 0; i < 10; i++) budget.recordRequest();
+    expect(budget.stats).toEqual({ requests: 20, retries: 5, available: 5 });
+    await clock.advance(7000);
+    expect(budget.stats).toEqual({ requests: 10, retries: 0, available: 5 });
+    await clock.advance(3_600_000);
+    expect(budget.stats).toEqual({ requests: 0, retries: 0, available: 0 });
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('is shared among the policies that are given it', async () => {
+    const clock = new TestClock();
+    const budget = new RetryBudget({ ratio: 0, minPerSecond: 0.3, window: '10s', clock });
+    const reasons: string[] = [];
+    const policies = [1, 2].map(() => {
+      const policy = retry({ maxAttempts: 3, backoff: () => 1, budget, clock });
+      policy.on('giveUp', ({ reason }) => reasons.push(reason));
+      return policy;
+    });
+    let calls = 0;
+    const results = policies.map((policy) =>
+      watch(
+        policy.execute(() => {
+          calls++;
+          throw new Error('down');
+        }),
+      ),
+    );
+    await clock.advance(1000);
+    await Promise.all(results.map(({ done }) => done));
+    expect(calls).toBe(5); // two first tries, three retries
+    expect(reasons.sort()).toEqual(['attempts', 'budget']);
+    expect(results.every(({ error }) => (error as Error).message === 'down')).toBe(true);
+  });
+});

@@ -1,0 +1,457 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import {
+  type Backoff,
+  bulkhead,
+  CircuitOpenError,
+  circuitBreaker,
+  constantBackoff,
+  pipeline,
+  type RetryEvents,
+  type RetryOptions,
+  retry,
+  timeout,
+} from 'breakwater';
+import { TestClock } from 'breakwater/testing';
+import { describe, expect, it } from 'vitest';
+import { watch } from '../support/promises.js';
+
+/** A retry on a clock of its own, with a log of its events, and an operation that fails `failures` times. */
+function setUp(options: RetryOptions = {}, failures = Infinity, makeError = (n: number): unknown => new Error(`${n}`)) {
+  const clock = new TestClock();
+  const policy = retry({ backoff: constantBackoff(100), clock, ...options });
+  const log: ({ type: string } & object)[] = [];
+  for (const type of ['retry', 'giveUp'] as const) {
+    policy.on(type, (event: RetryEvents[typeof type]) => log.push({ type, ...event }));
+  }
+  const startedAt: number[] = [];
+  const operation = () => {
+    startedAt.push(clock.now());
+    if (startedAt.length <= failures) throw makeError(startedAt.length);
+    return 'done';
+  };
+  return { clock, policy, log, startedAt, operation };
+}
+
+const giveUps = (log: { type: string }[]) => log.filter(({ type }) => type === 'giveUp');
+
+describe('retry', () => {
+  it('tries again after a failure, and tells so', async () => {
+    const { clock, policy, log, startedAt, operation } = setUp({}, 2);
+    const result = policy.execute(operation);
+    await clock.advance(1000);
+    expect(await result).toBe('done');
+    expect(startedAt).toEqual([0, 100, 200]);
+    expect(log).toEqual([
+      { type: 'retry', attempt: 1, delayMs: 100, outcome: { ok: false, error: new Error('1') } },
+      { type: 'retry', attempt: 2, delayMs: 100, outcome: { ok: false, error: new Error('2') } },
+    ]);
+  });
+
+  it.each([1, 2, 3, 7])(
+    'maxAttempts %i means so many calls in all; the last error is rethrown unchanged',
+    async (maxAttempts) => {
+      const { clock, policy, log, startedAt, operation } = setUp({ maxAttempts });
+      const result = watch(policy.execute(operation));
+      await clock.advance(10_000);
+      expect(startedAt).toHaveLength(maxAttempts);
+      expect(result.error).toEqual(new Error(`${maxAttempts}`));
+      expect(giveUps(log)).toEqual([{ type: 'giveUp', reason: 'attempts', attempts: maxAttempts }]);
+    },
+  );
+
+  it.each([undefined, null, 'text', Object.freeze(new Error('frozen')), new Proxy({}, {})])(
+    'whatever is thrown comes out as it is: %s',
+    async (thrown) => {
+      const { clock, policy, operation } = setUp({ maxAttempts: 2 }, Infinity, () => thrown);
+      const result = watch(policy.execute(operation));
+      await clock.advance(1000);
+      expect(result.state).toBe('rejected');
+      expect(result.error).toBe(thrown);
+    },
+  );
+
+  it('the last bad value is returned unchanged', async () => {
+    const clock = new TestClock();
+    const values = [{ n: 1 }, { n: 2 }, { n: 3 }];
+    const policy = retry({ clock, classify: ({ ok }) => (ok ? 'failure' : 'ignore') });
+    let calls = 0;
+    const result = policy.execute(() => values[calls++]);
+    await clock.advance(10_000);
+    expect(await result).toBe(values[2]);
+  });
+
+  it('gives each try its number, and the operation only one call at a time', async () => {
+    const { clock, policy } = setUp({ maxAttempts: 4 });
+    const seen: number[] = [];
+    let running = 0;
+    const result = watch(
+      policy.execute(async ({ attempt }) => {
+        expect(++running).toBe(1);
+        seen.push(attempt);
+        await null;
+        running--;
+        throw new Error('down');
+      }),
+    );
+    await clock.advance(1000);
+    await result.done;
+    expect(seen).toEqual([1, 2, 3, 4]);
+  });
+
+  it('counts its own tries when it stands in another retry', async () => {
+    const clock = new TestClock();
+    const backoff = constantBackoff(1);
+    const outer = retry({ maxAttempts: 2, backoff, clock });
+    const inner = retry({ maxAttempts: 2, backoff, clock });
+    const seen: number[] = [];
+    const result = watch(
+      pipeline(outer, inner).execute(({ attempt }) => {
+        seen.push(attempt);
+        throw new Error('down');
+      }),
+    );
+    await clock.advance(1000);
+    await result.done;
+    expect(seen).toEqual([1, 2, 1, 2]);
+  });
+
+  it.each([
+    ['a mistake in the program', new TypeError('x is not a function')],
+    ['an open circuit', new CircuitOpenError({ policy: 'other', retryAfterMs: 5 })],
+    ["somebody's abort", new DOMException('aborted', 'AbortError')],
+  ])('%s is not tried again', async (_name, error) => {
+    const { policy, log, startedAt, operation } = setUp({}, Infinity, () => error);
+    await expect(policy.execute(operation)).rejects.toBe(error);
+    expect(startedAt).toEqual([0]);
+    expect(log).toEqual([{ type: 'giveUp', reason: 'not-retryable', attempts: 1 }]);
+  });
+
+  it('spends no try on an open circuit of its own pipeline', async () => {
+    const clock = new TestClock();
+    const breaker = circuitBreaker({ initialState: 'open', clock });
+    let refusals = 0;
+    breaker.on('reject', () => refusals++);
+    await expect(pipeline(retry({ clock }), breaker).execute(() => 1)).rejects.toBeInstanceOf(CircuitOpenError);
+    expect(refusals).toBe(1);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("a timeout inside is retried, one outside ends it: the same error, but not the same one's", async () => {
+    const clock = new TestClock();
+    const again = retry({ maxAttempts: 3, backoff: constantBackoff(100), clock });
+    const reasons: string[] = [];
+    again.on('giveUp', ({ reason }) => reasons.push(reason));
+    let calls = 0;
+    const hang = () => {
+      calls++;
+      return new Promise(() => {});
+    };
+    const inside = watch(pipeline(again, timeout({ duration: 50, clock, name: 'inner' })).execute(hang));
+    await clock.advance(1000);
+    expect(calls).toBe(3);
+    expect(inside.error).toMatchObject({ code: 'ERR_TIMEOUT', policy: 'inner' });
+
+    calls = 0;
+    const outside = watch(pipeline(timeout({ duration: 50, clock, name: 'outer' }), again).execute(hang));
+    await clock.advance(1000);
+    expect(calls).toBe(1);
+    expect(outside.error).toMatchObject({ code: 'ERR_TIMEOUT', policy: 'outer' });
+    expect(reasons).toEqual(['attempts', 'aborted']);
+  });
+
+  it('an own judgement goes before that of the call', async () => {
+    const { clock, policy, startedAt, operation } = setUp({ classify: () => 'ignore' });
+    await expect(policy.execute(operation, { classify: () => 'failure' })).rejects.toThrow('1');
+    expect(startedAt).toHaveLength(1);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('"permanent" is not tried again', async () => {
+    const { policy, log, operation } = setUp();
+    await expect(policy.execute(operation, { classify: () => 'permanent' })).rejects.toThrow('1');
+    expect(log).toEqual([{ type: 'giveUp', reason: 'not-retryable', attempts: 1 }]);
+  });
+});
+
+describe('when retry gives up', () => {
+  it('elapsed: no wait is begun that would end too late', async () => {
+    const { clock, policy, log, startedAt, operation } = setUp({ maxAttempts: 10, maxElapsed: 250 });
+    const result = watch(policy.execute(operation));
+    await clock.advance(200);
+    expect(result.state).toBe('rejected');
+    expect(startedAt).toEqual([0, 100, 200]);
+    expect(giveUps(log)).toEqual([{ type: 'giveUp', reason: 'elapsed', attempts: 3 }]);
+  });
+
+  it('elapsed: a try at exactly that moment still starts', async () => {
+    const { clock, policy, startedAt, operation } = setUp({ maxAttempts: 10, maxElapsed: 200 });
+    watch(policy.execute(operation));
+    await clock.advance(1000);
+    expect(startedAt).toEqual([0, 100, 200]);
+  });
+
+  it('deadline: a wait that cannot fit is not begun', async () => {
+    const { clock, policy, log, startedAt, operation } = setUp({ maxAttempts: 10 });
+    const result = watch(policy.execute(operation, { timeout: 200 }));
+    await clock.advance(100);
+    expect(startedAt).toEqual([0, 100]);
+    expect(result.error).toEqual(new Error('2')); // the failure itself, and not a timeout
+    expect(giveUps(log)).toEqual([{ type: 'giveUp', reason: 'deadline', attempts: 2 }]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('backoff: undefined stops', async () => {
+    const { policy, log, operation } = setUp({ backoff: () => undefined });
+    await expect(policy.execute(operation)).rejects.toThrow('1');
+    expect(log).toEqual([{ type: 'giveUp', reason: 'backoff', attempts: 1 }]);
+  });
+
+  it('aborted: during the wait, with the reason and at once', async () => {
+    const { clock, policy, log, startedAt, operation } = setUp();
+    const controller = new AbortController();
+    const result = watch(policy.execute(operation, { signal: controller.signal }));
+    await clock.advance(50);
+    controller.abort('enough');
+    await result.done;
+    expect(result.error).toBe('enough');
+    expect(clock.now()).toBe(50);
+    expect(clock.pendingTimers).toBe(0);
+    await clock.advance(1000);
+    expect(startedAt).toEqual([0]);
+    expect(giveUps(log)).toEqual([{ type: 'giveUp', reason: 'aborted', attempts: 1 }]);
+  });
+
+  it.each([Number.NaN, -1, Infinity, '5', Promise.resolve(5), null])(
+    'a backoff of %s is an error of its own',
+    async (delay) => {
+      const { policy, operation } = setUp({ backoff: (() => delay) as never });
+      await expect(policy.execute(operation)).rejects.toThrow(
+        'retry: "backoff" must return milliseconds ≥ 0 or undefined',
+      );
+    },
+  );
+});
+
+describe('Retry-After', () => {
+  const asking = (retryAfterMs: unknown) => () => Object.assign(new Error('busy'), { retryAfterMs });
+
+  it('is a lower bound of the delay', async () => {
+    const { clock, policy, startedAt, operation } = setUp({ maxAttempts: 2 }, 1, asking(700));
+    const result = policy.execute(operation);
+    await clock.advance(5000);
+    await result;
+    expect(startedAt).toEqual([0, 700]);
+  });
+
+  it('does not shorten the delay', async () => {
+    const { clock, policy, startedAt, operation } = setUp({ maxAttempts: 2 }, 1, asking(5));
+    watch(policy.execute(operation));
+    await clock.advance(5000);
+    expect(startedAt).toEqual([0, 100]);
+  });
+
+  it('is read from the header of a response as well', async () => {
+    const clock = new TestClock();
+    const policy = retry({ backoff: constantBackoff(100), clock });
+    const responses = [new Response('busy', { status: 503, headers: { 'retry-after': '3' } }), new Response('fine')];
+    const startedAt: number[] = [];
+    const result = policy.execute(() => responses[startedAt.push(clock.now()) - 1] as Response, {
+      classify: ({ ok, ...outcome }) =>
+        ok && (outcome as { value: Response }).value.status < 500 ? 'success' : 'failure',
+    });
+    await clock.advance(10_000);
+    expect(await (await result).text()).toBe('fine');
+    expect(startedAt).toEqual([0, 3000]);
+  });
+
+  it('above maxRetryAfter stops rather than come back early', async () => {
+    const { policy, log, operation } = setUp({ maxRetryAfter: '10s' }, 1, asking(10_001));
+    await expect(policy.execute(operation)).rejects.toThrow('busy');
+    expect(log).toEqual([{ type: 'giveUp', reason: 'retry-after', attempts: 1 }]);
+  });
+
+  it('of one of our own refusals is not waited for', async () => {
+    const refusal = new CircuitOpenError({ policy: 'other', retryAfterMs: 60_000 });
+    const { clock, policy, startedAt, operation } = setUp(
+      { classify: ({ ok }) => (ok ? 'success' : 'failure') },
+      1,
+      () => refusal,
+    );
+    watch(policy.execute(operation));
+    await clock.advance(1000);
+    expect(startedAt).toEqual([0, 100]);
+  });
+});
+
+describe('tries without end', () => {
+  it('have a pause of at least 1 ms', async () => {
+    const { clock, policy, startedAt, operation } = setUp({ maxAttempts: Infinity, backoff: () => 0 }, 50);
+    const result = policy.execute(operation);
+    await clock.advance(100);
+    expect(await result).toBe('done');
+    expect(startedAt.slice(0, 4)).toEqual([0, 1, 2, 3]);
+  });
+
+  it('can be aborted, and hold no memory of the tries before', async () => {
+    const { clock, policy } = setUp({ maxAttempts: Infinity, backoff: () => 1 });
+    const controller = new AbortController();
+    const contexts: WeakRef<object>[] = [];
+    let calls = 0;
+    const result = watch(
+      policy.execute(
+        (context) => {
+          calls++;
+          context.signal.addEventListener('abort', () => {});
+          contexts.push(new WeakRef(context));
+          throw new Error('down');
+        },
+        { signal: controller.signal },
+      ),
+    );
+    await clock.advance(200);
+    expect(calls).toBe(201);
+    globalThis.gc?.();
+    await clock.advance(1);
+    globalThis.gc?.();
+    const alive = contexts.filter((ref) => ref.deref() !== undefined).length;
+    if (globalThis.gc !== undefined) expect(alive).toBeLessThan(10);
+    controller.abort('enough');
+    await result.done;
+    expect(result.error).toBe('enough');
+  });
+
+  it('without a wait go on in the same turn, if they have an end', async () => {
+    const { clock, policy, operation } = setUp({ maxAttempts: 5, backoff: () => 0 }, 4);
+    expect(await policy.execute(operation)).toBe('done');
+    expect(clock.now()).toBe(0);
+  });
+});
+
+describe('what a backoff sees', () => {
+  it('is the count of failures, the delay before, the outcome, and the random source', async () => {
+    const seen: Parameters<Backoff>[0][] = [];
+    const random = () => 0.5;
+    const backoff: Backoff = (event) => {
+      seen.push(event);
+      return event.attempt * 10;
+    };
+    const { clock, policy, operation } = setUp({ backoff, random }, 2);
+    watch(policy.execute(operation));
+    await clock.advance(1000);
+    expect(seen).toEqual([
+      { attempt: 1, previousDelayMs: undefined, outcome: { ok: false, error: new Error('1') }, random },
+      { attempt: 2, previousDelayMs: 10, outcome: { ok: false, error: new Error('2') }, random },
+    ]);
+  });
+});
+
+describe('operations of any kind', () => {
+  const policy = retry({ maxAttempts: 2, backoff: () => 0 });
+
+  it.each([
+    ['a plain value', () => 42],
+    ['a promise', async () => 42],
+    // biome-ignore lint/suspicious/noThenProperty: thenables are what this is about
+    ['a thenable', () => ({ then: (resolve: (value: number) => void) => resolve(42) })],
+    [
+      'a thenable that calls both',
+      () => ({
+        // biome-ignore lint/suspicious/noThenProperty: thenables are what this is about
+        then(resolve: (value: number) => void, reject: (error: unknown) => void) {
+          resolve(42);
+          reject(new Error('too late'));
+        },
+      }),
+    ],
+  ])('%s is its result', async (_name, operation) => {
+    expect(await policy.execute(operation as () => number)).toBe(42);
+  });
+
+  it('undefined is a result', async () => {
+    expect(await policy.execute(() => {})).toBe(undefined);
+  });
+
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('thrown');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('thrown'))],
+    [
+      'returns a thenable that throws',
+      () => ({
+        // biome-ignore lint/suspicious/noThenProperty: thenables are what this is about
+        then() {
+          throw new Error('thrown');
+        },
+      }),
+    ],
+    [
+      'returns a thenable that cannot be read',
+      () => ({
+        // biome-ignore lint/suspicious/noThenProperty: thenables are what this is about
+        get then() {
+          throw new Error('thrown');
+        },
+      }),
+    ],
+  ])('one that %s has failed, and is tried again', async (_name, fail) => {
+    let calls = 0;
+    const result = policy.execute(() => {
+      calls++;
+      return fail() as unknown;
+    });
+    await expect(result).rejects.toThrow('thrown');
+    expect(calls).toBe(2);
+  });
+
+  it('a thenable that never settles can be aborted', async () => {
+    const controller = new AbortController();
+    // biome-ignore lint/suspicious/noThenProperty: thenables are what this is about
+    const result = policy.execute(() => ({ then() {} }), { signal: controller.signal });
+    controller.abort('enough');
+    await expect(result).rejects.toBe('enough');
+  });
+});
+
+it('every try runs in the async context of its caller', async () => {
+  const storage = new AsyncLocalStorage<string>();
+  const clock = new TestClock();
+  const policy = pipeline(
+    retry({ maxAttempts: 3, backoff: constantBackoff(10), clock }),
+    bulkhead({ maxConcurrent: 1, maxQueue: 10, clock }),
+    timeout({ duration: 5, clock }),
+  );
+  const seen: string[] = [];
+  const results = ['one', 'two', 'three'].map((name) =>
+    storage.run(name, () =>
+      watch(
+        policy.execute(({ attempt }) => {
+          seen.push(`${name}${storage.getStore() === name ? '' : ' lost'}`);
+          if (attempt < 3) return new Promise(() => {});
+          return name;
+        }),
+      ),
+    ),
+  );
+  await clock.advance(500);
+  expect(results.map(({ value }) => value)).toEqual(['one', 'two', 'three']);
+  expect(seen).toHaveLength(9);
+  expect(seen.filter((name) => name.includes('lost'))).toEqual([]);
+});
+
+it('wrap passes on this and the arguments', async () => {
+  const policy = retry({ backoff: () => 0 });
+  let calls = 0;
+  const counter = {
+    base: 10,
+    add: policy.wrap(async function (this: { base: number }, a: number, b: number) {
+      if (++calls < 2) throw new Error('once');
+      return this.base + a + b;
+    }),
+  };
+  expect(await counter.add(1, 2)).toBe(13);
+  expect(calls).toBe(2);
+});
