@@ -1,4 +1,5 @@
 import { plainSend, resilientSend, type Send } from './clients.js';
+import { now } from './clock.js';
 import { type Scenario, spans } from './scenario.js';
 import { openLoop, Side } from './traffic.js';
 import { buildServer, Upstream } from './upstream.js';
@@ -33,7 +34,7 @@ export function startRun(settings: RunSettings): Run {
   const timers: NodeJS.Timeout[] = [];
   let startedAt: number | undefined;
   let endedAt: number | undefined;
-  const elapsedMs = (): number => (startedAt === undefined ? 0 : (endedAt ?? performance.now()) - startedAt);
+  const elapsedMs = (): number => (startedAt === undefined ? 0 : (endedAt ?? now()) - startedAt);
 
   const plain = new Side();
   const resilient = new Side();
@@ -46,8 +47,8 @@ export function startRun(settings: RunSettings): Run {
       scenario: scenario.name,
       seed,
       durationMs,
-      onRequest: () => {
-        if (endedAt === undefined) side.arrivals.push(elapsedMs());
+      onRequest: (atMs) => {
+        if (endedAt === undefined) side.arrivals.push(atMs);
       },
       onCrash: crash,
     });
@@ -67,9 +68,9 @@ export function startRun(settings: RunSettings): Run {
     const program = await buildServer();
     await Promise.race([stopped, crashed, openServers(program)]);
     if (stopping.signal.aborted) return 0;
-    startedAt = performance.now();
-    for (const { upstream } of pairs) upstream.start(0);
-    scheduleOutages(program);
+    startedAt = now();
+    for (const { upstream } of pairs) upstream.start(startedAt);
+    scheduleOutages(program, startedAt);
     const fire = (): void => {
       for (const { side, upstream, send } of pairs) void side.call(send, upstream.url, elapsedMs);
     };
@@ -86,7 +87,7 @@ export function startRun(settings: RunSettings): Run {
     );
   }
 
-  function scheduleOutages(program: string): void {
+  function scheduleOutages(program: string, since: number): void {
     for (const { phase, start, end } of spans(scenario)) {
       if (!phase.down) continue;
       for (const { upstream } of pairs) {
@@ -95,7 +96,7 @@ export function startRun(settings: RunSettings): Run {
           upstream.boot(program);
         };
         const up = (): void => {
-          upstream.start(elapsedMs());
+          upstream.start(since);
           void upstream.listen();
         };
         timers.push(setTimeout(down, start * durationMs), setTimeout(up, end * durationMs));
@@ -104,7 +105,7 @@ export function startRun(settings: RunSettings): Run {
   }
 
   const finished = drive().finally(() => {
-    endedAt = performance.now();
+    endedAt = now();
     for (const timer of timers) clearTimeout(timer);
     for (const { side, upstream } of pairs) {
       side.close(elapsedMs());

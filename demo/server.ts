@@ -5,6 +5,7 @@
  */
 import { createServer } from 'node:http';
 import { seededRandom } from 'breakwater/testing';
+import { now } from './clock.js';
 import { answerAt, scenarios } from './scenario.js';
 
 export interface ListenOrder {
@@ -16,11 +17,11 @@ export interface ListenOrder {
 }
 
 export interface StartOrder {
-  /** How old the run is. Until this is known the server merely says that it is there. */
-  readonly elapsedMs: number;
+  /** When the run began. Until this is known the server merely says that it is there. */
+  readonly startedAt: number;
 }
 
-export type ServerReport = 'request' | { readonly port: number };
+export type ServerReport = { readonly port: number } | { readonly requestAtMs: number };
 
 const body = JSON.stringify({ items: Array.from({ length: 20 }, (_, id) => ({ id, name: `item ${id}` })) });
 
@@ -35,8 +36,9 @@ function listen({ scenario: name, seed, port, durationMs }: ListenOrder): void {
       response.end();
       return;
     }
-    report('request');
-    const answer = answerAt(scenario, (performance.now() - startedAt) / durationMs, random);
+    const elapsedMs = now() - startedAt;
+    report({ requestAtMs: elapsedMs });
+    const answer = answerAt(scenario, elapsedMs / durationMs, random);
     if (answer.kind === 'silence') return;
     setTimeout(() => {
       switch (answer.kind) {
@@ -70,7 +72,7 @@ function report(message: ServerReport): void {
 }
 
 process.on('message', (order: ListenOrder | StartOrder) => {
-  if ('elapsedMs' in order) startedAt = performance.now() - order.elapsedMs;
+  if ('startedAt' in order) startedAt = order.startedAt;
   else listen(order);
 });
 process.on('disconnect', () => process.exit());

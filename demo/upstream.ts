@@ -6,8 +6,8 @@ export interface UpstreamOptions {
   readonly scenario: string;
   readonly seed: number;
   readonly durationMs: number;
-  /** A request has reached the server. */
-  readonly onRequest: () => void;
+  /** A request has reached the server, so long after the run began. */
+  readonly onRequest: (atMs: number) => void;
   /** The process ended and nobody had asked it to. */
   readonly onCrash: (error: Error) => void;
 }
@@ -36,8 +36,8 @@ export class Upstream {
     child.stdin!.end(program);
     this.#child = child;
     child.on('message', (message: ServerReport) => {
-      if (message === 'request') {
-        this.#options.onRequest();
+      if ('requestAtMs' in message) {
+        this.#options.onRequest(message.requestAtMs);
       } else {
         this.#port = message.port;
         this.#onListening();
@@ -60,8 +60,8 @@ export class Upstream {
   }
 
   /** From here on the server follows the scenario and reports its requests. */
-  start(elapsedMs: number): void {
-    this.#send({ elapsedMs });
+  start(startedAt: number): void {
+    this.#send({ startedAt });
   }
 
   kill(): void {

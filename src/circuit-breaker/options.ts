@@ -1,4 +1,4 @@
-import { type Backoff, exponentialBackoff } from '../core/backoff.js';
+import { type Backoff, checkDelay, exponentialBackoff } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
@@ -133,10 +133,8 @@ function checkOpenFor(openFor: CircuitBreakerOptions['openFor'], random: Random)
   let previousDelayMs: number | undefined;
   return (openings: number, outcome: Outcome): number => {
     if (openings === 1) previousDelayMs = undefined;
-    const openForMs = fixedMs ?? backoff?.({ attempt: openings, previousDelayMs, outcome, random });
-    if (openForMs === undefined || !(openForMs >= 0 && openForMs < Infinity)) {
-      throw new InvalidOptionError(OWNER, 'openFor', 'must return milliseconds ≥ 0', openForMs);
-    }
+    const planned = backoff === undefined ? fixedMs : backoff({ attempt: openings, previousDelayMs, outcome, random });
+    const openForMs = checkDelay(OWNER, 'openFor', planned);
     previousDelayMs = openForMs;
     return Math.max(openForMs, Math.min(retryAfterMs(outcome) ?? 0, MAX_RETRY_AFTER_MS));
   };

@@ -87,6 +87,12 @@ export function decorrelatedJitterBackoff(options?: DecorrelatedJitterBackoffOpt
     Math.min(maxMs, initialMs + random() * Math.max(0, previousDelayMs * 3 - initialMs));
 }
 
+/** Holds a backoff to its word, the caller's own too: a wait of NaN, or of a string, would be none or last for ever. */
+export function checkDelay(owner: string, option: string, delayMs: unknown): number {
+  if (typeof delayMs === 'number' && delayMs >= 0 && delayMs < Infinity) return delayMs;
+  throw new InvalidOptionError(owner, option, 'must return milliseconds ≥ 0 or undefined', delayMs);
+}
+
 function checkRange(owner: string, initial: Duration, max: Duration): [number, number] {
   const initialMs = toMs(owner, 'initial', initial);
   const maxMs = toMs(owner, 'max', max);

@@ -1,8 +1,7 @@
-import { type Backoff, exponentialBackoff } from '../core/backoff.js';
+import { type Backoff, checkDelay, exponentialBackoff } from '../core/backoff.js';
 import { type Clock, checkClock } from '../core/clock.js';
 import type { ChildContext, Next, PolicyContext } from '../core/context.js';
 import { type Duration, toMs } from '../core/duration.js';
-import { InvalidOptionError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
 import { checkInteger, checkMethods, checkName, checkOptionalFunction, readOptions } from '../core/options.js';
 import { type Classify, defaultClassify, judge, type Outcome } from '../core/outcome.js';
@@ -169,11 +168,9 @@ class RetryPolicy extends BasePolicy implements Retry {
     if (context.aborted) return 'aborted';
     if (verdict !== 'failure') return 'not-retryable';
     if (failure.attempt >= this.#maxAttempts) return 'attempts';
-    const backoffMs = this.#backoff(failure);
-    if (backoffMs === undefined) return 'backoff';
-    if (!(backoffMs >= 0 && backoffMs < Infinity)) {
-      throw new InvalidOptionError('retry', 'backoff', 'must return milliseconds ≥ 0 or undefined', backoffMs);
-    }
+    const planned = this.#backoff(failure);
+    if (planned === undefined) return 'backoff';
+    const backoffMs = checkDelay('retry', 'backoff', planned);
     const askedMs = retryAfterMs(failure.outcome) ?? 0;
     if (askedMs > this.#maxRetryAfterMs) return 'retry-after';
     // Tries without end need a pause, or they would starve the event loop.

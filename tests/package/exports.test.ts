@@ -21,7 +21,7 @@ const publicNames: Record<string, string[]> = {
     'sleep',
     'systemClock',
   ],
-  pipeline: ['explain', 'pipeline'],
+  pipeline: ['pipeline'],
   retry: [
     'RetryBudget',
     'constantBackoff',

@@ -351,12 +351,10 @@ describe('operations of any kind', () => {
   it.each([
     ['a plain value', () => 42],
     ['a promise', async () => 42],
-    // biome-ignore lint/suspicious/noThenProperty: thenables are what this is about
     ['a thenable', () => ({ then: (resolve: (value: number) => void) => resolve(42) })],
     [
       'a thenable that calls both',
       () => ({
-        // biome-ignore lint/suspicious/noThenProperty: thenables are what this is about
         then(resolve: (value: number) => void, reject: (error: unknown) => void) {
           resolve(42);
           reject(new Error('too late'));
@@ -382,7 +380,6 @@ describe('operations of any kind', () => {
     [
       'returns a thenable that throws',
       () => ({
-        // biome-ignore lint/suspicious/noThenProperty: thenables are what this is about
         then() {
           throw new Error('thrown');
         },
@@ -391,7 +388,6 @@ describe('operations of any kind', () => {
     [
       'returns a thenable that cannot be read',
       () => ({
-        // biome-ignore lint/suspicious/noThenProperty: thenables are what this is about
         get then() {
           throw new Error('thrown');
         },
@@ -409,7 +405,6 @@ describe('operations of any kind', () => {
 
   it('a thenable that never settles can be aborted', async () => {
     const controller = new AbortController();
-    // biome-ignore lint/suspicious/noThenProperty: thenables are what this is about
     const result = policy.execute(() => ({ then() {} }), { signal: controller.signal });
     controller.abort('enough');
     await expect(result).rejects.toBe('enough');

@@ -1,0 +1,649 @@
+import {
+  bulkhead,
+  type CircuitBreakerEvents,
+  type CircuitBreakerOptions,
+  CircuitOpenError,
+  circuitBreaker,
+  constantBackoff,
+  pipeline,
+  retry,
+  timeout,
+} from 'breakwater';
+import { TestClock } from 'breakwater/testing';
+import { describe, expect, it } from 'vitest';
+import { type Deferred, defer, settle, watch } from '../support/promises.js';
+
+const down = new Error('down');
+
+/** A breaker on a clock of its own, with a log of its transitions. */
+function setUp(options: CircuitBreakerOptions = {}) {
+  const clock = new TestClock();
+  const breaker = circuitBreaker({ clock, openFor: 1000, ...options });
+  const log: string[] = [];
+  breaker.on('stateChange', ({ from, to, reason }) => log.push(`${from} → ${to}: ${reason}`));
+  const succeed = async (times = 1) => {
+    for (let i = 0; i < times; i++) await breaker.execute(() => 'fine');
+  };
+  const fail = async (times = 1) => {
+    for (let i = 0; i < times; i++) await breaker.execute(() => Promise.reject(down)).catch(() => {});
+  };
+  const start = () => {
+    const gate: Deferred<string> = defer();
+    return { ...gate, result: watch(breaker.execute(() => gate.promise)) };
+  };
+  return { clock, breaker, log, succeed, fail, start };
+}
+
+const refusal = (breaker: { execute(operation: () => unknown): Promise<unknown> }) =>
+  breaker
+    .execute(() => expect.unreachable())
+    .then(
+      () => undefined,
+      (error) => error as CircuitOpenError,
+    );
+
+describe('closed', () => {
+  it('opens at the failure rate, and not below', async () => {
+    const { breaker, log, succeed, fail } = setUp({ window: { calls: 10 }, minimumCalls: 10 });
+    await succeed(6);
+    await fail(4);
+    expect(breaker.state).toBe('closed');
+    expect(breaker.stats).toMatchObject({ calls: 10, failures: 4, failureRate: 0.4 });
+    await fail();
+    expect(breaker.state).toBe('open');
+    expect(log).toEqual(['closed → open: failure-rate']);
+  });
+
+  it('decides nothing before the minimum of calls', async () => {
+    const { breaker, fail } = setUp();
+    await fail(19);
+    expect(breaker.state).toBe('closed');
+    await fail();
+    expect(breaker.state).toBe('open');
+  });
+
+  it('takes fewer calls as its minimum when the window holds fewer', async () => {
+    const { breaker, fail } = setUp({ window: { calls: 3 } });
+    await fail(3);
+    expect(breaker.state).toBe('open');
+  });
+
+  it('a count window forgets the oldest call', async () => {
+    const { breaker, succeed, fail } = setUp({ window: { calls: 4 }, failureRateThreshold: 0.75 });
+    await fail(2);
+    await succeed(4);
+    await fail(2);
+    expect(breaker.stats).toMatchObject({ calls: 4, failures: 2 });
+    expect(breaker.state).toBe('closed');
+    await fail();
+    expect(breaker.state).toBe('open');
+  });
+
+  it('a time window forgets what is older than itself, after any gap', async () => {
+    const { clock, breaker, fail } = setUp({ window: { duration: '10s' } });
+    await fail(15);
+    await clock.advance(5000);
+    expect(breaker.stats.calls).toBe(15);
+    await clock.advance(5000);
+    expect(breaker.stats.calls).toBe(0);
+    await fail(15);
+    await clock.advance(3_600_000);
+    expect(breaker.stats).toMatchObject({ calls: 0, failures: 0, slow: 0, failureRate: 0, slowCallRate: 0 });
+    await fail();
+    expect(breaker.stats.calls).toBe(1);
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('opens after so many failures in a row, whatever the rate', async () => {
+    const { breaker, log, succeed, fail } = setUp({ consecutiveFailures: 3 });
+    await succeed(50);
+    await fail(2);
+    await succeed();
+    await fail(2);
+    expect(breaker.state).toBe('closed');
+    await fail();
+    expect(log).toEqual(['closed → open: consecutive-failures']);
+  });
+
+  it('opens at the rate of slow calls, after a success too', async () => {
+    const { clock, breaker, log, start } = setUp({
+      window: { calls: 4 },
+      slowCallDuration: 100,
+      slowCallRateThreshold: 0.5,
+    });
+    for (const ms of [99, 100, 10, 200]) {
+      const call = start();
+      await clock.advance(ms);
+      call.resolve('fine');
+      await settle();
+      expect(call.result.value).toBe('fine');
+    }
+    expect(log).toEqual(['closed → open: slow-call-rate']);
+    expect(breaker.stats).toMatchObject({ calls: 4, failures: 0, slow: 2, slowCallRate: 0.5 });
+  });
+
+  it('without slowCallDuration slowness does not matter', async () => {
+    const { clock, breaker, start } = setUp({ window: { calls: 1 }, slowCallRateThreshold: 0.01 });
+    const call = start();
+    await clock.advance(3_600_000);
+    call.resolve('fine');
+    await settle();
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('counts neither the caller’s abort, nor refusals, nor mistakes; "permanent" counts', async () => {
+    const { clock, breaker } = setUp({ consecutiveFailures: 1 });
+    const full = bulkhead({ maxConcurrent: 1, clock });
+    full.tryAcquire();
+    await pipeline(breaker, full)
+      .execute(() => 1)
+      .catch(() => {});
+    await breaker.execute(() => (undefined as unknown as () => void)()).catch(() => {});
+    const controller = new AbortController();
+    const aborted = watch(breaker.execute(() => new Promise(() => {}), { signal: controller.signal }));
+    controller.abort();
+    await aborted.done;
+    expect(breaker.stats.calls).toBe(0);
+    await breaker.execute(() => 1, { classify: () => 'permanent' });
+    expect(breaker.state).toBe('open');
+  });
+
+  it('an abort whose operation fails by itself is still no failure of the dependency', async () => {
+    const { breaker } = setUp({ consecutiveFailures: 1 });
+    const controller = new AbortController();
+    const result = watch(
+      breaker.execute(
+        async () => {
+          controller.abort('enough');
+          throw down;
+        },
+        { signal: controller.signal },
+      ),
+    );
+    await result.done;
+    expect(result.error).toBe('enough');
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('a timeout inside is a failure; one outside is not', async () => {
+    const { clock, breaker } = setUp({ window: { calls: 2 } });
+    const never = () => new Promise(() => {});
+    const outside = watch(pipeline(timeout({ duration: 10, clock }), breaker).execute(never));
+    await clock.advance(10);
+    expect(outside.state).toBe('rejected');
+    expect(breaker.stats.calls).toBe(0);
+    const inside = watch(pipeline(breaker, timeout({ duration: 10, clock })).execute(never));
+    await clock.advance(10);
+    expect(inside.state).toBe('rejected');
+    expect(breaker.stats).toMatchObject({ calls: 1, failures: 1 });
+  });
+
+  it('a judge that throws gives its error to the call, and changes nothing', async () => {
+    const { breaker } = setUp({
+      consecutiveFailures: 1,
+      classify: () => {
+        throw new Error('the judge is ill');
+      },
+    });
+    await expect(breaker.execute(() => 1)).rejects.toThrow('the judge is ill');
+    expect(breaker.state).toBe('closed');
+  });
+});
+
+describe('open', () => {
+  it('refuses at once, and says until when and why', async () => {
+    const { clock, breaker, fail } = setUp({ window: { calls: 1 }, name: 'users' });
+    const rejects: unknown[] = [];
+    breaker.on('reject', (event) => rejects.push(event));
+    await fail();
+    await clock.advance(400);
+    const error = await refusal(breaker);
+    expect(error).toBeInstanceOf(CircuitOpenError);
+    expect(error).toMatchObject({ policy: 'users', retryAfterMs: 600, cause: down });
+    expect(breaker.stats.retryAfterMs).toBe(600);
+    expect(rejects).toEqual([{ state: 'open', retryAfterMs: 600 }]);
+  });
+
+  it('needs no timer, and reads half-open as soon as its time has passed', async () => {
+    const { clock, breaker, fail } = setUp({ window: { calls: 1 } });
+    await fail();
+    expect(clock.pendingTimers).toBe(0);
+    await clock.advance(999);
+    expect(breaker.state).toBe('open');
+    await clock.advance(1);
+    expect(breaker.state).toBe('half-open');
+  });
+
+  it('grows with repeated openings, and starts over once it has closed', async () => {
+    const opened: number[] = [];
+    const { clock, breaker, fail, succeed } = setUp({
+      window: { calls: 1 },
+      openFor: undefined,
+      random: () => 1,
+      halfOpen: { probes: 1 },
+    });
+    breaker.on('open', ({ openForMs }) => opened.push(openForMs));
+    for (let i = 0; i < 6; i++) {
+      await fail();
+      await clock.advance(60_000);
+    }
+    await succeed();
+    expect(breaker.state).toBe('closed');
+    await fail();
+    expect(opened).toEqual([5000, 10_000, 20_000, 40_000, 60_000, 60_000, 5000]);
+  });
+
+  it('a backoff is called with the number of openings in a row', async () => {
+    const seen: unknown[] = [];
+    const { clock, fail } = setUp({
+      window: { calls: 1 },
+      openFor: ({ attempt, previousDelayMs }) => {
+        seen.push([attempt, previousDelayMs]);
+        return attempt * 100;
+      },
+    });
+    for (let i = 0; i < 3; i++) {
+      await fail();
+      await clock.advance(1000);
+    }
+    expect(seen).toEqual([
+      [1, undefined],
+      [2, 100],
+      [3, 200],
+    ]);
+  });
+
+  it('a Retry-After is a lower bound of its time, up to a minute', async () => {
+    for (const [asked, openForMs] of [
+      [5000, 5000],
+      [10, 1000],
+      [3_600_000, 60_000],
+    ]) {
+      const { breaker } = setUp({ window: { calls: 1 } });
+      await breaker
+        .execute(() => Promise.reject(Object.assign(new Error('busy'), { retryAfterMs: asked })))
+        .catch(() => {});
+      expect(breaker.stats.retryAfterMs).toBe(openForMs);
+    }
+  });
+
+  it('results of calls that began before it opened change nothing', async () => {
+    const { clock, breaker, log, fail, start } = setUp({ window: { calls: 2 }, halfOpen: { probes: 1 } });
+    const [early, late, later] = [start(), start(), start()];
+    await fail(2);
+    early.reject(down);
+    await settle();
+    expect(breaker.stats.retryAfterMs).toBe(1000); // not extended
+    await clock.advance(1000);
+    const probe = start();
+    late.reject(down); // neither reopens it
+    await settle();
+    expect(breaker.state).toBe('half-open');
+    later.resolve('fine'); // nor closes it
+    await settle();
+    expect(breaker.state).toBe('half-open');
+    probe.resolve('fine');
+    await settle();
+    expect(breaker.state).toBe('closed');
+    expect(log).toEqual([
+      'closed → open: failure-rate',
+      'open → half-open: open-time-passed',
+      'half-open → closed: probes-succeeded',
+    ]);
+    expect(late.result.error).toBe(down); // each caller has its own result all the same
+  });
+});
+
+describe('half-open', () => {
+  const halfOpen = (options: CircuitBreakerOptions = {}) => setUp({ initialState: 'half-open', ...options });
+
+  it('lets so many in at once, refuses the others, and closes after so many successes', async () => {
+    const { breaker, start } = halfOpen();
+    const probes = [start(), start(), start()];
+    expect(await refusal(breaker)).toBeInstanceOf(CircuitOpenError);
+    for (const [index, probe] of probes.entries()) {
+      expect(breaker.state).toBe('half-open');
+      probe.resolve(`${index}`);
+      await probe.result.done;
+    }
+    expect(breaker.state).toBe('closed');
+    expect(breaker.stats.calls).toBe(0); // it starts with an empty window
+  });
+
+  it('opens again at the first failure, whatever the other probes bring', async () => {
+    const { breaker, start, log } = halfOpen();
+    const [one, two, three] = [start(), start(), start()];
+    one.resolve('fine');
+    two.reject(down);
+    await settle();
+    expect(breaker.state).toBe('open');
+    three.resolve('fine');
+    await settle();
+    expect(log).toEqual(['half-open → open: probe-failed']);
+  });
+
+  it('forgives as many failures as it is told to', async () => {
+    const { breaker, succeed, fail } = halfOpen({ halfOpen: { probes: 2, maxFailures: 1 } });
+    await fail();
+    await succeed();
+    expect(breaker.state).toBe('half-open');
+    await fail();
+    expect(breaker.state).toBe('open');
+  });
+
+  it('a slow probe is a failed one, if slowness matters', async () => {
+    const { clock, breaker, start } = halfOpen({ slowCallDuration: 100 });
+    const probe = start();
+    await clock.advance(100);
+    probe.resolve('at last');
+    await settle();
+    expect(breaker.state).toBe('open');
+  });
+
+  it('a probe that is not heard of counts as failed when its lease runs out', async () => {
+    const { clock, breaker, log, start } = halfOpen({ halfOpen: { probes: 1, probeTimeout: 5000 } });
+    const hung = start();
+    await clock.advance(4999);
+    expect((await refusal(breaker))?.retryAfterMs).toBe(1);
+    await clock.advance(1);
+    expect(breaker.state).toBe('open');
+    expect(breaker.stats.retryAfterMs).toBe(1000);
+    await clock.advance(1000);
+    const probe = start();
+    hung.resolve('too late');
+    await settle();
+    expect(breaker.state).toBe('half-open');
+    probe.resolve('fine');
+    await settle();
+    expect(breaker.state).toBe('closed');
+    expect(log).toEqual([
+      'half-open → open: probe-timeout',
+      'open → half-open: open-time-passed',
+      'half-open → closed: probes-succeeded',
+    ]);
+  });
+
+  it('makes up for time nobody looked at: the lease ran out, and the open time has passed since', async () => {
+    const { clock, breaker, log, start } = halfOpen({ halfOpen: { probes: 1, probeTimeout: 5000 } });
+    start();
+    await clock.advance(6000);
+    expect(breaker.state).toBe('half-open');
+    expect(log).toEqual(['half-open → open: probe-timeout', 'open → half-open: open-time-passed']);
+  });
+
+  it('"ignore" gives the place back, and decides nothing', async () => {
+    const { breaker } = halfOpen({ halfOpen: { probes: 1 } });
+    for (let i = 0; i < 10; i++) await breaker.execute(() => i, { classify: () => 'ignore' });
+    expect(breaker.state).toBe('half-open');
+    await breaker.execute(() => 1);
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('after as many ignores in a row as there are probes, lets one in at a time', async () => {
+    const { breaker, start } = halfOpen();
+    for (let i = 0; i < 3; i++) await breaker.execute(() => i, { classify: () => 'ignore' });
+    const one = start();
+    expect(await refusal(breaker)).toBeInstanceOf(CircuitOpenError);
+    one.resolve('fine');
+    await settle();
+    start();
+    start();
+    start();
+    expect(await refusal(breaker)).toBeInstanceOf(CircuitOpenError);
+  });
+
+  it('a probe whose caller aborts, or that is refused further inside, is given back', async () => {
+    const { clock, breaker } = halfOpen({ halfOpen: { probes: 1 } });
+    const controller = new AbortController();
+    const aborted = watch(breaker.execute(() => new Promise(() => {}), { signal: controller.signal }));
+    controller.abort();
+    await aborted.done;
+    const full = bulkhead({ maxConcurrent: 1, clock });
+    full.tryAcquire();
+    await pipeline(breaker, full)
+      .execute(() => 1)
+      .catch(() => {});
+    expect(breaker.state).toBe('half-open');
+    expect(await breaker.execute(() => 'let in')).toBe('let in');
+  });
+});
+
+describe('by hand', () => {
+  it('isolate refuses everything until disposed, then gives back the state with its remaining time', async () => {
+    const { clock, breaker, log, fail } = setUp({ window: { calls: 1 } });
+    await fail();
+    await clock.advance(300);
+    const one = breaker.isolate();
+    const two = breaker.isolate();
+    expect(breaker.state).toBe('isolated');
+    await clock.advance(3_600_000);
+    expect(await refusal(breaker)).toMatchObject({ retryAfterMs: Infinity });
+    one[Symbol.dispose]();
+    one[Symbol.dispose]();
+    expect(breaker.state).toBe('isolated');
+    two[Symbol.dispose]();
+    expect(breaker.state).toBe('open');
+    expect(breaker.stats.retryAfterMs).toBe(700);
+    expect(log).toEqual(['closed → open: failure-rate', 'open → isolated: isolated', 'isolated → open: released']);
+  });
+
+  it('disable lets everything through uncounted; isolation is the stronger one', async () => {
+    const { breaker, log, fail, succeed } = setUp({ consecutiveFailures: 1 });
+    const disabled = breaker.disable();
+    await fail(100);
+    expect(breaker.state).toBe('disabled');
+    expect(breaker.stats.calls).toBe(0);
+    const isolated = breaker.isolate();
+    expect(await refusal(breaker)).toBeInstanceOf(CircuitOpenError);
+    isolated[Symbol.dispose]();
+    expect(breaker.state).toBe('disabled');
+    await succeed();
+    disabled[Symbol.dispose]();
+    expect(breaker.state).toBe('closed');
+    expect(log).toEqual([
+      'closed → disabled: disabled',
+      'disabled → isolated: isolated',
+      'isolated → disabled: disabled',
+      'disabled → closed: released',
+    ]);
+  });
+
+  it('half-open comes back with fresh probes', async () => {
+    const { breaker, start } = setUp({ initialState: 'half-open', halfOpen: { probes: 1 } });
+    const lost = start();
+    breaker.isolate()[Symbol.dispose]();
+    expect(breaker.state).toBe('half-open');
+    const probe = start();
+    lost.reject(down);
+    await settle();
+    expect(breaker.state).toBe('half-open');
+    probe.resolve('fine');
+    await settle();
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('trip opens and reset closes it, with nothing left of before', async () => {
+    const { breaker, log, fail } = setUp({ window: { calls: 10 } });
+    await fail(3);
+    breaker.trip();
+    expect(await refusal(breaker)).toMatchObject({ retryAfterMs: 1000 });
+    breaker.reset();
+    expect(breaker.state).toBe('closed');
+    expect(breaker.stats.calls).toBe(0);
+    expect(log.slice(0, 2)).toEqual(['closed → open: tripped', 'open → closed: reset']);
+  });
+
+  it('below an isolation, trip and reset show when it ends', async () => {
+    const { clock, breaker, log } = setUp();
+    const isolated = breaker.isolate();
+    breaker.trip();
+    expect(breaker.state).toBe('isolated');
+    await clock.advance(5000);
+    isolated[Symbol.dispose]();
+    expect(breaker.state).toBe('open');
+    expect(breaker.stats.retryAfterMs).toBe(1000);
+    const again = breaker.isolate();
+    breaker.reset();
+    again[Symbol.dispose]();
+    expect(breaker.state).toBe('closed');
+    expect(log).toEqual([
+      'closed → isolated: isolated',
+      'isolated → open: released',
+      'open → isolated: isolated',
+      'isolated → closed: released',
+    ]);
+  });
+});
+
+describe('mode observe', () => {
+  it('counts and reports, but never refuses', async () => {
+    const { clock, breaker, log, fail, succeed } = setUp({
+      mode: 'observe',
+      window: { calls: 2 },
+      halfOpen: { probes: 1 },
+    });
+    const rejects: CircuitBreakerEvents['reject'][] = [];
+    breaker.on('reject', (event) => rejects.push(event));
+    await fail(2);
+    expect(breaker.state).toBe('open');
+    await succeed(3);
+    expect(rejects).toHaveLength(3);
+    await clock.advance(1000);
+    await succeed();
+    expect(breaker.state).toBe('closed');
+    expect(log).toHaveLength(3);
+  });
+});
+
+describe('permits', () => {
+  it('tell the breaker how it went, once', async () => {
+    const { breaker } = setUp({ window: { calls: 10 }, minimumCalls: 10 });
+    const permit = breaker.tryAcquire();
+    permit?.release({ ok: false, error: down });
+    permit?.release({ ok: false, error: down });
+    permit?.[Symbol.dispose]();
+    breaker.tryAcquire()?.release({ ok: true, value: 1 });
+    expect(breaker.stats).toMatchObject({ calls: 2, failures: 1 });
+  });
+
+  it('without an outcome tell nothing; are not given while open', async () => {
+    const { breaker } = setUp({ initialState: 'half-open', halfOpen: { probes: 1 } });
+    const probe = breaker.tryAcquire();
+    expect(breaker.tryAcquire()).toBe(undefined);
+    probe?.release();
+    const second = breaker.tryAcquire();
+    expect(second).toBeDefined();
+    second?.release({ ok: false, error: down });
+    expect(breaker.state).toBe('open');
+    expect(breaker.tryAcquire()).toBe(undefined);
+  });
+
+  it('count how long they were held', async () => {
+    const { clock, breaker } = setUp({ slowCallDuration: 100 });
+    const permit = breaker.tryAcquire();
+    await clock.advance(150);
+    permit?.release({ ok: true, value: 1 });
+    expect(breaker.stats.slow).toBe(1);
+  });
+});
+
+describe('across a restart', () => {
+  it('keeps the exact time that was left', async () => {
+    const { clock, breaker, fail } = setUp({ window: { calls: 1 } });
+    await fail();
+    await clock.advance(400);
+    const saved = JSON.parse(JSON.stringify(breaker));
+    expect(saved).toEqual({ state: 'open', openings: 1, remainingOpenMs: 600 });
+
+    const laterClock = new TestClock();
+    await laterClock.advance(12_345);
+    const restored = circuitBreaker({ initialState: saved, openFor: constantBackoff(1000), clock: laterClock });
+    expect(restored.stats.retryAfterMs).toBe(600);
+    await laterClock.advance(599);
+    expect(restored.state).toBe('open');
+    await laterClock.advance(1);
+    expect(restored.state).toBe('half-open');
+    expect(restored.toJSON()).toEqual({ state: 'half-open', openings: 1, remainingOpenMs: 0 });
+  });
+
+  it('goes on counting openings', async () => {
+    const seen: number[] = [];
+    const clock = new TestClock();
+    const breaker = circuitBreaker({
+      clock,
+      initialState: { state: 'half-open', openings: 4, remainingOpenMs: 0 },
+      openFor: ({ attempt }) => seen.push(attempt),
+    });
+    await breaker.execute(() => Promise.reject(down)).catch(() => {});
+    expect(seen).toEqual([5]);
+  });
+
+  it('an override is not part of it', async () => {
+    const { clock, breaker, fail } = setUp({ window: { calls: 1 } });
+    await fail();
+    breaker.isolate();
+    await clock.advance(5000);
+    expect(breaker.toJSON()).toEqual({ state: 'open', openings: 1, remainingOpenMs: 1000 });
+  });
+
+  it('the given object is neither kept nor changed', () => {
+    const initialState = Object.freeze({ state: 'open', openings: 1, remainingOpenMs: 500 } as const);
+    const breaker = circuitBreaker({ initialState, clock: new TestClock() });
+    breaker.reset();
+    expect(breaker.toJSON()).toEqual({ state: 'closed', openings: 0, remainingOpenMs: 0 });
+    expect(initialState.openings).toBe(1);
+  });
+
+  it.each(['open', 'half-open', 'isolated', 'disabled', 'closed'] as const)(
+    'may start %s; reset closes it',
+    (initialState) => {
+      const breaker = circuitBreaker({ initialState, clock: new TestClock() });
+      expect(breaker.state).toBe(initialState);
+      breaker.reset();
+      expect(breaker.state).toBe('closed');
+    },
+  );
+});
+
+describe('listeners', () => {
+  it('hear of each transition in its own event', async () => {
+    const { clock, breaker, fail, succeed } = setUp({ window: { calls: 1 }, halfOpen: { probes: 1 } });
+    const log: unknown[] = [];
+    breaker.on('open', (event) => log.push(['open', event]));
+    breaker.on('halfOpen', (event) => log.push(['halfOpen', event]));
+    breaker.on('close', (event) => log.push(['close', event]));
+    await fail();
+    await clock.advance(1000);
+    await succeed();
+    expect(log).toEqual([
+      ['open', { reason: 'failure-rate', openForMs: 1000 }],
+      ['halfOpen', { reason: 'open-time-passed' }],
+      ['close', { reason: 'probes-succeeded' }],
+    ]);
+  });
+
+  it('may change the breaker while they hear of it', async () => {
+    const { breaker, log, fail } = setUp({ window: { calls: 1 } });
+    breaker.on('open', () => breaker.reset());
+    await fail();
+    expect(breaker.state).toBe('closed');
+    expect(log).toContain('open → closed: reset');
+  });
+});
+
+it('retry does not spend its tries on an open breaker, and works again when it has closed', async () => {
+  const clock = new TestClock();
+  const breaker = circuitBreaker({ window: { calls: 2 }, halfOpen: { probes: 1 }, openFor: 500, clock });
+  const policy = pipeline(retry({ maxAttempts: 5, backoff: constantBackoff(100), clock }), breaker);
+  let calls = 0;
+  const result = watch(
+    policy.execute(() => {
+      calls++;
+      throw down;
+    }),
+  );
+  await clock.advance(5000);
+  expect(calls).toBe(2);
+  expect(result.error).toBeInstanceOf(CircuitOpenError);
+  expect(await policy.execute(() => 'well again')).toBe('well again');
+});
