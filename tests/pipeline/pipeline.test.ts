@@ -1,0 +1,270 @@
+import {
+  bulkhead,
+  type CallContext,
+  circuitBreaker,
+  constantBackoff,
+  definePolicy,
+  fallback,
+  type PipelineEvents,
+  type Policy,
+  pipeline,
+  retry,
+  timeout,
+} from 'breakwater';
+import { TestClock } from 'breakwater/testing';
+import { describe, expect, it } from 'vitest';
+import { watch } from '../support/promises.js';
+
+/** A policy that writes down when a call goes in and out. */
+const spy = (name: string, log: string[]) =>
+  definePolicy({
+    name,
+    async run(next, context) {
+      log.push(`> ${name}`);
+      try {
+        return await next(context);
+      } finally {
+        log.push(`< ${name}`);
+      }
+    },
+  });
+
+describe('pipeline', () => {
+  it('runs its policies from the outside in', async () => {
+    const log: string[] = [];
+    const policy = pipeline(spy('a', log), spy('b', log), spy('c', log));
+    expect(await policy.execute(() => log.push('!'))).toBe(4);
+    expect(log.join(' ')).toBe('> a > b > c ! < c < b < a');
+    expect(policy.policies.map(({ name }) => name)).toEqual(['a', 'b', 'c']);
+    expect(Object.isFrozen(policy.policies)).toBe(true);
+  });
+
+  it('without policies just calls', async () => {
+    expect(await pipeline().execute(() => 42)).toBe(42);
+  });
+
+  it('stands in another one, at any place, shared or not', async () => {
+    const log: string[] = [];
+    const inner = pipeline(spy('b', log), spy('c', log));
+    const outer = pipeline(spy('a', log), inner, spy('d', log));
+    const other = pipeline(inner, pipeline(inner));
+    await Promise.all([outer.execute(() => log.push('!')), outer.execute(() => log.push('!'))]);
+    log.length = 0;
+    await outer.execute(() => log.push('!'));
+    expect(log.join(' ')).toBe('> a > b > c > d ! < d < c < b < a');
+    log.length = 0;
+    await other.execute(() => log.push('!'));
+    expect(log.join(' ')).toBe('> b > c > b > c ! < c < b < c < b');
+  });
+
+  it('may be run by hand inside a custom policy', async () => {
+    const log: string[] = [];
+    const inner = pipeline(spy('in', log));
+    const custom = definePolicy({ name: 'custom', run: (next, context) => inner.run(next, context) });
+    expect(await custom.execute(() => 'done')).toBe('done');
+    expect(await pipeline(custom, spy('after', log)).execute(() => 'done')).toBe('done');
+    expect(log.join(' ')).toBe('> in < in > in > after < after < in');
+  });
+
+  it('serves concurrent and re-entrant calls', async () => {
+    const clock = new TestClock();
+    const policy = pipeline(
+      retry({ clock }),
+      bulkhead({ maxConcurrent: 10, clock }),
+      timeout({ duration: 100, clock }),
+    );
+    const nested = (depth: number): Promise<number> =>
+      policy.execute(async () => (depth === 0 ? 0 : 1 + (await nested(depth - 1))));
+    expect(await Promise.all([nested(3), nested(2), policy.execute(() => 7)])).toEqual([3, 2, 7]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('refuses members that do not share one clock; those that look at none fit anywhere', () => {
+    const [one, two] = [new TestClock(), new TestClock()];
+    expect(() => pipeline(retry({ clock: one }), timeout({ duration: 1, clock: two, name: 'slow' }))).toThrow(
+      'pipeline: "policies" must share one clock, but "slow" has another one',
+    );
+    expect(() => pipeline(retry({ clock: one }), retry())).toThrow('must share one clock');
+    const custom = definePolicy({ name: 'mine', run: (next, context) => next(context) });
+    const joined = pipeline(fallback(1), custom, retry({ clock: one }), pipeline(fallback(2)));
+    expect(joined.clock).toBe(one);
+    expect(() => pipeline(joined, retry({ clock: two }))).toThrow('must share one clock');
+  });
+
+  it('holds a policy made by hand to its promise', async () => {
+    const handmade = (run: () => unknown) =>
+      ({ ...pipeline(), name: 'handmade', run, clock: fallback(1).clock, describe: () => ({}) }) as unknown as Policy;
+    const thrower = handmade(() => {
+      throw new Error('at once');
+    });
+    await expect(pipeline(fallback('instead'), thrower).execute(() => 1)).resolves.toBe('instead');
+    await expect(
+      pipeline(
+        fallback('instead'),
+        handmade(() => 'no promise'),
+      ).execute(() => 1),
+    ).resolves.toBe('no promise');
+  });
+
+  it('describes itself and its members', () => {
+    const clock = new TestClock();
+    const policy = pipeline(
+      fallback(1),
+      retry({ clock }),
+      circuitBreaker({ clock }),
+      bulkhead({ maxConcurrent: 5, clock }),
+      pipeline(timeout({ duration: '1s', clock })),
+      definePolicy({ name: 'mine', run: (next, context) => next(context), describe: () => ({ level: 3 }) }),
+    );
+    expect(policy.describe()).toMatchObject({
+      kind: 'pipeline',
+      policies: [
+        { kind: 'fallback', name: 'fallback' },
+        { kind: 'retry', maxAttempts: 3, maxElapsedMs: Infinity, maxRetryAfterMs: 30_000, budget: false },
+        { kind: 'circuitBreaker', state: 'closed' },
+        { kind: 'bulkhead', maxConcurrent: 5, maxQueue: 0, queueTimeoutMs: Infinity },
+        { kind: 'pipeline', policies: [{ kind: 'timeout', timeoutMs: 1000 }] },
+        { kind: 'custom', name: 'mine', level: 3 },
+      ],
+    });
+  });
+});
+
+describe('events of a pipeline', () => {
+  function setUp() {
+    const clock = new TestClock();
+    const policy = pipeline(retry({ maxAttempts: 3, backoff: constantBackoff(100), clock }));
+    const log: unknown[] = [];
+    for (const type of ['success', 'failure'] as const) {
+      policy.on(type, (event: PipelineEvents[typeof type]) => log.push([type, event]));
+    }
+    return { clock, policy, log };
+  }
+
+  it('tell how long a call took and how many tries', async () => {
+    const { clock, policy, log } = setUp();
+    let calls = 0;
+    watch(policy.execute(() => (++calls < 3 ? Promise.reject(new Error('down')) : 'done')));
+    await clock.advance(1000);
+    expect(log).toEqual([['success', { durationMs: 200, attempts: 3, outcome: { ok: true, value: 'done' } }]]);
+  });
+
+  it('a bad value is a failure, like an error', async () => {
+    const { clock, policy, log } = setUp();
+    const error = new Error('down');
+    watch(policy.execute(() => 'bad', { classify: () => 'permanent' }));
+    watch(policy.execute(() => Promise.reject(error)));
+    await clock.advance(1000);
+    expect(log).toEqual([
+      ['failure', { durationMs: 0, attempts: 1, outcome: { ok: true, value: 'bad' } }],
+      ['failure', { durationMs: 200, attempts: 3, outcome: { ok: false, error } }],
+    ]);
+  });
+
+  it('count no attempt when a policy refuses before, and come from inner pipelines too', async () => {
+    const clock = new TestClock();
+    const inner = pipeline(circuitBreaker({ initialState: 'open', clock }));
+    const log: unknown[] = [];
+    inner.on('failure', ({ attempts }) => log.push(attempts));
+    await pipeline(fallback('instead'), inner).execute(() => 1);
+    expect(log).toEqual([0]);
+  });
+
+  it('a judge that throws does not change what is watched', async () => {
+    const log: string[] = [];
+    const policy = pipeline();
+    policy.on('success', () => log.push('success'));
+    const classify = () => {
+      throw new Error('the judge is ill');
+    };
+    expect(await policy.execute(() => 1, { classify })).toBe(1);
+    expect(log).toEqual(['success']);
+  });
+});
+
+describe('contexts', () => {
+  const inspect = (run: (context: CallContext) => unknown, options?: object) => pipeline().execute(run, options);
+
+  it('tell the operation what it works for', async () => {
+    await inspect(({ attempt, deadline, priority, key, signal }) => {
+      expect([attempt, deadline, priority, key, signal.aborted]).toEqual([1, Infinity, 5, undefined, false]);
+    });
+    await inspect(({ priority, key }) => expect([priority, key]).toEqual([0, 'k']), { priority: 0, key: 'k' });
+  });
+
+  it('have one signal, however often it is read', async () => {
+    await inspect((context) => expect(context.signal).toBe(context.signal));
+  });
+
+  it('derived ones inherit, and never have a later deadline', async () => {
+    const clock = new TestClock();
+    const seen: unknown[] = [];
+    const deriving = definePolicy({
+      name: 'deriving',
+      clock,
+      run(next, context) {
+        const later = context.derive({ deadline: 10_000, attempt: 7 });
+        const sooner = later.derive({ deadline: 10 });
+        seen.push(later.deadline, later.attempt, sooner.deadline, sooner.attempt, sooner.key, sooner.priority);
+        expect(sooner.classify).toBe(context.classify);
+        return next(sooner);
+      },
+    });
+    await deriving.execute(({ attempt }) => seen.push(attempt), { timeout: 500, key: 'k', priority: 1 });
+    expect(seen).toEqual([500, 7, 10, 7, 'k', 1, 7]);
+  });
+
+  it('a child that is disposed hears of no abort outside', async () => {
+    const controller = new AbortController();
+    const signals: AbortSignal[] = [];
+    const policy = definePolicy({
+      name: 'three children',
+      async run(next, context) {
+        const children = [context.derive({}), context.derive({}), context.derive({})];
+        signals.push(...children.map(({ signal }) => signal));
+        children[1]?.[Symbol.dispose]();
+        children[1]?.[Symbol.dispose]();
+        return next(context);
+      },
+    });
+    const result = watch(policy.execute(() => new Promise(() => {}), { signal: controller.signal }));
+    controller.abort('enough');
+    await result.done;
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, false, true]);
+  });
+
+  it('one derived from an aborted one is aborted', async () => {
+    const controller = new AbortController();
+    const policy = definePolicy({
+      name: 'late',
+      async run(_next, context) {
+        controller.abort('enough');
+        const child = context.derive({});
+        expect([child.aborted, child.signal.reason]).toEqual([true, 'enough']);
+        await expect(child.sleep(10)).rejects.toBe('enough');
+        await expect(child.wait(new Promise(() => {}))).rejects.toBe('enough');
+        return 'done';
+      },
+    });
+    expect(await policy.execute(() => 1, { signal: controller.signal })).toBe('done');
+  });
+
+  it('an abort without a reason has that of the platform', async () => {
+    const policy = definePolicy({
+      name: 'aborting',
+      async run(next, context) {
+        const child = context.derive({});
+        const result = next(child);
+        child.abort(undefined);
+        child.abort('a second reason changes nothing');
+        return result;
+      },
+    });
+    await expect(policy.execute(() => new Promise(() => {}))).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
+  it('a copy of a context is refused by its name', async () => {
+    const spreading = definePolicy({ name: 'spreading', run: (next, context) => next({ ...context }) });
+    await expect(spreading.execute(() => 1)).rejects.toThrow('A context must be made with context.derive()');
+  });
+});
