@@ -1,3 +1,4 @@
+import { scopeOf } from '../core/abort-scope.js';
 import { type Clock, checkClock } from '../core/clock.js';
 import { asContext, type Next, type PolicyContext } from '../core/context.js';
 import { DeadlineList } from '../core/deadline-list.js';
@@ -134,7 +135,9 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
     if (refusal !== undefined) return Promise.reject(refusal);
     // `then` is called here, in the caller's async context, so that is where the operation will run.
     return new Promise<void>((open, refuse) => {
-      this.#enqueue(new Waiter(this.#queue, context.priority, open, refuse).followContext(asContext(context)));
+      const waiter = new Waiter(this.#queue, context.priority, open, refuse);
+      const scope = asContext(context);
+      this.#enqueue(scope.abortable ? waiter.follow(scope) : waiter);
     }).then(() => next(context).then(this.#onValue, this.#onError));
   }
 
@@ -151,7 +154,8 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
     const refusal = this.#refusal();
     if (refusal !== undefined) throw refusal;
     await new Promise<void>((open, refuse) => {
-      this.#enqueue(new Waiter(this.#queue, priority, open, refuse).followSignal(signal));
+      const waiter = new Waiter(this.#queue, priority, open, refuse);
+      this.#enqueue(signal === null ? waiter : waiter.follow(scopeOf(signal)));
     });
     return new Slot(this.#release);
   }

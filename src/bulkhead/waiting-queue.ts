@@ -1,5 +1,4 @@
-import { AbortSubscriber, subscribe, unsubscribe } from '../core/abort-hub.js';
-import { type Context, Wait } from '../core/context.js';
+import { AbortNode, type AbortScope } from '../core/abort-scope.js';
 import { Deadline, type DeadlineList } from '../core/deadline-list.js';
 
 /** Somebody in the queue: its own node there, and in the list of queue timeouts. Leaves by being admitted or refused. */
@@ -12,7 +11,7 @@ export class Waiter extends Deadline {
   readonly #queue: WaitingQueue;
   readonly #open: () => void;
   readonly #refuse: (reason: unknown) => void;
-  #abort: { end(): void } | undefined = undefined;
+  #abort: AbortNode | undefined = undefined;
 
   constructor(queue: WaitingQueue, priority: number, open: () => void, refuse: (reason: unknown) => void) {
     super();
@@ -22,15 +21,10 @@ export class Waiter extends Deadline {
     this.#refuse = refuse;
   }
 
-  /** Gives up the place as soon as the call is aborted. */
-  followContext(context: Context): this {
-    if (context.abortable) this.#abort = new ContextLink(this, context);
-    return this;
-  }
-
-  /** Gives up the place as soon as the signal aborts. */
-  followSignal(signal: AbortSignal | null): this {
-    if (signal !== null) this.#abort = new SignalLink(this, signal);
+  /** Gives up the place as soon as the scope is aborted. */
+  follow(scope: AbortScope): this {
+    this.#abort = new PlaceGivenUp(this);
+    scope.enter(this.#abort);
     return this;
   }
 
@@ -51,47 +45,20 @@ export class Waiter extends Deadline {
 
   #leave(): void {
     this.#queue.remove(this);
-    this.#abort?.end();
+    this.#abort?.leave();
   }
 }
 
-class ContextLink extends Wait {
+class PlaceGivenUp extends AbortNode {
   readonly #waiter: Waiter;
-  readonly #context: Context;
 
-  constructor(waiter: Waiter, context: Context) {
+  constructor(waiter: Waiter) {
     super();
     this.#waiter = waiter;
-    this.#context = context;
-    context.enter(this);
   }
 
   onAbort(reason: unknown): void {
     this.#waiter.refuse(reason);
-  }
-
-  end(): void {
-    this.#context.leave(this);
-  }
-}
-
-class SignalLink extends AbortSubscriber {
-  readonly #waiter: Waiter;
-  readonly #signal: AbortSignal;
-
-  constructor(waiter: Waiter, signal: AbortSignal) {
-    super();
-    this.#waiter = waiter;
-    this.#signal = signal;
-    subscribe(signal, this);
-  }
-
-  onAbort(reason: unknown): void {
-    this.#waiter.refuse(reason);
-  }
-
-  end(): void {
-    unsubscribe(this.#signal, this);
   }
 }
 

@@ -11,7 +11,7 @@ export interface Clock {
 }
 
 /** The longest delay a platform timer takes; a longer one would fire at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const LONGEST_TIMER_MS = 0x7fff_ffff;
 
 /**
  * The platform's monotonic clock and timers, read from the global object at each call so that fake timers work.

@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { AbortNode, AbortScope } from './abort-scope.js';
 import type { CallContext, Operation } from './call-context.js';
 import { Alarm, type Clock } from './clock.js';
 import { type Classify, defaultClassify } from './outcome.js';
@@ -46,13 +47,11 @@ export interface Call {
 }
 
 /**
- * One node in the tree of a call. The root stands for the whole call; policies derive children for parts of it.
- *
- * An abort begins at some node and takes in all below it, in one synchronous walk: first every wait there is told
- * (queues give up the place, timers are cleared), then every signal made so far aborts. From there the rejection
- * unwinds through the policies by itself; none of them has to race anything.
+ * One part of a call: the root is the whole of it, and policies derive children for parts of it, of which they may be the
+ * ones to end it. Whatever a call waits for is a node in the scope of its context, so an abort is one synchronous walk;
+ * from there the rejection unwinds through the policies by itself, and none of them has to race anything.
  */
-export class Context implements ChildContext {
+export class Context extends AbortScope implements ChildContext {
   readonly call: Call;
   readonly attempt: number;
   readonly deadline: number;
@@ -60,26 +59,14 @@ export class Context implements ChildContext {
   readonly abortable: boolean;
   aborted = false;
   reason: unknown = undefined;
-
-  readonly #parent: Context | undefined;
   #controller: AbortController | undefined = undefined;
-  #waits: Wait | undefined = undefined;
-  #children: Context | undefined = undefined;
-  #previous: Context | undefined = undefined;
-  #next: Context | undefined = undefined;
 
-  constructor(call: Call, parent: Context | undefined, attempt: number, deadline: number, abortable: boolean) {
+  constructor(call: Call, attempt: number, deadline: number, abortable: boolean) {
+    super();
     this.call = call;
     this.attempt = attempt;
     this.deadline = deadline;
     this.abortable = abortable;
-    this.#parent = parent;
-    if (parent === undefined) return;
-    this.aborted = parent.aborted;
-    this.reason = parent.reason;
-    this.#next = parent.#children;
-    if (this.#next !== undefined) this.#next.#previous = this;
-    parent.#children = this;
   }
 
   get classify(): Classify {
@@ -104,38 +91,26 @@ export class Context implements ChildContext {
 
   derive(change: ContextChange): ChildContext {
     const deadline = Math.min(this.deadline, change.deadline ?? Infinity);
-    return new Context(this.call, this, change.attempt ?? this.attempt, deadline, true);
+    const child = new Context(this.call, change.attempt ?? this.attempt, deadline, true);
+    if (this.aborted) child.abort(this.reason);
+    else this.enter(child);
+    return child;
   }
 
   [Symbol.dispose](): void {
-    const parent = this.#parent;
-    if (parent === undefined) return;
-    if (this.#previous !== undefined) this.#previous.#next = this.#next;
-    else if (parent.#children === this) parent.#children = this.#next;
-    if (this.#next !== undefined) this.#next.#previous = this.#previous;
-    this.#previous = undefined;
-    this.#next = undefined;
+    this.leave();
   }
 
-  abort(reason: unknown): void {
-    const why = reason === undefined ? new DOMException('This operation was aborted', 'AbortError') : reason;
-    const controllers: AbortController[] = [];
-    this.#spread(why, controllers);
-    // Signals last: they run other people's code, by which time all that is ours must be in order.
-    for (const controller of controllers) controller.abort(why);
+  override abort(reason: unknown): void {
+    super.abort(reason === undefined ? new DOMException('This operation was aborted', 'AbortError') : reason);
   }
 
-  #spread(reason: unknown, controllers: AbortController[]): void {
+  override onAbort(reason: unknown, signals: AbortController[]): void {
     if (this.aborted) return;
     this.aborted = true;
     this.reason = reason;
-    if (this.#controller !== undefined) controllers.push(this.#controller);
-    while (this.#waits !== undefined) {
-      const wait = this.#waits;
-      this.leave(wait);
-      wait.onAbort(reason);
-    }
-    for (let child = this.#children; child !== undefined; child = child.#next) child.#spread(reason, controllers);
+    if (this.#controller !== undefined) signals.push(this.#controller);
+    super.onAbort(reason, signals);
   }
 
   /** Runs the operation. Never throws: whatever happens is in the promise. */
@@ -159,40 +134,15 @@ export class Context implements ChildContext {
   sleep(ms: number): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.aborted) reject(this.reason);
-      else new Sleep(this, ms, resolve, reject);
+      else this.enter(new Sleep(this.call.clock, ms, resolve, reject));
     });
   }
-
-  /** To be told of an abort at once. Only while it has not been aborted yet. */
-  enter(wait: Wait): void {
-    wait.next = this.#waits;
-    if (wait.next !== undefined) wait.next.previous = wait;
-    this.#waits = wait;
-  }
-
-  /** Harmless when the wait has left already. */
-  leave(wait: Wait): void {
-    if (wait.previous !== undefined) wait.previous.next = wait.next;
-    else if (this.#waits === wait) this.#waits = wait.next;
-    if (wait.next !== undefined) wait.next.previous = wait.previous;
-    wait.previous = undefined;
-    wait.next = undefined;
-  }
-}
-
-/** Something a call waits for in one of its contexts. */
-export abstract class Wait {
-  previous: Wait | undefined = undefined;
-  next: Wait | undefined = undefined;
-
-  /** The call was aborted: let go of everything now, and reject. The wait has been taken off its context already. */
-  abstract onAbort(reason: unknown): void;
 }
 
 const settled = /* @__PURE__ */ Promise.resolve();
 
 /** A promise against the abort of its context. */
-class Race<T> extends Wait {
+class Race<T> extends AbortNode {
   readonly #reject: (reason: unknown) => void;
 
   constructor(context: Context, promise: Promise<T>, resolve: (value: T) => void, reject: (reason: unknown) => void) {
@@ -201,11 +151,11 @@ class Race<T> extends Wait {
     if (!context.aborted) context.enter(this);
     promise.then(
       (value) => {
-        context.leave(this);
+        this.leave();
         resolve(value);
       },
       (error) => {
-        context.leave(this);
+        this.leave();
         reject(context.aborted ? context.reason : error); // an operation that failed because of the abort
       },
     );
@@ -222,18 +172,17 @@ class Race<T> extends Wait {
 }
 
 /** A timer against the abort of its context. */
-class Sleep extends Wait {
+class Sleep extends AbortNode {
   readonly #alarm: Alarm;
   readonly #reject: (reason: unknown) => void;
 
-  constructor(context: Context, ms: number, resolve: () => void, reject: (reason: unknown) => void) {
+  constructor(clock: Clock, ms: number, resolve: () => void, reject: (reason: unknown) => void) {
     super();
     this.#reject = reject;
-    this.#alarm = new Alarm(context.call.clock, ms, () => {
-      context.leave(this);
+    this.#alarm = new Alarm(clock, ms, () => {
+      this.leave();
       resolve();
     });
-    context.enter(this);
   }
 
   onAbort(reason: unknown): void {
@@ -254,5 +203,5 @@ export function asContext(context: PolicyContext): Context {
 /** For outcomes that are judged outside any call, such as those of a permit. */
 export function detachedContext(clock: Clock): Context {
   const call = { clock, operation() {}, classify: defaultClassify, priority: 5, key: undefined, calls: 0 };
-  return new Context(call, undefined, 1, Infinity, false);
+  return new Context(call, 1, Infinity, false);
 }

@@ -55,23 +55,11 @@ export function isAbortError(error: unknown): boolean {
   return nameOf(error) === 'AbortError';
 }
 
-/** Codes of Node, its resolver and undici for connections that could not be made or were lost. */
+/** How the codes of Node, its resolver and undici begin for connections that could not be made or were lost. */
 const NETWORK_CODES: readonly string[] = [
-  ...['EAI_AGAIN', 'EAI_FAIL', 'ENOTFOUND', 'ECONNABORTED', 'ECONNREFUSED', 'ECONNRESET', 'EHOSTDOWN', 'EHOSTUNREACH'],
-  ...[
-    'ENETDOWN',
-    'ENETRESET',
-    'ENETUNREACH',
-    'ENOTCONN',
-    'EPIPE',
-    'EPROTO',
-    'ETIMEDOUT',
-    'EADDRINUSE',
-    'EADDRNOTAVAIL',
-  ],
-  ...['ERR_HTTP2_STREAM_ERROR', 'ERR_HTTP2_SESSION_ERROR', 'ERR_HTTP2_GOAWAY_SESSION', 'ERR_STREAM_PREMATURE_CLOSE'],
-  ...['UND_ERR_SOCKET', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CLOSED'],
-  ...['HPE_INVALID_EOF_STATE'],
+  ...['EAI_', 'ENOTFOUND', 'ECONN', 'EHOST', 'ENET', 'ENOTCONN', 'EPIPE', 'EPROTO', 'ETIMEDOUT', 'EADDR'],
+  ...['ERR_HTTP2_', 'ERR_STREAM_PREMATURE_CLOSE', 'HPE_INVALID_EOF_STATE'],
+  ...['UND_ERR_SOCKET', 'UND_ERR_CLOSED', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'],
 ];
 
 /** How the fetch of each platform words it, whose network errors are bare TypeErrors without a code. */
@@ -108,7 +96,7 @@ function isNetworkMessage(error: TypeError): boolean {
 function hasNetworkCode(error: unknown, depth: number): boolean {
   if (typeof error !== 'object' || error === null || depth === 0) return false;
   const code = read(error, 'code');
-  if (typeof code === 'string' && NETWORK_CODES.includes(code)) return true;
+  if (typeof code === 'string' && NETWORK_CODES.some((start) => code.startsWith(start))) return true;
   const causes = read(error, 'errors'); // of an AggregateError: one for each address that was tried
   if (Array.isArray(causes) && causes.slice(0, MAX_DEPTH).some((one) => hasNetworkCode(one, depth - 1))) return true;
   return hasNetworkCode(read(error, 'cause'), depth - 1);

@@ -1,4 +1,4 @@
-import { AbortSubscriber, subscribe, unsubscribe } from './abort-hub.js';
+import { scopeOf } from './abort-scope.js';
 import type { CallContext, Operation } from './call-context.js';
 import { anyClock, type Clock, checkClock } from './clock.js';
 import { Context, callOperation, type Next, type PolicyContext } from './context.js';
@@ -106,26 +106,22 @@ function startCall(
     key: key === undefined ? undefined : checkKey(policy.name, key),
     calls: 0,
   };
-  if (signal === null && timeout === Infinity) {
-    return policy.run(callOperation, new Context(call, undefined, 1, Infinity, false));
-  }
+  if (signal === null && timeout === Infinity) return policy.run(callOperation, new Context(call, 1, Infinity, false));
   const timeoutMs = toMs(policy.name, 'timeout', timeout, { orInfinity: true });
   if (checkSignal(policy.name, signal)?.aborted) return Promise.reject(signal?.reason);
   const deadline = timeoutMs === Infinity ? Infinity : clock.now() + timeoutMs;
-  const context = new Context(call, undefined, 1, deadline, true);
-  const links: { end(): void }[] = [];
-  if (signal !== null) links.push(new SignalLink(signal, context));
-  if (timeoutMs !== Infinity) links.push(new TotalTimeout(policy.name, timeoutMs, context));
-  const end = () => {
-    for (const link of links) link.end();
-  };
+  const context = new Context(call, 1, deadline, true);
+  if (signal !== null) scopeOf(signal).enter(context);
+  const limit = timeoutMs === Infinity ? undefined : new TotalTimeout(policy.name, timeoutMs, context);
   return step(policy, callOperation, context).then(
     (value) => {
-      end();
+      context.leave();
+      limit?.end();
       return value;
     },
     (error) => {
-      end();
+      context.leave();
+      limit?.end();
       throw context.aborted ? context.reason : error;
     },
   );
@@ -138,27 +134,6 @@ export function step(policy: Policy<unknown>, next: Next, context: PolicyContext
     return result instanceof Promise ? result : Promise.resolve(result);
   } catch (error) {
     return Promise.reject(error);
-  }
-}
-
-/** Aborts the call with its caller's signal. */
-class SignalLink extends AbortSubscriber {
-  readonly #signal: AbortSignal;
-  readonly #context: Context;
-
-  constructor(signal: AbortSignal, context: Context) {
-    super();
-    this.#signal = signal;
-    this.#context = context;
-    subscribe(signal, this);
-  }
-
-  onAbort(reason: unknown): void {
-    this.#context.abort(reason);
-  }
-
-  end(): void {
-    unsubscribe(this.#signal, this);
   }
 }
 

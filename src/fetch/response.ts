@@ -1,4 +1,4 @@
-import { AbortSubscriber, subscribe, unsubscribe } from '../core/abort-hub.js';
+import { AbortNode, scopeOf } from '../core/abort-scope.js';
 import { Alarm, type Clock } from '../core/clock.js';
 import { TimeoutError } from '../core/errors.js';
 
@@ -72,7 +72,7 @@ function likeOriginal(copy: Response, { url, redirected, type }: Response): Resp
 }
 
 /** A stream that passes on another one, and can be ended from outside. */
-class GuardedBody extends AbortSubscriber {
+class GuardedBody extends AbortNode {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly #source: Reader;
   readonly #guard: BodyGuard;
@@ -101,7 +101,7 @@ class GuardedBody extends AbortSubscriber {
       this.#alarm = new Alarm(clock, timeoutMs, () => this.onAbort(error()));
     }
     if (signal?.aborted) this.onAbort(signal.reason);
-    else if (signal) subscribe(signal, this);
+    else if (signal) scopeOf(signal).enter(this);
   }
 
   onAbort(reason: unknown): void {
@@ -131,7 +131,7 @@ class GuardedBody extends AbortSubscriber {
     if (this.#ended) return;
     this.#ended = true;
     this.#alarm?.clear();
-    if (this.#guard.signal) unsubscribe(this.#guard.signal, this);
+    this.leave();
     this.#guard.onEnd?.();
   }
 }

@@ -2,7 +2,7 @@ import { resilientFetch, TimeoutError } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import { expect, it, vi } from 'vitest';
 import { testServer } from '../support/http-server.js';
-import { watch } from '../support/promises.js';
+import { settle, watch } from '../support/promises.js';
 import { tcpProxy } from '../support/tcp-proxy.js';
 
 // Real sockets, but our timers run on a TestClock: however slow the machine is, a timeout fires when the test says so.
@@ -44,10 +44,11 @@ it('F2 headers that drip: the attempt timeout ends each try, the total one ends 
     retry: { maxAttempts: 10, backoff: () => 0 },
     on: { timeout: (event) => timeouts.push(event) },
   });
+  // Connections cannot be counted here: undici makes a spare one whenever a request is aborted.
   const dripped = async (tries: number) => {
-    await vi.waitFor(() => expect(proxy.stats.accepted).toBe(tries));
-    const { responseBytes } = proxy.stats;
-    await vi.waitFor(() => expect(proxy.stats.responseBytes).toBeGreaterThan(responseBytes));
+    await vi.waitFor(() => expect(server.requests).toHaveLength(tries));
+    const before = proxy.bytes.response;
+    await vi.waitFor(() => expect(proxy.bytes.response).toBeGreaterThan(before));
   };
 
   const call = watch(fetch(proxy.origin));
@@ -57,6 +58,7 @@ it('F2 headers that drip: the attempt timeout ends each try, the total one ends 
   await clock.advance(1_000);
   await dripped(3);
   expect(call.state).toBe('pending');
+  const [connection] = proxy.connections.filter(({ bytes }) => bytes.response > 0);
   await clock.advance(500);
   await call.done;
   expect(call.error).toMatchObject({ code: 'ERR_TIMEOUT', timeoutMs: 2_500 });
@@ -65,7 +67,7 @@ it('F2 headers that drip: the attempt timeout ends each try, the total one ends 
     { of: 'attempt', timeoutMs: 1_000 },
     { of: 'call', timeoutMs: 2_500 },
   ]);
-  await vi.waitFor(() => expect(proxy.connections).toHaveLength(0));
+  await connection!.closed;
   expect(server.requests).toHaveLength(3);
   expect(clock.pendingTimers).toBe(0);
 });
@@ -80,8 +82,8 @@ it('F3 a body that drips after a 200: bodyTimeout rejects its reader', async () 
   const [connection] = proxy.connections;
   const text = watch(response.text());
   await clock.advance(2_999);
-  const { responseBytes } = proxy.stats;
-  await vi.waitFor(() => expect(proxy.stats.responseBytes).toBeGreaterThan(responseBytes));
+  const before = proxy.bytes.response;
+  await vi.waitFor(() => expect(proxy.bytes.response).toBeGreaterThan(before));
   expect(text.state).toBe('pending');
 
   await clock.advance(1);
@@ -100,15 +102,14 @@ it('F6 a half-open connection: the try times out, and the next one goes over a n
   const fetch = resilientFetch({ clock, attemptTimeout: '1s', retry: { backoff: () => 0 } });
   expect(await (await fetch(proxy.origin)).text()).toBe('answer 0');
 
+  await settle(); // the connection can be used again
   const [connection] = proxy.connections;
   connection!.faults = { blackhole: true };
   const call = watch(fetch(proxy.origin));
-  await vi.waitFor(async () => {
-    await clock.advance(1_000); // once the request has gone out, it is in vain
-    expect(call.state).toBe('fulfilled');
-  });
+  await vi.waitFor(() => expect(connection!.bytes.lost).toBeGreaterThan(0)); // the request has gone out, in vain
+  await clock.advance(1_000);
+  await call.done;
   expect(await call.value?.text()).toBe('answer 1');
   await connection!.closed;
-  expect(proxy.stats.accepted).toBe(2);
   expect(server.requests).toHaveLength(2);
 });

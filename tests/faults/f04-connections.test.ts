@@ -26,7 +26,7 @@ describe.each<[string, Faults, number]>([
     const { breaker, fetch } = observed();
     const response = await fetch(proxy.origin);
     expect(await response.text()).toBe('well');
-    expect(proxy.stats.accepted).toBe(2);
+    expect(proxy.accepted).toBe(2);
     expect(server.requests).toHaveLength(seen + 1);
     expect(breaker.stats).toMatchObject({ calls: 2, failures: 1 });
   });
@@ -38,23 +38,23 @@ describe.each<[string, Faults, number]>([
     const call = watch(fetch(proxy.origin, { method: 'POST', body: 'once' }));
     await call.done;
     expect(isNetworkError(call.error)).toBe(true);
-    expect(proxy.stats.accepted).toBe(1);
+    expect(proxy.accepted).toBe(1);
     expect(server.requests).toHaveLength(seen);
     expect(breaker.stats).toMatchObject({ calls: 1, failures: 1 });
   });
 });
+
+async function* beginning() {
+  yield 'the beginning';
+  await new Promise(() => {});
+}
 
 describe.each([
   ["the platform's response", {}],
   ['a response that is watched', { bodyTimeout: '1m' }],
 ] as const)('F5 a RST in the middle of the body of %s', (_what, options) => {
   it('reaches its reader, and nothing is repeated', async () => {
-    await using server = await testServer(() => ({
-      async *body() {
-        yield 'the beginning';
-        await new Promise(() => {});
-      },
-    }));
+    await using server = await testServer(() => ({ body: beginning() }));
     await using proxy = await tcpProxy(server.port);
     const fetch = resilientFetch(options);
     const response = await fetch(proxy.origin);
@@ -68,7 +68,7 @@ describe.each([
     expect(isNetworkError(rest.error)).toBe(true);
     await settle();
     expect(server.requests).toHaveLength(1);
-    expect(proxy.stats.accepted).toBe(1);
+    expect(proxy.accepted).toBe(1);
   });
 });
 
@@ -97,9 +97,9 @@ describe('F7 ECONNREFUSED', () => {
       const delayMs = delays.at(-1)!;
       expect(delayMs).toBeGreaterThan(0);
       expect(delayMs).toBeLessThanOrEqual(200 * 2 ** (attempt - 1));
-      await clock.advance(delayMs * 0.99);
+      await clock.advance(delayMs / 2);
       expect(tries).toBe(attempt);
-      await clock.advance(delayMs * 0.02);
+      await clock.advance(delayMs / 2);
       expect(tries).toBe(attempt + 1);
     }
     await call.done;
@@ -120,7 +120,7 @@ describe('F7 ECONNREFUSED', () => {
     const response = await fetch(proxy.origin, { method: 'PUT', body: 'x' });
     await Promise.all(accepting);
     expect(await response.text()).toBe('back');
-    expect(proxy.stats.accepted).toBe(1);
+    expect(proxy.accepted).toBe(1);
   });
 });
 

@@ -50,7 +50,8 @@ describe('the TCP proxy', () => {
     one.socket.write('hello');
     other.socket.write('you');
     await vi.waitFor(() => expect([one.text, other.text]).toEqual(['HELLO', 'YOU']));
-    expect(it.proxy.stats).toEqual({ accepted: 2, requestBytes: 8, responseBytes: 8 });
+    expect(it.proxy).toMatchObject({ accepted: 2, bytes: { request: 8, response: 8, lost: 0 } });
+    expect(it.proxy.connections.map(({ bytes }) => bytes.request)).toEqual([5, 3]);
     expect(it.proxy.connections).toHaveLength(2);
 
     it.sockets[0]!.end();
@@ -66,7 +67,7 @@ describe('the TCP proxy', () => {
     const one = it.client();
     one.socket.pause();
     one.socket.write('x'.repeat(1_000_000));
-    await vi.waitFor(() => expect(it.proxy.stats.requestBytes).toBeGreaterThan(100_000));
+    await vi.waitFor(() => expect(it.proxy.bytes.request).toBeGreaterThan(100_000));
     one.socket.resume();
     await vi.waitFor(() => expect(one.text).toHaveLength(1_000_000));
   });
@@ -135,7 +136,7 @@ describe('the TCP proxy', () => {
     await vi.waitFor(() => expect(it.sockets).toHaveLength(1));
     it.sockets[0]!.end('bye');
     await once(it.sockets[0]!, 'close');
-    expect(it.proxy.stats).toEqual({ accepted: 1, requestBytes: 0, responseBytes: 0 });
+    expect(it.proxy).toMatchObject({ accepted: 1, bytes: { request: 0, response: 0, lost: 8 } });
     expect(one).toMatchObject({ text: '', events: [], error: '' });
   });
 

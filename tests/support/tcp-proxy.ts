@@ -11,18 +11,25 @@ export interface TcpProxy extends AsyncDisposable {
   faults: (connection: number) => Faults;
   /** The open connections, oldest first. */
   readonly connections: readonly ProxyConnection[];
-  readonly stats: {
-    /** Connections accepted so far. */
-    readonly accepted: number;
-    readonly requestBytes: number;
-    readonly responseBytes: number;
-  };
+  /** How many connections were accepted so far. */
+  readonly accepted: number;
+  /** What they carried. */
+  readonly bytes: Readonly<Bytes>;
   /** Stops listening: new connections are refused. Open ones go on. */
   refuse(): Promise<void>;
   /** Listens again, on the same port. */
   accept(): Promise<void>;
   /** Ends everything; when it resolves no socket and no timer is left. */
   close(): Promise<void>;
+}
+
+export interface Bytes {
+  /** From the client to the server. */
+  request: number;
+  /** From the server to the client. */
+  response: number;
+  /** Swallowed by a black hole. */
+  lost: number;
 }
 
 /** What befalls a connection. Looked at anew for each piece of data. */
@@ -54,6 +61,7 @@ export interface Flow {
 export interface ProxyConnection {
   /** May be replaced at any time. */
   faults: Faults;
+  readonly bytes: Readonly<Bytes>;
   /** A RST for the client, now. */
   reset(): void;
   /** Resolves when both its sockets are closed. */
@@ -75,7 +83,8 @@ const MAX_PENDING_BYTES = 256 * 1024;
 class LoopbackProxy implements TcpProxy {
   port = 0;
   faults: TcpProxy['faults'];
-  readonly stats = { accepted: 0, requestBytes: 0, responseBytes: 0 };
+  accepted = 0;
+  readonly bytes: Bytes = { request: 0, response: 0, lost: 0 };
   readonly #targetPort: number;
   readonly #open = new Set<Connection>();
   #server: Server | undefined;
@@ -120,7 +129,7 @@ class LoopbackProxy implements TcpProxy {
 
   #connect(client: Socket): void {
     const upstream = connect({ port: this.#targetPort, host: HOST, noDelay: true });
-    const connection = new Connection(client, upstream, this.faults(this.stats.accepted++), this.stats);
+    const connection = new Connection(client, upstream, this.faults(this.accepted++), this.bytes);
     this.#open.add(connection);
     connection.closed.then(() => this.#open.delete(connection));
   }
@@ -130,14 +139,14 @@ type Direction = 'request' | 'response';
 
 class Connection implements ProxyConnection {
   faults: Faults;
+  readonly bytes: Bytes = { request: 0, response: 0, lost: 0 };
   readonly closed: Promise<void>;
   readonly #client: Socket;
   readonly #upstream: Socket;
-  readonly #totals: Record<`${Direction}Bytes`, number>;
+  readonly #totals: Bytes;
   readonly #over = new AbortController();
-  #responseBytes = 0;
 
-  constructor(client: Socket, upstream: Socket, faults: Faults, totals: Record<`${Direction}Bytes`, number>) {
+  constructor(client: Socket, upstream: Socket, faults: Faults, totals: Bytes) {
     this.#client = client;
     this.#upstream = upstream;
     this.faults = faults;
@@ -189,19 +198,24 @@ class Connection implements ProxyConnection {
     for (let rest = chunk; rest.length > 0; ) {
       const drip = this.faults[direction]?.drip;
       if (drip !== undefined) await this.#pause(drip.everyMs);
-      if (this.faults.blackhole) return;
+      if (this.faults.blackhole) return this.#count('lost', rest);
       const piece = rest.subarray(0, Math.min(Math.max(1, drip?.bytes ?? Infinity), this.#allowance(direction)));
       rest = rest.subarray(piece.length);
       if (piece.length > 0) await new Promise((done) => to.write(piece, done));
-      this.#totals[`${direction}Bytes`] += piece.length;
-      if (direction === 'response') this.#responseBytes += piece.length;
+      this.#count(direction, piece);
       if (this.#allowance(direction) === 0) return this.#endResponse();
     }
   }
 
+  #count(kind: keyof Bytes, { length }: Buffer): void {
+    this.bytes[kind] += length;
+    this.#totals[kind] += length;
+  }
+
+  /** How many more bytes may pass. */
   #allowance(direction: Direction): number {
     const { resetAfter = Infinity, cutAfter = Infinity } = this.faults;
-    return direction === 'request' ? Infinity : Math.max(0, Math.min(resetAfter, cutAfter) - this.#responseBytes);
+    return direction === 'request' ? Infinity : Math.max(0, Math.min(resetAfter, cutAfter) - this.bytes.response);
   }
 
   async #endResponse(): Promise<void> {

@@ -1,0 +1,64 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { CountWindow } from '../../src/circuit-breaker/windows.js';
+import { TimeWindow } from '../../src/core/time-window.js';
+
+it('a time window counts all of its last nine tenths and nothing older than itself, for any gaps and any step back', () => {
+  const event = fc.record({
+    gap: fc.oneof(fc.nat(50), fc.nat(500), fc.constantFrom(99, 100, 101, 1e9)),
+    add: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(
+      fc.double({ min: 0.01, max: 1000, noNaN: true }),
+      fc.array(event, { maxLength: 100 }),
+      fc.double({ min: 0, max: 1e12, noNaN: true }),
+      (scale, events, origin) => {
+        const durationMs = 100 * scale;
+        const window = new TimeWindow(durationMs, 2);
+        let now = origin;
+        const times: number[] = [];
+        for (const { gap, add } of events) {
+          now += gap * scale;
+          if (add) {
+            window.add(1, now);
+            times.push(now);
+          }
+          const total = window.total(1, now);
+          const within = (ms: number) => times.filter((time) => now - time < ms).length;
+          const tolerance = Math.max(1e-9, now * 1e-9); // the buckets' edges, in floating point
+          expect(total).toBeGreaterThanOrEqual(within(durationMs * 0.9 - tolerance));
+          expect(total).toBeLessThanOrEqual(within(durationMs + tolerance));
+          expect(window.total(0, now - durationMs)).toBe(0); // a clock that steps back changes nothing
+          expect(window.total(1, now - durationMs * 5)).toBe(total);
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+it('a count window holds exactly the last calls', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 40 }),
+      fc.array(fc.record({ failed: fc.boolean(), slow: fc.boolean(), clear: fc.nat(30) }), { maxLength: 200 }),
+      (size, calls) => {
+        const window = new CountWindow(size);
+        let recorded: typeof calls = [];
+        for (const call of calls) {
+          if (call.clear === 0) {
+            window.clear();
+            recorded = [];
+          }
+          window.record(call.failed, call.slow);
+          recorded = [...recorded, call].slice(-size);
+          expect(window.calls()).toBe(recorded.length);
+          expect(window.failures()).toBe(recorded.filter(({ failed }) => failed).length);
+          expect(window.slow()).toBe(recorded.filter(({ slow }) => slow).length);
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
