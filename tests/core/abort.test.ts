@@ -130,6 +130,8 @@ for (const [name, make] of Object.entries(subjects)) {
   }
 }
 
+const isPending = ({ state }: { state: string }) => state === 'pending';
+
 /** @returns whether the call was still going on when the abort came. */
 async function abortAt(
   make: (clock: TestClock) => Subject,
@@ -164,7 +166,7 @@ async function abortAt(
   );
   if (atMs > 0) await clock.advance(atMs);
   await microtasks(atMicrotask);
-  if (result.state !== 'pending') {
+  if (!isPending(result)) {
     subject.finish?.();
     await settle();
     expect(listeners()).toBe(0);

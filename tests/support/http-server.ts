@@ -113,8 +113,12 @@ class ScriptedServer implements TestServer {
       ended: new Promise((resolve) => response.once('close', () => resolve())),
     };
     this.requests.push(request);
-    const reply = await this.#script(request);
-    if (reply !== undefined) await send(reply, response);
+    try {
+      const reply = await this.#script(request);
+      if (reply !== undefined) await send(reply, response);
+    } catch (error) {
+      if (!incoming.destroyed) throw error; // a client that left in the middle of its request
+    }
   }
 }
 

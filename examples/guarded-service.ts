@@ -1,0 +1,93 @@
+/**
+ * A service that depends on another one: it answers in full while that one is well, with less while it is not, and
+ * finishes what it has begun when it is told to stop. Run it with `npx tsx examples/guarded-service.ts`.
+ */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { bulkhead, circuitBreaker, exponentialBackoff, fallback, pipeline, retry, sleep, timeout } from 'breakwater';
+
+async function listen(server: Server): Promise<string> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+// The dependency: tells what else people bought, and has its moods.
+
+let mood: 'well' | 'failing' | 'hanging' = 'well';
+const shop = createServer(async (_request, response) => {
+  if (mood === 'hanging') return;
+  await sleep(20);
+  response.writeHead(mood === 'well' ? 200 : 500).end(JSON.stringify(['kettle', 'teapot']));
+});
+const shopUrl = await listen(shop);
+
+// The service.
+
+interface Suggestions {
+  readonly titles: readonly string[];
+  readonly degraded?: true;
+}
+
+const bestsellers: Suggestions = { titles: ['gift card'], degraded: true };
+const breaker = circuitBreaker({ name: 'shop', consecutiveFailures: 4, openFor: '200ms', halfOpen: { probes: 1 } });
+const slots = bulkhead({ name: 'shop', maxConcurrent: 2, maxQueue: 10, queueTimeout: '300ms' });
+const guarded = pipeline(
+  fallback(bestsellers),
+  retry({ maxAttempts: 2, backoff: exponentialBackoff({ initial: '10ms' }) }),
+  breaker,
+  slots,
+  timeout('80ms'),
+);
+
+breaker.on('stateChange', ({ from, to }) => console.log(`  breaker: ${from} → ${to}`));
+
+async function loadSuggestions(signal: AbortSignal): Promise<Suggestions> {
+  const response = await fetch(`${shopUrl}/suggestions`, { signal });
+  if (!response.ok) throw new Error(`The shop answered ${response.status}`);
+  return { titles: (await response.json()) as string[] };
+}
+
+async function handle(_request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const visitor = new AbortController();
+  response.once('close', () => visitor.abort());
+  const suggestions = await guarded.execute(({ signal }) => loadSuggestions(signal), { signal: visitor.signal });
+  // Otherwise a connection that is kept alive would keep a service alive that wants to end.
+  if (!service.listening) response.setHeader('connection', 'close');
+  response.setHeader('content-type', 'application/json').end(JSON.stringify(suggestions));
+}
+
+const service = createServer((request, response) => {
+  handle(request, response).catch((error) => response.destroy(error));
+});
+const serviceUrl = await listen(service);
+
+process.once('SIGTERM', async () => {
+  console.log(`SIGTERM, with ${slots.active} calls running and ${slots.queued} waiting`);
+  service.close(() => console.log('  every visitor has been answered'));
+  await slots.close();
+  console.log('  nobody needs the shop any more');
+  shop.closeAllConnections();
+  shop.close();
+});
+
+// Visitors.
+
+async function visit(): Promise<void> {
+  const startedAt = performance.now();
+  const response = await fetch(serviceUrl);
+  console.log(`  ${response.status} ${await response.text()} in ${Math.round(performance.now() - startedAt)} ms`);
+}
+
+for (mood of ['well', 'failing', 'hanging', 'well'] as const) {
+  console.log(`The shop is ${mood}:`);
+  for (let visitor = 1; visitor <= 3; visitor++) await visit();
+  await sleep(200);
+}
+
+console.log('Five visitors at once, and then it is told to stop:');
+const visitors = Array.from({ length: 5 }, visit);
+while (slots.active < 2) await sleep(1);
+process.kill(process.pid, 'SIGTERM');
+await Promise.all(visitors);
