@@ -3,7 +3,7 @@
  * finishes what it has begun when it is told to stop. Run it with `npx tsx examples/guarded-service.ts`.
  */
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { bulkhead, circuitBreaker, exponentialBackoff, fallback, pipeline, retry, sleep, timeout } from 'breakwater';
 
@@ -13,8 +13,7 @@ async function listen(server: Server): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-// The dependency: tells what else people bought, and has its moods.
-
+// The dependency: a shop that knows what else people bought, and has its moods.
 let mood: 'well' | 'failing' | 'hanging' = 'well';
 const shop = createServer(async (_request, response) => {
   if (mood === 'hanging') return;
@@ -23,48 +22,44 @@ const shop = createServer(async (_request, response) => {
 });
 const shopUrl = await listen(shop);
 
-// The service.
-
-interface Suggestions {
-  readonly titles: readonly string[];
-  readonly degraded?: true;
-}
-
-const bestsellers: Suggestions = { titles: ['gift card'], degraded: true };
-const breaker = circuitBreaker({ name: 'shop', consecutiveFailures: 4, openFor: '200ms', halfOpen: { probes: 1 } });
-const slots = bulkhead({ name: 'shop', maxConcurrent: 2, maxQueue: 10, queueTimeout: '300ms' });
+// The guard: all that stands between the service and the shop.
+const breaker = circuitBreaker({ name: 'shop', consecutiveFailures: 4, openFor: '100ms', halfOpen: { probes: 1 } });
+const slots = bulkhead({ name: 'shop', maxConcurrent: 2, maxQueue: 10, queueTimeout: '500ms' });
 const guarded = pipeline(
-  fallback(bestsellers),
+  fallback({ titles: ['gift card'], degraded: true }),
   retry({ maxAttempts: 2, backoff: exponentialBackoff({ initial: '10ms' }) }),
   breaker,
   slots,
-  timeout('80ms'),
+  timeout('200ms'),
 );
-
 breaker.on('stateChange', ({ from, to }) => console.log(`  breaker: ${from} → ${to}`));
 
-async function loadSuggestions(signal: AbortSignal): Promise<Suggestions> {
+// The service.
+async function loadSuggestions(signal: AbortSignal) {
   const response = await fetch(`${shopUrl}/suggestions`, { signal });
-  if (!response.ok) throw new Error(`The shop answered ${response.status}`);
-  return { titles: (await response.json()) as string[] };
+  if (!response.ok) {
+    await response.body?.cancel(); // an unread body would hold its connection
+    throw new Error(`The shop answered ${response.status}`);
+  }
+  return { titles: (await response.json()) as string[], degraded: false };
 }
 
-async function handle(_request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function handle(response: ServerResponse): Promise<void> {
   const visitor = new AbortController();
   response.once('close', () => visitor.abort());
   const suggestions = await guarded.execute(({ signal }) => loadSuggestions(signal), { signal: visitor.signal });
-  // Otherwise a connection that is kept alive would keep a service alive that wants to end.
+  // A connection kept alive would keep alive a service that wants to end.
   if (!service.listening) response.setHeader('connection', 'close');
   response.setHeader('content-type', 'application/json').end(JSON.stringify(suggestions));
 }
 
-const service = createServer((request, response) => {
-  handle(request, response).catch((error) => response.destroy(error));
+const service = createServer((_request, response) => {
+  handle(response).catch((error) => response.destroy(error));
 });
 const serviceUrl = await listen(service);
 
 process.once('SIGTERM', async () => {
-  console.log(`SIGTERM, with ${slots.active} calls running and ${slots.queued} waiting`);
+  console.log(`SIGTERM, with ${slots.active} calls running and ${slots.queued} waiting:`);
   service.close(() => console.log('  every visitor has been answered'));
   await slots.close();
   console.log('  nobody needs the shop any more');
@@ -72,22 +67,21 @@ process.once('SIGTERM', async () => {
   shop.close();
 });
 
-// Visitors.
-
+// The visitors.
 async function visit(): Promise<void> {
   const startedAt = performance.now();
   const response = await fetch(serviceUrl);
   console.log(`  ${response.status} ${await response.text()} in ${Math.round(performance.now() - startedAt)} ms`);
 }
 
-for (mood of ['well', 'failing', 'hanging', 'well'] as const) {
+for (const next of ['well', 'failing', 'hanging', 'well'] as const) {
+  mood = next;
   console.log(`The shop is ${mood}:`);
-  for (let visitor = 1; visitor <= 3; visitor++) await visit();
-  await sleep(200);
+  for (let visits = 0; visits < 3; visits++) await visit();
+  await sleep(100);
 }
 
-console.log('Five visitors at once, and then it is told to stop:');
-const visitors = Array.from({ length: 5 }, visit);
-while (slots.active < 2) await sleep(1);
+const visits = [visit(), visit(), visit(), visit(), visit()];
+while (slots.active + slots.queued < visits.length) await sleep(1);
 process.kill(process.pid, 'SIGTERM');
-await Promise.all(visitors);
+await Promise.all(visits);

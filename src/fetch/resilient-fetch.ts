@@ -34,7 +34,7 @@ import { discard, guardBody } from './response.js';
  */
 export function resilientFetch<F extends FetchLike = typeof globalThis.fetch>(options?: ResilientFetchOptions<F>): F {
   const guarded = new GuardedFetch(options as ResilientFetchOptions | undefined);
-  const fetch = (input: unknown, init?: RequestOptions) => guarded.fetch(input, init);
+  const fetch: AnyFetch = async (input, init) => guarded.fetch(input, init);
   return fetch as unknown as F;
 }
 

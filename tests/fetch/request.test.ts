@@ -1,0 +1,158 @@
+import { isIdempotent, type OutgoingRequest, resilientFetch } from 'breakwater/fetch';
+import { describe, expect, it } from 'vitest';
+
+/** A fetch that always answers 503, and how often it was called. */
+function failing() {
+  const calls: [unknown, RequestInit | undefined][] = [];
+  const fetch = async (input: string | URL | Request, init?: RequestInit) => {
+    calls.push([input, init]);
+    return new Response('busy', { status: 503 });
+  };
+  return { calls, options: { fetch, retry: { maxAttempts: 3, backoff: () => 0 }, circuitBreaker: false } as const };
+}
+
+const url = 'http://localhost/';
+
+describe('isIdempotent', () => {
+  it.each(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE', 'get', 'Put', undefined])('%s is', (method) => {
+    expect(isIdempotent({ method })).toBe(true);
+  });
+
+  it.each(['POST', 'PATCH', 'CONNECT', 'QUERY', ''])('%j is not', (method) => {
+    expect(isIdempotent({ method })).toBe(false);
+  });
+
+  it.each([
+    new Headers({ 'Idempotency-Key': 'k' }),
+    { 'idempotency-key': 'k' },
+    { 'IDEMPOTENCY-KEY': 'k' },
+    [['Idempotency-Key', 'k']],
+  ])('a POST with an Idempotency-Key is, in whatever shape its headers come', (headers) => {
+    expect(isIdempotent({ method: 'POST', headers })).toBe(true);
+  });
+
+  it.each([{}, [], [['x', 'y']], new Headers(), null, 'idempotency-key', [null], { 'x-key': 'k' }])(
+    '%j has none',
+    (headers) => {
+      expect(isIdempotent({ method: 'POST', headers })).toBe(false);
+    },
+  );
+
+  it('takes a Request as it is', () => {
+    expect(isIdempotent(new Request(url))).toBe(true);
+    expect(isIdempotent(new Request(url, { method: 'POST' }))).toBe(false);
+  });
+});
+
+describe('what is repeated', () => {
+  const bytes = new TextEncoder().encode('body');
+  const stream = () => new Response('body').body;
+
+  it.each<[string, string | URL | Request, RequestInit | undefined, number]>([
+    ['a GET', url, undefined, 3],
+    ['a URL', new URL(url), undefined, 3],
+    ['a Request without a body', new Request(url), undefined, 3],
+    ['a POST', url, { method: 'POST', body: 'body' }, 1],
+    ['a POST with a key', url, { method: 'POST', body: 'body', headers: { 'Idempotency-Key': '1' } }, 3],
+    [
+      'a POST with a key in a Request',
+      new Request(url, { method: 'POST', headers: { 'Idempotency-Key': '1' } }),
+      {},
+      3,
+    ],
+    ['a PUT of text', url, { method: 'PUT', body: 'body' }, 3],
+    ['a put in lower case', url, { method: 'put', body: 'body' }, 3],
+    ['a PUT of bytes', url, { method: 'PUT', body: bytes }, 3],
+    ['a PUT of a buffer', url, { method: 'PUT', body: bytes.buffer }, 3],
+    ['a PUT of a Blob', url, { method: 'PUT', body: new Blob(['body']) }, 3],
+    ['a PUT of a form', url, { method: 'PUT', body: new FormData() }, 3],
+    ['a PUT of parameters', url, { method: 'PUT', body: new URLSearchParams('a=b') }, 3],
+    ['a PUT of a stream', url, { method: 'PUT', body: stream() }, 1],
+    ['a PUT of a generator', url, { method: 'PUT', body: (async function* () {})() as never }, 1],
+    ['a Request with a body', new Request(url, { method: 'PUT', body: 'body' }), undefined, 1],
+    ['a null body', url, { method: 'PUT', body: null }, 3],
+  ])('%s', async (_name, input, init, times) => {
+    const { calls, options } = failing();
+    const response = await resilientFetch(options)(input, init);
+    expect(response.status).toBe(503);
+    expect(await response.text()).toBe('busy');
+    expect(calls).toHaveLength(times);
+    for (const [sent] of calls) expect(sent).toBe(input);
+  });
+
+  it('a failure that must not be repeated counts against health all the same', async () => {
+    const { calls, options } = failing();
+    const get = resilientFetch({ ...options, circuitBreaker: { window: { calls: 2 }, openFor: '1m' } });
+    await get(url, { method: 'POST' });
+    await get(url, { method: 'POST' });
+    await expect(get(url, { method: 'POST' })).rejects.toMatchObject({
+      code: 'ERR_CIRCUIT_OPEN',
+      policy: 'http://localhost',
+    });
+    expect(calls).toHaveLength(2);
+  });
+});
+
+describe('the key', () => {
+  it('is the origin, unless it is chosen', async () => {
+    const seen: OutgoingRequest[] = [];
+    const { options } = failing();
+    const refused: string[] = [];
+    const get = resilientFetch({
+      ...options,
+      retry: false,
+      circuitBreaker: { consecutiveFailures: 1 },
+      key: (request) => {
+        seen.push(request);
+        return request.url.pathname;
+      },
+      on: { reject: ({ key, by }) => refused.push(`${by} ${key}`) },
+    });
+    await get('http://localhost/a?x=1', { method: 'post' });
+    await get('http://localhost/b');
+    await expect(get('http://localhost/a')).rejects.toMatchObject({ code: 'ERR_CIRCUIT_OPEN' });
+    expect(seen[0]).toMatchObject({ method: 'POST', input: 'http://localhost/a?x=1', init: { method: 'post' } });
+    expect(refused).toEqual(['circuit-breaker /a']);
+  });
+
+  it('an error in choosing it is the error of the call', async () => {
+    const get = resilientFetch({
+      key: () => {
+        throw new Error('no key');
+      },
+    });
+    await expect(get(url)).rejects.toThrow('no key');
+  });
+});
+
+describe('who is told', () => {
+  it('of retries, giving up, refusals by the bulkhead, and timeouts', async () => {
+    const log: unknown[] = [];
+    const note = (type: string) => (event: object) => log.push({ type, ...event });
+    let answer = 0;
+    const get = resilientFetch({
+      fetch: async (_input: string, init?: RequestInit) => {
+        if (++answer === 1) return new Response(null, { status: 503 });
+        return new Promise<Response>((_, reject) =>
+          init?.signal?.addEventListener('abort', () => reject(init.signal?.reason)),
+        );
+      },
+      attemptTimeout: 20,
+      timeout: '5s',
+      retry: { maxAttempts: 2, backoff: () => 0 },
+      circuitBreaker: false,
+      bulkhead: { maxConcurrent: 1, maxQueue: 0 },
+      on: { retry: note('retry'), giveUp: note('giveUp'), reject: note('reject'), timeout: note('timeout') },
+    });
+    const first = get(url).catch((error) => error.code);
+    await expect(get(url)).rejects.toMatchObject({ code: 'ERR_BULKHEAD_FULL', policy: 'http://localhost' });
+    expect(await first).toBe('ERR_TIMEOUT');
+    expect(log).toMatchObject([
+      { type: 'reject', key: 'http://localhost', by: 'bulkhead', event: { reason: 'full' } },
+      { type: 'giveUp', reason: 'not-retryable', attempts: 1 },
+      { type: 'retry', attempt: 1, delayMs: 0 },
+      { type: 'timeout', of: 'attempt', timeoutMs: 20 },
+      { type: 'giveUp', reason: 'attempts', attempts: 2 },
+    ]);
+  });
+});
