@@ -5,6 +5,7 @@ const integration = [
   'tests/fetch/**/*.test.ts',
   'tests/package/**/*.test.ts',
   'tests/demo/cli.test.ts',
+  'tests/docs/**/*.test.ts',
 ];
 const property = ['tests/property/**/*.test.ts'];
 

@@ -39,10 +39,15 @@ export class Emitter<E> implements Observable<E> {
       try {
         listener(event as never);
       } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
+        reportUncaught(error);
       }
     }
   }
+}
+
+/** Lets an error surface by itself, as `EventTarget` does in Node, where it must not change what is going on. */
+export function reportUncaught(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }

@@ -1,17 +1,18 @@
 import { type Bulkhead, bulkhead } from '../bulkhead/index.js';
 import { circuitBreaker } from '../circuit-breaker/index.js';
-import { exponentialBackoff } from '../core/backoff.js';
+import { type Backoff, exponentialBackoff } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkOneOf, readOptions } from '../core/options.js';
 import { definePolicy, type Policy } from '../core/policy.js';
 import { checkRandom, type Random } from '../core/random.js';
+import { retryAfterMs } from '../core/retry-after.js';
 import { keyed } from '../keyed/index.js';
 import { pipeline } from '../pipeline/index.js';
 import { RetryBudget, retry } from '../retry/index.js';
 import { timeout } from '../timeout/index.js';
+import { guardedBodyOf } from './guarded-body.js';
 import type { FetchBulkheadOptions, ResilientFetchListeners, ResilientFetchOptions } from './options.js';
-import { guardBody } from './response.js';
 
 const OWNER = 'resilientFetch';
 
@@ -31,7 +32,7 @@ export function recommendedPolicy(
   options: Partial<ResilientFetchOptions>,
   clock: Clock,
   bodyTimeoutMs: number,
-  discard: (response: unknown) => void,
+  discard: (response: Response) => void,
 ): Policy {
   const random = checkRandom(OWNER, options.random);
   const on = readOptions<ResilientFetchListeners>(OWNER, options.on, NO_LISTENERS, 'on');
@@ -69,15 +70,22 @@ function retryFor(
   on: ResilientFetchListeners,
   clock: Clock,
   random: Random,
-  discard: (response: unknown) => void,
+  discard: (response: Response) => void,
 ): Policy | undefined {
   if (options === false) return undefined;
-  const again = retry({ ...options, budget: options?.budget ?? new RetryBudget({ clock }), clock, random });
+  const { backoff = spreadBackoff(), budget = new RetryBudget({ clock }) } = options ?? {};
+  const again = retry({ ...options, backoff, budget, clock, random });
   // Before the pause: the connection can then be used by others meanwhile.
-  again.on('retry', ({ outcome }) => outcome.ok && discard(outcome.value));
+  again.on('retry', ({ outcome }) => outcome.ok && discard(outcome.value as Response));
   if (on.retry) again.on('retry', on.retry);
   if (on.giveUp) again.on('giveUp', on.giveUp);
   return again;
+}
+
+/** On top of a Retry-After, since everybody who was told the same one would come back in the same moment. */
+function spreadBackoff(): Backoff {
+  const jittered = exponentialBackoff();
+  return (event) => (retryAfterMs(event.outcome) ?? 0) + (jittered(event) ?? 0);
 }
 
 function breakerFor(
@@ -125,7 +133,11 @@ function untilBodyEnd(slots: Bulkhead, clock: Clock): Policy {
     async run(next, context) {
       const permit = await slots.acquire({ signal: context.signal, priority: context.priority });
       try {
-        return guardBody((await next(context)) as Response, { clock, onEnd: () => permit.release() });
+        const response = await next(context);
+        const body = guardedBodyOf(response as Response);
+        if (body === undefined) permit.release();
+        else body.whenEnded(() => permit.release());
+        return response;
       } catch (error) {
         permit.release();
         throw error;

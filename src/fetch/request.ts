@@ -34,8 +34,13 @@ export function asRequest(input: unknown): RequestLike | undefined {
 
 /** What is about to be sent, or undefined when there is no telling where to: fetch words that error best by itself. */
 export function describeRequest(input: unknown, init: RequestOptions | undefined): OutgoingRequest | undefined {
-  const request = asRequest(input);
   try {
+    // fetch(url, request) takes everything but the URL from the Request.
+    const other = asRequest(init);
+    if (other !== undefined) {
+      return describeRequest(new (other.constructor as typeof Request)(input as string, other as Request), undefined);
+    }
+    const request = asRequest(input);
     const base = (globalThis as { location?: { href?: string } }).location?.href;
     const url = new URL(request?.url ?? String(input), base);
     return { url, method: String(init?.method ?? request?.method ?? 'GET').toUpperCase(), input, init };

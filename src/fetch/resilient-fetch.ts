@@ -5,11 +5,12 @@ import { checkFunction, checkInteger, checkOptionalFunction, readOptions } from 
 import type { Classify } from '../core/outcome.js';
 import type { Policy } from '../core/policy.js';
 import { classifyResponse } from './classify-response.js';
-import { type AnyFetch, FetchCall } from './fetch-call.js';
+import { discard } from './discard.js';
+import { type AnyFetch, FetchCall, type FetchSettings } from './fetch-call.js';
+import { guardedBodyOf } from './guarded-body.js';
 import type { FetchLike, ResilientFetchOptions } from './options.js';
 import { recommendedPolicy } from './recommended-policy.js';
 import { describeRequest, type OutgoingRequest, type RequestOptions, signalOf } from './request.js';
-import { discard, guardBody } from './response.js';
 
 /**
  * `fetch` for a world in which servers fail. It takes and gives what `fetch` does, and adds, from the outside in: a total
@@ -60,48 +61,47 @@ const NO_DEFAULTS = {
 };
 
 class GuardedFetch {
-  readonly #fetch: AnyFetch;
+  readonly #settings: FetchSettings;
   readonly #policy: Policy;
   readonly #classify: Classify;
   readonly #key: (request: OutgoingRequest) => string;
-  readonly #route: ResilientFetchOptions['route'];
   readonly #bodyTimeoutMs: number;
-  readonly #drainLimit: number;
   readonly #clock: Clock;
+  /** Whether a slot is held until the end of the body. */
+  readonly #holdsSlot: boolean;
 
   constructor(options: ResilientFetchOptions | undefined) {
     const own = readOptions(OWNER, options, NO_DEFAULTS);
-    this.#fetch = (checkOptionalFunction(OWNER, 'fetch', own.fetch) as AnyFetch | undefined) ?? platformFetch;
+    this.#clock = checkClock(OWNER, own.clock ?? own.policy?.clock);
     this.#classify = checkOptionalFunction(OWNER, 'classify', own.classify) ?? classifyResponse;
     this.#key = checkOptionalFunction(OWNER, 'key', own.key) ?? (({ url }) => url.origin);
-    this.#route = checkOptionalFunction(OWNER, 'route', own.route);
     this.#bodyTimeoutMs =
       own.bodyTimeout === undefined ? Infinity : toMs(OWNER, 'bodyTimeout', own.bodyTimeout, { orInfinity: true });
-    this.#drainLimit =
-      own.drainLimit === undefined ? 65536 : checkInteger(OWNER, 'drainLimit', own.drainLimit, { min: 0 });
-    this.#clock = checkClock(OWNER, own.clock ?? own.policy?.clock);
+    this.#settings = checkSettings(own, this.#clock);
     this.#policy =
       own.policy === undefined
-        ? recommendedPolicy(own, this.#clock, this.#bodyTimeoutMs, (response) => this.#discard(response))
+        ? recommendedPolicy(own, this.#clock, this.#bodyTimeoutMs, this.#settings.discard)
         : checkPolicy(own.policy, own);
+    this.#holdsSlot = own.bulkhead !== false && own.bulkhead?.until === 'body';
   }
 
   fetch(input: unknown, init?: RequestOptions): Promise<Response> {
     const request = describeRequest(input, init);
-    if (request === undefined) return this.#fetch(input, init);
-    const call = new FetchCall(request, this.#fetch, this.#route, (response) => this.#discard(response));
+    if (request === undefined) return this.#settings.fetch(input, init);
+    const signal = signalOf(request);
+    const isGuarded = signal !== null || this.#bodyTimeoutMs < Infinity || this.#holdsSlot;
+    const call = new FetchCall(request, this.#settings, isGuarded);
     const classify: Classify = (outcome, context) => {
       const verdict = this.#classify(outcome, context);
       return verdict === 'failure' && !call.repeatable ? 'permanent' : verdict;
     };
-    const signal = signalOf(request);
     return this.#policy
       .execute((context) => call.attempt(context), { signal, classify, key: this.#key(request) })
       .then(
         (response) => {
           call.end(response);
-          if (signal === null && this.#bodyTimeoutMs === Infinity) return response;
-          return guardBody(response, { clock: this.#clock, signal, timeoutMs: this.#bodyTimeoutMs });
+          if (isGuarded) this.#guard(response, signal);
+          return response;
         },
         (error) => {
           call.end(undefined);
@@ -110,9 +110,22 @@ class GuardedFetch {
       );
   }
 
-  #discard(response: unknown): void {
-    discard(response, this.#drainLimit, this.#clock);
+  /** What reaches beyond the headers: the caller's signal, and the time to read the body in. */
+  #guard(response: Response, signal: AbortSignal | null): void {
+    const body = guardedBodyOf(response);
+    if (signal !== null) body?.follow(signal);
+    if (this.#bodyTimeoutMs < Infinity) body?.limit(this.#bodyTimeoutMs, this.#clock);
   }
+}
+
+function checkSettings(own: Partial<ResilientFetchOptions>, clock: Clock): FetchSettings {
+  const drainLimit =
+    own.drainLimit === undefined ? 65536 : checkInteger(OWNER, 'drainLimit', own.drainLimit, { min: 0 });
+  return {
+    fetch: (checkOptionalFunction(OWNER, 'fetch', own.fetch) as AnyFetch | undefined) ?? platformFetch,
+    route: checkOptionalFunction(OWNER, 'route', own.route),
+    discard: (response) => discard(response, drainLimit, clock),
+  };
 }
 
 /** Looked up at each call, so that it can be replaced for tests. */

@@ -27,7 +27,10 @@ const settlePromises = (): Promise<void> =>
  * @example
  * ```ts
  * const clock = new TestClock();
- * const call = retry({ clock, backoff: constantBackoff('1m') }).execute(flaky);
+ * const call = retry({ clock, backoff: constantBackoff('1m') }).execute(({ attempt }) => {
+ *   if (attempt === 1) throw new Error('down');
+ *   return 'well';
+ * });
  * await clock.advance(60_000); // the second try
  * ```
  */

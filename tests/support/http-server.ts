@@ -36,7 +36,7 @@ export interface Reply {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   /** A string is sent whole, with its length; anything else in chunks as they come. */
-  readonly body?: string | AsyncIterable<string | Uint8Array>;
+  readonly body?: string | AsyncIterable<string | Uint8Array> | undefined;
 }
 
 /** What to answer; nothing for a request that is left hanging, or answered through `request.response`. */
@@ -143,7 +143,18 @@ async function send({ status = 200, headers = {}, body = '' }: Reply, response: 
   response.flushHeaders();
   for await (const chunk of body) {
     if (response.destroyed) return;
-    if (!response.write(chunk)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    if (!response.write(chunk)) await writable(response);
   }
   response.end();
+}
+
+/** Resolves when more can be written, or nothing ever again. */
+function writable(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+  });
 }

@@ -1,0 +1,132 @@
+/**
+ * The code in the documentation works. Every block marked `ts` in README.md and docs, and in the doc comments of src,
+ * compiles; those in doc comments may leave out the imports of this package, all else must be there. A block marked
+ * `ts run` is executed too, and prints exactly the block marked `text` that directly follows it, if there is one.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { compile, emptyExamples, filesIn, root, run, type Sample, samplesOfPage, samplesOfSource } from './samples.js';
+
+const text = (file: string) => readFileSync(join(root, file), 'utf8');
+
+const pages = ['README.md', ...filesIn('docs', '.md')];
+const fromPages = pages.flatMap((file) => samplesOfPage(file, text(file)));
+const sources = filesIn('src', '.ts');
+const fromSources = sources.flatMap((file) => samplesOfSource(file, text(file)));
+
+/** A page and a source file that must not pass, to see that the test can fail. */
+const page = samplesOfPage(
+  'page.md',
+  `
+1. A list
+
+   \`\`\`ts run
+   import { sleep } from 'breakwater';
+   await sleep(0);
+   console.log('slept');
+   \`\`\`
+
+   \`\`\`text
+   slept
+   \`\`\`
+
+\`\`\`ts
+import { retry } from 'breakwater';
+retry({ maxAttempts: 'three' });
+bulkhead({ maxConcurrent: 1 });
+\`\`\`
+
+Not directly after it:
+
+\`\`\`text
+nothing
+\`\`\`
+`,
+);
+const source = samplesOfSource(
+  'source.ts',
+  `
+/**
+ * \`\`\`
+ * no code
+ * \`\`\`
+ * @example
+ * \`\`\`ts
+ * const clock: Clock = new TestClock();
+ * const retry = (times: number) => times;
+ * await timeout({ duration: '5s', clock }).execute(() => retry(3));
+ * \`\`\`
+ */
+const code = \`
+\\\`\\\`\\\`ts
+\`;
+  /**
+   * @example
+   * \`\`\`ts
+   * await retry().execute(() => helper());
+   * \`\`\`
+   */
+`,
+);
+
+let errors: Map<Sample, string[]>;
+beforeAll(() => {
+  errors = compile([...fromPages, ...fromSources, ...page, ...source]);
+});
+
+describe('the test itself', () => {
+  it('finds code, where it stands, and what it is to print', () => {
+    const found = (samples: Sample[]) => samples.map(({ line, runs, output }) => ({ line, runs, output }));
+    expect(found(page)).toEqual([
+      { line: 5, runs: true, output: 'slept' },
+      { line: 15, runs: false, output: undefined },
+    ]);
+    expect(found(source)).toEqual([
+      { line: 8, runs: false, output: undefined },
+      { line: 19, runs: false, output: undefined },
+    ]);
+  });
+
+  it('asks a page for all imports, a doc comment only for those of others', () => {
+    expect([...page, ...source].map((sample) => errors.get(sample))).toEqual([
+      [],
+      [
+        "page.md:16 TS2322: Type 'string' is not assignable to type 'number'.",
+        "page.md:17 TS2304: Cannot find name 'bulkhead'.",
+      ],
+      [],
+      ["source.ts:19 TS2304: Cannot find name 'helper'."],
+    ]);
+  });
+
+  it('runs code', async () => {
+    expect(await run(page[0]!)).toBe('slept\n');
+    await expect(run(page[1]!)).rejects.toThrow('"maxAttempts" must be an integer');
+  });
+
+  it('has found what there is', () => {
+    expect(fromPages).not.toEqual([]);
+    expect(fromSources.length).toBeGreaterThanOrEqual(10);
+  });
+});
+
+it('every @example has code', () => {
+  const empty = sources.flatMap((file) => emptyExamples(text(file)).map((line) => `${file}:${line}`));
+  expect(empty).toEqual([]);
+});
+
+const named = (samples: Sample[]) => samples.map((sample) => [`${sample.file}:${sample.line}`, sample] as const);
+
+describe('compiles', () => {
+  it.each(named([...fromPages, ...fromSources]))('%s', (_, sample) => {
+    expect(errors.get(sample)?.join('\n')).toBe('');
+  });
+});
+
+describe('runs', () => {
+  it.each(named(fromPages.filter((sample) => sample.runs)))('%s', async (_, sample) => {
+    const printed = await run(sample);
+    if (sample.output !== undefined) expect(printed.trimEnd()).toBe(sample.output);
+  });
+});

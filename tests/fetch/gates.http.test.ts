@@ -1,0 +1,343 @@
+import { definePolicy, isResilienceError, type Outcome, type Policy, resilientFetch, retry } from 'breakwater';
+import { TestClock } from 'breakwater/testing';
+import { describe, expect, it, vi } from 'vitest';
+import { inOrder, testServer } from '../support/http-server.js';
+import { defer, settle, watch } from '../support/promises.js';
+
+const DOWN = () => ({ status: 503, body: 'down' });
+const WELL = () => ({ body: 'well' });
+const atOnce = { backoff: () => 0 };
+
+/** The rejection of a promise. */
+async function errorOf(promise: Promise<unknown>): Promise<unknown> {
+  const watched = watch(promise);
+  await watched.done;
+  return watched.error;
+}
+
+describe('the circuit breaker', () => {
+  it('of one origin opens, and no request goes there any more; the others are not concerned', async () => {
+    await using sick = await testServer(DOWN);
+    await using healthy = await testServer(WELL);
+    const rejects: unknown[] = [];
+    const fetch = resilientFetch({ retry: false, on: { reject: (event) => rejects.push(event) } });
+    for (let i = 0; i < 20; i++) expect((await fetch(sick.origin)).status).toBe(503); // minimumCalls
+    for (let i = 0; i < 5; i++) {
+      const error = await errorOf(fetch(`${sick.origin}/${i}`));
+      expect(isResilienceError(error, 'ERR_CIRCUIT_OPEN')).toBe(true);
+      expect(error).toMatchObject({ name: 'CircuitOpenError', policy: sick.origin });
+      expect((error as { retryAfterMs: number }).retryAfterMs).toBeGreaterThan(0);
+    }
+    expect(sick.requests).toHaveLength(20);
+    expect(rejects).toHaveLength(5);
+    expect(rejects[0]).toMatchObject({ key: sick.origin, by: 'circuit-breaker', event: { state: 'open' } });
+    expect(await (await fetch(healthy.origin)).text()).toBe('well');
+  });
+
+  it('opens for a second at first, and closes after three good probes', async () => {
+    const clock = new TestClock();
+    await using server = await testServer(({ index }) => (index < 20 ? DOWN() : WELL()));
+    const states: string[] = [];
+    const fetch = resilientFetch({
+      clock,
+      retry: false,
+      random: () => 0.999,
+      on: { stateChange: ({ to }) => states.push(to) },
+    });
+    for (let i = 0; i < 20; i++) await fetch(server.origin);
+    await clock.advance(499); // with jitter, half of it is certain
+    expect(isResilienceError(await errorOf(fetch(server.origin)), 'ERR_CIRCUIT_OPEN')).toBe(true);
+    await clock.advance(501);
+    for (let i = 0; i < 3; i++) expect((await fetch(server.origin)).status).toBe(200);
+    expect(states).toEqual(['open', 'half-open', 'closed']);
+  });
+
+  it('counts a failing POST, though it is not tried again, and no answer of 404', async () => {
+    await using server = await testServer(({ method }) => ({ status: method === 'POST' ? 500 : 404 }));
+    const fetch = resilientFetch({ circuitBreaker: { consecutiveFailures: 2 } });
+    for (let i = 0; i < 5; i++) expect((await fetch(server.origin)).status).toBe(404);
+    for (let i = 0; i < 2; i++) expect((await fetch(server.origin, { method: 'POST' })).status).toBe(500);
+    expect(isResilienceError(await errorOf(fetch(server.origin)), 'ERR_CIRCUIT_OPEN')).toBe(true);
+    expect(server.requests).toHaveLength(7);
+  });
+
+  it("takes no blame from the caller's own aborts", async () => {
+    await using server = await testServer(({ path }) => (path === '/' ? WELL() : undefined));
+    const fetch = resilientFetch({ circuitBreaker: { consecutiveFailures: 1 } });
+    for (let i = 1; i <= 3; i++) {
+      const controller = new AbortController();
+      const call = watch(fetch(`${server.origin}/hang`, { signal: controller.signal }));
+      await vi.waitFor(() => expect(server.requests).toHaveLength(i));
+      controller.abort('enough');
+      await call.done;
+      expect(call.error).toBe('enough');
+      await server.requests[i - 1]!.ended; // and its connection is closed
+    }
+    expect((await fetch(server.origin)).status).toBe(200);
+  });
+
+  it('can be turned off, as can everything', async () => {
+    await using server = await testServer(DOWN);
+    const fetch = resilientFetch({
+      retry: false,
+      circuitBreaker: false,
+      bulkhead: false,
+      timeout: Infinity,
+      attemptTimeout: Infinity,
+    });
+    for (let i = 0; i < 40; i++) expect((await fetch(server.origin)).status).toBe(503);
+  });
+});
+
+describe('the bulkhead', () => {
+  it('of one origin is full; the others are not concerned', async () => {
+    await using slow = await testServer(() => undefined);
+    await using healthy = await testServer(WELL);
+    const rejects: unknown[] = [];
+    const fetch = resilientFetch({
+      bulkhead: { maxConcurrent: 2, maxQueue: 0 },
+      on: { reject: (event) => rejects.push(event) },
+    });
+    const stop = new AbortController();
+    const running = [1, 2].map(() => errorOf(fetch(slow.origin, { signal: stop.signal })));
+    const error = await errorOf(fetch(slow.origin));
+    expect(error).toMatchObject({ code: 'ERR_BULKHEAD_FULL', policy: slow.origin });
+    expect(rejects).toEqual([{ key: slow.origin, by: 'bulkhead', event: { reason: 'full' } }]);
+    expect(await (await fetch(healthy.origin)).text()).toBe('well');
+    await vi.waitFor(() => expect(slow.requests).toHaveLength(2));
+    stop.abort();
+    await Promise.all(running);
+  });
+
+  it('waits at no cost of the attempt timeout', async () => {
+    const clock = new TestClock();
+    const answers = [defer<{ body: string }>(), defer<{ body: string }>()];
+    await using server = await testServer(({ index }) => answers[index]?.promise);
+    const fetch = resilientFetch({ clock, retry: false, attemptTimeout: '10s', bulkhead: { maxConcurrent: 1 } });
+    const first = watch(fetch(server.origin));
+    const second = watch(fetch(server.origin));
+    await vi.waitFor(() => expect(server.requests).toHaveLength(1));
+    await clock.advance(9_000);
+    answers[0]!.resolve({ body: 'first' });
+    await first.done;
+    await vi.waitFor(() => expect(server.requests).toHaveLength(2));
+    await clock.advance(9_000);
+    expect(second.state).toBe('pending');
+    answers[1]!.resolve({ body: 'second' });
+    await second.done;
+    expect(await second.value?.text()).toBe('second');
+  });
+});
+
+describe('key', () => {
+  it('says what breakers and bulkheads are told apart by', async () => {
+    await using one = await testServer(DOWN);
+    await using other = await testServer(WELL);
+    const seen: string[] = [];
+    const fetch = resilientFetch({
+      retry: false,
+      circuitBreaker: { consecutiveFailures: 1 },
+      key: ({ url, method }) => {
+        seen.push(`${method} ${url.pathname}`);
+        return url.pathname.slice(1);
+      },
+    });
+    await fetch(`${one.origin}/tenant`, { method: 'put' });
+    const error = await errorOf(fetch(`${other.origin}/tenant`));
+    expect(error).toMatchObject({ code: 'ERR_CIRCUIT_OPEN', policy: 'tenant' });
+    expect((await fetch(`${other.origin}/neighbour`)).status).toBe(200);
+    expect(seen).toEqual(['PUT /tenant', 'GET /tenant', 'GET /neighbour']);
+    expect(other.requests).toHaveLength(1);
+  });
+
+  it('that throws rejects the call: fetch never throws', async () => {
+    const fetch = resilientFetch({
+      key: () => {
+        throw new Error('no key');
+      },
+    });
+    let call: Promise<unknown> | undefined;
+    expect(() => (call = fetch('http://nowhere.test/'))).not.toThrow();
+    await expect(call).rejects.toThrow('no key');
+  });
+});
+
+describe('route', () => {
+  it('says where each try goes, and is told once how it went', async () => {
+    await using sick = await testServer(DOWN);
+    await using healthy = await testServer(async (request) => ({ body: `${request.method} ${await request.text()}` }));
+    const released: Outcome[] = [];
+    const attempts: number[] = [];
+    const fetch = resilientFetch({
+      retry: atOnce,
+      route: async ({ url }, { attempt }) => {
+        attempts.push(attempt);
+        const { origin } = attempt < 3 ? sick : healthy;
+        return { url: new URL(url.pathname, origin), release: (outcome) => released.push(outcome) };
+      },
+    });
+    const response = await fetch('http://balanced.test/path', { method: 'PUT', body: 'payload' });
+    expect(await response.text()).toBe('PUT payload');
+    expect(response.url).toBe(`${healthy.origin}/path`);
+    expect(attempts).toEqual([1, 2, 3]);
+    expect(released.map((outcome) => outcome.ok && (outcome.value as Response).status)).toEqual([503, 503, 200]);
+    expect([sick.requests.length, healthy.requests.length]).toEqual([2, 1]);
+    expect(sick.requests[0]!.headers.host).toBe(`127.0.0.1:${sick.port}`);
+  });
+
+  it('takes a Request elsewhere with all that it says', async () => {
+    await using server = await testServer(async (request) => ({
+      body: `${request.method} ${request.path} ${request.headers['x-who']} ${await request.text()}`,
+    }));
+    const fetch = resilientFetch({ route: () => ({ url: `${server.origin}/there` }) });
+    const init = { method: 'POST', body: 'payload', headers: { 'x-who': 'me' } };
+    const response = await fetch(new Request('http://balanced.test/', init));
+    expect(await response.text()).toBe('POST /there me payload');
+  });
+
+  it('is told of tries that fail, and of those that run out of time', async () => {
+    const clock = new TestClock();
+    await using gone = await testServer(WELL);
+    const { origin } = gone;
+    await gone.close();
+    await using silent = await testServer(() => undefined);
+    await using healthy = await testServer(WELL);
+    const released: Outcome[] = [];
+    const fetch = resilientFetch({
+      clock,
+      attemptTimeout: '1s',
+      retry: atOnce,
+      route: (_request, { attempt }) => ({
+        url: [origin, silent.origin, healthy.origin][attempt - 1]!,
+        release: (outcome) => released.push(outcome),
+      }),
+    });
+    const call = watch(fetch('http://balanced.test/'));
+    await vi.waitFor(() => expect(silent.requests).toHaveLength(1));
+    await clock.advance(1_000);
+    await call.done;
+    expect(await call.value?.text()).toBe('well');
+    await vi.waitFor(() => expect(released).toHaveLength(3));
+    expect(released.map(({ ok }) => ok)).toEqual([false, false, true]);
+    expect(released[0]).toMatchObject({ error: { cause: { code: 'ECONNREFUSED' } } });
+    expect(released[1]).toMatchObject({ error: { code: 'ERR_TIMEOUT' } });
+  });
+
+  it.each([
+    ['a string', (url: string) => url],
+    ['a Request', (url: string) => new Request(url)],
+  ])('gets back what it gave for %s, even if it cannot be gone to', async (_what, input) => {
+    const released: Outcome[] = [];
+    const fetch = resilientFetch({
+      route: () => ({ url: 'not a url', release: (outcome) => released.push(outcome) }),
+    });
+    await expect(fetch(input('http://balanced.test/'))).rejects.toThrow(TypeError);
+    expect(released).toMatchObject([{ ok: false }]);
+  });
+
+  it('that answers after the call was aborted gets back what it gave, and nothing is sent', async () => {
+    const place = defer<string>();
+    const released: Outcome[] = [];
+    const spy = vi.fn(async (_url: string, _init?: RequestInit) => new Response()); // ignores signals
+    const fetch = resilientFetch({
+      fetch: spy,
+      route: async () => ({ url: await place.promise, release: (outcome) => released.push(outcome) }),
+    });
+    const controller = new AbortController();
+    const call = watch(fetch('http://balanced.test/', { signal: controller.signal }));
+    await settle();
+    controller.abort('enough');
+    await call.done;
+    expect(call.error).toBe('enough');
+    place.resolve('http://somewhere.test/');
+    await settle();
+    expect(spy).not.toHaveBeenCalled();
+    expect(released).toMatchObject([{ ok: false }]);
+  });
+
+  it('is told once, even if it does not take it well', async () => {
+    await using server = await testServer(WELL);
+    const release = vi.fn(() => {
+      throw new Error('release');
+    });
+    const fetch = resilientFetch({ retry: false, route: () => ({ url: server.origin, release }) });
+    await fetch('http://balanced.test/').catch(() => {});
+    expect(release).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('a policy of your own', () => {
+  it('stands in the place of all others', async () => {
+    const clock = new TestClock();
+    const down = { status: 503, body: 'x'.repeat(50_000) };
+    await using server = await testServer(inOrder(down, down, down, down, WELL()));
+    const fetch = resilientFetch({ policy: retry({ clock, maxAttempts: 5, backoff: () => 0 }) });
+    expect(await (await fetch(server.origin)).text()).toBe('well');
+    expect(server.requests).toHaveLength(5);
+    expect(server.sockets.used).toBeLessThanOrEqual(2); // what was not the answer was drained
+    expect((await fetch(server.origin, { method: 'POST' })).status).toBe(200);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it.each<[string, (responses: Response[]) => Response | undefined]>([
+    ['the first', ([first]) => first],
+    ['the second', ([, second]) => second],
+    ['none', () => undefined],
+  ])('may try twice at once and take %s: the others are cancelled', async (_which, choose) => {
+    const cancelled: number[] = [];
+    const make = (index: number) =>
+      new Response(new ReadableStream({ cancel: () => void cancelled.push(index) }), {
+        headers: { 'content-length': '1000000', 'x-index': String(index) },
+      });
+    const twice: Policy = definePolicy({
+      name: 'twice',
+      async run(next, context) {
+        const tries = [1, 2].map((attempt) => next(context.derive({ attempt })));
+        const chosen = choose((await Promise.all(tries)) as Response[]);
+        if (chosen === undefined) throw new Error('none will do');
+        return chosen;
+      },
+    });
+    let made = 0;
+    const fetch = resilientFetch({ policy: twice, fetch: async (_url: string) => make(made++) });
+    const answer = await fetch('http://spy.test/').catch(() => undefined);
+    await settle();
+    const index = answer === undefined ? -1 : Number(answer.headers.get('x-index'));
+    expect(cancelled.sort()).toEqual([0, 1].filter((one) => one !== index));
+  });
+});
+
+it('listeners hear of everything, in its order', async () => {
+  const clock = new TestClock();
+  await using server = await testServer(({ index }) => (index === 1 ? undefined : DOWN()));
+  const heard: string[] = [];
+  const { origin } = server;
+  const fetch = resilientFetch({
+    clock,
+    attemptTimeout: '1s',
+    retry: atOnce,
+    circuitBreaker: { consecutiveFailures: 3 },
+    on: {
+      retry: ({ attempt, delayMs, outcome }) => heard.push(`retry ${attempt} after ${delayMs} ms, ok: ${outcome.ok}`),
+      giveUp: ({ reason, attempts }) => heard.push(`giveUp ${reason} ${attempts}`),
+      timeout: (event) => heard.push(`timeout of ${event.of} ${event.timeoutMs}`),
+      stateChange: ({ key, from, to, reason }) => heard.push(`${key}: ${from} → ${to} (${reason})`),
+      reject: ({ key, by }) => heard.push(`${key}: rejected by ${by}`),
+    },
+  });
+  const call = watch(fetch(origin));
+  await vi.waitFor(() => expect(server.requests).toHaveLength(2));
+  await clock.advance(1_000);
+  await call.done;
+  expect(call.value?.status).toBe(503);
+  await errorOf(fetch(origin));
+  expect(heard).toEqual([
+    'retry 1 after 0 ms, ok: true',
+    'timeout of attempt 1000',
+    'retry 2 after 0 ms, ok: false',
+    `${origin}: closed → open (consecutive-failures)`,
+    'giveUp attempts 3',
+    `${origin}: rejected by circuit-breaker`,
+    'giveUp not-retryable 1',
+  ]);
+});

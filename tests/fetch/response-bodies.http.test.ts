@@ -1,0 +1,443 @@
+import { getEventListeners } from 'node:events';
+import { resilientFetch, TimeoutError } from 'breakwater';
+import { TestClock } from 'breakwater/testing';
+import { describe, expect, it, vi } from 'vitest';
+import { inOrder, type Reply, testServer } from '../support/http-server.js';
+import { defer, settle, watch } from '../support/promises.js';
+import { countingController } from '../support/signals.js';
+import { tcpProxy } from '../support/tcp-proxy.js';
+
+const retry = { backoff: () => 0 };
+
+async function* chunks(count: number, bytes: number) {
+  for (let i = 0; i < count; i++) yield 'x'.repeat(bytes);
+}
+
+/** A server whose body comes on demand: each chunk when the test says so. */
+async function onDemand() {
+  const more: ReturnType<typeof defer<string | undefined>>[] = [defer<string | undefined>()];
+  async function* body() {
+    for (let i = more.length - 1; ; i++) {
+      const chunk = await more[i]!.promise;
+      if (chunk === undefined) return;
+      yield chunk;
+    }
+  }
+  const server = await testServer(() => ({ body: body() }));
+  const send = (chunk: string | undefined) => {
+    more.push(defer<string | undefined>());
+    more.at(-2)!.resolve(chunk);
+  };
+  return { server, origin: server.origin, send, [Symbol.asyncDispose]: () => server.close() };
+}
+
+const read = async (reader: ReadableStreamDefaultReader<Uint8Array>) => {
+  const { done, value } = await reader.read();
+  return done ? undefined : new TextDecoder().decode(value);
+};
+
+describe('a response that is not the answer', () => {
+  it.each<[string, () => Reply['body']]>([
+    ['with a length', () => 'x'.repeat(50_000)],
+    ['in chunks', () => chunks(5, 10_000)],
+  ])('is drained: 20 times 503 with 50 kB %s use at most 2 sockets', async (_how, body) => {
+    await using server = await testServer(({ index }) =>
+      index < 20 ? { status: 503, body: body() } : { body: 'well' },
+    );
+    const fetch = resilientFetch({ circuitBreaker: false, retry: { ...retry, maxAttempts: 21 } });
+    const response = await fetch(server.origin);
+    expect(await response.text()).toBe('well');
+    expect(server.requests).toHaveLength(21);
+    expect(server.sockets.used).toBeLessThanOrEqual(2);
+  });
+
+  it('is drained while its successor is waited for', async () => {
+    const clock = new TestClock();
+    await using server = await testServer(inOrder({ status: 503, body: 'x'.repeat(50_000) }, { body: 'well' }));
+    const retries: number[] = [];
+    const call = watch(resilientFetch({ clock, on: { retry: (event) => retries.push(event.attempt) } })(server.origin));
+    await vi.waitFor(() => expect(retries).toEqual([1]));
+    await vi.waitFor(() => expect(clock.pendingTimers).toBe(2)); // the total timeout and the pause: it has been drained
+    await settle();
+    expect(server.requests).toHaveLength(1);
+    await clock.advance(1_000);
+    await call.done;
+    expect(await call.value?.text()).toBe('well');
+    expect(server.sockets.used).toBe(1);
+  });
+
+  it('is cancelled at once when its length is above drainLimit', async () => {
+    const clock = new TestClock();
+    const hanging = async function* () {
+      yield 'x'.repeat(500);
+      await new Promise(() => {});
+    };
+    const headers = { 'content-length': '1001' };
+    await using server = await testServer(({ index }) =>
+      index === 0 ? { status: 503, headers, body: hanging() } : { body: 'well' },
+    );
+    const response = await resilientFetch({ clock, retry, drainLimit: 1_000 })(server.origin);
+    expect(await response.text()).toBe('well');
+    await server.requests[0]!.ended; // the connection is closed, for the answer is not complete
+    expect(server.requests[0]!.response.writableFinished).toBe(false);
+    expect(server.sockets.used).toBe(2);
+  });
+
+  it('is cancelled when more than drainLimit has come', async () => {
+    await using server = await testServer(({ index }) =>
+      index === 0 ? { status: 503, body: chunks(1e9, 1_000) } : { body: 'well' },
+    );
+    const response = await resilientFetch({ retry, drainLimit: 10_000 })(server.origin);
+    expect(await response.text()).toBe('well');
+    await server.requests[0]!.ended;
+    expect(server.requests[0]!.response.writableFinished).toBe(false);
+  });
+
+  it('is cancelled when it does not come to an end', async () => {
+    const clock = new TestClock();
+    await using upstream = await onDemand();
+    await using server = await testServer(inOrder({ body: 'well' }));
+    let tries = 0;
+    const fetch = resilientFetch({
+      clock,
+      retry,
+      route: () => ({ url: tries++ === 0 ? upstream.origin : server.origin }),
+      classify: () => (tries === 1 ? 'failure' : 'success'),
+    });
+    upstream.send('the beginning');
+    expect(await (await fetch('http://balanced.test/')).text()).toBe('well');
+    expect(upstream.server.sockets.open).toBe(1);
+    await clock.advance(1_000);
+    await upstream.server.requests[0]!.ended;
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('comes back intact when it is the last', async () => {
+    await using server = await testServer(({ index }) => ({ status: 503, body: `no ${index} ${'x'.repeat(100_000)}` }));
+    for (const bodyTimeout of [undefined, '1m'] as const) {
+      const before = server.requests.length;
+      const response = await resilientFetch({ retry, bodyTimeout })(server.origin);
+      expect(response.status).toBe(503);
+      expect(await response.text()).toBe(`no ${before + 2} ${'x'.repeat(100_000)}`);
+      expect(server.requests).toHaveLength(before + 3);
+    }
+  });
+});
+
+describe('the body of the answer', () => {
+  it('is not cut off by attemptTimeout or timeout', async () => {
+    const clock = new TestClock();
+    await using upstream = await onDemand();
+    const fetch = resilientFetch({ clock, attemptTimeout: '1s', timeout: '2s' });
+    for (const signal of [null, new AbortController().signal]) {
+      const response = await fetch(upstream.origin, { signal });
+      const reader = response.body!.getReader();
+      for (const word of ['slow', 'and', 'steady']) {
+        await clock.advance(60_000);
+        upstream.send(word);
+        expect(await read(reader)).toBe(word);
+      }
+      await reader.cancel();
+    }
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('is cut off by bodyTimeout, with a TimeoutError, and the connection is closed', async () => {
+    const clock = new TestClock();
+    await using upstream = await onDemand();
+    const response = await resilientFetch({ clock, bodyTimeout: '5s' })(upstream.origin);
+    const reader = response.body!.getReader();
+    upstream.send('the beginning');
+    expect(await read(reader)).toBe('the beginning');
+    const rest = watch(reader.read());
+    await clock.advance(4_999);
+    expect(rest.state).toBe('pending');
+    await clock.advance(1);
+    await rest.done;
+    expect(rest.error).toBeInstanceOf(TimeoutError);
+    expect(rest.error).toMatchObject({ code: 'ERR_TIMEOUT', timeoutMs: 5_000 });
+    await upstream.server.requests[0]!.ended;
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('is given bodyTimeout from the headers on, not longer for being read late', async () => {
+    const clock = new TestClock();
+    await using upstream = await onDemand();
+    const response = await resilientFetch({ clock, bodyTimeout: '5s' })(upstream.origin);
+    await clock.advance(5_000);
+    await expect(response.text()).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+    await upstream.server.requests[0]!.ended;
+  });
+
+  it("is aborted by the caller's signal, with its reason, and the connection is closed", async () => {
+    await using upstream = await onDemand();
+    const { controller, listeners } = countingController();
+    const response = await resilientFetch()(upstream.origin, { signal: controller.signal });
+    expect(listeners()).toBe(1);
+    const reader = response.body!.getReader();
+    upstream.send('the beginning');
+    expect(await read(reader)).toBe('the beginning');
+    const rest = watch(reader.read());
+    const reason = { why: 'enough' };
+    controller.abort(reason);
+    await rest.done;
+    expect(rest.error).toBe(reason);
+    await upstream.server.requests[0]!.ended;
+    expect(listeners()).toBe(0);
+  });
+
+  it("is aborted by the caller's signal before anybody reads it", async () => {
+    await using upstream = await onDemand();
+    const controller = new AbortController();
+    const response = await resilientFetch()(new Request(upstream.origin, { signal: controller.signal }));
+    controller.abort('enough');
+    await expect(response.text()).rejects.toBe('enough');
+    await upstream.server.requests[0]!.ended;
+  });
+
+  it.each<[string, (response: Response) => unknown]>([
+    ['it was read', (response) => response.text()],
+    ['it was cancelled', (response) => response.body?.cancel()],
+    [
+      'it was read in part and cancelled',
+      async (response) => {
+        const reader = response.body!.getReader();
+        await reader.read();
+        await reader.cancel();
+      },
+    ],
+    ['it and its clone were read', (response) => Promise.all([response.clone().text(), response.text()])],
+  ])('leaves no listener on the signal and no timer when %s', async (_how, use) => {
+    const clock = new TestClock();
+    await using server = await testServer(() => ({ body: 'x'.repeat(200_000) }));
+    const { controller, listeners } = countingController();
+    const { signal } = controller;
+    const fetch = resilientFetch({ clock, bodyTimeout: '1m' });
+    for (let i = 0; i < 20; i++) await use(await fetch(server.origin, { signal }));
+    expect(listeners()).toBe(0);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('leaves no listener and no timer when it has failed, or when there is none', async () => {
+    const clock = new TestClock();
+    await using server = await testServer(({ path }) =>
+      path === '/204' ? { status: 204 } : { body: 'x'.repeat(9_000) },
+    );
+    await using proxy = await tcpProxy(server.port, (connection) => (connection === 0 ? { cutAfter: 5_000 } : {}));
+    const { controller, listeners } = countingController();
+    const { signal } = controller;
+    const fetch = resilientFetch({ clock, bodyTimeout: '1m' });
+    await expect((await fetch(proxy.origin, { signal })).text()).rejects.toThrow(TypeError);
+    expect((await fetch(`${proxy.origin}/204`, { signal })).body).toBe(null);
+    expect((await fetch(proxy.origin, { signal, method: 'HEAD' })).body).toBe(null);
+    expect(listeners()).toBe(0);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('can be read byte by byte into buffers of the caller', async () => {
+    await using server = await testServer(() => ({ body: 'x'.repeat(100_000) }));
+    const response = await resilientFetch({ bodyTimeout: '1m' })(server.origin);
+    const reader = response.body!.getReader({ mode: 'byob' });
+    let bytes = 0;
+    for (let view = new Uint8Array(1_000); ; ) {
+      const { done, value } = await reader.read(view);
+      if (done) break;
+      bytes += value.length;
+      view = value;
+    }
+    expect(bytes).toBe(100_000);
+  });
+});
+
+describe('the answer itself', () => {
+  it("is the platform's own Response when there is nothing to watch", async () => {
+    const answer = new Response('well');
+    const fetch = resilientFetch({ fetch: async (_url: string) => answer });
+    expect(await fetch('http://spy.test/')).toBe(answer);
+  });
+
+  it('is the same in all that can be seen when it is watched', async () => {
+    await using server = await testServer(({ path }) => {
+      if (path === '/') return { status: 302, headers: { location: '/there' } };
+      const headers = { 'set-cookie': ['a=1', 'b=2'], 'content-type': 'application/json', 'x-other': 'ü' };
+      return { status: 418, headers, body: '{"tea":true}' };
+    });
+    const what = ({ url, redirected, type, status, statusText, ok, headers, bodyUsed }: Response) => {
+      const all = [...headers].filter(([name]) => name !== 'date');
+      return { url, redirected, type, status, statusText, ok, bodyUsed, headers: all };
+    };
+    const plain = await fetch(server.origin);
+    const response = await resilientFetch({ bodyTimeout: '1m' })(server.origin);
+    expect(response).toBeInstanceOf(Response);
+    expect(what(response)).toEqual(what(plain));
+    expect(response.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+
+    const clone = response.clone();
+    const cloneOfClone = clone.clone();
+    for (const copy of [clone, cloneOfClone]) expect(what(copy)).toEqual(what(plain));
+    expect(await response.json()).toEqual({ tea: true });
+    expect(await clone.text()).toBe('{"tea":true}');
+    expect((await cloneOfClone.blob()).type).toBe('application/json');
+    expect([response.bodyUsed, clone.bodyUsed]).toEqual([true, true]);
+  });
+
+  it.each([
+    ['a status that no Response can be made with', 'HTTP/1.1 999 Request denied\r\ncontent-length: 2\r\n\r\nno'],
+    ['a reason that is not ASCII', 'HTTP/1.1 404 N\u00e3o\r\ncontent-length: 2\r\n\r\nno'],
+  ])('may have %s', async (_what, answer) => {
+    await using server = await testServer(({ response }) => {
+      response.socket!.end(Buffer.from(answer, 'latin1'));
+      return undefined;
+    });
+    const plain = await fetch(server.origin);
+    expect(await plain.text()).toBe('no');
+    const response = await resilientFetch({ bodyTimeout: '1m' })(server.origin);
+    const { status, statusText, ok } = response;
+    expect({ status, statusText, ok }).toEqual({ status: plain.status, statusText: plain.statusText, ok: plain.ok });
+    expect(await response.text()).toBe('no');
+  });
+
+  it.each<[string, () => Uint8Array[]]>([
+    [
+      'views of one buffer',
+      () => {
+        const slab = new TextEncoder().encode('abcdef');
+        return [slab.subarray(0, 3), slab.subarray(3, 6)];
+      },
+    ],
+    ['an empty chunk', () => [new Uint8Array(0), new TextEncoder().encode('abcdef')]],
+  ])('of a fetch of your own may consist of %s, and nothing is taken from its maker', async (_what, make) => {
+    const parts = make();
+    const before = parts.map((part) => part.slice());
+    const body = () =>
+      new ReadableStream({
+        start(controller) {
+          for (const part of parts) controller.enqueue(part);
+          controller.close();
+        },
+      });
+    const fetch = resilientFetch({ fetch: async (_url: string) => new Response(body()), bodyTimeout: '1m' });
+    const reader = (await fetch('http://spy.test/')).body!.getReader();
+    let text = '';
+    for (let part = await read(reader); part !== undefined; part = await read(reader)) text += part;
+    expect(text).toBe('abcdef');
+    expect(parts).toEqual(before);
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['a body that is no stream', async () => ({ status: 200, headers: new Headers(), body: 'text' })],
+    ['the form of a Response only', async () => ({ status: 200, headers: new Headers(), body: new Response('').body })],
+    [
+      'a body that it has read already',
+      async () => {
+        const response = new Response('text');
+        await response.text();
+        return response;
+      },
+    ],
+  ])('of a fetch of your own may have %s', async (_what, make) => {
+    const made = (await make()) as Response;
+    const { signal } = new AbortController();
+    const fetch = resilientFetch({ fetch: async (_url: string, _init?: RequestInit) => made });
+    expect(await fetch('http://spy.test/', { signal })).toBe(made);
+  });
+});
+
+describe("a bulkhead that holds its slot until the end of the 'body'", () => {
+  /** One slot: the second call goes out when the first lets go of it. */
+  async function oneSlot(reply: (path: string) => Reply, options: { readonly clock?: TestClock } = {}) {
+    const server = await testServer(({ path }) => reply(path));
+    const fetch = resilientFetch({
+      ...options,
+      retry,
+      bodyTimeout: '5s',
+      bulkhead: { maxConcurrent: 1, maxQueue: 1, until: 'body' },
+    });
+    return { server, fetch, [Symbol.asyncDispose]: () => server.close() };
+  }
+
+  it.each<[string, (response: Response) => unknown]>([
+    ['read', (response) => response.text()],
+    ['cancelled', (response) => response.body?.cancel('no need')],
+    ['read through its clone too', (response) => Promise.all([response.clone(), response].map((one) => one.text()))],
+  ])('gives it back when it was %s', async (_how, use) => {
+    await using it = await oneSlot(() => ({ body: 'x'.repeat(200_000) }));
+    const first = await it.fetch(it.server.origin);
+    const second = watch(it.fetch(it.server.origin));
+    await settle();
+    await expect(it.fetch(it.server.origin)).rejects.toMatchObject({ code: 'ERR_BULKHEAD_FULL' });
+    expect(second.state).toBe('pending');
+    expect(it.server.requests).toHaveLength(1);
+    await use(first);
+    await second.done;
+    expect(second.value?.status).toBe(200);
+    expect(it.server.requests).toHaveLength(2);
+    await second.value?.body?.cancel();
+  });
+
+  it('gives it back when time is up, when the caller aborts, and when it fails', async () => {
+    const clock = new TestClock();
+    const hang = async function* () {
+      yield 'the beginning';
+      await new Promise(() => {});
+    };
+    await using it = await oneSlot(() => ({ body: hang() }), { clock });
+    await using proxy = await tcpProxy(it.server.port);
+    const late = watch((await it.fetch(proxy.origin)).text());
+    const second = watch(it.fetch(proxy.origin, { signal: null }));
+    await clock.advance(5_000);
+    await Promise.all([late.done, second.done]);
+    expect(late.error).toMatchObject({ code: 'ERR_TIMEOUT' });
+
+    const third = watch(it.fetch(proxy.origin));
+    await settle();
+    expect(third.state).toBe('pending');
+    const rest = watch(second.value!.text());
+    for (const connection of proxy.connections) connection.reset();
+    await rest.done;
+    expect(rest.error).toBeInstanceOf(TypeError);
+    await third.done;
+    await third.value?.body?.cancel();
+
+    const controller = new AbortController();
+    const fourth = await it.fetch(proxy.origin, { signal: controller.signal });
+    const fifth = watch(it.fetch(proxy.origin));
+    await settle();
+    expect(fifth.state).toBe('pending');
+    controller.abort('enough');
+    await expect(fourth.text()).rejects.toBe('enough');
+    await fifth.done;
+    await fifth.value?.body?.cancel();
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('gives it back at once when there is no body, and when the response is discarded', async () => {
+    let failures = 2;
+    await using it = await oneSlot((path) => {
+      if (path === '/204') return { status: 204 };
+      return failures-- > 0 ? { status: 503, body: 'x'.repeat(50_000) } : { body: 'well' };
+    });
+    await it.fetch(`${it.server.origin}/204`);
+    const response = await it.fetch(it.server.origin); // the third try needs the slot of the first two
+    expect(await response.text()).toBe('well');
+    expect(it.server.requests).toHaveLength(4);
+  });
+
+  it('gives it back when the answer gets lost on its way, by a classify that throws for instance', async () => {
+    await using server = await testServer(() => ({ body: 'well' }));
+    let judged = 0;
+    const fetch = resilientFetch({
+      bodyTimeout: '1m',
+      bulkhead: { maxConcurrent: 1, maxQueue: 1, until: 'body' },
+      classify: () => {
+        if (judged++ === 0) throw new Error('no judgement');
+        return 'success';
+      },
+    });
+    await expect(fetch(server.origin)).rejects.toThrow('no judgement');
+    const second = watch(fetch(server.origin));
+    await vi.waitFor(() => expect(second.state).toBe('fulfilled'));
+    await second.value?.text();
+  });
+});

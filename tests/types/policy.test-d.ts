@@ -1,0 +1,297 @@
+import {
+  type AddsOf,
+  bulkhead,
+  type CallContext,
+  type ChildContext,
+  type CircuitBreaker,
+  type Classify,
+  circuitBreaker,
+  definePolicy,
+  fallback,
+  type Keyed,
+  keyed,
+  type Next,
+  type Pipeline,
+  type Policy,
+  type PolicyContext,
+  pipeline,
+  type Retry,
+  retry,
+  type Timeout,
+  timeout,
+} from 'breakwater';
+import { describe, expectTypeOf, it } from 'vitest';
+
+interface User {
+  readonly name: string;
+}
+declare const user: User;
+declare const loading: Promise<User>;
+declare const likeAPromise: PromiseLike<User>;
+declare function either(): User | Promise<User>;
+
+describe('execute', () => {
+  it('answers with what the operation answers, in a promise', () => {
+    expectTypeOf(retry().execute(() => user)).toEqualTypeOf<Promise<User>>();
+    expectTypeOf(retry().execute(() => loading)).toEqualTypeOf<Promise<User>>();
+    expectTypeOf(retry().execute(() => likeAPromise)).toEqualTypeOf<Promise<User>>();
+    expectTypeOf(retry().execute(async () => user)).toEqualTypeOf<Promise<User>>();
+    expectTypeOf(retry().execute(either)).toEqualTypeOf<Promise<User>>();
+    expectTypeOf(retry().execute(() => {})).toEqualTypeOf<Promise<void>>();
+    expectTypeOf(retry().execute(() => Promise.reject(new Error('no')))).toEqualTypeOf<Promise<never>>();
+    expectTypeOf(retry().execute(() => (Math.random() < 0.5 ? user : undefined))).toEqualTypeOf<
+      Promise<User | undefined>
+    >();
+  });
+
+  it('takes a type from its caller', () => {
+    expectTypeOf(retry().execute<User | undefined>(() => undefined)).toEqualTypeOf<Promise<User | undefined>>();
+    // @ts-expect-error: not what it says
+    retry().execute<User>(() => 'Ada');
+  });
+
+  it('gives the operation its context', () => {
+    retry().execute((context) => {
+      expectTypeOf(context).toEqualTypeOf<CallContext>();
+      // @ts-expect-error: of a policy, not of an operation
+      context.derive({});
+      // @ts-expect-error: read-only
+      context.attempt = 2;
+    });
+  });
+
+  it('takes the options of a call, undefined and null as they come from elsewhere', () => {
+    const { signal }: { signal: AbortSignal | undefined } = new AbortController();
+    retry().execute(() => user, { signal, timeout: undefined, classify: undefined, priority: undefined });
+    retry().execute(() => user, { signal: null, timeout: '5s', key: undefined });
+    // @ts-expect-error: no such option
+    retry().execute(() => user, { deadline: 5 });
+    // @ts-expect-error: a controller is no signal
+    retry().execute(() => user, { signal: new AbortController() });
+    // @ts-expect-error: not a function
+    retry().execute(loading);
+  });
+});
+
+describe('wrap', () => {
+  it('keeps the arguments and awaits the answer', () => {
+    const wrapped = retry().wrap((id: number, options?: { fresh: boolean }) => (options ? loading : user) && `${id}`);
+    expectTypeOf(wrapped).parameters.toEqualTypeOf<[id: number, options?: { fresh: boolean }]>();
+    expectTypeOf(wrapped).returns.toEqualTypeOf<Promise<string>>();
+    expectTypeOf(retry().wrap(async (...ids: number[]) => ids)).toEqualTypeOf<
+      (this: unknown, ...args: number[]) => Promise<number[]>
+    >();
+    // @ts-expect-error: a string is no id
+    wrapped('1');
+  });
+
+  it('keeps this', () => {
+    class Repository {
+      readonly #users = new Map<number, User>();
+
+      find = retry().wrap(function (this: Repository, id: number) {
+        return this.#users.get(id);
+      });
+    }
+    const repository = new Repository();
+    expectTypeOf(repository.find).toEqualTypeOf<(this: Repository, id: number) => Promise<User | undefined>>();
+    expectTypeOf(repository.find(1)).toEqualTypeOf<Promise<User | undefined>>();
+    const { find } = repository;
+    // @ts-expect-error: taken away from its object
+    find(1);
+  });
+
+  it('is called without ceremony when there is no this', () => {
+    const wrapped = retry().wrap(() => user);
+    expectTypeOf(wrapped()).toEqualTypeOf<Promise<User>>();
+    expectTypeOf([wrapped].map((one) => one())).toEqualTypeOf<Promise<User>[]>();
+  });
+
+  it('adds what the policy adds', () => {
+    expectTypeOf(fallback(undefined).wrap((id: number) => ({ id }))(1)).toEqualTypeOf<
+      Promise<{ id: number } | undefined>
+    >();
+  });
+});
+
+describe('fallback', () => {
+  it('adds its answer', () => {
+    expectTypeOf(fallback(user)).toEqualTypeOf<Policy<User>>();
+    expectTypeOf(fallback(undefined)).toEqualTypeOf<Policy<undefined>>();
+    expectTypeOf(fallback(null).execute(() => user)).toEqualTypeOf<Promise<User | null>>();
+    expectTypeOf(fallback('none').execute(() => 1)).toEqualTypeOf<Promise<string | number>>();
+  });
+
+  it('adds what its function answers, awaited', () => {
+    expectTypeOf(fallback(() => user)).toEqualTypeOf<Policy<User>>();
+    expectTypeOf(fallback(async () => user)).toEqualTypeOf<Policy<User>>();
+    expectTypeOf(fallback(() => likeAPromise)).toEqualTypeOf<Policy<User>>();
+    expectTypeOf(fallback(either)).toEqualTypeOf<Policy<User>>();
+    expectTypeOf(
+      fallback(() => {
+        throw new Error('no answer either');
+      }),
+    ).toEqualTypeOf<Policy<never>>();
+  });
+
+  it('gives its function the outcome', () => {
+    fallback((outcome, context) => {
+      expectTypeOf(context).toEqualTypeOf<CallContext>();
+      if (outcome.ok) expectTypeOf(outcome).toEqualTypeOf<{ readonly ok: true; readonly value: unknown }>();
+      else expectTypeOf(outcome).toEqualTypeOf<{ readonly ok: false; readonly error: unknown }>();
+      return user;
+    });
+  });
+
+  it('adds nothing when its answer is of the operation’s own type', () => {
+    expectTypeOf(fallback(user).execute(() => loading)).toEqualTypeOf<Promise<User>>();
+  });
+});
+
+describe('pipeline', () => {
+  it('adds what its fallbacks add, and nothing else', () => {
+    expectTypeOf(pipeline()).toEqualTypeOf<Pipeline>();
+    expectTypeOf(pipeline(timeout('5s'), retry(), circuitBreaker())).toEqualTypeOf<Pipeline>();
+    expectTypeOf(pipeline(timeout('5s'), retry()).execute(() => loading)).toEqualTypeOf<Promise<User>>();
+    expectTypeOf(pipeline(fallback('none'), retry())).toEqualTypeOf<Pipeline<string>>();
+    expectTypeOf(
+      pipeline(
+        fallback('none'),
+        retry(),
+        fallback(async () => 0),
+      ),
+    ).toEqualTypeOf<Pipeline<string | number>>();
+  });
+
+  it('of eight', () => {
+    const eight = pipeline(
+      fallback('none'),
+      timeout('30s'),
+      retry(),
+      circuitBreaker(),
+      bulkhead({ maxConcurrent: 1 }),
+      keyed(() => timeout('20s')),
+      definePolicy({ name: 'own', run: (next, context) => next(context) }),
+      timeout('10s'),
+    );
+    expectTypeOf(eight).toEqualTypeOf<Pipeline<string>>();
+    expectTypeOf(eight.execute(() => 1)).toEqualTypeOf<Promise<string | number>>();
+  });
+
+  it('of pipelines, and of lists whose length is not known', () => {
+    const inner = pipeline(fallback(0), retry());
+    expectTypeOf(pipeline(fallback('none'), pipeline(timeout('5s'), inner))).toEqualTypeOf<Pipeline<string | number>>();
+    const listed: Policy[] = [retry(), timeout('5s')];
+    expectTypeOf(pipeline(...listed)).toEqualTypeOf<Pipeline>();
+    expectTypeOf(pipeline(fallback('none'), ...listed)).toEqualTypeOf<Pipeline<string>>();
+  });
+
+  it('takes nothing but policies', () => {
+    // @ts-expect-error: the options of one, perhaps
+    pipeline({ maxAttempts: 3 });
+    // @ts-expect-error: a factory that was not called
+    pipeline(retry);
+    // @ts-expect-error: none
+    pipeline(retry(), undefined);
+  });
+});
+
+describe('keyed', () => {
+  it('keeps the type of its members', () => {
+    const breakers = keyed((host) => {
+      expectTypeOf(host).toEqualTypeOf<string>();
+      return circuitBreaker({ name: host });
+    });
+    expectTypeOf(breakers).toEqualTypeOf<Keyed<CircuitBreaker>>();
+    expectTypeOf(breakers.for('a')).toEqualTypeOf<CircuitBreaker>();
+    expectTypeOf(keyed(() => retry()).for('a')).toEqualTypeOf<Retry>();
+    expectTypeOf(keyed(() => pipeline(retry(), fallback('none'))).for('a').policies).toEqualTypeOf<
+      readonly Policy<unknown>[]
+    >();
+  });
+
+  it('adds what its members add', () => {
+    expectTypeOf(keyed(() => retry()).execute(() => user, { key: 'a' })).toEqualTypeOf<Promise<User>>();
+    expectTypeOf(keyed(() => fallback('none')).execute(() => user, { key: 'a' })).toEqualTypeOf<
+      Promise<User | string>
+    >();
+    expectTypeOf(
+      pipeline(
+        timeout('5s'),
+        keyed(() => fallback('none')),
+      ),
+    ).toEqualTypeOf<Pipeline<string>>();
+    expectTypeOf(keyed((key) => (key === 'a' ? fallback('none') : fallback(0))).execute(() => true)).toEqualTypeOf<
+      Promise<string | number | boolean>
+    >();
+  });
+});
+
+describe('Policy', () => {
+  it('that adds less stands in for one that adds more, never the other way round', () => {
+    expectTypeOf<Policy>().toEqualTypeOf<Policy<never>>();
+    expectTypeOf<Policy<never>>().toExtend<Policy<unknown>>();
+    expectTypeOf<Policy<string>>().toExtend<Policy<string | number>>();
+    expectTypeOf<Policy<unknown>>().not.toExtend<Policy<never>>();
+    expectTypeOf<Policy<string | number>>().not.toExtend<Policy<string>>();
+    expectTypeOf<Pipeline<string>>().not.toExtend<Policy>();
+  });
+
+  it('is what every factory makes', () => {
+    expectTypeOf<Retry>().toExtend<Policy>();
+    expectTypeOf<Timeout>().toExtend<Policy>();
+    expectTypeOf<CircuitBreaker>().toExtend<Policy>();
+    expectTypeOf<ReturnType<typeof bulkhead>>().toExtend<Policy>();
+    expectTypeOf<Keyed<CircuitBreaker>>().toExtend<Policy>();
+    expectTypeOf<Keyed<Policy<string>>>().toExtend<Policy<string>>();
+    expectTypeOf<Keyed<Policy<string>>>().not.toExtend<Policy>();
+  });
+
+  it('tells what it adds', () => {
+    expectTypeOf<AddsOf<Retry>>().toEqualTypeOf<never>();
+    expectTypeOf<AddsOf<Policy<string>>>().toEqualTypeOf<string>();
+    expectTypeOf<AddsOf<Pipeline<string | undefined>>>().toEqualTypeOf<string | undefined>();
+  });
+});
+
+describe('definePolicy', () => {
+  it('makes a policy that adds nothing', () => {
+    const own = definePolicy({ name: 'own', run: (next, context) => next(context) });
+    expectTypeOf(own).toEqualTypeOf<Policy>();
+  });
+
+  it('shows its function the rest of the chain and the context', () => {
+    definePolicy({
+      name: 'own',
+      async run(next, context) {
+        expectTypeOf(next).toEqualTypeOf<Next>();
+        expectTypeOf(context).toEqualTypeOf<PolicyContext>();
+        expectTypeOf(context.classify).toEqualTypeOf<Classify>();
+        expectTypeOf(context.aborted).toEqualTypeOf<boolean>();
+        expectTypeOf(await context.wait(loading)).toEqualTypeOf<User>();
+        expectTypeOf(await context.wait(likeAPromise)).toEqualTypeOf<User>();
+        expectTypeOf(context.sleep(5)).toEqualTypeOf<Promise<void>>();
+        expectTypeOf(await next(context)).toEqualTypeOf<unknown>();
+        // @ts-expect-error: only a child may be aborted by the policy that made it
+        context.abort(new Error('no'));
+
+        using child = context.derive({ attempt: 2, deadline: 1000 });
+        expectTypeOf(child).toEqualTypeOf<ChildContext>();
+        child.abort(new Error('enough'));
+        return next(child);
+      },
+      describe: () => ({ limitMs: 5 }),
+    });
+  });
+
+  it('wants a name, and a function that gives a promise', () => {
+    // @ts-expect-error: nameless
+    definePolicy({ run: (next, context) => next(context) });
+    // @ts-expect-error: idle
+    definePolicy({ name: 'own' });
+    // @ts-expect-error: answers without a promise
+    definePolicy({ name: 'own', run: () => 'at once' });
+    // @ts-expect-error: no such member
+    definePolicy({ name: 'own', run: (next, context) => next(context), execute: () => {} });
+  });
+});
