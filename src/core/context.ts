@@ -19,9 +19,9 @@ export interface PolicyContext extends CallContext {
 }
 
 export interface ContextChange {
-  readonly attempt?: number;
+  readonly attempt?: number | undefined;
   /** Takes effect only where it is sooner than the deadline outside. */
-  readonly deadline?: number;
+  readonly deadline?: number | undefined;
 }
 
 /** A context that the policy which derived it may abort. */

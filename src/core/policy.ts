@@ -183,7 +183,7 @@ export interface PolicyDefinition {
    */
   run(next: Next, context: PolicyContext): Promise<unknown>;
   /** Its settings, for `explain` and telemetry. */
-  describe?(): { readonly [setting: string]: unknown };
+  readonly describe?: (() => { readonly [setting: string]: unknown }) | undefined;
   /** Only for a policy that looks at a clock by itself: its pipeline must then run on the same one. */
   readonly clock?: Clock | undefined;
 }

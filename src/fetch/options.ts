@@ -61,7 +61,7 @@ export interface FetchBulkheadOptions extends Omit<BulkheadOptions, 'clock' | 'm
 /** Where a try goes, and whom to tell how it went. */
 export interface Route {
   readonly url: string | URL;
-  release?(outcome: Outcome): void;
+  readonly release?: ((outcome: Outcome) => void) | undefined;
 }
 
 export interface ResilientFetchListeners {

@@ -28,8 +28,9 @@ interface RequestLike {
 
 export function asRequest(input: unknown): RequestLike | undefined {
   if (typeof input !== 'object' || input === null) return undefined;
-  const { url, method } = input as Partial<RequestLike>;
-  return typeof url === 'string' && typeof method === 'string' ? (input as RequestLike) : undefined;
+  const { url, method, clone } = input as Partial<Request>;
+  const isRequest = typeof url === 'string' && typeof method === 'string' && typeof clone === 'function';
+  return isRequest ? (input as RequestLike) : undefined;
 }
 
 /** What is about to be sent, or undefined when there is no telling where to: fetch words that error best by itself. */
