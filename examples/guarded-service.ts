@@ -81,7 +81,9 @@ for (const next of ['well', 'failing', 'hanging', 'well'] as const) {
   await sleep(100);
 }
 
+let arrived = 0;
+service.on('request', () => arrived++);
 const visits = [visit(), visit(), visit(), visit(), visit()];
-while (slots.active + slots.queued < visits.length) await sleep(1);
+while (arrived < visits.length) await sleep(1);
 process.kill(process.pid, 'SIGTERM');
 await Promise.all(visits);

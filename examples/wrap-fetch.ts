@@ -28,7 +28,7 @@ const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/users/1`
 
 const fetch = resilientFetch({
   timeout: '5s',
-  attemptTimeout: '500ms',
+  attemptTimeout: '1s',
   retry: { maxAttempts: 3, backoff: exponentialBackoff({ initial: '50ms' }) },
   // The default opens at a failure rate over 30 s. A short story needs a quicker breaker.
   circuitBreaker: { consecutiveFailures: 3, openFor: '200ms', halfOpen: { probes: 1 } },

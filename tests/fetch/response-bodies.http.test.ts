@@ -84,10 +84,11 @@ describe('a response that is not the answer', () => {
   });
 
   it('is cancelled when more than drainLimit has come', async () => {
+    const clock = new TestClock();
     await using server = await testServer(({ index }) =>
       index === 0 ? { status: 503, body: chunks(1e9, 1_000) } : { body: 'well' },
     );
-    const response = await resilientFetch({ retry, drainLimit: 10_000 })(server.origin);
+    const response = await resilientFetch({ clock, retry, drainLimit: 10_000 })(server.origin);
     expect(await response.text()).toBe('well');
     await server.requests[0]!.ended;
     expect(server.requests[0]!.response.writableFinished).toBe(false);

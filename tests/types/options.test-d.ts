@@ -121,7 +121,7 @@ describe('an option that may be left out may be undefined, too', () => {
 
 describe('the options', () => {
   it('of retry', () => {
-    retry({ maxAttempts: Infinity, maxElapsed: '1m', maxRetryAfter: 0, budget: new RetryBudget(), name: 'mine' });
+    retry({ maxAttempts: Infinity, maxElapsed: '1m', maxRetryAfter: '5m', budget: new RetryBudget(), name: 'mine' });
     retry({ clock: new TestClock(), random: seededRandom(1), classify: () => 'failure' });
     // @ts-expect-error: a number in words
     retry({ maxAttempts: '3' });
