@@ -22,6 +22,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
+          testTimeout: 20_000,
           include: ['tests/**/*.test.ts'],
           exclude: [...integration, ...property],
         },

@@ -52,7 +52,10 @@ export interface Bulkhead extends Policy, Observable<BulkheadEvents> {
   acquire(options?: AcquireOptions): Promise<Permit>;
   /** Resolves when nothing runs and nothing waits. */
   onIdle(): Promise<void>;
-  /** Refuses new work, lets all accepted work finish, and resolves when it has. */
+  /**
+   * Refuses new work, lets all accepted work finish, and resolves when it has. To a bulkhead inside a retry, a second try
+   * is new work.
+   */
   close(): Promise<void>;
   /** Refuses new work and all that waits. What runs is not touched. */
   [Symbol.dispose](): void;

@@ -229,7 +229,9 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
 
   #refusal(now: number): CircuitOpenError {
     const retryAfterMs = this.#circuit.current.retryAfterMs(now);
-    return new CircuitOpenError({ policy: this.name, retryAfterMs, cause: this.#circuit.lastFailure });
+    const { lastFailure } = this.#circuit;
+    const cause = lastFailure === undefined ? undefined : { cause: lastFailure };
+    return new CircuitOpenError({ policy: this.name, retryAfterMs, ...cause });
   }
 
   /** A lease is always given back, even when the judgement throws: that error is then the call's. */

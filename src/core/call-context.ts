@@ -4,7 +4,7 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** 1 is the first try. */
   readonly attempt: number;
-  /** When the caller stops waiting, on the policy's clock; `Infinity` when there is no timeout. */
+  /** When the caller stops waiting, on the call's clock; `Infinity` when there is no timeout. */
   readonly deadline: number;
   /** 0 is the most important. @defaultValue 5 */
   readonly priority: number;

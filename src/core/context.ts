@@ -10,9 +10,14 @@ export interface PolicyContext extends CallContext {
   readonly aborted: boolean;
   /** How outcomes are judged, unless the policy has a judgement of its own. */
   readonly classify: Classify;
-  /** A context for a part of the call. The only way to make one: a copy made by spreading hears of no abort. */
+  /** What the call runs on: deadlines and sleeps are measured by it. */
+  readonly clock: Clock;
+  /**
+   * A context for a part of the call, to be disposed when that part is over. The only way to make one: a copy made by
+   * spreading hears of no abort.
+   */
   derive(change: ContextChange): ChildContext;
-  /** Resolves after `ms` on the policy's clock; rejects at once when the call is aborted. */
+  /** Resolves after `ms` on the call's clock; rejects at once when the call is aborted. */
   sleep(ms: number): Promise<void>;
   /** Settles as `promise` does; rejects at once when the call is aborted. */
   wait<T>(promise: PromiseLike<T>): Promise<T>;
@@ -20,13 +25,16 @@ export interface PolicyContext extends CallContext {
 
 export interface ContextChange {
   readonly attempt?: number | undefined;
-  /** Takes effect only where it is sooner than the deadline outside. */
+  /** What the inside is told, if it is sooner than the deadline outside. It ends nothing by itself: `abort` does. */
   readonly deadline?: number | undefined;
 }
 
 /** A context that the policy which derived it may abort. */
 export interface ChildContext extends PolicyContext {
-  /** Ends this part of the call: whatever it waits for rejects with `reason`, and its signal aborts. */
+  /**
+   * Ends this part of the call: whatever it waits for rejects with `reason`, and its signal aborts. Not for a part that
+   * has succeeded: what it has brought, such as the body of a response, may still hang on its signal.
+   */
   abort(reason: unknown): void;
   /** Says that this part of the call is over: it no longer hears of aborts outside, and is forgotten by its parent. */
   [Symbol.dispose](): void;
@@ -71,6 +79,10 @@ export class Context extends AbortScope implements ChildContext {
 
   get classify(): Classify {
     return this.call.classify;
+  }
+
+  get clock(): Clock {
+    return this.call.clock;
   }
 
   get priority(): number {
@@ -134,7 +146,7 @@ export class Context extends AbortScope implements ChildContext {
   sleep(ms: number): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.aborted) reject(this.reason);
-      else this.enter(new Sleep(this.call.clock, ms, resolve, reject));
+      else this.enter(new Sleep(this.clock, ms, resolve, reject));
     });
   }
 }

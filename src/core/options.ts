@@ -24,7 +24,8 @@ export function readOptions<T extends object, const D extends Defaults<T> = Defa
   const own: Record<string, unknown> = Object.assign(Object.create(null), options);
   for (const [name, value] of Object.entries(own)) {
     if (!Object.hasOwn(defaults, name)) {
-      fail(owner, name, `is unknown (did you mean "${nearest(name, Object.keys(defaults))}"?)`, value);
+      const path = option === 'options' ? name : `${option}.${name}`;
+      fail(owner, path, `is unknown (did you mean "${nearest(name, Object.keys(defaults))}"?)`, value);
     }
   }
   for (const [name, value] of Object.entries(defaults)) if (own[name] === undefined) own[name] = value;

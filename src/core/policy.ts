@@ -42,7 +42,7 @@ export interface Policy<out Adds = never> {
    * When the call is aborted the promise rejects with the reason at once, even if the operation goes on.
    */
   execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions): Promise<T | Adds>;
-  /** The same function, under this policy. `this` and the arguments are passed on. */
+  /** A function of the same shape that runs under this policy. `this` and the arguments are passed on. */
   wrap<This, A extends unknown[], T>(
     fn: (this: This, ...args: A) => T | PromiseLike<T>,
   ): (this: This, ...args: A) => Promise<T | Adds>;
@@ -74,6 +74,9 @@ export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
 
   execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options: CallOptions = {}): Promise<T | Adds> {
     try {
+      if (typeof options !== 'object' || options === null) {
+        throw new InvalidOptionError(this.name, 'options', 'must be an object', options);
+      }
       return startCall(this, this.clockOf(options), operation, options) as Promise<T | Adds>;
     } catch (error) {
       return Promise.reject(error);
@@ -189,7 +192,7 @@ export interface PolicyDefinition {
 }
 
 /**
- * Makes a policy of one function.
+ * Makes a policy of one function. `Adds` is what it may answer besides the operation's own type.
  *
  * @example
  * ```ts
@@ -207,8 +210,8 @@ export interface PolicyDefinition {
  * await logged.execute(() => fetch('https://example.com'));
  * ```
  */
-export function definePolicy(definition: PolicyDefinition): Policy {
-  return new DefinedPolicy(definition);
+export function definePolicy<Adds = never>(definition: PolicyDefinition): Policy<Adds> {
+  return new DefinedPolicy<Adds>(definition);
 }
 
 function checkRequiredName(owner: string, name: string | undefined): string {
@@ -216,7 +219,7 @@ function checkRequiredName(owner: string, name: string | undefined): string {
   return checkName(owner, name);
 }
 
-class DefinedPolicy extends BasePolicy {
+class DefinedPolicy<Adds> extends BasePolicy<Adds> {
   readonly #run: PolicyDefinition['run'];
   readonly #describe: NonNullable<PolicyDefinition['describe']>;
 

@@ -3,7 +3,7 @@ import { circuitBreaker } from '../circuit-breaker/index.js';
 import { type Backoff, exponentialBackoff } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import { InvalidOptionError } from '../core/errors.js';
-import { checkOneOf, readOptions } from '../core/options.js';
+import { checkOneOf, checkOptionalFunction, readOptions } from '../core/options.js';
 import { definePolicy, type Policy } from '../core/policy.js';
 import { checkRandom, type Random } from '../core/random.js';
 import { retryAfterMs } from '../core/retry-after.js';
@@ -12,7 +12,7 @@ import { pipeline } from '../pipeline/index.js';
 import { RetryBudget, retry } from '../retry/index.js';
 import { timeout } from '../timeout/index.js';
 import { guardedBodyOf } from './guarded-body.js';
-import type { FetchBulkheadOptions, ResilientFetchListeners, ResilientFetchOptions } from './options.js';
+import type { FetchBulkheadOptions, FetchLike, ResilientFetchListeners, ResilientFetchOptions } from './options.js';
 
 const OWNER = 'resilientFetch';
 
@@ -29,13 +29,14 @@ const NO_LISTENERS = {
  * try. Bad options are refused here and now, those of the keys' policies too.
  */
 export function recommendedPolicy(
-  options: Partial<ResilientFetchOptions>,
+  options: Partial<ResilientFetchOptions<FetchLike>>,
   clock: Clock,
   bodyTimeoutMs: number,
   discard: (response: Response) => void,
 ): Policy {
   const random = checkRandom(OWNER, options.random);
   const on = readOptions<ResilientFetchListeners>(OWNER, options.on, NO_LISTENERS, 'on');
+  for (const [name, listener] of Object.entries(on)) checkOptionalFunction(OWNER, `on.${name}`, listener);
   const gates = (key: string) => {
     const breaker = breakerFor(key, checkPart('circuitBreaker', options.circuitBreaker), on, clock, random);
     const slots = bulkheadFor(key, checkPart('bulkhead', options.bulkhead), on, clock, bodyTimeoutMs);

@@ -23,7 +23,8 @@ import { describeRequest, type OutgoingRequest, type RequestOptions, signalOf } 
  *   and `bodyTimeout` if set, can cut it off.
  * - A URL that cannot be parsed rejects as `fetch` words it.
  *
- * Rejects with what `fetch` rejects with, and with `TimeoutError`, `CircuitOpenError` and `BulkheadFullError`.
+ * Rejects with what `fetch` rejects with, and with `TimeoutError`, `CircuitOpenError`, `BulkheadFullError` and, if there
+ * is a `queueTimeout`, `QueueTimeoutError`.
  *
  * @throws InvalidOptionError for options that cannot work.
  * @example
@@ -33,10 +34,12 @@ import { describeRequest, type OutgoingRequest, type RequestOptions, signalOf } 
  * console.log(response.status);
  * ```
  */
-export function resilientFetch<F extends FetchLike = typeof globalThis.fetch>(options?: ResilientFetchOptions<F>): F {
-  const guarded = new GuardedFetch(options as ResilientFetchOptions | undefined);
+export function resilientFetch<F extends FetchLike>(options: ResilientFetchOptions<F> & { readonly fetch: F }): F;
+export function resilientFetch(options?: ResilientFetchOptions): typeof globalThis.fetch;
+export function resilientFetch(options?: ResilientFetchOptions<FetchLike>): FetchLike {
+  const guarded = new GuardedFetch(options);
   const fetch: AnyFetch = async (input, init) => guarded.fetch(input, init);
-  return fetch as unknown as F;
+  return fetch as FetchLike;
 }
 
 const OWNER = 'resilientFetch';
@@ -70,7 +73,7 @@ class GuardedFetch {
   /** Whether a slot is held until the end of the body. */
   readonly #holdsSlot: boolean;
 
-  constructor(options: ResilientFetchOptions | undefined) {
+  constructor(options: ResilientFetchOptions<FetchLike> | undefined) {
     const own = readOptions(OWNER, options, NO_DEFAULTS);
     this.#clock = checkClock(OWNER, own.clock ?? own.policy?.clock);
     this.#classify = checkOptionalFunction(OWNER, 'classify', own.classify) ?? classifyResponse;
@@ -118,7 +121,7 @@ class GuardedFetch {
   }
 }
 
-function checkSettings(own: Partial<ResilientFetchOptions>, clock: Clock): FetchSettings {
+function checkSettings(own: Partial<ResilientFetchOptions<FetchLike>>, clock: Clock): FetchSettings {
   const drainLimit =
     own.drainLimit === undefined ? 65536 : checkInteger(OWNER, 'drainLimit', own.drainLimit, { min: 0 });
   return {
@@ -131,7 +134,7 @@ function checkSettings(own: Partial<ResilientFetchOptions>, clock: Clock): Fetch
 /** Looked up at each call, so that it can be replaced for tests. */
 const platformFetch: AnyFetch = (input, init) => globalThis.fetch(input as string, init as RequestInit);
 
-function checkPolicy(policy: Policy, given: Partial<ResilientFetchOptions>): Policy {
+function checkPolicy(policy: Policy, given: Partial<ResilientFetchOptions<FetchLike>>): Policy {
   checkFunction(OWNER, 'policy', policy?.execute);
   for (const option of ['timeout', 'attemptTimeout', 'retry', 'circuitBreaker', 'bulkhead', 'on', 'random'] as const) {
     if (given[option] === undefined) continue;

@@ -1,5 +1,5 @@
 import { anyClock, type Clock, checkClock } from '../core/clock.js';
-import { asContext, type Next, type PolicyContext } from '../core/context.js';
+import type { Next, PolicyContext } from '../core/context.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkFunction, checkInteger, checkName, readOptions } from '../core/options.js';
@@ -89,7 +89,7 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
   run(next: Next, context: PolicyContext): Promise<unknown> {
     const member = this.#member(this.#checkKey(context.key));
     const { clock } = member.policy;
-    if (clock !== asContext(context).call.clock && clock !== anyClock) {
+    if (clock !== context.clock && clock !== anyClock) {
       throw new InvalidOptionError('keyed', 'make', `must give its policies the clock of the call`, clock);
     }
     this.#members.enter(member);
