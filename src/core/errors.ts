@@ -35,8 +35,8 @@ export interface ResilienceErrorInit {
  * what the refusal itself does. Set `ResilienceError.captureStack = true` while hunting for the place that refused.
  */
 export abstract class ResilienceError extends Error {
-  /** Whether errors of this package collect a stack trace. */
-  static captureStack = false;
+  /** Whether errors of this package collect a stack trace. @defaultValue false */
+  declare static captureStack: boolean | undefined;
 
   /** True for every branded error, those of another copy of this package included. */
   static override [Symbol.hasInstance](value: unknown): boolean {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { circuitBreaker, isNetworkError, pipeline, RetryBudget, resilientFetch, retry } from 'breakwater';
 import { describe, expect, it, vi } from 'vitest';
 import { testServer } from '../support/http-server.js';
@@ -97,5 +99,27 @@ describe('F14 1,000 bodies of 503 that nobody reads', () => {
     expect(mostOpen).toBeLessThanOrEqual(2 * WORKERS);
     expect(server.sockets.used).toBeLessThanOrEqual(maxUsed);
     await vi.waitFor(() => expect(server.sockets.open).toBeLessThanOrEqual(2 * WORKERS));
+  });
+});
+
+describe('F14 100 answers of 503 that their caller forgets', () => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+
+  it.each<[string, RequestInit]>([
+    ['', {}],
+    [', with a signal that lives on', { signal: new AbortController().signal }],
+  ])('give their connections back when they are collected%s', async (_with, init) => {
+    await using server = await testServer(() => ({ status: 503, body: 'x'.repeat(200_000) }));
+    const fetch = resilientFetch({ retry: false, circuitBreaker: false });
+    for (let i = 0; i < 100; i++) await fetch(server.origin, init);
+    await vi.waitFor(
+      () => {
+        collectGarbage();
+        expect(server.sockets.open).toBeLessThan(20);
+      },
+      { timeout: 10_000 },
+    );
+    expect(server.requests).toHaveLength(100);
   });
 });

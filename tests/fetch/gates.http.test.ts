@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { definePolicy, isResilienceError, type Outcome, type Policy, resilientFetch, retry } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it, vi } from 'vitest';
@@ -255,13 +256,22 @@ describe('route', () => {
     expect(released).toMatchObject([{ ok: false }]);
   });
 
-  it('is told once, even if it does not take it well', async () => {
+  it('is told once, and cannot change the outcome by not taking it well: that error surfaces as an uncaught one', async () => {
     await using server = await testServer(WELL);
+    const error = new Error('release');
     const release = vi.fn(() => {
-      throw new Error('release');
+      throw error;
     });
     const fetch = resilientFetch({ retry: false, route: () => ({ url: server.origin, release }) });
-    await fetch('http://balanced.test/').catch(() => {});
+    const others = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    try {
+      const uncaught = once(process, 'uncaughtException');
+      expect(await (await fetch('http://balanced.test/')).text()).toBe('well');
+      expect((await uncaught)[0]).toBe(error);
+    } finally {
+      for (const other of others) process.on('uncaughtException', other);
+    }
     expect(release).toHaveBeenCalledTimes(1);
   });
 });
