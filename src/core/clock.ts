@@ -34,7 +34,7 @@ export const systemClock: Clock = {
 export const anyClock: Clock = /* @__PURE__ */ Object.create(systemClock);
 
 /** What Node's timers have and a browser's, being numbers, have not. */
-interface TimerHandle {
+export interface TimerHandle {
   ref?(): unknown;
   unref?(): unknown;
 }

@@ -92,6 +92,43 @@ describe('DeadlineList', () => {
     expect(log).toHaveLength(1);
   });
 
+  it('in constant use lets its timer ring in vain, without keeping the process alive', async () => {
+    const clock = new TestClock();
+    const log: string[] = [];
+    const handles = new Map<object, unknown>();
+    const nodeLike: Clock = {
+      now: () => clock.now(),
+      setTimeout(callback, ms) {
+        log.push(`set ${ms}`);
+        const handle = { ref: () => log.push('ref'), unref: () => log.push('unref') };
+        handles.set(handle, clock.setTimeout(callback, ms));
+        return handle;
+      },
+      clearTimeout(handle) {
+        log.push('clear');
+        clock.clearTimeout(handles.get(handle as object));
+      },
+    };
+    const { list, log: told, add } = listOf(nodeLike);
+    list.remove(add('a'));
+    expect(log.splice(0)).toEqual(['set 100', 'clear']); // a list that is used once leaves nothing behind
+    list.remove(add('b'));
+    await clock.advance(60);
+    const c = add('c');
+    expect(log.splice(0)).toEqual(['set 100', 'unref', 'ref']);
+    await clock.advance(99);
+    expect(log.splice(0)).toEqual(['set 60']); // the timer of b rang, and c has 60 ms to go
+    expect(told).toEqual([]);
+    list.remove(c);
+    expect(log.splice(0)).toEqual(['unref']);
+    await clock.advance(1000);
+    expect(clock.pendingTimers).toBe(0);
+    add('d');
+    await clock.advance(100);
+    expect(told).toEqual(['d@1259']);
+    expect(log).toEqual(['set 100']);
+  });
+
   it('keeps 100,000 waits in one timer', () => {
     const clock = new TestClock();
     const { add } = listOf(clock);
