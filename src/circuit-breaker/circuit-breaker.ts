@@ -5,7 +5,7 @@ import { toMs } from '../core/duration.js';
 import { CircuitOpenError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
 import { checkName, checkOneOf, checkOptionalFunction } from '../core/options.js';
-import { type Classify, judge, type Outcome } from '../core/outcome.js';
+import { type Classify, defaultClassify, judge, type Outcome } from '../core/outcome.js';
 import type { Permit } from '../core/permit.js';
 import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
 import { checkRandom } from '../core/random.js';
@@ -20,7 +20,9 @@ import {
 import {
   Circuit,
   type CircuitState,
+  Closed,
   HalfOpen,
+  type Health,
   type Lease,
   Open,
   Override,
@@ -114,7 +116,7 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
     super(checkName(owner, own.name), checkClock(owner, own.clock));
     const [window, windowCalls] = checkWindow(own.window);
     const rules = checkRules(own, windowCalls, checkRandom(owner, own.random));
-    this.#circuit = new Circuit(rules, window, (from, to, reason) => this.#report(from, to, reason));
+    this.#circuit = new Circuit(rules, window, this.clock, (from, to, reason) => this.#report(from, to, reason));
     this.#slowCallMs =
       own.slowCallDuration === undefined ? Infinity : toMs(owner, 'slowCallDuration', own.slowCallDuration);
     this.#observing = checkOneOf(owner, 'mode', own.mode, ['enforce', 'observe']) === 'observe';
@@ -132,19 +134,31 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
 
   run(next: Next, context: PolicyContext): Promise<unknown> {
     if (context.aborted) return next(context); // rejects with the reason, and starts nothing
+    const { current } = this.#circuit;
+    const classify = this.#classify ?? context.classify;
+    if (!(current instanceof Closed) || this.#slowCallMs < Infinity || classify !== defaultClassify) {
+      return this.#runWatched(next, context);
+    }
+    // Closed, and nothing to be asked of a value or its duration: no clock is read, nothing is made for a success.
+    return next(context).then(current.onValue, (error) => {
+      this.#settle(current, 0, { ok: false, error }, context);
+      throw error;
+    });
+  }
+
+  async #runWatched(next: Next, context: PolicyContext): Promise<unknown> {
     const startedAt = this.clock.now();
     const lease = this.#admit(startedAt);
-    if (lease === undefined) return Promise.reject(this.#refusal(startedAt));
-    return next(context).then(
-      (value) => {
-        this.#settle(lease, startedAt, { ok: true, value }, context);
-        return value;
-      },
-      (error) => {
-        this.#settle(lease, startedAt, { ok: false, error }, context);
-        throw error;
-      },
-    );
+    if (lease === undefined) throw this.#refusal(startedAt);
+    let outcome: Outcome;
+    try {
+      outcome = { ok: true, value: await next(context) };
+    } catch (error) {
+      outcome = { ok: false, error };
+    }
+    this.#settle(lease, startedAt, outcome, context);
+    if (outcome.ok) return outcome.value;
+    throw outcome.error;
   }
 
   tryAcquire(): Permit | undefined {
@@ -152,7 +166,7 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
     const lease = this.#admit(startedAt);
     if (lease === undefined) return undefined;
     return new LeasePermit((outcome) => {
-      if (outcome === undefined) lease.settle('ignore', false, UNKNOWN, this.clock.now());
+      if (outcome === undefined) lease.settle('ignore', false, UNKNOWN);
       else this.#settle(lease, startedAt, outcome, detachedContext(this.clock));
     });
   }
@@ -236,16 +250,16 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
 
   /** A lease is always given back, even when the judgement throws: that error is then the call's. */
   #settle(lease: Lease, startedAt: number, outcome: Outcome, context: PolicyContext): void {
-    const now = this.clock.now();
-    let health: 'success' | 'failure' | 'ignore' = 'ignore';
+    const isSlow = this.#slowCallMs < Infinity && this.clock.now() - startedAt >= this.#slowCallMs;
+    let health: Health = 'ignore';
     try {
       health = this.#health(outcome, context);
     } finally {
-      lease.settle(health, now - startedAt >= this.#slowCallMs, outcome, now);
+      lease.settle(health, isSlow, outcome);
     }
   }
 
-  #health(outcome: Outcome, context: PolicyContext): 'success' | 'failure' | 'ignore' {
+  #health(outcome: Outcome, context: PolicyContext): Health {
     if (context.aborted && !outcome.ok) return 'ignore';
     const verdict = judge('circuitBreaker', this.#classify ?? context.classify, outcome, context);
     return verdict === 'permanent' ? 'failure' : verdict;

@@ -4,7 +4,7 @@
  * Put one around each dependency (`keyed` keeps one for each host). Not for failures of single requests, such as a 404,
  * and not where every call goes to another machine.
  *
- * Cost: two clock readings and a closure a call; no timer.
+ * Cost: a closure a call, and a clock reading if its window is one of time; no timer.
  *
  * @module
  */

@@ -1,3 +1,4 @@
+import type { Clock } from '../core/clock.js';
 import type { Outcome } from '../core/outcome.js';
 import type { CallWindow } from './windows.js';
 
@@ -23,7 +24,8 @@ export type Health = 'success' | 'failure' | 'ignore';
 
 /** The right of one call to pass, and to tell how it went. A lease of a state that has passed tells nobody anything. */
 export interface Lease {
-  settle(health: Health, slow: boolean, outcome: Outcome, now: number): void;
+  /** @param outcome - what to blame, unless it was a success. */
+  settle(health: Health, slow: boolean, outcome: Outcome): void;
 }
 
 /** What decides, all checked and in milliseconds. */
@@ -52,6 +54,7 @@ export type OnTransition = (from: CircuitState, to: State, reason: TransitionRea
 export class Circuit {
   readonly rules: CircuitRules;
   readonly window: CallWindow;
+  readonly clock: Clock;
   readonly #onTransition: OnTransition;
   current: State;
   /** Openings since it was last closed. */
@@ -59,9 +62,10 @@ export class Circuit {
   /** The failure that counted last. */
   lastFailure: unknown = undefined;
 
-  constructor(rules: CircuitRules, window: CallWindow, onTransition: OnTransition) {
+  constructor(rules: CircuitRules, window: CallWindow, clock: Clock, onTransition: OnTransition) {
     this.rules = rules;
     this.window = window;
+    this.clock = clock;
     this.#onTransition = onTransition;
     this.current = new Closed(this);
   }
@@ -132,16 +136,23 @@ export class Closed extends State implements Lease {
     return this;
   }
 
-  settle(health: Health, slow: boolean, outcome: Outcome, now: number): void {
+  settle(health: Health, slow: boolean, outcome: Outcome): void {
     const { circuit } = this;
     if (circuit.current !== this || health === 'ignore') return;
     const failed = health === 'failure';
     this.#failuresInARow = failed ? this.#failuresInARow + 1 : 0;
     if (failed && !outcome.ok) circuit.lastFailure = outcome.error;
+    const now = circuit.window.isTimed ? circuit.clock.now() : 0;
     circuit.window.record(failed, slow, now);
     const reason = this.#verdict(now);
-    if (reason !== undefined) circuit.enter(circuit.opened(outcome, now), reason);
+    if (reason !== undefined) circuit.enter(circuit.opened(outcome, circuit.clock.now()), reason);
   }
+
+  /** What a call that was let in passes its value through, if all values are good. Made once, for all of them. */
+  readonly onValue = <T>(value: T): T => {
+    this.settle('success', false, SUCCESS);
+    return value;
+  };
 
   /** Asked after successes too: a slow one may be one too many. */
   #verdict(now: number): TransitionReason | undefined {
@@ -208,8 +219,10 @@ export class HalfOpen extends State {
     return Math.max(0, (this.#probes[0]?.expiresAt ?? now) - now);
   }
 
-  settle(probe: Probe, health: Health, slow: boolean, outcome: Outcome, now: number): void {
+  settle(probe: Probe, health: Health, slow: boolean, outcome: Outcome): void {
     const { circuit } = this;
+    const now = circuit.clock.now();
+    circuit.advance(now); // its lease may have run out without anybody looking
     const index = this.#probes.indexOf(probe);
     if (index < 0 || circuit.current !== this) return; // its lease ran out, or the verdict has fallen
     this.#probes.splice(index, 1);
@@ -252,8 +265,8 @@ class Probe implements Lease {
     this.expiresAt = expiresAt;
   }
 
-  settle(health: Health, slow: boolean, outcome: Outcome, now: number): void {
-    this.#state.settle(this, health, slow, outcome, now);
+  settle(health: Health, slow: boolean, outcome: Outcome): void {
+    this.#state.settle(this, health, slow, outcome);
   }
 }
 
@@ -279,6 +292,9 @@ export class Override extends State {
     return this.name === 'disabled' ? 0 : Infinity;
   }
 }
+
+/** Of a call whose value does not matter any more. */
+export const SUCCESS: Outcome = { ok: true, value: undefined };
 
 /** For calls that are let through without being counted. */
 export const UNCOUNTED: Lease = { settle() {} };

@@ -2,6 +2,8 @@ import { TimeWindow } from '../core/time-window.js';
 
 /** What the last calls were like. Each record and each reading is O(1), and allocates nothing. */
 export interface CallWindow {
+  /** Whether `now` means anything to it. */
+  readonly isTimed: boolean;
   record(failed: boolean, slow: boolean, now: number): void;
   calls(now: number): number;
   failures(now: number): number;
@@ -15,6 +17,7 @@ const SLOW = 4;
 
 /** The last `size` calls: one byte each in a ring, under running totals. `size` bytes. */
 export class CountWindow implements CallWindow {
+  readonly isTimed = false;
   readonly #cells: Uint8Array;
   #next = 0;
   #calls = 0;
@@ -59,6 +62,7 @@ export class CountWindow implements CallWindow {
 
 /** The calls of the last `durationMs`. */
 export class DurationWindow implements CallWindow {
+  readonly isTimed = true;
   readonly #counts: TimeWindow;
 
   constructor(durationMs: number) {

@@ -68,16 +68,15 @@ export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
   abstract describe(): PolicyDescription;
 
   /** The clock a call runs on. */
-  protected clockOf(_options: CallOptions): Clock {
+  clockOf(_options: CallOptions): Clock {
     return this.clock;
   }
 
-  execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options: CallOptions = {}): Promise<T | Adds> {
+  execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions): Promise<T | Adds> {
     try {
-      if (typeof options !== 'object' || options === null) {
-        throw new InvalidOptionError(this.name, 'options', 'must be an object', options);
-      }
-      return startCall(this, this.clockOf(options), operation, options) as Promise<T | Adds>;
+      checkFunction(this.name, 'operation', operation);
+      const result = options === undefined ? startPlainCall(this, operation) : startCall(this, operation, options);
+      return result as Promise<T | Adds>;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -94,16 +93,23 @@ export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
   }
 }
 
-function startCall(
-  policy: BasePolicy<unknown>,
-  clock: Clock,
-  operation: Operation,
-  options: CallOptions,
-): Promise<unknown> {
+const NO_OPTIONS: CallOptions = {};
+
+function startPlainCall(policy: BasePolicy<unknown>, operation: Operation): Promise<unknown> {
+  const clock = policy.clockOf(NO_OPTIONS);
+  const call = { clock, operation, classify: defaultClassify, priority: 5, key: undefined, calls: 0 };
+  return policy.run(callOperation, new Context(call, 1, Infinity, false));
+}
+
+function startCall(policy: BasePolicy<unknown>, operation: Operation, options: CallOptions): Promise<unknown> {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidOptionError(policy.name, 'options', 'must be an object', options);
+  }
   const { signal = null, timeout = Infinity, classify, priority = 5, key } = options;
+  const clock = policy.clockOf(options);
   const call = {
     clock,
-    operation: checkFunction(policy.name, 'operation', operation),
+    operation,
     classify: classify === undefined ? defaultClassify : checkFunction(policy.name, 'classify', classify),
     priority: checkNumber(policy.name, 'priority', priority),
     key: key === undefined ? undefined : checkKey(policy.name, key),

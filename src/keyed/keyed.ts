@@ -87,10 +87,11 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
   }
 
   run(next: Next, context: PolicyContext): Promise<unknown> {
-    const member = this.#member(this.#checkKey(context.key));
-    const { clock } = member.policy;
-    if (clock !== context.clock && clock !== anyClock) {
-      throw new InvalidOptionError('keyed', 'make', `must give its policies the clock of the call`, clock);
+    let member: Member<P>;
+    try {
+      member = this.#memberFor(context);
+    } catch (error) {
+      return Promise.reject(error);
     }
     this.#members.enter(member);
     return step(member.policy, next, context).then(
@@ -105,8 +106,14 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
     );
   }
 
+  #memberFor({ key, clock }: PolicyContext): Member<P> {
+    const member = this.#member(this.#checkKey(key));
+    if (member.policy.clock === clock || member.policy.clock === anyClock) return member;
+    throw new InvalidOptionError('keyed', 'make', 'must give its policies the clock of the call', member.policy.clock);
+  }
+
   /** A family without a clock of its own goes by that of its members. */
-  protected override clockOf(options: CallOptions): Clock {
+  override clockOf(options: CallOptions): Clock {
     return this.clock === anyClock ? this.#member(this.#checkKey(options.key)).policy.clock : this.clock;
   }
 

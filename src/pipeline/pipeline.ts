@@ -116,7 +116,9 @@ function isGood(outcome: Outcome, context: PolicyContext): boolean {
 
 /** One member in front of the rest. */
 function link(next: Next, policy: Policy<unknown>): Next {
-  return policy instanceof PipelinePolicy ? policy.bind(next) : (context) => step(policy, next, context);
+  if (policy instanceof PipelinePolicy) return policy.bind(next);
+  if (policy instanceof BasePolicy) return (context) => policy.run(next, context);
+  return (context) => step(policy, next, context);
 }
 
 function sharedClock(policies: readonly Policy<unknown>[]): Clock {

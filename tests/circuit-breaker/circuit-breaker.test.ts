@@ -363,6 +363,16 @@ describe('half-open', () => {
     ]);
   });
 
+  it('a probe that comes back after its lease ran out has failed, even if nobody looked meanwhile', async () => {
+    const { clock, breaker, log, start } = halfOpen({ halfOpen: { probes: 1, probeTimeout: 5000 } });
+    const late = start();
+    await clock.advance(5500);
+    late.resolve('too late');
+    await settle();
+    expect(log).toEqual(['half-open → open: probe-timeout']);
+    expect(breaker.stats.retryAfterMs).toBe(500); // open since its lease ran out
+  });
+
   it('makes up for time nobody looked at: the lease ran out, and the open time has passed since', async () => {
     const { clock, breaker, log, start } = halfOpen({ halfOpen: { probes: 1, probeTimeout: 5000 } });
     start();
