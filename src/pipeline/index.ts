@@ -8,4 +8,5 @@
  *
  * @module
  */
+export { type Explanation, explain, type Warning, type WarningCode } from './explain.js';
 export { type AddsOf, type Pipeline, type PipelineEvent, type PipelineEvents, pipeline } from './pipeline.js';

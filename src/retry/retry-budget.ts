@@ -43,8 +43,10 @@ const RETRIES = 1;
  * ```
  */
 export class RetryBudget {
-  readonly #ratio: number;
-  readonly #floor: number;
+  /** How many retries there may be for each request. */
+  readonly ratio: number;
+  /** How many retries there may be in the window besides. */
+  readonly floor: number;
   readonly #clock: Clock;
   readonly #window: TimeWindow;
 
@@ -52,8 +54,8 @@ export class RetryBudget {
     const owner = 'RetryBudget';
     const own = readOptions(owner, options, { ratio: 0.2, minPerSecond: 10, window: '10s', clock: undefined });
     const windowMs = toMs(owner, 'window', own.window);
-    this.#ratio = checkNumber(owner, 'ratio', own.ratio, { min: 0, max: 1 });
-    this.#floor = (checkNumber(owner, 'minPerSecond', own.minPerSecond, { min: 0 }) * windowMs) / 1000;
+    this.ratio = checkNumber(owner, 'ratio', own.ratio, { min: 0, max: 1 });
+    this.floor = (checkNumber(owner, 'minPerSecond', own.minPerSecond, { min: 0 }) * windowMs) / 1000;
     this.#clock = checkClock(owner, own.clock);
     this.#window = new TimeWindow(windowMs, 2);
   }
@@ -81,7 +83,7 @@ export class RetryBudget {
   }
 
   #available(now: number): number {
-    const allowed = this.#ratio * this.#window.total(REQUESTS, now) + this.#floor;
+    const allowed = this.ratio * this.#window.total(REQUESTS, now) + this.floor;
     return allowed - this.#window.total(RETRIES, now) + ROUNDING;
   }
 }

@@ -116,7 +116,8 @@ class RetryPolicy extends BasePolicy implements Retry {
       maxAttempts: this.#maxAttempts,
       maxElapsedMs: this.#maxElapsedMs,
       maxRetryAfterMs: this.#maxRetryAfterMs,
-      budget: this.#budget !== undefined,
+      backoff: this.#backoff,
+      budget: this.#budget && { ratio: this.#budget.ratio, floor: this.#budget.floor },
     };
   }
 

@@ -21,7 +21,7 @@ const publicNames: Record<string, string[]> = {
     'sleep',
     'systemClock',
   ],
-  pipeline: ['pipeline'],
+  pipeline: ['explain', 'pipeline'],
   retry: [
     'RetryBudget',
     'constantBackoff',

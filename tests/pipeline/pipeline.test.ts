@@ -120,7 +120,7 @@ describe('pipeline', () => {
       kind: 'pipeline',
       policies: [
         { kind: 'fallback', name: 'fallback' },
-        { kind: 'retry', maxAttempts: 3, maxElapsedMs: Infinity, maxRetryAfterMs: 30_000, budget: false },
+        { kind: 'retry', maxAttempts: 3, maxElapsedMs: Infinity, maxRetryAfterMs: 30_000, budget: undefined },
         { kind: 'circuitBreaker', state: 'closed' },
         { kind: 'bulkhead', maxConcurrent: 5, maxQueue: 0, queueTimeoutMs: Infinity },
         { kind: 'pipeline', policies: [{ kind: 'timeout', timeoutMs: 1000 }] },

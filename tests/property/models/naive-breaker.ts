@@ -1,0 +1,248 @@
+import type { CircuitState } from 'breakwater/circuit-breaker';
+
+/** What a breaker of the model is made with, in plain numbers. */
+export interface NaiveRules {
+  readonly window: { readonly calls: number } | { readonly duration: number };
+  readonly minimumCalls: number;
+  readonly failureRateThreshold: number;
+  readonly slowCallRateThreshold: number;
+  readonly slowCallDuration: number | undefined;
+  readonly consecutiveFailures: number | undefined;
+  /** How long it opens for, the so-manieth time in a row. */
+  readonly openForMs: (openings: number) => number;
+  readonly probes: number;
+  readonly maxFailures: number;
+  readonly probeTimeout: number;
+  readonly observe: boolean;
+}
+
+/** How a call ends, as the judge sees it; `error` is set when it was thrown rather than returned. */
+export interface NaiveEnd {
+  readonly verdict: 'success' | 'failure' | 'ignore';
+  readonly error?: string | undefined;
+}
+
+type Base = 'closed' | 'open' | 'half-open';
+
+interface Admitted {
+  readonly generation: number;
+  readonly startedAt: number;
+}
+
+/**
+ * A circuit breaker that is easy to believe: it keeps every call it has ever counted and counts them anew each time, has
+ * one number for all generations, and plain lists for everything. It shares nothing with the real one but its rules.
+ */
+export class NaiveBreaker {
+  readonly events: string[] = [];
+  /** Called after each event; may call back in. */
+  onEvent: () => void = () => {};
+  readonly #rules: NaiveRules;
+  readonly #now: () => number;
+  #base: Base = 'closed';
+  #generation = 0;
+  #openings = 0;
+  #lastFailure: string | undefined = undefined;
+  #counted: { at: number; failed: boolean; slow: boolean }[] = [];
+  #failuresInARow = 0;
+  #openUntil = 0;
+  #probes: { id: number; expiresAt: number }[] = [];
+  #probeSuccesses = 0;
+  #probeFailures = 0;
+  #ignoredInARow = 0;
+  #isolations = 0;
+  #disablings = 0;
+  #coveredSince = 0;
+  readonly #admitted = new Map<number, Admitted>();
+
+  constructor(rules: NaiveRules, now: () => number) {
+    this.#rules = rules;
+    this.#now = now;
+  }
+
+  /** As `initialState` does. */
+  start(at: { state: CircuitState; openings?: number; remainingOpenMs?: number }): void {
+    const { state, openings = 1, remainingOpenMs = this.#rules.openForMs(1) } = at;
+    if (state === 'isolated') this.#isolations++;
+    else if (state === 'disabled') this.#disablings++;
+    else this.#base = state;
+    this.#coveredSince = this.#now();
+    if (state === 'open' || state === 'half-open' || at.openings !== undefined) this.#openings = openings;
+    this.#openUntil = this.#now() + remainingOpenMs;
+  }
+
+  get state(): CircuitState {
+    if (this.#isolations > 0) return 'isolated';
+    return this.#disablings > 0 ? 'disabled' : this.#base;
+  }
+
+  get #isCovered(): boolean {
+    return this.#isolations > 0 || this.#disablings > 0;
+  }
+
+  /** Lets time do what it does by itself. */
+  look(): void {
+    const now = this.#now();
+    for (;;) {
+      if (this.#isCovered) return;
+      if (this.#base === 'open' && now >= this.#openUntil) this.#change('half-open', 'open-time-passed');
+      else if (this.#base === 'half-open' && (this.#probes[0]?.expiresAt ?? Infinity) <= now) {
+        const { expiresAt } = this.#probes.shift() as { expiresAt: number };
+        this.#probeFailures++;
+        if (this.#probeFailures > this.#rules.maxFailures) this.#open('probe-timeout', expiresAt);
+      } else return;
+    }
+  }
+
+  /** @returns whether the call is let in and counted. */
+  admit(id: number): boolean {
+    this.look();
+    const now = this.#now();
+    const isIn =
+      this.state === 'disabled' ||
+      this.state === 'closed' ||
+      (this.state === 'half-open' && this.#probes.length < this.#probesAtOnce);
+    if (!isIn) {
+      this.#tell(`reject in ${this.state}, come back in ${this.retryAfterMs}`);
+      return false;
+    }
+    if (this.state === 'disabled') return true;
+    this.#admitted.set(id, { generation: this.#generation, startedAt: now });
+    if (this.state === 'half-open') this.#probes.push({ id, expiresAt: now + this.#rules.probeTimeout });
+    return true;
+  }
+
+  get #probesAtOnce(): number {
+    return this.#ignoredInARow >= this.#rules.probes ? 1 : this.#rules.probes;
+  }
+
+  settle(id: number, { verdict, error }: NaiveEnd): void {
+    const call = this.#admitted.get(id);
+    this.#admitted.delete(id);
+    if (call === undefined || call.generation !== this.#generation || this.#isCovered) return;
+    const slow = this.#now() - call.startedAt >= (this.#rules.slowCallDuration ?? Infinity);
+    if (this.#base === 'closed') this.#settleClosed(verdict, slow, error);
+    else this.#settleProbe(id, verdict, slow, error);
+  }
+
+  #settleClosed(verdict: NaiveEnd['verdict'], slow: boolean, error: string | undefined): void {
+    if (verdict === 'ignore') return;
+    const failed = verdict === 'failure';
+    this.#counted.push({ at: this.#now(), failed, slow });
+    this.#failuresInARow = failed ? this.#failuresInARow + 1 : 0;
+    if (failed) this.#lastFailure = error ?? this.#lastFailure;
+    const { minimumCalls, failureRateThreshold, slowCallRateThreshold, slowCallDuration } = this.#rules;
+    const { calls, failures, slow: slowCalls } = this.counts;
+    const isEnough = calls >= minimumCalls;
+    if (this.#failuresInARow >= (this.#rules.consecutiveFailures ?? Infinity)) this.#open('consecutive-failures');
+    else if (isEnough && failures / calls >= failureRateThreshold) this.#open('failure-rate');
+    else if (isEnough && slowCallDuration !== undefined && slowCalls / calls >= slowCallRateThreshold) {
+      this.#open('slow-call-rate');
+    }
+  }
+
+  #settleProbe(id: number, verdict: NaiveEnd['verdict'], slow: boolean, error: string | undefined): void {
+    if (!this.#probes.some((probe) => probe.id === id)) return; // its lease has run out
+    this.#probes = this.#probes.filter((probe) => probe.id !== id);
+    this.#ignoredInARow = verdict === 'ignore' ? this.#ignoredInARow + 1 : 0;
+    if (verdict === 'ignore') return;
+    if (verdict === 'success' && !slow) {
+      this.#probeSuccesses++;
+      if (this.#probeSuccesses >= this.#rules.probes) this.#close('probes-succeeded');
+    } else {
+      this.#probeFailures++;
+      this.#lastFailure = error ?? this.#lastFailure;
+      if (this.#probeFailures > this.#rules.maxFailures) this.#open('probe-failed');
+    }
+  }
+
+  trip(): void {
+    this.#open('tripped');
+  }
+
+  reset(): void {
+    this.#close('reset');
+  }
+
+  cover(how: 'isolated' | 'disabled', by: 1 | -1): void {
+    this.look();
+    const before = this.state;
+    const wasCovered = this.#isCovered;
+    if (how === 'isolated') this.#isolations += by;
+    else this.#disablings += by;
+    if (!wasCovered) this.#coveredSince = this.#now();
+    if (this.state === before) return;
+    if (!this.#isCovered) {
+      this.#openUntil += this.#now() - this.#coveredSince;
+      if (this.#base === 'half-open') this.#enter('half-open');
+    }
+    this.#tell(`${before} → ${this.state}: ${this.#isCovered ? this.state : 'released'}`);
+  }
+
+  get counts(): { calls: number; failures: number; slow: number } {
+    const { window } = this.#rules;
+    const bucket = (at: number) => ('duration' in window ? Math.floor(at / (window.duration / 10)) : 0);
+    const counted =
+      'calls' in window
+        ? this.#counted.slice(-window.calls)
+        : this.#counted.filter(({ at }) => bucket(at) > bucket(this.#now()) - 10);
+    return {
+      calls: counted.length,
+      failures: counted.filter(({ failed }) => failed).length,
+      slow: counted.filter(({ slow }) => slow).length,
+    };
+  }
+
+  get retryAfterMs(): number {
+    const now = this.#now();
+    if (this.state === 'isolated') return Infinity;
+    if (this.state === 'open') return Math.max(0, this.#openUntil - now);
+    return this.state === 'half-open' ? Math.max(0, (this.#probes[0]?.expiresAt ?? now) - now) : 0;
+  }
+
+  get lastFailure(): string | undefined {
+    return this.#lastFailure;
+  }
+
+  get snapshot(): { state: Base; openings: number; remainingOpenMs: number } {
+    const asOf = this.#isCovered ? this.#coveredSince : this.#now();
+    const remainingOpenMs = this.#base === 'open' ? Math.max(0, this.#openUntil - asOf) : 0;
+    return { state: this.#base, openings: this.#openings, remainingOpenMs };
+  }
+
+  #open(reason: string, at = this.#now()): void {
+    this.#openings++;
+    this.#openUntil = at + this.#rules.openForMs(this.#openings);
+    this.#change('open', reason);
+  }
+
+  #close(reason: string): void {
+    this.#openings = 0;
+    this.#lastFailure = undefined;
+    this.#counted = [];
+    this.#change('closed', reason);
+  }
+
+  #change(base: Base, reason: string): void {
+    const before = this.state;
+    this.#enter(base);
+    if (this.#isCovered) this.#coveredSince = this.#now();
+    else this.#tell(`${before} → ${base}: ${reason}`);
+  }
+
+  /** A new generation: nothing that began before counts any more. */
+  #enter(base: Base): void {
+    this.#base = base;
+    this.#generation++;
+    this.#failuresInARow = 0;
+    this.#probes = [];
+    this.#probeSuccesses = 0;
+    this.#probeFailures = 0;
+    this.#ignoredInARow = 0;
+  }
+
+  #tell(event: string): void {
+    this.events.push(event);
+    this.onEvent();
+  }
+}
