@@ -178,8 +178,8 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
   get stats(): CircuitBreakerStats {
     const now = this.clock.now();
     const state = this.#circuit.advance(now);
-    const { window } = this.#circuit;
-    const [calls, failures, slow] = [window.calls(now), window.failures(now), window.slow(now)];
+    this.#circuit.window.advance(now);
+    const { calls, failures, slow } = this.#circuit.window;
     return {
       calls,
       failures,

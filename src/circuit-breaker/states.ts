@@ -142,9 +142,9 @@ export class Closed extends State implements Lease {
     const failed = health === 'failure';
     this.#failuresInARow = failed ? this.#failuresInARow + 1 : 0;
     if (failed && !outcome.ok) circuit.lastFailure = outcome.error;
-    const now = circuit.window.isTimed ? circuit.clock.now() : 0;
-    circuit.window.record(failed, slow, now);
-    const reason = this.#verdict(now);
+    if (circuit.window.isTimed) circuit.window.advance(circuit.clock.now());
+    circuit.window.record(failed, slow);
+    const reason = this.#verdict();
     if (reason !== undefined) circuit.enter(circuit.opened(outcome, circuit.clock.now()), reason);
   }
 
@@ -155,13 +155,13 @@ export class Closed extends State implements Lease {
   };
 
   /** Asked after successes too: a slow one may be one too many. */
-  #verdict(now: number): TransitionReason | undefined {
+  #verdict(): TransitionReason | undefined {
     const { rules, window } = this.circuit;
     if (this.#failuresInARow >= rules.consecutiveFailures) return 'consecutive-failures';
-    const calls = window.calls(now);
+    const { calls } = window;
     if (calls < rules.minimumCalls) return undefined;
-    if (window.failures(now) / calls >= rules.failureRateThreshold) return 'failure-rate';
-    if (window.slow(now) / calls >= rules.slowCallRateThreshold) return 'slow-call-rate';
+    if (window.failures / calls >= rules.failureRateThreshold) return 'failure-rate';
+    if (window.slow / calls >= rules.slowCallRateThreshold) return 'slow-call-rate';
     return undefined;
   }
 }

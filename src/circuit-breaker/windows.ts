@@ -2,12 +2,14 @@ import { TimeWindow } from '../core/time-window.js';
 
 /** What the last calls were like. Each record and each reading is O(1), and allocates nothing. */
 export interface CallWindow {
-  /** Whether `now` means anything to it. */
+  /** Whether time means anything to it. */
   readonly isTimed: boolean;
-  record(failed: boolean, slow: boolean, now: number): void;
-  calls(now: number): number;
-  failures(now: number): number;
-  slow(now: number): number;
+  /** Brings it up to date: everything below is as of then. */
+  advance(now: number): void;
+  record(failed: boolean, slow: boolean): void;
+  readonly calls: number;
+  readonly failures: number;
+  readonly slow: number;
   clear(): void;
 }
 
@@ -20,43 +22,33 @@ export class CountWindow implements CallWindow {
   readonly isTimed = false;
   readonly #cells: Uint8Array;
   #next = 0;
-  #calls = 0;
-  #failures = 0;
-  #slow = 0;
+  calls = 0;
+  failures = 0;
+  slow = 0;
 
   constructor(size: number) {
     this.#cells = new Uint8Array(size);
   }
 
+  advance(): void {}
+
   record(failed: boolean, slow: boolean): void {
     const oldest = this.#cells[this.#next] as number;
-    if (oldest & FAILED) this.#failures--;
-    if (oldest & SLOW) this.#slow--;
-    if (!(oldest & USED)) this.#calls++;
-    if (failed) this.#failures++;
-    if (slow) this.#slow++;
+    if (oldest & FAILED) this.failures--;
+    if (oldest & SLOW) this.slow--;
+    if (!(oldest & USED)) this.calls++;
+    if (failed) this.failures++;
+    if (slow) this.slow++;
     this.#cells[this.#next] = USED | (failed ? FAILED : 0) | (slow ? SLOW : 0);
     this.#next = (this.#next + 1) % this.#cells.length;
-  }
-
-  calls(): number {
-    return this.#calls;
-  }
-
-  failures(): number {
-    return this.#failures;
-  }
-
-  slow(): number {
-    return this.#slow;
   }
 
   clear(): void {
     this.#cells.fill(0);
     this.#next = 0;
-    this.#calls = 0;
-    this.#failures = 0;
-    this.#slow = 0;
+    this.calls = 0;
+    this.failures = 0;
+    this.slow = 0;
   }
 }
 
@@ -69,25 +61,33 @@ export class DurationWindow implements CallWindow {
     this.#counts = new TimeWindow(durationMs, 3);
   }
 
-  record(failed: boolean, slow: boolean, now: number): void {
-    this.#counts.add(0, now);
-    if (failed) this.#counts.add(1, now);
-    if (slow) this.#counts.add(2, now);
+  advance(now: number): void {
+    this.#counts.advance(now);
   }
 
-  calls(now: number): number {
-    return this.#counts.total(0, now);
+  record(failed: boolean, slow: boolean): void {
+    this.#counts.add(CALLS);
+    if (failed) this.#counts.add(FAILURES);
+    if (slow) this.#counts.add(SLOW_CALLS);
   }
 
-  failures(now: number): number {
-    return this.#counts.total(1, now);
+  get calls(): number {
+    return this.#counts.total(CALLS);
   }
 
-  slow(now: number): number {
-    return this.#counts.total(2, now);
+  get failures(): number {
+    return this.#counts.total(FAILURES);
+  }
+
+  get slow(): number {
+    return this.#counts.total(SLOW_CALLS);
   }
 
   clear(): void {
     this.#counts.clear();
   }
 }
+
+const CALLS = 0;
+const FAILURES = 1;
+const SLOW_CALLS = 2;

@@ -38,8 +38,9 @@ export class DeadlineList {
     this.durationMs = durationMs;
   }
 
-  add(deadline: Deadline): void {
-    deadline.due = this.#clock.now() + this.durationMs;
+  /** @param now - what the clock says, if that was read already. */
+  add(deadline: Deadline, now: number = this.#clock.now()): void {
+    deadline.due = now + this.durationMs;
     deadline.waiting = true;
     deadline.previous = this.#tail;
     if (this.#tail === undefined) this.#head = deadline;

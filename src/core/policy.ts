@@ -64,6 +64,7 @@ export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
     this.clock = clock;
   }
 
+  /** Never throws, unlike a policy made by hand: whatever happens is in the promise. */
   abstract run(next: Next, context: PolicyContext): Promise<unknown>;
   abstract describe(): PolicyDescription;
 
@@ -72,11 +73,16 @@ export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
     return this.clock;
   }
 
+  /** Without options there is nothing that could throw, and no try block: on Node 20 one costs half as much as a call. */
   execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions): Promise<T | Adds> {
+    if (options !== undefined || typeof operation !== 'function') return this.#executeWith(operation, options);
+    const call = { clock: this.clock, operation, classify: defaultClassify, priority: 5, key: undefined, calls: 0 };
+    return this.run(callOperation, new Context(call, 1, Infinity, false)) as Promise<T | Adds>;
+  }
+
+  #executeWith<T>(operation: Operation<T>, options: CallOptions = {}): Promise<T | Adds> {
     try {
-      checkFunction(this.name, 'operation', operation);
-      const result = options === undefined ? startPlainCall(this, operation) : startCall(this, operation, options);
-      return result as Promise<T | Adds>;
+      return startCall(this, operation, options) as Promise<T | Adds>;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -93,14 +99,6 @@ export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
   }
 }
 
-const NO_OPTIONS: CallOptions = {};
-
-function startPlainCall(policy: BasePolicy<unknown>, operation: Operation): Promise<unknown> {
-  const clock = policy.clockOf(NO_OPTIONS);
-  const call = { clock, operation, classify: defaultClassify, priority: 5, key: undefined, calls: 0 };
-  return policy.run(callOperation, new Context(call, 1, Infinity, false));
-}
-
 function startCall(policy: BasePolicy<unknown>, operation: Operation, options: CallOptions): Promise<unknown> {
   if (typeof options !== 'object' || options === null) {
     throw new InvalidOptionError(policy.name, 'options', 'must be an object', options);
@@ -109,7 +107,7 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
   const clock = policy.clockOf(options);
   const call = {
     clock,
-    operation,
+    operation: checkFunction(policy.name, 'operation', operation),
     classify: classify === undefined ? defaultClassify : checkFunction(policy.name, 'classify', classify),
     priority: checkNumber(policy.name, 'priority', priority),
     key: key === undefined ? undefined : checkKey(policy.name, key),

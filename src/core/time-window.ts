@@ -1,8 +1,8 @@
 const BUCKETS = 10;
 
 /**
- * Counts of what happened in the last `durationMs`: ten buckets in a ring under running totals, brought up to date
- * whenever they are read or written. Nothing ticks. O(1) time (at most ten buckets are cleared after a gap, however
+ * Counts of what happened in the last `durationMs`: ten buckets in a ring under running totals, brought up to date before
+ * they are read or written. Nothing ticks. O(1) time (at most ten buckets are cleared after a gap, however
  * long), no allocation. A bucket is dropped as a whole, so the window is the last 90 to 100 % of its duration.
  *
  * The structure of resilience4j's SlidingTimeWindowMetrics, for any number of series.
@@ -22,15 +22,15 @@ export class TimeWindow {
     this.#totals = new Float64Array(series);
   }
 
-  add(series: number, now: number, count = 1): void {
-    this.#advance(now);
+  /** Counts one more, in the bucket of the last `advance`. */
+  add(series: number): void {
     const cell = (this.#epoch % BUCKETS) * this.#series + series;
-    this.#cells[cell] = (this.#cells[cell] as number) + count;
-    this.#totals[series] = (this.#totals[series] as number) + count;
+    this.#cells[cell] = (this.#cells[cell] as number) + 1;
+    this.#totals[series] = (this.#totals[series] as number) + 1;
   }
 
-  total(series: number, now: number): number {
-    this.#advance(now);
+  /** The count as of the last `advance`. */
+  total(series: number): number {
     return this.#totals[series] as number;
   }
 
@@ -39,7 +39,8 @@ export class TimeWindow {
     this.#totals.fill(0);
   }
 
-  #advance(now: number): void {
+  /** Drops what is too old at `now`. To be called before anything is read or written. */
+  advance(now: number): void {
     const epoch = Math.floor(now / this.#bucketMs);
     const gap = epoch - this.#epoch;
     if (gap <= 0) return; // within the bucket, or a clock that stepped back

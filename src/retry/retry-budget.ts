@@ -62,29 +62,30 @@ export class RetryBudget {
 
   /** Counts a request: a first try. */
   recordRequest(): void {
-    this.#window.add(REQUESTS, this.#clock.now());
+    this.#window.advance(this.#clock.now());
+    this.#window.add(REQUESTS);
   }
 
   /** Takes one retry out of the budget, or says that there is none left. */
   tryRetry(): boolean {
-    const now = this.#clock.now();
-    if (this.#available(now) < 1) return false;
-    this.#window.add(RETRIES, now);
+    this.#window.advance(this.#clock.now());
+    if (this.#available() < 1) return false;
+    this.#window.add(RETRIES);
     return true;
   }
 
   get stats(): RetryBudgetStats {
-    const now = this.#clock.now();
+    this.#window.advance(this.#clock.now());
     return {
-      requests: this.#window.total(REQUESTS, now),
-      retries: this.#window.total(RETRIES, now),
-      available: Math.max(0, Math.floor(this.#available(now))),
+      requests: this.#window.total(REQUESTS),
+      retries: this.#window.total(RETRIES),
+      available: Math.max(0, Math.floor(this.#available())),
     };
   }
 
-  #available(now: number): number {
-    const allowed = this.ratio * this.#window.total(REQUESTS, now) + this.floor;
-    return allowed - this.#window.total(RETRIES, now) + ROUNDING;
+  #available(): number {
+    const allowed = this.ratio * this.#window.total(REQUESTS) + this.floor;
+    return allowed - this.#window.total(RETRIES) + ROUNDING;
   }
 }
 

@@ -65,9 +65,10 @@ class TimeoutPolicy extends BasePolicy implements Timeout {
   run(next: Next, context: PolicyContext): Promise<unknown> {
     const timeoutMs = this.#deadlines.durationMs;
     if (timeoutMs === Infinity) return next(context);
-    const child = context.derive({ deadline: this.clock.now() + timeoutMs });
+    const now = this.clock.now();
+    const child = context.derive({ deadline: now + timeoutMs });
     const call = new TimedCall(this.name, timeoutMs, child);
-    this.#deadlines.add(call);
+    this.#deadlines.add(call, now);
     return next(child).then(
       (value) => {
         this.#end(call);

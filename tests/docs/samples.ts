@@ -1,6 +1,6 @@
 /** The code in the documentation: finding it, compiling it, running it. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -219,6 +219,7 @@ export async function run(sample: Sample): Promise<string> {
   const file = join(folder, `${basename(sample.file)}.mts`);
   try {
     writeFileSync(file, moduleOf(sample));
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules')); // some samples are of other packages
     const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', file], {
       cwd: root,
       env: { ...process.env, NO_COLOR: '1' },

@@ -1,6 +1,7 @@
 import { resilientFetch, TimeoutError } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { testServer } from '../support/http-server.js';
 import { settle, watch } from '../support/promises.js';
 import { tcpProxy } from '../support/tcp-proxy.js';
@@ -15,7 +16,7 @@ it('F1 the upstream accepts and never answers: TimeoutError, the socket is destr
 
   const hanging = watch(fetch(proxy.origin));
   const queued = watch(fetch(proxy.origin));
-  await vi.waitFor(() => expect(proxy.connections).toHaveLength(1));
+  await eventually(() => expect(proxy.connections).toHaveLength(1));
   const [connection] = proxy.connections;
   proxy.faults = () => ({});
   await clock.advance(1_999);
@@ -46,9 +47,9 @@ it('F2 headers that drip: the attempt timeout ends each try, the total one ends 
   });
   // Connections cannot be counted here: undici makes a spare one whenever a request is aborted.
   const dripped = async (tries: number) => {
-    await vi.waitFor(() => expect(server.requests).toHaveLength(tries));
+    await eventually(() => expect(server.requests).toHaveLength(tries));
     const before = proxy.bytes.response;
-    await vi.waitFor(() => expect(proxy.bytes.response).toBeGreaterThan(before));
+    await eventually(() => expect(proxy.bytes.response).toBeGreaterThan(before));
   };
 
   const call = watch(fetch(proxy.origin));
@@ -83,7 +84,7 @@ it('F3 a body that drips after a 200: bodyTimeout rejects its reader', async () 
   const text = watch(response.text());
   await clock.advance(2_999);
   const before = proxy.bytes.response;
-  await vi.waitFor(() => expect(proxy.bytes.response).toBeGreaterThan(before));
+  await eventually(() => expect(proxy.bytes.response).toBeGreaterThan(before));
   expect(text.state).toBe('pending');
 
   await clock.advance(1);
@@ -106,7 +107,7 @@ it('F6 a half-open connection: the try times out, and the next one goes over a n
   const [connection] = proxy.connections;
   connection!.faults = { blackhole: true };
   const call = watch(fetch(proxy.origin));
-  await vi.waitFor(() => expect(connection!.bytes.lost).toBeGreaterThan(0)); // the request has gone out, in vain
+  await eventually(() => expect(connection!.bytes.lost).toBeGreaterThan(0)); // the request has gone out, in vain
   await clock.advance(1_000);
   await call.done;
   expect(await call.value?.text()).toBe('answer 1');

@@ -1,7 +1,8 @@
 import { circuitBreaker, isNetworkError, isResilienceError, pipeline, resilientFetch, retry } from 'breakwater';
 import { seededRandom, TestClock } from 'breakwater/testing';
 import { Agent, fetch as undiciFetch } from 'undici';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { testServer } from '../support/http-server.js';
 import { settle, watch } from '../support/promises.js';
 import { type Faults, tcpProxy } from '../support/tcp-proxy.js';
@@ -93,7 +94,7 @@ describe('F7 ECONNREFUSED', () => {
 
     const call = watch(fetch(proxy.origin));
     for (let attempt = 1; attempt <= 4; attempt++) {
-      await vi.waitFor(() => expect(delays).toHaveLength(attempt)); // no time passes, yet it has failed
+      await eventually(() => expect(delays).toHaveLength(attempt)); // no time passes, yet it has failed
       const delayMs = delays.at(-1)!;
       expect(delayMs).toBeGreaterThan(0);
       expect(delayMs).toBeLessThanOrEqual(200 * 2 ** (attempt - 1));

@@ -1,7 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { circuitBreaker, isNetworkError, pipeline, RetryBudget, resilientFetch, retry } from 'breakwater';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { testServer } from '../support/http-server.js';
 import { settle, watch } from '../support/promises.js';
 import { tcpProxy } from '../support/tcp-proxy.js';
@@ -48,7 +49,7 @@ it('F13 the stream of a body fails: not tried again, the original error, and not
         controller.enqueue(new TextEncoder().encode('half'));
       },
       async pull(controller) {
-        await vi.waitFor(() => expect(server.requests.length).toBeGreaterThan(requests));
+        await eventually(() => expect(server.requests.length).toBeGreaterThan(requests));
         controller.error(original);
       },
     });
@@ -98,7 +99,7 @@ describe('F14 500 bodies of 503 that nobody reads', () => {
     expect(server.requests).toHaveLength(1_000);
     expect(mostOpen).toBeLessThanOrEqual(2 * WORKERS);
     expect(server.sockets.used).toBeLessThanOrEqual(maxUsed);
-    await vi.waitFor(() => expect(server.sockets.open).toBeLessThanOrEqual(2 * WORKERS));
+    await eventually(() => expect(server.sockets.open).toBeLessThanOrEqual(2 * WORKERS));
   });
 });
 
@@ -112,13 +113,10 @@ it('F14 20 answers of 503 that their caller forgets: their connections close whe
   const fetch = resilientFetch({ retry: false, circuitBreaker: false });
   const { signal } = new AbortController(); // outlives them all, as that of a service does
   for (let i = 0; i < 20; i++) await fetch(server.origin, { signal });
-  await vi.waitFor(
-    () => {
-      collectGarbage();
-      expect(server.sockets.open).toBeLessThan(5);
-    },
-    { timeout: 15_000 },
-  );
+  await eventually(() => {
+    collectGarbage();
+    expect(server.sockets.open).toBeLessThan(5);
+  });
   expect(server.requests).toHaveLength(20);
   expect(signal.aborted).toBe(false);
 });

@@ -1,6 +1,7 @@
 import { isResilienceError, resilientFetch } from 'breakwater';
 import { seededRandom, TestClock } from 'breakwater/testing';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { testServer } from '../support/http-server.js';
 import { settle, watch } from '../support/promises.js';
 
@@ -82,7 +83,7 @@ describe('F15 a brown-out: 30 % errors, five times the latency', () => {
     const fetch = resilientFetch({ retry: false, bulkhead: { maxConcurrent: 10, maxQueue: 5 } });
     const stop = new AbortController();
     const calls = Array.from({ length: 40 }, () => watch(fetch(server.origin, { signal: stop.signal })));
-    await vi.waitFor(() => expect(server.requests).toHaveLength(10));
+    await eventually(() => expect(server.requests).toHaveLength(10));
     const shed = calls.filter(({ state }) => state === 'rejected');
     expect(shed).toHaveLength(25);
     expect(shed.every(({ error }) => isResilienceError(error, 'ERR_BULKHEAD_FULL'))).toBe(true);

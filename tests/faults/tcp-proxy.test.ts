@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { settle } from '../support/promises.js';
 import { type Faults, tcpProxy } from '../support/tcp-proxy.js';
 
@@ -49,17 +50,17 @@ describe('the TCP proxy', () => {
     const other = it.client();
     one.socket.write('hello');
     other.socket.write('you');
-    await vi.waitFor(() => expect([one.text, other.text]).toEqual(['HELLO', 'YOU']));
+    await eventually(() => expect([one.text, other.text]).toEqual(['HELLO', 'YOU']));
     expect(it.proxy).toMatchObject({ accepted: 2, bytes: { request: 8, response: 8, lost: 0 } });
     expect(it.proxy.connections.map(({ bytes }) => bytes.request)).toEqual([5, 3]);
     expect(it.proxy.connections).toHaveLength(2);
 
     it.sockets[0]!.end();
     it.sockets[1]!.resetAndDestroy();
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect([one, other].flatMap(({ events }) => events).sort()).toEqual(['close', 'close', 'end']),
     );
-    await vi.waitFor(() => expect(it.proxy.connections).toHaveLength(0));
+    await eventually(() => expect(it.proxy.connections).toHaveLength(0));
   });
 
   it('passes on a megabyte, with a reader that is slow to start', async () => {
@@ -67,15 +68,15 @@ describe('the TCP proxy', () => {
     const one = it.client();
     one.socket.pause();
     one.socket.write('x'.repeat(1_000_000));
-    await vi.waitFor(() => expect(it.proxy.bytes.request).toBeGreaterThan(100_000));
+    await eventually(() => expect(it.proxy.bytes.request).toBeGreaterThan(100_000));
     one.socket.resume();
-    await vi.waitFor(() => expect(one.text).toHaveLength(1_000_000));
+    await eventually(() => expect(one.text).toHaveLength(1_000_000));
   });
 
   it('closes the other side when the client leaves', async () => {
     await using it = await scene();
     const one = it.client();
-    await vi.waitFor(() => expect(it.sockets).toHaveLength(1));
+    await eventually(() => expect(it.sockets).toHaveLength(1));
     const [connection] = it.proxy.connections;
     one.socket.destroy();
     await Promise.all([once(it.sockets[0]!, 'close'), connection!.closed]);
@@ -87,7 +88,7 @@ describe('the TCP proxy', () => {
     const one = it.client();
     const startedAt = performance.now();
     one.socket.write('late');
-    await vi.waitFor(() => expect(one.text).toBe('LATE'));
+    await eventually(() => expect(one.text).toBe('LATE'));
     expect(performance.now() - startedAt).toBeGreaterThan(35);
   });
 
@@ -95,7 +96,7 @@ describe('the TCP proxy', () => {
     await using it = await scene({ response: { drip: { bytes: 2, everyMs: 10 } } });
     const one = it.client();
     one.socket.write('drops');
-    await vi.waitFor(() => expect(one.text).toBe('DROPS'));
+    await eventually(() => expect(one.text).toBe('DROPS'));
     expect(one.pieces.length).toBeGreaterThan(1);
     expect(one.pieces.at(-1)).toBe('S');
   });
@@ -103,29 +104,29 @@ describe('the TCP proxy', () => {
   it('resets: on connecting, before the first byte of the response, after some, and by hand', async () => {
     await using it = await scene({ resetOnConnect: true });
     const refused = it.client();
-    await vi.waitFor(() => expect(refused).toMatchObject({ error: 'ECONNRESET', events: ['close'] }));
+    await eventually(() => expect(refused).toMatchObject({ error: 'ECONNRESET', events: ['close'] }));
 
     for (const resetAfter of [0, 3]) {
       it.proxy.faults = () => ({ resetAfter });
       const one = it.client();
       one.socket.write('hello');
-      await vi.waitFor(() => expect(one.error).toBe('ECONNRESET'));
+      await eventually(() => expect(one.error).toBe('ECONNRESET'));
       expect(one.text).toBe('HELLO'.slice(0, resetAfter));
     }
 
     it.proxy.faults = () => ({});
     const last = it.client();
     last.socket.write('hello');
-    await vi.waitFor(() => expect(last.text).toBe('HELLO'));
+    await eventually(() => expect(last.text).toBe('HELLO'));
     it.proxy.connections[0]!.reset();
-    await vi.waitFor(() => expect(last.error).toBe('ECONNRESET'));
+    await eventually(() => expect(last.error).toBe('ECONNRESET'));
   });
 
   it('cuts', async () => {
     await using it = await scene({ cutAfter: 4 });
     const one = it.client();
     one.socket.write('hello');
-    await vi.waitFor(() => expect(one.events).toEqual(['end', 'close']));
+    await eventually(() => expect(one.events).toEqual(['end', 'close']));
     expect(one).toMatchObject({ text: 'HELL', error: '' });
   });
 
@@ -133,7 +134,7 @@ describe('the TCP proxy', () => {
     await using it = await scene({ blackhole: true });
     const one = it.client();
     one.socket.write('hello');
-    await vi.waitFor(() => expect(it.sockets).toHaveLength(1));
+    await eventually(() => expect(it.sockets).toHaveLength(1));
     it.sockets[0]!.end('bye');
     await once(it.sockets[0]!, 'close');
     expect(it.proxy).toMatchObject({ accepted: 1, bytes: { request: 0, response: 0, lost: 8 } });
@@ -144,13 +145,13 @@ describe('the TCP proxy', () => {
     await using it = await scene();
     const one = it.client();
     one.socket.write('hello');
-    await vi.waitFor(() => expect(one.text).toBe('HELLO'));
+    await eventually(() => expect(one.text).toBe('HELLO'));
     it.proxy.connections[0]!.faults = { blackhole: true };
     one.socket.write('anybody?');
     it.sockets[0]!.resetAndDestroy();
     const next = it.client(); // has no part in it
     next.socket.write('hello');
-    await vi.waitFor(() => expect(next.text).toBe('HELLO'));
+    await eventually(() => expect(next.text).toBe('HELLO'));
     expect(one).toMatchObject({ text: 'HELLO', events: [], error: '' });
   });
 
@@ -158,16 +159,16 @@ describe('the TCP proxy', () => {
     await using it = await scene();
     const before = it.client();
     before.socket.write('hello');
-    await vi.waitFor(() => expect(before.text).toBe('HELLO'));
+    await eventually(() => expect(before.text).toBe('HELLO'));
     await it.proxy.refuse();
     const refused = it.client();
-    await vi.waitFor(() => expect(refused.error).toBe('ECONNREFUSED'));
+    await eventually(() => expect(refused.error).toBe('ECONNREFUSED'));
     before.socket.write('still'); // an open connection goes on
-    await vi.waitFor(() => expect(before.text).toBe('HELLOSTILL'));
+    await eventually(() => expect(before.text).toBe('HELLOSTILL'));
     await it.proxy.accept();
     const after = it.client();
     after.socket.write('again');
-    await vi.waitFor(() => expect(after.text).toBe('AGAIN'));
+    await eventually(() => expect(after.text).toBe('AGAIN'));
   });
 
   it('gives each connection faults of its own, which can be changed while it drips', async () => {
@@ -175,12 +176,12 @@ describe('the TCP proxy', () => {
     it.proxy.faults = (connection) => (connection === 1 ? { response: { drip: { bytes: 1, everyMs: 20 } } } : {});
     const plain = it.client();
     plain.socket.write('hello');
-    await vi.waitFor(() => expect(plain.pieces).toEqual(['HELLO']));
+    await eventually(() => expect(plain.pieces).toEqual(['HELLO']));
     const dripping = it.client();
     dripping.socket.write('x'.repeat(10_000)); // 200 seconds of drops
-    await vi.waitFor(() => expect(dripping.text).toContain('X'));
+    await eventually(() => expect(dripping.text).toContain('X'));
     it.proxy.connections[1]!.faults = {};
-    await vi.waitFor(() => expect(dripping.text).toHaveLength(10_000));
+    await eventually(() => expect(dripping.text).toHaveLength(10_000));
   });
 
   it('leaves no socket and no timer behind when it is closed in the middle of it all', async () => {
@@ -191,14 +192,14 @@ describe('the TCP proxy', () => {
       return { request: flow };
     };
     for (let i = 0; i < 30; i++) it.client().socket.write('hello');
-    await vi.waitFor(() => expect(it.sockets).toHaveLength(30));
+    await eventually(() => expect(it.sockets).toHaveLength(30));
     for (let i = 0; i < 1000 && timers() < timersBefore + 20; i++) await settle();
     expect(timers()).toBeGreaterThanOrEqual(timersBefore + 20); // one for each, give or take the test runner's own
     await it[Symbol.asyncDispose]();
     expect(it.proxy.connections).toHaveLength(0);
     expect(timers()).toBeLessThan(timersBefore + 10);
-    await vi.waitFor(() => expect(it.sockets.every(({ destroyed }) => destroyed)).toBe(true));
+    await eventually(() => expect(it.sockets.every(({ destroyed }) => destroyed)).toBe(true));
     const refused = client(it.proxy.port);
-    await vi.waitFor(() => expect(refused.error).toBe('ECONNREFUSED'));
+    await eventually(() => expect(refused.error).toBe('ECONNREFUSED'));
   });
 });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { definePolicy, isResilienceError, type Outcome, type Policy, resilientFetch, retry } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it, vi } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { inOrder, testServer } from '../support/http-server.js';
 import { defer, settle, watch } from '../support/promises.js';
 
@@ -68,7 +69,7 @@ describe('the circuit breaker', () => {
     for (let i = 1; i <= 3; i++) {
       const controller = new AbortController();
       const call = watch(fetch(`${server.origin}/hang`, { signal: controller.signal }));
-      await vi.waitFor(() => expect(server.requests).toHaveLength(i));
+      await eventually(() => expect(server.requests).toHaveLength(i));
       controller.abort('enough');
       await call.done;
       expect(call.error).toBe('enough');
@@ -105,7 +106,7 @@ describe('the bulkhead', () => {
     expect(error).toMatchObject({ code: 'ERR_BULKHEAD_FULL', policy: slow.origin });
     expect(rejects).toEqual([{ key: slow.origin, by: 'bulkhead', event: { reason: 'full' } }]);
     expect(await (await fetch(healthy.origin)).text()).toBe('well');
-    await vi.waitFor(() => expect(slow.requests).toHaveLength(2));
+    await eventually(() => expect(slow.requests).toHaveLength(2));
     stop.abort();
     await Promise.all(running);
   });
@@ -117,11 +118,11 @@ describe('the bulkhead', () => {
     const fetch = resilientFetch({ clock, retry: false, attemptTimeout: '10s', bulkhead: { maxConcurrent: 1 } });
     const first = watch(fetch(server.origin));
     const second = watch(fetch(server.origin));
-    await vi.waitFor(() => expect(server.requests).toHaveLength(1));
+    await eventually(() => expect(server.requests).toHaveLength(1));
     await clock.advance(9_000);
     answers[0]!.resolve({ body: 'first' });
     await first.done;
-    await vi.waitFor(() => expect(server.requests).toHaveLength(2));
+    await eventually(() => expect(server.requests).toHaveLength(2));
     await clock.advance(9_000);
     expect(second.state).toBe('pending');
     answers[1]!.resolve({ body: 'second' });
@@ -214,11 +215,11 @@ describe('route', () => {
       }),
     });
     const call = watch(fetch('http://balanced.test/'));
-    await vi.waitFor(() => expect(silent.requests).toHaveLength(1));
+    await eventually(() => expect(silent.requests).toHaveLength(1));
     await clock.advance(1_000);
     await call.done;
     expect(await call.value?.text()).toBe('well');
-    await vi.waitFor(() => expect(released).toHaveLength(3));
+    await eventually(() => expect(released).toHaveLength(3));
     expect(released.map(({ ok }) => ok)).toEqual([false, false, true]);
     expect(released[0]).toMatchObject({ error: { cause: { code: 'ECONNREFUSED' } } });
     expect(released[1]).toMatchObject({ error: { code: 'ERR_TIMEOUT' } });
@@ -336,7 +337,7 @@ it('listeners hear of everything, in its order', async () => {
     },
   });
   const call = watch(fetch(origin));
-  await vi.waitFor(() => expect(server.requests).toHaveLength(2));
+  await eventually(() => expect(server.requests).toHaveLength(2));
   await clock.advance(1_000);
   await call.done;
   expect(call.value?.status).toBe(503);

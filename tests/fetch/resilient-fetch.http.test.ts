@@ -3,6 +3,7 @@ import { isNetworkError, RetryBudget, resilientFetch } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import { Request as UndiciRequest, Response as UndiciResponse, fetch as undiciFetch } from 'undici';
 import { describe, expect, it, vi } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { inOrder, type Reply, type TestRequest, testServer } from '../support/http-server.js';
 import { settle, watch } from '../support/promises.js';
 
@@ -159,7 +160,7 @@ describe('what is tried again', () => {
     const call = watch(
       resilientFetch({ clock, retry, on: { retry: ({ delayMs }) => delays.push(delayMs) } })(server.origin),
     );
-    await vi.waitFor(() => expect(delays).toHaveLength(1));
+    await eventually(() => expect(delays).toHaveLength(1));
     expect(delays[0]).toBeGreaterThanOrEqual(7_000);
     await clock.advance(6_999);
     expect(server.requests).toHaveLength(1);
@@ -323,7 +324,7 @@ describe('a fetch of your own', () => {
     };
     const fetch = resilientFetch({ clock, fetch: ignorant, retry, attemptTimeout: '1s' });
     const call = watch(fetch(server.origin));
-    await vi.waitFor(() => expect(server.requests).toHaveLength(1));
+    await eventually(() => expect(server.requests).toHaveLength(1));
     await clock.advance(1_000);
     await call.done;
     expect(call.value?.status).toBe(200);
@@ -331,7 +332,7 @@ describe('a fetch of your own', () => {
     expect(server.requests).toHaveLength(2);
 
     answer();
-    await vi.waitFor(() => expect(late[0]?.bodyUsed).toBe(true));
+    await eventually(() => expect(late[0]?.bodyUsed).toBe(true));
     await server.requests[0]!.ended; // the whole answer was taken
     expect(server.sockets).toEqual({ used: 2, open: 2 });
   });

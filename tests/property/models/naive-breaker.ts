@@ -34,9 +34,8 @@ interface Admitted {
  * one number for all generations, and plain lists for everything. It shares nothing with the real one but its rules.
  */
 export class NaiveBreaker {
-  readonly events: string[] = [];
-  /** Called after each event; may call back in. */
-  onEvent: () => void = () => {};
+  /** May call back in. */
+  onEvent: (event: string) => void = () => {};
   readonly #rules: NaiveRules;
   readonly #now: () => number;
   #base: Base = 'closed';
@@ -53,6 +52,8 @@ export class NaiveBreaker {
   #isolations = 0;
   #disablings = 0;
   #coveredSince = 0;
+  /** What `start` covered it with: only `reset` ends that. */
+  #startedAs: 'isolated' | 'disabled' | undefined = undefined;
   readonly #admitted = new Map<number, Admitted>();
 
   constructor(rules: NaiveRules, now: () => number) {
@@ -63,10 +64,12 @@ export class NaiveBreaker {
   /** As `initialState` does. */
   start(at: { state: CircuitState; openings?: number; remainingOpenMs?: number }): void {
     const { state, openings = 1, remainingOpenMs = this.#rules.openForMs(1) } = at;
-    if (state === 'isolated') this.#isolations++;
-    else if (state === 'disabled') this.#disablings++;
-    else this.#base = state;
-    this.#coveredSince = this.#now();
+    if (state === 'isolated' || state === 'disabled') {
+      this.#startedAs = state;
+      this.cover(state, 1);
+      return;
+    }
+    this.#base = state;
     if (state === 'open' || state === 'half-open' || at.openings !== undefined) this.#openings = openings;
     this.#openUntil = this.#now() + remainingOpenMs;
   }
@@ -103,7 +106,7 @@ export class NaiveBreaker {
       this.state === 'closed' ||
       (this.state === 'half-open' && this.#probes.length < this.#probesAtOnce);
     if (!isIn) {
-      this.#tell(`reject in ${this.state}, come back in ${this.retryAfterMs}`);
+      this.onEvent(`reject in ${this.state}, come back in ${this.retryAfterMs}`);
       return false;
     }
     if (this.state === 'disabled') return true;
@@ -161,6 +164,9 @@ export class NaiveBreaker {
   }
 
   reset(): void {
+    const startedAs = this.#startedAs;
+    this.#startedAs = undefined;
+    if (startedAs !== undefined) this.cover(startedAs, -1);
     this.#close('reset');
   }
 
@@ -176,7 +182,7 @@ export class NaiveBreaker {
       this.#openUntil += this.#now() - this.#coveredSince;
       if (this.#base === 'half-open') this.#enter('half-open');
     }
-    this.#tell(`${before} → ${this.state}: ${this.#isCovered ? this.state : 'released'}`);
+    this.onEvent(`${before} → ${this.state}: ${this.#isCovered ? this.state : 'released'}`);
   }
 
   get counts(): { calls: number; failures: number; slow: number } {
@@ -227,7 +233,7 @@ export class NaiveBreaker {
     const before = this.state;
     this.#enter(base);
     if (this.#isCovered) this.#coveredSince = this.#now();
-    else this.#tell(`${before} → ${base}: ${reason}`);
+    else this.onEvent(`${before} → ${base}: ${reason}`);
   }
 
   /** A new generation: nothing that began before counts any more. */
@@ -239,10 +245,5 @@ export class NaiveBreaker {
     this.#probeSuccesses = 0;
     this.#probeFailures = 0;
     this.#ignoredInARow = 0;
-  }
-
-  #tell(event: string): void {
-    this.events.push(event);
-    this.onEvent();
   }
 }

@@ -1,0 +1,203 @@
+import { isDeepStrictEqual } from 'node:util';
+import { TestClock } from 'breakwater/testing';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { settle } from '../support/promises.js';
+import { swallowUncaught } from '../support/uncaught.js';
+import {
+  ENDS,
+  type End,
+  NaiveSide,
+  REACTIONS,
+  type Reacting,
+  type Reaction,
+  RealSide,
+  type Side,
+} from './models/breaker-sides.js';
+import type { NaiveRules } from './models/naive-breaker.js';
+
+type Step =
+  | { readonly do: 'call'; readonly ends: readonly End[] }
+  /** So many of the running calls end, whichever the scheduler picks. */
+  | { readonly do: 'end'; readonly times: number }
+  | { readonly do: 'abort' | 'give back'; readonly index: number }
+  | { readonly do: 'acquire' | 'look' | 'trip' | 'reset' | 'isolate' | 'disable' | 'restart' }
+  | { readonly do: 'uncover'; readonly index: number }
+  /** What listeners will do when they hear of the next events, one each. */
+  | { readonly do: 'react'; readonly reactions: readonly Reaction[] }
+  | { readonly do: 'wait'; readonly ms: number };
+
+const index = fc.nat(20);
+const end = fc.constantFrom<End>(...ENDS, 'error', 'value', 'value', 'ignored', 'ignored');
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 12,
+    arbitrary: fc.record({ do: fc.constant('call' as const), ends: fc.array(end, { minLength: 1, maxLength: 3 }) }),
+  },
+  {
+    weight: 12,
+    arbitrary: fc.record({ do: fc.constant('end' as const), times: fc.integer({ min: 1, max: 3 }) }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('abort' as const, 'give back' as const), index }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('acquire' as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constantFrom(...(['trip', 'reset', 'isolate', 'disable', 'restart'] as const)) }),
+  },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('uncover' as const), index }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('react' as const),
+      reactions: fc.array(fc.constantFrom(...REACTIONS), { minLength: 1, maxLength: 3 }),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('wait' as const),
+      ms: fc.constantFrom(1, 1, 9, 10, 10, 49, 50, 100, 101, 1000),
+    }),
+  },
+);
+
+const threshold = fc.constantFrom(0.1, 0.34, 0.5, 1, 1);
+const settings = fc.record({
+  window: fc.oneof(
+    fc.record({ calls: fc.integer({ min: 1, max: 8 }) }),
+    fc.record({ duration: fc.constantFrom(50, 100, 1000, 100_000) }),
+  ),
+  minimumCalls: fc.integer({ min: 1, max: 6 }),
+  failureRateThreshold: threshold,
+  slowCallRateThreshold: threshold,
+  slowCallDuration: fc.constantFrom(undefined, 1, 10, 50),
+  consecutiveFailures: fc.constantFrom(undefined, undefined, 1, 2, 4),
+  openFor: fc.constantFrom('fixed', 'growing'),
+  probes: fc.integer({ min: 1, max: 3 }),
+  maxFailures: fc.nat(2),
+  probeTimeout: fc.constantFrom(10, 100, 5000),
+  observe: fc.nat(5).map((n) => n === 0),
+  initialState: fc.constantFrom(
+    ...(['closed', 'closed', 'closed', 'half-open', 'half-open', 'open', 'isolated', 'disabled'] as const),
+  ),
+});
+type Settings = typeof settings extends fc.Arbitrary<infer T> ? T : never;
+
+function rulesOf(given: Settings): NaiveRules {
+  const { window, minimumCalls, openFor } = given;
+  return {
+    ...given,
+    minimumCalls: 'calls' in window ? Math.min(minimumCalls, window.calls) : minimumCalls,
+    openForMs: (openings) => (openFor === 'fixed' ? 100 : openings * 60),
+  };
+}
+const BASES = ['closed', 'open', 'half-open'];
+/** Every change of state there is. */
+const LEGAL = [
+  ...['failure-rate', 'slow-call-rate', 'consecutive-failures', 'tripped'].map((reason) => `closed → open: ${reason}`),
+  ...['closed → closed: reset', 'open → closed: reset', 'half-open → closed: reset', 'open → open: tripped'],
+  'open → half-open: open-time-passed',
+  ...['probe-failed', 'probe-timeout', 'tripped'].map((reason) => `half-open → open: ${reason}`),
+  'half-open → closed: probes-succeeded',
+  ...[...BASES, 'disabled'].map((state) => `${state} → isolated: isolated`),
+  ...[...BASES, 'isolated'].map((state) => `${state} → disabled: disabled`),
+  ...BASES.flatMap((state) => [`isolated → ${state}: released`, `disabled → ${state}: released`]),
+];
+
+let restoreUncaught = () => {};
+beforeAll(() => {
+  restoreUncaught = swallowUncaught((error) => (error as Error).message === 'the listener is ill');
+});
+afterAll(() => restoreUncaught());
+
+it('behaves like a naive model, whatever is called, ends, is aborted or done by hand, and whatever listeners do', async () => {
+  const reached = new Map<string, number>();
+  const count = (event: string) => reached.set(event, (reached.get(event) ?? 0) + 1);
+  await fc.assert(
+    fc.asyncProperty(
+      settings,
+      fc.array(step, { maxLength: 120, size: 'max' }),
+      fc.scheduler(),
+      async (given, steps, scheduler) => {
+        const clock = new TestClock();
+        const rules = rulesOf(given);
+        const real = new RealSide(rules, clock, scheduler, given.initialState);
+        const naive = new NaiveSide(rules, clock, given.initialState);
+        const sides: readonly (Side & Reacting)[] = [real, naive];
+        const both = (act: (side: Side) => void) => sides.forEach(act);
+        const permits: string[] = [];
+
+        for (const [at, each] of steps.entries()) {
+          const name = `${at}`;
+          switch (each.do) {
+            case 'call':
+              for (const [n, how] of each.ends.entries()) both((side) => side.call(`${name}.${n}`, how));
+              break;
+            case 'end':
+              for (let times = Math.min(each.times, scheduler.count()); times > 0; times--) {
+                await scheduler.waitNext(1);
+                await settle();
+              }
+              break;
+            case 'abort': {
+              const running = [...real.aborts.keys()];
+              const aborted = running[each.index % Math.max(1, running.length)];
+              if (aborted === undefined) break;
+              real.aborts.get(aborted)?.abort('enough');
+              naive.settle(aborted, { verdict: 'ignore' });
+              break;
+            }
+            case 'acquire':
+              permits.push(name);
+              both((side) => side.acquire(name));
+              break;
+            case 'give back': {
+              const [permit] = permits.splice(each.index % Math.max(1, permits.length), 1);
+              if (permit !== undefined) both((side) => side.giveBack(permit, ENDS[each.index % 5] as End));
+              break;
+            }
+            case 'isolate':
+              both((side) => side.cover('isolated'));
+              break;
+            case 'disable':
+              both((side) => side.cover('disabled'));
+              break;
+            case 'uncover':
+              both((side) => side.uncover(each.index));
+              break;
+            case 'react':
+              for (const side of sides) side.reactions.push(...each.reactions);
+              break;
+            case 'restart':
+              both((side) => side.restart());
+              permits.length = 0;
+              real.aborts.clear();
+              break;
+            case 'wait':
+              await clock.advance(each.ms);
+              break;
+            default:
+              both((side) => side[each.do as 'look' | 'trip' | 'reset']());
+          }
+          await settle();
+          for (let ended = real.ended.shift(); ended !== undefined; ended = real.ended.shift()) {
+            naive.settle(ended);
+            real.aborts.delete(ended);
+          }
+          const [realView, naiveView] = [real.view, naive.view]; // looking may change something, and be heard
+          const seen = { ...realView, events: real.events, results: [...real.results], timers: clock.pendingTimers };
+          const results = seen.results.map(([call]) => [call, naive.results.get(call)]);
+          const expected = { ...naiveView, events: naive.events, results, timers: 0 };
+          // `expect` alone would take most of the time there is.
+          if (!isDeepStrictEqual(seen, expected)) expect(seen).toEqual(expected);
+          real.results.clear();
+          for (const event of real.events.splice(0)) count(event);
+          naive.events.length = 0;
+        }
+      },
+    ),
+    { numRuns: 1000 },
+  );
+  const changes = [...reached.keys()].filter((event) => !event.startsWith('reject'));
+  expect(changes.sort()).toEqual([...LEGAL].sort());
+});
