@@ -1,13 +1,13 @@
-import { scopeOf } from '../core/abort-scope.js';
+import { checkSignal, scopeOf } from '../core/abort-scope.js';
 import { type Clock, checkClock } from '../core/clock.js';
-import { asContext, type Next, type PolicyContext } from '../core/context.js';
+import { asContext, begin, type Next, type PolicyContext } from '../core/context.js';
 import { DeadlineList } from '../core/deadline-list.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { BulkheadFullError, ClosedError, QueueTimeoutError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
 import { checkInteger, checkName, checkNumber, readOptions } from '../core/options.js';
-import type { Permit } from '../core/permit.js';
-import { BasePolicy, checkSignal, type Policy, type PolicyDescription } from '../core/policy.js';
+import { type Permit, permit } from '../core/permit.js';
+import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
 import { Waiter, WaitingQueue } from './waiting-queue.js';
 
 export interface BulkheadOptions {
@@ -108,8 +108,8 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
     this.#queueTimeoutMs = toMs(owner, 'queueTimeout', own.queueTimeout, { orInfinity: true });
     const timeouts = this.#queueTimeoutMs === Infinity ? undefined : new DeadlineList(this.clock, this.#queueTimeoutMs);
     this.#queue = new WaitingQueue(timeouts, (waiter) => {
-      const error = new QueueTimeoutError({ policy: this.name, timeoutMs: this.#queueTimeoutMs });
-      waiter.refuse(this.#reject('queue-timeout', error));
+      waiter.refuse(new QueueTimeoutError({ policy: this.name, timeoutMs: this.#queueTimeoutMs }));
+      this.#reject('queue-timeout');
     });
   }
 
@@ -133,7 +133,7 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
 
   run(next: Next, context: PolicyContext): Promise<unknown> {
     if (context.aborted) return next(context); // rejects with the reason, and starts nothing
-    if (this.#take()) return next(context).then(this.#onValue, this.#onError);
+    if (this.#take()) return begin(next, context).then(this.#onValue, this.#onError);
     const refusal = this.#refusal();
     if (refusal !== undefined) return Promise.reject(refusal);
     // `then` is called here, in the caller's async context, so that is where the operation will run.
@@ -141,11 +141,11 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
       const waiter = new Waiter(this.#queue, context.priority, open, refuse);
       const scope = asContext(context);
       this.#enqueue(scope.abortable ? waiter.follow(scope) : waiter);
-    }).then(() => next(context).then(this.#onValue, this.#onError));
+    }).then(() => begin(next, context).then(this.#onValue, this.#onError));
   }
 
   tryAcquire(): Permit | undefined {
-    return !this.#closed && this.#take() ? new Slot(this.#release) : undefined;
+    return !this.#closed && this.#take() ? permit(this.#release) : undefined;
   }
 
   async acquire(options?: AcquireOptions): Promise<Permit> {
@@ -153,14 +153,14 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
     const signal = checkSignal('bulkhead.acquire', own.signal);
     const priority = checkNumber('bulkhead.acquire', 'priority', own.priority);
     if (signal?.aborted) throw signal.reason;
-    if (this.#take()) return new Slot(this.#release);
+    if (this.#take()) return permit(this.#release);
     const refusal = this.#refusal();
     if (refusal !== undefined) throw refusal;
     await new Promise<void>((open, refuse) => {
       const waiter = new Waiter(this.#queue, priority, open, refuse);
       this.#enqueue(signal === null ? waiter : waiter.follow(scopeOf(signal)));
     });
-    return new Slot(this.#release);
+    return permit(this.#release);
   }
 
   resize(maxConcurrent: number): void {
@@ -183,7 +183,10 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
 
   [Symbol.dispose](): void {
     this.#closed = true;
-    while (this.#queue.first !== undefined) this.#queue.first.refuse(new ClosedError({ policy: this.name }));
+    while (this.#queue.first !== undefined) {
+      this.#queue.first.refuse(new ClosedError({ policy: this.name }));
+      this.#reject('closed');
+    }
   }
 
   /** A free slot, for somebody whom nobody is waiting in front of. */
@@ -195,14 +198,14 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
 
   /** Why a call that got no slot may not wait for one either. */
   #refusal(): Error | undefined {
-    if (this.#closed) return this.#reject('closed', new ClosedError({ policy: this.name }));
-    if (this.#queue.size >= this.#maxQueue) return this.#reject('full', new BulkheadFullError({ policy: this.name }));
-    return undefined;
+    const isFull = this.#queue.size >= this.#maxQueue;
+    if (!this.#closed && !isFull) return undefined;
+    this.#reject(this.#closed ? 'closed' : 'full');
+    return new (this.#closed ? ClosedError : BulkheadFullError)({ policy: this.name });
   }
 
-  #reject(reason: BulkheadEvents['reject']['reason'], error: Error): Error {
+  #reject(reason: BulkheadEvents['reject']['reason']): void {
     if (this.#events.has('reject')) this.#events.emit('reject', { reason });
-    return error;
   }
 
   #enqueue(waiter: Waiter): void {
@@ -236,23 +239,4 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
     this.#release();
     throw error;
   };
-}
-
-/** A slot that somebody holds by hand. */
-class Slot implements Permit {
-  #release: (() => void) | undefined;
-
-  constructor(release: () => void) {
-    this.#release = release;
-  }
-
-  release(): void {
-    const release = this.#release;
-    this.#release = undefined;
-    release?.();
-  }
-
-  [Symbol.dispose](): void {
-    this.release();
-  }
 }

@@ -6,7 +6,7 @@ import { CircuitOpenError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
 import { checkName, checkOneOf, checkOptionalFunction } from '../core/options.js';
 import { type Classify, defaultClassify, judge, type Outcome } from '../core/outcome.js';
-import type { Permit } from '../core/permit.js';
+import { type Permit, permit } from '../core/permit.js';
 import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
 import { checkRandom } from '../core/random.js';
 import {
@@ -60,7 +60,7 @@ export interface CircuitBreaker extends Policy, Observable<CircuitBreakerEvents>
   isolate(): Disposable;
   /** Lets every call through uncounted until disposed. An isolated breaker stays isolated. */
   disable(): Disposable;
-  /** Opens it by hand. */
+  /** Opens it by hand. Nothing happens if it is open. */
   trip(): void;
   /** Closes it by hand, and forgets what it has counted. */
   reset(): void;
@@ -105,6 +105,7 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
   readonly #observing: boolean;
   readonly #classify: Classify | undefined;
   readonly #events = new Emitter<CircuitBreakerEvents>();
+  readonly #untold: Transition[] = [];
   #isolations = 0;
   #disablings = 0;
   /** The override that `initialState` asked for; only `reset` ends it. */
@@ -165,7 +166,7 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
     const startedAt = this.clock.now();
     const lease = this.#admit(startedAt);
     if (lease === undefined) return undefined;
-    return new LeasePermit((outcome) => {
+    return permit((outcome) => {
       if (outcome === undefined) lease.settle('ignore', false, UNKNOWN);
       else this.#settle(lease, startedAt, outcome, detachedContext(this.clock));
     });
@@ -193,7 +194,7 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
   isolate(): Disposable {
     this.#isolations++;
     this.#override();
-    return once(() => {
+    return permit(() => {
       this.#isolations--;
       this.#override();
     });
@@ -202,7 +203,7 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
   disable(): Disposable {
     this.#disablings++;
     this.#override();
-    return once(() => {
+    return permit(() => {
       this.#disablings--;
       this.#override();
     });
@@ -210,19 +211,23 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
 
   trip(): void {
     const now = this.clock.now();
-    this.#replace(this.#circuit.opened(UNKNOWN, now), 'tripped', now);
+    if (this.#base(now).name !== 'open') this.#replace(this.#circuit.opened(UNKNOWN, now), 'tripped', now);
   }
 
   reset(): void {
     this.#initialOverride?.[Symbol.dispose]();
     this.#initialOverride = undefined;
-    this.#replace(this.#circuit.closed(), 'reset', this.clock.now());
+    const now = this.clock.now();
+    const wasClosed = this.#base(now).name === 'closed';
+    const closed = this.#circuit.closed();
+    if (!wasClosed) this.#replace(closed, 'reset', now);
+    else if (this.#circuit.current.name === 'closed') this.#circuit.current = closed;
   }
 
   toJSON(): CircuitSnapshot {
     const now = this.clock.now();
-    const current = this.#circuit.advance(now);
-    const state = current instanceof Override ? current.covered : current;
+    const state = this.#base(now);
+    const { current } = this.#circuit;
     const asOf = current instanceof Override ? current.since : now;
     return {
       state: state.name as CircuitSnapshot['state'],
@@ -269,7 +274,7 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
   #override(): void {
     const now = this.clock.now();
     const current = this.#circuit.advance(now);
-    const base = current instanceof Override ? current.covered : current;
+    const base = this.#base(now);
     const since = current instanceof Override ? current.since : now;
     const wanted = this.#isolations > 0 ? 'isolated' : this.#disablings > 0 ? 'disabled' : undefined;
     if (wanted === current.name) return;
@@ -282,6 +287,12 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
     const { current } = this.#circuit;
     if (!(current instanceof Override)) this.#circuit.enter(state, reason);
     else this.#circuit.current = new Override(this.#circuit, current.name, state, now);
+  }
+
+  /** The state, or the one below an override. */
+  #base(now: number): State {
+    const current = this.#circuit.advance(now);
+    return current instanceof Override ? current.covered : current;
   }
 
   #restore(initial: CircuitState | CircuitSnapshot): void {
@@ -302,7 +313,17 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
     }
   }
 
+  /** A listener may cause the next transition: that is told after this one, so that the last told is the present. */
   #report(from: CircuitState, to: State, reason: TransitionReason): void {
+    this.#untold.push({ from, to, reason });
+    if (this.#untold.length > 1) return;
+    for (let next = this.#untold[0]; next !== undefined; next = this.#untold[0]) {
+      this.#tell(next);
+      this.#untold.shift();
+    }
+  }
+
+  #tell({ from, to, reason }: Transition): void {
     const events = this.#events;
     if (to instanceof Open && events.has('open')) events.emit('open', { reason, openForMs: to.openForMs });
     if (to.name === 'half-open' && events.has('halfOpen')) events.emit('halfOpen', { reason });
@@ -311,34 +332,11 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
   }
 }
 
-function once(action: () => void): Disposable {
-  let pending: (() => void) | undefined = action;
-  return {
-    [Symbol.dispose]() {
-      const run = pending;
-      pending = undefined;
-      run?.();
-    },
-  };
+interface Transition {
+  readonly from: CircuitState;
+  readonly to: State;
+  readonly reason: TransitionReason;
 }
 
 /** In place of a failure that nobody knows. */
 const UNKNOWN: Outcome = { ok: false, error: undefined };
-
-class LeasePermit implements Permit {
-  #settle: ((outcome: Outcome | undefined) => void) | undefined;
-
-  constructor(settle: (outcome: Outcome | undefined) => void) {
-    this.#settle = settle;
-  }
-
-  release(outcome?: Outcome): void {
-    const settle = this.#settle;
-    this.#settle = undefined;
-    settle?.(outcome);
-  }
-
-  [Symbol.dispose](): void {
-    this.release();
-  }
-}

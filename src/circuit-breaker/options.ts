@@ -122,7 +122,8 @@ export function checkWindow(window: OwnOptions['window']): [CallWindow, number] 
   if ((own.duration === undefined) === (own.calls === undefined)) {
     throw new InvalidOptionError(OWNER, 'window', 'must have either "duration" or "calls"', window);
   }
-  if (own.duration !== undefined) return [new DurationWindow(toMs(OWNER, 'window.duration', own.duration)), Infinity];
+  if (own.duration !== undefined)
+    return [new DurationWindow(toMs(OWNER, 'window.duration', own.duration, { min: 1 })), Infinity];
   const calls = checkInteger(OWNER, 'window.calls', own.calls, { min: 1, max: MAX_WINDOW_CALLS });
   return [new CountWindow(calls), calls];
 }

@@ -205,18 +205,22 @@ export class HalfOpen extends State {
   #ignoredInARow = 0;
 
   admit(now: number): Lease | undefined {
-    const { probes, probeTimeoutMs } = this.circuit.rules;
-    // Probes that only ever tell nothing would let a crowd in, a few at a time: one at a time will do for those.
-    const atOnce = this.#ignoredInARow >= probes ? 1 : probes;
-    if (this.#probes.length >= atOnce) return undefined;
-    const probe = new Probe(this, now + probeTimeoutMs);
+    if (!this.#hasPlace()) return undefined;
+    const probe = new Probe(this, now + this.circuit.rules.probeTimeoutMs);
     this.#probes.push(probe);
     return probe;
   }
 
   /** By then a probe has come back or its lease has run out. */
   override retryAfterMs(now: number): number {
-    return Math.max(0, (this.#probes[0]?.expiresAt ?? now) - now);
+    const [oldest] = this.#probes;
+    return oldest === undefined || this.#hasPlace() ? 0 : Math.max(0, oldest.expiresAt - now);
+  }
+
+  #hasPlace(): boolean {
+    const { probes } = this.circuit.rules;
+    // Probes that only ever tell nothing would let a crowd in, a few at a time: one at a time will do for those.
+    return this.#probes.length < (this.#ignoredInARow >= probes ? 1 : probes);
   }
 
   settle(probe: Probe, health: Health, slow: boolean, outcome: Outcome): void {

@@ -1,3 +1,5 @@
+import { InvalidOptionError } from './errors.js';
+
 /** Something that wants to hear of an abort: its own node in the list of the scope it is in. */
 export abstract class AbortNode {
   /** The scope it is in now. */
@@ -96,4 +98,13 @@ export function scopeOf(signal: AbortSignal): AbortScope {
     scopes.set(signal, scope);
   }
   return scope;
+}
+
+export function checkSignal(owner: string, signal: AbortSignal | null): AbortSignal | null {
+  if (signal === null) return null;
+  const { aborted, addEventListener, removeEventListener } = signal;
+  const isSignal =
+    typeof aborted === 'boolean' && typeof addEventListener === 'function' && typeof removeEventListener === 'function';
+  if (!isSignal) throw new InvalidOptionError(owner, 'signal', 'must be an AbortSignal', signal);
+  return signal;
 }

@@ -1,4 +1,3 @@
-import { InvalidOptionError } from './errors.js';
 import { checkMethods } from './options.js';
 
 /** Monotonic time and timers. Inject another one to test without waiting: `TestClock` of `breakwater/testing`. */
@@ -81,37 +80,6 @@ export function afterNextPoll(callback: () => void): void {
 
 export function checkClock(owner: string, clock: Clock | undefined): Clock {
   return clock === undefined ? systemClock : checkMethods(owner, 'clock', clock, ['now', 'setTimeout', 'clearTimeout']);
-}
-
-export interface SleepOptions {
-  /** @defaultValue `systemClock` */
-  readonly clock?: Clock | undefined;
-  /** Ends the sleep early: it rejects with the signal's reason at once. */
-  readonly signal?: AbortSignal | null | undefined;
-}
-
-/**
- * Resolves after `ms` milliseconds, however many, and not a moment earlier. `Infinity` sleeps until the signal aborts.
- *
- * @example
- * ```ts
- * await sleep(250, { signal: AbortSignal.abort(new Error('no need')) }).catch((reason) => console.log(reason.message));
- * ```
- */
-export function sleep(ms: number, { clock, signal }: SleepOptions = {}): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (typeof ms !== 'number' || !(ms >= 0)) throw new InvalidOptionError('sleep', 'ms', 'must be a number ≥ 0', ms);
-    if (signal?.aborted) throw signal.reason;
-    const onAbort = () => {
-      timer.clear();
-      reject(signal?.reason);
-    };
-    const timer = new Alarm(checkClock('sleep', clock), ms, () => {
-      signal?.removeEventListener('abort', onAbort);
-      resolve();
-    });
-    signal?.addEventListener('abort', onAbort, { once: true });
-  });
 }
 
 /** One timer that never rings early: platform timers may, by the fraction of a millisecond they round away. */

@@ -1,8 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { AbortNode, AbortScope } from './abort-scope.js';
 import type { CallContext, Operation } from './call-context.js';
-import { Alarm, type Clock } from './clock.js';
+import type { Clock } from './clock.js';
+import { InvalidOptionError } from './errors.js';
 import { type Classify, defaultClassify } from './outcome.js';
+import { sleepIn } from './sleep.js';
 
 /** What a policy sees of the call it guards. */
 export interface PolicyContext extends CallContext {
@@ -101,9 +103,9 @@ export class Context extends AbortScope implements ChildContext {
     return this.#controller.signal;
   }
 
-  derive(change: ContextChange): ChildContext {
-    const deadline = Math.min(this.deadline, change.deadline ?? Infinity);
-    const child = new Context(this.call, change.attempt ?? this.attempt, deadline, true);
+  derive({ attempt = this.attempt, deadline = Infinity }: ContextChange): ChildContext {
+    if (Number.isNaN(deadline)) throw new InvalidOptionError('derive', 'deadline', 'must be a number', deadline);
+    const child = new Context(this.call, attempt, Math.min(this.deadline, deadline), true);
     if (this.aborted) child.abort(this.reason);
     else this.enter(child);
     return child;
@@ -129,13 +131,11 @@ export class Context extends AbortScope implements ChildContext {
   run(): Promise<unknown> {
     if (this.aborted) return Promise.reject(this.reason);
     this.call.calls++;
-    let result: unknown;
     try {
-      result = this.call.operation(this);
+      return this.wait(this.call.operation(this) as PromiseLike<unknown>);
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.wait(result as PromiseLike<unknown>);
   }
 
   wait<T>(promise: PromiseLike<T>): Promise<T> {
@@ -144,10 +144,7 @@ export class Context extends AbortScope implements ChildContext {
   }
 
   sleep(ms: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.aborted) reject(this.reason);
-      else this.enter(new Sleep(this.clock, ms, resolve, reject));
-    });
+    return this.aborted ? Promise.reject(this.reason) : sleepIn(this, this.clock, ms);
   }
 }
 
@@ -183,33 +180,29 @@ class Race<T> extends AbortNode {
   }
 }
 
-/** A timer against the abort of its context. */
-class Sleep extends AbortNode {
-  readonly #alarm: Alarm;
-  readonly #reject: (reason: unknown) => void;
-
-  constructor(clock: Clock, ms: number, resolve: () => void, reject: (reason: unknown) => void) {
-    super();
-    this.#reject = reject;
-    this.#alarm = new Alarm(clock, ms, () => {
-      this.leave();
-      resolve();
-    });
-  }
-
-  onAbort(reason: unknown): void {
-    this.#alarm.clear();
-    this.#reject(reason);
-  }
-}
-
 /** The innermost step of every chain: the operation itself. */
 export const callOperation: Next = (context) => asContext(context).run();
+
+const NO_CONTEXT = 'A context must be made with context.derive(); a copy of one hears of no abort';
 
 /** The context behind the interface, for the few policies that wait in a place of their own. */
 export function asContext(context: PolicyContext): Context {
   if (context instanceof Context) return context;
-  throw new TypeError('A context must be made with context.derive(); a copy of one hears of no abort');
+  throw new TypeError(NO_CONTEXT);
+}
+
+/** For those who may have made a context by spreading one: the mistake is found where it was made. */
+export function checkContexts(next: Next): Next {
+  return (context) => (context instanceof Context ? next(context) : Promise.reject(new TypeError(NO_CONTEXT)));
+}
+
+/** Goes on to `next`, which somebody else may have made: what it throws is in the promise like everything else. */
+export function begin(next: Next, context: PolicyContext): Promise<unknown> {
+  try {
+    return next(context);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /** For outcomes that are judged outside any call, such as those of a permit. */

@@ -3,6 +3,9 @@ import { afterNextPoll, type Clock, type TimerHandle } from './clock.js';
 /** Later than this, a timer was held up by our own event loop rather than by the platform's rounding. */
 const STALL_MS = 2;
 
+/** A timer that rests holds on to its list for so long at most. */
+const LONGEST_REST_MS = 60_000;
+
 /** A wait that ends at `due` unless it is removed before. It is its own node in the list: nothing else is allocated. */
 export abstract class Deadline {
   due = 0;
@@ -32,6 +35,7 @@ export class DeadlineList {
   #timer: unknown = undefined;
   #polling = false;
   #isUsedAgain = false;
+  #armedBy: unknown = undefined;
 
   constructor(clock: Clock, durationMs: number) {
     this.#clock = clock;
@@ -48,7 +52,7 @@ export class DeadlineList {
     this.#tail = deadline;
     if (this.#timer === undefined) {
       if (!this.#polling) this.#arm(this.durationMs);
-    } else if (this.#head === deadline) (this.#timer as TimerHandle).ref?.();
+    } else if (this.#head === deadline) this.#wake(this.#timer as TimerHandle);
   }
 
   remove(deadline: Deadline): void {
@@ -64,8 +68,17 @@ export class DeadlineList {
     if (this.#head === undefined && this.#timer !== undefined) this.#rest(this.#timer as TimerHandle);
   }
 
+  #wake(timer: TimerHandle): void {
+    if (this.#armedBy === globalThis.setTimeout) timer.ref?.();
+    else {
+      // Somebody has put fake timers in place, or taken them away, and this one may never ring.
+      this.#clock.clearTimeout(timer);
+      this.#arm(this.durationMs);
+    }
+  }
+
   #rest(timer: TimerHandle): void {
-    if (this.#isUsedAgain && timer.unref !== undefined) timer.unref();
+    if (this.#isUsedAgain && this.durationMs <= LONGEST_REST_MS && timer.unref !== undefined) timer.unref();
     else {
       this.#clock.clearTimeout(timer);
       this.#timer = undefined;
@@ -74,6 +87,7 @@ export class DeadlineList {
   }
 
   #arm(ms: number): void {
+    this.#armedBy = globalThis.setTimeout;
     this.#timer = this.#clock.setTimeout(this.#onTimer, ms);
   }
 

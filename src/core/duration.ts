@@ -13,6 +13,8 @@ export interface DurationRule {
   readonly orZero?: boolean;
   /** Whether `Infinity` (never) is allowed. @defaultValue false */
   readonly orInfinity?: boolean;
+  /** The least that makes sense, in milliseconds. */
+  readonly min?: number;
 }
 
 /**
@@ -22,8 +24,9 @@ export interface DurationRule {
 export function toMs(owner: string, option: string, value: unknown, rule: DurationRule = {}): number {
   const ms = parse(value);
   const inRange = ms > 0 ? ms < Infinity || rule.orInfinity === true : ms === 0 && rule.orZero === true;
-  if (!inRange || (ms === Infinity && value !== Infinity)) {
-    const range = `${rule.orZero ? '≥ 0' : 'above 0'}${rule.orInfinity ? ' (Infinity: never)' : ' and finite'}`;
+  if (!inRange || ms < (rule.min ?? 0) || (ms === Infinity && value !== Infinity)) {
+    const least = rule.min === undefined ? (rule.orZero ? '≥ 0' : 'above 0') : `≥ ${rule.min} ms`;
+    const range = `${least}${rule.orInfinity ? ' (Infinity: never)' : ' and finite'}`;
     throw new InvalidOptionError(
       owner,
       option,

@@ -7,7 +7,7 @@
  * @module
  */
 export type { CallContext, Operation } from './call-context.js';
-export { type Clock, type SleepOptions, sleep, systemClock } from './clock.js';
+export { type Clock, systemClock } from './clock.js';
 export type { ChildContext, ContextChange, Next, PolicyContext } from './context.js';
 export type { Duration } from './duration.js';
 export {
@@ -37,3 +37,4 @@ export {
   type PolicyDescription,
 } from './policy.js';
 export { type Random, seededRandom } from './random.js';
+export { type SleepOptions, sleep } from './sleep.js';

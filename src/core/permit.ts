@@ -7,3 +7,14 @@ export interface Permit {
   release(outcome?: Outcome): void;
   [Symbol.dispose](): void;
 }
+
+/** A permit that is given back once, whatever is called how often. */
+export function permit(giveBack: (outcome: Outcome | undefined) => void): Permit {
+  let pending: typeof giveBack | undefined = giveBack;
+  const release = (outcome?: Outcome): void => {
+    const give = pending;
+    pending = undefined;
+    give?.(outcome);
+  };
+  return { release, [Symbol.dispose]: () => release() };
+}

@@ -1,7 +1,7 @@
-import { scopeOf } from './abort-scope.js';
+import { checkSignal, scopeOf } from './abort-scope.js';
 import type { CallContext, Operation } from './call-context.js';
 import { anyClock, type Clock, checkClock } from './clock.js';
-import { Context, callOperation, type Next, type PolicyContext } from './context.js';
+import { Context, callOperation, checkContexts, type Next, type PolicyContext } from './context.js';
 import { Deadline, DeadlineList } from './deadline-list.js';
 import { type Duration, toMs } from './duration.js';
 import { InvalidOptionError, TimeoutError } from './errors.js';
@@ -167,15 +167,6 @@ class TotalTimeout extends Deadline {
   }
 }
 
-export function checkSignal(owner: string, signal: AbortSignal | null): AbortSignal | null {
-  if (signal === null) return null;
-  const { aborted, addEventListener, removeEventListener } = signal;
-  const isSignal =
-    typeof aborted === 'boolean' && typeof addEventListener === 'function' && typeof removeEventListener === 'function';
-  if (!isSignal) throw new InvalidOptionError(owner, 'signal', 'must be an AbortSignal', signal);
-  return signal;
-}
-
 function checkKey(owner: string, key: unknown): string {
   if (typeof key === 'string') return key;
   throw new InvalidOptionError(owner, 'key', 'must be a string', key);
@@ -241,7 +232,7 @@ class DefinedPolicy<Adds> extends BasePolicy<Adds> {
   }
 
   async run(next: Next, context: PolicyContext): Promise<unknown> {
-    return this.#run(next, context);
+    return this.#run(checkContexts(next), context);
   }
 
   describe(): PolicyDescription {

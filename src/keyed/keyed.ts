@@ -1,4 +1,4 @@
-import { anyClock, type Clock, checkClock } from '../core/clock.js';
+import { anyClock, type Clock, checkClock, systemClock } from '../core/clock.js';
 import type { Next, PolicyContext } from '../core/context.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
@@ -13,7 +13,7 @@ export interface KeyedOptions {
   readonly idleFor?: Duration | undefined;
   /** @defaultValue 'keyed' */
   readonly name?: string | undefined;
-  /** What `idleFor` is measured by; members that look at a clock must share it. @defaultValue that of the members */
+  /** What `idleFor` is measured by; members that look at a clock must share it. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
 }
 
@@ -34,7 +34,8 @@ export interface Keyed<P extends Policy<unknown>> extends Policy<P extends Polic
  *
  * When there are more keys than `maxKeys`, the one unused for longest is forgotten, those whose breaker is closed before
  * those whose breaker is open: forgetting an open breaker would let the calls through again. A key with calls in flight
- * through the family is never forgotten; while they fly, `size` may exceed `maxKeys` by as many.
+ * through the family is never forgotten, nor is one that was isolated or disabled by hand; `size` may exceed `maxKeys`
+ * by as many.
  *
  * O(1) a call beyond the member's own; no timer: idle keys are dropped when the family is used.
  *
@@ -108,8 +109,9 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
 
   #memberFor({ key, clock }: PolicyContext): Member<P> {
     const member = this.#member(this.#checkKey(key));
-    if (member.policy.clock === clock || member.policy.clock === anyClock) return member;
-    throw new InvalidOptionError('keyed', 'make', 'must give its policies the clock of the call', member.policy.clock);
+    const own = member.policy.clock;
+    if (own === anyClock || own === (clock === anyClock ? systemClock : clock)) return member;
+    throw new InvalidOptionError('keyed', 'make', 'must give its policies the clock of the call', own);
   }
 
   /** A family without a clock of its own goes by that of its members. */
@@ -125,7 +127,10 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
   #member(key: string): Member<P> {
     const now = this.clock.now();
     this.#members.forgetIdle(now);
-    return this.#members.get(key, now) ?? this.#members.add(key, this.#checkPolicy(this.#make(key)), now);
+    const known = this.#members.get(key, now);
+    if (known !== undefined) return known;
+    const policy = this.#checkPolicy(this.#make(key));
+    return this.#members.get(key, now) ?? this.#members.add(key, policy, now); // the factory may have asked for the key
   }
 
   #checkPolicy(policy: P): P {

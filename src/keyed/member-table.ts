@@ -17,6 +17,7 @@ class MemberList<P> {
   #last: Member<P> | undefined = undefined;
 
   push(member: Member<P>): void {
+    member.list?.remove(member);
     member.list = this;
     member.previous = this.#last;
     if (this.#last === undefined) this.first = member;
@@ -26,6 +27,7 @@ class MemberList<P> {
 
   remove(member: Member<P>): void {
     const { previous, next } = member;
+    if (member.list !== this) return;
     if (previous === undefined) this.first = next;
     else previous.next = next;
     if (next === undefined) this.#last = previous;
@@ -78,7 +80,7 @@ export class MemberTable<P extends Policy<unknown>> {
     };
     this.#byKey.set(key, member);
     this.#evict(); // before it is listed: a newcomer does not make room for itself
-    this.#resting.push(member);
+    this.#list(member, this.#resting);
     return member;
   }
 
@@ -90,9 +92,15 @@ export class MemberTable<P extends Policy<unknown>> {
   leave(member: Member<P>, now: number): void {
     member.inFlight--;
     member.lastUsed = now;
-    if (member.inFlight > 0 || this.#byKey.get(member.key) !== member) return;
-    this.#listFor(member).push(member);
+    // Asking for the state comes first: it may let time catch up, and call listeners that use this very key.
+    const list = isGuarding(member.policy) ? this.#guarding : this.#resting;
+    this.#list(member, list);
     this.#evict();
+  }
+
+  /** Only what is idle and still known may be forgotten. */
+  #list(member: Member<P>, list: MemberList<P>): void {
+    if (member.inFlight === 0 && this.#byKey.get(member.key) === member) list.push(member);
   }
 
   delete(key: string): boolean {
@@ -104,7 +112,10 @@ export class MemberTable<P extends Policy<unknown>> {
   forgetIdle(now: number): void {
     if (this.#idleMs === Infinity) return;
     for (const list of [this.#resting, this.#guarding]) {
-      while (list.first !== undefined && now - list.first.lastUsed >= this.#idleMs) this.delete(list.first.key);
+      while (list.first !== undefined && now - list.first.lastUsed >= this.#idleMs) {
+        if (isHeldByHand(list.first.policy)) this.#touch(list.first, now);
+        else this.delete(list.first.key);
+      }
     }
   }
 
@@ -115,32 +126,34 @@ export class MemberTable<P extends Policy<unknown>> {
 
   #touch(member: Member<P>, now: number): void {
     member.lastUsed = now;
-    if (member.list === undefined) return;
-    const { list } = member;
-    list.remove(member);
-    list.push(member);
+    member.list?.push(member);
   }
 
   #evict(): void {
-    while (this.#byKey.size > this.#maxKeys) {
+    // Each round either forgets one or puts one where it belongs, and the second cannot happen twice to the same.
+    for (let rounds = 2 * this.#byKey.size; this.#byKey.size > this.#maxKeys && rounds > 0; rounds--) {
       const first = this.#resting.first ?? this.#guarding.first;
       if (first === undefined) return; // all the others are in flight
-      if (first.list === this.#resting && isGuarding(first.policy)) {
-        // It was opened by hand, or used past the family, since it was listed.
-        this.#resting.remove(first);
-        this.#guarding.push(first);
-      } else this.delete(first.key);
+      const wasResting = first.list === this.#resting;
+      if (isHeldByHand(first.policy) || (wasResting && isGuarding(first.policy))) this.#list(first, this.#guarding);
+      else this.delete(first.key);
     }
-  }
-
-  #listFor(member: Member<P>): MemberList<P> {
-    return isGuarding(member.policy) ? this.#guarding : this.#resting;
   }
 }
 
-/** Whether there is a breaker in it that is not closed. Read off the members' shape, so as not to import the patterns. */
+/** Whether there is a breaker in it that is not closed. */
 function isGuarding(policy: object): boolean {
+  return hasState(policy, (state) => state !== 'closed');
+}
+
+/** Whether somebody has isolated or disabled it: forgetting that would quietly undo it. */
+function isHeldByHand(policy: object): boolean {
+  return hasState(policy, (state) => state === 'isolated' || state === 'disabled');
+}
+
+/** Read off the members' shape, so as not to import the patterns. */
+function hasState(policy: object, test: (state: string) => boolean): boolean {
   const { state, policies } = policy as { state?: unknown; policies?: unknown };
-  if (typeof state === 'string') return state !== 'closed';
-  return Array.isArray(policies) && policies.some(isGuarding);
+  if (typeof state === 'string') return test(state);
+  return Array.isArray(policies) && policies.some((member) => hasState(member, test));
 }

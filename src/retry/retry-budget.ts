@@ -8,7 +8,7 @@ export interface RetryBudgetOptions {
   readonly ratio?: number | undefined;
   /** Retries a second that are always allowed, so that a quiet client may retry as well. @defaultValue 10 */
   readonly minPerSecond?: number | undefined;
-  /** Over how long requests and retries are counted. @defaultValue '10s' */
+  /** Over how long requests and retries are counted: at least 1 ms. @defaultValue '10s' */
   readonly window?: Duration | undefined;
   /** @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
@@ -31,7 +31,7 @@ const RETRIES = 1;
  * times triples the load on it. A budget, shared among all call sites of one dependency, allows retries only up to a
  * share of the requests (the window of Finagle's RetryBudget; gRPC's A6 has the same purpose):
  *
- * at every moment, retries in the window ≤ `ratio` × requests in the window + `minPerSecond` × window.
+ * when a retry is granted, retries in the window ≤ `ratio` × requests in the window + `minPerSecond` × window.
  *
  * O(1) time and memory, no timer.
  *
@@ -53,7 +53,7 @@ export class RetryBudget {
   constructor(options?: RetryBudgetOptions) {
     const owner = 'RetryBudget';
     const own = readOptions(owner, options, { ratio: 0.2, minPerSecond: 10, window: '10s', clock: undefined });
-    const windowMs = toMs(owner, 'window', own.window);
+    const windowMs = toMs(owner, 'window', own.window, { min: 1 });
     this.ratio = checkNumber(owner, 'ratio', own.ratio, { min: 0, max: 1 });
     this.floor = (checkNumber(owner, 'minPerSecond', own.minPerSecond, { min: 0 }) * windowMs) / 1000;
     this.#clock = checkClock(owner, own.clock);

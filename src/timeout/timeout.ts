@@ -1,5 +1,5 @@
 import { type Clock, checkClock } from '../core/clock.js';
-import type { ChildContext, Next, PolicyContext } from '../core/context.js';
+import { begin, type ChildContext, type Next, type PolicyContext } from '../core/context.js';
 import { Deadline, DeadlineList } from '../core/deadline-list.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { TimeoutError } from '../core/errors.js';
@@ -69,7 +69,7 @@ class TimeoutPolicy extends BasePolicy implements Timeout {
     const child = context.derive({ deadline: now + timeoutMs });
     const call = new TimedCall(this.name, timeoutMs, child);
     this.#deadlines.add(call, now);
-    return next(child).then(
+    return begin(next, child).then(
       (value) => {
         this.#end(call);
         return value;

@@ -92,8 +92,8 @@ const table: Record<string, { make: Make; bad: readonly unknown[]; good: readonl
   },
   'RetryBudget: "window"': {
     make: (window) => new RetryBudget({ window }),
-    bad: [...NOT_POSITIVE_DURATIONS, Infinity],
-    good: [undefined, '1s'],
+    bad: [...NOT_POSITIVE_DURATIONS, Infinity, Number.MIN_VALUE, 1e-300, 0.9],
+    good: [undefined, '1s', 1],
   },
   'constantBackoff: "delay"': {
     make: constantBackoff,
@@ -169,10 +169,10 @@ const table: Record<string, { make: Make; bad: readonly unknown[]; good: readonl
   'circuitBreaker: "window': {
     make: (window) => circuitBreaker({ window }),
     bad: [
-      ...[null, true, 'abc', 10, [], {}, { duration: '1s', calls: 1 }, { duration: 0 }, { duration: Infinity }],
+      ...[null, true, 'abc', 10, [], {}, { duration: '1s', calls: 1 }, { duration: 0.9 }, { duration: Infinity }],
       ...[{ calls: 0 }, { calls: 1.5 }, { calls: Number.NaN }, { calls: '5' }, { calls: 2 ** 32 }, { calls: Infinity }],
     ],
-    good: [undefined, { duration: '1s' }, { duration: 0.5 }, { calls: 1 }, { calls: 100_000 }],
+    good: [undefined, { duration: '1s' }, { duration: 1 }, { calls: 1 }, { calls: 100_000 }],
   },
   'circuitBreaker: "minimumCalls"': {
     make: (minimumCalls) => circuitBreaker({ minimumCalls, window: { calls: 10 } }),

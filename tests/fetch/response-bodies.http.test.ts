@@ -37,6 +37,11 @@ const read = async (reader: ReadableStreamDefaultReader<Uint8Array>) => {
   return done ? undefined : new TextDecoder().decode(value);
 };
 
+function blockFor(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
 describe('a response that is not the answer', () => {
   it.each<[string, () => Reply['body']]>([
     ['with a length', () => 'x'.repeat(50_000)],
@@ -171,6 +176,20 @@ describe('the body of the answer', () => {
     await upstream.server.requests[0]!.ended;
   });
 
+  it('is not cut off when our own event loop was held up meanwhile, and the rest lies there already', async () => {
+    const fetch = resilientFetch({ bodyTimeout: 400 });
+    await using server = await testServer(({ response }) => {
+      response.flushHeaders();
+      return undefined;
+    });
+    const response = await fetch(server.origin);
+    const text = response.text();
+    await settle();
+    server.requests[0]!.response.end('all of it'); // in the buffer of the client's socket from now on
+    blockFor(450);
+    expect(await text).toBe('all of it');
+  });
+
   it("is aborted by the caller's signal, with its reason, and the connection is closed", async () => {
     await using upstream = await onDemand();
     const { controller, listeners } = countingController();
@@ -253,6 +272,17 @@ describe('the body of the answer', () => {
 });
 
 describe('the answer itself', () => {
+  it('is not late when its headers lie there already, and our own event loop was held up', async () => {
+    const fetch = resilientFetch({ attemptTimeout: 400, retry: false });
+    await using server = await testServer(() => undefined);
+    const call = fetch(server.origin);
+    await eventually(() => expect(server.requests).toHaveLength(1));
+    await settle();
+    server.requests[0]!.response.end('all of it');
+    blockFor(450);
+    expect(await (await call).text()).toBe('all of it');
+  });
+
   it("is the platform's own Response when there is nothing to watch", async () => {
     const answer = new Response('well');
     const fetch = resilientFetch({ fetch: async (_url: string) => answer });

@@ -1,23 +1,30 @@
+import { isDeepStrictEqual } from 'node:util';
 import { bulkhead } from 'breakwater/bulkhead';
 import { TestClock } from 'breakwater/testing';
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { settle, watch } from '../support/promises.js';
+import { swallowUncaught } from '../support/uncaught.js';
 
+type Kind = 'call' | 'acquire' | 'tryAcquire';
 type Step =
-  | { readonly do: 'call'; readonly priority: number }
+  /** A call may make another one, of priority 5, in the moment it starts. */
+  | { readonly do: 'call'; readonly priority: number; readonly nests: boolean }
   | { readonly do: 'acquire'; readonly priority: number }
   | { readonly do: 'tryAcquire' }
   | { readonly do: 'end' | 'fail' | 'abort'; readonly index: number }
+  /** The next listener of `idle` makes a call. */
+  | { readonly do: 'call when idle' }
   | { readonly do: 'resize'; readonly to: number }
   | { readonly do: 'wait'; readonly ms: number };
 
 const index = fc.nat(30);
 const priority = fc.constantFrom(5, 5, 5, 1, 9);
+const nests = fc.nat(5).map((n) => n === 0);
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('call' as const), priority }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('call' as const), priority, nests }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('acquire' as const), priority }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('tryAcquire' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('tryAcquire' as const, 'call when idle' as const) }) },
   {
     weight: 6,
     arbitrary: fc.record({ do: fc.constantFrom('end' as const, 'fail' as const, 'abort' as const), index }),
@@ -26,120 +33,215 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 120 }) }) },
 );
 
-/** One call in the naive model: a bulkhead written with an array, which is easy to believe. */
+const QUEUE_TIMEOUT_MS = 100;
+
 interface Entry {
   readonly id: number;
+  readonly kind: Kind;
   readonly priority: number;
+  readonly nests: boolean;
   readonly deadline: number;
   status: 'queued' | 'running' | 'over';
-  end(how: 'end' | 'fail'): void;
-  abort(): void;
 }
 
-it('behaves like a naive model, whatever is called, ended, aborted, resized and timed out, in whatever order', async () => {
+/** A bulkhead written with an array, which is easy to believe. */
+class NaiveBulkhead {
+  readonly entries: Entry[] = [];
+  readonly started: number[] = [];
+  readonly events = { queued: 0, reject: 0, idle: 0 };
+  callsWhenIdle = 0;
+  #limit: number;
+  readonly #maxQueue: number;
+
+  constructor(limit: number, maxQueue: number) {
+    this.#limit = limit;
+    this.#maxQueue = maxQueue;
+  }
+
+  all(status: Entry['status']): Entry[] {
+    return this.entries.filter((entry) => entry.status === status);
+  }
+
+  submit(kind: Kind, now: number, priority = 5, nests = false): void {
+    const hasSlot = this.all('running').length < this.#limit;
+    const isAccepted = hasSlot || (kind !== 'tryAcquire' && this.all('queued').length < this.#maxQueue);
+    const status = isAccepted ? 'queued' : 'over';
+    this.entries.push({
+      id: this.entries.length,
+      kind,
+      priority,
+      nests,
+      deadline: now + QUEUE_TIMEOUT_MS,
+      status,
+    });
+    if (!isAccepted && kind !== 'tryAcquire') this.events.reject++;
+    if (isAccepted && !hasSlot) this.events.queued++;
+    this.#fill(now);
+  }
+
+  /** All who can start are picked before the first of them does. */
+  #fill(now: number): void {
+    const waiting = this.all('queued').sort((a, b) => a.priority - b.priority || a.id - b.id);
+    const starting = waiting.slice(0, Math.max(0, this.#limit - this.all('running').length));
+    for (const entry of starting) entry.status = 'running';
+    for (const entry of starting) {
+      this.started.push(entry.id);
+      if (entry.nests) this.submit('call', now);
+    }
+  }
+
+  end(entry: Entry, now: number): void {
+    const wasRunning = entry.status === 'running';
+    entry.status = 'over';
+    this.#fill(now);
+    if (!wasRunning || this.all('running').length > 0) return;
+    this.events.idle++;
+    if (this.callsWhenIdle > 0) {
+      this.callsWhenIdle--;
+      this.submit('call', now);
+    }
+  }
+
+  resize(to: number, now: number): void {
+    this.#limit = to;
+    this.#fill(now);
+  }
+
+  expire(now: number): void {
+    for (const entry of this.all('queued').filter(({ deadline }) => deadline <= now)) {
+      entry.status = 'over';
+      this.events.reject++;
+    }
+  }
+}
+
+let restoreUncaught = () => {};
+beforeAll(() => {
+  restoreUncaught = swallowUncaught((error) => (error as Error).message === 'the listener is ill');
+});
+afterAll(() => restoreUncaught());
+
+it('behaves like a naive model, whatever is called, ended, aborted, resized and timed out, and whatever listeners do', async () => {
+  const most = { queued: 0, reject: 0, idle: 0, nested: 0 };
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 4 }),
       fc.integer({ min: 0, max: 6 }),
-      fc.array(step, { maxLength: 60 }),
+      fc.array(step, { maxLength: 80, size: 'max' }),
       async (maxConcurrent, maxQueue, steps) => {
         const clock = new TestClock();
-        const policy = bulkhead({ maxConcurrent, maxQueue, queueTimeout: 100, clock });
-        const model: Entry[] = [];
-        const calls = new Set<number>();
-        let limit = maxConcurrent;
+        const policy = bulkhead({ maxConcurrent, maxQueue, queueTimeout: QUEUE_TIMEOUT_MS, clock });
+        const model = new NaiveBulkhead(maxConcurrent, maxQueue);
         const started: number[] = [];
-        const expected: number[] = [];
-        const isCall = (id: number) => calls.has(id);
-        const of = (status: Entry['status']) => model.filter((entry) => entry.status === status);
-        const start = (entry: Entry) => {
-          entry.status = 'running';
-          expected.push(entry.id);
+        const events = { queued: 0, reject: 0, idle: 0 };
+        const aborts: (() => void)[] = [];
+        const ends: ((how: 'end' | 'fail') => void)[] = [];
+        let callsWhenIdle = 0;
+        for (const type of ['queued', 'reject', 'idle'] as const) {
+          policy.on(type, () => {
+            events[type]++;
+            if (type === 'idle' && callsWhenIdle > 0) {
+              callsWhenIdle--;
+              call(5, false);
+            }
+            throw new Error('the listener is ill');
+          });
+        }
+
+        const submit = (): [number, AbortController] => {
+          const controller = new AbortController();
+          const id = aborts.push(() => controller.abort()) - 1;
+          return [id, controller];
         };
-        const fill = () => {
-          while (of('running').length < limit) {
-            const [next] = of('queued').sort((a, b) => a.priority - b.priority || a.id - b.id);
-            if (next === undefined) return;
-            start(next);
-          }
+        const call = (priority: number, nests: boolean) => {
+          const [id, { signal }] = submit();
+          const operation = () => {
+            started.push(id);
+            if (nests) call(5, false);
+            return new Promise((resolve, reject) => {
+              ends[id] = (how) => (how === 'end' ? resolve(id) : reject(new Error(`${id}`)));
+            });
+          };
+          watch(policy.execute(operation, { signal, priority }));
+        };
+        const acquire = (priority: number, waits: boolean) => {
+          const [id, { signal }] = submit();
+          const hold = (permit: { release(): void } | undefined) => {
+            if (permit === undefined) return;
+            started.push(id);
+            ends[id] = () => permit.release();
+          };
+          if (waits) policy.acquire({ signal, priority }).then(hold, () => {});
+          else hold(policy.tryAcquire());
         };
 
-        for (const each of steps) {
-          if (each.do === 'call' || each.do === 'acquire' || each.do === 'tryAcquire') {
-            const id = model.length;
-            const controller = new AbortController();
-            let finish: (how: 'end' | 'fail') => void = () => {};
-            const options = { signal: controller.signal, priority: 'priority' in each ? each.priority : 5 };
-            if (each.do === 'call') {
-              calls.add(id);
-              watch(
-                policy.execute(() => {
-                  started.push(id);
-                  return new Promise((resolve, reject) => {
-                    finish = (how) => (how === 'end' ? resolve(id) : reject(new Error(`${id}`)));
-                  });
-                }, options),
-              );
-            } else {
-              const hold = (permit: { release(): void } | undefined) => {
-                if (permit === undefined) return;
-                started.push(id);
-                finish = () => permit.release();
-              };
-              if (each.do === 'tryAcquire') hold(policy.tryAcquire());
-              else policy.acquire(options).then(hold, () => {});
-            }
-            const isAccepted =
-              of('running').length < limit || (each.do !== 'tryAcquire' && of('queued').length < maxQueue);
-            const entry: Entry = {
-              id,
-              priority: options.priority,
-              deadline: clock.now() + 100,
-              status: isAccepted ? 'queued' : 'over',
-              end: (how) => finish(how),
-              // An acquired permit has left the signal's reach; a call has not.
-              abort: () => (each.do === 'call' || entry.status === 'queued' ? controller.abort() : finish('end')),
-            };
-            model.push(entry);
-            fill();
-          } else if (each.do === 'resize') {
-            policy.resize(each.to);
-            limit = each.to;
-            fill();
-          } else if (each.do === 'wait') {
-            const until = clock.now() + each.ms;
-            for (const entry of of('queued')) if (entry.deadline <= until) entry.status = 'over';
-            await clock.advance(each.ms);
-          } else {
-            const candidates = each.do === 'abort' ? [...of('running'), ...of('queued')] : of('running');
-            const entry = candidates[each.index % Math.max(1, candidates.length)];
-            if (entry === undefined) continue;
-            if (each.do === 'abort') entry.abort();
-            else entry.end(each.do);
-            entry.status = 'over';
-            await settle();
-            fill();
-          }
+        const end = async (entry: Entry, how: 'end' | 'fail' | 'abort') => {
+          // An acquired permit has left the signal's reach; a call has not.
+          const isInReach = entry.kind === 'call' || entry.status === 'queued';
+          if (how === 'abort' && isInReach) aborts[entry.id]?.();
+          else ends[entry.id]?.(how === 'fail' ? 'fail' : 'end');
+          await settle();
+          model.end(entry, clock.now());
+        };
+        const compare = async () => {
           await settle();
           // Permits reach their holders a few microtasks later than operations start: among those let in at once, only
           // the order of the calls can be seen.
-          expect(started.filter(isCall)).toEqual(expected.filter(isCall));
-          expect([...started].sort()).toEqual([...expected].sort());
-          expect([policy.active, policy.queued]).toEqual([of('running').length, of('queued').length]);
+          const isCall = (id: number) => model.entries[id]?.kind === 'call';
+          const view = (ids: number[]) => [ids.filter(isCall), [...ids].sort()];
+          const seen = [view(started), policy.active, policy.queued, events];
+          const expected = [view(model.started), model.all('running').length, model.all('queued').length, model.events];
+          if (!isDeepStrictEqual(seen, expected)) expect(seen).toEqual(expected);
+        };
+
+        for (const each of steps) {
+          const now = clock.now();
+          switch (each.do) {
+            case 'call':
+              call(each.priority, each.nests);
+              model.submit('call', now, each.priority, each.nests);
+              break;
+            case 'acquire':
+              acquire(each.priority, true);
+              model.submit('acquire', now, each.priority);
+              break;
+            case 'tryAcquire':
+              acquire(5, false);
+              model.submit('tryAcquire', now);
+              break;
+            case 'call when idle':
+              callsWhenIdle++;
+              model.callsWhenIdle++;
+              break;
+            case 'resize':
+              policy.resize(each.to);
+              model.resize(each.to, now);
+              break;
+            case 'wait':
+              await clock.advance(each.ms);
+              model.expire(clock.now());
+              break;
+            default: {
+              const running = model.all('running');
+              const candidates = each.do === 'abort' ? [...running, ...model.all('queued')] : running;
+              const entry = candidates[each.index % Math.max(1, candidates.length)];
+              if (entry !== undefined) await end(entry, each.do);
+            }
+          }
+          await compare();
         }
 
         // In the end every slot comes back.
-        while (of('running').length > 0) {
-          for (const entry of of('running')) {
-            entry.end('end');
-            entry.status = 'over';
-          }
-          await settle();
-          fill();
+        for (let running = model.all('running'); running.length > 0; running = model.all('running')) {
+          for (const entry of running) await end(entry, 'end');
+          await compare();
         }
         expect([policy.active, policy.queued, clock.pendingTimers]).toEqual([0, 0, 0]);
+        for (const type of ['queued', 'reject', 'idle'] as const) most[type] += events[type];
+        most.nested += model.entries.filter((entry) => entry.nests && entry.status === 'over').length;
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 1000 },
   );
+  expect(Math.min(most.queued, most.reject, most.idle, most.nested)).toBeGreaterThan(1000); // all of it did happen
 });

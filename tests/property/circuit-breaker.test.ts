@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { circuitBreaker, type Outcome, type Permit } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -200,4 +201,51 @@ it('behaves like a naive model, whatever is called, ends, is aborted or done by 
   );
   const changes = [...reached.keys()].filter((event) => !event.startsWith('reject'));
   expect(changes.sort()).toEqual([...LEGAL].sort());
+});
+
+it.fails('makes up for time as if there had been timers: whether somebody looks meanwhile makes no difference', async () => {
+  const verdict = fc.constantFrom('success' as const, 'failure' as const, 'ignore' as const);
+  const command = fc.oneof(
+    { weight: 4, arbitrary: fc.constant('acquire' as const) },
+    { weight: 4, arbitrary: fc.record({ index, verdict }) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom('trip' as const, 'reset' as const, 'isolate' as const, 'release' as const),
+    },
+    { weight: 4, arbitrary: fc.integer({ min: 1, max: 60 }) },
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(command, { maxLength: 30 }), fc.nat(2), async (commands, maxFailures) => {
+      const clock = new TestClock();
+      const [watched, unwatched] = [0, 1].map(() => ({
+        breaker: circuitBreaker({
+          initialState: 'half-open',
+          consecutiveFailures: 2,
+          openFor: ({ attempt }) => attempt * 20,
+          halfOpen: { probes: 2, maxFailures, probeTimeout: 50 },
+          classify: ({ ok, ...rest }: Outcome) => (ok ? (rest as { value: 'success' }).value : 'failure'),
+          clock,
+        }),
+        permits: [] as (Permit | undefined)[],
+        isolations: [] as Disposable[],
+      }));
+      const both = [watched as NonNullable<typeof watched>, unwatched as NonNullable<typeof unwatched>];
+      for (const each of commands) {
+        if (typeof each === 'number') await clock.advance(each);
+        else {
+          for (const { breaker, permits, isolations } of both) {
+            if (each === 'acquire') permits.push(breaker.tryAcquire());
+            else if (each === 'isolate') isolations.push(breaker.isolate());
+            else if (each === 'release') isolations.pop()?.[Symbol.dispose]();
+            else if (typeof each === 'string') breaker[each]();
+            else permits[each.index % Math.max(1, permits.length)]?.release({ ok: true, value: each.verdict });
+          }
+        }
+        watched?.breaker.state;
+      }
+      const [one, other] = both.map(({ breaker, permits }) => [permits.map(Boolean), breaker.toJSON(), breaker.stats]);
+      expect(one).toEqual(other);
+    }),
+    { numRuns: 1000 },
+  );
 });

@@ -1,0 +1,57 @@
+import { AbortNode, AbortScope, checkSignal, scopeOf } from './abort-scope.js';
+import { Alarm, type Clock, checkClock } from './clock.js';
+import { InvalidOptionError } from './errors.js';
+import { readOptions } from './options.js';
+
+export interface SleepOptions {
+  /** @defaultValue `systemClock` */
+  readonly clock?: Clock | undefined;
+  /** Ends the sleep early: it rejects with the signal's reason at once. */
+  readonly signal?: AbortSignal | null | undefined;
+}
+
+/**
+ * Resolves after `ms` milliseconds, however many, and not a moment earlier. `Infinity` sleeps until the signal aborts.
+ *
+ * @example
+ * ```ts
+ * const controller = new AbortController();
+ * setTimeout(() => controller.abort(new Error('woken up')), 10);
+ * await sleep(60_000, { signal: controller.signal }).catch((reason) => console.log(reason.message));
+ * ```
+ */
+export async function sleep(ms: number, options?: SleepOptions): Promise<void> {
+  const own = readOptions('sleep', options, { clock: undefined, signal: null });
+  const clock = checkClock('sleep', own.clock);
+  const signal = checkSignal('sleep', own.signal);
+  if (signal?.aborted) throw signal.reason;
+  await sleepIn(signal === null ? new AbortScope() : scopeOf(signal), clock, ms);
+}
+
+/** Sleeps until the time has passed, or the scope is aborted. */
+export function sleepIn(scope: AbortScope, clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (typeof ms !== 'number' || !(ms >= 0)) throw new InvalidOptionError('sleep', 'ms', 'must be a number ≥ 0', ms);
+    scope.enter(new Sleep(clock, ms, resolve, reject));
+  });
+}
+
+/** A timer against an abort. */
+class Sleep extends AbortNode {
+  readonly #alarm: Alarm;
+  readonly #reject: (reason: unknown) => void;
+
+  constructor(clock: Clock, ms: number, resolve: () => void, reject: (reason: unknown) => void) {
+    super();
+    this.#reject = reject;
+    this.#alarm = new Alarm(clock, ms, () => {
+      this.leave();
+      resolve();
+    });
+  }
+
+  onAbort(reason: unknown): void {
+    this.#alarm.clear();
+    this.#reject(reason);
+  }
+}
