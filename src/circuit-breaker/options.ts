@@ -2,6 +2,7 @@ import { type Backoff, checkDelay, exponentialBackoff } from '../core/backoff.js
 import type { Clock } from '../core/clock.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
+import { reportUncaught } from '../core/events.js';
 import { checkInteger, checkNumber, readOptions } from '../core/options.js';
 import type { Classify, Outcome } from '../core/outcome.js';
 import type { Random } from '../core/random.js';
@@ -23,7 +24,7 @@ export interface CircuitBreakerOptions {
   /** No rate counts before so many calls are in the window: an integer ≥ 1. @defaultValue 20, or `window.calls` if fewer */
   readonly minimumCalls?: number | undefined;
   /**
-   * How long it stays open: a duration is used as it is; a backoff is called with the number of openings in a row. A
+   * How long it stays open: a duration is used exactly; a backoff is called with the number of openings in a row, and a
    * `Retry-After` of the failure that opened it is a lower bound, up to a minute.
    * @defaultValue from 5 s doubling to 60 s, with equal jitter
    */
@@ -129,13 +130,23 @@ export function checkWindow(window: OwnOptions['window']): [CallWindow, number] 
 }
 
 function checkOpenFor(openFor: CircuitBreakerOptions['openFor'], random: Random): CircuitRules['openForMs'] {
-  const backoff = typeof openFor === 'function' ? openFor : openFor === undefined ? growing() : undefined;
-  const fixedMs = backoff === undefined ? toMs(OWNER, 'openFor', openFor) : undefined;
+  if (openFor !== undefined && typeof openFor !== 'function') {
+    const openForMs = toMs(OWNER, 'openFor', openFor);
+    return () => openForMs;
+  }
+  const byDefault = growing();
+  const backoff = openFor ?? byDefault;
   let previousDelayMs: number | undefined;
   return (openings: number, outcome: Outcome): number => {
-    if (openings === 1) previousDelayMs = undefined;
-    const planned = backoff === undefined ? fixedMs : backoff({ attempt: openings, previousDelayMs, outcome, random });
-    const openForMs = checkDelay(OWNER, 'openFor', planned);
+    const event = { attempt: openings, previousDelayMs: openings === 1 ? undefined : previousDelayMs, outcome, random };
+    let openForMs: number;
+    try {
+      openForMs = checkDelay(OWNER, 'openFor', backoff(event));
+    } catch (error) {
+      // The call that is ending has nothing to do with it, and the breaker must open all the same.
+      reportUncaught(error);
+      openForMs = byDefault(event) as number;
+    }
     previousDelayMs = openForMs;
     return Math.max(openForMs, Math.min(retryAfterMs(outcome) ?? 0, MAX_RETRY_AFTER_MS));
   };

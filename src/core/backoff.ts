@@ -90,7 +90,7 @@ export function decorrelatedJitterBackoff(options?: DecorrelatedJitterBackoffOpt
 /** Holds a backoff to its word, the caller's own too: a wait of NaN, or of a string, would be none or last for ever. */
 export function checkDelay(owner: string, option: string, delayMs: unknown): number {
   if (typeof delayMs === 'number' && delayMs >= 0 && delayMs < Infinity) return delayMs;
-  throw new InvalidOptionError(owner, option, 'must return milliseconds ≥ 0 or undefined', delayMs);
+  throw new InvalidOptionError(owner, option, 'must return milliseconds ≥ 0', delayMs);
 }
 
 function checkRange(owner: string, initial: Duration, max: Duration): [number, number] {

@@ -211,8 +211,17 @@ export class InvalidOptionError extends TypeError {
 export function isResilienceError(error: unknown): error is ResilienceErrors[ResilienceErrorCode];
 export function isResilienceError<C extends ResilienceErrorCode>(error: unknown, code: C): error is ResilienceErrors[C];
 export function isResilienceError(error: unknown, code?: ResilienceErrorCode): boolean {
-  if (typeof error !== 'object' || error === null || !(BRAND in error)) return false;
-  return code === undefined || (error as { code?: unknown }).code === code;
+  if (typeof error !== 'object' || error === null || read(error, BRAND) !== true) return false;
+  return code === undefined || read(error, 'code') === code;
+}
+
+/** Errors come from anywhere: a getter of theirs that throws must not replace them. */
+export function read(error: object, property: string | symbol): unknown {
+  try {
+    return (error as Record<string | symbol, unknown>)[property];
+  } catch {
+    return undefined;
+  }
 }
 
 /** How a value reads in a message. Never calls into the value. */

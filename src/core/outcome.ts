@@ -1,5 +1,5 @@
 import type { CallContext } from './call-context.js';
-import { InvalidOptionError, isResilienceError } from './errors.js';
+import { InvalidOptionError, isResilienceError, read } from './errors.js';
 
 /** How an operation ended. */
 export type Outcome<T = unknown> =
@@ -93,24 +93,17 @@ function isNetworkMessage(error: TypeError): boolean {
   return NETWORK_MESSAGES.includes(message) || message.startsWith('Failed to fetch (');
 }
 
-function hasNetworkCode(error: unknown, depth: number): boolean {
-  if (typeof error !== 'object' || error === null || depth === 0) return false;
+/** Looks at no error twice: causes may form circles, and errors of many addresses share them. */
+function hasNetworkCode(error: unknown, depth: number, seen = new Set<unknown>()): boolean {
+  if (typeof error !== 'object' || error === null || depth === 0 || seen.has(error)) return false;
+  seen.add(error);
   const code = read(error, 'code');
   if (typeof code === 'string' && NETWORK_CODES.some((start) => code.startsWith(start))) return true;
   const causes = read(error, 'errors'); // of an AggregateError: one for each address that was tried
-  if (Array.isArray(causes) && causes.slice(0, MAX_DEPTH).some((one) => hasNetworkCode(one, depth - 1))) return true;
-  return hasNetworkCode(read(error, 'cause'), depth - 1);
+  const some = Array.isArray(causes) && causes.slice(0, MAX_DEPTH).some((one) => hasNetworkCode(one, depth - 1, seen));
+  return some || hasNetworkCode(read(error, 'cause'), depth - 1, seen);
 }
 
 function nameOf(error: unknown): unknown {
   return typeof error === 'object' && error !== null ? read(error, 'name') : undefined;
-}
-
-/** Errors come from anywhere: a getter of theirs that throws must not replace them. */
-function read(error: object, property: string): unknown {
-  try {
-    return (error as Record<string, unknown>)[property];
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,4 @@
-import { isResilienceError } from './errors.js';
+import { isResilienceError, read } from './errors.js';
 import type { Outcome } from './outcome.js';
 
 /** Longer header values are noise or an attack, and are not even looked at. */
@@ -32,7 +32,8 @@ export function parseRetryAfter(value: string | null | undefined, now: number = 
 export function retryAfterMs(outcome: Outcome): number | undefined {
   const subject = outcome.ok ? outcome.value : outcome.error;
   if (typeof subject !== 'object' || subject === null || isResilienceError(subject)) return undefined;
-  const { retryAfterMs: hint, headers } = subject as { retryAfterMs?: unknown; headers?: unknown };
+  const hint = read(subject, 'retryAfterMs');
+  const headers = read(subject, 'headers');
   if (!outcome.ok && typeof hint === 'number') return hint >= 0 ? hint : undefined;
   return hasGet(headers) ? parseRetryAfter(headers.get('retry-after')) : undefined;
 }

@@ -10,7 +10,7 @@ const DRAIN_MS = 1000;
 export function discard(response: unknown, limit: number, clock: Clock): void {
   const { body, headers } = (response ?? {}) as Partial<Response>;
   if (!body || body.locked || typeof body.getReader !== 'function') return;
-  if (Number(headers?.get('content-length') ?? 0) > limit) body.cancel().catch(ignore);
+  if (Number(headers?.get?.('content-length') ?? 0) > limit) body.cancel().catch(ignore);
   else drain(body.getReader(), limit, clock).catch(ignore);
 }
 

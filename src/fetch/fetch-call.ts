@@ -23,6 +23,8 @@ export class FetchCall {
   /** What the tries have brought so far, and nobody has read. */
   readonly #unread = new Set<Response>();
   #ended = false;
+  /** The one try of a request that must not be repeated. */
+  #only: Promise<Response> | undefined = undefined;
 
   /** @param isGuarded - whether something will last until the end of the body. */
   constructor(request: OutgoingRequest, settings: FetchSettings, isGuarded: boolean) {
@@ -33,9 +35,13 @@ export class FetchCall {
   }
 
   attempt(context: CallContext): Promise<Response> {
+    // Whatever a policy makes of it, a request that must not be repeated goes out once; its answer stays its answer.
+    if (this.#only !== undefined) return this.#only;
     this.#discardAllBut(undefined); // what is there already was not good enough
     const { route } = this.#settings;
-    return route === undefined ? this.#send(this.#request.input, context) : this.#sendTo(route, context);
+    const sent = route === undefined ? this.#send(this.#request.input, context) : this.#sendTo(route, context);
+    if (!this.repeatable) this.#only = sent;
+    return sent;
   }
 
   /** Whatever policy is in use: a response that is not the answer is read by nobody. */

@@ -1,5 +1,5 @@
 import { AbortNode, scopeOf } from '../core/abort-scope.js';
-import { Alarm, type Clock } from '../core/clock.js';
+import { Deadline, type DeadlineList } from '../core/deadline-list.js';
 import { TimeoutError } from '../core/errors.js';
 
 /** By the responses that were made for them. */
@@ -41,7 +41,7 @@ function likeOriginal(copy: Response, original: Response): Response {
 }
 
 /** A stream that passes on another one, and can be ended from outside. */
-export class GuardedBody extends AbortNode {
+export class GuardedBody {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly #source: ReadableStream<Uint8Array>;
   readonly #onEnd: (() => void)[] = [];
@@ -50,7 +50,6 @@ export class GuardedBody extends AbortNode {
   #ended = false;
 
   constructor(source: ReadableStream<Uint8Array>) {
-    super();
     this.#source = source;
     this.stream = new ReadableStream({
       type: 'bytes',
@@ -78,18 +77,26 @@ export class GuardedBody extends AbortNode {
 
   /** Cuts the body off when the signal aborts. */
   follow(signal: AbortSignal): void {
-    if (signal.aborted) this.onAbort(signal.reason);
-    else if (!this.#ended) scopeOf(signal).enter(this);
+    if (this.#ended) return;
+    if (signal.aborted) {
+      this.cutOff(signal.reason);
+      return;
+    }
+    const link = new SignalLink(this);
+    scopeOf(signal).enter(link);
+    this.whenEnded(() => link.leave());
+    if (this.#reader !== undefined) forgotten.register(this, { link, source: this.#reader });
   }
 
-  /** Cuts the body off after so long. */
-  limit(timeoutMs: number, clock: Clock): void {
-    const error = () => new TimeoutError({ policy: 'resilientFetch body', timeoutMs });
-    const alarm = new Alarm(clock, timeoutMs, () => this.onAbort(error()));
-    this.whenEnded(() => alarm.clear());
+  /** Cuts the body off after the time of the list. */
+  limit(deadlines: DeadlineList): void {
+    if (this.#ended) return;
+    const deadline = new ReadingTime(this, deadlines.durationMs);
+    deadlines.add(deadline);
+    this.whenEnded(() => deadlines.remove(deadline));
   }
 
-  onAbort(reason: unknown): void {
+  cutOff(reason: unknown): void {
     if (this.#ended) return;
     this.#end();
     this.#controller?.error(reason);
@@ -124,7 +131,46 @@ export class GuardedBody extends AbortNode {
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.leave();
     for (const callback of this.#onEnd) callback();
+  }
+}
+
+/** Holds the body weakly: a signal may live for ever, and bodies that nobody reads must not live as long. */
+class SignalLink extends AbortNode {
+  readonly #body: WeakRef<GuardedBody>;
+
+  constructor(body: GuardedBody) {
+    super();
+    this.#body = new WeakRef(body);
+  }
+
+  onAbort(reason: unknown): void {
+    this.#body.deref()?.cutOff(reason);
+  }
+}
+
+/** Lets go of what a body held that was dropped unread: its place behind the signal, and its connection. */
+const forgotten = /* @__PURE__ */ new FinalizationRegistry<Forgotten>(({ link, source }) => {
+  link.leave();
+  source.cancel().catch(() => {});
+});
+
+interface Forgotten {
+  readonly link: SignalLink;
+  readonly source: ReadableStreamDefaultReader<Uint8Array>;
+}
+
+class ReadingTime extends Deadline {
+  readonly #body: GuardedBody;
+  readonly #timeoutMs: number;
+
+  constructor(body: GuardedBody, timeoutMs: number) {
+    super();
+    this.#body = body;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  onDue(): void {
+    this.#body.cutOff(new TimeoutError({ policy: 'resilientFetch body', timeoutMs: this.#timeoutMs }));
   }
 }

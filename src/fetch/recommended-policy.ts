@@ -2,6 +2,7 @@ import { type Bulkhead, bulkhead } from '../bulkhead/index.js';
 import { circuitBreaker } from '../circuit-breaker/index.js';
 import { type Backoff, exponentialBackoff } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
+import { toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkOneOf, checkOptionalFunction, readOptions } from '../core/options.js';
 import { definePolicy, type Policy } from '../core/policy.js';
@@ -12,6 +13,7 @@ import { pipeline } from '../pipeline/index.js';
 import { RetryBudget, retry } from '../retry/index.js';
 import { timeout } from '../timeout/index.js';
 import { guardedBodyOf } from './guarded-body.js';
+import { unlessOnce } from './only-once.js';
 import type { FetchBulkheadOptions, FetchLike, ResilientFetchListeners, ResilientFetchOptions } from './options.js';
 
 const OWNER = 'resilientFetch';
@@ -37,15 +39,26 @@ export function recommendedPolicy(
   const random = checkRandom(OWNER, options.random);
   const on = readOptions<ResilientFetchListeners>(OWNER, options.on, NO_LISTENERS, 'on');
   for (const [name, listener] of Object.entries(on)) checkOptionalFunction(OWNER, `on.${name}`, listener);
+  // Copies, since these are read again for each new key.
+  const breakerOptions = copy(checkPart('circuitBreaker', options.circuitBreaker));
+  const bulkheadOptions = copy(checkPart('bulkhead', options.bulkhead));
   const gates = (key: string) => {
-    const breaker = breakerFor(key, checkPart('circuitBreaker', options.circuitBreaker), on, clock, random);
-    const slots = bulkheadFor(key, checkPart('bulkhead', options.bulkhead), on, clock, bodyTimeoutMs);
+    const breaker = breakerFor(key, breakerOptions, on, clock, random);
+    const slots = bulkheadFor(key, bulkheadOptions, on, clock, bodyTimeoutMs);
     return pipeline(...[breaker, slots].filter((policy) => policy !== undefined));
   };
   gates('the check of the options');
   const again = retryFor(checkPart('retry', options.retry), on, clock, random, discard);
-  const inner = [keyed(gates, { clock }), timeoutFor('attempt', options.attemptTimeout, '10s', on, clock)];
-  return pipeline(timeoutFor('call', options.timeout, '30s', on, clock), ...(again ? [again] : []), ...inner);
+  const inner = [keyed(gates, { clock }), timeoutFor('attempt', 'attemptTimeout', options, on, clock)];
+  return pipeline(timeoutFor('call', 'timeout', options, on, clock), ...(again ? [again] : []), ...inner);
+}
+
+/** A copy of options and of the objects in them. */
+function copy<T extends object>(options: T | false | undefined): T | false | undefined {
+  if (options === undefined || options === false) return options;
+  const isPlain = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
+  const entries = Object.entries(options).map(([name, value]) => [name, isPlain(value) ? { ...value } : value]);
+  return Object.fromEntries(entries) as T;
 }
 
 /** The options of one of the policies, which look at them closer, or false to leave it out. */
@@ -56,12 +69,14 @@ function checkPart<T extends object>(option: string, value: T | false | undefine
 
 function timeoutFor(
   of: 'attempt' | 'call',
-  duration: ResilientFetchOptions['timeout'],
-  byDefault: '10s' | '30s',
+  option: 'attemptTimeout' | 'timeout',
+  options: Pick<ResilientFetchOptions, 'attemptTimeout' | 'timeout'>,
   on: ResilientFetchListeners,
   clock: Clock,
 ): Policy {
-  const limit = timeout({ duration: duration === undefined ? byDefault : duration, clock, name: `${OWNER} ${of}` });
+  const { [option]: given = of === 'call' ? '30s' : '10s' } = options;
+  const duration = toMs(OWNER, option, given, { orInfinity: true });
+  const limit = timeout({ duration, clock, name: `${OWNER} ${of}` });
   if (on.timeout) limit.on('timeout', ({ timeoutMs }) => on.timeout?.({ of, timeoutMs }));
   return limit;
 }
@@ -75,7 +90,8 @@ function retryFor(
 ): Policy | undefined {
   if (options === false) return undefined;
   const { backoff = spreadBackoff(), budget = new RetryBudget({ clock }) } = options ?? {};
-  const again = retry({ ...options, backoff, budget, clock, random });
+  const classify = options?.classify && unlessOnce(options.classify);
+  const again = retry({ ...options, classify, backoff, budget, clock, random });
   // Before the pause: the connection can then be used by others meanwhile.
   again.on('retry', ({ outcome }) => outcome.ok && discard(outcome.value as Response));
   if (on.retry) again.on('retry', on.retry);

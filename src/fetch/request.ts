@@ -34,16 +34,22 @@ export function asRequest(input: unknown): RequestLike | undefined {
 }
 
 /** What is about to be sent, or undefined when there is no telling where to: fetch words that error best by itself. */
-export function describeRequest(input: unknown, init: RequestOptions | undefined): OutgoingRequest | undefined {
+export function describeRequest(
+  input: unknown,
+  init: RequestOptions | undefined,
+  base: string | undefined,
+): OutgoingRequest | undefined {
   try {
     // fetch(url, request) takes everything but the URL from the Request.
     const other = asRequest(init);
     if (other !== undefined) {
-      return describeRequest(new (other.constructor as typeof Request)(input as string, other as Request), undefined);
+      const whole = new (other.constructor as typeof Request)(input as string, other as Request);
+      return describeRequest(whole, undefined, base);
     }
     const request = asRequest(input);
-    const base = (globalThis as { location?: { href?: string } }).location?.href;
-    const url = new URL(request?.url ?? String(input), base);
+    const page = (globalThis as { location?: { href?: string } }).location?.href;
+    const address = request?.url ?? String(input);
+    const url = new URL(address, page ?? (/^[/.?#]/.test(address) ? base : undefined));
     return { url, method: String(init?.method ?? request?.method ?? 'GET').toUpperCase(), input, init };
   } catch {
     return undefined;
@@ -81,6 +87,8 @@ const REPLAYABLE = ['ArrayBuffer', 'SharedArrayBuffer', 'Blob', 'File', 'FormDat
 
 function isReplayable(body: unknown): boolean {
   if (typeof body === 'string' || ArrayBuffer.isView(body)) return true;
+  const { pipe, getReader } = Object(body) as { pipe?: unknown; getReader?: unknown };
+  if (typeof pipe === 'function' || typeof getReader === 'function') return false; // a stream by any other name
   return REPLAYABLE.includes(Object.prototype.toString.call(body).slice(8, -1));
 }
 

@@ -1,4 +1,5 @@
 import { type Clock, checkClock } from '../core/clock.js';
+import { DeadlineList } from '../core/deadline-list.js';
 import { toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkFunction, checkInteger, checkOptionalFunction, readOptions } from '../core/options.js';
@@ -8,6 +9,7 @@ import { classifyResponse } from './classify-response.js';
 import { discard } from './discard.js';
 import { type AnyFetch, FetchCall, type FetchSettings } from './fetch-call.js';
 import { guardedBodyOf } from './guarded-body.js';
+import { onlyOnce } from './only-once.js';
 import type { FetchLike, ResilientFetchOptions } from './options.js';
 import { recommendedPolicy } from './recommended-policy.js';
 import { describeRequest, type OutgoingRequest, type RequestOptions, signalOf } from './request.js';
@@ -44,6 +46,9 @@ export function resilientFetch(options?: ResilientFetchOptions<FetchLike>): Fetc
 
 const OWNER = 'resilientFetch';
 
+/** Stands for the origin that a fetch of the caller's own adds to relative URLs. */
+const RELATIVE = 'http://localhost';
+
 /** All undefined, since a policy of the caller's own leaves no room for some of them. */
 const NO_DEFAULTS = {
   fetch: undefined,
@@ -68,36 +73,36 @@ class GuardedFetch {
   readonly #policy: Policy;
   readonly #classify: Classify;
   readonly #key: (request: OutgoingRequest) => string;
-  readonly #bodyTimeoutMs: number;
-  readonly #clock: Clock;
+  readonly #bodyDeadlines: DeadlineList;
+  /** What relative URLs are taken to be relative to, where only the given fetch or route knows. */
+  readonly #base: string | undefined;
   /** Whether a slot is held until the end of the body. */
   readonly #holdsSlot: boolean;
 
   constructor(options: ResilientFetchOptions<FetchLike> | undefined) {
     const own = readOptions(OWNER, options, NO_DEFAULTS);
-    this.#clock = checkClock(OWNER, own.clock ?? own.policy?.clock);
+    const clock = checkClock(OWNER, own.clock === undefined ? own.policy?.clock : own.clock);
     this.#classify = checkOptionalFunction(OWNER, 'classify', own.classify) ?? classifyResponse;
     this.#key = checkOptionalFunction(OWNER, 'key', own.key) ?? (({ url }) => url.origin);
-    this.#bodyTimeoutMs =
-      own.bodyTimeout === undefined ? Infinity : toMs(OWNER, 'bodyTimeout', own.bodyTimeout, { orInfinity: true });
-    this.#settings = checkSettings(own, this.#clock);
+    const { bodyTimeout = Infinity } = own;
+    const bodyTimeoutMs = toMs(OWNER, 'bodyTimeout', bodyTimeout, { orInfinity: true });
+    this.#bodyDeadlines = new DeadlineList(clock, bodyTimeoutMs);
+    this.#settings = checkSettings(own, clock);
     this.#policy =
       own.policy === undefined
-        ? recommendedPolicy(own, this.#clock, this.#bodyTimeoutMs, this.#settings.discard)
+        ? recommendedPolicy(own, clock, bodyTimeoutMs, this.#settings.discard)
         : checkPolicy(own.policy, own);
+    this.#base = own.fetch === undefined && own.route === undefined ? undefined : RELATIVE;
     this.#holdsSlot = own.bulkhead !== false && own.bulkhead?.until === 'body';
   }
 
   fetch(input: unknown, init?: RequestOptions): Promise<Response> {
-    const request = describeRequest(input, init);
+    const request = describeRequest(input, init, this.#base);
     if (request === undefined) return this.#settings.fetch(input, init);
     const signal = signalOf(request);
-    const isGuarded = signal !== null || this.#bodyTimeoutMs < Infinity || this.#holdsSlot;
+    const isGuarded = signal !== null || this.#bodyDeadlines.durationMs < Infinity || this.#holdsSlot;
     const call = new FetchCall(request, this.#settings, isGuarded);
-    const classify: Classify = (outcome, context) => {
-      const verdict = this.#classify(outcome, context);
-      return verdict === 'failure' && !call.repeatable ? 'permanent' : verdict;
-    };
+    const classify = call.repeatable ? this.#classify : onlyOnce(this.#classify);
     return this.#policy
       .execute((context) => call.attempt(context), { signal, classify, key: this.#key(request) })
       .then(
@@ -117,7 +122,7 @@ class GuardedFetch {
   #guard(response: Response, signal: AbortSignal | null): void {
     const body = guardedBodyOf(response);
     if (signal !== null) body?.follow(signal);
-    if (this.#bodyTimeoutMs < Infinity) body?.limit(this.#bodyTimeoutMs, this.#clock);
+    if (this.#bodyDeadlines.durationMs < Infinity) body?.limit(this.#bodyDeadlines);
   }
 }
 

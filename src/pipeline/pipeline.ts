@@ -53,11 +53,14 @@ class PipelinePolicy<Adds> extends BasePolicy<Adds> implements Pipeline<Adds> {
   readonly policies: readonly Policy<unknown>[];
   readonly #events = new Emitter<PipelineEvents>();
   readonly #chain: Next;
+  #lastNext: Next = callOperation;
+  #lastChain: Next;
 
   constructor(policies: readonly Policy<unknown>[]) {
     super('pipeline', sharedClock(policies));
     this.policies = Object.freeze([...policies]);
     this.#chain = this.bind(callOperation);
+    this.#lastChain = this.#chain;
   }
 
   on<K extends keyof PipelineEvents>(type: K, listener: (event: PipelineEvents[K]) => void): () => void {
@@ -69,7 +72,13 @@ class PipelinePolicy<Adds> extends BasePolicy<Adds> implements Pipeline<Adds> {
   }
 
   run(next: Next, context: PolicyContext): Promise<unknown> {
-    return next === callOperation ? this.#chain(context) : this.bind(next)(context);
+    if (next === callOperation) return this.#chain(context);
+    // As a member of a family it is run by hand, always in front of the same rest.
+    if (next !== this.#lastNext) {
+      this.#lastNext = next;
+      this.#lastChain = this.bind(next);
+    }
+    return this.#lastChain(context);
   }
 
   /** The whole chain as one step in front of `next`. */

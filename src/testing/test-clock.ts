@@ -52,6 +52,7 @@ export class TestClock implements Clock {
   }
 
   clearTimeout(handle: unknown): void {
+    if (typeof handle !== 'object' || handle === null) return;
     const timer = handle as TestTimer;
     const index = this.#indexOf(timer);
     if (this.#timers[index] === timer) this.#timers.splice(index, 1);

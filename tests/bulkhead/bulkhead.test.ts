@@ -1,5 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { type BulkheadOptions, bulkhead, isResilienceError, type Permit, pipeline, timeout } from 'breakwater';
+import {
+  type BulkheadOptions,
+  bulkhead,
+  definePolicy,
+  isResilienceError,
+  type Permit,
+  pipeline,
+  retry,
+  timeout,
+} from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
 import { type Deferred, defer, settle, type Watched, watch } from '../support/promises.js';
@@ -130,6 +139,29 @@ describe('bulkhead', () => {
     expect(result.error).toMatchObject({ code: 'ERR_QUEUE_TIMEOUT', timeoutMs: 100 });
     expect([policy.active, policy.queued, clock.pendingTimers]).toEqual([0, 0, 0]);
   });
+});
+
+it('a policy further inside that throws instead of rejecting holds no slot', async () => {
+  const { clock, policy } = setUp({ maxConcurrent: 1 });
+  const budget = {
+    recordRequest() {
+      throw new Error('the budget is ill');
+    },
+    tryRetry: () => true,
+  };
+  const broken = pipeline(policy, retry({ budget: budget as never, clock }));
+  await expect(broken.execute(() => 1)).rejects.toThrow('the budget is ill');
+  expect(policy.active).toBe(0);
+  const thrower = definePolicy({
+    name: 'by hand',
+    clock,
+    run: (_next, context) =>
+      policy.run(() => {
+        throw new Error('at once');
+      }, context),
+  });
+  await expect(thrower.execute(() => 1)).rejects.toThrow('at once');
+  expect([policy.active, clock.pendingTimers]).toEqual([0, 0]);
 });
 
 describe('giving up a place in the queue', () => {
@@ -336,13 +368,14 @@ describe('the end', () => {
   });
 
   it('dispose refuses those who wait as well, and touches nobody who runs', async () => {
-    const { clock, policy, call } = setUp({ maxConcurrent: 1, queueTimeout: '1m' });
+    const { clock, policy, log, call } = setUp({ maxConcurrent: 1, queueTimeout: '1m' });
     const [a, b, c] = [call('a'), call('b'), call('c')];
     policy[Symbol.dispose]();
     policy[Symbol.dispose]();
     await settle();
     expect([b.result.error, c.result.error]).toMatchObject([{ code: 'ERR_CLOSED' }, { code: 'ERR_CLOSED' }]);
     expect([policy.queued, clock.pendingTimers]).toEqual([0, 0]);
+    expect(log.filter((entry) => entry === 'reject closed')).toHaveLength(2);
     a.end();
     await settle();
     expect(a.result.value).toBe('a');

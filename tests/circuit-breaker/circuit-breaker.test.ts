@@ -253,18 +253,46 @@ describe('open', () => {
     ]);
   });
 
+  it.each([undefined, Number.NaN, -1, '5', null])(
+    'opens for the default time when a backoff answers %s',
+    async (answer) => {
+      const { breaker, fail } = setUp({ window: { calls: 1 }, openFor: (() => answer) as never, random: () => 1 });
+      const others = process.listeners('uncaughtException');
+      process.removeAllListeners('uncaughtException');
+      const uncaught: unknown[] = [];
+      process.on('uncaughtException', (error) => uncaught.push(error));
+      try {
+        await expect(breaker.execute(() => Promise.reject(down))).rejects.toBe(down);
+        await settle();
+      } finally {
+        process.removeAllListeners('uncaughtException');
+        for (const other of others) process.on('uncaughtException', other);
+      }
+      expect(breaker.stats.retryAfterMs).toBe(5000);
+      expect(uncaught).toMatchObject([{ code: 'ERR_INVALID_OPTION', option: 'openFor' }]);
+      await fail();
+    },
+  );
+
   it('a Retry-After is a lower bound of its time, up to a minute', async () => {
     for (const [asked, openForMs] of [
       [5000, 5000],
       [10, 1000],
       [3_600_000, 60_000],
     ]) {
-      const { breaker } = setUp({ window: { calls: 1 } });
+      const { breaker } = setUp({ window: { calls: 1 }, openFor: () => 1000 });
       await breaker
         .execute(() => Promise.reject(Object.assign(new Error('busy'), { retryAfterMs: asked })))
         .catch(() => {});
       expect(breaker.stats.retryAfterMs).toBe(openForMs);
     }
+  });
+
+  it('a duration is used exactly, whatever a Retry-After says', async () => {
+    const { breaker } = setUp({ window: { calls: 1 }, openFor: 1000 });
+    const busy = Object.assign(new Error('busy'), { retryAfterMs: 5000 });
+    await breaker.execute(() => Promise.reject(busy)).catch(() => {});
+    expect(breaker.stats.retryAfterMs).toBe(1000);
   });
 
   it('results of calls that began before it opened change nothing', async () => {
@@ -632,12 +660,24 @@ describe('listeners', () => {
     ]);
   });
 
-  it('may change the breaker while they hear of it', async () => {
+  it('may change the breaker while they hear of it, and what they hear last is the present', async () => {
     const { breaker, log, fail } = setUp({ window: { calls: 1 } });
     breaker.on('open', () => breaker.reset());
     await fail();
     expect(breaker.state).toBe('closed');
-    expect(log).toContain('open → closed: reset');
+    expect(log).toEqual(['closed → open: failure-rate', 'open → closed: reset']);
+  });
+
+  it('hear nothing of a trip while it is open, nor of a reset while it is closed', async () => {
+    const { clock, breaker, log, fail } = setUp({ window: { calls: 10 } });
+    await fail(3);
+    breaker.reset();
+    expect(breaker.stats.calls).toBe(0);
+    breaker.trip();
+    await clock.advance(400);
+    breaker.trip();
+    expect(breaker.stats.retryAfterMs).toBe(600);
+    expect(log).toEqual(['closed → open: tripped']);
   });
 });
 

@@ -269,12 +269,12 @@ const table: Record<string, { make: Make; bad: readonly unknown[]; good: readonl
     bad: NOT_POSITIVE_DURATIONS,
     good: [undefined, '1m', Infinity],
   },
-  'timeout: "duration" of resilientFetch': {
+  'resilientFetch: "timeout"': {
     make: (timeout) => resilientFetch({ timeout }),
     bad: NOT_POSITIVE_DURATIONS,
     good: [undefined, '1m', Infinity],
   },
-  'timeout: "duration" of each attempt': {
+  'resilientFetch: "attemptTimeout"': {
     make: (attemptTimeout) => resilientFetch({ attemptTimeout }),
     bad: NOT_POSITIVE_DURATIONS,
     good: [undefined, '1m', Infinity],

@@ -106,6 +106,15 @@ describe('sleep', () => {
     expect(slept.error).toBe('at last');
   });
 
+  it.each([{}, 1, 'abc'])('refuses %s for a signal, and arms nothing', async (signal) => {
+    const clock = new TestClock();
+    await expect(sleep(10, { clock, signal: signal as never })).rejects.toThrow(
+      'sleep: "signal" must be an AbortSignal',
+    );
+    await expect(sleep(10, null as never)).rejects.toThrow('sleep: "options" must be an object');
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   it('works on the real clock', async () => {
     const before = systemClock.now();
     await sleep(2);

@@ -52,6 +52,12 @@ describe('isNetworkError', () => {
     expect(isNetworkError(error)).toBe(false);
   });
 
+  it('takes no time over errors that are made of each other', () => {
+    const errors = Array.from({ length: 10 }, () => new AggregateError([]));
+    for (const error of errors) error.errors = errors;
+    expect(isNetworkError(errors[0])).toBe(false);
+  });
+
   it('takes no time over 100,000 errors', () => {
     const many = new AggregateError(Array.from({ length: 100_000 }, () => new Error('one')));
     expect(isNetworkError(many)).toBe(false);

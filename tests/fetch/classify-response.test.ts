@@ -40,6 +40,8 @@ describe('classifyResponse', () => {
     ['our timeout', new TimeoutError({ policy: 'p', timeoutMs: 1 }), 'failure'],
     ['a bad certificate', fetchFailed(coded('CERT_HAS_EXPIRED')), 'permanent'],
     ['an answer that is no HTTP', fetchFailed(coded('HPE_INVALID_CONSTANT')), 'permanent'],
+    ['a file that cannot be sent', fetchFailed(coded('ENOENT')), 'ignore'],
+    ['a body of the wrong length', fetchFailed(coded('UND_ERR_REQ_CONTENT_LENGTH_MISMATCH')), 'ignore'],
     ['an unknown scheme', fetchFailed(new Error('unknown scheme')), 'ignore'],
     ['too many redirects', fetchFailed(new Error('redirect count exceeded')), 'ignore'],
     ['a mistake in the program', new TypeError('x is not a function'), 'ignore'],

@@ -1,10 +1,10 @@
-import { once } from 'node:events';
 import { definePolicy, isResilienceError, type Outcome, type Policy, resilientFetch, retry } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { inOrder, testServer } from '../support/http-server.js';
 import { defer, settle, watch } from '../support/promises.js';
+import { catchUncaught } from '../support/uncaught.js';
 
 const DOWN = () => ({ status: 503, body: 'down' });
 const WELL = () => ({ body: 'well' });
@@ -264,15 +264,9 @@ describe('route', () => {
       throw error;
     });
     const fetch = resilientFetch({ retry: false, route: () => ({ url: server.origin, release }) });
-    const others = process.listeners('uncaughtException');
-    process.removeAllListeners('uncaughtException');
-    try {
-      const uncaught = once(process, 'uncaughtException');
-      expect(await (await fetch('http://balanced.test/')).text()).toBe('well');
-      expect((await uncaught)[0]).toBe(error);
-    } finally {
-      for (const other of others) process.on('uncaughtException', other);
-    }
+    using uncaught = catchUncaught();
+    expect(await (await fetch('http://balanced.test/')).text()).toBe('well');
+    await eventually(() => expect(uncaught.errors).toEqual([error]));
     expect(release).toHaveBeenCalledTimes(1);
   });
 });

@@ -1,4 +1,5 @@
 import { isIdempotent, type OutgoingRequest, resilientFetch } from 'breakwater/fetch';
+import { retry } from 'breakwater/retry';
 import { describe, expect, it } from 'vitest';
 
 /** A fetch that always answers 503, and how often it was called. */
@@ -90,6 +91,62 @@ describe('what is repeated', () => {
       policy: 'http://localhost',
     });
     expect(calls).toHaveLength(2);
+  });
+});
+
+describe('a request that must not be repeated', () => {
+  const post = { method: 'POST', body: 'pay' };
+  const anyFailure = ({ ok, ...outcome }: { ok: boolean }) =>
+    ok && (outcome as unknown as { value: Response }).value.status < 500 ? 'success' : 'failure';
+
+  it('goes out once, whatever the judgement of retry says', async () => {
+    const { calls, options } = failing();
+    const get = resilientFetch({ ...options, retry: { ...options.retry, classify: anyFailure } });
+    expect(await (await get(url, post)).text()).toBe('busy');
+    expect(calls).toHaveLength(1);
+    await get(url);
+    expect(calls).toHaveLength(4); // what may be repeated is judged as asked
+  });
+
+  it('goes out once, whatever a policy of your own does', async () => {
+    const { calls, options } = failing();
+    const policy = retry({ maxAttempts: 3, backoff: () => 0, classify: anyFailure });
+    const response = await resilientFetch({ fetch: options.fetch, policy })(url, post);
+    expect(await response.text()).toBe('busy');
+    expect(calls).toHaveLength(1);
+  });
+
+  it('is a stream by any name', async () => {
+    const { calls, options } = failing();
+    const body = { [Symbol.toStringTag]: 'FormData', pipe() {} };
+    await resilientFetch(options)(url, { method: 'PUT', body: body as never });
+    expect(calls).toHaveLength(1);
+  });
+});
+
+describe('a relative URL', () => {
+  it('that only the given fetch can resolve is guarded like any other', async () => {
+    const { calls, options } = failing();
+    const keys: string[] = [];
+    const key = ({ url }: OutgoingRequest) => {
+      keys.push(url.pathname);
+      return 'framework';
+    };
+    expect((await resilientFetch({ ...options, key })('/users')).status).toBe(503);
+    expect(calls.map(([input]) => input)).toEqual(['/users', '/users', '/users']);
+    expect(keys).toEqual(['/users']);
+  });
+});
+
+describe('options of the policies of each key', () => {
+  it('are copied: changing them later changes nothing', async () => {
+    const { options } = failing();
+    const circuitBreaker = { consecutiveFailures: 1, window: { calls: 5 } };
+    const get = resilientFetch({ ...options, retry: false, circuitBreaker });
+    circuitBreaker.consecutiveFailures = Number.NaN;
+    circuitBreaker.window.calls = -1;
+    expect((await get(url)).status).toBe(503);
+    await expect(get(url)).rejects.toMatchObject({ code: 'ERR_CIRCUIT_OPEN' });
   });
 });
 

@@ -6,6 +6,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { inOrder, type Reply, type TestRequest, testServer } from '../support/http-server.js';
 import { settle, watch } from '../support/promises.js';
+import { catchUncaught } from '../support/uncaught.js';
 
 /** Tries again without a pause. */
 const retry = { backoff: () => 0 };
@@ -339,9 +340,7 @@ describe('a fetch of your own', () => {
 
   it('may fail too late: nobody hears of it', async () => {
     const clock = new TestClock();
-    const unhandled: unknown[] = [];
-    const listener = (reason: unknown) => unhandled.push(reason);
-    process.on('unhandledRejection', listener);
+    using uncaught = catchUncaught();
     const fail: ((reason: unknown) => void)[] = [];
     const fetch = resilientFetch({
       clock,
@@ -356,8 +355,7 @@ describe('a fetch of your own', () => {
     for (const reject of fail) reject(new Error('late'));
     await settle();
     await settle();
-    process.off('unhandledRejection', listener);
-    expect(unhandled).toEqual([]);
+    expect(uncaught.rejections).toEqual([]);
   });
 });
 

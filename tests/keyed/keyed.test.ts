@@ -3,6 +3,8 @@ import {
   bulkhead,
   type CircuitBreaker,
   circuitBreaker,
+  fallback,
+  type Keyed,
   keyed,
   pipeline,
   retry,
@@ -166,6 +168,65 @@ describe('keyed', () => {
     );
     expect(await family.execute(() => family.execute(() => 'both', { key: 'third' }), { key: 'outer' })).toBe('both');
     expect(family.size).toBe(1);
+  });
+
+  it('survives listeners that use the very key while it is being put away', async () => {
+    const clock = new TestClock();
+    const family: Keyed<CircuitBreaker> = keyed(
+      (key) => {
+        const breaker = circuitBreaker({ name: key, consecutiveFailures: 1, openFor: 100, clock });
+        breaker.on('halfOpen', () => void family.execute(() => 'ping', { key }).catch(() => {}));
+        return breaker;
+      },
+      { maxKeys: 2, clock },
+    );
+    const gate = defer<string>();
+    const slow = family.execute(() => gate.promise, { key: 'a' });
+    await family.execute(down, { key: 'a' }).catch(() => {});
+    await clock.advance(200);
+    gate.resolve('slow');
+    expect(await slow).toBe('slow');
+    await clock.advance(10);
+    for (const key of ['b', 'c', 'd']) await family.execute(() => key, { key });
+    expect([...family.keys()]).toHaveLength(2);
+  });
+
+  it('survives a factory that asks for the key it is making', async () => {
+    let depth = 0;
+    const family: Keyed<Bulkhead> = keyed(
+      (key) => {
+        if (depth++ === 0) family.for(key);
+        return bulkhead({ maxConcurrent: 1 });
+      },
+      { maxKeys: 1 },
+    );
+    expect(await family.execute(() => 1, { key: 'a' })).toBe(1);
+    expect(await family.execute(() => 2, { key: 'b' })).toBe(2);
+    expect([...family.keys()]).toEqual(['b']);
+  });
+
+  it('never forgets what was isolated by hand, neither for room nor for idleness', async () => {
+    const { clock, family, use } = setUp({ maxKeys: 2, idleFor: 1000 });
+    const isolated = family.for('isolated').isolate();
+    await use('a');
+    await use('b');
+    await use('c');
+    await clock.advance(5000);
+    expect([...family.keys()]).toEqual(['isolated']);
+    await expect(use('isolated')).rejects.toMatchObject({ code: 'ERR_CIRCUIT_OPEN' });
+    isolated[Symbol.dispose]();
+    expect(await use('isolated')).toBe('isolated');
+    await clock.advance(1000);
+    expect(family.size).toBe(0);
+  });
+
+  it('stands beside policies that look at no clock', async () => {
+    const policy = pipeline(
+      fallback('instead'),
+      keyed(() => circuitBreaker()),
+    );
+    expect(await policy.execute(() => 'fine', { key: 'a' })).toBe('fine');
+    expect(await pipeline(keyed(() => retry())).execute(() => 'fine', { key: 'a' })).toBe('fine');
   });
 
   it('goes by the clock of its members when it has none of its own', async () => {

@@ -7,6 +7,7 @@ import {
   fallback,
   type PipelineEvents,
   type Policy,
+  type PolicyContext,
   pipeline,
   retry,
   timeout,
@@ -261,6 +262,15 @@ describe('contexts', () => {
       },
     });
     await expect(policy.execute(() => new Promise(() => {}))).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
+  it('sleeps only for numbers, and takes no deadline that is none', async () => {
+    const asking = (run: (context: PolicyContext) => unknown) =>
+      definePolicy({ name: 'asking', run: async (_next, context) => run(context) }).execute(() => 1);
+    for (const ms of [Number.NaN, '5s', undefined, {}, -1]) {
+      await expect(asking((context) => context.sleep(ms as never))).rejects.toThrow('"ms" must be a number ≥ 0');
+    }
+    await expect(asking((context) => context.derive({ deadline: Number.NaN }))).rejects.toThrow('derive: "deadline"');
   });
 
   it('a copy of a context is refused by its name', async () => {

@@ -2,9 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { bulkhead } from 'breakwater/bulkhead';
 import { TestClock } from 'breakwater/testing';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { settle, watch } from '../support/promises.js';
-import { swallowUncaught } from '../support/uncaught.js';
+import { catchUncaught } from '../support/uncaught.js';
 
 type Kind = 'call' | 'acquire' | 'tryAcquire';
 type Step =
@@ -115,13 +115,8 @@ class NaiveBulkhead {
   }
 }
 
-let restoreUncaught = () => {};
-beforeAll(() => {
-  restoreUncaught = swallowUncaught((error) => (error as Error).message === 'the listener is ill');
-});
-afterAll(() => restoreUncaught());
-
 it('behaves like a naive model, whatever is called, ended, aborted, resized and timed out, and whatever listeners do', async () => {
+  using uncaught = catchUncaught();
   const most = { queued: 0, reject: 0, idle: 0, nested: 0 };
   await fc.assert(
     fc.asyncProperty(
@@ -243,5 +238,6 @@ it('behaves like a naive model, whatever is called, ended, aborted, resized and 
     ),
     { numRuns: 1000 },
   );
+  expect(uncaught.errors.every((error) => (error as Error).message === 'the listener is ill')).toBe(true);
   expect(Math.min(most.queued, most.reject, most.idle, most.nested)).toBeGreaterThan(1000); // all of it did happen
 });

@@ -2,9 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { circuitBreaker, type Outcome, type Permit } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { settle } from '../support/promises.js';
-import { swallowUncaught } from '../support/uncaught.js';
+import { catchUncaught } from '../support/uncaught.js';
 import {
   ENDS,
   type End,
@@ -71,12 +71,13 @@ const settings = fc.record({
   minimumCalls: fc.integer({ min: 1, max: 6 }),
   failureRateThreshold: threshold,
   slowCallRateThreshold: threshold,
-  slowCallDuration: fc.constantFrom(undefined, 1, 10, 50),
+  slowCallDuration: fc.constantFrom(undefined, undefined, 1, 10, 50),
   consecutiveFailures: fc.constantFrom(undefined, undefined, 1, 2, 4),
   openFor: fc.constantFrom('fixed', 'growing'),
   probes: fc.integer({ min: 1, max: 3 }),
   maxFailures: fc.nat(2),
   probeTimeout: fc.constantFrom(10, 100, 5000),
+  judge: fc.constantFrom('own' as const, 'own' as const, 'default' as const),
   observe: fc.nat(5).map((n) => n === 0),
   initialState: fc.constantFrom(
     ...(['closed', 'closed', 'closed', 'half-open', 'half-open', 'open', 'isolated', 'disabled'] as const),
@@ -96,7 +97,7 @@ const BASES = ['closed', 'open', 'half-open'];
 /** Every change of state there is. */
 const LEGAL = [
   ...['failure-rate', 'slow-call-rate', 'consecutive-failures', 'tripped'].map((reason) => `closed → open: ${reason}`),
-  ...['closed → closed: reset', 'open → closed: reset', 'half-open → closed: reset', 'open → open: tripped'],
+  ...['open → closed: reset', 'half-open → closed: reset'],
   'open → half-open: open-time-passed',
   ...['probe-failed', 'probe-timeout', 'tripped'].map((reason) => `half-open → open: ${reason}`),
   'half-open → closed: probes-succeeded',
@@ -105,13 +106,8 @@ const LEGAL = [
   ...BASES.flatMap((state) => [`isolated → ${state}: released`, `disabled → ${state}: released`]),
 ];
 
-let restoreUncaught = () => {};
-beforeAll(() => {
-  restoreUncaught = swallowUncaught((error) => (error as Error).message === 'the listener is ill');
-});
-afterAll(() => restoreUncaught());
-
 it('behaves like a naive model, whatever is called, ends, is aborted or done by hand, and whatever listeners do', async () => {
+  using uncaught = catchUncaught();
   const reached = new Map<string, number>();
   const count = (event: string) => reached.set(event, (reached.get(event) ?? 0) + 1);
   await fc.assert(
@@ -199,11 +195,12 @@ it('behaves like a naive model, whatever is called, ends, is aborted or done by 
     ),
     { numRuns: 1000 },
   );
+  expect(uncaught.errors.every((error) => (error as Error).message === 'the listener is ill')).toBe(true);
   const changes = [...reached.keys()].filter((event) => !event.startsWith('reject'));
   expect(changes.sort()).toEqual([...LEGAL].sort());
 });
 
-it.fails('makes up for time as if there had been timers: whether somebody looks meanwhile makes no difference', async () => {
+it('makes up for time as if there had been timers: whether somebody looks meanwhile makes no difference', async () => {
   const verdict = fc.constantFrom('success' as const, 'failure' as const, 'ignore' as const);
   const command = fc.oneof(
     { weight: 4, arbitrary: fc.constant('acquire' as const) },

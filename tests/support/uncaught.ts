@@ -1,13 +1,30 @@
-/** Keeps from the test runner the uncaught errors that are meant to be there. @returns what puts everything back */
-export function swallowUncaught(isMeant: (error: unknown) => boolean): () => void {
-  const others = process.listeners('uncaughtException');
-  const listener = (error: Error, origin: NodeJS.UncaughtExceptionOrigin) => {
-    if (!isMeant(error)) for (const other of others) other(error, origin);
+/** What has surfaced by itself, kept from the test runner until this is disposed. */
+export interface Uncaught extends Disposable {
+  readonly errors: unknown[];
+  /** Rejections that nobody has handled. */
+  readonly rejections: unknown[];
+}
+
+export function catchUncaught(): Uncaught {
+  const errors: unknown[] = [];
+  const rejections: unknown[] = [];
+  const restore = [replace('uncaughtException', errors), replace('unhandledRejection', rejections)];
+  return {
+    errors,
+    rejections,
+    [Symbol.dispose]() {
+      for (const each of restore) each();
+    },
   };
-  process.removeAllListeners('uncaughtException');
-  process.on('uncaughtException', listener);
+}
+
+function replace(type: 'uncaughtException' | 'unhandledRejection', into: unknown[]): () => void {
+  const emitter: NodeJS.EventEmitter = process;
+  const others = emitter.listeners(type) as (() => void)[];
+  const listener = (error: unknown) => into.push(error);
+  emitter.removeAllListeners(type).on(type, listener);
   return () => {
-    process.off('uncaughtException', listener);
-    for (const other of others) process.on('uncaughtException', other);
+    emitter.off(type, listener);
+    for (const other of others) emitter.on(type, other);
   };
 }

@@ -164,6 +164,17 @@ describe('timeout', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it('works on when fake timers are put in place, and when they are taken away', async () => {
+    const policy = timeout(50);
+    for (let i = 0; i < 3; i++) await policy.execute(() => i); // from now on its timer rests between calls
+    vi.useFakeTimers();
+    const faked = watch(policy.execute(never));
+    await vi.advanceTimersByTimeAsync(60);
+    vi.useRealTimers();
+    expect(faked.error).toMatchObject({ code: 'ERR_TIMEOUT' });
+    await expect(policy.execute(never)).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+  });
+
   it('takes a bare duration', async () => {
     expect(timeout('1.5s').describe()).toEqual({ kind: 'timeout', name: 'timeout', timeoutMs: 1500 });
     expect(await timeout('1s').execute(() => 1)).toBe(1);

@@ -32,20 +32,21 @@ class Told extends Error {
   constructor(name: string, verdict: Told['verdict']) {
     super(name);
     this.verdict = verdict;
+    if (verdict === 'ignore') this.name = 'AbortError'; // for `defaultClassify`
   }
 }
 
 const classify = (outcome: Outcome) => ((outcome.ok ? outcome.value : outcome.error) as Told).verdict;
 
 function make(rules: NaiveRules, clock: TestClock, initialState: CircuitState | object): CircuitBreaker {
-  const { openForMs, probes, maxFailures, probeTimeout, observe, ...same } = rules;
+  const { openForMs, probes, maxFailures, probeTimeout, observe, judge, ...same } = rules;
   return circuitBreaker({
     ...same,
     openFor: ({ attempt }) => openForMs(attempt),
     halfOpen: { probes, maxFailures, probeTimeout },
     mode: observe ? 'observe' : 'enforce',
     initialState: initialState as CircuitState,
-    classify,
+    classify: judge === 'own' ? classify : undefined,
     clock,
   });
 }
@@ -239,7 +240,7 @@ export class NaiveSide extends Reacting implements Side {
       name,
       isIn || this.#rules.observe ? 'its own end' : `refused for ${retryAfterMs} ms after ${lastFailure}`,
     );
-    this.#ends.set(name, naiveEnd(name, how));
+    this.#ends.set(name, naiveEnd(name, how, this.#rules));
   }
 
   /** Of the breaker that let it in; one that was restarted knows nothing of it. */
@@ -253,7 +254,7 @@ export class NaiveSide extends Reacting implements Side {
   }
 
   giveBack(name: string, how: End): void {
-    this.model.settle(this.#ids.lastIndexOf(name), naiveEnd(name, how));
+    this.model.settle(this.#ids.lastIndexOf(name), naiveEnd(name, how, this.#rules));
   }
 
   cover(how: 'isolated' | 'disabled'): void {
@@ -293,7 +294,8 @@ export class NaiveSide extends Reacting implements Side {
   }
 }
 
-function naiveEnd(name: string, how: End): NaiveEnd {
-  const { verdict } = endOf(name, how);
-  return { verdict: verdict === 'permanent' ? 'failure' : verdict, error: isThrown(how) ? name : undefined };
+function naiveEnd(name: string, how: End, { judge }: NaiveRules): NaiveEnd {
+  const isGood = how === 'value' || (how === 'bad value' && judge === 'default');
+  const verdict = isGood ? 'success' : how === 'ignored' ? 'ignore' : 'failure';
+  return { verdict, error: isThrown(how) ? name : undefined };
 }

@@ -14,6 +14,8 @@ export interface NaiveRules {
   readonly maxFailures: number;
   readonly probeTimeout: number;
   readonly observe: boolean;
+  /** The default judgement takes every value for a success. */
+  readonly judge: 'own' | 'default';
 }
 
 /** How a call ends, as the judge sees it; `error` is set when it was thrown rather than returned. */
@@ -54,6 +56,7 @@ export class NaiveBreaker {
   #coveredSince = 0;
   /** What `start` covered it with: only `reset` ends that. */
   #startedAs: 'isolated' | 'disabled' | undefined = undefined;
+  readonly #untold: string[] = [];
   readonly #admitted = new Map<number, Admitted>();
 
   constructor(rules: NaiveRules, now: () => number) {
@@ -122,6 +125,7 @@ export class NaiveBreaker {
   settle(id: number, { verdict, error }: NaiveEnd): void {
     const call = this.#admitted.get(id);
     this.#admitted.delete(id);
+    if (this.#probes.some((probe) => probe.id === id)) this.look();
     if (call === undefined || call.generation !== this.#generation || this.#isCovered) return;
     const slow = this.#now() - call.startedAt >= (this.#rules.slowCallDuration ?? Infinity);
     if (this.#base === 'closed') this.#settleClosed(verdict, slow, error);
@@ -160,13 +164,15 @@ export class NaiveBreaker {
   }
 
   trip(): void {
-    this.#open('tripped');
+    this.look();
+    if (this.#base !== 'open') this.#open('tripped');
   }
 
   reset(): void {
     const startedAs = this.#startedAs;
     this.#startedAs = undefined;
     if (startedAs !== undefined) this.cover(startedAs, -1);
+    this.look();
     this.#close('reset');
   }
 
@@ -182,7 +188,7 @@ export class NaiveBreaker {
       this.#openUntil += this.#now() - this.#coveredSince;
       if (this.#base === 'half-open') this.#enter('half-open');
     }
-    this.onEvent(`${before} → ${this.state}: ${this.#isCovered ? this.state : 'released'}`);
+    this.#tell(`${before} → ${this.state}: ${this.#isCovered ? this.state : 'released'}`);
   }
 
   get counts(): { calls: number; failures: number; slow: number } {
@@ -203,7 +209,9 @@ export class NaiveBreaker {
     const now = this.#now();
     if (this.state === 'isolated') return Infinity;
     if (this.state === 'open') return Math.max(0, this.#openUntil - now);
-    return this.state === 'half-open' ? Math.max(0, (this.#probes[0]?.expiresAt ?? now) - now) : 0;
+    const [oldest] = this.#probes;
+    const isFull = this.state === 'half-open' && this.#probes.length >= this.#probesAtOnce;
+    return isFull && oldest !== undefined ? Math.max(0, oldest.expiresAt - now) : 0;
   }
 
   get lastFailure(): string | undefined {
@@ -231,9 +239,20 @@ export class NaiveBreaker {
 
   #change(base: Base, reason: string): void {
     const before = this.state;
+    const isNew = this.#base !== base;
     this.#enter(base);
-    if (this.#isCovered) this.#coveredSince = this.#now();
-    else this.onEvent(`${before} → ${base}: ${reason}`);
+    if (this.#isCovered && isNew) this.#coveredSince = this.#now();
+    if (!this.#isCovered && isNew) this.#tell(`${before} → ${base}: ${reason}`);
+  }
+
+  /** What listeners cause is told after what caused it. */
+  #tell(transition: string): void {
+    this.#untold.push(transition);
+    if (this.#untold.length > 1) return;
+    for (let next = this.#untold[0]; next !== undefined; next = this.#untold[0]) {
+      this.onEvent(next);
+      this.#untold.shift();
+    }
   }
 
   /** A new generation: nothing that began before counts any more. */
