@@ -1,8 +1,7 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { circuitBreaker, isNetworkError, pipeline, RetryBudget, resilientFetch, retry } from 'breakwater';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import { collectGarbage } from '../support/garbage.js';
 import { testServer } from '../support/http-server.js';
 import { settle, watch } from '../support/promises.js';
 import { tcpProxy } from '../support/tcp-proxy.js';
@@ -104,8 +103,6 @@ describe('F14 500 bodies of 503 that nobody reads', () => {
 });
 
 it('F14 20 answers of 503 that their caller forgets: their connections close when they are collected', async () => {
-  setFlagsFromString('--expose-gc');
-  const collectGarbage = runInNewContext('gc') as () => void;
   async function* endless() {
     for (;;) yield 'x'.repeat(100_000);
   }

@@ -1,4 +1,13 @@
-import { definePolicy, isResilienceError, type Outcome, type Policy, resilientFetch, retry } from 'breakwater';
+import {
+  definePolicy,
+  isResilienceError,
+  type Outcome,
+  type Policy,
+  pipeline,
+  resilientFetch,
+  retry,
+  timeout,
+} from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { eventually } from '../support/eventually.js';
@@ -309,6 +318,20 @@ describe('a policy of your own', () => {
     await settle();
     const index = answer === undefined ? -1 : Number(answer.headers.get('x-index'));
     expect(cancelled.sort()).toEqual([0, 1].filter((one) => one !== index));
+  });
+
+  it('that insists on another try of what must not be repeated gets no response that is gone already', async () => {
+    const clock = new TestClock();
+    const late = defer<Response>();
+    const spy = vi.fn((_url: string, _init?: RequestInit) => late.promise); // ignores signals
+    const insisting = retry({ clock, classify: ({ ok }) => (ok ? 'success' : 'failure'), backoff: () => 0 });
+    const fetch = resilientFetch({ policy: pipeline(insisting, timeout({ duration: '1s', clock })), fetch: spy });
+    const call = watch(fetch('http://spy.test/', { method: 'POST' }));
+    await clock.advance(1_500);
+    late.resolve(new Response('late'));
+    await clock.advance(10_000);
+    expect(spy).toHaveBeenCalledTimes(1);
+    expect(call).toMatchObject({ state: 'rejected', error: { code: 'ERR_TIMEOUT' } });
   });
 });
 

@@ -3,6 +3,7 @@ import { resilientFetch, TimeoutError } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import { collectGarbage } from '../support/garbage.js';
 import { inOrder, type Reply, testServer } from '../support/http-server.js';
 import { defer, settle, watch } from '../support/promises.js';
 import { countingController } from '../support/signals.js';
@@ -214,6 +215,19 @@ describe('the body of the answer', () => {
     controller.abort('enough');
     await expect(response.text()).rejects.toBe('enough');
     await upstream.server.requests[0]!.ended;
+  });
+
+  it('is aborted by the signal of a Request that nobody holds any more', async () => {
+    await using upstream = await onDemand();
+    const controller = new AbortController();
+    const response = await resilientFetch()(new Request(upstream.origin, { signal: controller.signal }));
+    const text = watch(response.text());
+    for (let i = 0; i < 5; i++) {
+      collectGarbage(); // platforms link the signals of a Request weakly
+      await settle();
+    }
+    controller.abort('enough');
+    await eventually(() => expect(text.error).toBe('enough'));
   });
 
   it.each<[string, (response: Response) => unknown]>([
