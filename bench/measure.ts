@@ -40,7 +40,7 @@ async function batchSize(use: () => Promise<unknown>): Promise<number> {
 
 /** Bytes allocated a use. The nursery is large enough (see run.ts) that none are collected meanwhile. */
 async function bytes(use: () => Promise<unknown>): Promise<number> {
-  const TIMES = 5_000;
+  const TIMES = Math.min(5_000, await batchSize(use));
   const samples: number[] = [];
   for (let round = 0; round < 7; round++) {
     globalThis.gc?.();

@@ -1,6 +1,6 @@
 import { checkSignal, scopeOf } from '../core/abort-scope.js';
 import { type Clock, checkClock } from '../core/clock.js';
-import { asContext, begin, type Next, type PolicyContext } from '../core/context.js';
+import { asContext, begin, type Next, type PolicyContext, rejectSoon } from '../core/context.js';
 import { DeadlineList } from '../core/deadline-list.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { BulkheadFullError, ClosedError, QueueTimeoutError } from '../core/errors.js';
@@ -135,7 +135,7 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
     if (context.aborted) return next(context); // rejects with the reason, and starts nothing
     if (this.#take()) return begin(next, context).then(this.#onValue, this.#onError);
     const refusal = this.#refusal();
-    if (refusal !== undefined) return Promise.reject(refusal);
+    if (refusal !== undefined) return rejectSoon(refusal);
     // `then` is called here, in the caller's async context, so that is where the operation will run.
     return new Promise<void>((open, refuse) => {
       const waiter = new Waiter(this.#queue, context.priority, open, refuse);

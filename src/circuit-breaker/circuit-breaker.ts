@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { checkClock } from '../core/clock.js';
-import { detachedContext, type Next, type PolicyContext } from '../core/context.js';
+import { detachedContext, type Next, type PolicyContext, rejectSoon } from '../core/context.js';
 import { toMs } from '../core/duration.js';
 import { CircuitOpenError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
@@ -147,10 +147,15 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
     });
   }
 
-  async #runWatched(next: Next, context: PolicyContext): Promise<unknown> {
+  #runWatched(next: Next, context: PolicyContext): Promise<unknown> {
     const startedAt = this.clock.now();
     const lease = this.#admit(startedAt);
-    if (lease === undefined) throw this.#refusal(startedAt);
+    return lease === undefined
+      ? rejectSoon(this.#refusal(startedAt))
+      : this.#runLeased(lease, startedAt, next, context);
+  }
+
+  async #runLeased(lease: Lease, startedAt: number, next: Next, context: PolicyContext): Promise<unknown> {
     let outcome: Outcome;
     try {
       outcome = { ok: true, value: await next(context) };

@@ -196,6 +196,16 @@ export function checkContexts(next: Next): Next {
   return (context) => (context instanceof Context ? next(context) : Promise.reject(new TypeError(NO_CONTEXT)));
 }
 
+/**
+ * A refusal. One microtask later, by when the caller has attached its handlers: a promise that is rejected before that
+ * costs Node 500 ns of bookkeeping for unhandled rejections.
+ */
+export function rejectSoon(error: unknown): Promise<never> {
+  return settled.then(() => {
+    throw error;
+  });
+}
+
 /** Goes on to `next`, which somebody else may have made: what it throws is in the promise like everything else. */
 export function begin(next: Next, context: PolicyContext): Promise<unknown> {
   try {
