@@ -59,7 +59,7 @@ export class Circuit {
   current: State;
   /** Openings since it was last closed. */
   openings = 0;
-  /** The failure that counted last. */
+  /** The error that counted last; undefined if it was a bad value, which is its caller's. */
   lastFailure: unknown = undefined;
 
   constructor(rules: CircuitRules, window: CallWindow, clock: Clock, onTransition: OnTransition) {
@@ -141,7 +141,7 @@ export class Closed extends State implements Lease {
     if (circuit.current !== this || health === 'ignore') return;
     const failed = health === 'failure';
     this.#failuresInARow = failed ? this.#failuresInARow + 1 : 0;
-    if (failed && !outcome.ok) circuit.lastFailure = outcome.error;
+    if (failed) circuit.lastFailure = outcome.ok ? undefined : outcome.error;
     if (circuit.window.isTimed) circuit.window.advance(circuit.clock.now());
     circuit.window.record(failed, slow);
     const reason = this.#verdict();
@@ -234,7 +234,7 @@ export class HalfOpen extends State {
     if (health === 'ignore') return;
     if (health === 'failure' || slow) {
       this.#failures++;
-      if (!outcome.ok) circuit.lastFailure = outcome.error;
+      circuit.lastFailure = outcome.ok ? undefined : outcome.error;
       if (this.#failures > circuit.rules.maxProbeFailures) circuit.enter(circuit.opened(outcome, now), 'probe-failed');
     } else {
       this.#successes++;

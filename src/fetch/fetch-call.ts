@@ -60,6 +60,7 @@ export class FetchCall {
     const response = await this.#settings.fetch(input, { ...this.#request.init, signal });
     if (signal.aborted || this.#ended) {
       this.#settings.discard(response); // from a fetch that ignores signals
+      signal.throwIfAborted();
       return response;
     }
     const guarded = this.#isGuarded ? guardBody(response) : response;

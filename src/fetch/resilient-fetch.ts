@@ -108,7 +108,7 @@ class GuardedFetch {
       .then(
         (response) => {
           call.end(response);
-          if (isGuarded) this.#guard(response, signal);
+          if (isGuarded) this.#guard(response, signal, request);
           return response;
         },
         (error) => {
@@ -119,8 +119,10 @@ class GuardedFetch {
   }
 
   /** What reaches beyond the headers: the caller's signal, and the time to read the body in. */
-  #guard(response: Response, signal: AbortSignal | null): void {
+  #guard(response: Response, signal: AbortSignal | null, request: OutgoingRequest): void {
     const body = guardedBodyOf(response);
+    // The signal of a Request follows the caller's only as long as somebody holds the Request.
+    body?.whenEnded(() => void request);
     if (signal !== null) body?.follow(signal);
     if (this.#bodyDeadlines.durationMs < Infinity) body?.limit(this.#bodyDeadlines);
   }
