@@ -137,7 +137,7 @@ export class NaiveBreaker {
     const failed = verdict === 'failure';
     this.#counted.push({ at: this.#now(), failed, slow });
     this.#failuresInARow = failed ? this.#failuresInARow + 1 : 0;
-    if (failed) this.#lastFailure = error ?? this.#lastFailure;
+    if (failed) this.#lastFailure = error;
     const { minimumCalls, failureRateThreshold, slowCallRateThreshold, slowCallDuration } = this.#rules;
     const { calls, failures, slow: slowCalls } = this.counts;
     const isEnough = calls >= minimumCalls;
@@ -158,7 +158,7 @@ export class NaiveBreaker {
       if (this.#probeSuccesses >= this.#rules.probes) this.#close('probes-succeeded');
     } else {
       this.#probeFailures++;
-      this.#lastFailure = error ?? this.#lastFailure;
+      this.#lastFailure = error;
       if (this.#probeFailures > this.#rules.maxFailures) this.#open('probe-failed');
     }
   }
