@@ -4,7 +4,7 @@ const integration = [
   'tests/faults/**/*.test.ts',
   'tests/fetch/**/*.test.ts',
   'tests/package/**/*.test.ts',
-  'tests/pitfalls/**/*.{http,process}.test.ts',
+  'tests/pitfalls/**/{leaks,*.http,*.process}.test.ts',
   'tests/demo/cli.test.ts',
   'tests/docs/**/*.test.ts',
 ];

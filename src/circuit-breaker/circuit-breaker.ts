@@ -225,8 +225,9 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
     const now = this.clock.now();
     const wasClosed = this.#base(now).name === 'closed';
     const closed = this.#circuit.closed();
-    if (!wasClosed) this.#replace(closed, 'reset', now);
-    else if (this.#circuit.current.name === 'closed') this.#circuit.current = closed;
+    // A closed one forgets what it has counted, which is no transition.
+    if (wasClosed && this.#circuit.current.name === 'closed') this.#circuit.current = closed;
+    else this.#replace(closed, 'reset', now);
   }
 
   toJSON(): CircuitSnapshot {

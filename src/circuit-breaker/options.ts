@@ -67,6 +67,8 @@ const STATES: readonly CircuitState[] = ['closed', 'open', 'half-open', 'isolate
 const MAX_WINDOW_CALLS = 1_000_000;
 /** A longer wish is for retries to honour; a breaker that sleeps for an hour would miss the recovery. */
 const MAX_RETRY_AFTER_MS = 60_000;
+/** For a backoff that does not answer with a duration. */
+const FALLBACK_OPEN_MS = 5_000;
 
 const DEFAULTS = {
   failureRateThreshold: 0.5,
@@ -134,8 +136,7 @@ function checkOpenFor(openFor: CircuitBreakerOptions['openFor'], random: Random)
     const openForMs = toMs(OWNER, 'openFor', openFor);
     return () => openForMs;
   }
-  const byDefault = growing();
-  const backoff = openFor ?? byDefault;
+  const backoff = openFor ?? growing();
   let previousDelayMs: number | undefined;
   return (openings: number, outcome: Outcome): number => {
     const event = { attempt: openings, previousDelayMs: openings === 1 ? undefined : previousDelayMs, outcome, random };
@@ -145,7 +146,7 @@ function checkOpenFor(openFor: CircuitBreakerOptions['openFor'], random: Random)
     } catch (error) {
       // The call that is ending has nothing to do with it, and the breaker must open all the same.
       reportUncaught(error);
-      openForMs = byDefault(event) as number;
+      openForMs = FALLBACK_OPEN_MS;
     }
     previousDelayMs = openForMs;
     return Math.max(openForMs, Math.min(retryAfterMs(outcome) ?? 0, MAX_RETRY_AFTER_MS));

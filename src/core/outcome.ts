@@ -47,8 +47,16 @@ export function judge(owner: string, classify: Classify, outcome: Outcome, conte
 
 /** A mistake in the calling program: nothing a dependency did. */
 export function isProgrammingError(error: unknown): boolean {
-  const isMistake = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
-  return isMistake && !isNetworkError(error);
+  return isA(error, [TypeError, RangeError, ReferenceError]) && !isNetworkError(error);
+}
+
+/** `instanceof`, for errors that may be proxies of anything. */
+function isA(error: unknown, classes: readonly ErrorConstructor[]): boolean {
+  try {
+    return classes.some((one) => error instanceof one);
+  } catch {
+    return false;
+  }
 }
 
 export function isAbortError(error: unknown): boolean {
@@ -82,7 +90,7 @@ const MAX_DEPTH = 10;
  * codes down the chain of causes, and by the wording of the browsers' `TypeError`s, which carry nothing else.
  */
 export function isNetworkError(error: unknown): boolean {
-  return hasNetworkCode(error, MAX_DEPTH) || (error instanceof TypeError && isNetworkMessage(error));
+  return hasNetworkCode(error, MAX_DEPTH) || (isA(error, [TypeError]) && isNetworkMessage(error as TypeError));
 }
 
 function isNetworkMessage(error: TypeError): boolean {

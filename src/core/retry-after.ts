@@ -35,7 +35,11 @@ export function retryAfterMs(outcome: Outcome): number | undefined {
   const hint = read(subject, 'retryAfterMs');
   const headers = read(subject, 'headers');
   if (!outcome.ok && typeof hint === 'number') return hint >= 0 ? hint : undefined;
-  return hasGet(headers) ? parseRetryAfter(headers.get('retry-after')) : undefined;
+  try {
+    return hasGet(headers) ? parseRetryAfter(headers.get('retry-after')) : undefined;
+  } catch {
+    return undefined; // what only looks like headers
+  }
 }
 
 function hasGet(headers: unknown): headers is { get(name: string): string | null } {

@@ -1,6 +1,6 @@
 /**
  * Many calls of one kind on one signal that lives as long as the process: what is left of them? Needs --expose-gc.
- * Arguments: the kind, how many calls. Without them it prints the kinds.
+ * Arguments: how many calls, and the kinds; all the others when they begin with 'not'. Prints a line for each.
  */
 import { getEventListeners } from 'node:events';
 import {
@@ -51,7 +51,7 @@ const kinds: Record<string, () => Promise<unknown>> = {
   circuitBreaker: () => breaker.execute(operation, { signal }),
   'open circuitBreaker': () => open.execute(operation, { signal }),
   'bulkhead with a queue': () => slots.execute(operation, { signal }),
-  'full bulkhead': () => single.execute(operation, { signal }),
+  'full bulkhead': () => single.execute(operation),
   permits: () => slots.acquire({ signal }).then((permit) => permit.release()),
   fallback: () => fallback(1).execute(operation, { signal }),
   keyed: () => family.execute(operation, { signal, key: `${calls % 20}` }),
@@ -76,14 +76,13 @@ async function heapUsed(): Promise<number> {
   return process.memoryUsage().heapUsed;
 }
 
-const [name = '', count = '0'] = process.argv.slice(2);
-const call = kinds[name];
-if (call === undefined) console.log(JSON.stringify(Object.keys(kinds)));
-else {
-  await run(call, 20_000);
+const [count, ...names] = process.argv.slice(2);
+for (const [name, call] of Object.entries(kinds)) {
+  if (names.includes(name) === names.includes('not')) continue;
+  await run(call, 10_000);
   const before = await heapUsed();
   await run(call, Number(count));
   const grewBy = (await heapUsed()) - before;
   const timers = process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length;
-  console.log(JSON.stringify({ listeners: getEventListeners(signal, 'abort').length, timers, grewBy }));
+  console.log(JSON.stringify({ name, listeners: getEventListeners(signal, 'abort').length, timers, grewBy }));
 }
