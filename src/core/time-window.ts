@@ -13,7 +13,7 @@ export class TimeWindow {
   /** Doubles, since a window of days may count past 2^31. One row a bucket, one column a series. */
   readonly #cells: Float64Array;
   readonly #totals: Float64Array;
-  #epoch = 0;
+  #epoch = -Infinity;
 
   constructor(durationMs: number, series: number) {
     this.#bucketMs = durationMs / BUCKETS;
@@ -24,7 +24,7 @@ export class TimeWindow {
 
   /** Counts one more, in the bucket of the last `advance`. */
   add(series: number): void {
-    const cell = (this.#epoch % BUCKETS) * this.#series + series;
+    const cell = bucketOf(this.#epoch) * this.#series + series;
     this.#cells[cell] = (this.#cells[cell] as number) + 1;
     this.#totals[series] = (this.#totals[series] as number) + 1;
   }
@@ -45,7 +45,7 @@ export class TimeWindow {
     const gap = epoch - this.#epoch;
     if (gap <= 0) return; // within the bucket, or a clock that stepped back
     if (gap >= BUCKETS) this.clear();
-    else for (let next = this.#epoch + 1; next <= epoch; next++) this.#drop(next % BUCKETS);
+    else for (let next = this.#epoch + 1; next <= epoch; next++) this.#drop(bucketOf(next));
     this.#epoch = epoch;
   }
 
@@ -57,3 +57,6 @@ export class TimeWindow {
     }
   }
 }
+
+/** Clocks may start anywhere, below zero too. */
+const bucketOf = (epoch: number): number => ((epoch % BUCKETS) + BUCKETS) % BUCKETS;

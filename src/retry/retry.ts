@@ -151,6 +151,10 @@ class RetryPolicy extends BasePolicy implements Retry {
       }
       if (this.#events.has('retry')) this.#events.emit('retry', { attempt, delayMs: plan, outcome });
       if (plan > 0) await this.#sleep(plan, attempt, context);
+      if (this.#maxElapsedMs < Infinity && this.clock.now() > startedAt + this.#maxElapsedMs) {
+        this.#giveUp('elapsed', attempt); // the wait took longer than planned: a machine that was suspended
+        break;
+      }
       previousDelayMs = plan;
       const child = context.derive({ attempt: attempt + 1 });
       outcome = await this.#try(next, child);

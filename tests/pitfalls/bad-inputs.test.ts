@@ -154,33 +154,31 @@ it('23: Infinity as a duration: never where that is documented, refused elsewher
   expect(await timeout(Infinity).execute(() => sleep(5).then(() => 'not at once'))).toBe('not at once');
 });
 
-for (const [number, name, ms] of [
-  [24, '2**31-1', 2 ** 31 - 1],
-  [25, '2**31', 2 ** 31],
-  [26, '2**31 + 0.5', 2 ** 31 + 0.5],
-  [28, '2**53', 2 ** 53],
-] as const) {
-  it(`${number}: ${name} as a duration lasts that long, instead of no time at all`, async () => {
-    accept(durations, ms);
-    const slots = bulkhead({ maxConcurrent: 1, maxQueue: 1, queueTimeout: ms });
-    slots.tryAcquire();
-    const breaker = circuitBreaker({ initialState: 'open', openFor: ms });
-    const { signal, abort } = controller();
-    const waiting = [
-      sleep(ms, { signal }),
-      slots.execute(() => 1, { signal }),
-      retry({ backoff: constantBackoff(ms) }).execute(() => Promise.reject(new Error('down')), { signal }),
-      timeout(ms).execute(() => new Promise(() => {}), { signal }),
-      retry().execute(() => new Promise(() => {}), { signal, timeout: ms }),
-    ].map((call) => watch<unknown>(call));
-    await sleep(10);
-    expect(waiting.map(({ state }) => state)).toEqual(Array(5).fill('pending'));
-    expect(breaker.state).toBe('open');
-    abort('enough');
-    await settle();
-    expect(waiting.map(({ error }) => error)).toEqual(Array(5).fill('enough'));
-  });
-}
+const lasts = (ms: number) => async () => {
+  accept(durations, ms);
+  const slots = bulkhead({ maxConcurrent: 1, maxQueue: 1, queueTimeout: ms });
+  slots.tryAcquire();
+  const breaker = circuitBreaker({ initialState: 'open', openFor: ms });
+  const { signal, abort } = controller();
+  const waiting = [
+    sleep(ms, { signal }),
+    slots.execute(() => 1, { signal }),
+    retry({ backoff: constantBackoff(ms) }).execute(() => Promise.reject(new Error('down')), { signal }),
+    timeout(ms).execute(() => new Promise(() => {}), { signal }),
+    retry().execute(() => new Promise(() => {}), { signal, timeout: ms }),
+  ].map((call) => watch<unknown>(call));
+  await sleep(10);
+  expect(waiting.map(({ state }) => state)).toEqual(Array(5).fill('pending'));
+  expect(breaker.state).toBe('open');
+  abort('enough');
+  await settle();
+  expect(waiting.map(({ error }) => error)).toEqual(Array(5).fill('enough'));
+};
+
+it('24: 2**31-1 as a duration lasts that long', lasts(2 ** 31 - 1));
+it('25: 2**31 as a duration lasts that long, instead of no time at all', lasts(2 ** 31));
+it('26: 2**31 + 0.5 as a duration lasts that long, instead of no time at all', lasts(2 ** 31 + 0.5));
+it('28: 2**53 as a duration lasts that long, instead of no time at all', lasts(2 ** 53));
 
 function controller() {
   const made = new AbortController();

@@ -84,6 +84,20 @@ it('10: every event there is fires, once for each call it is about', async () =>
   expect(await eventsOf(fail)).toEqual(['reject closed', 'giveUp not-retryable', 'failure']);
 });
 
+it('10: a call that was refused has left the queue before it is told of: a listener that makes room lets in the next', async () => {
+  const clock = new TestClock();
+  const slots = bulkhead({ maxConcurrent: 1, maxQueue: 2, queueTimeout: 100, clock });
+  watch(slots.execute(never));
+  const ran: string[] = [];
+  const first = watch(slots.execute(() => ran.push('first')));
+  await clock.advance(50);
+  const second = watch(slots.execute(() => ran.push('second')));
+  slots.on('reject', () => slots.resize(2));
+  await clock.advance(50);
+  expect(first.error).toMatchObject({ code: 'ERR_QUEUE_TIMEOUT' });
+  expect([second.state, ran]).toEqual(['fulfilled', ['second']]);
+});
+
 it('45: an operation runs in the async context of its own caller, from a queue and after a backoff too', async () => {
   const clock = new TestClock();
   const storage = new AsyncLocalStorage<string>();

@@ -174,7 +174,7 @@ it('behaves like a naive model, whatever is called, ends, is aborted or done by 
               await clock.advance(each.ms);
               break;
             case 'reset':
-              if (!real.isCoveredClosed) both((side) => side.reset());
+              both((side) => side.reset());
               break;
             case 'trip':
               both((side) => side.trip());
