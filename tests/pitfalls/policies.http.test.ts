@@ -11,7 +11,8 @@ describe('27: 20 calls whose first answer is an error with a body that nobody re
   it.each([
     ['10 B: drained', 10, 2],
     ['40 kB: drained', 40_000, 2],
-    ['200 kB: cancelled, which costs its connection and no more', 200_000, 21],
+    // Each of them costs its connection. (On Node 24 undici gives up the next one too, if that is asked for at once.)
+    ['200 kB: cancelled, and no connection is left open by them', 200_000, 40],
   ])('27: %s', async (_name, bytes, sockets) => {
     await using server = await testServer(({ index }) =>
       index % 2 === 0 ? { status: 503, body: 'x'.repeat(bytes) } : { body: 'fine' },
