@@ -139,8 +139,8 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
     // `then` is called here, in the caller's async context, so that is where the operation will run.
     return new Promise<void>((open, refuse) => {
       const waiter = new Waiter(this.#queue, context.priority, open, refuse);
-      const scope = asContext(context);
-      this.#enqueue(scope.abortable ? waiter.follow(scope) : waiter);
+      const { scope } = asContext(context);
+      this.#enqueue(scope === undefined ? waiter : waiter.follow(scope));
     }).then(() => begin(next, context).then(this.#onValue, this.#onError));
   }
 

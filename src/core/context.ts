@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { AbortNode, AbortScope } from './abort-scope.js';
+import { AbortScope } from './abort-scope.js';
 import type { CallContext, Operation } from './call-context.js';
 import type { Clock } from './clock.js';
 import { InvalidOptionError } from './errors.js';
@@ -45,94 +45,116 @@ export interface ChildContext extends PolicyContext {
 /** The rest of the chain: the policies further inside, and at last the operation. */
 export type Next = (context: PolicyContext) => Promise<unknown>;
 
-/** What a call is made of: fixed from its first moment to its last. */
-export interface Call {
-  readonly clock: Clock;
-  readonly operation: Operation;
+/** What a caller may say about one call, checked. */
+export interface CallTerms {
   readonly classify: Classify;
   readonly priority: number;
   readonly key: string | undefined;
-  /** How many times the operation was called. */
-  calls: number;
 }
 
-/**
- * One part of a call: the root is the whole of it, and policies derive children for parts of it, of which they may be the
- * ones to end it. Whatever a call waits for is a node in the scope of its context, so an abort is one synchronous walk;
- * from there the rejection unwinds through the policies by itself, and none of them has to race anything.
- */
-export class Context extends AbortScope implements ChildContext {
-  readonly call: Call;
-  readonly attempt: number;
-  readonly deadline: number;
-  /** Whether anything can abort this: if not, nothing needs to be raced. */
-  readonly abortable: boolean;
-  aborted = false;
-  reason: unknown = undefined;
-  #controller: AbortController | undefined = undefined;
+export const DEFAULT_TERMS: CallTerms = { classify: defaultClassify, priority: 5, key: undefined };
 
-  constructor(call: Call, attempt: number, deadline: number, abortable: boolean) {
-    super();
-    this.call = call;
+/**
+ * A call, or a part of one that a policy has derived. Whatever can end it is its scope: an abort walks down the scopes
+ * and ends the one wait there is; from there the rejection unwinds through the policies by itself, and none of them has
+ * to race anything.
+ */
+export class Context implements ChildContext {
+  readonly clock: Clock;
+  readonly operation: Operation;
+  readonly terms: CallTerms;
+  readonly attempt: number;
+  readonly #deadline: number | undefined;
+  #scope: AbortScope | undefined;
+
+  /** @param scope - what can end it; undefined if nothing can, in which case nothing needs to be raced. */
+  constructor(
+    clock: Clock,
+    operation: Operation,
+    terms: CallTerms,
+    attempt = 1,
+    deadline: number | undefined = undefined,
+    scope: AbortScope | undefined = undefined,
+  ) {
+    this.clock = clock;
+    this.operation = operation;
+    this.terms = terms;
     this.attempt = attempt;
-    this.deadline = deadline;
-    this.abortable = abortable;
+    this.#deadline = deadline;
+    this.#scope = scope;
+  }
+
+  get scope(): AbortScope | undefined {
+    return this.#scope;
+  }
+
+  get deadline(): number {
+    return this.#deadline ?? Infinity;
   }
 
   get classify(): Classify {
-    return this.call.classify;
-  }
-
-  get clock(): Clock {
-    return this.call.clock;
+    return this.terms.classify;
   }
 
   get priority(): number {
-    return this.call.priority;
+    return this.terms.priority;
   }
 
   get key(): string | undefined {
-    return this.call.key;
+    return this.terms.key;
   }
 
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.aborted) this.#controller.abort(this.reason);
-    }
-    return this.#controller.signal;
+    this.#scope ??= new AbortScope();
+    return this.#scope.signal;
+  }
+
+  get aborted(): boolean {
+    return this.#scope !== undefined && this.#scope.reason !== undefined;
+  }
+
+  /** Why it was aborted. */
+  get reason(): unknown {
+    return this.#scope?.reason;
   }
 
   derive({ attempt = this.attempt, deadline = Infinity }: ContextChange): ChildContext {
     if (Number.isNaN(deadline)) throw new InvalidOptionError('derive', 'deadline', 'must be a number', deadline);
-    const child = new Context(this.call, attempt, Math.min(this.deadline, deadline), true);
-    if (this.aborted) child.abort(this.reason);
-    else this.enter(child);
-    return child;
+    return this.within(new AbortScope(this.#scope), attempt, deadline);
+  }
+
+  /** A part of the call that ends with the scope. */
+  within(scope: AbortScope, attempt: number, deadline: number): Context {
+    const { clock, operation, terms } = this;
+    return new Context(clock, operation, terms, attempt, Math.min(this.deadline, deadline), scope);
+  }
+
+  /** The same call, told each time its operation is called. */
+  counting(onCall: () => void): Context {
+    const { clock, operation, terms, attempt } = this;
+    const counted: Operation = (context) => {
+      onCall();
+      return operation(context);
+    };
+    return new Context(clock, counted, terms, attempt, this.#deadline, this.#scope);
+  }
+
+  abort(reason: unknown): void {
+    this.#scope?.abort(reason);
   }
 
   [Symbol.dispose](): void {
-    this.leave();
-  }
-
-  override abort(reason: unknown): void {
-    super.abort(reason === undefined ? new DOMException('This operation was aborted', 'AbortError') : reason);
-  }
-
-  override onAbort(reason: unknown, signals: AbortController[]): void {
-    if (this.aborted) return;
-    this.aborted = true;
-    this.reason = reason;
-    if (this.#controller !== undefined) signals.push(this.#controller);
-    super.onAbort(reason, signals);
+    this.#scope?.leave();
   }
 
   /** Runs the operation. Never throws: whatever happens is in the promise. */
   run(): Promise<unknown> {
     if (this.aborted) return Promise.reject(this.reason);
-    this.call.calls++;
+    const scope = this.#scope; // before the operation makes one by reading its signal
+    const { operation } = this;
     try {
-      return this.wait(this.call.operation(this) as PromiseLike<unknown>);
+      const native = Promise.resolve(operation(this));
+      return scope === undefined ? native : scope.race(native);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -140,45 +162,15 @@ export class Context extends AbortScope implements ChildContext {
 
   wait<T>(promise: PromiseLike<T>): Promise<T> {
     const native = Promise.resolve(promise); // also tames thenables: one that throws in `then` rejects
-    return this.abortable ? new Promise((resolve, reject) => new Race(this, native, resolve, reject)) : native;
+    return this.#scope === undefined ? native : this.#scope.race(native);
   }
 
   sleep(ms: number): Promise<void> {
-    return this.aborted ? Promise.reject(this.reason) : sleepIn(this, this.clock, ms);
+    return this.aborted ? Promise.reject(this.reason) : sleepIn(this.#scope, this.clock, ms);
   }
 }
 
 const settled = /* @__PURE__ */ Promise.resolve();
-
-/** A promise against the abort of its context. */
-class Race<T> extends AbortNode {
-  readonly #reject: (reason: unknown) => void;
-
-  constructor(context: Context, promise: Promise<T>, resolve: (value: T) => void, reject: (reason: unknown) => void) {
-    super();
-    this.#reject = reject;
-    if (!context.aborted) context.enter(this);
-    promise.then(
-      (value) => {
-        this.leave();
-        resolve(value);
-      },
-      (error) => {
-        this.leave();
-        reject(context.aborted ? context.reason : error); // an operation that failed because of the abort
-      },
-    );
-    if (context.aborted) this.onAbort(context.reason); // while the promise was being made
-  }
-
-  /**
-   * One microtask later, because a promise that was fulfilled before the abort has won and its reaction is queued
-   * already. An operation that settles because of the abort settles after it, and has lost.
-   */
-  onAbort(reason: unknown): void {
-    settled.then(() => this.#reject(reason));
-  }
-}
 
 /** The innermost step of every chain: the operation itself. */
 export const callOperation: Next = (context) => asContext(context).run();
@@ -217,6 +209,5 @@ export function begin(next: Next, context: PolicyContext): Promise<unknown> {
 
 /** For outcomes that are judged outside any call, such as those of a permit. */
 export function detachedContext(clock: Clock): Context {
-  const call = { clock, operation() {}, classify: defaultClassify, priority: 5, key: undefined, calls: 0 };
-  return new Context(call, 1, Infinity, false);
+  return new Context(clock, () => undefined, DEFAULT_TERMS);
 }

@@ -9,9 +9,9 @@ const LONGEST_REST_MS = 60_000;
 /** A wait that ends at `due` unless it is removed before. It is its own node in the list: nothing else is allocated. */
 export abstract class Deadline {
   due = 0;
-  previous: Deadline | undefined = undefined;
-  next: Deadline | undefined = undefined;
-  waiting = false;
+  sooner: Deadline | undefined = undefined;
+  later: Deadline | undefined = undefined;
+  isWaiting = false;
 
   abstract onDue(): void;
 }
@@ -28,8 +28,8 @@ export abstract class Deadline {
  * waits get one turn of polling to be removed by it before they are told that their time is up.
  */
 export class DeadlineList {
+  readonly clock: Clock;
   readonly durationMs: number;
-  readonly #clock: Clock;
   #head: Deadline | undefined = undefined;
   #tail: Deadline | undefined = undefined;
   #timer: unknown = undefined;
@@ -38,17 +38,17 @@ export class DeadlineList {
   #armedBy: unknown = undefined;
 
   constructor(clock: Clock, durationMs: number) {
-    this.#clock = clock;
+    this.clock = clock;
     this.durationMs = durationMs;
   }
 
   /** @param now - what the clock says, if that was read already. */
-  add(deadline: Deadline, now: number = this.#clock.now()): void {
+  add(deadline: Deadline, now: number = this.clock.now()): void {
     deadline.due = now + this.durationMs;
-    deadline.waiting = true;
-    deadline.previous = this.#tail;
+    deadline.isWaiting = true;
+    deadline.sooner = this.#tail;
     if (this.#tail === undefined) this.#head = deadline;
-    else this.#tail.next = deadline;
+    else this.#tail.later = deadline;
     this.#tail = deadline;
     if (this.#timer === undefined) {
       if (!this.#polling) this.#arm(this.durationMs);
@@ -56,15 +56,15 @@ export class DeadlineList {
   }
 
   remove(deadline: Deadline): void {
-    if (!deadline.waiting) return;
-    deadline.waiting = false;
-    const { previous, next } = deadline;
-    if (previous === undefined) this.#head = next;
-    else previous.next = next;
-    if (next === undefined) this.#tail = previous;
-    else next.previous = previous;
-    deadline.previous = undefined;
-    deadline.next = undefined;
+    if (!deadline.isWaiting) return;
+    deadline.isWaiting = false;
+    const { sooner, later } = deadline;
+    if (sooner === undefined) this.#head = later;
+    else sooner.later = later;
+    if (later === undefined) this.#tail = sooner;
+    else later.sooner = sooner;
+    deadline.sooner = undefined;
+    deadline.later = undefined;
     if (this.#head === undefined && this.#timer !== undefined) this.#rest(this.#timer as TimerHandle);
   }
 
@@ -72,7 +72,7 @@ export class DeadlineList {
     if (this.#armedBy === globalThis.setTimeout) timer.ref?.();
     else {
       // Somebody has put fake timers in place, or taken them away, and this one may never ring.
-      this.#clock.clearTimeout(timer);
+      this.clock.clearTimeout(timer);
       this.#arm(this.durationMs);
     }
   }
@@ -80,7 +80,7 @@ export class DeadlineList {
   #rest(timer: TimerHandle): void {
     if (this.#isUsedAgain && this.durationMs <= LONGEST_REST_MS && timer.unref !== undefined) timer.unref();
     else {
-      this.#clock.clearTimeout(timer);
+      this.clock.clearTimeout(timer);
       this.#timer = undefined;
     }
     this.#isUsedAgain = true;
@@ -88,13 +88,13 @@ export class DeadlineList {
 
   #arm(ms: number): void {
     this.#armedBy = globalThis.setTimeout;
-    this.#timer = this.#clock.setTimeout(this.#onTimer, ms);
+    this.#timer = this.clock.setTimeout(this.#onTimer, ms);
   }
 
   readonly #onTimer = (): void => {
     this.#timer = undefined;
     if (this.#head === undefined) return;
-    if (this.#clock.now() - this.#head.due > STALL_MS) {
+    if (this.clock.now() - this.#head.due > STALL_MS) {
       this.#polling = true;
       afterNextPoll(this.#expire);
     } else this.#expire();
@@ -102,7 +102,7 @@ export class DeadlineList {
 
   readonly #expire = (): void => {
     this.#polling = false;
-    const now = this.#clock.now();
+    const now = this.clock.now();
     // onDue runs other people's code, which may add and remove: look at the head anew each time.
     while (this.#head !== undefined && this.#head.due <= now) {
       const deadline: Deadline = this.#head;

@@ -1,12 +1,21 @@
-import { checkSignal, scopeOf } from './abort-scope.js';
+import { AbortScope, checkSignal, scopeOf } from './abort-scope.js';
 import type { CallContext, Operation } from './call-context.js';
 import { anyClock, type Clock, checkClock } from './clock.js';
-import { Context, callOperation, checkContexts, type Next, type PolicyContext } from './context.js';
-import { Deadline, DeadlineList } from './deadline-list.js';
+import {
+  type CallTerms,
+  Context,
+  callOperation,
+  checkContexts,
+  DEFAULT_TERMS,
+  type Next,
+  type PolicyContext,
+} from './context.js';
+import { DeadlineList } from './deadline-list.js';
 import { type Duration, toMs } from './duration.js';
-import { InvalidOptionError, TimeoutError } from './errors.js';
+import { InvalidOptionError } from './errors.js';
 import { checkFunction, checkName, checkNumber, checkOptionalFunction, readOptions } from './options.js';
-import { type Classify, defaultClassify } from './outcome.js';
+import type { Classify } from './outcome.js';
+import { runTimed } from './timed-scope.js';
 
 /** What one call may bring along. */
 export interface CallOptions {
@@ -76,8 +85,7 @@ export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
   /** Without options there is nothing that could throw, and no try block: on Node 20 one costs half as much as a call. */
   execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions): Promise<T | Adds> {
     if (options !== undefined || typeof operation !== 'function') return this.#executeWith(operation, options);
-    const call = { clock: this.clock, operation, classify: defaultClassify, priority: 5, key: undefined, calls: 0 };
-    return this.run(callOperation, new Context(call, 1, Infinity, false)) as Promise<T | Adds>;
+    return this.run(callOperation, new Context(this.clock, operation, DEFAULT_TERMS)) as Promise<T | Adds>;
   }
 
   #executeWith<T>(operation: Operation<T>, options: CallOptions = {}): Promise<T | Adds> {
@@ -103,33 +111,32 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
   if (typeof options !== 'object' || options === null) {
     throw new InvalidOptionError(policy.name, 'options', 'must be an object', options);
   }
-  const { signal = null, timeout = Infinity, classify, priority = 5, key } = options;
-  const clock = policy.clockOf(options);
-  const call = {
-    clock,
-    operation: checkFunction(policy.name, 'operation', operation),
-    classify: classify === undefined ? defaultClassify : checkFunction(policy.name, 'classify', classify),
-    priority: checkNumber(policy.name, 'priority', priority),
-    key: key === undefined ? undefined : checkKey(policy.name, key),
-    calls: 0,
+  const owner = policy.name;
+  const { signal = null, timeout = Infinity, classify, priority = DEFAULT_TERMS.priority, key } = options;
+  const terms: CallTerms = {
+    classify: classify === undefined ? DEFAULT_TERMS.classify : checkFunction(owner, 'classify', classify),
+    priority: checkNumber(owner, 'priority', priority),
+    key: key === undefined ? undefined : checkKey(owner, key),
   };
-  if (signal === null && timeout === Infinity) return policy.run(callOperation, new Context(call, 1, Infinity, false));
-  const timeoutMs = toMs(policy.name, 'timeout', timeout, { orInfinity: true });
-  if (checkSignal(policy.name, signal)?.aborted) return Promise.reject(signal?.reason);
-  const deadline = timeoutMs === Infinity ? Infinity : clock.now() + timeoutMs;
-  const context = new Context(call, 1, deadline, true);
-  if (signal !== null) scopeOf(signal).enter(context);
-  const limit = timeoutMs === Infinity ? undefined : new TotalTimeout(policy.name, timeoutMs, context);
-  return step(policy, callOperation, context).then(
+  const clock = policy.clockOf(options);
+  checkFunction(owner, 'operation', operation);
+  const timeoutMs = toMs(owner, 'timeout', timeout, { orInfinity: true });
+  if (checkSignal(owner, signal)?.aborted) return Promise.reject(signal?.reason);
+  const scope = signal === null ? undefined : new AbortScope(scopeOf(signal));
+  const context = new Context(clock, operation, terms, 1, undefined, scope);
+  const running =
+    timeoutMs === Infinity
+      ? step(policy, callOperation, context)
+      : runTimed((inner) => step(policy, callOperation, inner), context, new DeadlineList(clock, timeoutMs), owner);
+  if (scope === undefined) return running;
+  return running.then(
     (value) => {
-      context.leave();
-      limit?.end();
+      scope.leave();
       return value;
     },
     (error) => {
-      context.leave();
-      limit?.end();
-      throw context.aborted ? context.reason : error;
+      scope.leave();
+      throw scope.reason === undefined ? error : scope.reason;
     },
   );
 }
@@ -141,29 +148,6 @@ export function step(policy: Policy<unknown>, next: Next, context: PolicyContext
     return result instanceof Promise ? result : Promise.resolve(result);
   } catch (error) {
     return Promise.reject(error);
-  }
-}
-
-/** Aborts the call at its own deadline. */
-class TotalTimeout extends Deadline {
-  readonly #name: string;
-  readonly #list: DeadlineList;
-  readonly #context: Context;
-
-  constructor(name: string, timeoutMs: number, context: Context) {
-    super();
-    this.#name = name;
-    this.#list = new DeadlineList(context.call.clock, timeoutMs);
-    this.#context = context;
-    this.#list.add(this);
-  }
-
-  onDue(): void {
-    this.#context.abort(new TimeoutError({ policy: this.#name, timeoutMs: this.#list.durationMs }));
-  }
-
-  end(): void {
-    this.#list.remove(this);
   }
 }
 

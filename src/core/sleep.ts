@@ -1,4 +1,4 @@
-import { AbortNode, AbortScope, checkSignal, scopeOf } from './abort-scope.js';
+import { AbortNode, type AbortScope, checkSignal, scopeOf } from './abort-scope.js';
 import { Alarm, type Clock, checkClock } from './clock.js';
 import { InvalidOptionError } from './errors.js';
 import { readOptions } from './options.js';
@@ -25,14 +25,15 @@ export async function sleep(ms: number, options?: SleepOptions): Promise<void> {
   const clock = checkClock('sleep', own.clock);
   const signal = checkSignal('sleep', own.signal);
   if (signal?.aborted) throw signal.reason;
-  await sleepIn(signal === null ? new AbortScope() : scopeOf(signal), clock, ms);
+  await sleepIn(signal === null ? undefined : scopeOf(signal), clock, ms);
 }
 
 /** Sleeps until the time has passed, or the scope is aborted. */
-export function sleepIn(scope: AbortScope, clock: Clock, ms: number): Promise<void> {
+export function sleepIn(scope: AbortScope | undefined, clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve, reject) => {
     if (typeof ms !== 'number' || !(ms >= 0)) throw new InvalidOptionError('sleep', 'ms', 'must be a number ≥ 0', ms);
-    scope.enter(new Sleep(clock, ms, resolve, reject));
+    const sleeping = new Sleep(clock, ms, resolve, reject);
+    scope?.enter(sleeping);
   });
 }
 

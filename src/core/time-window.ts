@@ -13,7 +13,10 @@ export class TimeWindow {
   /** Doubles, since a window of days may count past 2^31. One row a bucket, one column a series. */
   readonly #cells: Float64Array;
   readonly #totals: Float64Array;
+  /** The bucket that is being filled: how many there were before, where its row begins, and when it is over. */
   #epoch = -Infinity;
+  #row = 0;
+  #endsAt = -Infinity;
 
   constructor(durationMs: number, series: number) {
     this.#bucketMs = durationMs / BUCKETS;
@@ -24,7 +27,7 @@ export class TimeWindow {
 
   /** Counts one more, in the bucket of the last `advance`. */
   add(series: number): void {
-    const cell = bucketOf(this.#epoch) * this.#series + series;
+    const cell = this.#row + series;
     this.#cells[cell] = (this.#cells[cell] as number) + 1;
     this.#totals[series] = (this.#totals[series] as number) + 1;
   }
@@ -41,22 +44,27 @@ export class TimeWindow {
 
   /** Drops what is too old at `now`. To be called before anything is read or written. */
   advance(now: number): void {
-    const epoch = Math.floor(now / this.#bucketMs);
-    const gap = epoch - this.#epoch;
-    if (gap <= 0) return; // within the bucket, or a clock that stepped back
-    if (gap >= BUCKETS) this.clear();
-    else for (let next = this.#epoch + 1; next <= epoch; next++) this.#drop(bucketOf(next));
-    this.#epoch = epoch;
+    if (now >= this.#endsAt) this.#rotate(Math.floor(now / this.#bucketMs));
   }
 
-  #drop(bucket: number): void {
+  #rotate(epoch: number): void {
+    if (epoch <= this.#epoch) return; // the end of a bucket, as rounded
+    if (epoch - this.#epoch >= BUCKETS) this.clear();
+    else for (let next = this.#epoch + 1; next <= epoch; next++) this.#drop(this.#rowOf(next));
+    this.#epoch = epoch;
+    this.#row = this.#rowOf(epoch);
+    this.#endsAt = (epoch + 1) * this.#bucketMs;
+  }
+
+  /** Clocks may start anywhere, below zero too. */
+  #rowOf(epoch: number): number {
+    return (((epoch % BUCKETS) + BUCKETS) % BUCKETS) * this.#series;
+  }
+
+  #drop(row: number): void {
     for (let series = 0; series < this.#series; series++) {
-      const cell = bucket * this.#series + series;
-      this.#totals[series] = (this.#totals[series] as number) - (this.#cells[cell] as number);
-      this.#cells[cell] = 0;
+      this.#totals[series] = (this.#totals[series] as number) - (this.#cells[row + series] as number);
+      this.#cells[row + series] = 0;
     }
   }
 }
-
-/** Clocks may start anywhere, below zero too. */
-const bucketOf = (epoch: number): number => ((epoch % BUCKETS) + BUCKETS) % BUCKETS;

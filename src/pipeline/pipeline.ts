@@ -91,14 +91,14 @@ class PipelinePolicy<Adds> extends BasePolicy<Adds> implements Pipeline<Adds> {
     return this.#events.has('success') || this.#events.has('failure');
   }
 
-  async #observe(chain: Next, context: PolicyContext): Promise<unknown> {
-    const { call } = asContext(context);
+  async #observe(chain: Next, outer: PolicyContext): Promise<unknown> {
     const startedAt = this.clock.now();
-    const callsBefore = call.calls;
+    let attempts = 0;
+    const context = asContext(outer).counting(() => attempts++);
     const report = (outcome: Outcome) =>
       this.#events.emit(isGood(outcome, context) ? 'success' : 'failure', {
         durationMs: this.clock.now() - startedAt,
-        attempts: call.calls - callsBefore,
+        attempts,
         outcome,
       });
     try {

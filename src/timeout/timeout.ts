@@ -1,11 +1,11 @@
 import { type Clock, checkClock } from '../core/clock.js';
-import { begin, type ChildContext, type Next, type PolicyContext } from '../core/context.js';
-import { Deadline, DeadlineList } from '../core/deadline-list.js';
+import { asContext, type Next, type PolicyContext } from '../core/context.js';
+import { DeadlineList } from '../core/deadline-list.js';
 import { type Duration, toMs } from '../core/duration.js';
-import { TimeoutError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
 import { checkName, readOptions } from '../core/options.js';
 import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
+import { runTimed } from '../core/timed-scope.js';
 
 export interface TimeoutOptions {
   /** How long the inside may take. Above 0; `Infinity` arms nothing. */
@@ -63,49 +63,11 @@ class TimeoutPolicy extends BasePolicy implements Timeout {
   }
 
   run(next: Next, context: PolicyContext): Promise<unknown> {
-    const timeoutMs = this.#deadlines.durationMs;
-    if (timeoutMs === Infinity) return next(context);
-    const now = this.clock.now();
-    const child = context.derive({ deadline: now + timeoutMs });
-    const call = new TimedCall(this.name, timeoutMs, child);
-    this.#deadlines.add(call, now);
-    return begin(next, child).then(
-      (value) => {
-        this.#end(call);
-        return value;
-      },
-      (error) => {
-        this.#end(call);
-        const isOurs = call.error !== undefined && !context.aborted;
-        if (isOurs && this.#events.has('timeout')) this.#events.emit('timeout', { timeoutMs });
-        throw isOurs ? call.error : error;
-      },
-    );
+    if (this.#deadlines.durationMs === Infinity) return next(context);
+    return runTimed(next, asContext(context), this.#deadlines, this.name, this.#onTimeout);
   }
 
-  #end(call: TimedCall): void {
-    this.#deadlines.remove(call);
-    call.child[Symbol.dispose]();
-  }
-}
-
-class TimedCall extends Deadline {
-  readonly child: ChildContext;
-  readonly #name: string;
-  readonly #timeoutMs: number;
-  /** Set once time is up. */
-  error: TimeoutError | undefined = undefined;
-
-  constructor(name: string, timeoutMs: number, child: ChildContext) {
-    super();
-    this.#name = name;
-    this.#timeoutMs = timeoutMs;
-    this.child = child;
-  }
-
-  onDue(): void {
-    if (this.child.aborted) return; // by somebody outside, a moment ago
-    this.error = new TimeoutError({ policy: this.#name, timeoutMs: this.#timeoutMs });
-    this.child.abort(this.error);
-  }
+  readonly #onTimeout = (): void => {
+    if (this.#events.has('timeout')) this.#events.emit('timeout', { timeoutMs: this.#deadlines.durationMs });
+  };
 }
