@@ -190,11 +190,11 @@ export function checkContexts(next: Next): Next {
 
 /**
  * A refusal. One microtask later, by when the caller has attached its handlers: a promise that is rejected before that
- * costs Node 500 ns of bookkeeping for unhandled rejections.
+ * costs Node 500 ns of bookkeeping for unhandled rejections. By `reject`, since V8 unwinds the stack for each `throw`.
  */
 export function rejectSoon(error: unknown): Promise<never> {
-  return settled.then(() => {
-    throw error;
+  return new Promise((_, reject) => {
+    settled.then(() => reject(error));
   });
 }
 

@@ -9,11 +9,13 @@ const LONGEST_REST_MS = 60_000;
 /** A wait that ends at `due` unless it is removed before. It is its own node in the list: nothing else is allocated. */
 export abstract class Deadline {
   due = 0;
+  /** The list it waits in now. */
+  list: DeadlineList | undefined = undefined;
   sooner: Deadline | undefined = undefined;
   later: Deadline | undefined = undefined;
-  isWaiting = false;
 
-  abstract onDue(): void;
+  /** It is in the list no more. */
+  abstract onDue(durationMs: number): void;
 }
 
 /**
@@ -45,7 +47,7 @@ export class DeadlineList {
   /** @param now - what the clock says, if that was read already. */
   add(deadline: Deadline, now: number = this.clock.now()): void {
     deadline.due = now + this.durationMs;
-    deadline.isWaiting = true;
+    deadline.list = this;
     deadline.sooner = this.#tail;
     if (this.#tail === undefined) this.#head = deadline;
     else this.#tail.later = deadline;
@@ -56,8 +58,8 @@ export class DeadlineList {
   }
 
   remove(deadline: Deadline): void {
-    if (!deadline.isWaiting) return;
-    deadline.isWaiting = false;
+    if (deadline.list !== this) return;
+    deadline.list = undefined;
     const { sooner, later } = deadline;
     if (sooner === undefined) this.#head = later;
     else sooner.later = later;
@@ -107,7 +109,7 @@ export class DeadlineList {
     while (this.#head !== undefined && this.#head.due <= now) {
       const deadline: Deadline = this.#head;
       this.remove(deadline);
-      deadline.onDue();
+      deadline.onDue(this.durationMs);
     }
     if (this.#head !== undefined && this.#timer === undefined) this.#arm(this.#head.due - now);
   };

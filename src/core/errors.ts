@@ -54,7 +54,9 @@ export abstract class ResilienceError extends Error {
     super(message, 'cause' in init ? { cause: init.cause } : undefined);
     if (limit !== undefined) V8Error.stackTraceLimit = limit;
     this.policy = init.policy;
-    Object.defineProperty(this, BRAND, BRANDED);
+    // Of all of them at once, when there is a first one: a property of each would cost as much as the error itself, and a
+    // computed key in the class would keep it in every bundle.
+    if (!(BRAND in this)) Object.defineProperty(ResilienceError.prototype, BRAND, BRANDED);
   }
 }
 
@@ -194,7 +196,9 @@ export class InvalidOptionError extends TypeError {
     this.owner = owner;
     this.option = option;
     this.value = value;
-    Object.defineProperty(this, BRAND, BRANDED);
+    // Of all of them at once, when there is a first one: a property of each would cost as much as the error itself, and a
+    // computed key in the class would keep it in every bundle.
+    if (!(BRAND in this)) Object.defineProperty(ResilienceError.prototype, BRAND, BRANDED);
   }
 
   /** The same as `owner`, so that every error of this package has it. */

@@ -5,35 +5,33 @@ import { TimeoutError } from './errors.js';
 
 /** A scope that may last only so long. It is its own node in the list of deadlines. */
 class TimedScope extends AbortScope implements Deadline {
-  readonly #list: DeadlineList;
   readonly #owner: string;
   /** Set once its own time is up. */
   error: TimeoutError | undefined;
   due: number;
   sooner: Deadline | undefined;
   later: Deadline | undefined;
-  isWaiting: boolean;
+  list: DeadlineList | undefined;
 
   constructor(outer: AbortScope | undefined, list: DeadlineList, owner: string, now: number) {
     super(outer);
-    this.#list = list;
     this.#owner = owner;
     this.error = undefined;
     this.due = 0;
     this.sooner = undefined;
     this.later = undefined;
-    this.isWaiting = false;
+    this.list = undefined;
     list.add(this, now);
   }
 
-  onDue(): void {
+  onDue(timeoutMs: number): void {
     if (this.reason !== undefined) return; // aborted by somebody outside, a moment ago
-    this.error = new TimeoutError({ policy: this.#owner, timeoutMs: this.#list.durationMs });
+    this.error = new TimeoutError({ policy: this.#owner, timeoutMs });
     this.abort(this.error);
   }
 
   override leave(): void {
-    this.#list.remove(this);
+    this.list?.remove(this);
     super.leave();
   }
 }
