@@ -196,9 +196,7 @@ export class InvalidOptionError extends TypeError {
     this.owner = owner;
     this.option = option;
     this.value = value;
-    // Of all of them at once, when there is a first one: a property of each would cost as much as the error itself, and a
-    // computed key in the class would keep it in every bundle.
-    if (!(BRAND in this)) Object.defineProperty(ResilienceError.prototype, BRAND, BRANDED);
+    Object.defineProperty(this, BRAND, BRANDED);
   }
 
   /** The same as `owner`, so that every error of this package has it. */
