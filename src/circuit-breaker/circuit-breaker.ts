@@ -9,6 +9,9 @@ import { type Classify, defaultClassify, judge, type Outcome } from '../core/out
 import { type Permit, permit } from '../core/permit.js';
 import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
 import { checkRandom } from '../core/random.js';
+import { Announcer, type CircuitBreakerEvents } from './announcer.js';
+import { Circuit } from './circuit.js';
+import { ManualControl } from './manual-control.js';
 import {
   type CircuitBreakerOptions,
   type CircuitSnapshot,
@@ -17,28 +20,7 @@ import {
   checkWindow,
   readCircuitBreakerOptions,
 } from './options.js';
-import {
-  Circuit,
-  type CircuitState,
-  Closed,
-  HalfOpen,
-  type Health,
-  type Lease,
-  Open,
-  Override,
-  type State,
-  type TransitionReason,
-  UNCOUNTED,
-} from './states.js';
-
-export interface CircuitBreakerEvents {
-  open: { readonly reason: TransitionReason; readonly openForMs: number };
-  halfOpen: { readonly reason: TransitionReason };
-  close: { readonly reason: TransitionReason };
-  stateChange: { readonly from: CircuitState; readonly to: CircuitState; readonly reason: TransitionReason };
-  /** A call was refused, or would have been in mode `observe`. */
-  reject: { readonly state: CircuitState; readonly retryAfterMs: number };
-}
+import { type CircuitState, Closed, type Health, type Lease, UNCOUNTED, UNKNOWN } from './states.js';
 
 export interface CircuitBreakerStats {
   /** Calls in the window that count. */
@@ -104,12 +86,8 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
   readonly #slowCallMs: number;
   readonly #observing: boolean;
   readonly #classify: Classify | undefined;
+  readonly #control: ManualControl;
   readonly #events = new Emitter<CircuitBreakerEvents>();
-  readonly #untold: Transition[] = [];
-  #isolations = 0;
-  #disablings = 0;
-  /** The override that `initialState` asked for; only `reset` ends it. */
-  #initialOverride: Disposable | undefined = undefined;
 
   constructor(options?: CircuitBreakerOptions) {
     const owner = 'circuitBreaker';
@@ -117,12 +95,13 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
     super(checkName(owner, own.name), checkClock(owner, own.clock));
     const [window, windowCalls] = checkWindow(own.window);
     const rules = checkRules(own, windowCalls, checkRandom(owner, own.random));
-    this.#circuit = new Circuit(rules, window, this.clock, (from, to, reason) => this.#report(from, to, reason));
+    this.#circuit = new Circuit(rules, window, this.clock, new Announcer(this.#events));
+    this.#control = new ManualControl(this.#circuit);
     this.#slowCallMs =
       own.slowCallDuration === undefined ? Infinity : toMs(owner, 'slowCallDuration', own.slowCallDuration);
     this.#observing = checkOneOf(owner, 'mode', own.mode, ['enforce', 'observe']) === 'observe';
     this.#classify = checkOptionalFunction(owner, 'classify', own.classify);
-    this.#restore(checkInitialState(own.initialState));
+    this.#control.restore(checkInitialState(own.initialState));
   }
 
   on<K extends keyof CircuitBreakerEvents>(type: K, listener: (event: CircuitBreakerEvents[K]) => void): () => void {
@@ -197,49 +176,23 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
   }
 
   isolate(): Disposable {
-    this.#isolations++;
-    this.#override();
-    return permit(() => {
-      this.#isolations--;
-      this.#override();
-    });
+    return this.#control.isolate();
   }
 
   disable(): Disposable {
-    this.#disablings++;
-    this.#override();
-    return permit(() => {
-      this.#disablings--;
-      this.#override();
-    });
+    return this.#control.disable();
   }
 
   trip(): void {
-    const now = this.clock.now();
-    if (this.#base(now).name !== 'open') this.#replace(this.#circuit.opened(UNKNOWN, now), 'tripped', now);
+    this.#control.trip();
   }
 
   reset(): void {
-    this.#initialOverride?.[Symbol.dispose]();
-    this.#initialOverride = undefined;
-    const now = this.clock.now();
-    const wasClosed = this.#base(now).name === 'closed';
-    const closed = this.#circuit.closed();
-    // A closed one forgets what it has counted, which is no transition.
-    if (wasClosed && this.#circuit.current.name === 'closed') this.#circuit.current = closed;
-    else this.#replace(closed, 'reset', now);
+    this.#control.reset();
   }
 
   toJSON(): CircuitSnapshot {
-    const now = this.clock.now();
-    const state = this.#base(now);
-    const { current } = this.#circuit;
-    const asOf = current instanceof Override ? current.since : now;
-    return {
-      state: state.name as CircuitSnapshot['state'],
-      openings: this.#circuit.openings,
-      remainingOpenMs: state instanceof Open ? state.retryAfterMs(asOf) : 0,
-    };
+    return this.#control.snapshot();
   }
 
   #admit(now: number): Lease | undefined {
@@ -253,10 +206,10 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
   }
 
   #refusal(now: number): CircuitOpenError {
-    const retryAfterMs = this.#circuit.current.retryAfterMs(now);
-    const { lastFailure } = this.#circuit;
-    const cause = lastFailure === undefined ? undefined : { cause: lastFailure };
-    return new CircuitOpenError({ policy: this.name, retryAfterMs, ...cause });
+    const { name: policy } = this;
+    const { current, lastFailure: cause } = this.#circuit;
+    const retryAfterMs = current.retryAfterMs(now);
+    return new CircuitOpenError(cause === undefined ? { policy, retryAfterMs } : { policy, retryAfterMs, cause });
   }
 
   /** A lease is always given back, even when the judgement throws: that error is then the call's. */
@@ -275,74 +228,4 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
     const verdict = judge('circuitBreaker', this.#classify ?? context.classify, outcome, context);
     return verdict === 'permanent' ? 'failure' : verdict;
   }
-
-  /** Covers and uncovers the state as the counts say; isolation is the stronger one. */
-  #override(): void {
-    const now = this.clock.now();
-    const current = this.#circuit.advance(now);
-    const base = this.#base(now);
-    const since = current instanceof Override ? current.since : now;
-    const wanted = this.#isolations > 0 ? 'isolated' : this.#disablings > 0 ? 'disabled' : undefined;
-    if (wanted === current.name) return;
-    if (wanted !== undefined) this.#circuit.enter(new Override(this.#circuit, wanted, base, since), wanted);
-    else if (current instanceof Override) this.#circuit.enter(base.resumed(now - since), 'released');
-  }
-
-  /** By hand. Below an override nobody sees the change until that ends. */
-  #replace(state: State, reason: TransitionReason, now: number): void {
-    const { current } = this.#circuit;
-    if (!(current instanceof Override)) this.#circuit.enter(state, reason);
-    else this.#circuit.current = new Override(this.#circuit, current.name, state, now);
-  }
-
-  /** The state, or the one below an override. */
-  #base(now: number): State {
-    const current = this.#circuit.advance(now);
-    return current instanceof Override ? current.covered : current;
-  }
-
-  #restore(initial: CircuitState | CircuitSnapshot): void {
-    const circuit = this.#circuit;
-    const now = this.clock.now();
-    if (typeof initial === 'object') {
-      circuit.openings = initial.openings;
-      const { state, remainingOpenMs } = initial;
-      if (state === 'open') circuit.current = new Open(circuit, now + remainingOpenMs, remainingOpenMs);
-      if (state === 'half-open') circuit.current = new HalfOpen(circuit);
-    } else if (initial === 'open') {
-      circuit.current = circuit.opened(UNKNOWN, now);
-    } else if (initial === 'half-open') {
-      circuit.openings = 1;
-      circuit.current = new HalfOpen(circuit);
-    } else if (initial !== 'closed') {
-      this.#initialOverride = initial === 'isolated' ? this.isolate() : this.disable();
-    }
-  }
-
-  /** A listener may cause the next transition: that is told after this one, so that the last told is the present. */
-  #report(from: CircuitState, to: State, reason: TransitionReason): void {
-    this.#untold.push({ from, to, reason });
-    if (this.#untold.length > 1) return;
-    for (let next = this.#untold[0]; next !== undefined; next = this.#untold[0]) {
-      this.#tell(next);
-      this.#untold.shift();
-    }
-  }
-
-  #tell({ from, to, reason }: Transition): void {
-    const events = this.#events;
-    if (to instanceof Open && events.has('open')) events.emit('open', { reason, openForMs: to.openForMs });
-    if (to.name === 'half-open' && events.has('halfOpen')) events.emit('halfOpen', { reason });
-    if (to.name === 'closed' && events.has('close')) events.emit('close', { reason });
-    if (events.has('stateChange')) events.emit('stateChange', { from, to: to.name, reason });
-  }
 }
-
-interface Transition {
-  readonly from: CircuitState;
-  readonly to: State;
-  readonly reason: TransitionReason;
-}
-
-/** In place of a failure that nobody knows. */
-const UNKNOWN: Outcome = { ok: false, error: undefined };

@@ -1,6 +1,5 @@
-import type { Clock } from '../core/clock.js';
 import type { Outcome } from '../core/outcome.js';
-import type { CallWindow } from './windows.js';
+import type { Circuit } from './circuit.js';
 
 export type CircuitState = 'closed' | 'open' | 'half-open' | 'isolated' | 'disabled';
 
@@ -26,78 +25,6 @@ export type Health = 'success' | 'failure' | 'ignore';
 export interface Lease {
   /** @param outcome - what to blame, unless it was a success. */
   settle(health: Health, slow: boolean, outcome: Outcome): void;
-}
-
-/** What decides, all checked and in milliseconds. */
-export interface CircuitRules {
-  readonly failureRateThreshold: number;
-  readonly slowCallRateThreshold: number;
-  readonly consecutiveFailures: number;
-  readonly minimumCalls: number;
-  readonly probes: number;
-  readonly maxProbeFailures: number;
-  readonly probeTimeoutMs: number;
-  /** How long to open for, the `openings`-th time in a row. */
-  openForMs(openings: number, outcome: Outcome): number;
-}
-
-/** Told of each change, after it has happened. */
-export type OnTransition = (from: CircuitState, to: State, reason: TransitionReason) => void;
-
-/**
- * The state machine of a breaker. Every state is an object of its own, made when it is entered and never used again once
- * it is left; what arrives late for it is dropped by comparing it with the present one. The one exception is a state
- * that was covered by `isolate` or `disable`, which comes back.
- *
- * Nothing ticks: `advance(now)` makes up for the time that has passed, as if there had been timers.
- */
-export class Circuit {
-  readonly rules: CircuitRules;
-  readonly window: CallWindow;
-  readonly clock: Clock;
-  readonly #onTransition: OnTransition;
-  current: State;
-  /** Openings since it was last closed. */
-  openings = 0;
-  /** The error that counted last; undefined if it was a bad value, which is its caller's. */
-  lastFailure: unknown = undefined;
-
-  constructor(rules: CircuitRules, window: CallWindow, clock: Clock, onTransition: OnTransition) {
-    this.rules = rules;
-    this.window = window;
-    this.clock = clock;
-    this.#onTransition = onTransition;
-    this.current = new Closed(this);
-  }
-
-  /** The state at `now`. */
-  advance(now: number): State {
-    for (let next = this.current.next(now); next !== undefined; next = this.current.next(now)) {
-      this.enter(next.state, next.reason);
-    }
-    return this.current;
-  }
-
-  enter(state: State, reason: TransitionReason): void {
-    const from = this.current.name;
-    this.current = state;
-    this.#onTransition(from, state, reason);
-  }
-
-  /** A new state, closed, with everything forgotten. */
-  closed(): Closed {
-    this.window.clear();
-    this.openings = 0;
-    this.lastFailure = undefined;
-    return new Closed(this);
-  }
-
-  /** A new state, open, for as long as the rules say. */
-  opened(outcome: Outcome, now: number): Open {
-    const openForMs = this.rules.openForMs(this.openings + 1, outcome);
-    this.openings++;
-    return new Open(this, now + openForMs, openForMs);
-  }
 }
 
 export abstract class State {
@@ -296,6 +223,9 @@ export class Override extends State {
     return this.name === 'disabled' ? 0 : Infinity;
   }
 }
+
+/** In place of a failure that nobody knows. */
+export const UNKNOWN: Outcome = { ok: false, error: undefined };
 
 /** Of a call whose value does not matter any more. */
 export const SUCCESS: Outcome = { ok: true, value: undefined };

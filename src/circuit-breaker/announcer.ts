@@ -1,0 +1,45 @@
+import type { Emitter } from '../core/events.js';
+import { type CircuitState, Open, type State, type TransitionReason } from './states.js';
+
+export interface CircuitBreakerEvents {
+  open: { readonly reason: TransitionReason; readonly openForMs: number };
+  halfOpen: { readonly reason: TransitionReason };
+  close: { readonly reason: TransitionReason };
+  stateChange: { readonly from: CircuitState; readonly to: CircuitState; readonly reason: TransitionReason };
+  /** A call was refused, or would have been in mode `observe`. */
+  reject: { readonly state: CircuitState; readonly retryAfterMs: number };
+}
+
+interface Transition {
+  readonly from: CircuitState;
+  readonly to: State;
+  readonly reason: TransitionReason;
+}
+
+/** Tells of transitions, one after the other. */
+export class Announcer {
+  readonly #events: Emitter<CircuitBreakerEvents>;
+  readonly #untold: Transition[] = [];
+
+  constructor(events: Emitter<CircuitBreakerEvents>) {
+    this.#events = events;
+  }
+
+  /** A listener may cause the next transition: that is told after this one, so that the last told is the present. */
+  announce(transition: Transition): void {
+    this.#untold.push(transition);
+    if (this.#untold.length > 1) return;
+    for (let next = this.#untold[0]; next !== undefined; next = this.#untold[0]) {
+      this.#tell(next);
+      this.#untold.shift();
+    }
+  }
+
+  #tell({ from, to, reason }: Transition): void {
+    const events = this.#events;
+    if (to instanceof Open && events.has('open')) events.emit('open', { reason, openForMs: to.openForMs });
+    if (to.name === 'half-open' && events.has('halfOpen')) events.emit('halfOpen', { reason });
+    if (to.name === 'closed' && events.has('close')) events.emit('close', { reason });
+    if (events.has('stateChange')) events.emit('stateChange', { from, to: to.name, reason });
+  }
+}

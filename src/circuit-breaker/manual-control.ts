@@ -1,0 +1,109 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { permit } from '../core/permit.js';
+import type { Circuit } from './circuit.js';
+import type { CircuitSnapshot } from './options.js';
+import { type CircuitState, HalfOpen, Open, Override, type State, UNKNOWN } from './states.js';
+
+/** What a person does to a circuit, or a snapshot: everything that is not caused by a call. */
+export class ManualControl {
+  readonly #circuit: Circuit;
+  #isolations = 0;
+  #disablings = 0;
+  /** The override that `initialState` asked for; only `reset` ends it. */
+  #initialOverride: Disposable | undefined = undefined;
+
+  constructor(circuit: Circuit) {
+    this.#circuit = circuit;
+  }
+
+  isolate(): Disposable {
+    this.#isolations++;
+    this.#override();
+    return permit(() => {
+      this.#isolations--;
+      this.#override();
+    });
+  }
+
+  disable(): Disposable {
+    this.#disablings++;
+    this.#override();
+    return permit(() => {
+      this.#disablings--;
+      this.#override();
+    });
+  }
+
+  trip(): void {
+    const now = this.#circuit.clock.now();
+    if (this.#base(now).name !== 'open') this.#replace(this.#circuit.opened(UNKNOWN, now), 'tripped', now);
+  }
+
+  reset(): void {
+    this.#initialOverride?.[Symbol.dispose]();
+    this.#initialOverride = undefined;
+    const circuit = this.#circuit;
+    const now = circuit.clock.now();
+    const wasClosed = this.#base(now).name === 'closed';
+    const closed = circuit.closed();
+    // A closed one forgets what it has counted, which is no transition.
+    if (wasClosed && circuit.current.name === 'closed') circuit.current = closed;
+    else this.#replace(closed, 'reset', now);
+  }
+
+  snapshot(): CircuitSnapshot {
+    const now = this.#circuit.clock.now();
+    const state = this.#base(now);
+    const { current, openings } = this.#circuit;
+    const asOf = current instanceof Override ? current.since : now;
+    return {
+      state: state.name as CircuitSnapshot['state'],
+      openings,
+      remainingOpenMs: state instanceof Open ? state.retryAfterMs(asOf) : 0,
+    };
+  }
+
+  restore(initial: CircuitState | CircuitSnapshot): void {
+    const circuit = this.#circuit;
+    const now = circuit.clock.now();
+    if (typeof initial === 'object') {
+      circuit.openings = initial.openings;
+      const { state, remainingOpenMs } = initial;
+      if (state === 'open') circuit.current = new Open(circuit, now + remainingOpenMs, remainingOpenMs);
+      if (state === 'half-open') circuit.current = new HalfOpen(circuit);
+    } else if (initial === 'open') {
+      circuit.current = circuit.opened(UNKNOWN, now);
+    } else if (initial === 'half-open') {
+      circuit.openings = 1;
+      circuit.current = new HalfOpen(circuit);
+    } else if (initial !== 'closed') {
+      this.#initialOverride = initial === 'isolated' ? this.isolate() : this.disable();
+    }
+  }
+
+  /** Covers and uncovers the state as the counts say; isolation is the stronger one. */
+  #override(): void {
+    const circuit = this.#circuit;
+    const now = circuit.clock.now();
+    const current = circuit.advance(now);
+    const base = this.#base(now);
+    const since = current instanceof Override ? current.since : now;
+    const wanted = this.#isolations > 0 ? 'isolated' : this.#disablings > 0 ? 'disabled' : undefined;
+    if (wanted === current.name) return;
+    if (wanted !== undefined) circuit.enter(new Override(circuit, wanted, base, since), wanted);
+    else if (current instanceof Override) circuit.enter(base.resumed(now - since), 'released');
+  }
+
+  /** Below an override nobody sees the change until that ends. */
+  #replace(state: State, reason: 'tripped' | 'reset', now: number): void {
+    const { current } = this.#circuit;
+    if (!(current instanceof Override)) this.#circuit.enter(state, reason);
+    else this.#circuit.current = new Override(this.#circuit, current.name, state, now);
+  }
+
+  /** The state, or the one below an override. */
+  #base(now: number): State {
+    const current = this.#circuit.advance(now);
+    return current instanceof Override ? current.covered : current;
+  }
+}
