@@ -19,7 +19,7 @@ interface Transition {
 /** Tells of transitions, one after the other. */
 export class Announcer {
   readonly #events: Emitter<CircuitBreakerEvents>;
-  readonly #untold: Transition[] = [];
+  #untold: Transition[] | undefined = undefined;
 
   constructor(events: Emitter<CircuitBreakerEvents>) {
     this.#events = events;
@@ -27,12 +27,13 @@ export class Announcer {
 
   /** A listener may cause the next transition: that is told after this one, so that the last told is the present. */
   announce(transition: Transition): void {
-    this.#untold.push(transition);
-    if (this.#untold.length > 1) return;
-    for (let next = this.#untold[0]; next !== undefined; next = this.#untold[0]) {
-      this.#tell(next);
-      this.#untold.shift();
+    if (this.#untold !== undefined) {
+      this.#untold.push(transition);
+      return;
     }
+    this.#untold = [transition];
+    for (let next = this.#untold.shift(); next !== undefined; next = this.#untold.shift()) this.#tell(next);
+    this.#untold = undefined;
   }
 
   #tell({ from, to, reason }: Transition): void {

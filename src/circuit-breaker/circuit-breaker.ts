@@ -86,7 +86,7 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
   readonly #slowCallMs: number;
   readonly #observing: boolean;
   readonly #classify: Classify | undefined;
-  readonly #control: ManualControl;
+  #control: ManualControl | undefined = undefined;
   readonly #events = new Emitter<CircuitBreakerEvents>();
 
   constructor(options?: CircuitBreakerOptions) {
@@ -96,12 +96,12 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
     const [window, windowCalls] = checkWindow(own.window);
     const rules = checkRules(own, windowCalls, checkRandom(owner, own.random));
     this.#circuit = new Circuit(rules, window, this.clock, new Announcer(this.#events));
-    this.#control = new ManualControl(this.#circuit);
     this.#slowCallMs =
       own.slowCallDuration === undefined ? Infinity : toMs(owner, 'slowCallDuration', own.slowCallDuration);
     this.#observing = checkOneOf(owner, 'mode', own.mode, ['enforce', 'observe']) === 'observe';
     this.#classify = checkOptionalFunction(owner, 'classify', own.classify);
-    this.#control.restore(checkInitialState(own.initialState));
+    const initial = checkInitialState(own.initialState);
+    if (initial !== 'closed') this.#byHand.restore(initial);
   }
 
   on<K extends keyof CircuitBreakerEvents>(type: K, listener: (event: CircuitBreakerEvents[K]) => void): () => void {
@@ -175,24 +175,30 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
     };
   }
 
+  /** Made when it is needed: most of a family of thousands never need it. */
+  get #byHand(): ManualControl {
+    this.#control ??= new ManualControl(this.#circuit);
+    return this.#control;
+  }
+
   isolate(): Disposable {
-    return this.#control.isolate();
+    return this.#byHand.isolate();
   }
 
   disable(): Disposable {
-    return this.#control.disable();
+    return this.#byHand.disable();
   }
 
   trip(): void {
-    this.#control.trip();
+    this.#byHand.trip();
   }
 
   reset(): void {
-    this.#control.reset();
+    this.#byHand.reset();
   }
 
   toJSON(): CircuitSnapshot {
-    return this.#control.snapshot();
+    return this.#byHand.snapshot();
   }
 
   #admit(now: number): Lease | undefined {

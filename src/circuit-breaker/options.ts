@@ -137,7 +137,7 @@ function checkOpenFor(openFor: CircuitBreakerOptions['openFor'], random: Random)
     const openForMs = toMs(OWNER, 'openFor', openFor);
     return () => openForMs;
   }
-  const backoff = openFor ?? growing();
+  const backoff = openFor ?? growing;
   let previousDelayMs: number | undefined;
   return (openings: number, outcome: Outcome): number => {
     const event = { attempt: openings, previousDelayMs: openings === 1 ? undefined : previousDelayMs, outcome, random };
@@ -154,7 +154,8 @@ function checkOpenFor(openFor: CircuitBreakerOptions['openFor'], random: Random)
   };
 }
 
-const growing = () => exponentialBackoff({ initial: '5s', max: '60s', jitter: 'equal' });
+/** One for all: it keeps no state. */
+const growing = /* @__PURE__ */ exponentialBackoff({ initial: '5s', max: '60s', jitter: 'equal' });
 
 export function checkInitialState(initial: OwnOptions['initialState']): CircuitState | CircuitSnapshot {
   if (typeof initial === 'string' && STATES.includes(initial)) return initial;

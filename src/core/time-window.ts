@@ -10,9 +10,9 @@ const BUCKETS = 10;
 export class TimeWindow {
   readonly #bucketMs: number;
   readonly #series: number;
-  /** Doubles, since a window of days may count past 2^31. One row a bucket, one column a series. */
-  readonly #cells: Float64Array;
-  readonly #totals: Float64Array;
+  /** One row a bucket, one column a series. Plain numbers: a typed array costs 200 bytes more, in each of many windows. */
+  readonly #cells: number[];
+  readonly #totals: number[];
   /** The bucket that is being filled: how many there were before, where its row begins, and when it is over. */
   #epoch = -Infinity;
   #row = 0;
@@ -21,8 +21,8 @@ export class TimeWindow {
   constructor(durationMs: number, series: number) {
     this.#bucketMs = durationMs / BUCKETS;
     this.#series = series;
-    this.#cells = new Float64Array(BUCKETS * series);
-    this.#totals = new Float64Array(series);
+    this.#cells = new Array<number>(BUCKETS * series).fill(0);
+    this.#totals = new Array<number>(series).fill(0);
   }
 
   /** Counts one more, in the bucket of the last `advance`. */
