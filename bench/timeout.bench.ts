@@ -1,19 +1,21 @@
 import { timeout } from 'breakwater';
-import { timeout as cockatielTimeout, TimeoutStrategy } from 'cockatiel';
-import { bareOperation, type Candidates, operation, ours, peer } from './bench.js';
+import { type Bench, bareOperation, operation, ours, peer } from './bench.js';
+import { abortOff, asItComes, cockatiel } from './cockatiel.js';
 
-export const candidates: Candidates = {
-  'await operation()': bareOperation,
-  ours: ours(() => {
-    const policy = timeout('10s');
-    return () => policy.execute(operation);
-  }),
-  'cockatiel, abortOnReturn off': peer(() => {
-    const policy = cockatielTimeout(10_000, { strategy: TimeoutStrategy.Aggressive, abortOnReturn: false });
-    return () => policy.execute(operation);
-  }),
-  'cockatiel, as it comes': peer(() => {
-    const policy = cockatielTimeout(10_000, TimeoutStrategy.Aggressive);
-    return () => policy.execute(operation);
-  }),
+function cockatielTimeout(abortOnReturn: boolean) {
+  const policy = cockatiel.timeout(10_000, { strategy: cockatiel.TimeoutStrategy.Aggressive, abortOnReturn });
+  return () => policy.execute(operation);
+}
+
+export const bench: Bench = {
+  candidates: {
+    'await operation()': bareOperation,
+    ours: ours(() => {
+      const policy = timeout('10s');
+      return () => policy.execute(operation);
+    }),
+    [abortOff]: peer(() => cockatielTimeout(false)),
+    [asItComes]: peer(() => cockatielTimeout(true)),
+  },
+  targets: { floor: 4.5, bytes: 1000, peers: { [abortOff]: 0.3 } },
 };

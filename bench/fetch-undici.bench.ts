@@ -1,0 +1,32 @@
+import { resilientFetch } from 'breakwater';
+import { Agent, interceptors, fetch as undiciFetch } from 'undici';
+import { type Bench, floor, ours, peer } from './bench.js';
+import { REQUESTS, read, requests } from './requests.js';
+
+/** The same with the undici of npm, for which there are interceptors. They retry; they have no breaker and no bulkhead. */
+export const bench: Bench = {
+  measured: 'requests',
+  unit: 'request',
+  perUse: REQUESTS,
+  candidates: {
+    "undici's fetch": floor(
+      requests(() => {
+        const dispatcher = new Agent();
+        return async (url) => read(await undiciFetch(url, { dispatcher }));
+      }),
+    ),
+    'ours around it': ours(
+      requests(() => {
+        const dispatcher = new Agent();
+        const fetch = resilientFetch({ fetch: undiciFetch });
+        return async (url) => read(await fetch(url, { dispatcher }));
+      }),
+    ),
+    'interceptors.retry()': peer(
+      requests(() => {
+        const dispatcher = new Agent().compose(interceptors.retry());
+        return async (url) => read(await undiciFetch(url, { dispatcher }));
+      }),
+    ),
+  },
+};
