@@ -89,3 +89,23 @@ await test('a caller who leaves takes both along', async (clock) => {
   assert.deepEqual(log.slice(2), ['150 ms: 1 left: Never mind', '150 ms: 2 left: Never mind']);
   return log;
 });
+
+/* Prints, but for the milliseconds:
+✓ a quick answer is the only one asked for
+    0 ms: 1 asked
+✓ a slow answer is overtaken
+    0 ms: 1 asked
+    100 ms: 2 asked
+    130 ms: 1 left: Another answer was faster
+✓ when neither answers in time, the retry outside asks again
+    0 ms: 1 asked
+    100 ms: 2 asked
+    200 ms: 1 left: "timeout" timed out after 200 ms
+    200 ms: 2 left: "timeout" timed out after 200 ms
+    1200 ms: 3 asked
+✓ a caller who leaves takes both along
+    0 ms: 1 asked
+    100 ms: 2 asked
+    150 ms: 1 left: Never mind
+    150 ms: 2 left: Never mind
+*/

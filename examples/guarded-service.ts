@@ -14,23 +14,23 @@ async function listen(server: Server): Promise<string> {
 }
 
 // The dependency: a shop that knows what else people bought, and has its moods.
-let mood: 'well' | 'failing' | 'hanging' = 'well';
+let mood: 'well' | 'failing' | 'hanging' | 'busy' = 'well';
 const shop = createServer(async (_request, response) => {
   if (mood === 'hanging') return;
-  await sleep(20);
-  response.writeHead(mood === 'well' ? 200 : 500).end(JSON.stringify(['kettle', 'teapot']));
+  await sleep(mood === 'busy' ? 150 : 20);
+  response.writeHead(mood === 'failing' ? 500 : 200).end(JSON.stringify(['kettle', 'teapot']));
 });
 const shopUrl = await listen(shop);
 
 // The guard: all that stands between the service and the shop.
-const breaker = circuitBreaker({ name: 'shop', consecutiveFailures: 4, openFor: '100ms', halfOpen: { probes: 1 } });
-const slots = bulkhead({ name: 'shop', maxConcurrent: 2, maxQueue: 10, queueTimeout: '500ms' });
+const breaker = circuitBreaker({ name: 'shop', consecutiveFailures: 4, openFor: '300ms', halfOpen: { probes: 1 } });
+const slots = bulkhead({ name: 'shop', maxConcurrent: 2, maxQueue: 10, queueTimeout: '2s' });
 const guarded = pipeline(
   fallback({ titles: ['gift card'], degraded: true }),
   retry({ maxAttempts: 2, backoff: exponentialBackoff({ initial: '10ms' }) }),
   breaker,
   slots,
-  timeout('200ms'),
+  timeout('300ms'),
 );
 breaker.on('stateChange', ({ from, to }) => console.log(`  breaker: ${from} → ${to}`));
 
@@ -60,7 +60,7 @@ const serviceUrl = await listen(service);
 
 process.once('SIGTERM', async () => {
   console.log(`SIGTERM, with ${slots.active} calls running and ${slots.queued} waiting:`);
-  service.close(() => console.log('  every visitor has been answered'));
+  service.close();
   await slots.close();
   console.log('  nobody needs the shop any more');
   shop.closeAllConnections();
@@ -78,12 +78,46 @@ for (const next of ['well', 'failing', 'hanging', 'well'] as const) {
   mood = next;
   console.log(`The shop is ${mood}:`);
   for (let visits = 0; visits < 3; visits++) await visit();
-  await sleep(100);
+  await sleep(breaker.stats.retryAfterMs); // not at all, unless it is open
 }
 
+mood = 'busy';
 let arrived = 0;
 service.on('request', () => arrived++);
 const visits = [visit(), visit(), visit(), visit(), visit()];
 while (arrived < visits.length) await sleep(1);
 process.kill(process.pid, 'SIGTERM');
-await Promise.all(visits);
+await Promise.all([...visits, once(service, 'close')]);
+console.log('Every visitor has been answered.');
+
+/* Prints, but for the milliseconds:
+The shop is well:
+  200 {"titles":["kettle","teapot"],"degraded":false} in 104 ms
+  200 {"titles":["kettle","teapot"],"degraded":false} in 36 ms
+  200 {"titles":["kettle","teapot"],"degraded":false} in 40 ms
+The shop is failing:
+  200 {"titles":["gift card"],"degraded":true} in 64 ms
+  breaker: closed → open
+  200 {"titles":["gift card"],"degraded":true} in 64 ms
+  200 {"titles":["gift card"],"degraded":true} in 3 ms
+The shop is hanging:
+  breaker: open → half-open
+  breaker: half-open → open
+  200 {"titles":["gift card"],"degraded":true} in 332 ms
+  200 {"titles":["gift card"],"degraded":true} in 3 ms
+  200 {"titles":["gift card"],"degraded":true} in 3 ms
+The shop is well:
+  breaker: open → half-open
+  breaker: half-open → closed
+  200 {"titles":["kettle","teapot"],"degraded":false} in 32 ms
+  200 {"titles":["kettle","teapot"],"degraded":false} in 27 ms
+  200 {"titles":["kettle","teapot"],"degraded":false} in 38 ms
+SIGTERM, with 2 calls running and 3 waiting:
+  200 {"titles":["kettle","teapot"],"degraded":false} in 169 ms
+  200 {"titles":["kettle","teapot"],"degraded":false} in 178 ms
+  200 {"titles":["kettle","teapot"],"degraded":false} in 332 ms
+  200 {"titles":["kettle","teapot"],"degraded":false} in 341 ms
+  nobody needs the shop any more
+  200 {"titles":["kettle","teapot"],"degraded":false} in 488 ms
+Every visitor has been answered.
+*/

@@ -46,7 +46,7 @@ async function get(): Promise<void> {
     console.log(`  ${response.status} "${await response.text()}" after ${requests - before} requests`);
   } catch (error) {
     if (!isResilienceError(error, 'ERR_CIRCUIT_OPEN')) throw error;
-    console.log(`  refused after ${requests - before} requests: ${error.message}`);
+    console.log(`  refused after ${requests - before} requests; may come back in ${Math.ceil(error.retryAfterMs)} ms`);
   }
 }
 
@@ -70,3 +70,26 @@ await sleep(200);
 await get();
 
 server.close();
+
+/* Prints, but for the milliseconds:
+Two failures in a row. The caller notices nothing:
+  try 1 failed, the next one in 48 ms
+  try 2 failed, the next one in 54 ms
+  200 "answer 3" after 3 requests
+A server that asks for patience gets it, whatever the backoff says:
+  try 1 failed, the next one in 1000 ms
+  200 "answer 5" after 2 requests
+An outage. The last bad response comes back as fetch would have brought it:
+  try 1 failed, the next one in 5 ms
+  try 2 failed, the next one in 8 ms
+  breaker: closed → open (consecutive-failures)
+  gave up after 3: attempts
+  503 "answer 8" after 3 requests
+From now on nobody waits for a server that is known to be down:
+  gave up after 1: not-retryable
+  refused after 0 requests; may come back in 199 ms
+Once the open time has passed, one call finds out that it is well again:
+  breaker: open → half-open (open-time-passed)
+  breaker: half-open → closed (probes-succeeded)
+  200 "answer 9" after 1 requests
+*/

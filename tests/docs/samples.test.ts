@@ -5,8 +5,10 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { compile, emptyExamples, filesIn, root, run, type Sample, samplesOfPage, samplesOfSource } from './samples.js';
+import pLimit from 'p-limit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Build, build } from './build.js';
+import { emptyExamples, filesIn, root, type Sample, samplesOfPage, samplesOfSource } from './samples.js';
 
 const text = (file: string) => readFileSync(join(root, file), 'utf8');
 
@@ -42,6 +44,15 @@ Not directly after it:
 \`\`\`text
 nothing
 \`\`\`
+
+\`\`\`ts run
+console.log('printed');
+Promise.reject(new Error('nobody cares'));
+\`\`\`
+
+\`\`\`ts run
+setInterval(() => {}, 1000);
+\`\`\`
 `,
 );
 const source = samplesOfSource(
@@ -70,10 +81,11 @@ const code = \`
 `,
 );
 
-let errors: Map<Sample, string[]>;
+let built: Build;
 beforeAll(() => {
-  errors = compile([...fromPages, ...fromSources, ...page, ...source]);
+  built = build([...fromPages, ...fromSources, ...page, ...source]);
 });
+afterAll(() => built[Symbol.dispose]());
 
 describe('the test itself', () => {
   it('finds code, where it stands, and what it is to print', () => {
@@ -81,6 +93,8 @@ describe('the test itself', () => {
     expect(found(page)).toEqual([
       { line: 5, runs: true, output: 'slept' },
       { line: 15, runs: false, output: undefined },
+      { line: 27, runs: true, output: undefined },
+      { line: 32, runs: true, output: undefined },
     ]);
     expect(found(source)).toEqual([
       { line: 8, runs: false, output: undefined },
@@ -89,7 +103,7 @@ describe('the test itself', () => {
   });
 
   it('asks a page for all imports, a doc comment only for those of others', () => {
-    expect([...page, ...source].map((sample) => errors.get(sample))).toEqual([
+    expect([page[0]!, page[1]!, ...source].map((sample) => built.errors.get(sample))).toEqual([
       [],
       [
         "page.md:16 TS2322: Type 'string' is not assignable to type 'number'.",
@@ -101,8 +115,13 @@ describe('the test itself', () => {
   });
 
   it('runs code', async () => {
-    expect(await run(page[0]!)).toBe('slept\n');
-    await expect(run(page[1]!)).rejects.toThrow('"maxAttempts" must be an integer');
+    expect(await built.run(page[0]!)).toBe('slept\n');
+    await expect(built.run(page[1]!)).rejects.toThrow('"maxAttempts" must be an integer');
+  });
+
+  it('finds what code leaves behind, and names its place', async () => {
+    await expect(built.run(page[2]!)).rejects.toThrow(/^page\.md:27: exit code 1\n.*nobody cares.*page\.md:28:/s);
+    await expect(built.run(page[3]!, 1)).rejects.toThrow('page.md:32: still running after 1 s');
   });
 
   it('has found what there is', () => {
@@ -120,13 +139,16 @@ const named = (samples: Sample[]) => samples.map((sample) => [`${sample.file}:${
 
 describe('compiles', () => {
   it.each(named([...fromPages, ...fromSources]))('%s', (_, sample) => {
-    expect(errors.get(sample)?.join('\n')).toBe('');
+    expect(built.errors.get(sample)?.join('\n')).toBe('');
   });
 });
 
-describe('runs', () => {
+// More at once would only take time from each other, and some samples have timers of a few milliseconds.
+const atOnce = pLimit(2);
+
+describe.concurrent('runs', () => {
   it.each(named(fromPages.filter((sample) => sample.runs)))('%s', async (_, sample) => {
-    const printed = await run(sample);
+    const printed = await atOnce(() => built.run(sample));
     if (sample.output !== undefined) expect(printed.trimEnd()).toBe(sample.output);
   });
 });
