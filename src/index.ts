@@ -7,6 +7,7 @@
  * @module
  */
 export * from './bulkhead/index.js';
+export * from './cache/index.js';
 export * from './circuit-breaker/index.js';
 export * from './core/index.js';
 export * from './fallback/index.js';

@@ -1,21 +1,8 @@
 import type { Clock } from '../core/clock.js';
 import type { Outcome } from '../core/outcome.js';
 import type { Announcer } from './announcer.js';
-import { Closed, Open, type State, type TransitionReason } from './states.js';
+import { type CircuitRules, Closed, type Machine, Open, type State, type TransitionReason } from './states.js';
 import type { CallWindow } from './windows.js';
-
-/** What decides, all checked and in milliseconds. */
-export interface CircuitRules {
-  readonly failureRateThreshold: number;
-  readonly slowCallRateThreshold: number;
-  readonly consecutiveFailures: number;
-  readonly minimumCalls: number;
-  readonly probes: number;
-  readonly maxProbeFailures: number;
-  readonly probeTimeoutMs: number;
-  /** How long to open for, the `openings`-th time in a row. */
-  openForMs(openings: number, outcome: Outcome): number;
-}
 
 /**
  * The state machine of a breaker. Every state is an object of its own, made when it is entered and never used again once
@@ -24,7 +11,7 @@ export interface CircuitRules {
  *
  * Nothing ticks: `advance(now)` makes up for the time that has passed, as if there had been timers.
  */
-export class Circuit {
+export class Circuit implements Machine {
   readonly rules: CircuitRules;
   readonly window: CallWindow;
   readonly clock: Clock;

@@ -7,8 +7,7 @@ import { checkInteger, checkNumber, readOptions } from '../core/options.js';
 import type { Classify, Outcome } from '../core/outcome.js';
 import type { Random } from '../core/random.js';
 import { retryAfterMs } from '../core/retry-after.js';
-import type { CircuitRules } from './circuit.js';
-import type { CircuitState } from './states.js';
+import type { CircuitRules, CircuitState } from './states.js';
 import { type CallWindow, CountWindow, DurationWindow } from './windows.js';
 
 export interface CircuitBreakerOptions {

@@ -1,5 +1,6 @@
+import type { Clock } from '../core/clock.js';
 import type { Outcome } from '../core/outcome.js';
-import type { Circuit } from './circuit.js';
+import type { CallWindow } from './windows.js';
 
 export type CircuitState = 'closed' | 'open' | 'half-open' | 'isolated' | 'disabled';
 
@@ -27,11 +28,40 @@ export interface Lease {
   settle(health: Health, slow: boolean, outcome: Outcome): void;
 }
 
+/** What decides, all checked and in milliseconds. */
+export interface CircuitRules {
+  readonly failureRateThreshold: number;
+  readonly slowCallRateThreshold: number;
+  readonly consecutiveFailures: number;
+  readonly minimumCalls: number;
+  readonly probes: number;
+  readonly maxProbeFailures: number;
+  readonly probeTimeoutMs: number;
+  /** How long to open for, the `openings`-th time in a row. */
+  openForMs(openings: number, outcome: Outcome): number;
+}
+
+/** What a state knows of the machine it belongs to. */
+export interface Machine {
+  readonly rules: CircuitRules;
+  readonly window: CallWindow;
+  readonly clock: Clock;
+  readonly current: State;
+  /** The error that counted last; undefined if it was a bad value, which is its caller's. */
+  lastFailure: unknown;
+  advance(now: number): State;
+  enter(state: State, reason: TransitionReason): void;
+  /** A new state, closed, with everything forgotten. */
+  closed(): State;
+  /** A new state, open, for as long as the rules say. */
+  opened(outcome: Outcome, now: number): State;
+}
+
 export abstract class State {
   abstract readonly name: CircuitState;
-  protected readonly circuit: Circuit;
+  protected readonly circuit: Machine;
 
-  constructor(circuit: Circuit) {
+  constructor(circuit: Machine) {
     this.circuit = circuit;
   }
 
@@ -99,7 +129,7 @@ export class Open extends State {
   readonly until: number;
   readonly openForMs: number;
 
-  constructor(circuit: Circuit, until: number, openForMs: number) {
+  constructor(circuit: Machine, until: number, openForMs: number) {
     super(circuit);
     this.until = until;
     this.openForMs = openForMs;
@@ -207,7 +237,7 @@ export class Override extends State {
   readonly covered: State;
   readonly since: number;
 
-  constructor(circuit: Circuit, name: 'isolated' | 'disabled', covered: State, since: number) {
+  constructor(circuit: Machine, name: 'isolated' | 'disabled', covered: State, since: number) {
     super(circuit);
     this.name = name;
     this.covered = covered;

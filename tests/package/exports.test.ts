@@ -35,6 +35,7 @@ const publicNames: Record<string, string[]> = {
   bulkhead: ['bulkhead'],
   fallback: ['fallback'],
   keyed: ['keyed'],
+  cache: ['ClockCache', 'FifoCache', 'LfuCache', 'LruCache', 'RandomCache', 'TinyLfuCache', 'TtlCache'],
   fetch: ['classifyResponse', 'isIdempotent', 'parseRetryAfter', 'resilientFetch'],
   testing: ['TestClock', 'seededRandom'],
 };

@@ -14,6 +14,7 @@ const mayImport: Record<string, string[]> = {
   bulkhead: ['core'],
   fallback: ['core'],
   keyed: ['core'],
+  cache: ['core'],
   fetch: ['core', 'pipeline', 'retry', 'timeout', 'circuit-breaker', 'bulkhead', 'keyed'],
   testing: ['core'],
 };

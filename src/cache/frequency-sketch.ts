@@ -1,0 +1,65 @@
+const MOST = 15;
+/** Counts are halved after ten uses for each entry there is room for. */
+const SAMPLE = 10;
+/** Four words, of eight counters each, for every two entries there is room for. */
+const ENTRIES_PER_BLOCK = 2;
+
+/**
+ * About how often a key was used of late, for far more keys than are in the cache: a count-min sketch (Cormode and
+ * Muthukrishnan, 2005) of four-bit counters, eight to a word. Each key has one counter in each of four words, which stand
+ * side by side; the least of the four is the estimate, which is never too low. All are halved now and then, so that the
+ * past fades (Einziger, Friedman and Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", 2017). Eight bytes for
+ * each entry there is room for.
+ */
+export class FrequencySketch {
+  readonly #words: Int32Array;
+  readonly #blockMask: number;
+  readonly #sampleSize: number;
+  #sampled = 0;
+
+  constructor(capacity: number) {
+    const blocks = 2 ** Math.ceil(Math.log2(Math.max(16, capacity / ENTRIES_PER_BLOCK)));
+    this.#words = new Int32Array(4 * blocks);
+    this.#blockMask = blocks - 1;
+    this.#sampleSize = SAMPLE * Math.max(16, capacity);
+  }
+
+  clear(): void {
+    this.#words.fill(0);
+    this.#sampled = 0;
+  }
+
+  /** From 0 to 15. */
+  estimate(hash: number): number {
+    const block = (hash & this.#blockMask) << 2;
+    let least = MOST;
+    for (let row = 0, bits = spread(hash); row < 4; row++, bits >>>= 3) {
+      const count = ((this.#words[block + row] as number) >>> ((bits & 7) << 2)) & MOST;
+      if (count < least) least = count;
+    }
+    return least;
+  }
+
+  increment(hash: number): void {
+    const block = (hash & this.#blockMask) << 2;
+    let added = 0;
+    for (let row = 0, bits = spread(hash); row < 4; row++, bits >>>= 3) {
+      const shift = (bits & 7) << 2;
+      const word = this.#words[block + row] as number;
+      if (((word >>> shift) & MOST) === MOST) continue;
+      this.#words[block + row] = word + (1 << shift);
+      added = 1;
+    }
+    this.#sampled += added;
+    if (this.#sampled >= this.#sampleSize) this.#halve();
+  }
+
+  #halve(): void {
+    const words = this.#words;
+    for (let i = 0; i < words.length; i++) words[i] = ((words[i] as number) >>> 1) & 0x7777_7777;
+    this.#sampled >>>= 1;
+  }
+}
+
+/** Twelve bits that choose a counter in each word, of all bits of the hash but in another mixture than the block's. */
+const spread = (hash: number): number => Math.imul(hash, 0x9e37_79b1) >>> 20;

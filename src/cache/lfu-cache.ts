@@ -1,0 +1,128 @@
+import { readOptions } from '../core/options.js';
+import { BaseCache, CACHE_DEFAULTS } from './base-cache.js';
+import type { CacheOptions } from './cache.js';
+import type { EvictionOrder } from './eviction-order.js';
+import { SlotLinks, SlotList } from './slot-list.js';
+
+/**
+ * Forgets what was used least often; of several, what has been at that count for longest.
+ *
+ * Each entry has a score. A newcomer's is one above the score of the entry that was last evicted (one, at first), and
+ * each use adds one. So scores rise with what is thrown out, and an old favourite that nobody asks for any more is caught
+ * up with: LFU with dynamic ageing (Arlitt and others, "Evaluating Content Management Techniques for Web Proxy Caches",
+ * 2000). Without that, yesterday's hits would stay for ever.
+ *
+ * Good where a few keys are popular for long, bad where popularity moves on quickly; `TinyLfuCache` is good at both.
+ *
+ * O(1) an operation (Shah, Mitra and Matani, "An O(1) algorithm for implementing the LFU cache eviction scheme", 2010):
+ * lists of equal scores, in a list by score. Two links and a reference, sixteen bytes an entry.
+ *
+ * @throws InvalidOptionError for options that cannot work.
+ * @example
+ * ```ts
+ * const cache = new LfuCache<string, number>({ capacity: 2 });
+ * cache.set('a', 1).set('b', 2);
+ * cache.get('a');
+ * cache.set('c', 3);
+ * console.log([...cache.keys()]); // [ 'a', 'c' ]
+ * ```
+ */
+export class LfuCache<K, V> extends BaseCache<K, V> {
+  constructor(options: CacheOptions<K, V>) {
+    super('LfuCache', readOptions('LfuCache', options, CACHE_DEFAULTS), new LfuOrder());
+  }
+}
+
+/** All entries with one score, the one that reached it last in front. */
+class Bucket {
+  readonly score: number;
+  readonly list: SlotList;
+  lower: Bucket | undefined = undefined;
+  higher: Bucket | undefined = undefined;
+
+  constructor(score: number, links: SlotLinks) {
+    this.score = score;
+    this.list = new SlotList(links);
+  }
+}
+
+class LfuOrder implements EvictionOrder<unknown> {
+  readonly #links = new SlotLinks();
+  #buckets: Bucket[] = [];
+  #lowest: Bucket | undefined = undefined;
+  #highest: Bucket | undefined = undefined;
+  /** The score of the last victim. */
+  #age = 0;
+
+  grow(lastSlot: number): void {
+    this.#links.grow(lastSlot);
+  }
+
+  add(slot: number, _key: unknown, uses = 1): void {
+    const score = this.#age + Math.max(1, uses);
+    // A newcomer belongs at the lower end. What is restored comes in rising order, and belongs at the higher one.
+    let below = uses === 1 ? undefined : this.#highest;
+    if (uses === 1) for (let one = this.#lowest; one !== undefined && one.score <= score; one = one.higher) below = one;
+    else while (below !== undefined && below.score > score) below = below.lower;
+    this.#put(slot, this.#bucketOf(score, below));
+  }
+
+  use(slot: number): void {
+    const bucket = this.#buckets[slot] as Bucket;
+    // Found before the slot leaves its bucket, which may end with it.
+    const next = this.#bucketOf(bucket.score + 1, bucket);
+    this.remove(slot);
+    this.#put(slot, next);
+  }
+
+  remove(slot: number): void {
+    const bucket = this.#buckets[slot] as Bucket;
+    bucket.list.remove(slot);
+    if (bucket.list.size > 0) return;
+    if (bucket.lower === undefined) this.#lowest = bucket.higher;
+    else bucket.lower.higher = bucket.higher;
+    if (bucket.higher === undefined) this.#highest = bucket.lower;
+    else bucket.higher.lower = bucket.lower;
+  }
+
+  victim(): number {
+    const { list, score } = this.#lowest as Bucket;
+    this.#age = score;
+    return list.last;
+  }
+
+  *slots(): Generator<number> {
+    for (let bucket = this.#highest; bucket !== undefined; bucket = bucket.lower) yield* bucket.list;
+  }
+
+  uses(slot: number): number {
+    return (this.#buckets[slot] as Bucket).score - this.#age;
+  }
+
+  clear(): void {
+    this.#buckets = [];
+    this.#lowest = undefined;
+    this.#highest = undefined;
+    this.#age = 0;
+  }
+
+  #put(slot: number, bucket: Bucket): void {
+    bucket.list.unshift(slot);
+    this.#buckets[slot] = bucket;
+  }
+
+  /** The bucket of this score: the one below, or the one after it, or a new one between the two. */
+  #bucketOf(score: number, below: Bucket | undefined): Bucket {
+    if (below?.score === score) return below;
+    const above = below === undefined ? this.#lowest : below.higher;
+    if (above?.score === score) return above;
+    const bucket = new Bucket(score, this.#links);
+    bucket.lower = below;
+    bucket.higher = above;
+    if (below === undefined) this.#lowest = bucket;
+    else below.higher = bucket;
+    if (above === undefined) this.#highest = bucket;
+    else above.lower = bucket;
+    return bucket;
+  }
+}

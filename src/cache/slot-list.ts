@@ -1,0 +1,90 @@
+/**
+ * A doubly linked list of slots: two integers an entry in typed arrays, with slot 0 as both ends. Every operation is
+ * O(1), and there is nothing in it for the garbage collector to trace. Several lists may share their links, since a slot
+ * is in one list at a time.
+ */
+export class SlotList {
+  readonly #links: SlotLinks;
+  #first = 0;
+  #last = 0;
+  size = 0;
+
+  constructor(links: SlotLinks) {
+    this.#links = links;
+  }
+
+  /** 0 when it is empty. */
+  get first(): number {
+    return this.#first;
+  }
+
+  get last(): number {
+    return this.#last;
+  }
+
+  unshift(slot: number): void {
+    const { next, previous } = this.#links;
+    next[slot] = this.#first;
+    previous[slot] = 0;
+    if (this.#first === 0) this.#last = slot;
+    else previous[this.#first] = slot;
+    this.#first = slot;
+    this.size++;
+  }
+
+  remove(slot: number): void {
+    const { next, previous } = this.#links;
+    const before = previous[slot] as number;
+    const after = next[slot] as number;
+    if (before === 0) this.#first = after;
+    else next[before] = after;
+    if (after === 0) this.#last = before;
+    else previous[after] = before;
+    this.size--;
+  }
+
+  moveToFront(slot: number): void {
+    const first = this.#first;
+    if (slot === first) return;
+    const { next, previous } = this.#links;
+    const before = previous[slot] as number;
+    const after = next[slot] as number;
+    next[before] = after;
+    if (after === 0) this.#last = before;
+    else previous[after] = before;
+    next[slot] = first;
+    previous[slot] = 0;
+    previous[first] = slot;
+    this.#first = slot;
+  }
+
+  clear(): void {
+    this.#first = 0;
+    this.#last = 0;
+    this.size = 0;
+  }
+
+  *[Symbol.iterator](): Iterator<number> {
+    for (let slot = this.#first; slot !== 0; slot = this.#links.next[slot] as number) yield slot;
+  }
+}
+
+/** The links of all slots. */
+export class SlotLinks {
+  next = new Int32Array(1);
+  previous = new Int32Array(1);
+
+  grow(lastSlot: number): void {
+    this.next = grown(this.next, lastSlot);
+    this.previous = grown(this.previous, lastSlot);
+  }
+}
+
+type Column = Int32Array<ArrayBuffer> | Float64Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
+
+/** The same column with room for more slots. */
+export function grown<C extends Column>(column: C, lastSlot: number): C {
+  const larger = new (column.constructor as new (length: number) => C)(lastSlot + 1);
+  larger.set(column as never);
+  return larger;
+}
