@@ -57,11 +57,23 @@ describe('bulkhead', () => {
   });
 
   it('has no queue unless it is given one', async () => {
-    const { call } = setUp({ maxConcurrent: 1, maxQueue: undefined });
+    const { call } = setUp({ maxConcurrent: 1, maxQueue: undefined, name: 'reports' });
     call('a');
     const b = call('b');
     await settle();
-    expect(b.result.error).toMatchObject({ code: 'ERR_BULKHEAD_FULL' });
+    expect(b.result.error).toMatchObject({ code: 'ERR_BULKHEAD_FULL', policy: 'reports' });
+  });
+
+  it('lets wait without a timer, unless there is a queue timeout', async () => {
+    for (const [queueTimeout, timers] of [
+      [undefined, 0],
+      ['1s', 1],
+    ] as const) {
+      const { clock, policy, call } = setUp({ maxConcurrent: 1, queueTimeout });
+      call('a');
+      call('b');
+      expect([policy.queued, clock.pendingTimers]).toEqual([1, timers]);
+    }
   });
 
   it('nobody overtakes: a newcomer in the moment a slot is handed over goes to the end of the queue', async () => {
@@ -180,6 +192,26 @@ describe('giving up a place in the queue', () => {
     await settle();
     expect(started).toEqual(['a', 'c']);
     c.end();
+  });
+
+  it('a call that was aborted on its way here takes none, and is not refused', async () => {
+    const { clock, policy, log, call } = setUp({ maxConcurrent: 1, maxQueue: 1 });
+    const [a, b] = [call('a'), call('b')];
+    const tooLate = definePolicy({
+      name: 'too late',
+      run(next, context) {
+        const child = context.derive({});
+        child.abort('by a policy outside');
+        return next(child);
+      },
+    });
+    await expect(pipeline(tooLate, policy).execute(() => expect.unreachable())).rejects.toBe('by a policy outside');
+    a.end();
+    await settle();
+    await expect(pipeline(tooLate, policy).execute(() => expect.unreachable())).rejects.toBe('by a policy outside');
+    expect([policy.active, policy.queued, clock.pendingTimers]).toEqual([1, 0, 0]);
+    expect(log).toEqual(['queued 1']);
+    b.end();
   });
 
   it('from the front, the middle and the end, the others keep their order', async () => {
@@ -311,7 +343,9 @@ describe('permits', () => {
     await expect(policy.acquire({ priority: Number.NaN })).rejects.toThrow(
       'bulkhead.acquire: "priority" must be a finite number',
     );
-    await expect(policy.acquire({ prio: 1 } as object)).rejects.toThrow('did you mean "priority"?');
+    await expect(policy.acquire({ prio: 1 } as object)).rejects.toThrow(
+      'bulkhead.acquire: "prio" is unknown (did you mean "priority"?), got 1',
+    );
     expect(policy.active).toBe(0);
   });
 });
@@ -368,18 +402,21 @@ describe('the end', () => {
   });
 
   it('dispose refuses those who wait as well, and touches nobody who runs', async () => {
-    const { clock, policy, log, call } = setUp({ maxConcurrent: 1, queueTimeout: '1m' });
+    const { clock, policy, log, call } = setUp({ maxConcurrent: 1, queueTimeout: '1m', name: 'reports' });
     const [a, b, c] = [call('a'), call('b'), call('c')];
     policy[Symbol.dispose]();
     policy[Symbol.dispose]();
     await settle();
-    expect([b.result.error, c.result.error]).toMatchObject([{ code: 'ERR_CLOSED' }, { code: 'ERR_CLOSED' }]);
+    const closed = { code: 'ERR_CLOSED', policy: 'reports' };
+    expect([b.result.error, c.result.error]).toMatchObject([closed, closed]);
     expect([policy.queued, clock.pendingTimers]).toEqual([0, 0]);
     expect(log.filter((entry) => entry === 'reject closed')).toHaveLength(2);
     a.end();
     await settle();
     expect(a.result.value).toBe('a');
     expect(policy.active).toBe(0);
+    await expect(policy.execute(() => expect.unreachable())).rejects.toMatchObject(closed);
+    expect(policy.tryAcquire()).toBe(undefined);
   });
 
   it('onIdle resolves when nothing runs and nothing waits', async () => {
@@ -390,9 +427,13 @@ describe('the end', () => {
     a.end();
     await settle();
     expect(idle.state).toBe('pending');
+    expect(policy.queued).toBe(0);
+    const idleAfterB = watch(policy.onIdle());
+    await settle();
+    expect(idleAfterB.state).toBe('pending');
     b.end();
     await settle();
-    expect(idle.state).toBe('fulfilled');
+    expect([idle.state, idleAfterB.state]).toEqual(['fulfilled', 'fulfilled']);
   });
 });
 

@@ -1,10 +1,13 @@
 import {
+  type Backoff,
   bulkhead,
   type CircuitBreakerEvents,
   type CircuitBreakerOptions,
   CircuitOpenError,
   circuitBreaker,
   constantBackoff,
+  definePolicy,
+  type Outcome,
   pipeline,
   retry,
   timeout,
@@ -122,6 +125,30 @@ describe('closed', () => {
     expect(breaker.stats).toMatchObject({ calls: 4, failures: 0, slow: 2, slowCallRate: 0.5 });
   });
 
+  it('a count window forgets slow calls too', async () => {
+    const { clock, breaker, succeed, start } = setUp({ window: { calls: 2 }, slowCallDuration: 100 });
+    const slow = start();
+    await clock.advance(100);
+    slow.resolve('at last');
+    await settle();
+    expect(breaker.stats.slow).toBe(1);
+    await succeed(2);
+    expect(breaker.stats).toMatchObject({ calls: 2, slow: 0, slowCallRate: 0 });
+  });
+
+  it('a success may be the call that makes a rate count', async () => {
+    const outcomes: Outcome[] = [];
+    const openFor: Backoff = ({ outcome }) => {
+      outcomes.push(outcome);
+      return 1000;
+    };
+    const { log, fail, succeed } = setUp({ window: { calls: 4 }, openFor });
+    await fail(3);
+    await succeed();
+    expect(log).toEqual(['closed → open: failure-rate']);
+    expect(outcomes).toMatchObject([{ ok: true }]);
+  });
+
   it('without slowCallDuration slowness does not matter', async () => {
     const { clock, breaker, start } = setUp({ window: { calls: 1 }, slowCallRateThreshold: 0.01 });
     const call = start();
@@ -204,6 +231,37 @@ describe('open', () => {
     expect(rejects).toEqual([{ state: 'open', retryAfterMs: 600 }]);
   });
 
+  it('says no cause when there was no error', async () => {
+    const { breaker } = setUp();
+    breaker.trip();
+    const error = await refusal(breaker);
+    expect(error).toMatchObject({ code: 'ERR_CIRCUIT_OPEN' });
+    expect(error).not.toHaveProperty('cause');
+  });
+
+  it('a call that was aborted on its way here is not refused, and is no probe', async () => {
+    const { clock, breaker, fail } = setUp({ window: { calls: 1 }, halfOpen: { probes: 1 } });
+    const rejects: unknown[] = [];
+    breaker.on('reject', (event) => rejects.push(event));
+    const tooLate = definePolicy({
+      name: 'too late',
+      run(next, context) {
+        const child = context.derive({});
+        child.abort('by a policy outside');
+        return next(child);
+      },
+    });
+    const call = () => pipeline(tooLate, breaker).execute(() => expect.unreachable());
+    await fail();
+    await expect(call()).rejects.toBe('by a policy outside');
+    expect(rejects).toEqual([]);
+    await clock.advance(1000);
+    const probe = breaker.tryAcquire();
+    await expect(call()).rejects.toBe('by a policy outside');
+    expect(rejects).toEqual([]);
+    probe?.release();
+  });
+
   it('needs no timer, and reads half-open as soon as its time has passed', async () => {
     const { clock, breaker, fail } = setUp({ window: { calls: 1 } });
     await fail();
@@ -233,12 +291,19 @@ describe('open', () => {
     expect(opened).toEqual([5000, 10_000, 20_000, 40_000, 60_000, 60_000, 5000]);
   });
 
+  it('jitter shortens the default time by half at most', async () => {
+    const { breaker, fail } = setUp({ window: { calls: 1 }, openFor: undefined, random: () => 0 });
+    await fail();
+    expect(breaker.stats.retryAfterMs).toBe(2500);
+  });
+
   it('a backoff is called with the number of openings in a row', async () => {
     const seen: unknown[] = [];
-    const { clock, fail } = setUp({
+    const { clock, breaker, fail, succeed } = setUp({
       window: { calls: 1 },
-      openFor: ({ attempt, previousDelayMs }) => {
-        seen.push([attempt, previousDelayMs]);
+      halfOpen: { probes: 1 },
+      openFor: ({ attempt, previousDelayMs, outcome }) => {
+        seen.push([attempt, previousDelayMs, outcome]);
         return attempt * 100;
       },
     });
@@ -246,10 +311,13 @@ describe('open', () => {
       await fail();
       await clock.advance(1000);
     }
+    await succeed();
+    breaker.trip();
     expect(seen).toEqual([
-      [1, undefined],
-      [2, 100],
-      [3, 200],
+      [1, undefined, { ok: false, error: down }],
+      [2, 100, { ok: false, error: down }],
+      [3, 200, { ok: false, error: down }],
+      [1, undefined, { ok: false, error: undefined }], // closed meanwhile, and opened by hand
     ]);
   });
 
@@ -509,6 +577,18 @@ describe('by hand', () => {
     expect(breaker.state).toBe('closed');
     expect(breaker.stats.calls).toBe(0);
     expect(log.slice(0, 2)).toEqual(['closed → open: tripped', 'open → closed: reset']);
+  });
+
+  it('reset ends no isolation, and forgets what a closed one has counted below it', async () => {
+    const { breaker, log, fail } = setUp();
+    await fail(3);
+    const isolated = breaker.isolate();
+    breaker.reset();
+    expect(breaker.state).toBe('isolated');
+    isolated[Symbol.dispose]();
+    expect(breaker.state).toBe('closed');
+    expect(breaker.stats.calls).toBe(0);
+    expect(log).toEqual(['closed → isolated: isolated', 'isolated → closed: released']);
   });
 
   it('below an isolation, trip and reset show when it ends', async () => {

@@ -351,7 +351,7 @@ describe.each(Object.entries(table))('%s', (label, { make, bad, good }) => {
     const { message, owner, option } = error as InvalidOptionError;
     expect(message.startsWith(label.split(/ of | beside /)[0] as string)).toBe(true);
     expect(message.startsWith(`${owner}: "${option}" `)).toBe(true);
-    expect(message).toMatch(/, got .+$/s);
+    expect(message).toMatch(/^[^"]+"[^"]+" \w.+, got .+$/s); // the rule is in between
   });
 
   it.each(good.map((value) => [value]))('takes %s', (value) => {
@@ -390,6 +390,25 @@ describe('options', () => {
     );
   });
 
+  it.each(
+    Object.entries({
+      name: ['retry', 'timeout', 'circuitBreaker', 'bulkhead', 'fallback', 'keyed', 'definePolicy'],
+      clock: [
+        'retry',
+        'RetryBudget',
+        'timeout',
+        'circuitBreaker',
+        'bulkhead',
+        'keyed',
+        'definePolicy',
+        'resilientFetch',
+      ],
+      random: ['retry', 'circuitBreaker', 'resilientFetch'],
+    }).flatMap(([option, owners]) => owners.map((owner) => [owner, option] as const)),
+  )('%s refuses a "%s" that is none, and says whose it is', (owner, option) => {
+    expect(thrownBy(() => factories[owner]?.({ [option]: {} } as never))).toMatchObject({ owner, option });
+  });
+
   it('suggests what was meant', () => {
     expect(() => retry({ maxAtempts: 3 } as object)).toThrow(
       'retry: "maxAtempts" is unknown (did you mean "maxAttempts"?), got 3',
@@ -407,6 +426,14 @@ describe('options', () => {
     expect(() => timeout('5 s' as never)).toThrow(
       /^timeout: "duration" must be milliseconds or a string like .*, got "5 s"$/,
     );
+    for (const [initialState, got] of [
+      ['halfopen', '"halfopen"'],
+      [null, 'null'],
+    ] as const) {
+      expect(() => circuitBreaker({ initialState: initialState as never })).toThrow(
+        `circuitBreaker: "initialState" must be one of 'closed', 'open', 'half-open', 'isolated', 'disabled', or what toJSON() gave, got ${got}`,
+      );
+    }
   });
 
   it('may be frozen, without a prototype, or have getters; undefined means the default', () => {

@@ -2,6 +2,7 @@ import {
   BulkheadFullError,
   CircuitOpenError,
   ClosedError,
+  circuitBreaker,
   defaultClassify,
   InvalidOptionError,
   isNetworkError,
@@ -90,8 +91,13 @@ describe('defaultClassify', () => {
 
 describe('a judgement that cannot be', () => {
   it.each([true, false, undefined, null, 'bad', Promise.resolve('failure')])('%s is refused', async (verdict) => {
-    const policy = retry({ classify: (() => verdict) as never });
-    await expect(policy.execute(() => 1)).rejects.toThrow(/"classify" must return 'success', 'failure'/);
+    const classify = (() => verdict) as never;
+    const policies = { retry: retry({ classify }), circuitBreaker: circuitBreaker({ classify }) };
+    for (const [owner, policy] of Object.entries(policies)) {
+      const error = await policy.execute(() => 1).catch((error) => error);
+      expect(error).toMatchObject({ owner, option: 'classify' });
+      expect(error.message).toMatch(/"classify" must return 'success', 'failure'/);
+    }
   });
 
   it('an error of the judge is the error of the call', async () => {

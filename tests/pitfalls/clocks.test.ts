@@ -13,8 +13,11 @@ it('no try starts later than maxElapsed, even if the wait for it took longer tha
     clearTimeout: (handle) => timers.clearTimeout(handle),
   };
   const startedAt: number[] = [];
+  const gaveUp: unknown[] = [];
+  const policy = retry({ maxElapsed: '1m', backoff: constantBackoff(100), clock });
+  policy.on('giveUp', (event) => gaveUp.push(event));
   const call = watch(
-    retry({ maxElapsed: '1m', backoff: constantBackoff(100), clock }).execute(() => {
+    policy.execute(() => {
       startedAt.push(clock.now());
       throw new Error('down');
     }),
@@ -24,6 +27,7 @@ it('no try starts later than maxElapsed, even if the wait for it took longer tha
   await timers.advance(1000);
   expect(call.state).toBe('rejected');
   expect(startedAt).toEqual([0]);
+  expect(gaveUp).toEqual([{ reason: 'elapsed', attempts: 1 }]);
 });
 
 describe('the zero of a clock means nothing: it may lie ahead', () => {

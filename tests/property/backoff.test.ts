@@ -2,6 +2,7 @@ import { type Backoff, decorrelatedJitterBackoff, exponentialBackoff, linearBack
 import { seededRandom } from 'breakwater/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { runs } from '../support/runs.js';
 
 const initial = fc.double({ min: 0.001, max: 1e6, noNaN: true });
 const spread = fc.double({ min: 1, max: 1e6, noNaN: true });
@@ -35,7 +36,7 @@ describe('for any settings', () => {
           expect(equal[index]).toBeLessThanOrEqual(delay);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -52,7 +53,7 @@ describe('for any settings', () => {
           expect(delay).toBeLessThanOrEqual(max);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });

@@ -4,6 +4,7 @@ import { TestClock } from 'breakwater/testing';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { settle, watch } from '../support/promises.js';
+import { runs } from '../support/runs.js';
 import { catchUncaught } from '../support/uncaught.js';
 
 type Kind = 'call' | 'acquire' | 'tryAcquire';
@@ -236,8 +237,8 @@ it('behaves like a naive model, whatever is called, ended, aborted, resized and 
         most.nested += model.entries.filter((entry) => entry.nests && entry.status === 'over').length;
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   );
   expect(uncaught.errors.every((error) => (error as Error).message === 'the listener is ill')).toBe(true);
-  expect(Math.min(most.queued, most.reject, most.idle, most.nested)).toBeGreaterThan(1000); // all of it did happen
+  expect(Math.min(most.queued, most.reject, most.idle, most.nested)).toBeGreaterThan(runs(1000)); // all of it did happen
 });

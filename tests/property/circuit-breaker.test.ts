@@ -4,6 +4,7 @@ import { TestClock } from 'breakwater/testing';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { settle } from '../support/promises.js';
+import { runs } from '../support/runs.js';
 import { catchUncaught } from '../support/uncaught.js';
 import {
   ENDS,
@@ -202,7 +203,7 @@ it('behaves like a naive model, whatever is called, ends, is aborted or done by 
         }
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   );
   expect(uncaught.errors.every((error) => (error as Error).message === 'the listener is ill')).toBe(true);
   const changes = [...reached.keys()].filter((event) => !event.startsWith('reject'));
@@ -252,6 +253,6 @@ it('makes up for time as if there had been timers: whether somebody looks meanwh
       const [one, other] = both.map(({ breaker, permits }) => [permits.map(Boolean), breaker.toJSON(), breaker.stats]);
       expect(one).toEqual(other);
     }),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   );
 });

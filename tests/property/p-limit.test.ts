@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import pLimit from 'p-limit';
 import { expect, it } from 'vitest';
 import { microtasks, settle, watch } from '../support/promises.js';
+import { runs } from '../support/runs.js';
 
 interface Task {
   readonly fails: boolean;
@@ -123,7 +124,7 @@ it('p-limit and the bulkhead start the same tasks in the same order, whatever en
         expect(sides[0]?.ended).toHaveLength(gates.size);
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   );
-  expect(Math.min(queued, resized, newcomers)).toBeGreaterThan(500); // there was something to be compared
+  expect(Math.min(queued, resized, newcomers)).toBeGreaterThan(runs(500)); // there was something to be compared
 });

@@ -3,6 +3,7 @@ import { RetryBudget } from 'breakwater/retry';
 import { TestClock } from 'breakwater/testing';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { runs } from '../support/runs.js';
 
 /** A request, a wish to retry, or time that passes. */
 const step = fc.oneof(
@@ -80,7 +81,7 @@ it('whatever happens, it behaves like a naive model, and keeps what it promises 
         expect(budget.stats).toEqual({ requests: 0, retries: 0, available: floor }); // quiet restores it, to its floor
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   );
-  expect(Math.min(outcomes.granted, outcomes.refused)).toBeGreaterThan(1000); // both did happen
+  expect(Math.min(outcomes.granted, outcomes.refused)).toBeGreaterThan(runs(1000)); // both did happen
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { CountWindow } from '../../src/circuit-breaker/windows.js';
 import { TimeWindow } from '../../src/core/time-window.js';
+import { runs } from '../support/runs.js';
 
 it('a time window counts all of its last nine tenths and nothing older than itself, for any gaps and any step back', () => {
   const event = fc.record({
@@ -36,7 +37,7 @@ it('a time window counts all of its last nine tenths and nothing older than itse
         }
       },
     ),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });
 
@@ -61,6 +62,6 @@ it('a count window holds exactly the last calls', () => {
         }
       },
     ),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });

@@ -13,6 +13,7 @@ import {
 } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
+import { collectGarbage } from '../support/garbage.js';
 import { watch } from '../support/promises.js';
 
 /** A retry on a clock of its own, with a log of its events, and an operation that fails `failures` times. */
@@ -190,6 +191,14 @@ describe('when retry gives up', () => {
     expect(startedAt).toEqual([0, 100, 200]);
   });
 
+  it('elapsed: since the first try of the call, whatever the clock said then', async () => {
+    const { clock, policy, startedAt, operation } = setUp({ maxAttempts: 10, maxElapsed: 200 });
+    await clock.advance(5000);
+    watch(policy.execute(operation));
+    await clock.advance(1000);
+    expect(startedAt).toEqual([5000, 5100, 5200]);
+  });
+
   it('deadline: a wait that cannot fit is not begun', async () => {
     const { clock, policy, log, startedAt, operation } = setUp({ maxAttempts: 10 });
     const result = watch(policy.execute(operation, { timeout: 200 }));
@@ -219,6 +228,17 @@ describe('when retry gives up', () => {
     await clock.advance(1000);
     expect(startedAt).toEqual([0]);
     expect(giveUps(log)).toEqual([{ type: 'giveUp', reason: 'aborted', attempts: 1 }]);
+  });
+
+  it('an answer that was there before the abort is the result, good or bad, and no giving up', async () => {
+    for (const verdict of ['success', 'failure'] as const) {
+      const { clock, policy, log } = setUp({ classify: () => verdict });
+      const controller = new AbortController();
+      const result = policy.execute(() => 'there', { signal: controller.signal });
+      controller.abort('too late');
+      expect(await result).toBe('there');
+      expect([log, clock.pendingTimers]).toEqual([[], 0]);
+    }
   });
 
   it.each([Number.NaN, -1, Infinity, '5', Promise.resolve(5), null])(
@@ -268,6 +288,13 @@ describe('Retry-After', () => {
     expect(log).toEqual([{ type: 'giveUp', reason: 'retry-after', attempts: 1 }]);
   });
 
+  it('of exactly maxRetryAfter is waited for', async () => {
+    const { clock, policy, startedAt, operation } = setUp({ maxRetryAfter: '10s' }, 1, asking(10_000));
+    watch(policy.execute(operation));
+    await clock.advance(10_000);
+    expect(startedAt).toEqual([0, 10_000]);
+  });
+
   it('of one of our own refusals is not waited for', async () => {
     const refusal = new CircuitOpenError({ policy: 'other', retryAfterMs: 60_000 });
     const { clock, policy, startedAt, operation } = setUp(
@@ -291,16 +318,17 @@ describe('tries without end', () => {
   });
 
   it('can be aborted, and hold no memory of the tries before', async () => {
-    const { clock, policy } = setUp({ maxAttempts: Infinity, backoff: () => 1 });
+    const clock = new TestClock();
+    const policy = retry({ maxAttempts: Infinity, backoff: () => 1, clock });
     const controller = new AbortController();
-    const contexts: WeakRef<object>[] = [];
+    const signals: WeakRef<object>[] = [];
     let calls = 0;
     const result = watch(
       policy.execute(
-        (context) => {
+        ({ signal }) => {
           calls++;
-          context.signal.addEventListener('abort', () => {});
-          contexts.push(new WeakRef(context));
+          signal.addEventListener('abort', () => {});
+          signals.push(new WeakRef(signal));
           throw new Error('down');
         },
         { signal: controller.signal },
@@ -308,11 +336,8 @@ describe('tries without end', () => {
     );
     await clock.advance(200);
     expect(calls).toBe(201);
-    globalThis.gc?.();
-    await clock.advance(1);
-    globalThis.gc?.();
-    const alive = contexts.filter((ref) => ref.deref() !== undefined).length;
-    if (globalThis.gc !== undefined) expect(alive).toBeLessThan(10);
+    collectGarbage();
+    expect(signals.filter((signal) => signal.deref() !== undefined).length).toBeLessThan(10);
     controller.abort('enough');
     await result.done;
     expect(result.error).toBe('enough');
