@@ -165,14 +165,14 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
 
   resize(maxConcurrent: number): void {
     this.#maxConcurrent = checkInteger('bulkhead', 'maxConcurrent', maxConcurrent, { min: 1 });
-    while (this.#queue.size > 0 && this.active < this.#maxConcurrent) {
+    while (this.#queue.first !== undefined && this.active < this.#maxConcurrent) {
       this.active++;
-      this.#queue.first?.admit();
+      this.#queue.first.admit();
     }
   }
 
   onIdle(): Promise<void> {
-    if (this.active === 0 && this.#queue.size === 0) return Promise.resolve();
+    if (this.active === 0) return Promise.resolve(); // nobody waits while nobody runs
     return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 
@@ -220,7 +220,7 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
       return;
     }
     this.active--;
-    if (this.active === 0 && this.#queue.size === 0) this.#onIdle();
+    if (this.active === 0) this.#onIdle();
   };
 
   #onIdle(): void {

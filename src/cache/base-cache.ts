@@ -3,7 +3,7 @@ import { type Clock, checkClock } from '../core/clock.js';
 import { toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { Emitter } from '../core/events.js';
-import { checkFunction, checkInteger } from '../core/options.js';
+import { checkFunction, checkInteger, checkName } from '../core/options.js';
 import type { Cache, CacheDump, CacheEvents, CacheOptions, CacheStats, RemoveReason, SetOptions } from './cache.js';
 import { checkDump } from './dump.js';
 import type { EvictionOrder } from './eviction-order.js';
@@ -65,7 +65,7 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
 
   /** @param expiry - for a cache whose order is that of expiry. */
   constructor(owner: string, own: OwnCacheOptions<K, V>, order: EvictionOrder<K>, expiry?: Expiry) {
-    this.#owner = own.name ?? owner;
+    this.#owner = checkName(owner, own.name);
     this.#clock = checkClock(owner, own.clock);
     this.#capacity = checkInteger(owner, 'capacity', own.capacity, { min: 1, max: MAX_CAPACITY });
     this.#ttlMs = toMs(owner, 'ttl', own.ttl, { orInfinity: true });
@@ -135,7 +135,8 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
     return this.#find(key) !== 0;
   }
 
-  set(key: K, value: V, options?: SetOptions): this {
+  set(given: K, value: V, options?: SetOptions): this {
+    const key = normalized(given);
     const { ttlMs = this.#ttlMs, weight } = options === undefined ? NO_OPTIONS : this.#checkSetOptions(options);
     const weighed = this.#weights === undefined ? 1 : this.#weights.weigh(key, value, weight);
     const now = this.#expiry === undefined && ttlMs === Infinity ? 0 : this.#clock.now();
@@ -152,8 +153,9 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
     return value;
   }
 
-  getOrInsertComputed(key: K, compute: (key: K) => V): V {
+  getOrInsertComputed(given: K, compute: (key: K) => V): V {
     checkFunction(this.#owner, 'compute', compute);
+    const key = normalized(given);
     const slot = this.#lookUp(key);
     if (slot !== 0) return this.#values[slot] as V;
     const value = compute(key);
@@ -215,16 +217,16 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
   }
 
   expiresInMs(key: K): number | undefined {
-    const slot = this.#find(key);
+    const now = this.#now();
+    const slot = this.#find(key, now);
     if (slot === 0) return undefined;
-    return this.#expiry === undefined ? Infinity : (this.#expiry.due[slot] as number) - this.#clock.now();
+    return this.#expiry === undefined ? Infinity : (this.#expiry.due[slot] as number) - now;
   }
 
   purgeExpired(): number {
-    const { size } = this.#index;
-    this.#purge(this.#now());
+    const purged = this.#purge(this.#now());
     this.#removals.tell();
-    return size - this.#index.size;
+    return purged;
   }
 
   dump(): CacheDump<K, V> {
@@ -246,13 +248,14 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
   }
 
   restore(dump: CacheDump<K, V>): void {
-    const entries = checkDump(this.#owner, dump);
+    const entries = checkDump(this.#owner, dump, (key: K, value: V, weight) =>
+      this.#weights === undefined ? 1 : this.#weights.weigh(key, value, weight),
+    );
     this.clear();
     const now = this.#clock.now();
     // What goes next comes first, and is what a smaller cache has no room for.
     for (const { key, value, expiresInMs = Infinity, ttlMs = expiresInMs, weight, uses } of entries.reverse()) {
-      const weighed = this.#weights === undefined ? 1 : this.#weights.weigh(key, value, weight);
-      this.#schedule(this.#put(key, value, weighed, now, uses), now + expiresInMs, ttlMs);
+      this.#schedule(this.#put(key, value, weight, now, uses), now + expiresInMs, ttlMs);
     }
     this.#removals.tell();
   }
@@ -262,10 +265,10 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
   }
 
   /** The slot of an entry that is there, or 0. */
-  #find(key: K): number {
+  #find(key: K, now?: number): number {
     const slot = this.#index.get(key);
     if (slot === undefined) return 0;
-    if (this.#expiry === undefined || !this.#isDue(this.#expiry, slot)) return slot;
+    if (this.#expiry === undefined || !this.#isDue(this.#expiry, slot, now)) return slot;
     this.#remove(slot, 'expired');
     this.#removals.tell();
     return 0;
@@ -284,9 +287,9 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
     return slot;
   }
 
-  #isDue(expiry: Expiry, slot: number): boolean {
+  #isDue(expiry: Expiry, slot: number, now?: number): boolean {
     const due = expiry.due[slot] as number;
-    return due < Infinity && due <= this.#clock.now();
+    return due < Infinity && due <= (now ?? this.#clock.now());
   }
 
   /** No clock is read where nothing expires. */
@@ -328,7 +331,7 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
     }
     const slot = this.#index.size < this.#capacity ? this.#takeSlot() : this.#makeRoom(now);
     this.#index.set(key, slot);
-    this.#keys[slot] = typeof key === 'number' ? ((key + 0) as K) : key; // -0 is 0, as in a Map
+    this.#keys[slot] = key;
     this.#values[slot] = value;
     this.#weights?.set(slot, weight);
     this.#order.add(slot, key, uses);
@@ -346,21 +349,17 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
     if (due < Infinity) this.#timer?.arm();
   }
 
-  /** What has just been set is not what makes room for itself: meanwhile it stands outside the order. */
   #changeWeight(weights: Weights<K, V>, slot: number, weight: number, now: number): void {
+    weights.set(slot, 0);
+    while (!weights.haveRoomFor(weight)) this.#giveBack(this.#makeRoom(now, slot));
     weights.set(slot, weight);
-    if (weights.haveRoomFor(0)) return;
-    const uses = this.#order.uses?.(slot);
-    this.#order.remove(slot);
-    while (!weights.haveRoomFor(0)) this.#giveBack(this.#makeRoom(now));
-    this.#order.add(slot, this.#keys[slot] as K, uses);
   }
 
   /** A slot whose entry has gone: what has expired goes before anything that has not. */
-  #makeRoom(now: number): number {
+  #makeRoom(now: number, spared = 0): number {
     const overdue = this.#expiry === undefined ? 0 : this.#expiry.overdue(now);
     if (overdue !== 0) return this.#forget(overdue, 'expired');
-    return this.#forget(this.#order.victim(), 'evicted');
+    return this.#forget(this.#order.victim(spared), 'evicted');
   }
 
   #remove(slot: number, reason: RemoveReason): void {
@@ -415,11 +414,13 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
     this.#weights?.grow(lastSlot);
   }
 
-  #purge(now: number): void {
-    if (this.#expiry === undefined) return;
-    for (let slot = this.#expiry.overdue(now); slot !== 0; slot = this.#expiry.overdue(now)) {
+  #purge(now: number): number {
+    let purged = 0;
+    for (let slot = this.#expiry?.overdue(now) ?? 0; slot !== 0; slot = this.#expiry?.overdue(now) ?? 0) {
       this.#remove(slot, 'expired');
+      purged++;
     }
+    return purged;
   }
 
   #purgeAndSayWhetherMoreWillExpire(): boolean {
@@ -444,3 +445,6 @@ interface CheckedSetOptions {
 }
 
 const NO_OPTIONS: CheckedSetOptions = {};
+
+/** -0 is 0, as in a Map. */
+const normalized = <K>(key: K): K => (typeof key === 'number' ? ((key + 0) as K) : key);

@@ -55,9 +55,10 @@ class ClockOrder implements EvictionOrder<unknown> {
     this.#states[slot] = EMPTY;
   }
 
-  victim(): number {
+  victim(spared: number): number {
     for (;;) {
       this.#hand = this.#hand >= this.#last ? 1 : this.#hand + 1;
+      if (this.#hand === spared) continue;
       const state = this.#states[this.#hand];
       if (state === PRESENT) return this.#hand;
       if (state === MARKED) this.#states[this.#hand] = PRESENT;

@@ -11,8 +11,11 @@ export interface EvictionOrder<K> {
   use(slot: number): void;
   /** The entry is gone, for whatever reason. */
   remove(slot: number): void;
-  /** Which entry has to go now: only asked when there is one, and when it will be removed. */
-  victim(): number;
+  /**
+   * Which entry has to go now: only asked when there is one, and when it will be removed.
+   * @param spared - not this one: the entry that has just been set is not what makes room for itself. 0 for none.
+   */
+  victim(spared: number): number;
   /** All slots, from what is kept longest to what goes next. */
   slots(): Iterable<number>;
   /** How much an entry is worth keeping, where count of that is kept. */

@@ -46,8 +46,8 @@ class FifoOrder implements EvictionOrder<unknown> {
     this.#list.remove(slot);
   }
 
-  victim(): number {
-    return this.#list.last;
+  victim(spared: number): number {
+    return this.#list.lastBut(spared);
   }
 
   slots(): Iterable<number> {

@@ -1,15 +1,12 @@
 const MOST = 15;
 /** Counts are halved after ten uses for each entry there is room for. */
 const SAMPLE = 10;
-/** Four words, of eight counters each, for every two entries there is room for. */
-const ENTRIES_PER_BLOCK = 2;
-
 /**
  * About how often a key was used of late, for far more keys than are in the cache: a count-min sketch (Cormode and
  * Muthukrishnan, 2005) of four-bit counters, eight to a word. Each key has one counter in each of four words, which stand
  * side by side; the least of the four is the estimate, which is never too low. All are halved now and then, so that the
- * past fades (Einziger, Friedman and Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", 2017). Eight bytes for
- * each entry there is room for.
+ * past fades (Einziger, Friedman and Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", 2017). One block of
+ * sixteen bytes for each entry there is room for, up to the next power of two.
  */
 export class FrequencySketch {
   readonly #words: Int32Array;
@@ -18,7 +15,7 @@ export class FrequencySketch {
   #sampled = 0;
 
   constructor(capacity: number) {
-    const blocks = 2 ** Math.ceil(Math.log2(Math.max(16, capacity / ENTRIES_PER_BLOCK)));
+    const blocks = 2 ** Math.ceil(Math.log2(Math.max(16, capacity)));
     this.#words = new Int32Array(4 * blocks);
     this.#blockMask = blocks - 1;
     this.#sampleSize = SAMPLE * Math.max(16, capacity);

@@ -33,6 +33,9 @@ export class LfuCache<K, V> extends BaseCache<K, V> {
   }
 }
 
+/** Of a dump: scores are whole numbers, and one more is always another one. */
+const MOST_USES = 2 ** 32;
+
 /** All entries with one score, the one that reached it last in front. */
 class Bucket {
   readonly score: number;
@@ -59,7 +62,7 @@ class LfuOrder implements EvictionOrder<unknown> {
   }
 
   add(slot: number, _key: unknown, uses = 1): void {
-    const score = this.#age + Math.max(1, uses);
+    const score = this.#age + Math.floor(Math.min(Math.max(uses, 1), MOST_USES));
     // A newcomer belongs at the lower end. What is restored comes in rising order, and belongs at the higher one.
     let below = uses === 1 ? undefined : this.#highest;
     if (uses === 1) for (let one = this.#lowest; one !== undefined && one.score <= score; one = one.higher) below = one;
@@ -85,10 +88,10 @@ class LfuOrder implements EvictionOrder<unknown> {
     else bucket.higher.lower = bucket.lower;
   }
 
-  victim(): number {
-    const { list, score } = this.#lowest as Bucket;
-    this.#age = score;
-    return list.last;
+  victim(spared: number): number {
+    const lowest = this.#lowest as Bucket;
+    this.#age = lowest.score;
+    return lowest.list.lastBut(spared) || (lowest.higher as Bucket).list.last;
   }
 
   *slots(): Generator<number> {

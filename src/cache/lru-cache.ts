@@ -47,8 +47,8 @@ class LruOrder implements EvictionOrder<unknown> {
     this.#list.remove(slot);
   }
 
-  victim(): number {
-    return this.#list.last;
+  victim(spared: number): number {
+    return this.#list.lastBut(spared);
   }
 
   slots(): Iterable<number> {

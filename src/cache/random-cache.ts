@@ -62,9 +62,11 @@ class RandomOrder implements EvictionOrder<unknown> {
     this.#places[last] = place;
   }
 
-  victim(): number {
+  victim(spared: number): number {
     const drawn = (this.#random() * this.#size) | 0; // a number, whatever the caller's source returns
-    return this.#slots[Math.min(Math.max(drawn, 0), this.#size - 1)] as number;
+    const place = Math.min(Math.max(drawn, 0), this.#size - 1);
+    const slot = this.#slots[place] as number;
+    return slot === spared ? (this.#slots[(place + 1) % this.#size] as number) : slot;
   }
 
   /** None is kept longer than another: the newest first. */

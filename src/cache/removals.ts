@@ -1,8 +1,8 @@
 import { type Emitter, reportUncaught } from '../core/events.js';
 import type { CacheEvents, RemoveReason } from './cache.js';
 
-/** A listener may change the cache, be told of that, change it again: so many times over, and no more. */
-const MOST_ROUNDS = 1000;
+/** What the telling of one removal may cause in further ones: so many, and no more. */
+const MOST_CAUSED = 1000;
 
 /** What has left the cache and is still to be told: after the cache is whole again, in the order in which it left. */
 export class Removals<K, V> {
@@ -26,12 +26,14 @@ export class Removals<K, V> {
   tell(): void {
     if (this.#untold.length === 0 || this.#isTelling) return;
     this.#isTelling = true;
-    for (let round = 0; this.#untold.length > 0; round++) {
-      const events = this.#untold;
-      this.#untold = [];
-      if (round < MOST_ROUNDS) for (const event of events) this.#events.emit('remove', event);
-      else reportUncaught(new RangeError(`Listeners of 'remove' have changed the cache ${MOST_ROUNDS} times over`));
+    const most = this.#untold.length * (1 + MOST_CAUSED);
+    for (let told = 0; told < this.#untold.length && told < most; told++) {
+      this.#events.emit('remove', this.#untold[told] as CacheEvents<K, V>['remove']);
     }
+    if (this.#untold.length > most) {
+      reportUncaught(new RangeError(`Listeners of 'remove' cause removals without end: no more than ${most} are told`));
+    }
+    this.#untold = [];
     this.#isTelling = false;
   }
 }

@@ -22,6 +22,11 @@ export class SlotList {
     return this.#last;
   }
 
+  /** The last one, or the one before it. */
+  lastBut(spared: number): number {
+    return this.#last === spared ? (this.#links.previous[spared] as number) : this.#last;
+  }
+
   unshift(slot: number): void {
     const { next, previous } = this.#links;
     next[slot] = this.#first;
@@ -29,6 +34,16 @@ export class SlotList {
     if (this.#first === 0) this.#last = slot;
     else previous[this.#first] = slot;
     this.#first = slot;
+    this.size++;
+  }
+
+  push(slot: number): void {
+    const { next, previous } = this.#links;
+    next[slot] = 0;
+    previous[slot] = this.#last;
+    if (this.#last === 0) this.#first = slot;
+    else next[this.#last] = slot;
+    this.#last = slot;
     this.size++;
   }
 

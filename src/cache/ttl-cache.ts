@@ -44,6 +44,7 @@ class TtlOrder implements EvictionOrder<unknown> {
   remove(): void {}
   clear(): void {}
 
+  /** What is spared stands outside the order just then. */
   victim(): number {
     return this.#expiry.first;
   }

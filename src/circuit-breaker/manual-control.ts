@@ -44,10 +44,10 @@ export class ManualControl {
     this.#initialOverride = undefined;
     const circuit = this.#circuit;
     const now = circuit.clock.now();
-    const wasClosed = this.#base(now).name === 'closed';
+    const { name } = circuit.advance(now);
     const closed = circuit.closed();
     // A closed one forgets what it has counted, which is no transition.
-    if (wasClosed && circuit.current.name === 'closed') circuit.current = closed;
+    if (name === 'closed') circuit.current = closed;
     else this.#replace(closed, 'reset', now);
   }
 
@@ -63,7 +63,7 @@ export class ManualControl {
     };
   }
 
-  restore(initial: CircuitState | CircuitSnapshot): void {
+  restore(initial: Exclude<CircuitState, 'closed'> | CircuitSnapshot): void {
     const circuit = this.#circuit;
     const now = circuit.clock.now();
     if (typeof initial === 'object') {
@@ -76,7 +76,7 @@ export class ManualControl {
     } else if (initial === 'half-open') {
       circuit.openings = 1;
       circuit.current = new HalfOpen(circuit);
-    } else if (initial !== 'closed') {
+    } else {
       this.#initialOverride = initial === 'isolated' ? this.isolate() : this.disable();
     }
   }

@@ -97,11 +97,10 @@ export function readCircuitBreakerOptions(options: CircuitBreakerOptions | undef
 export function checkRules(own: OwnOptions, windowCalls: number, random: Random): CircuitRules {
   const halfOpen = readOptions(OWNER, own.halfOpen, { probes: 3, maxFailures: 0, probeTimeout: '30s' }, 'halfOpen');
   const rate = { above: 0, max: 1 };
-  const slowRate = checkNumber(OWNER, 'slowCallRateThreshold', own.slowCallRateThreshold, rate);
   const minimumCalls = own.minimumCalls === undefined ? Math.min(20, windowCalls) : own.minimumCalls;
   return {
     failureRateThreshold: checkNumber(OWNER, 'failureRateThreshold', own.failureRateThreshold, rate),
-    slowCallRateThreshold: own.slowCallDuration === undefined ? Infinity : slowRate,
+    slowCallRateThreshold: checkNumber(OWNER, 'slowCallRateThreshold', own.slowCallRateThreshold, rate),
     consecutiveFailures:
       own.consecutiveFailures === undefined
         ? Infinity

@@ -104,6 +104,7 @@ export class Alarm {
   readonly #due: number;
   readonly #onDue: () => void;
   #handle: unknown;
+  #isUnrefd = false;
 
   constructor(clock: Clock, ms: number, onDue: () => void) {
     this.#clock = clock;
@@ -119,6 +120,7 @@ export class Alarm {
       if (remaining > 0) this.#arm(remaining);
       else this.#onDue();
     }, ms);
+    if (this.#isUnrefd) this.unref();
   }
 
   clear(): void {
@@ -127,6 +129,7 @@ export class Alarm {
 
   /** For housekeeping: lets the process exit before it rings. */
   unref(): void {
+    this.#isUnrefd = true;
     (this.#handle as TimerHandle | undefined)?.unref?.();
   }
 }
