@@ -89,9 +89,10 @@ class LfuOrder implements EvictionOrder<unknown> {
   }
 
   victim(spared: number): number {
-    const lowest = this.#lowest as Bucket;
-    this.#age = lowest.score;
-    return lowest.list.lastBut(spared) || (lowest.higher as Bucket).list.last;
+    let bucket = this.#lowest as Bucket;
+    if (bucket.list.lastBut(spared) === 0) bucket = bucket.higher as Bucket;
+    this.#age = bucket.score;
+    return bucket.list.lastBut(spared);
   }
 
   *slots(): Generator<number> {
@@ -99,7 +100,7 @@ class LfuOrder implements EvictionOrder<unknown> {
   }
 
   uses(slot: number): number {
-    return (this.#buckets[slot] as Bucket).score - this.#age;
+    return Math.max(0, (this.#buckets[slot] as Bucket).score - this.#age); // below it, if it was spared
   }
 
   clear(): void {
