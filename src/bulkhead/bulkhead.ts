@@ -1,4 +1,4 @@
-import { checkSignal, scopeOf } from '../core/abort-scope.js';
+import { type AbortScope, checkSignal, scopeOf } from '../core/abort-scope.js';
 import { type Clock, checkClock } from '../core/clock.js';
 import { asContext, begin, type Next, type PolicyContext, rejectSoon } from '../core/context.js';
 import { DeadlineList } from '../core/deadline-list.js';
@@ -137,11 +137,9 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
     const refusal = this.#refusal();
     if (refusal !== undefined) return rejectSoon(refusal);
     // `then` is called here, in the caller's async context, so that is where the operation will run.
-    return new Promise<void>((open, refuse) => {
-      const waiter = new Waiter(this.#queue, context.priority, open, refuse);
-      const { scope } = asContext(context);
-      this.#enqueue(scope === undefined ? waiter : waiter.follow(scope));
-    }).then(() => begin(next, context).then(this.#onValue, this.#onError));
+    return this.#wait(context.priority, asContext(context).scope).then(() =>
+      begin(next, context).then(this.#onValue, this.#onError),
+    );
   }
 
   tryAcquire(): Permit | undefined {
@@ -156,10 +154,7 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
     if (this.#take()) return permit(this.#release);
     const refusal = this.#refusal();
     if (refusal !== undefined) throw refusal;
-    await new Promise<void>((open, refuse) => {
-      const waiter = new Waiter(this.#queue, priority, open, refuse);
-      this.#enqueue(signal === null ? waiter : waiter.follow(scopeOf(signal)));
-    });
+    await this.#wait(priority, signal === null ? undefined : scopeOf(signal));
     return permit(this.#release);
   }
 
@@ -208,9 +203,13 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
     if (this.#events.has('reject')) this.#events.emit('reject', { reason });
   }
 
-  #enqueue(waiter: Waiter): void {
-    this.#queue.push(waiter);
-    if (this.#events.has('queued')) this.#events.emit('queued', { queued: this.#queue.size });
+  /** Until there is a slot, which is the waiter's own then. */
+  #wait(priority: number, scope: AbortScope | undefined): Promise<void> {
+    return new Promise<void>((open, refuse) => {
+      const waiter = new Waiter(open, refuse);
+      this.#queue.push(scope === undefined ? waiter : waiter.follow(scope), priority);
+      if (this.#events.has('queued')) this.#events.emit('queued', { queued: this.#queue.size });
+    });
   }
 
   /** Gives the slot to the next in line, or back; before the caller hears of its result. */

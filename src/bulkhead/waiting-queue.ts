@@ -1,24 +1,25 @@
 import { AbortNode, type AbortScope } from '../core/abort-scope.js';
 import { Deadline, type DeadlineList } from '../core/deadline-list.js';
 
-/** Somebody in the queue: its own node there, and in the list of queue timeouts. Leaves by being admitted or refused. */
-export class Waiter extends Deadline {
-  readonly priority: number;
-  lane: Lane | undefined = undefined;
-  ahead: Waiter | undefined = undefined;
-  behind: Waiter | undefined = undefined;
-
-  readonly #queue: WaitingQueue;
+/** Somebody in the queue: its own node there. Leaves by being admitted or refused. */
+export class Waiter {
+  lane: Lane | undefined;
+  ahead: Waiter | undefined;
+  behind: Waiter | undefined;
+  /** Its place in the list of queue timeouts, where there are any. */
+  timeout: WaitingTime | undefined;
   readonly #open: () => void;
   readonly #refuse: (reason: unknown) => void;
-  #abort: AbortNode | undefined = undefined;
+  #abort: AbortNode | undefined;
 
-  constructor(queue: WaitingQueue, priority: number, open: () => void, refuse: (reason: unknown) => void) {
-    super();
-    this.priority = priority;
-    this.#queue = queue;
+  constructor(open: () => void, refuse: (reason: unknown) => void) {
+    this.lane = undefined;
+    this.ahead = undefined;
+    this.behind = undefined;
+    this.timeout = undefined;
     this.#open = open;
     this.#refuse = refuse;
+    this.#abort = undefined;
   }
 
   /** Gives up the place as soon as the scope is aborted. */
@@ -39,13 +40,25 @@ export class Waiter extends Deadline {
     this.#refuse(reason);
   }
 
-  onDue(): void {
-    this.#queue.onTimeout(this);
+  #leave(): void {
+    this.lane?.queue.remove(this);
+    this.#abort?.leave();
+  }
+}
+
+/** How long a waiter may wait. */
+class WaitingTime extends Deadline {
+  readonly #waiter: Waiter;
+  readonly #onTimeout: (waiter: Waiter) => void;
+
+  constructor(waiter: Waiter, onTimeout: (waiter: Waiter) => void) {
+    super();
+    this.#waiter = waiter;
+    this.#onTimeout = onTimeout;
   }
 
-  #leave(): void {
-    this.#queue.remove(this);
-    this.#abort?.leave();
+  onDue(): void {
+    this.#onTimeout(this.#waiter);
   }
 }
 
@@ -64,11 +77,13 @@ class PlaceGivenUp extends AbortNode {
 
 /** Those who wait with one priority, in the order they came. */
 class Lane {
+  readonly queue: WaitingQueue;
   readonly priority: number;
   first: Waiter | undefined = undefined;
   last: Waiter | undefined = undefined;
 
-  constructor(priority: number) {
+  constructor(queue: WaitingQueue, priority: number) {
+    this.queue = queue;
     this.priority = priority;
   }
 }
@@ -82,25 +97,27 @@ class Lane {
 export class WaitingQueue {
   size = 0;
   /** Called for a waiter that has waited too long, in time to refuse it. */
-  readonly onTimeout: (waiter: Waiter) => void;
+  readonly #onTimeout: (waiter: Waiter) => void;
   /** The lanes that have somebody, most important first. */
   readonly #lanes: Lane[] = [];
   readonly #timeouts: DeadlineList | undefined;
 
   constructor(timeouts: DeadlineList | undefined, onTimeout: (waiter: Waiter) => void) {
     this.#timeouts = timeouts;
-    this.onTimeout = onTimeout;
+    this.#onTimeout = onTimeout;
   }
 
-  push(waiter: Waiter): void {
-    const lane = this.#laneOf(waiter.priority);
+  push(waiter: Waiter, priority: number): void {
+    const lane = this.#laneOf(priority);
     waiter.lane = lane;
     waiter.ahead = lane.last;
     if (lane.last === undefined) lane.first = waiter;
     else lane.last.behind = waiter;
     lane.last = waiter;
     this.size++;
-    this.#timeouts?.add(waiter);
+    if (this.#timeouts === undefined) return;
+    waiter.timeout = new WaitingTime(waiter, this.#onTimeout);
+    this.#timeouts.add(waiter.timeout);
   }
 
   /** Who leaves next; it stays until it is admitted or refused. */
@@ -108,10 +125,9 @@ export class WaitingQueue {
     return this.#lanes[0]?.first;
   }
 
-  /** Harmless when the waiter has left already. */
   remove(waiter: Waiter): void {
-    const { lane, ahead, behind } = waiter;
-    if (lane === undefined) return;
+    const { ahead, behind } = waiter;
+    const lane = waiter.lane as Lane;
     if (ahead === undefined) lane.first = behind;
     else ahead.behind = behind;
     if (behind === undefined) lane.last = ahead;
@@ -121,7 +137,7 @@ export class WaitingQueue {
     waiter.behind = undefined;
     this.size--;
     if (lane.first === undefined) this.#lanes.splice(this.#lanes.indexOf(lane), 1);
-    this.#timeouts?.remove(waiter);
+    if (waiter.timeout !== undefined) this.#timeouts?.remove(waiter.timeout);
   }
 
   #laneOf(priority: number): Lane {
@@ -129,7 +145,7 @@ export class WaitingQueue {
     for (let lane = this.#lanes[0]; lane !== undefined && lane.priority <= priority; lane = this.#lanes[++index]) {
       if (lane.priority === priority) return lane;
     }
-    const lane = new Lane(priority);
+    const lane = new Lane(this, priority);
     this.#lanes.splice(index, 0, lane);
     return lane;
   }
