@@ -21,6 +21,8 @@ interface UseBench {
   readonly rejects?: boolean;
   readonly candidates: Candidates<Prepare>;
   readonly targets?: Targets;
+  /** The peer that every candidate is compared with, where there are too many of ours to compare each with each. */
+  readonly yardstick?: string;
 }
 
 /** Something is kept: how large is it? */
@@ -31,6 +33,7 @@ interface MemoryBench {
   readonly count: number;
   readonly candidates: Candidates<Hold>;
   readonly targets?: Targets;
+  readonly yardstick?: string;
 }
 
 /** Makes the thing once, and gives a function that uses it once. */
@@ -45,6 +48,8 @@ export interface Candidate<Make> {
   readonly make: Make;
   /** How many of it are kept, where the others' count would be too many. */
   readonly count?: number;
+  /** What is expected of this one of ours, instead of what is expected of all. */
+  readonly targets?: Targets;
 }
 
 export type Candidates<Make> = Readonly<Record<string, Candidate<Make>>>;

@@ -76,7 +76,8 @@ async function run(moduleName: string): Promise<void> {
     // Time and bytes of the floor are measured beside those of each of the others.
     (name) => bench.measured === 'memory' || bench.candidates[name]?.kind !== 'floor',
   );
-  for (const name of Object.keys(bench.targets?.peers ?? {})) {
+  const targets = [bench.targets, ...Object.values(bench.candidates).map((candidate) => candidate.targets)];
+  for (const name of targets.flatMap((target) => Object.keys(target?.peers ?? {}))) {
     if (!names.includes(name)) throw new Error(`${moduleName}: a target names "${name}", which is no candidate`);
   }
   const results = new Map<string, Result[]>(names.map((name) => [name, []]));

@@ -55,21 +55,32 @@ const layouts: Record<NonNullable<Bench['measured']>, Layout> = {
 /** The table of one benchmark: what was measured, and beside it what is expected of ours. */
 export function tableOf(name: string, bench: Bench, results: Results): string {
   const layout = layouts[bench.measured ?? 'calls'];
-  const { peers = {}, ...targets } = bench.targets ?? {};
+  const { yardstick } = bench;
   const all = [...results.keys()];
   const mine = all.filter((candidate) => bench.candidates[candidate]?.kind === 'ours');
+  const targetsOf = (one: string): Targets =>
+    mine.includes(one) ? (bench.candidates[one]?.targets ?? bench.targets ?? {}) : {};
   const middle = (candidate: string, figure: Figure) => medianOf(figure, results.get(candidate)!);
+  const ratio = (one: string, other: string) => middle(one, layout.comparedBy) / middle(other, layout.comparedBy);
 
+  const comparisonOf = (candidate: string): string => {
+    if (yardstick === candidate) return '';
+    if (yardstick !== undefined) {
+      return cellOf([ratio(candidate, yardstick)], digits(2), layout, targetsOf(candidate).peers?.[yardstick]);
+    }
+    if (bench.candidates[candidate]?.kind !== 'peer') return '';
+    const ratios = mine.map((one) => ratio(one, candidate));
+    return cellOf(ratios, digits(2), layout, bench.targets?.peers?.[candidate]);
+  };
   const rows = all.map((candidate) => {
-    const kind = bench.candidates[candidate]?.kind;
     const cells = layout.figures.map((figure) => {
-      const target = kind === 'ours' && figure.target !== undefined ? targets[figure.target] : undefined;
+      const target = figure.target === undefined ? undefined : targetsOf(candidate)[figure.target];
       return cellOf([middle(candidate, figure)], figure.format, layout, target);
     });
-    const ratios = mine.map((one) => middle(one, layout.comparedBy) / middle(candidate, layout.comparedBy));
-    return [candidate, ...cells, kind === 'peer' ? cellOf(ratios, digits(2), layout, peers[candidate]) : ''];
+    return [candidate, ...cells, comparisonOf(candidate)];
   });
-  const head = [name, ...layout.figures.map((figure) => figure.head), 'ours / this'];
+  const comparison = yardstick === undefined ? 'ours / this' : `this / ${yardstick}`;
+  const head = [name, ...layout.figures.map((figure) => figure.head), comparison];
   const table = new Table({ head, style: { head: [], border: [] } });
   table.push(...rows);
   return `${table.toString()}\n${noteOf(bench, results)}; Node ${process.version}\n`;

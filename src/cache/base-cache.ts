@@ -142,7 +142,7 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
     const now = this.#expiry === undefined && ttlMs === Infinity ? 0 : this.#clock.now();
     const slot = this.#put(key, value, weighed, now);
     if (this.#expiry !== undefined || ttlMs !== Infinity) this.#schedule(slot, now + ttlMs, ttlMs);
-    this.#removals.tell();
+    this.#removals.tell(this.#capacity);
     return this;
   }
 
@@ -166,7 +166,7 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
   delete(key: K): boolean {
     const slot = this.#find(key);
     if (slot !== 0) this.#remove(slot, 'deleted');
-    this.#removals.tell();
+    this.#removals.tell(this.#capacity);
     return slot !== 0;
   }
 
@@ -184,7 +184,7 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
     this.#values.fill(undefined);
     this.#freeSlots.length = 0;
     this.#unusedSlot = 1;
-    this.#removals.tell();
+    this.#removals.tell(this.#capacity);
   }
 
   *entries(): IterableIterator<[K, V]> {
@@ -213,7 +213,7 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
     const now = this.#now();
     this.#order.resize?.(capacity);
     while (this.#index.size > capacity) this.#giveBack(this.#makeRoom(now));
-    this.#removals.tell();
+    this.#removals.tell(this.#capacity);
   }
 
   expiresInMs(key: K): number | undefined {
@@ -225,7 +225,7 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
 
   purgeExpired(): number {
     const purged = this.#purge(this.#now());
-    this.#removals.tell();
+    this.#removals.tell(this.#capacity);
     return purged;
   }
 
@@ -257,7 +257,7 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
     for (const { key, value, expiresInMs = Infinity, ttlMs = expiresInMs, weight, uses } of entries.reverse()) {
       this.#schedule(this.#put(key, value, weight, now, uses), now + expiresInMs, ttlMs);
     }
-    this.#removals.tell();
+    this.#removals.tell(this.#capacity);
   }
 
   [Symbol.dispose](): void {
@@ -270,7 +270,7 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
     if (slot === undefined) return 0;
     if (this.#expiry === undefined || !this.#isDue(this.#expiry, slot, now)) return slot;
     this.#remove(slot, 'expired');
-    this.#removals.tell();
+    this.#removals.tell(this.#capacity);
     return 0;
   }
 

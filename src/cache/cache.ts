@@ -50,7 +50,7 @@ export interface CacheStats {
   /** Entries that had to make room. */
   readonly evictions: number;
   readonly expirations: number;
-  /** Entries that were too heavy, or that a `TinyLfuCache` did not let stay. */
+  /** Entries that were too heavy to be stored. */
   readonly rejections: number;
 }
 

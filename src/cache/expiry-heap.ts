@@ -52,10 +52,6 @@ export class ExpiryHeap implements ExpiryOrder {
     return this.#heap.slice(0, this.#size).sort((a, b) => (this.#isBefore(a, b) ? -1 : 1));
   }
 
-  clear(): void {
-    this.#size = 0;
-  }
-
   #isBefore(a: number, b: number): boolean {
     const { due } = this.#times;
     const [dueA, dueB] = [due[a] as number, due[b] as number];

@@ -34,8 +34,4 @@ export class ExpiryList implements ExpiryOrder {
   slots(): Int32Array {
     return Int32Array.from(this.#list).reverse();
   }
-
-  clear(): void {
-    this.#list.clear();
-  }
 }

@@ -13,5 +13,4 @@ export interface ExpiryOrder {
   readonly first: number;
   /** All slots, what is due first in front. */
   slots(): Int32Array;
-  clear(): void;
 }

@@ -88,6 +88,7 @@ export class Expiry implements DueTimes {
 
   clear(): void {
     this.due.fill(Infinity);
-    this.#order.clear();
+    this.#order = new ExpiryList(this);
+    this.#order.grow(this.due.length - 1);
   }
 }

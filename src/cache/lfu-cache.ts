@@ -10,9 +10,9 @@ import { SlotLinks, SlotList } from './slot-list.js';
  * Each entry has a score. A newcomer's is one above the score of the entry that was last evicted (one, at first), and
  * each use adds one. So scores rise with what is thrown out, and an old favourite that nobody asks for any more is caught
  * up with: LFU with dynamic ageing (Arlitt and others, "Evaluating Content Management Techniques for Web Proxy Caches",
- * 2000). Without that, yesterday's hits would stay for ever.
+ * 2000), in the form that adds the age once, on arrival. Without that, yesterday's hits would stay for ever.
  *
- * Good where a few keys are popular for long, bad where popularity moves on quickly; `TinyLfuCache` is good at both.
+ * Good where a few keys are popular for long, bad where popularity moves on quickly; `TinyLfuCache` goes by both.
  *
  * O(1) an operation (Shah, Mitra and Matani, "An O(1) algorithm for implementing the LFU cache eviction scheme", 2010):
  * lists of equal scores, in a list by score. Two links and a reference, sixteen bytes an entry.

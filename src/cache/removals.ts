@@ -1,8 +1,11 @@
 import { type Emitter, reportUncaught } from '../core/events.js';
 import type { CacheEvents, RemoveReason } from './cache.js';
 
-/** What the telling of one removal may cause in further ones: so many, and no more. */
-const MOST_CAUSED = 1000;
+/**
+ * How many removals listeners may cause by what they do when they are told of some: enough to clear the cache twice over,
+ * and to put back a few; not so many that two listeners could go on for ever.
+ */
+const mostCaused = (capacity: number): number => 1000 + 2 * capacity;
 
 /** What has left the cache and is still to be told: after the cache is whole again, in the order in which it left. */
 export class Removals<K, V> {
@@ -23,10 +26,10 @@ export class Removals<K, V> {
     this.#untold.push({ key, value, reason });
   }
 
-  tell(): void {
+  tell(capacity: number): void {
     if (this.#untold.length === 0 || this.#isTelling) return;
     this.#isTelling = true;
-    const most = this.#untold.length * (1 + MOST_CAUSED);
+    const most = this.#untold.length + mostCaused(capacity);
     for (let told = 0; told < this.#untold.length && told < most; told++) {
       this.#events.emit('remove', this.#untold[told] as CacheEvents<K, V>['remove']);
     }

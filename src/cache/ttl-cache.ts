@@ -11,7 +11,7 @@ import { Expiry } from './expiry.js';
  * For what is good for a known time: tokens, sessions, DNS answers. Where all ttls are equal that is the oldest entry, or
  * with `touchOnGet` the one not used for longest.
  *
- * O(1) an operation while all ttls are equal, else O(log n); sixteen to twenty-four bytes an entry.
+ * O(1) an operation while all ttls are equal, else O(log n); sixteen to thirty-two bytes an entry.
  *
  * @throws InvalidOptionError for options that cannot work, a missing `ttl` among them.
  * @example
