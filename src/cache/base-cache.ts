@@ -26,7 +26,7 @@ export const CACHE_DEFAULTS = {
 /** The options with their defaults, not checked yet. */
 export type OwnCacheOptions<K, V> = { readonly [O in keyof CacheOptions<K, V>]-?: CacheOptions<K, V>[O] };
 
-const MAX_CAPACITY = 2 ** 24 - 1; // what a Map can hold
+const MAX_CAPACITY = 0xff_ffff; // what a Map can hold
 const FIRST_SLOTS = 16;
 
 /**

@@ -1,5 +1,5 @@
 /** Steps of one sixteenth of the capacity to begin with, each one a little shorter. */
-const FIRST_STEP = 1 / 16;
+const FIRST_STEP = 0.0625;
 const SHORTER = 0.98;
 /** A change of the hit ratio by this much means that the traffic is another one: long steps again. */
 const RESTART = 0.05;

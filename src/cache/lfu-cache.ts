@@ -34,7 +34,7 @@ export class LfuCache<K, V> extends BaseCache<K, V> {
 }
 
 /** Of a dump: scores are whole numbers, and one more is always another one. */
-const MOST_USES = 2 ** 32;
+const MOST_USES = 0x1_0000_0000;
 
 /** All entries with one score, the one that reached it last in front. */
 class Bucket {

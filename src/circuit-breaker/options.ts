@@ -135,7 +135,7 @@ function checkOpenFor(openFor: CircuitBreakerOptions['openFor'], random: Random)
     const openForMs = toMs(OWNER, 'openFor', openFor);
     return () => openForMs;
   }
-  const backoff = openFor ?? growing;
+  const backoff = openFor ?? defaultOpenFor;
   let previousDelayMs: number | undefined;
   return (openings: number, outcome: Outcome): number => {
     const event = { attempt: openings, previousDelayMs: openings === 1 ? undefined : previousDelayMs, outcome, random };
@@ -153,7 +153,7 @@ function checkOpenFor(openFor: CircuitBreakerOptions['openFor'], random: Random)
 }
 
 /** One for all: it keeps no state. */
-const growing = /* @__PURE__ */ exponentialBackoff({ initial: '5s', max: '60s', jitter: 'equal' });
+const defaultOpenFor = /* @__PURE__ */ exponentialBackoff({ initial: '5s', max: '60s', jitter: 'equal' });
 
 export function checkInitialState(initial: OwnOptions['initialState']): CircuitState | CircuitSnapshot {
   if (typeof initial === 'string' && STATES.includes(initial)) return initial;

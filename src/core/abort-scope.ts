@@ -19,7 +19,8 @@ export abstract class AbortNode {
   }
 }
 
-const settled = /* @__PURE__ */ Promise.resolve();
+/** For what is to happen one microtask later. */
+export const settled = /* @__PURE__ */ Promise.resolve();
 
 /**
  * The ends of the promise that was made last: `Promise.withResolvers` for Node 20, without a closure for each promise,

@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { AbortScope } from './abort-scope.js';
+import { AbortScope, settled } from './abort-scope.js';
 import type { CallContext, Operation } from './call-context.js';
 import type { Clock } from './clock.js';
 import { InvalidOptionError } from './errors.js';
@@ -169,8 +169,6 @@ export class Context implements ChildContext {
     return this.aborted ? Promise.reject(this.reason) : sleepIn(this.#scope, this.clock, ms);
   }
 }
-
-const settled = /* @__PURE__ */ Promise.resolve();
 
 /** The innermost step of every chain: the operation itself. */
 export const callOperation: Next = (context) => asContext(context).run();

@@ -36,8 +36,6 @@ class TimedScope extends AbortScope implements Deadline {
   }
 }
 
-const ignore = (): void => {};
-
 /**
  * Goes on to `next` for as long as the list says. Only a call that our own timer has ended rejects with a `TimeoutError`
  * of ours: an abort from outside keeps its own reason.
@@ -47,7 +45,7 @@ export function runTimed(
   context: Context,
   list: DeadlineList,
   owner: string,
-  onTimeout: () => void = ignore,
+  onTimeout?: () => void,
 ): Promise<unknown> {
   const now = list.clock.now();
   const scope = new TimedScope(context.scope, list, owner, now);
@@ -60,7 +58,7 @@ export function runTimed(
     (error) => {
       scope.leave();
       if (scope.error === undefined || context.aborted) throw error;
-      onTimeout();
+      onTimeout?.();
       throw scope.error;
     },
   );

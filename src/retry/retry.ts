@@ -72,7 +72,7 @@ export function retry(options?: RetryOptions): Retry {
 }
 
 /** One for all: it keeps no state. */
-const growing = /* @__PURE__ */ exponentialBackoff();
+const defaultBackoff = /* @__PURE__ */ exponentialBackoff();
 
 class RetryPolicy extends BasePolicy implements Retry {
   readonly #maxAttempts: number;
@@ -99,7 +99,7 @@ class RetryPolicy extends BasePolicy implements Retry {
     });
     super(checkName(owner, own.name), checkClock(owner, own.clock));
     this.#maxAttempts = checkInteger(owner, 'maxAttempts', own.maxAttempts, { min: 1, orInfinity: true });
-    this.#backoff = checkOptionalFunction(owner, 'backoff', own.backoff) ?? growing;
+    this.#backoff = checkOptionalFunction(owner, 'backoff', own.backoff) ?? defaultBackoff;
     this.#maxElapsedMs = toMs(owner, 'maxElapsed', own.maxElapsed, { orInfinity: true });
     this.#maxRetryAfterMs = toMs(owner, 'maxRetryAfter', own.maxRetryAfter, { orInfinity: true });
     this.#budget =
