@@ -26,8 +26,8 @@ export const settled = /* @__PURE__ */ Promise.resolve();
  * The ends of the promise that was made last: `Promise.withResolvers` for Node 20, without a closure for each promise,
  * which would be a tenth of what a timeout allocates (`npm run bench -- timeout`).
  */
-const ignore = (): void => {};
-const ends: PromiseEnds = { resolve: ignore, reject: ignore };
+const noEnd = (): void => {};
+const ends: PromiseEnds = { resolve: noEnd, reject: noEnd };
 const takeEnds = (resolve: PromiseEnds['resolve'], reject: PromiseEnds['reject']): void => {
   ends.resolve = resolve;
   ends.reject = reject;
@@ -128,8 +128,8 @@ export class AbortScope implements AbortNode {
     if (this.#endWait !== undefined) return this.#raceApart(promise);
     const raced = new Promise<T>(takeEnds);
     const { resolve, reject } = ends;
-    ends.resolve = ignore; // or the last value would be kept for as long as nobody else calls
-    ends.reject = ignore;
+    ends.resolve = noEnd; // or the last value would be kept for as long as nobody else calls
+    ends.reject = noEnd;
     this.#endWait = reject;
     promise.then(resolve as (value: T) => void, reject);
     if (this.reason !== undefined) this.#loseWait(reject); // while the promise was being made
