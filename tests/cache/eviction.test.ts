@@ -1,0 +1,288 @@
+/** What each cache forgets first: the one thing in which they differ. */
+import {
+  type Cache,
+  ClockCache,
+  FifoCache,
+  LfuCache,
+  LruCache,
+  RandomCache,
+  type RandomCacheOptions,
+  TtlCache,
+} from 'breakwater/cache';
+import { seededRandom } from 'breakwater/testing';
+import { describe, expect, it } from 'vitest';
+import { HandClock, toldOf } from './caches.js';
+
+const fill = <C extends Cache<string, number>>(cache: C, keys: string): C => {
+  for (const key of keys) cache.set(key, key.charCodeAt(0));
+  return cache;
+};
+const keysOf = (cache: Cache<string, number>) => [...cache.keys()].join('');
+let newcomer = 0;
+/** Which entries go, in which order, to make room for so many others. */
+const victims = (cache: Cache<string, number>, newcomers: number) => {
+  const told = toldOf(cache);
+  for (let n = 0; n < newcomers; n++) cache.set(`${newcomer++}`, n);
+  return told.filter((event) => event.endsWith('evicted')).map((event) => event[0]);
+};
+const weighed = { maxWeight: 10, weigh: ({ value }: { value: number }) => value };
+
+describe('LruCache forgets what was not used for longest', () => {
+  it('a get, a set and a getOrInsert are uses', () => {
+    const cache = fill(new LruCache<string, number>({ capacity: 4 }), 'abcd');
+    expect(keysOf(cache)).toBe('dcba');
+    cache.get('b');
+    cache.set('a', 1);
+    cache.getOrInsert('c', 1);
+    cache.getOrInsertComputed('b', () => 1);
+    expect(keysOf(cache)).toBe('bcad');
+    expect(victims(cache, 4)).toEqual(['d', 'a', 'c', 'b']);
+  });
+
+  it('has, peek, expiresInMs, iteration, a miss and a refused set are not', () => {
+    const cache = fill(new LruCache<string, number>({ capacity: 3, maxWeight: 1000, weigh: () => 1 }), 'abc');
+    expect([cache.has('a'), cache.peek('a'), cache.expiresInMs('a'), cache.get('x')]).toEqual([
+      ...[true, 97, Infinity, undefined],
+    ]);
+    for (const _ of cache) cache.forEach(() => {});
+    expect([cache.dump().entries.length, cache.size, cache.weight, cache.purgeExpired()]).toEqual([3, 3, 3, 0]);
+    expect(() => cache.set('a', 1, { ttl: -1 })).toThrow();
+    expect(victims(cache, 1)).toEqual(['a']);
+  });
+
+  it('a scan over more than it holds leaves nothing of before', () => {
+    const cache = fill(new LruCache<string, number>({ capacity: 3 }), 'aaaaabbbbb');
+    fill(cache, 'xyz');
+    expect(keysOf(cache)).toBe('zyx');
+  });
+});
+
+describe('FifoCache forgets what was stored first', () => {
+  it('however often it is used, or replaced', () => {
+    const cache = fill(new FifoCache<string, number>({ capacity: 3 }), 'abc');
+    for (let n = 0; n < 5; n++) cache.get('a');
+    cache.set('a', 2).getOrInsert('a', 3);
+    expect(keysOf(cache)).toBe('cba');
+    expect(victims(cache, 3)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('what was deleted and stored anew is new', () => {
+    const cache = fill(new FifoCache<string, number>({ capacity: 3 }), 'abc');
+    cache.delete('a');
+    expect(keysOf(cache.set('a', 1))).toBe('acb');
+  });
+
+  it('a value that is replaced by a heavier one keeps its place in the queue too', () => {
+    const cache = new FifoCache<string, number>({ capacity: 9, ...weighed });
+    cache.set('a', 3).set('b', 3).set('c', 3).set('d', 1);
+    cache.set('b', 4); // makes 'a' go
+    expect(keysOf(cache)).toBe('dcb');
+    expect(victims(cache.set('e', 2), 0)).toEqual([]);
+    cache.set('f', 1);
+    expect(keysOf(cache)).toBe('fedc');
+  });
+});
+
+describe('LfuCache forgets what was used least often', () => {
+  it('gets and sets count, what is no use does not', () => {
+    const cache = fill(new LfuCache<string, number>({ capacity: 4 }), 'abcd');
+    for (const key of 'aaabbd') cache.get(key);
+    cache.set('b', 1);
+    for (let n = 0; n < 9; n++) expect([cache.has('c'), cache.peek('c')]).toEqual([true, 99]);
+    expect(keysOf(cache)).toBe('badc');
+    expect(victims(cache, 1)).toEqual(['c']);
+  });
+
+  it('of several, what has been at that count for longest', () => {
+    const cache = fill(new LfuCache<string, number>({ capacity: 4 }), 'abcd');
+    for (const key of 'cab') cache.get(key);
+    expect(keysOf(cache)).toBe('bacd');
+    cache.get('c');
+    cache.get('d');
+    expect(keysOf(cache)).toBe('cdba');
+  });
+
+  it('an old favourite that nobody asks for any more is caught up with', () => {
+    const cache = fill(new LfuCache<string, number>({ capacity: 3 }), 'f');
+    for (let n = 0; n < 50; n++) cache.get('f');
+    let sets = 0;
+    while (cache.has('f')) {
+      const key = `${sets++}`;
+      cache.set(key, 1).get(key);
+      expect(sets).toBeLessThan(1000);
+    }
+    expect(sets).toBeGreaterThan(25); // but not at once
+  });
+
+  it('a newcomer outlives none that was used since the last one went', () => {
+    const cache = fill(new LfuCache<string, number>({ capacity: 2 }), 'ab');
+    for (const key of 'ab') cache.get(key);
+    cache.set('c', 1); // makes 'a' go, whose score was 2: its own is 3
+    expect(keysOf(cache)).toBe('cb');
+    cache.get('b'); // 3 as well, but later
+    expect(keysOf(cache)).toBe('bc');
+  });
+
+  it('what goes by itself ages nobody', () => {
+    const cache = fill(new LfuCache<string, number>({ capacity: 2 }), 'ab');
+    for (const key of 'aaaa') cache.get(key);
+    cache.delete('a');
+    expect(keysOf(cache.set('c', 1))).toBe('cb');
+    cache.get('b');
+    expect(victims(cache, 1)).toEqual(['c']);
+  });
+
+  it('a heavier value counts as one use, whatever had to make room for it', () => {
+    const cache = new LfuCache<string, number>({ capacity: 9, ...weighed });
+    cache.set('a', 1).set('b', 5).set('c', 4);
+    for (const key of 'bbbbccccc') cache.get(key); // scores: a 1, b 5, c 6
+    cache.set('a', 4); // makes 'b' go: a 2, c 6
+    expect(keysOf(cache)).toBe('ca');
+    expect(victims(cache.set('d', 4), 0)).toEqual([]); // makes 'a' go
+    expect(keysOf(cache)).toBe('cd');
+  });
+});
+
+describe('ClockCache forgets what was not used since the hand last passed it', () => {
+  it('the hand takes marks away, and what has none', () => {
+    const cache = fill(new ClockCache<string, number>({ capacity: 4 }), 'abcd');
+    for (const key of 'ac') cache.get(key);
+    expect(keysOf(cache)).toBe('cadb'); // b and d have no mark
+    expect(victims(cache, 1)).toEqual(['b']); // and a has lost its mark
+    expect(victims(cache, 2)).toEqual(['d', 'a']); // and c has lost its own
+  });
+
+  it('a newcomer has no mark; one that was set twice has', () => {
+    const cache = fill(new ClockCache<string, number>({ capacity: 3 }), 'abcab');
+    expect(victims(cache, 1)).toEqual(['c']);
+  });
+
+  it('when all are marked, it goes round once and takes the first', () => {
+    const cache = fill(new ClockCache<string, number>({ capacity: 3 }), 'abcabc');
+    expect(victims(cache, 1)).toEqual(['a']);
+    cache.get('c');
+    expect(victims(cache, 1)).toEqual(['b']);
+  });
+
+  it('what is deleted leaves a gap that the next one takes', () => {
+    const cache = fill(new ClockCache<string, number>({ capacity: 4 }), 'abcd');
+    cache.delete('c');
+    cache.delete('a');
+    fill(cache, 'ef'); // e stands where a did, f where c did
+    expect(victims(cache, 4)).toEqual(['e', 'b', 'f', 'd']);
+  });
+});
+
+describe('TtlCache forgets what would expire first', () => {
+  const setUp = (options: { ttl?: number; touchOnGet?: boolean } = {}) => {
+    const clock = new HandClock();
+    return { clock, cache: new TtlCache<string, number>({ capacity: 4, ttl: 100, clock, ...options }) };
+  };
+
+  it('whatever was used', () => {
+    const { cache } = setUp();
+    cache.set('a', 1, { ttl: 50 }).set('b', 1, { ttl: Infinity }).set('c', 1, { ttl: 10 }).set('d', 1);
+    for (const key of 'accc') cache.get(key);
+    expect(keysOf(cache)).toBe('bdac');
+    cache.set('e', 1, { ttl: 60 });
+    expect(keysOf(cache)).toBe('bdea');
+    cache.set('a', 1, { ttl: '1d' }).set('f', 1);
+    expect(keysOf(cache)).toBe('bafd');
+  });
+
+  it('of several that expire at once, what was stored first; so too of those that never do', () => {
+    for (const ttl of [100, Infinity]) {
+      const { cache } = setUp({ ttl });
+      fill(cache, 'abc');
+      expect(keysOf(cache)).toBe('cba');
+      cache.set('x', 1, { ttl: 5 }); // the first one out of order
+      cache.delete('x');
+      fill(cache, 'da');
+      expect(keysOf(cache)).toBe('adcb');
+      expect(victims(cache, 4)).toEqual(['b', 'c', 'd', 'a']);
+    }
+  });
+
+  it('with equal ttls the oldest, with touchOnGet the one not used for longest', () => {
+    for (const touchOnGet of [false, true]) {
+      const { cache, clock } = setUp({ touchOnGet });
+      for (const key of 'abcd') {
+        cache.set(key, 1);
+        clock.time++;
+      }
+      cache.get('a');
+      expect(keysOf(cache)).toBe(touchOnGet ? 'adcb' : 'dcba');
+    }
+  });
+
+  it('a newcomer is kept, even if it would be the first to expire', () => {
+    const { cache } = setUp();
+    fill(cache, 'abcd');
+    cache.set('e', 1, { ttl: 1 });
+    expect(keysOf(cache)).toBe('dcbe');
+  });
+
+  it('needs a ttl', () => {
+    expect(() => new TtlCache({ capacity: 1 })).toThrow('TtlCache: "ttl" is required');
+    expect(() => new TtlCache({ capacity: 1, ttl: undefined })).toThrow('TtlCache: "ttl" is required');
+    expect(() => new TtlCache(undefined as never)).toThrow('TtlCache: ');
+    expect(new TtlCache({ capacity: 1, ttl: Infinity }).set('a', 1).expiresInMs('a')).toBe(Infinity);
+  });
+});
+
+describe('RandomCache forgets any entry', () => {
+  const make = (options: Partial<RandomCacheOptions<string, number>> = {}) =>
+    new RandomCache<string, number>({ capacity: 4, random: seededRandom(1), ...options });
+
+  it('all with the same chance, whatever was used', () => {
+    const random = seededRandom(2);
+    const gone = new Map<string | undefined, number>();
+    for (let run = 0; run < 4000; run++) {
+      const cache = fill(make({ random }), 'abcd');
+      for (const key of 'aaaa') cache.get(key);
+      const [victim] = victims(cache, 1);
+      gone.set(victim, (gone.get(victim) ?? 0) + 1);
+    }
+    expect([...gone.keys()].sort()).toEqual(['a', 'b', 'c', 'd']);
+    for (const times of gone.values()) expect(Math.abs(times - 1000)).toBeLessThan(120); // four standard deviations
+  });
+
+  it('the same ones for the same seed', () => {
+    const run = (seed: number) => victims(fill(make({ random: seededRandom(seed) }), 'abcd'), 20).join('');
+    expect(run(5)).toBe(run(5));
+    expect(new Set([1, 2, 3, 4, 5, 6, 7, 8].map(run)).size).toBeGreaterThan(4);
+  });
+
+  it.each([Number.NaN, 1, 2, -1, Infinity, -Infinity, undefined, null, '0.5', {}])(
+    'stays whole with a source that draws %s',
+    (drawn) => {
+      const cache = make({ random: () => drawn as number });
+      for (let n = 0; n < 50; n++) {
+        cache.set(`${n}`, n);
+        if (n % 5 === 0) cache.delete(`${n - 1}`);
+        expect(cache.size).toBe([...cache].length);
+        expect(cache.size).toBeLessThanOrEqual(4);
+      }
+      expect(cache.stats.evictions).toBeGreaterThan(0);
+    },
+  );
+
+  it('draws only when something has to go', () => {
+    const cache = make({ random: () => expect.unreachable() });
+    fill(cache, 'abcd').set('a', 1).delete('b');
+    expect([...cache.set('e', 1)]).toHaveLength(4);
+  });
+
+  it('keeps some of what comes round in a circle longer than itself', () => {
+    const cache = make({ capacity: 50 });
+    const lru = new LruCache<string, number>({ capacity: 50 });
+    for (let n = 0; n < 5000; n++) for (const one of [cache, lru]) one.getOrInsert(`${n % 60}`, n);
+    expect(lru.stats.hits).toBe(0);
+    expect(cache.stats.hits).toBeGreaterThan(2500);
+  });
+
+  it('takes a function for its random source', () => {
+    for (const random of [null, 1, 'abc', {}] as never[]) expect(() => make({ random })).toThrow(/"random" must be/);
+    expect(new RandomCache({ capacity: 1 }).set('a', 1).set('b', 2).size).toBe(1);
+  });
+});

@@ -1,0 +1,150 @@
+/** Iteration goes over what was there when it began and still is when it gets there. It ends, whatever happens meanwhile. */
+import { describe, expect, it } from 'vitest';
+import { CACHES, HandClock } from './caches.js';
+
+const LETTERS = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
+
+describe.each(CACHES)('%s, iterated', (_name, make) => {
+  const filled = (capacity = 6) => {
+    const cache = make<string, number>({ capacity });
+    for (const [n, letter] of LETTERS.entries()) cache.set(letter, n);
+    return cache;
+  };
+  /** What is visited while `change` happens, and how often it may at most. */
+  const visit = (cache: ReturnType<typeof filled>, change: (key: string, nth: number) => void, most = 6) => {
+    const visited: string[] = [];
+    for (const key of cache.keys()) {
+      visited.push(key);
+      if (visited.length > most) throw new Error(`more than there were: ${visited.join()}`);
+      change(key, visited.length);
+    }
+    return visited;
+  };
+
+  it('visits each entry once', () => {
+    expect(visit(filled(), () => {}).sort()).toEqual(LETTERS);
+    const seen: string[] = [];
+    filled().forEach((_value, key) => {
+      seen.push(key);
+    });
+    expect(seen.sort()).toEqual(LETTERS);
+    expect([...filled().values()].sort()).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  it('visits all of them while each is deleted', () => {
+    const cache = filled();
+    expect(visit(cache, (key) => cache.delete(key)).sort()).toEqual(LETTERS);
+    expect(cache.size).toBe(0);
+  });
+
+  it('visits all of them while each is deleted in forEach', () => {
+    const cache = filled();
+    const seen: string[] = [];
+    cache.forEach((_value, key) => {
+      seen.push(key);
+      cache.delete(key);
+    });
+    expect(seen.sort()).toEqual(LETTERS);
+  });
+
+  it('does not visit what was deleted before it came there', () => {
+    const cache = filled();
+    const order = [...cache.keys()];
+    const [first, second, third] = order as [string, string, string];
+    const visited = visit(cache, (key) => key === first && [second, third].map((one) => cache.delete(one)));
+    expect(visited).toEqual(order.filter((key) => key !== second && key !== third));
+  });
+
+  it('ends while each step inserts another key, whether there is room or not', () => {
+    for (const capacity of [6, 7, 100]) {
+      const cache = filled(capacity);
+      const visited = visit(cache, (_key, nth) => cache.set(`new ${nth}`, nth));
+      expect(new Set(visited).size).toBe(visited.length);
+      expect(LETTERS).toEqual(expect.arrayContaining(visited));
+      if (capacity === 100) expect(visited.sort()).toEqual(LETTERS);
+    }
+  });
+
+  it.each(['get', 'set', 'getOrInsert', 'delete and set'] as const)('visits each once while each gets a %s', (what) => {
+    for (const whose of ['its own', 'the first', 'the last']) {
+      const cache = filled();
+      const order = [...cache.keys()];
+      const visited = visit(cache, (own) => {
+        const key = whose === 'its own' ? own : (order.at(whose === 'the first' ? 0 : -1) as string);
+        if (what === 'get') cache.get(key);
+        if (what === 'set') cache.set(key, 9);
+        if (what === 'getOrInsert') cache.getOrInsert(key, 9);
+        if (what === 'delete and set') cache.delete(key);
+        if (what === 'delete and set') cache.set(key, 9);
+      });
+      expect(visited).toEqual(order);
+    }
+  });
+
+  it('gives the value that is there when it comes there', () => {
+    const cache = filled();
+    const [first] = cache.keys();
+    const visited = new Map<string, number>();
+    for (const [key, value] of cache) {
+      if (key === first) for (const letter of LETTERS) cache.set(letter, 7);
+      visited.set(key, value);
+    }
+    visited.delete(first as string);
+    expect([...visited.values()]).toEqual([7, 7, 7, 7, 7]);
+  });
+
+  it.each(['clear', 'resize'] as const)('ends after a %s', (what) => {
+    const cache = filled();
+    const visited = visit(cache, () => (what === 'clear' ? cache.clear() : cache.resize(1)));
+    expect(visited.length).toBeLessThanOrEqual(what === 'clear' ? 1 : 2);
+    expect(cache.size).toBe(what === 'clear' ? 0 : 1);
+  });
+
+  it('goes on after a clear with what was put back', () => {
+    const cache = filled();
+    const visited = visit(cache, (_key, nth) => {
+      if (nth !== 1) return;
+      cache.clear();
+      for (const letter of LETTERS) cache.set(letter, 8);
+    });
+    expect(visited.sort()).toEqual(LETTERS);
+  });
+
+  it('does not visit what has expired meanwhile', () => {
+    const clock = new HandClock();
+    const cache = make<string, number>({ capacity: 6, clock });
+    for (const [n, letter] of LETTERS.entries()) cache.set(letter, n, { ttl: n < 3 ? 10 : 20 });
+    const [first] = cache.keys();
+    const visited = visit(cache, () => {
+      clock.time = 10;
+    });
+    expect(visited.filter((key) => key !== first).every((key) => 'def'.includes(key))).toBe(true);
+    clock.time = 20;
+    expect([...cache]).toEqual([]);
+  });
+
+  it('may be broken off, and may go on in two places at once', () => {
+    const cache = filled();
+    for (const _ of cache) break;
+    const [one, other] = [cache.keys(), cache.keys()];
+    const keys = [one.next(), other.next(), one.next(), other.next()].map(({ value }) => value);
+    expect([keys[0], keys[2]]).toEqual([keys[1], keys[3]]);
+    const pairs: string[] = [];
+    for (const a of cache.keys()) for (const b of cache.keys()) pairs.push(a + b);
+    expect(new Set(pairs).size).toBe(36);
+  });
+
+  it('is no use of the entries: order and statistics stay', () => {
+    const cache = filled();
+    const before = [[...cache], cache.stats];
+    for (const [key] of cache) cache.peek(key);
+    for (const key of cache.keys()) cache.has(key);
+    expect([...cache.keys(), ...cache.values()]).toHaveLength(12);
+    expect([[...cache], cache.stats]).toEqual(before);
+  });
+
+  it('of an empty cache gives nothing', () => {
+    const cache = make<string, number>({ capacity: 1 });
+    expect([...cache, ...cache.keys(), ...cache.values(), ...cache.entries()]).toEqual([]);
+  });
+});

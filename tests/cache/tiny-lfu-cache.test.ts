@@ -1,0 +1,153 @@
+import { TinyLfuCache } from 'breakwater/cache';
+import { seededRandom } from 'breakwater/testing';
+import { describe, expect, it } from 'vitest';
+import { HandClock, toldOf } from './caches.js';
+
+/** Favourites, used so often each, in a cache that is then full of other keys. */
+function withFavourites(capacity: number, favourites: number, uses: number) {
+  const cache = new TinyLfuCache<number, number>({ capacity });
+  for (let use = 0; use < uses; use++) for (let n = 0; n < favourites; n++) cache.getOrInsert(n, n);
+  for (let n = 0; n < capacity; n++) cache.getOrInsert(1e6 + n, n);
+  const kept = () => Array.from({ length: favourites }, (_, n) => n).filter((n) => cache.has(n)).length;
+  return { cache, kept };
+}
+
+describe('TinyLfuCache', () => {
+  it.each([20, 100, 1000, 5000])('a scan passes by what is used often (capacity %i)', (capacity) => {
+    const { cache, kept } = withFavourites(capacity, capacity / 5, 5);
+    for (let n = 0; n < 5 * capacity; n++) cache.getOrInsert(2e6 + n, n);
+    expect(kept()).toBeGreaterThan(0.9 * (capacity / 5));
+  });
+
+  it('what was popular once goes when other keys are', () => {
+    const { cache, kept } = withFavourites(100, 80, 10);
+    for (let use = 0; use < 50; use++) for (let n = 0; n < 80; n++) cache.getOrInsert(-1 - n, n);
+    expect(kept()).toBeLessThan(40);
+    expect(Array.from({ length: 80 }, (_, n) => -1 - n).filter((key) => cache.has(key)).length).toBeGreaterThan(70);
+  });
+
+  it('a newcomer is there after it was set, whatever it has to meet', () => {
+    const { cache } = withFavourites(100, 100, 15);
+    for (let n = 0; n < 500; n++) expect(cache.set(3e6 + n, n).get(3e6 + n)).toBe(n);
+  });
+
+  it('a newcomer that comes back often enough stays', () => {
+    const { cache } = withFavourites(100, 100, 3);
+    for (let n = 0; n < 2000; n++) {
+      cache.getOrInsert(4e6 + n, n); // a scan
+      if (n % 20 === 0) cache.getOrInsert(-7, 7);
+    }
+    expect(cache.has(-7)).toBe(true);
+  });
+
+  it('remembers how often a key was used after it has gone', () => {
+    const { cache } = withFavourites(100, 0, 0);
+    for (let n = 0; n < 12; n++) cache.getOrInsert(-7, 7);
+    cache.delete(-7);
+    cache.set(-7, 7);
+    for (let n = 0; n < 300; n++) cache.getOrInsert(5e6 + n, n);
+    expect(cache.has(-7)).toBe(true);
+  });
+
+  it('takes keys of any kind: each is counted for itself', () => {
+    const keys: unknown[] = [
+      ...[undefined, null, true, Number.NaN, 1.5, Infinity, 2 ** 40, -1, 10n, 'text', '', '\ud800', 'x'.repeat(10_000)],
+      ...[Symbol('a'), Symbol(), Symbol.for('b'), {}, [], () => 1, Object.create(null), new Proxy({}, {}), /r/],
+    ];
+    const cache = new TinyLfuCache<unknown, number>({ capacity: 80 });
+    for (let use = 0; use < 6; use++) for (const [n, key] of keys.entries()) cache.getOrInsert(key, n);
+    for (let n = 0; n < 500; n++) cache.getOrInsert(`scan ${n}`, n);
+    expect(keys.filter((key) => cache.has(key)).length).toBeGreaterThan(keys.length - 3);
+    const frozen = Object.freeze({});
+    expect(cache.set(frozen, 1).get(frozen)).toBe(1);
+  });
+
+  it.each([
+    ['numbers', (n: number) => n],
+    ['multiples of 4096', (n: number) => n * 4096],
+    ['fractions', (n: number) => n / 3],
+    ['texts', (n: number) => `user:${n}`],
+    ['texts alike but for their first letter', (n: number) => `${String.fromCharCode(n)}-an-end-they-share`],
+    ['bigints', (n: number) => BigInt(n) * 2n ** 64n],
+    ['objects', () => ({})],
+    ['symbols', () => Symbol('all alike')],
+    ['functions', () => () => {}],
+  ])('knows %s that are used often from those that are not', (_what, keyOf) => {
+    const often: unknown[] = Array.from({ length: 40 }, (_, n) => keyOf(n));
+    const cache = new TinyLfuCache<unknown, number>({ capacity: 200 });
+    for (let use = 0; use < 8; use++) for (const key of often) cache.getOrInsert(key, 1);
+    for (let n = 1000; n < 2000; n++) cache.getOrInsert(keyOf(n), 1);
+    expect(often.filter((key) => cache.has(key)).length).toBeGreaterThan(35);
+  });
+
+  it('a scan passes by also where weight is what there is not enough of', () => {
+    const cache = new TinyLfuCache<number, number>({ capacity: 1000, maxWeight: 100, weigh: () => 1 });
+    for (let use = 0; use < 10; use++) for (let n = 0; n < 20; n++) cache.getOrInsert(n, 1);
+    for (let n = 1000; n < 1500; n++) cache.set(n, 1);
+    expect(Array.from({ length: 20 }, (_, n) => n).filter((n) => cache.has(n)).length).toBeGreaterThan(17);
+  });
+
+  it('a favourite whose value grows stays one', () => {
+    const cache = new TinyLfuCache<number, number>({ capacity: 100, maxWeight: 100, weigh: ({ value }) => value });
+    for (let use = 0; use < 10; use++) for (let n = 0; n < 20; n++) cache.getOrInsert(n, 1);
+    for (let n = 1000; n < 1200; n++) cache.set(n, 1);
+    for (let n = 0; n < 20; n++) cache.set(n, 2); // each makes something else go
+    for (let n = 2000; n < 2500; n++) cache.set(n, 1);
+    expect(Array.from({ length: 20 }, (_, n) => n).filter((n) => cache.has(n)).length).toBeGreaterThan(17);
+  });
+
+  it('a window that is made larger takes no favourite away without a duel', () => {
+    const { cache, kept } = withFavourites(200, 40, 8);
+    for (let n = 0; n < 2500; n++) cache.getOrInsert(8e6 + n, n); // the first sample ends, and the window grows
+    expect(kept()).toBeGreaterThan(36);
+  });
+
+  it('keeps its favourites through a resize, down and up', () => {
+    const { cache, kept } = withFavourites(200, 20, 10);
+    cache.resize(50);
+    expect([cache.size, kept()]).toEqual([50, 20]);
+    cache.resize(200);
+    for (let n = 0; n < 400; n++) cache.getOrInsert(6e6 + n, n);
+    expect(cache.size).toBe(200);
+  });
+
+  it('keeps its favourites through a dump, and its order', () => {
+    const { cache } = withFavourites(200, 40, 10);
+    const other = new TinyLfuCache<number, number>({ capacity: 200 });
+    other.restore(JSON.parse(JSON.stringify(cache.dump())));
+    expect([...other]).toEqual([...cache]);
+    for (let n = 0; n < 1000; n++) other.getOrInsert(7e6 + n, n);
+    expect(Array.from({ length: 40 }, (_, n) => n).filter((n) => other.has(n)).length).toBeGreaterThan(36);
+  });
+
+  it('holds its bounds over a long time of everything at once', () => {
+    const random = seededRandom(3);
+    const clock = new HandClock();
+    const cache = new TinyLfuCache<number, number>({
+      capacity: 300,
+      maxWeight: 500,
+      weigh: ({ value }) => value,
+      clock,
+    });
+    const told = toldOf(cache);
+    for (let n = 0; n < 30_000; n++) {
+      const key = Math.floor(2000 * random() ** 3);
+      const what = random();
+      if (what < 0.6) cache.getOrInsert(key, Math.floor(random() * 4));
+      else if (what < 0.9) cache.set(key, Math.floor(random() * 4), { ttl: 1 + Math.floor(random() * 500) });
+      else if (what < 0.98) cache.delete(key);
+      else if (what < 0.981) cache.resize(100 + Math.floor(random() * 400));
+      clock.time += Math.floor(random() * 3);
+      if (n % 100 !== 0) continue;
+      const keys = [...cache.keys()];
+      expect([new Set(keys).size, cache.size]).toEqual([keys.length, keys.length]);
+      expect(cache.size).toBeLessThanOrEqual(cache.capacity);
+      expect(cache.weight).toBe([...cache.values()].reduce((a, b) => a + b, 0));
+      expect(cache.weight).toBeLessThanOrEqual(500);
+      const left = told.filter((event) => !event.endsWith('replaced')).length;
+      expect(cache.stats.inserts - left).toBe(cache.size);
+    }
+    const { evictions, expirations, hits } = cache.stats;
+    expect(Math.min(evictions, expirations, hits)).toBeGreaterThan(300);
+  });
+});
