@@ -116,7 +116,9 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
 
   /** A family without a clock of its own goes by that of its members. */
   override clockOf(options: CallOptions): Clock {
-    return this.clock === anyClock ? this.#member(this.#checkKey(options.key)).policy.clock : this.clock;
+    if (this.clock !== anyClock) return this.clock;
+    const key = this.#checkKey(options.key);
+    return (this.#members.peek(key) ?? this.#member(key)).policy.clock;
   }
 
   #checkKey(key: string | undefined): string {

@@ -44,7 +44,8 @@ class MemberList<P> {
 
 /**
  * The members by key. Those that nobody is using stand in one of two lists, and are forgotten from the front of the
- * first before the second is touched: resting ones, then those with a breaker that is not closed. Everything is O(1).
+ * first before the second is touched. Whose turn it is, and has a breaker that is not closed, goes to the second list
+ * instead: nobody's state is asked for before that. Everything is O(1).
  */
 export class MemberTable<P extends Policy<unknown>> {
   readonly #maxKeys: number;
@@ -60,6 +61,11 @@ export class MemberTable<P extends Policy<unknown>> {
 
   get size(): number {
     return this.#byKey.size;
+  }
+
+  /** Without counting as a use. */
+  peek(key: string): Member<P> | undefined {
+    return this.#byKey.get(key);
   }
 
   get(key: string, now: number): Member<P> | undefined {
@@ -92,9 +98,7 @@ export class MemberTable<P extends Policy<unknown>> {
   leave(member: Member<P>, now: number): void {
     member.inFlight--;
     member.lastUsed = now;
-    // Asking for the state comes first: it may let time catch up, and call listeners that use this very key.
-    const list = isGuarding(member.policy) ? this.#guarding : this.#resting;
-    this.#list(member, list);
+    this.#list(member, this.#resting);
     this.#evict();
   }
 
@@ -120,7 +124,10 @@ export class MemberTable<P extends Policy<unknown>> {
   }
 
   *keys(): IterableIterator<string> {
-    for (const member of [...this.#resting, ...this.#guarding]) yield member.key;
+    const resting = [...this.#resting];
+    const guarding = new Set(resting.filter(({ policy }) => isGuarding(policy)));
+    for (const member of resting) if (!guarding.has(member)) yield member.key;
+    for (const member of [...this.#guarding, ...guarding]) yield member.key;
     for (const member of [...this.#byKey.values()]) if (member.list === undefined) yield member.key;
   }
 
