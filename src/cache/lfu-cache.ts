@@ -86,6 +86,9 @@ class LfuOrder implements EvictionOrder<unknown> {
     else bucket.lower.higher = bucket.higher;
     if (bucket.higher === undefined) this.#highest = bucket.lower;
     else bucket.higher.lower = bucket.lower;
+    // A slot that was given back still points here: it must not hold on to all buckets that come after.
+    bucket.lower = undefined;
+    bucket.higher = undefined;
   }
 
   victim(spared: number): number {

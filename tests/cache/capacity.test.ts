@@ -79,7 +79,7 @@ describe.each(CACHES)('the capacity of %s', (name, make) => {
 
   it('costs memory only as entries come, except for what estimates frequencies', () => {
     const before = process.memoryUsage();
-    const cache = make<number, number>({ capacity: 2 ** 20, ttl: 5, maxWeight: 5, weigh: () => 1 });
+    const cache = make<number, number>({ capacity: 2 ** 20, ttl: '1h', maxWeight: 5, weigh: () => 1 });
     const after = process.memoryUsage();
     expect(cache.set(1, 1).size).toBe(1);
     const grewBy = after.arrayBuffers - before.arrayBuffers;

@@ -70,14 +70,20 @@ describe('TinyLfuCache', () => {
     ['texts alike but for their first letter', (n: number) => `${String.fromCharCode(n)}-an-end-they-share`],
     ['bigints', (n: number) => BigInt(n) * 2n ** 64n],
     ['objects', () => ({})],
-    ['symbols', () => Symbol('all alike')],
+    ['symbols', (n: number) => Symbol(`${n}`)],
     ['functions', () => () => {}],
   ])('knows %s that are used often from those that are not', (_what, keyOf) => {
-    const often: unknown[] = Array.from({ length: 40 }, (_, n) => keyOf(n));
+    const keys = (from: number, count: number): unknown[] => Array.from({ length: count }, (_, n) => keyOf(from + n));
     const cache = new TinyLfuCache<unknown, number>({ capacity: 200 });
-    for (let use = 0; use < 8; use++) for (const key of often) cache.getOrInsert(key, 1);
-    for (let n = 1000; n < 2000; n++) cache.getOrInsert(keyOf(n), 1);
-    expect(often.filter((key) => cache.has(key)).length).toBeGreaterThan(35);
+    const use = (all: unknown[], times: number) => {
+      for (let n = 0; n < times; n++) for (const key of all) cache.getOrInsert(key, 1);
+      return () => all.filter((key) => cache.has(key)).length;
+    };
+    const often = use(keys(0, 40), 8);
+    use(keys(1000, 1000), 1);
+    expect(often()).toBeGreaterThan(35); // who came once does not drive them out
+    const newOften = use(keys(2000, 120), 6);
+    expect(newOften()).toBeGreaterThan(110); // nor do those who came once keep out who comes often
   });
 
   it('a scan passes by also where weight is what there is not enough of', () => {
@@ -106,9 +112,12 @@ describe('TinyLfuCache', () => {
     const { cache, kept } = withFavourites(200, 20, 10);
     cache.resize(50);
     expect([cache.size, kept()]).toEqual([50, 20]);
-    cache.resize(200);
-    for (let n = 0; n < 400; n++) cache.getOrInsert(6e6 + n, n);
-    expect(cache.size).toBe(200);
+    for (const capacity of [50, 200]) {
+      cache.resize(capacity);
+      // Each used twice: more often than a favourite of which nothing were known any more.
+      for (let n = 0; n < 2 * capacity; n++) cache.set(capacity * 1e6 + n, n).get(capacity * 1e6 + n);
+      expect([cache.size, kept()]).toEqual([capacity, 20]);
+    }
   });
 
   it('keeps its favourites through a dump, and its order', () => {
