@@ -73,17 +73,22 @@ describe('TinyLfuCache', () => {
     ['symbols', (n: number) => Symbol(`${n}`)],
     ['functions', () => () => {}],
   ])('knows %s that are used often from those that are not', (_what, keyOf) => {
-    const keys = (from: number, count: number): unknown[] => Array.from({ length: count }, (_, n) => keyOf(from + n));
-    const cache = new TinyLfuCache<unknown, number>({ capacity: 200 });
-    const use = (all: unknown[], times: number) => {
-      for (let n = 0; n < times; n++) for (const key of all) cache.getOrInsert(key, 1);
-      return () => all.filter((key) => cache.has(key)).length;
+    const setUp = () => {
+      const cache = new TinyLfuCache<unknown, number>({ capacity: 200 });
+      /** So many keys, each used so many times in turn, and how many of them are still there when it is asked. */
+      const use = (from: number, count: number, times: number) => {
+        const keys: unknown[] = Array.from({ length: count }, (_, n) => keyOf(from + n));
+        for (let n = 0; n < times; n++) for (const key of keys) cache.getOrInsert(key, 1);
+        return () => keys.filter((key) => cache.has(key)).length;
+      };
+      return use;
     };
-    const often = use(keys(0, 40), 8);
-    use(keys(1000, 1000), 1);
+    const [use, useAnother] = [setUp(), setUp()];
+    const often = use(0, 40, 8);
+    use(1000, 1000, 1);
     expect(often()).toBeGreaterThan(35); // who came once does not drive them out
-    const newOften = use(keys(2000, 120), 6);
-    expect(newOften()).toBeGreaterThan(110); // nor do those who came once keep out who comes often
+    useAnother(0, 200, 1);
+    expect(useAnother(2000, 120, 6)()).toBeGreaterThan(110); // nor does it keep them out
   });
 
   it('a scan passes by also where weight is what there is not enough of', () => {
