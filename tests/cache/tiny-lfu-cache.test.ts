@@ -19,11 +19,11 @@ describe('TinyLfuCache', () => {
     expect(kept()).toBeGreaterThan(0.9 * (capacity / 5));
   });
 
-  it('what was popular once goes when other keys are', () => {
-    const { cache, kept } = withFavourites(100, 80, 10);
-    for (let use = 0; use < 50; use++) for (let n = 0; n < 80; n++) cache.getOrInsert(-1 - n, n);
-    expect(kept()).toBeLessThan(40);
-    expect(Array.from({ length: 80 }, (_, n) => -1 - n).filter((key) => cache.has(key)).length).toBeGreaterThan(70);
+  it('what was popular once goes when other keys are, though it was used as often as can be counted', () => {
+    const { cache, kept } = withFavourites(100, 80, 20);
+    for (let use = 0; use < 100; use++) for (let n = 0; n < 80; n++) cache.getOrInsert(-1 - n, n);
+    expect(Array.from({ length: 80 }, (_, n) => -1 - n).filter((key) => cache.has(key)).length).toBeGreaterThan(75);
+    expect(kept()).toBeLessThan(25);
   });
 
   it('a newcomer is there after it was set, whatever it has to meet', () => {

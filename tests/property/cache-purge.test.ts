@@ -15,39 +15,38 @@ const step = fc.oneof(
 );
 
 // Not a ClockCache, nor a RandomCache: what they evict depends on which slots are free.
-it.each([LruCache, LfuCache, FifoCache, TtlCache])(
-  'purging in the background changes nothing but when (%o)',
-  async (Cache) => {
-    let purged = 0;
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(step, { maxLength: 40, size: 'max' }),
-        fc.constantFrom(3, 10, 40),
-        fc.boolean(),
-        async (steps, purgeEvery, touchOnGet) => {
-          const clock = new TestClock();
-          const options = { capacity: 4, ttl: 20, touchOnGet, clock };
-          const [lazy, eager] = [
-            new Cache<number, number>(options),
-            new Cache<number, number>({ ...options, purgeEvery }),
-          ];
-          for (const [at, each] of steps.entries()) {
-            if (each.do === 'wait') await clock.advance(each.ms);
-            for (const cache of [lazy, eager]) {
-              if (each.do === 'set') cache.set(each.key, at, { ttl: each.ttl });
-              else if (each.do !== 'wait') cache[each.do](each.key);
-            }
-            expect(clock.pendingTimers).toBeLessThanOrEqual(1);
+const CACHES = [LruCache, LfuCache, FifoCache, TtlCache].map((Cache) => [Cache.name, Cache] as const);
+
+it.each(CACHES)('%s: purging in the background changes nothing but when', async (_name, Cache) => {
+  let purged = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 40, size: 'max' }),
+      fc.constantFrom(3, 10, 40),
+      fc.boolean(),
+      async (steps, purgeEvery, touchOnGet) => {
+        const clock = new TestClock();
+        const options = { capacity: 4, ttl: 20, touchOnGet, clock };
+        const [lazy, eager] = [
+          new Cache<number, number>(options),
+          new Cache<number, number>({ ...options, purgeEvery }),
+        ];
+        for (const [at, each] of steps.entries()) {
+          if (each.do === 'wait') await clock.advance(each.ms);
+          for (const cache of [lazy, eager]) {
+            if (each.do === 'set') cache.set(each.key, at, { ttl: each.ttl });
+            else if (each.do !== 'wait') cache[each.do](each.key);
           }
-          purged += eager.stats.expirations - lazy.stats.expirations;
-          expect([...eager]).toEqual([...lazy]);
-          expect(eager.stats).toEqual(lazy.stats); // both have been purged now
-          await clock.advance(50 + purgeEvery);
-          expect(clock.pendingTimers).toBe(0);
-        },
-      ),
-      { numRuns: runs(200) },
-    );
-    expect(purged).toBeGreaterThan(0);
-  },
-);
+          expect(clock.pendingTimers).toBeLessThanOrEqual(1);
+        }
+        purged += eager.stats.expirations - lazy.stats.expirations;
+        expect([...eager]).toEqual([...lazy]);
+        expect(eager.stats).toEqual(lazy.stats); // both have been purged now
+        await clock.advance(50 + purgeEvery);
+        expect(clock.pendingTimers).toBe(0);
+      },
+    ),
+    { numRuns: runs(200) },
+  );
+  expect(purged).toBeGreaterThan(0);
+});
