@@ -142,7 +142,9 @@ export class MemberTable<P extends Policy<unknown>> {
       const first = this.#resting.first ?? this.#guarding.first;
       if (first === undefined) return; // all the others are in flight
       const wasResting = first.list === this.#resting;
-      if (isHeldByHand(first.policy) || (wasResting && isGuarding(first.policy))) this.#list(first, this.#guarding);
+      const stays = isHeldByHand(first.policy) || (wasResting && isGuarding(first.policy));
+      if (first.inFlight > 0) continue; // asking for its state let time catch up, and a listener has called it
+      if (stays) this.#list(first, this.#guarding);
       else this.delete(first.key);
     }
   }

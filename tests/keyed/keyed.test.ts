@@ -121,6 +121,25 @@ describe('keyed', () => {
     expect([...family.keys()]).toEqual(['b', 'c']);
   });
 
+  it('nor one that a listener calls while it is being asked whether it may go', async () => {
+    const { clock, family, fail, use } = setUp({ maxKeys: 2 });
+    const gate = defer<string>();
+    await fail('a');
+    await use('b');
+    await use('c'); // sends b away: a is open
+    const member = family.for('a');
+    let probe: Promise<string> | undefined;
+    member.on('halfOpen', () => {
+      probe = family.execute(() => gate.promise, { key: 'a' });
+    });
+    const running = family.execute(() => gate.promise, { key: 'c' });
+    await clock.advance(60_000); // a may be probed, and nobody has looked yet
+    await use('d');
+    expect(family.for('a')).toBe(member);
+    gate.resolve('done');
+    expect(await Promise.all([probe, running])).toEqual(['done', 'done']);
+  });
+
   it('a deleted key in flight goes on with its old member, the next call has a new one', async () => {
     const { family, made, use } = setUp();
     const gate = defer<string>();
