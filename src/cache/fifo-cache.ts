@@ -1,8 +1,7 @@
 import { readOptions } from '../core/options.js';
 import { BaseCache, CACHE_DEFAULTS } from './base-cache.js';
 import type { CacheOptions } from './cache.js';
-import type { EvictionOrder } from './eviction-order.js';
-import { SlotLinks, SlotList } from './slot-list.js';
+import { ListOrder } from './list-order.js';
 
 /**
  * Forgets what was stored first, however often it is used.
@@ -23,38 +22,6 @@ import { SlotLinks, SlotList } from './slot-list.js';
  */
 export class FifoCache<K, V> extends BaseCache<K, V> {
   constructor(options: CacheOptions<K, V>) {
-    super('FifoCache', readOptions('FifoCache', options, CACHE_DEFAULTS), new FifoOrder());
-  }
-}
-
-/** A list, the newest in front. */
-class FifoOrder implements EvictionOrder<unknown> {
-  readonly #links = new SlotLinks();
-  readonly #list = new SlotList(this.#links);
-
-  grow(lastSlot: number): void {
-    this.#links.grow(lastSlot);
-  }
-
-  add(slot: number): void {
-    this.#list.unshift(slot);
-  }
-
-  use(): void {}
-
-  remove(slot: number): void {
-    this.#list.remove(slot);
-  }
-
-  victim(spared: number): number {
-    return this.#list.lastBut(spared);
-  }
-
-  slots(): Iterable<number> {
-    return this.#list;
-  }
-
-  clear(): void {
-    this.#list.clear();
+    super('FifoCache', readOptions('FifoCache', options, CACHE_DEFAULTS), new ListOrder({ movesOnUse: false }));
   }
 }

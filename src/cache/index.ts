@@ -24,4 +24,4 @@ export { LfuCache } from './lfu-cache.js';
 export { LruCache } from './lru-cache.js';
 export { RandomCache, type RandomCacheOptions } from './random-cache.js';
 export { TinyLfuCache } from './tiny-lfu-cache.js';
-export { TtlCache } from './ttl-cache.js';
+export { TtlCache, type TtlCacheOptions } from './ttl-cache.js';

@@ -1,8 +1,7 @@
 import { readOptions } from '../core/options.js';
 import { BaseCache, CACHE_DEFAULTS } from './base-cache.js';
 import type { CacheOptions } from './cache.js';
-import type { EvictionOrder } from './eviction-order.js';
-import { SlotLinks, SlotList } from './slot-list.js';
+import { ListOrder } from './list-order.js';
 
 /**
  * Forgets what was not used for longest.
@@ -22,40 +21,6 @@ import { SlotLinks, SlotList } from './slot-list.js';
  */
 export class LruCache<K, V> extends BaseCache<K, V> {
   constructor(options: CacheOptions<K, V>) {
-    super('LruCache', readOptions('LruCache', options, CACHE_DEFAULTS), new LruOrder());
-  }
-}
-
-/** A list, the one used last in front. */
-class LruOrder implements EvictionOrder<unknown> {
-  readonly #links = new SlotLinks();
-  readonly #list = new SlotList(this.#links);
-
-  grow(lastSlot: number): void {
-    this.#links.grow(lastSlot);
-  }
-
-  add(slot: number): void {
-    this.#list.unshift(slot);
-  }
-
-  use(slot: number): void {
-    this.#list.moveToFront(slot);
-  }
-
-  remove(slot: number): void {
-    this.#list.remove(slot);
-  }
-
-  victim(spared: number): number {
-    return this.#list.lastBut(spared);
-  }
-
-  slots(): Iterable<number> {
-    return this.#list;
-  }
-
-  clear(): void {
-    this.#list.clear();
+    super('LruCache', readOptions('LruCache', options, CACHE_DEFAULTS), new ListOrder({ movesOnUse: true }));
   }
 }

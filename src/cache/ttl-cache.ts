@@ -1,9 +1,15 @@
+import type { Duration } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { readOptions } from '../core/options.js';
 import { BaseCache, CACHE_DEFAULTS } from './base-cache.js';
 import type { CacheOptions } from './cache.js';
 import type { EvictionOrder } from './eviction-order.js';
 import { Expiry } from './expiry.js';
+
+export interface TtlCacheOptions<K, V> extends CacheOptions<K, V> {
+  /** An entry whose age is at least this is gone. Above 0; `Infinity` for never. */
+  readonly ttl: Duration;
+}
 
 /**
  * Forgets what would expire first anyway.
@@ -22,7 +28,7 @@ import { Expiry } from './expiry.js';
  * ```
  */
 export class TtlCache<K, V> extends BaseCache<K, V> {
-  constructor(options: CacheOptions<K, V>) {
+  constructor(options: TtlCacheOptions<K, V>) {
     const own = readOptions('TtlCache', options, { ...CACHE_DEFAULTS, ttl: undefined });
     if (own.ttl === undefined) throw new InvalidOptionError('TtlCache', 'ttl', 'is required', own.ttl);
     const expiry = new Expiry(own.touchOnGet === true, true);

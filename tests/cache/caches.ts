@@ -22,7 +22,7 @@ export const CACHES: readonly (readonly [name: string, make: Make])[] = [
   ['RandomCache', (options) => new RandomCache({ random: seededRandom(1), ...options })],
   ['ClockCache', (options) => new ClockCache(options)],
   ['TinyLfuCache', (options) => new TinyLfuCache(options)],
-  ['TtlCache', (options) => new TtlCache(options?.ttl === undefined ? { ...options, ttl: Infinity } : options)],
+  ['TtlCache', (options) => new TtlCache({ ...options, ttl: options?.ttl === undefined ? Infinity : options.ttl })],
 ];
 
 /** What has been removed from a cache so far. */

@@ -223,8 +223,8 @@ describe('TtlCache forgets what would expire first', () => {
   });
 
   it('needs a ttl', () => {
-    expect(() => new TtlCache({ capacity: 1 })).toThrow('TtlCache: "ttl" is required');
-    expect(() => new TtlCache({ capacity: 1, ttl: undefined })).toThrow('TtlCache: "ttl" is required');
+    expect(() => new TtlCache({ capacity: 1 } as never)).toThrow('TtlCache: "ttl" is required');
+    expect(() => new TtlCache({ capacity: 1, ttl: undefined } as never)).toThrow('TtlCache: "ttl" is required');
     expect(() => new TtlCache(undefined as never)).toThrow('TtlCache: ');
     expect(new TtlCache({ capacity: 1, ttl: Infinity }).set('a', 1).expiresInMs('a')).toBe(Infinity);
   });

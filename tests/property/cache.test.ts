@@ -30,7 +30,10 @@ const PAIRS: Record<string, (seed: number) => Pair> = {
   LfuCache: () => ({ real: (options) => new LfuCache(options), naive: (...args) => new NaiveLfu(...args) }),
   FifoCache: () => ({ real: (options) => new FifoCache(options), naive: (...args) => new NaiveFifo(...args) }),
   ClockCache: () => ({ real: (options) => new ClockCache(options), naive: (...args) => new NaiveClock(...args) }),
-  TtlCache: () => ({ real: (options) => new TtlCache(options), naive: (...args) => new NaiveTtl(...args) }),
+  TtlCache: () => ({
+    real: (options) => new TtlCache({ ...options, ttl: options.ttl ?? Infinity }),
+    naive: (...args) => new NaiveTtl(...args),
+  }),
   RandomCache: (seed) => {
     const [random, sameRandom] = [seededRandom(seed), seededRandom(seed)];
     return {

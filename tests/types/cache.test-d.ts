@@ -44,6 +44,8 @@ describe('the types of a cache', () => {
     expectTypeOf(new ClockCache<number, User>({ capacity: 1 })).toExtend<Cache<number, User>>();
     expectTypeOf(new TinyLfuCache<number, User>({ capacity: 1 })).toExtend<Cache<number, User>>();
     expectTypeOf(new TtlCache<number, User>({ capacity: 1, ttl: 1 })).toExtend<Cache<number, User>>();
+    // @ts-expect-error: its ttl is required
+    new TtlCache<number, User>({ capacity: 1 });
   });
 
   it('of what it reads may be undefined, of what it inserts not', () => {
