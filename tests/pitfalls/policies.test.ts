@@ -33,7 +33,7 @@ const lists: Record<string, List> = {
     numbers: [...upTo(28, 33), ...upTo(39, 47)],
     notApplicable: {},
     inPart: {
-      28: 'Caches and shared stores are not there yet.',
+      28: 'Shared stores are not there yet; how caches take time is in tests/cache/expiry.test.ts.',
       29: 'The token bucket is not there yet.',
       40: 'Nobody waits in the half-open state: who is not let in is refused.',
     },
@@ -45,9 +45,23 @@ const lists: Record<string, List> = {
     notApplicable: {},
     inPart: {
       27: 'There is no limiter: the windows of breakers and budgets are tested.',
-      31: 'There is no ttl: the timeout of one call is what is given per call.',
+      31: 'Here the timeout of one call is what is given per call; the ttl of one entry is in tests/cache/expiry.test.ts.',
       53: 'The buckets of a time window are not an option: the calls of a count window are.',
     },
+  },
+  'section 3b of the caches research': {
+    files: /^caches[.-]/,
+    prefix: 'B',
+    numbers: upTo(1, 14),
+    notApplicable: { 13: 'loading', 14: 'loading' },
+    inPart: {},
+  },
+  'section 5 of the caches research': {
+    files: /^caches[.-]/,
+    prefix: 'C',
+    numbers: upTo(1, 13),
+    notApplicable: { 1: 'loading', 2: 'loading', 3: 'loading', 4: 'loading', 11: 'tiers', 13: 'refreshing' },
+    inPart: {},
   },
 };
 
