@@ -77,7 +77,7 @@ class ClockOrder implements EvictionOrder<unknown> {
   }
 
   clear(): void {
-    this.#states.fill(EMPTY);
+    this.#states = new Uint8Array(1);
     this.#hand = 0;
     this.#last = 0;
   }

@@ -22,5 +22,6 @@ export interface EvictionOrder<K> {
   uses?(slot: number): number;
   /** The cache has room for so many entries from now on. */
   resize?(capacity: number): void;
+  /** Nothing is left. What slots there are will be said anew. */
   clear(): void;
 }

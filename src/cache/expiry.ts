@@ -65,6 +65,14 @@ export class Expiry implements DueTimes {
     return this.#ordersAll || this.due[slot] !== Infinity;
   }
 
+  /** Makes a list of a heap: after many entries came out of order, those that come from now on may not. */
+  sort(): void {
+    const slots = this.#order.slots();
+    this.#order = new ExpiryList(this);
+    this.#order.grow(this.due.length - 1);
+    for (const slot of slots) this.#order.add(slot);
+  }
+
   /** The slot that is due first, 0 if there is none. */
   get first(): number {
     return this.#order.first;
@@ -86,9 +94,10 @@ export class Expiry implements DueTimes {
     return this.#order.slots();
   }
 
+  /** Its columns are to be grown again. */
   clear(): void {
-    this.due.fill(Infinity);
+    this.due = new Float64Array(1);
+    if (this.#ttl !== undefined) this.#ttl = new Float64Array(1);
     this.#order = new ExpiryList(this);
-    this.#order.grow(this.due.length - 1);
   }
 }

@@ -21,11 +21,6 @@ export class FrequencySketch {
     this.#sampleSize = SAMPLE * Math.max(16, capacity);
   }
 
-  clear(): void {
-    this.#words.fill(0);
-    this.#sampled = 0;
-  }
-
   /** From 0 to 15. */
   estimate(hash: number): number {
     const block = (hash & this.#blockMask) << 2;

@@ -107,6 +107,7 @@ class LfuOrder implements EvictionOrder<unknown> {
   }
 
   clear(): void {
+    this.#links.clear();
     this.#buckets = [];
     this.#lowest = undefined;
     this.#highest = undefined;

@@ -37,5 +37,6 @@ export class ListOrder implements EvictionOrder<unknown> {
 
   clear(): void {
     this.#list.clear();
+    this.#links.clear();
   }
 }

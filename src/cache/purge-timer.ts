@@ -1,18 +1,27 @@
 import { Alarm, type Clock } from '../core/clock.js';
 
-/** One timer, armed only while something can expire. It never keeps the process alive. */
+/** What has entries that expire. */
+export interface Purgeable {
+  purge(): void;
+  /** Whether anything that is there will ever expire. */
+  readonly isPending: boolean;
+}
+
+/**
+ * One timer, armed only while something can expire. It never keeps the process alive, nor what it purges: a cache that
+ * everybody has forgotten must not live on in its timer.
+ */
 export class PurgeTimer {
   readonly #clock: Clock;
   readonly #everyMs: number;
-  readonly #purge: () => boolean;
+  readonly #purged: WeakRef<Purgeable>;
   #alarm: Alarm | undefined = undefined;
   #isStopped = false;
 
-  /** @param purge - says whether more will expire. */
-  constructor(clock: Clock, everyMs: number, purge: () => boolean) {
+  constructor(clock: Clock, everyMs: number, purged: Purgeable) {
     this.#clock = clock;
     this.#everyMs = everyMs;
-    this.#purge = purge;
+    this.#purged = new WeakRef(purged);
   }
 
   /** Something can expire. */
@@ -20,7 +29,9 @@ export class PurgeTimer {
     if (this.#alarm !== undefined || this.#isStopped) return;
     this.#alarm = new Alarm(this.#clock, this.#everyMs, () => {
       this.#alarm = undefined;
-      if (this.#purge()) this.arm();
+      const purged = this.#purged.deref();
+      purged?.purge();
+      if (purged?.isPending) this.arm();
     });
     this.#alarm.unref();
   }

@@ -75,6 +75,8 @@ class RandomOrder implements EvictionOrder<unknown> {
   }
 
   clear(): void {
+    this.#slots = new Int32Array(1);
+    this.#places = new Int32Array(1);
     this.#size = 0;
   }
 }

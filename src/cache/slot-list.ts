@@ -93,6 +93,11 @@ export class SlotLinks {
     this.next = grown(this.next, lastSlot);
     this.previous = grown(this.previous, lastSlot);
   }
+
+  clear(): void {
+    this.next = new Int32Array(1);
+    this.previous = new Int32Array(1);
+  }
 }
 
 type Column = Int32Array<ArrayBuffer> | Float64Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;

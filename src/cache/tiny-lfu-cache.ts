@@ -78,16 +78,19 @@ class TinyLfuOrder implements EvictionOrder<unknown> {
   #windowMax = 1;
   #protectedMax = 0;
 
-  /** What is known of the entries that are there goes over into the new sketch. */
   resize(capacity: number): void {
-    const frequencies = Array.from(this.slots(), (slot) => [this.#hashes[slot] as number, this.uses(slot)] as const);
-    this.#sketch = new FrequencySketch(capacity);
     this.#climber = new HillClimber(10 * Math.max(capacity, 100));
-    for (const [hash, uses] of frequencies) this.#count(hash, uses);
     this.#setLimits(capacity);
   }
 
+  /** What is known of the entries that are there goes over into a larger sketch. */
   grow(lastSlot: number): void {
+    const before = this.#sketch;
+    this.#sketch = new FrequencySketch(lastSlot);
+    for (const slot of this.slots()) {
+      const hash = this.#hashes[slot] as number;
+      this.#count(hash, before.estimate(hash));
+    }
     this.#links.grow(lastSlot);
     this.#segments = grown(this.#segments, lastSlot);
     this.#hashes = grown(this.#hashes, lastSlot);
@@ -142,7 +145,10 @@ class TinyLfuOrder implements EvictionOrder<unknown> {
     this.#window.clear();
     this.#probation.clear();
     this.#protected.clear();
-    this.#sketch.clear();
+    this.#links.clear();
+    this.#segments = new Uint8Array(1);
+    this.#hashes = new Int32Array(1);
+    this.#sketch = new FrequencySketch(1);
   }
 
   #frequency(slot: number): number {

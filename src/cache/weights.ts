@@ -47,8 +47,9 @@ export class Weights<K, V> {
     return this.total + weight <= this.max || this.#weighty === 0;
   }
 
+  /** Its column is to be grown again. */
   clear(): void {
-    this.#column.fill(0);
+    this.#column = new Float64Array(1);
     this.#weighty = 0;
     this.total = 0;
   }

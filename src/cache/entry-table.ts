@@ -1,0 +1,362 @@
+import type { Clock } from '../core/clock.js';
+import type { DumpedEntry, RemoveReason } from './cache.js';
+import type { EvictionOrder } from './eviction-order.js';
+import { Expiry } from './expiry.js';
+import { type Purgeable, PurgeTimer } from './purge-timer.js';
+import type { Removals } from './removals.js';
+import type { Weights } from './weights.js';
+
+const FIRST_SLOTS = 16;
+/** A table that has room for this many times what it may hold is built anew. */
+const TOO_SPARSE = 4;
+
+/** What a table is made of; all numbers are checked. */
+export interface TableParts<K, V> {
+  readonly capacity: number;
+  readonly clock: Clock;
+  readonly order: EvictionOrder<K>;
+  /** For a cache whose order is that of expiry. */
+  readonly expiry: Expiry | undefined;
+  /** Of an entry that is set without one of its own. */
+  readonly ttlMs: number;
+  readonly touchOnGet: boolean;
+  readonly purgeEveryMs: number | undefined;
+  readonly weights: Weights<K, V> | undefined;
+  readonly removals: Removals<K, V>;
+}
+
+/**
+ * The table of entries that all caches share: a Map from key to slot, and columns that are read by slot. Columns double
+ * as entries come, and those for ttls and weights are there only once an entry has one; a slot that was given back is
+ * used again first. Slot 0 stands for no entry.
+ *
+ * It is a class of its own, beside the caches rather than above them, so that all seven of them work on objects of one
+ * shape: code that meets more than four shapes is several times slower in V8.
+ *
+ * Each operation first brings the table into order, then tells the listeners: whatever they do, they do to a cache that
+ * is whole.
+ */
+export class EntryTable<K, V> implements Purgeable {
+  readonly weights: Weights<K, V> | undefined;
+  readonly counts = { hits: 0, misses: 0, inserts: 0, updates: 0, evictions: 0, expirations: 0, rejections: 0 };
+  readonly #removals: Removals<K, V>;
+  readonly #clock: Clock;
+  readonly #order: EvictionOrder<K>;
+  readonly #ttlMs: number;
+  readonly #touchOnGet: boolean;
+  readonly #timer: PurgeTimer | undefined;
+  #capacity: number;
+  #index = new Map<K, number>();
+  #keys: (K | undefined)[] = [];
+  #values: (V | undefined)[] = [];
+  /** The next slot that was never used, and those that were given back. */
+  #unusedSlot = 1;
+  #freeSlots: number[] = [];
+  #expiry: Expiry | undefined;
+
+  constructor(parts: TableParts<K, V>) {
+    this.weights = parts.weights;
+    this.#removals = parts.removals;
+    this.#clock = parts.clock;
+    this.#order = parts.order;
+    this.#ttlMs = parts.ttlMs;
+    this.#touchOnGet = parts.touchOnGet;
+    const { purgeEveryMs } = parts;
+    this.#timer = purgeEveryMs === undefined ? undefined : new PurgeTimer(parts.clock, purgeEveryMs, this);
+    this.#capacity = parts.capacity;
+    this.#expiry = parts.expiry;
+    this.#order.resize?.(parts.capacity);
+    this.#growTo(FIRST_SLOTS);
+  }
+
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** Those that have expired and were not removed yet are among them. */
+  get size(): number {
+    return this.#index.size;
+  }
+
+  /** Whether anything that is here will ever expire. */
+  get isPending(): boolean {
+    return this.#expiry?.isPending === true;
+  }
+
+  /** No clock is read where nothing expires. */
+  now(): number {
+    return this.#expiry === undefined ? 0 : this.#clock.now();
+  }
+
+  keyOf(slot: number): K {
+    return this.#keys[slot] as K;
+  }
+
+  /** Of slot 0: undefined. */
+  valueOf(slot: number): V | undefined {
+    return this.#values[slot];
+  }
+
+  /** All slots in use, from what is kept longest to what goes next. */
+  slots(): Iterable<number> {
+    return this.#order.slots();
+  }
+
+  /** The slot of an entry that is there, or 0. */
+  find(key: K, now?: number): number {
+    const slot = this.#index.get(key);
+    if (slot === undefined) return 0;
+    const expiry = this.#expiry;
+    if (expiry === undefined) return slot;
+    const due = expiry.due[slot] as number;
+    if (due === Infinity || due > (now ?? this.#clock.now())) return slot;
+    this.#remove(slot, 'expired');
+    this.#tell();
+    return 0;
+  }
+
+  /** Likewise, as a use of it. */
+  lookUp(key: K): number {
+    const slot = this.find(key);
+    if (slot === 0) {
+      this.counts.misses++;
+      return 0;
+    }
+    this.counts.hits++;
+    this.#order.use(slot);
+    if (this.#touchOnGet && this.#expiry !== undefined) this.#expiry.renew(slot, this.#clock.now());
+    return slot;
+  }
+
+  set(given: K, value: V, ttlMs = this.#ttlMs, ownWeight?: number): void {
+    const key = normalized(given);
+    const weight = this.weights === undefined ? 1 : this.weights.weigh(key, value, ownWeight);
+    const expires = this.#expiry !== undefined || ttlMs !== Infinity;
+    const now = expires ? this.#clock.now() : 0;
+    const slot = this.#put(key, value, weight, now);
+    if (expires) this.#schedule(slot, now + ttlMs, ttlMs);
+    this.#tell();
+  }
+
+  delete(key: K): boolean {
+    const slot = this.find(key);
+    if (slot === 0) return false;
+    this.#remove(slot, 'deleted');
+    this.#tell();
+    return true;
+  }
+
+  clear(): void {
+    if (this.#removals.areHeard) {
+      for (const slot of this.#order.slots()) this.#removals.add(this.keyOf(slot), this.valueOf(slot) as V, 'cleared');
+    }
+    this.#reset();
+    this.#tell();
+  }
+
+  resize(capacity: number): void {
+    const now = this.now();
+    this.#capacity = capacity;
+    this.#order.resize?.(capacity);
+    while (this.#index.size > capacity) this.#giveBack(this.#makeRoom(now));
+    if (this.#keys.length > TOO_SPARSE * Math.max(capacity, FIRST_SLOTS)) this.#rebuild();
+    this.#tell();
+  }
+
+  /** Removes what has expired, and says how many that were. */
+  purge(): number {
+    const now = this.now();
+    let purged = 0;
+    for (let slot = this.#overdue(now); slot !== 0; slot = this.#overdue(now)) {
+      this.#remove(slot, 'expired');
+      purged++;
+    }
+    this.#tell();
+    return purged;
+  }
+
+  /** When it expires: `Infinity` for never. */
+  dueOf(slot: number): number {
+    return this.#expiry === undefined ? Infinity : (this.#expiry.due[slot] as number);
+  }
+
+  dump(): DumpedEntry<K, V>[] {
+    const now = this.now();
+    return Array.from(this.slots(), (slot) => {
+      const expiresInMs = this.dueOf(slot) - now;
+      const uses = this.#order.uses?.(slot);
+      return {
+        key: this.keyOf(slot),
+        value: this.valueOf(slot) as V,
+        ...(expiresInMs < Infinity && { expiresInMs }),
+        ...(expiresInMs < Infinity && this.#touchOnGet && { ttlMs: this.#expiry?.ttlOf(slot) as number }),
+        ...(this.weights !== undefined && { weight: this.weights.of(slot) }),
+        ...(uses !== undefined && { uses }),
+      };
+    });
+  }
+
+  /** Puts these in place of what is there. */
+  restore(entries: readonly DumpedEntry<K, V>[]): void {
+    this.clear();
+    this.#refill(entries);
+    this.#tell();
+  }
+
+  stopTimer(): void {
+    this.#timer?.stop();
+  }
+
+  /** What goes next comes first, and is what a smaller table has no room for. */
+  #refill(entries: readonly DumpedEntry<K, V>[]): void {
+    const now = this.#clock.now();
+    for (let i = entries.length - 1; i >= 0; i--) {
+      const entry = entries[i] as DumpedEntry<K, V>;
+      const { expiresInMs = Infinity, ttlMs = expiresInMs, weight = 1 } = entry;
+      const slot = this.#put(entry.key, entry.value, weight, now, entry.uses);
+      this.#schedule(slot, now + expiresInMs, ttlMs);
+    }
+    this.#expiry?.sort();
+  }
+
+  #tell(): void {
+    this.#removals.tell(this.#capacity);
+  }
+
+  #overdue(now: number): number {
+    return this.#expiry === undefined ? 0 : this.#expiry.overdue(now);
+  }
+
+  /** Stores all but the time of expiry. Gives the slot, or 0 for an entry that is too heavy. */
+  #put(key: K, value: V, weight: number, now: number, uses?: number): number {
+    const slot = this.#index.get(key);
+    if (slot === undefined) return this.#insert(key, value, weight, now, uses);
+    const { weights } = this;
+    if (this.#expiry !== undefined && (this.#expiry.due[slot] as number) <= now) {
+      this.#remove(slot, 'expired');
+      return this.#insert(key, value, weight, now, uses);
+    }
+    if (weights !== undefined && weight > weights.max) {
+      this.#remove(slot, 'replaced');
+      this.counts.rejections++;
+      return 0;
+    }
+    this.counts.updates++;
+    if (this.#removals.areHeard && !Object.is(this.#values[slot], value)) {
+      this.#removals.add(this.keyOf(slot), this.valueOf(slot) as V, 'replaced');
+    }
+    this.#values[slot] = value;
+    this.#expiry?.cancel(slot);
+    if (weights !== undefined) this.#changeWeight(weights, slot, weight, now);
+    this.#order.use(slot);
+    return slot;
+  }
+
+  #insert(key: K, value: V, weight: number, now: number, uses: number | undefined): number {
+    const { weights } = this;
+    if (weights !== undefined) {
+      if (weight > weights.max) {
+        this.counts.rejections++;
+        return 0;
+      }
+      while (!weights.haveRoomFor(weight)) this.#giveBack(this.#makeRoom(now));
+    }
+    const slot = this.#index.size < this.#capacity ? this.#takeSlot() : this.#makeRoom(now);
+    this.#index.set(key, slot);
+    this.#keys[slot] = key;
+    this.#values[slot] = value;
+    weights?.set(slot, weight);
+    this.#order.add(slot, key, uses);
+    this.counts.inserts++;
+    return slot;
+  }
+
+  #schedule(slot: number, due: number, ttlMs: number): void {
+    if (slot === 0) return;
+    if (this.#expiry === undefined) {
+      if (due === Infinity) return;
+      this.#expiry = new Expiry(this.#touchOnGet, false);
+      this.#expiry.grow(this.#keys.length - 1);
+    }
+    this.#expiry.schedule(slot, due, ttlMs);
+    if (due < Infinity) this.#timer?.arm();
+  }
+
+  #remove(slot: number, reason: RemoveReason): void {
+    this.#giveBack(this.#forget(slot, reason));
+  }
+
+  #changeWeight(weights: Weights<K, V>, slot: number, weight: number, now: number): void {
+    weights.set(slot, 0);
+    while (!weights.haveRoomFor(weight)) this.#giveBack(this.#makeRoom(now, slot));
+    weights.set(slot, weight);
+  }
+
+  /** A slot whose entry has gone: what has expired goes before anything that has not. */
+  #makeRoom(now: number, spared = 0): number {
+    const overdue = this.#overdue(now);
+    if (overdue !== 0) return this.#forget(overdue, 'expired');
+    return this.#forget(this.#order.victim(spared), 'evicted');
+  }
+
+  /** Afterwards only the slot itself still holds the key and the value: it is to be filled anew, or given back. */
+  #forget(slot: number, reason: RemoveReason): number {
+    const key = this.keyOf(slot);
+    if (this.#removals.areHeard) this.#removals.add(key, this.valueOf(slot) as V, reason);
+    if (reason === 'evicted') this.counts.evictions++;
+    else if (reason === 'expired') this.counts.expirations++;
+    this.#index.delete(key);
+    this.#order.remove(slot);
+    this.#expiry?.cancel(slot);
+    this.weights?.set(slot, 0);
+    return slot;
+  }
+
+  #giveBack(slot: number): void {
+    this.#keys[slot] = undefined;
+    this.#values[slot] = undefined;
+    this.#freeSlots.push(slot);
+  }
+
+  #takeSlot(): number {
+    const free = this.#freeSlots.pop();
+    if (free !== undefined) return free;
+    const { length } = this.#keys;
+    if (this.#unusedSlot === length) this.#growTo(length + Math.min(length, Math.max(1, this.#capacity + 1 - length)));
+    return this.#unusedSlot++;
+  }
+
+  /** Slots from 1 to below `length`. */
+  #growTo(length: number): void {
+    const more = length - this.#keys.length;
+    this.#keys = this.#keys.concat(new Array(more));
+    this.#values = this.#values.concat(new Array(more));
+    this.#order.grow(length - 1);
+    this.#expiry?.grow(length - 1);
+    this.weights?.grow(length - 1);
+  }
+
+  /** As it was made. */
+  #reset(): void {
+    this.#index = new Map();
+    this.#keys = [];
+    this.#values = [];
+    this.#unusedSlot = 1;
+    this.#freeSlots = [];
+    this.#order.clear();
+    this.#expiry?.clear();
+    this.weights?.clear();
+    this.#growTo(FIRST_SLOTS);
+  }
+
+  /** With the same entries in smaller columns. */
+  #rebuild(): void {
+    const entries = this.dump();
+    this.#reset();
+    this.#refill(entries);
+    this.counts.inserts -= entries.length; // they were here before
+  }
+}
+
+/** -0 is 0, as in a Map. */
+export const normalized = <K>(key: K): K => (typeof key === 'number' ? ((key + 0) as K) : key);
