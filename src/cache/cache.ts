@@ -30,7 +30,10 @@ export interface SetOptions {
   readonly weight?: number | undefined;
 }
 
-/** Why an entry is no longer there. */
+/**
+ * Why an entry is no longer there. `'replaced'`: by a later value, be it one that was too heavy to be stored.
+ * `'cleared'`: among these are such that had expired and that nobody had asked for since.
+ */
 export type RemoveReason = 'evicted' | 'expired' | 'deleted' | 'replaced' | 'cleared';
 
 export interface CacheEvents<K, V> {
@@ -68,7 +71,7 @@ export interface DumpedEntry<K, V> {
   readonly ttlMs?: number;
   /** Absent in a cache without weights. */
   readonly weight?: number;
-  /** How much it is worth keeping, where the cache keeps count of that. */
+  /** How much it is worth keeping, where the cache keeps count of that; elsewhere the order says all. */
   readonly uses?: number;
 }
 
@@ -96,7 +99,7 @@ export interface Cache<K, V> extends Observable<CacheEvents<K, V>> {
   getOrInsertComputed(key: K, compute: (key: K) => V): V;
   delete(key: K): boolean;
   clear(): void;
-  /** From what is kept longest to what goes next, as it was when the iteration began. Ends under any change. */
+  /** From what is kept longest to what goes next, as it was at the first `next()`. Ends under any change. */
   keys(): IterableIterator<K>;
   values(): IterableIterator<V>;
   entries(): IterableIterator<[K, V]>;

@@ -106,25 +106,20 @@ export class EntryTable<K, V> implements Purgeable {
   find(key: K, now?: number): number {
     const slot = this.#index.get(key);
     if (slot === undefined) return 0;
-    const expiry = this.#expiry;
-    if (expiry === undefined) return slot;
-    const due = expiry.due[slot] as number;
-    if (due === Infinity || due > (now ?? this.#clock.now())) return slot;
-    this.#remove(slot, 'expired');
-    this.#tell();
-    return 0;
+    return this.#expiry === undefined || this.#isAlive(this.#expiry, slot, now) ? slot : 0;
   }
 
   /** Likewise, as a use of it. */
   lookUp(key: K): number {
-    const slot = this.find(key);
-    if (slot === 0) {
+    const slot = this.#index.get(key);
+    const expiry = this.#expiry;
+    if (slot === undefined || (expiry !== undefined && !this.#isAlive(expiry, slot))) {
       this.counts.misses++;
       return 0;
     }
     this.counts.hits++;
     this.#order.use(slot);
-    if (this.#touchOnGet && this.#expiry !== undefined) this.#expiry.renew(slot, this.#clock.now());
+    if (expiry !== undefined && this.#touchOnGet) expiry.renew(slot, this.#clock.now());
     return slot;
   }
 
@@ -221,6 +216,15 @@ export class EntryTable<K, V> implements Purgeable {
 
   #tell(): void {
     this.#removals.tell(this.#capacity);
+  }
+
+  /** It is removed if it is not. */
+  #isAlive(expiry: Expiry, slot: number, now?: number): boolean {
+    const due = expiry.due[slot] as number;
+    if (due === Infinity || due > (now ?? this.#clock.now())) return true;
+    this.#remove(slot, 'expired');
+    this.#tell();
+    return false;
   }
 
   #overdue(now: number): number {

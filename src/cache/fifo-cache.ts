@@ -22,6 +22,6 @@ import { ListOrder } from './list-order.js';
  */
 export class FifoCache<K, V> extends BaseCache<K, V> {
   constructor(options: CacheOptions<K, V>) {
-    super('FifoCache', readOptions('FifoCache', options, CACHE_DEFAULTS), new ListOrder({ movesOnUse: false }));
+    super('FifoCache', readOptions('FifoCache', options, CACHE_DEFAULTS), new ListOrder());
   }
 }

@@ -1,14 +1,13 @@
 import type { EvictionOrder } from './eviction-order.js';
 import { SlotLinks, SlotList } from './slot-list.js';
 
-/** A list, the newest in front, or else the one used last. */
+/** A list, the newest in front. */
 export class ListOrder implements EvictionOrder<unknown> {
+  protected readonly list: SlotList;
   readonly #links = new SlotLinks();
-  readonly #list = new SlotList(this.#links);
-  readonly #movesOnUse: boolean;
 
-  constructor({ movesOnUse }: { movesOnUse: boolean }) {
-    this.#movesOnUse = movesOnUse;
+  constructor() {
+    this.list = new SlotList(this.#links);
   }
 
   grow(lastSlot: number): void {
@@ -16,27 +15,25 @@ export class ListOrder implements EvictionOrder<unknown> {
   }
 
   add(slot: number): void {
-    this.#list.unshift(slot);
+    this.list.unshift(slot);
   }
 
-  use(slot: number): void {
-    if (this.#movesOnUse) this.#list.moveToFront(slot);
-  }
+  use(_slot: number): void {}
 
   remove(slot: number): void {
-    this.#list.remove(slot);
+    this.list.remove(slot);
   }
 
   victim(spared: number): number {
-    return this.#list.lastBut(spared);
+    return this.list.lastBut(spared);
   }
 
   slots(): Iterable<number> {
-    return this.#list;
+    return this.list;
   }
 
   clear(): void {
-    this.#list.clear();
+    this.list.clear();
     this.#links.clear();
   }
 }

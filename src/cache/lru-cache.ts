@@ -21,6 +21,13 @@ import { ListOrder } from './list-order.js';
  */
 export class LruCache<K, V> extends BaseCache<K, V> {
   constructor(options: CacheOptions<K, V>) {
-    super('LruCache', readOptions('LruCache', options, CACHE_DEFAULTS), new ListOrder({ movesOnUse: true }));
+    super('LruCache', readOptions('LruCache', options, CACHE_DEFAULTS), new RecencyOrder());
+  }
+}
+
+/** The one used last in front. */
+class RecencyOrder extends ListOrder {
+  override use(slot: number): void {
+    this.list.moveToFront(slot);
   }
 }
