@@ -12,6 +12,7 @@ export * from './circuit-breaker/index.js';
 export * from './core/index.js';
 export * from './fallback/index.js';
 export * from './fetch/index.js';
+export * from './hash-ring/index.js';
 export * from './keyed/index.js';
 export * from './pipeline/index.js';
 export * from './retry/index.js';

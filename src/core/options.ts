@@ -112,16 +112,19 @@ function nearest(name: string, known: readonly string[]): string {
   return known[distances.indexOf(Math.min(...distances))] ?? '';
 }
 
-/** Levenshtein's distance, one row at a time. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substituted = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substituted, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+/**
+ * Levenshtein's distance, one row at a time, where what was left out costs least and what was mistaken most: names are
+ * abbreviated more often than misspelt (`vnodes` for `virtualNodes`).
+ */
+function editDistance(given: string, known: string): number {
+  let row = Array.from({ length: known.length + 1 }, (_, column) => column);
+  for (let i = 1; i <= given.length; i++) {
+    const next = [2 * i];
+    for (let j = 1; j <= known.length; j++) {
+      const replaced = (row[j - 1] as number) + (given[i - 1] === known[j - 1] ? 0 : 3);
+      next.push(Math.min(replaced, (row[j] as number) + 2, (next[j - 1] as number) + 1));
     }
     row = next;
   }
-  return row[b.length] as number;
+  return row[known.length] as number;
 }

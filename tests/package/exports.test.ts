@@ -36,6 +36,17 @@ const publicNames: Record<string, string[]> = {
   fallback: ['fallback'],
   keyed: ['keyed'],
   cache: ['ClockCache', 'FifoCache', 'LfuCache', 'LruCache', 'RandomCache', 'TinyLfuCache', 'TtlCache'],
+  'hash-ring': [
+    'HashRing',
+    'KetamaRing',
+    'MaglevTable',
+    'Rendezvous',
+    'fnv1a',
+    'jumpHash',
+    'murmur3',
+    'sipHash13',
+    'xxh32',
+  ],
   fetch: ['classifyResponse', 'isIdempotent', 'parseRetryAfter', 'resilientFetch'],
   testing: ['TestClock', 'seededRandom'],
 };

@@ -16,6 +16,7 @@ const mayImport: Record<string, string[]> = {
   keyed: ['core'],
   cache: ['core'],
   fetch: ['core', 'pipeline', 'retry', 'timeout', 'circuit-breaker', 'bulkhead', 'keyed'],
+  'hash-ring': ['core'],
   testing: ['core'],
 };
 

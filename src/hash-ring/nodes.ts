@@ -1,0 +1,28 @@
+import { InvalidOptionError } from '../core/errors.js';
+import { checkNumber } from '../core/options.js';
+
+/** A node, by its name: any string. Weights are relative to each other: finite, ≥ 0; 1 where none is given. */
+export type NodeOption = string | { readonly node: string; readonly weight?: number | undefined };
+
+/** The weights by name. Of several entries for one node the last one counts, as if they had been added in turn. */
+export function readNodes(owner: string, nodes: Iterable<NodeOption>): Map<string, number> {
+  if (typeof nodes !== 'object' || nodes === null || !(Symbol.iterator in nodes)) {
+    throw new InvalidOptionError(owner, 'nodes', 'must be a list of nodes', nodes);
+  }
+  const weights = new Map<string, number>();
+  for (const one of nodes) {
+    const { node, weight } = typeof one === 'string' ? { node: one, weight: 1 } : { weight: 1, ...one };
+    weights.set(checkNode(owner, node), checkWeight(owner, weight ?? 1));
+  }
+  return weights;
+}
+
+export function checkNode(owner: string, node: string): string {
+  if (typeof node === 'string') return node;
+  throw new InvalidOptionError(owner, 'node', 'must be a string', node);
+}
+
+export const checkWeight = (owner: string, weight: number): number => checkNumber(owner, 'weight', weight, { min: 0 });
+
+/** The order of code units: the same in every process, whatever its language. */
+export const byName = (a: string, b: string): number => (a < b ? -1 : Number(a > b));

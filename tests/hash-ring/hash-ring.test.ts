@@ -1,0 +1,284 @@
+import { fnv1a, HashRing, KetamaRing, murmur3, sipHash13 } from 'breakwater/hash-ring';
+import { describe, expect, it } from 'vitest';
+import { vectors } from './vectors.js';
+
+const names = (count: number) => Array.from({ length: count }, (_, i) => `node-${i}`);
+const placed = (ring: HashRing) => vectors.keys.map((key) => ring.get(key));
+
+/** Points of one's own: each node has its one hash as its only point, and keys that are numbers are their own hash. */
+describe('HashRing', () => {
+  it('places keys today as it did when its layout was numbered 1', () => {
+    const ring = new HashRing([...names(9), { node: 'heavy', weight: 2.5 }], { seed: 7 });
+    const golden = ['', 'a', 'user:7', 'é', '日本語', 'key-0', 'key-1', 'key-2'].map((key) => ring.get(key));
+    expect(golden).toMatchInlineSnapshot(`
+      [
+        "node-6",
+        "node-5",
+        "node-6",
+        "node-3",
+        "node-1",
+        "node-3",
+        "node-4",
+        "node-7",
+      ]
+    `);
+    expect(murmur3(placed(ring).join())).toMatchInlineSnapshot(`1270102572`);
+  });
+
+  it('belongs to whoever has the first point at or after the hash, and the first point comes after the last', () => {
+    // With one point a node, and a naive search over the shares that stats() gives.
+    const ring = new HashRing(names(5), { virtualNodes: 1 });
+    expect([...ring.stats().share.values()].reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 12);
+    const counts = new Map<string, number>();
+    for (let i = 0; i < 50_000; i++) counts.set(ring.get(i)!, (counts.get(ring.get(i)!) ?? 0) + 1);
+    for (const [node, share] of ring.stats().share) expect((counts.get(node) ?? 0) / 50_000).toBeCloseTo(share, 1.7);
+  });
+
+  it('takes keys of each kind: numbers and bigints are their decimal strings, strings their UTF-8', () => {
+    const ring = new HashRing(names(50));
+    expect(ring.get(123)).toBe(ring.get('123'));
+    expect(ring.get(123n)).toBe(ring.get('123'));
+    expect(ring.get(new TextEncoder().encode('日本語'))).toBe(ring.get('日本語'));
+    expect(() => ring.get({} as never)).toThrow(/must be a string or a Uint8Array/);
+    expect(() => ring.get(undefined as never)).toThrow(/must be a string or a Uint8Array/);
+  });
+
+  it('gives nodes of any name their keys, names that look alike too', () => {
+    const odd = ['', 'a', 'a-1', 'a-1-1', 'a1', '[::1]:80', '10.0.0.1:80', '__proto__', 'constructor', 'é', 'e\u0301'];
+    const ring = new HashRing(odd);
+    const { share } = ring.stats();
+    for (const node of odd) expect([node, share.get(node)! > 0.04 && share.get(node)! < 0.15]).toEqual([node, true]);
+    expect(ring.has('toString')).toBe(false);
+    expect(new HashRing(['__proto__']).get('constructor')).toBe('__proto__');
+  });
+
+  it('spreads keys as evenly as its points allow, with a weak hash too', () => {
+    for (const hash of [
+      murmur3,
+      fnv1a,
+      (data: string | Uint8Array) => Number(sipHash13(data, new Uint8Array(16)) & 0xffffffffn),
+    ]) {
+      for (const count of [10, 100]) {
+        const { cv, peakToMean } = new HashRing(names(count), { hash }).stats();
+        expect(cv).toBeGreaterThan(0.03);
+        expect(cv).toBeLessThan(0.12);
+        expect(peakToMean).toBeLessThan(1.35);
+      }
+    }
+    expect(new HashRing(names(10), { virtualNodes: 10_000 }).stats().cv).toBeLessThan(0.02);
+    expect(new HashRing(['a']).stats()).toEqual({ share: new Map([['a', 1]]), peakToMean: 1, cv: 0 });
+    expect(new HashRing().stats()).toEqual({ share: new Map(), peakToMean: 1, cv: 0 });
+  });
+
+  it('gives weights their due', () => {
+    const ring = new HashRing([{ node: 'a', weight: 1 }, { node: 'b', weight: 2 }, { node: 'c', weight: 0 }, 'd'], {
+      virtualNodes: 2000,
+    });
+    const { share, cv } = ring.stats();
+    expect([share.get('a')!, share.get('b')!, share.get('c')!, share.get('d')!]).toEqual([
+      expect.closeTo(0.25, 1.5),
+      expect.closeTo(0.5, 1.5),
+      0,
+      expect.closeTo(0.25, 1.5),
+    ]);
+    expect(cv).toBeLessThan(0.05);
+    expect([ring.has('c'), ring.weightOf('c'), ring.weightOf('e'), ring.nodes]).toEqual([
+      true,
+      0,
+      undefined,
+      ['a', 'b', 'c', 'd'],
+    ]);
+  });
+
+  it('gives a very light node one point at least', () => {
+    const ring = new HashRing([{ node: 'light', weight: 1e-9 }, 'heavy']);
+    expect(ring.stats().share.get('light')).toBeGreaterThan(0);
+  });
+
+  it('counts a node once, with the weight given last', () => {
+    const ring = new HashRing(['a', 'a', { node: 'b', weight: 3 }, 'b']);
+    expect(ring.toJSON()).toEqual(new HashRing(['a', 'b']).toJSON());
+    expect(placed(ring)).toEqual(placed(new HashRing(['b', 'a'])));
+  });
+
+  it('is empty without nodes, and with none that weighs anything', () => {
+    for (const ring of [new HashRing(), new HashRing([{ node: 'a', weight: 0 }])]) {
+      expect([ring.get('a'), ring.getMany('a', 3)]).toEqual([undefined, []]);
+    }
+    const ring = new HashRing(['a']);
+    expect([ring.remove('a'), ring.get('a'), ring.size]).toEqual([true, undefined, 0]);
+    expect(ring.add('b').get('a')).toBe('b');
+  });
+
+  it('keeps a reader on the ring it began with', () => {
+    const ring = new HashRing(names(5));
+    const seen: string[] = [];
+    for (const node of ring.nodes) {
+      ring.remove(node);
+      seen.push(node);
+    }
+    expect([seen, ring.size]).toEqual([names(5), 0]);
+  });
+
+  it('finds who a node without a point of its own was beaten by: a hash that is the same for all', () => {
+    const ring = new HashRing(['c', 'a', 'b'], { hash: () => 42 });
+    expect([ring.get('x'), ring.getMany('x', 3)]).toEqual(['a', ['a', 'b', 'c']]);
+    ring.remove('a');
+    expect(ring.get('x')).toBe('b');
+    expect(ring.add('a').getMany('x', 9)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('works with ten thousand nodes', () => {
+    const ring = new HashRing(names(10_000));
+    expect(ring.size).toBe(10_000);
+    expect(ring.getMany('a', 3).length).toBe(3);
+    expect(ring.remove('node-77')).toBe(true);
+    expect(ring.add('node-77').toJSON().nodes.length).toBe(10_000);
+  });
+});
+
+describe('HashRing.add and remove', () => {
+  it('come to the same ring as making it anew', () => {
+    const ring = new HashRing(names(20));
+    ring.remove('node-3');
+    ring.add('late').add('node-3', { weight: 2 }).add('late', { weight: 0.5 });
+    const anew = new HashRing([
+      { node: 'late', weight: 0.5 },
+      { node: 'node-3', weight: 2 },
+      ...names(20).filter((node) => node !== 'node-3'),
+    ]);
+    expect(ring.toJSON()).toEqual(anew.toJSON());
+    expect(ring.diff(anew)).toEqual({ share: 0, moves: [] });
+    expect(placed(ring)).toEqual(placed(anew));
+  });
+
+  it('move keys to the node that comes, and from the one that goes, and no others', () => {
+    const before = new HashRing(names(10));
+    const more = new HashRing([...names(10), 'new']);
+    const moved = before.diff(more);
+    expect(new Set(moved.moves.map(({ to }) => to))).toEqual(new Set(['new']));
+    expect(moved.share).toBeCloseTo(more.stats().share.get('new')!, 12);
+    expect(moved.moves.length).toBe(10);
+    expect(moved.moves).toEqual(moved.moves.toSorted((a, b) => b.share - a.share));
+    const back = more.diff(before);
+    expect(new Set(back.moves.map(({ from }) => from))).toEqual(new Set(['new']));
+    expect(back.share).toBeCloseTo(moved.share, 12);
+  });
+
+  it('move as few when a weight changes', () => {
+    const ring = new HashRing(names(10));
+    const heavier = new HashRing(names(10)).add('node-4', { weight: 2 });
+    expect(new Set(ring.diff(heavier).moves.map(({ to }) => to))).toEqual(new Set(['node-4']));
+    const without = new HashRing(names(10)).add('node-4', { weight: 0 });
+    expect(new Set(ring.diff(without).moves.map(({ from }) => from))).toEqual(new Set(['node-4']));
+    expect(without.has('node-4')).toBe(true);
+  });
+
+  it('say whether there was anything to do', () => {
+    const ring = new HashRing(['a']);
+    const before = ring.toJSON();
+    expect([ring.remove('b'), ring.add('a'), ring.toJSON()]).toEqual([false, ring, before]);
+  });
+});
+
+describe('HashRing.getMany', () => {
+  const ring = new HashRing(names(12));
+
+  it('gives different nodes, the first one get(key), each list the beginning of the longer ones', () => {
+    for (const key of vectors.keys.slice(0, 100)) {
+      const all = ring.getMany(key, Infinity);
+      expect(new Set(all)).toEqual(new Set(ring.nodes));
+      expect(all[0]).toBe(ring.get(key));
+      for (const count of [0, 1, 2, 5, 12, 99]) expect(ring.getMany(key, count)).toEqual(all.slice(0, count));
+    }
+  });
+
+  it('goes to as many zones as there are first', () => {
+    const zoneOf = (node: string) => (node === 'node-0' ? undefined : `zone-${Number(node.slice(5)) % 3}`);
+    for (const key of vectors.keys.slice(0, 100)) {
+      const all = ring.getMany(key, 12, { zoneOf });
+      expect(new Set(all).size).toBe(12);
+      expect(all[0]).toBe(ring.get(key));
+      expect(new Set(all.slice(0, 4).map(zoneOf)).size).toBe(4);
+      expect(ring.getMany(key, 3, { zoneOf })).toEqual(all.slice(0, 3));
+      expect(all.filter((node) => zoneOf(node) === 'zone-1')).toEqual(
+        ring.getMany(key, 12).filter((node) => zoneOf(node) === 'zone-1'),
+      );
+    }
+  });
+
+  it.each([-1, 1.5, NaN, '3'])('refuses %s of them', (count) => {
+    expect(() => ring.getMany('a', count as never)).toThrow(/"count" must be an integer ≥ 0/);
+  });
+
+  it('refuses options it does not know', () => {
+    expect(() => ring.getMany('a', 1, { zone: 1 } as never)).toThrow(/did you mean "zoneOf"/);
+    expect(() => ring.getMany('a', 1, { zoneOf: 1 } as never)).toThrow(/"zoneOf" must be a function/);
+  });
+});
+
+describe('HashRing.toJSON', () => {
+  it('is all there is to know, but for the hash function', () => {
+    const ring = new HashRing([{ node: 'b', weight: 2 }, 'a'], { virtualNodes: 50, seed: 3 });
+    const json = JSON.parse(JSON.stringify(ring));
+    expect(json).toEqual({
+      layout: 1,
+      virtualNodes: 50,
+      seed: 3,
+      nodes: [
+        { node: 'a', weight: 1 },
+        { node: 'b', weight: 2 },
+      ],
+    });
+    expect(HashRing.fromJSON(json).diff(ring)).toEqual({ share: 0, moves: [] });
+    expect(HashRing.fromJSON(json, { hash: fnv1a }).toJSON()).toEqual(json);
+  });
+
+  it.each([null, undefined, {}, { layout: 2, nodes: [] }])('%j is refused', (json) => {
+    expect(() => HashRing.fromJSON(json as never)).toThrow(/"json.layout" must be 1/);
+  });
+});
+
+describe('HashRing refuses', () => {
+  it.each([
+    [['a'], { virtualNodes: 0 }, /"virtualNodes" must be an integer ≥ 1/],
+    [['a'], { virtualNodes: 1e9 }, /"virtualNodes" must be an integer ≥ 1 and at most 65536/],
+    [['a'], { seed: -1 }, /"seed" must be an integer ≥ 0/],
+    [['a'], { seed: 2 ** 32 }, /"seed" must be an integer/],
+    [['a'], { hash: 'murmur3' }, /"hash" must be a function/],
+    [['a'], { hash: () => 'abc' }, /"hash" must return a number/],
+    [['a'], { hash: () => NaN }, /"hash" must return a number/],
+    [['a'], { vnodes: 3 }, /"vnodes" is unknown \(did you mean "virtualNodes"\?\)/],
+    ['abc', undefined, /"nodes" must be a list of nodes/],
+    [7, undefined, /"nodes" must be a list of nodes/],
+    [[7], undefined, /"node" must be a string/],
+    [[null], undefined, /"node" must be a string/],
+    [[{ node: 'a', weight: -1 }], undefined, /"weight" must be a finite number ≥ 0/],
+    [[{ node: 'a', weight: NaN }], undefined, /"weight" must be a finite number ≥ 0/],
+    [[{ node: 'a', weight: Infinity }], undefined, /"weight" must be a finite number ≥ 0/],
+    [[{ node: 'a', weight: 1e12 }], undefined, /"weight" must be at most/],
+  ])('%j with %j', (nodes, options, message) => {
+    expect(() => new HashRing(nodes as never, options as never)).toThrow(message);
+  });
+
+  it('a bad node later, and stays as it was', () => {
+    const ring = new HashRing(['a']);
+    const before = ring.toJSON();
+    expect(() => ring.add(7 as never)).toThrow(/"node" must be a string/);
+    expect(() => ring.add('b', { weight: -1 })).toThrow(/"weight"/);
+    expect(() => ring.add('a', { weight: NaN })).toThrow(/"weight"/);
+    expect(ring.toJSON()).toEqual(before);
+  });
+
+  it('to be compared with a ring that places keys by another hash', () => {
+    const ring = new HashRing(['a']);
+    for (const other of [
+      new HashRing(['a'], { seed: 1 }),
+      new HashRing(['a'], { hash: fnv1a }),
+      new KetamaRing(['a']),
+      {},
+    ]) {
+      expect(() => ring.diff(other as never)).toThrow(/"other" must be a ring that hashes keys in the same way/);
+    }
+  });
+});
