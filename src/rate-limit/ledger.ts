@@ -1,0 +1,166 @@
+import type { Decision } from '../core/errors.js';
+import type { Counter, Place } from './claim.js';
+import type { Line } from './line.js';
+import { decide, type Rules, tooMuch } from './rules.js';
+
+/** One limit: its rules, what has been taken, and who stands in line for more. */
+export class Ledger<S = unknown> implements Counter {
+  rules: Rules<S>;
+  state: S;
+  readonly line: Line;
+  undoneFrom = Infinity;
+  onEarlier: (() => void) | undefined = undefined;
+  #first: Place | undefined = undefined;
+  #last: Place | undefined = undefined;
+  /** How many in line have to be told. */
+  #awaited = 0;
+  #timer: unknown = undefined;
+  #timerDue = 0;
+
+  constructor(rules: Rules<S>, line: Line) {
+    this.rules = rules;
+    this.state = rules.fresh();
+    this.line = line;
+  }
+
+  get last(): Place | undefined {
+    return this.#last;
+  }
+
+  get hasLine(): boolean {
+    return this.#first !== undefined;
+  }
+
+  /** The time after all that are in line. */
+  #behindLine(now: number): number {
+    return this.#last === undefined ? now : Math.max(now, this.#last.claim.due);
+  }
+
+  /** Brings the line up to date. */
+  settle(now: number): void {
+    if (this.#first === undefined) return;
+    this.line.repair(now);
+    this.advance(now);
+  }
+
+  decide(cost: number, now: number, takes: boolean): Decision {
+    if (this.#first === undefined) return decide(this.rules, this.state, cost, now, now, takes);
+    this.settle(now);
+    return decide(this.rules, this.state, cost, now, this.#behindLine(now), takes);
+  }
+
+  /** When a call that does not wait would pass, behind all that are in line. */
+  availableAt(cost: number, now: number): number {
+    return cost === 0 ? now : this.rules.availableAt(this.state, cost, this.#behindLine(now));
+  }
+
+  /** When one that waits would. */
+  nextTurnAt(cost: number, now: number): number {
+    return cost === 0 ? now : this.rules.turnAt(this.state, cost, this.#behindLine(now));
+  }
+
+  remaining(now: number): number {
+    return this.#behindLine(now) > now ? 0 : this.rules.remaining(this.state, now);
+  }
+
+  idleAt(): number {
+    return this.rules.idleAt(this.state);
+  }
+
+  /** To be followed by a repair of the line. */
+  giveBack(cost: number, now: number, takenAt: number | undefined): void {
+    this.#undoLine();
+    this.rules.giveBack(this.state, cost, now, takenAt);
+  }
+
+  reconfigure(options: object, now: number): void {
+    const rules = this.rules.changed(options);
+    this.settle(now);
+    this.#undoLine();
+    rules.adopt(this.state, this.rules, now);
+    this.rules = rules;
+    for (let place = this.#first; place !== undefined; place = place.behind) {
+      const { claim } = place;
+      if (!claim.isAwaited || claim.cost <= rules.limit) continue;
+      this.line.remove(claim);
+      claim.onRefused(tooMuch(rules, claim.cost));
+    }
+    this.line.repair(now);
+    this.onEarlier?.();
+  }
+
+  /** Back to what had been taken before all that are in line. */
+  #undoLine(): void {
+    if (this.#first !== undefined) this.line.undo(this.#first.claim);
+  }
+
+  turnAt(cost: number, from: number): number {
+    return this.rules.turnAt(this.state, Math.min(cost, this.rules.limit), from);
+  }
+
+  take({ before }: Place, cost: number, at: number, now: number): void {
+    this.rules.save(this.state, before, 0);
+    // A reservation is kept, even if by now its cost is more than may pass at once.
+    this.rules.takeTurn(this.state, Math.min(cost, this.rules.limit), at, now);
+  }
+
+  undo({ before }: Place): void {
+    this.rules.load(this.state, before, 0);
+  }
+
+  push(place: Place): void {
+    place.ahead = this.#last;
+    if (this.#last === undefined) this.#first = place;
+    else this.#last.behind = place;
+    this.#last = place;
+    if (place.claim.isAwaited) this.#awaited++;
+  }
+
+  remove(place: Place): void {
+    const { ahead, behind } = place;
+    if (ahead === undefined) this.#first = behind;
+    else ahead.behind = behind;
+    if (behind === undefined) this.#last = ahead;
+    else behind.ahead = ahead;
+    if (place.claim.isAwaited) this.#awaited--;
+    if (this.#awaited === 0) this.#clearTimer();
+  }
+
+  advance(now: number): void {
+    for (let first = this.#first; first !== undefined && first.claim.due <= now; first = this.#first)
+      this.#go(first, now);
+    this.#setTimer(now);
+  }
+
+  /** Its time has come; that of all who are ahead of it anywhere has, too. */
+  #go({ claim }: Place, now: number): void {
+    for (const place of claim.places) {
+      const counter = place.counter as Ledger;
+      while (counter.#first !== place) counter.#go(counter.#first as Place, now);
+    }
+    this.line.leave(claim);
+    claim.onDue(now);
+  }
+
+  /** One timer, for the first in line. It may ring too early, when others have come or gone, but never too late. */
+  #setTimer(now: number): void {
+    const due = this.#first?.claim.due;
+    if (due === undefined || this.#awaited === 0 || (this.#timer !== undefined && this.#timerDue <= due)) return;
+    this.#clearTimer();
+    this.#timerDue = due;
+    this.#timer = this.line.clock.setTimeout(this.#onTimer, Math.ceil((due - now) / 1000));
+  }
+
+  #clearTimer(): void {
+    if (this.#timer === undefined) return;
+    this.line.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timer = undefined;
+    const now = this.line.now();
+    this.line.repair(now);
+    this.advance(now);
+  };
+}

@@ -1,0 +1,180 @@
+import { InvalidOptionError } from 'breakwater';
+import {
+  allOf,
+  FixedWindow,
+  LeakyBucket,
+  type RateLimiter,
+  SlidingWindowCounter,
+  SlidingWindowLog,
+  TokenBucket,
+} from 'breakwater/rate-limit';
+import { TestClock } from 'breakwater/testing';
+import { expect, it } from 'vitest';
+import { settle, watch } from '../support/promises.js';
+
+const setUp = () => {
+  const clock = new TestClock();
+  const perSecond = new TokenBucket({ capacity: 2, refill: 2, per: '1s', clock });
+  const perMinute = new FixedWindow({ limit: 5, per: '1m', clock });
+  return { clock, perSecond, perMinute, both: allOf(perSecond, perMinute) };
+};
+
+it('takes from all, or from none', () => {
+  const { perSecond, perMinute, both } = setUp();
+  expect(both.tryAcquire()).toStrictEqual({
+    allowed: true,
+    limit: 2,
+    remaining: 1,
+    retryAfterMs: 0,
+    resetAfterMs: 60_000,
+    limitedBy: 0,
+  });
+  expect([perSecond.peek().remaining, perMinute.peek().remaining]).toEqual([1, 4]);
+  perMinute.tryAcquire(4);
+  expect(both.tryAcquire()).toStrictEqual({
+    allowed: false,
+    limit: 5,
+    remaining: 0,
+    retryAfterMs: 60_000,
+    resetAfterMs: 60_000,
+    limitedBy: 1,
+  });
+  expect(perSecond.peek().remaining).toBe(1);
+});
+
+it('names the one that would let it pass last', async () => {
+  const { both, perMinute, clock } = setUp();
+  both.tryAcquire(2);
+  expect(both.tryAcquire()).toMatchObject({ limitedBy: 0, limit: 2, retryAfterMs: 500 });
+  await clock.advance(500);
+  perMinute.tryAcquire(3);
+  expect(both.tryAcquire(2)).toMatchObject({ limitedBy: 1, limit: 5, retryAfterMs: 59_500, remaining: 0 });
+});
+
+it('who waits gets the first moment at which all can give, and others cannot take it from them', async () => {
+  const { both, perSecond, perMinute, clock } = setUp();
+  perMinute.tryAcquire(5);
+  const waiting = watch(both.acquire({ cost: 2 }));
+  await clock.advance(59_000);
+  expect(perSecond.tryAcquire()).toMatchObject({ allowed: false, remaining: 0, retryAfterMs: 1500 });
+  const behind = watch(perSecond.acquire());
+  await clock.advance(999);
+  expect([waiting.state, behind.state]).toEqual(['pending', 'pending']);
+  await clock.advance(1);
+  expect(waiting.value).toMatchObject({ allowed: true, remaining: 0 });
+  expect(perMinute.peek().remaining).toBe(3);
+  await clock.advance(500);
+  expect(behind.state).toBe('fulfilled');
+  expect(clock.pendingTimers).toBe(0);
+});
+
+it('an abort gives everything back, to those behind at any of the limiters', async () => {
+  const { both, perSecond, perMinute, clock } = setUp();
+  perMinute.tryAcquire(5);
+  const controller = new AbortController();
+  const waiting = watch(both.acquire({ cost: 2, signal: controller.signal }));
+  const behind = watch(perSecond.acquire({ cost: 2 }));
+  await clock.advance(10);
+  expect(behind.state).toBe('pending');
+  controller.abort();
+  await settle();
+  expect([waiting.state, behind.state]).toEqual(['rejected', 'fulfilled']);
+  expect([perSecond.peek().remaining, perMinute.peek().retryAfterMs]).toEqual([0, 59_990]);
+  expect(clock.pendingTimers).toBe(0);
+});
+
+it('refuses up front, and takes nothing for it', async () => {
+  const { both, perSecond, perMinute, clock } = setUp();
+  perMinute.tryAcquire(5);
+  expect(await both.acquire({ maxWait: '59s' })).toMatchObject({ allowed: false, limitedBy: 1, retryAfterMs: 60_000 });
+  expect(both.reserve({ maxWait: 0 })).toMatchObject({ delayMs: 0, decision: { allowed: false } });
+  expect([perSecond.peek().remaining, clock.pendingTimers]).toEqual([2, 0]);
+});
+
+it('a reservation is cancelled everywhere, before its time and after', async () => {
+  const { both, perSecond, perMinute, clock } = setUp();
+  const now = both.reserve({ cost: 2 });
+  const later = both.reserve({ cost: 2 });
+  expect([now.delayMs, later.delayMs]).toEqual([0, 1000]);
+  later.cancel();
+  expect(perMinute.peek().remaining).toBe(3);
+  const again = both.reserve({ cost: 2 });
+  await clock.advance(again.delayMs);
+  again.cancel();
+  now.cancel();
+  expect([perSecond.peek().remaining, perMinute.peek()]).toMatchObject([2, { remaining: 5, resetAfterMs: 0 }]);
+});
+
+it('may be part of another one; what is in it twice is taken from once', () => {
+  const { both, perSecond, perMinute, clock } = setUp();
+  const perHour = new SlidingWindowLog({ limit: 100, per: '1h', clock });
+  const all = allOf(perHour, both, perSecond);
+  expect(all.tryAcquire(2)).toMatchObject({ allowed: true, limitedBy: 1, remaining: 0 });
+  expect([perHour, perSecond, perMinute].map((limiter) => limiter.peek().remaining)).toEqual([98, 0, 3]);
+  all.refund(1);
+  expect([perHour, perSecond, perMinute].map((limiter) => limiter.peek().remaining)).toEqual([99, 1, 4]);
+});
+
+it('a cost above what one of them can ever give is an error, and nothing is taken', async () => {
+  const { both, perMinute } = setUp();
+  expect(() => both.tryAcquire(3)).toThrow('TokenBucket: a cost of 3 is above 2');
+  await expect(both.acquire({ cost: 3 })).rejects.toThrow(RangeError);
+  expect(perMinute.peek().remaining).toBe(5);
+});
+
+it('when one of them is reconfigured, those who wait at several are re-timed, or refused if they can never pass', async () => {
+  const { both, perSecond, perMinute, clock } = setUp();
+  perMinute.tryAcquire(5);
+  const [one, two] = [watch(both.acquire({ cost: 1 })), watch(both.acquire({ cost: 2 }))];
+  perMinute.reconfigure({ limit: 6 });
+  await settle();
+  expect([one.state, two.state]).toEqual(['fulfilled', 'pending']);
+  perSecond.reconfigure({ capacity: 1 });
+  await settle();
+  expect(two.error).toBeInstanceOf(RangeError);
+  expect([perMinute.peek().remaining, clock.pendingTimers]).toEqual([0, 0]);
+  expect(() => both.reconfigure({ limit: 1 })).toThrow('must be given to the limiter they belong to');
+});
+
+it('a reservation keeps its time, even if its limiter shrinks below its cost', async () => {
+  const clock = new TestClock();
+  const bucket = new TokenBucket({ capacity: 4, refill: 1, per: '1s', clock });
+  bucket.tryAcquire(4);
+  const held = bucket.reserve({ cost: 4 });
+  bucket.reconfigure({ capacity: 2, refill: 1000 });
+  expect([held.delayMs, bucket.reserve().delayMs]).toEqual([4000, 4001]);
+  await clock.advance(4000);
+  held.cancel();
+  expect(bucket.peek(0).remaining).toBe(0); // the other one still stands in line
+});
+
+it('with a leaky bucket in it those who wait leave evenly spaced, as the others allow', async () => {
+  const clock = new TestClock();
+  const limiter = allOf(
+    new LeakyBucket({ capacity: 1, leak: 10, per: '1s', clock }),
+    new SlidingWindowCounter({ limit: 3, per: '1s', clock }),
+  );
+  const times: number[] = [];
+  for (let n = 0; n < 5; n++) limiter.acquire().then(() => times.push(clock.now()));
+  await clock.advance(10_000);
+  expect(times).toEqual([0, 100, 200, 1334, 1667]);
+});
+
+it('64 at once come to exactly the limit', async () => {
+  const { both, clock } = setUp();
+  const answers = Array.from({ length: 64 }, () => watch(both.acquire({ maxWait: '10s' })));
+  await clock.advance(20_000);
+  expect(answers.filter(({ value }) => value?.allowed)).toHaveLength(5);
+  expect(clock.pendingTimers).toBe(0);
+});
+
+it('refuses limiters that it cannot combine', () => {
+  const foreign: RateLimiter = { ...new TokenBucket({ capacity: 1, refill: 1, per: 1 }) } as never;
+  expect(() => allOf()).toThrow(InvalidOptionError);
+  expect(() => allOf(foreign)).toThrow('allOf: "limiters" must be limiters of this package, got an object');
+  expect(() => allOf(undefined as never)).toThrow(InvalidOptionError);
+  const [a, b] = [new TestClock(), new TestClock()].map(
+    (clock) => new TokenBucket({ capacity: 1, refill: 1, per: 1, clock }),
+  );
+  expect(() => allOf(a!, b!)).toThrow('must all go by the same clock');
+});

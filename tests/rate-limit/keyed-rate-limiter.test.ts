@@ -1,0 +1,205 @@
+import { InvalidOptionError } from 'breakwater';
+import { allOf, KeyedRateLimiter, type RateLimiter, SlidingWindowLog, TokenBucket } from 'breakwater/rate-limit';
+import { TestClock } from 'breakwater/testing';
+import { expect, it } from 'vitest';
+import { settle, watch } from '../support/promises.js';
+
+const setUp = (options: { maxKeys?: number; atLimit?: 'refuse' | 'share' } = {}) => {
+  const clock = new TestClock();
+  const make = () => new TokenBucket({ capacity: 2, refill: 2, per: '1s', clock });
+  return { clock, limiter: new KeyedRateLimiter(make, options) };
+};
+
+it('each key has its own limit', () => {
+  const { limiter } = setUp();
+  expect([1, 2, 3].map(() => limiter.tryAcquire('a').allowed)).toEqual([true, true, false]);
+  expect(limiter.tryAcquire('b', 2)).toStrictEqual({
+    allowed: true,
+    limit: 2,
+    remaining: 0,
+    retryAfterMs: 0,
+    resetAfterMs: 1000,
+  });
+  expect(limiter.size).toBe(2);
+});
+
+it('looking at a key, asking for nothing or for too much keeps none', async () => {
+  const { limiter, clock } = setUp();
+  expect(limiter.peek('a')).toMatchObject({ allowed: true, remaining: 2 });
+  expect(limiter.tryAcquire('a', 0).allowed).toBe(true);
+  expect(() => limiter.tryAcquire('a', 3)).toThrow(RangeError);
+  expect(() => limiter.refund('a', -1)).toThrow(InvalidOptionError);
+  await expect(limiter.acquire('a', { cost: 3 })).rejects.toThrow(RangeError);
+  await expect(limiter.acquire('a', { signal: AbortSignal.abort('no') })).rejects.toBe('no');
+  limiter.refund('a', 1);
+  expect([limiter.size, clock.pendingTimers]).toEqual([0, 0]);
+});
+
+it('a new key takes the place of one that is idle, and only of such', async () => {
+  const { limiter, clock } = setUp({ maxKeys: 2 });
+  limiter.tryAcquire('a', 2);
+  await clock.advance(400);
+  limiter.tryAcquire('b', 1);
+  expect(limiter.tryAcquire('c')).toStrictEqual({
+    allowed: false,
+    limit: 2,
+    remaining: 0,
+    retryAfterMs: 500, // when b is idle: a has taken more
+    resetAfterMs: 500,
+  });
+  expect(limiter.reserve('c')).toMatchObject({ delayMs: 0, decision: { allowed: false } });
+  expect(await limiter.acquire('c', { maxWait: '1h' })).toMatchObject({ allowed: false, retryAfterMs: 500 });
+  await clock.advance(500);
+  expect(limiter.tryAcquire('c').allowed).toBe(true);
+  expect([limiter.size, limiter.peek('a').remaining, limiter.peek('b').allowed]).toEqual([2, 1, false]);
+});
+
+it('a refund or a cancelled reservation makes room at once', () => {
+  const { limiter } = setUp({ maxKeys: 2 });
+  limiter.tryAcquire('a', 2);
+  const held = limiter.reserve('b', { cost: 2 });
+  expect(limiter.tryAcquire('c').allowed).toBe(false);
+  limiter.refund('a', 2);
+  expect(limiter.tryAcquire('c').allowed).toBe(true);
+  expect(limiter.tryAcquire('d').allowed).toBe(false);
+  held.cancel();
+  expect(limiter.tryAcquire('d').allowed).toBe(true);
+});
+
+it('a key with waiters or reservations is never forgotten; an abort makes room', async () => {
+  const { limiter, clock } = setUp({ maxKeys: 1 });
+  limiter.tryAcquire('a', 2);
+  const controller = new AbortController();
+  const waiting = watch(limiter.acquire('a', { cost: 2, signal: controller.signal }));
+  expect(clock.pendingTimers).toBe(1);
+  await clock.advance(999);
+  expect(limiter.tryAcquire('b').retryAfterMs).toBe(1001);
+  controller.abort();
+  await settle();
+  expect([waiting.state, clock.pendingTimers]).toEqual(['rejected', 0]);
+  expect(limiter.tryAcquire('b').retryAfterMs).toBe(1);
+  await clock.advance(1);
+  expect(limiter.tryAcquire('b').allowed).toBe(true);
+});
+
+it('where new keys share, they share one limiter', async () => {
+  const { limiter, clock } = setUp({ maxKeys: 1, atLimit: 'share' });
+  limiter.tryAcquire('a');
+  expect([limiter.tryAcquire('b').remaining, limiter.tryAcquire('c').remaining]).toEqual([1, 0]);
+  const held = limiter.reserve('d');
+  expect([held.delayMs, limiter.size]).toEqual([500, 1]);
+  held.cancel();
+  expect(limiter.tryAcquire('e')).toMatchObject({ allowed: false, retryAfterMs: 500 });
+  expect(limiter.peek('e').retryAfterMs).toBe(500);
+  await clock.advance(500);
+  expect(limiter.tryAcquire('e').allowed).toBe(true); // a is idle
+  expect(limiter.peek('a')).toMatchObject({ remaining: 1 }); // from what is shared
+});
+
+it('waits in line, each key for itself', async () => {
+  const { limiter, clock } = setUp();
+  const times: string[] = [];
+  for (const key of ['a', 'b', 'a', 'a', 'a', 'b'])
+    limiter.acquire(key).then(() => times.push(`${key} ${clock.now()}`));
+  await clock.advance(5000);
+  expect(times.sort()).toEqual(['a 0', 'a 0', 'a 1000', 'a 500', 'b 0', 'b 0']);
+  expect([clock.pendingTimers, limiter.tryAcquire('a').remaining]).toEqual([0, 1]);
+});
+
+it('a key that is reconfigured has its own options until it is deleted', async () => {
+  const { limiter, clock } = setUp({ maxKeys: 2 });
+  limiter.reconfigure('vip', { capacity: 10, refill: 10 });
+  expect(limiter.peek('vip')).toMatchObject({ limit: 10, remaining: 2 });
+  limiter.tryAcquire('a');
+  await clock.advance(60_000);
+  expect(limiter.tryAcquire('b').allowed).toBe(true);
+  expect(() => limiter.reconfigure('c', { capacity: 1 })).toThrow('there is no room for another key');
+  expect(limiter.peek('vip').remaining).toBe(10);
+  expect([limiter.delete('vip'), limiter.delete('vip'), limiter.size]).toEqual([true, false, 1]);
+  expect(limiter.peek('vip').limit).toBe(2);
+  expect(() => limiter.reconfigure('b', { limit: 1 })).toThrow(InvalidOptionError);
+});
+
+it('only keys that were reconfigured: there will never be room', () => {
+  const { limiter } = setUp({ maxKeys: 1 });
+  limiter.reconfigure('vip', { capacity: 10 });
+  expect(limiter.tryAcquire('a')).toMatchObject({ allowed: false, retryAfterMs: Infinity });
+});
+
+it('after a key is deleted, its place is free and its waiters go on', async () => {
+  const { limiter, clock } = setUp({ maxKeys: 2 });
+  limiter.tryAcquire('a', 2);
+  const waiting = watch(limiter.acquire('a'));
+  limiter.tryAcquire('b');
+  expect(limiter.tryAcquire('c').allowed).toBe(false);
+  limiter.delete('a');
+  expect(limiter.tryAcquire('c').allowed).toBe(true);
+  expect(limiter.tryAcquire('a').allowed).toBe(false);
+  await clock.advance(500);
+  expect(waiting.state).toBe('fulfilled');
+  expect(limiter.size).toBe(2);
+});
+
+it('what all keys share is not in the way of forgetting one', async () => {
+  const clock = new TestClock();
+  const everybodys = new TokenBucket({ capacity: 100, refill: 1, per: '1h', clock });
+  const make = () => allOf(new SlidingWindowLog({ limit: 2, per: '1s', clock }), everybodys);
+  const limiter = new KeyedRateLimiter(make, { maxKeys: 1 });
+  expect(limiter.tryAcquire('a')).toMatchObject({ allowed: true, limitedBy: 0 });
+  expect(limiter.tryAcquire('b')).toMatchObject({ allowed: false, retryAfterMs: 1000 });
+  await clock.advance(1000);
+  expect(limiter.tryAcquire('b').allowed).toBe(true);
+  expect([limiter.size, everybodys.peek().remaining]).toEqual([1, 98]);
+});
+
+it('takes limiters of others, and asks them when they will be idle', async () => {
+  const clock = new TestClock();
+  let made = 0;
+  const make = (): RateLimiter => {
+    made++;
+    const inner = new TokenBucket({ capacity: 1, refill: 1, per: '1s', clock });
+    return {
+      tryAcquire: (cost) => inner.tryAcquire(cost),
+      peek: (cost) => inner.peek(cost),
+      acquire: (options) => inner.acquire(options),
+      reserve: (options) => inner.reserve(options),
+      refund: (cost) => inner.refund(cost),
+      reconfigure: (options) => inner.reconfigure(options),
+    };
+  };
+  const limiter = new KeyedRateLimiter(make, { maxKeys: 1, clock });
+  expect([limiter.tryAcquire('a').allowed, limiter.tryAcquire('a').allowed, made]).toEqual([true, false, 2]);
+  expect(limiter.tryAcquire('b')).toMatchObject({ allowed: false, retryAfterMs: 1000 });
+  const waiting = watch(limiter.acquire('a'));
+  const held = limiter.reserve('a');
+  expect(held.delayMs).toBe(2000);
+  held.cancel();
+  await clock.advance(1000);
+  expect([waiting.state, limiter.tryAcquire('b').retryAfterMs]).toEqual(['fulfilled', 1000]);
+  limiter.refund('a', 1);
+  expect(limiter.tryAcquire('b').allowed).toBe(true);
+});
+
+it('refuses options that cannot work', () => {
+  const clock = new TestClock();
+  const bucket = () => new TokenBucket({ capacity: 1, refill: 1, per: 1, clock });
+  const refuse = (make: unknown, options: object | undefined, message: string) =>
+    expect(() => new KeyedRateLimiter(make as never, options)).toThrow(message);
+  refuse(undefined, {}, '"make" must be a function');
+  refuse(() => ({}), {}, '"make" must be an object with tryAcquire');
+  refuse(bucket, { maxKeys: 0 }, '"maxKeys"');
+  refuse(bucket, { maxKeys: 2 ** 24 }, '"maxKeys"');
+  refuse(bucket, { atLimit: 'drop' }, '"atLimit" must be one of');
+  refuse(bucket, { maxkeys: 1 }, 'did you mean "maxKeys"');
+  refuse(bucket, { clock: new TestClock() }, '"clock" must be that of the limiters');
+  const both = allOf(bucket(), bucket());
+  expect(() => new KeyedRateLimiter(() => both).tryAcquire('a')).toThrow('must make a new limiter each time');
+});
+
+it('leaves the limiter alone that it was given as a model', () => {
+  const bucket = new TokenBucket({ capacity: 2, refill: 2, per: '1s', clock: new TestClock() });
+  bucket.tryAcquire();
+  const limiter = new KeyedRateLimiter(() => bucket);
+  expect([limiter.tryAcquire('a', 2).allowed, limiter.tryAcquire('b').remaining]).toEqual([true, 1]);
+  expect(bucket.peek().remaining).toBe(1);
+});
