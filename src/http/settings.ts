@@ -1,0 +1,121 @@
+import { toMs } from '../core/duration.js';
+import { InvalidOptionError } from '../core/errors.js';
+import { checkInteger, checkMethods, checkOneOf, checkOptionalFunction, readOptions } from '../core/options.js';
+import type { PolicyLabel, RateLimitHttpListeners, RateLimitHttpOptions } from './options.js';
+import { quoteName, RATE_LIMIT_DIALECTS, type RateLimitDialect } from './rate-limit-headers.js';
+
+/** The options that the middleware and the handler share, checked. */
+export interface HttpSettings<Args extends readonly unknown[]>
+  extends Pick<RateLimitHttpOptions<Args>, 'key' | 'skip' | 'partitionKey' | 'refundWhen' | 'message'> {
+  readonly owner: string;
+  readonly limiter: RateLimitHttpOptions<Args>['limiter'];
+  readonly onMissingKey: 'share' | 'skip' | 'refuse';
+  readonly cost: number | Exclude<RateLimitHttpOptions<Args>['cost'], number | undefined>;
+  readonly dialects: readonly RateLimitDialect[];
+  readonly policies: readonly { readonly name: string; readonly windowMs: number | undefined }[];
+  readonly isEnforced: boolean;
+  readonly statusCode: number;
+  readonly on: RateLimitHttpListeners<Args[0]>;
+}
+
+/** All undefined: a default that depends on another option is filled in when that is known. */
+export const NO_HTTP_OPTIONS = {
+  limiter: undefined,
+  key: undefined,
+  trustProxy: undefined,
+  ipv6Prefix: undefined,
+  onMissingKey: undefined,
+  cost: undefined,
+  skip: undefined,
+  headers: undefined,
+  name: undefined,
+  window: undefined,
+  policies: undefined,
+  partitionKey: undefined,
+  mode: undefined,
+  refundWhen: undefined,
+  statusCode: undefined,
+  message: undefined,
+  on: undefined,
+};
+
+/** @throws InvalidOptionError for options that cannot work, alone or together. */
+export function checkHttpOptions<Args extends readonly unknown[]>(
+  owner: string,
+  own: RateLimitHttpOptions<Args>,
+): HttpSettings<Args> {
+  const { limiter, refundWhen, cost = 1, onMissingKey = 'share', mode = 'enforce', statusCode = 429, message } = own;
+  const verbs = refundWhen === undefined ? (['tryAcquire'] as const) : (['tryAcquire', 'reserve'] as const);
+  if (message !== undefined && typeof message !== 'string') {
+    throw new InvalidOptionError(owner, 'message', 'must be a string', message);
+  }
+  for (const option of own.key === undefined ? [] : (['trustProxy', 'ipv6Prefix'] as const)) {
+    if (own[option] !== undefined)
+      throw new InvalidOptionError(owner, option, 'has no effect beside "key"', own[option]);
+  }
+  return {
+    owner,
+    limiter: checkMethods(owner, 'limiter', limiter, verbs),
+    key: checkOptionalFunction(owner, 'key', own.key),
+    onMissingKey: checkOneOf(owner, 'onMissingKey', onMissingKey, ['share', 'skip', 'refuse']),
+    cost: typeof cost === 'function' ? cost : checkInteger(owner, 'cost', cost, { min: 0 }),
+    skip: checkOptionalFunction(owner, 'skip', own.skip),
+    dialects: checkDialects(owner, own.headers),
+    policies: checkLabels(owner, own),
+    partitionKey: checkOptionalFunction(owner, 'partitionKey', own.partitionKey),
+    isEnforced: checkOneOf(owner, 'mode', mode, ['enforce', 'observe']) === 'enforce',
+    refundWhen: checkOptionalFunction(owner, 'refundWhen', refundWhen),
+    statusCode: checkInteger(owner, 'statusCode', statusCode, { min: 400, max: 599 }),
+    message,
+    on: checkListeners(owner, own.on),
+  };
+}
+
+function checkListeners<Req>(
+  owner: string,
+  listeners: RateLimitHttpListeners<Req> | undefined,
+): RateLimitHttpListeners<Req> {
+  const on = readOptions<RateLimitHttpListeners<Req>>(owner, listeners, { reject: undefined, refund: undefined }, 'on');
+  for (const [name, listener] of Object.entries(on)) checkOptionalFunction(owner, `on.${name}`, listener);
+  return on;
+}
+
+function checkDialects(
+  owner: string,
+  headers: RateLimitDialect | readonly RateLimitDialect[] | false = 'draft-10',
+): readonly RateLimitDialect[] {
+  if (headers === false) return [];
+  const given: readonly RateLimitDialect[] = Array.isArray(headers) ? [...headers] : [headers as RateLimitDialect];
+  for (const dialect of given) checkOneOf(owner, 'headers', dialect, RATE_LIMIT_DIALECTS);
+  if (given.filter((dialect) => dialect !== 'x-ratelimit').length > 1) {
+    throw new InvalidOptionError(
+      owner,
+      'headers',
+      'must not have two drafts, whose fields have the same names',
+      headers,
+    );
+  }
+  return given;
+}
+
+function checkLabels(
+  owner: string,
+  { policies, name, window }: Pick<RateLimitHttpOptions<[]>, 'policies' | 'name' | 'window'>,
+): HttpSettings<[]>['policies'] {
+  if (policies === undefined) return [checkLabel(owner, '', { name: name ?? 'default', window })];
+  if (!Array.isArray(policies) || policies.length === 0) {
+    throw new InvalidOptionError(owner, 'policies', 'must be an array that is not empty', policies);
+  }
+  if (name !== undefined) throw new InvalidOptionError(owner, 'name', 'has no effect beside "policies"', name);
+  if (window !== undefined) throw new InvalidOptionError(owner, 'window', 'has no effect beside "policies"', window);
+  return policies.map((label: PolicyLabel, index) => {
+    const option = `policies[${index}]`;
+    return checkLabel(owner, `${option}.`, readOptions(owner, label, { name: undefined, window: undefined }, option));
+  });
+}
+
+function checkLabel(owner: string, path: string, label: Partial<PolicyLabel>): HttpSettings<[]>['policies'][number] {
+  const { name, window } = label;
+  quoteName(owner, `${path}name`, name);
+  return { name: name as string, windowMs: window === undefined ? undefined : toMs(owner, `${path}window`, window) };
+}
