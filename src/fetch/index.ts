@@ -13,6 +13,7 @@ export { classifyResponse } from './classify-response.js';
 export type {
   FetchBulkheadOptions,
   FetchLike,
+  FetchRateLimitOptions,
   RejectEvent,
   ResilientFetchListeners,
   ResilientFetchOptions,

@@ -6,6 +6,8 @@ import type { Duration } from '../core/duration.js';
 import type { Classify, Outcome } from '../core/outcome.js';
 import type { Policy } from '../core/policy.js';
 import type { Random } from '../core/random.js';
+import type { RateLimitEvents } from '../rate-limit/rate-limit.js';
+import type { RateLimiter } from '../rate-limit/rate-limiter.js';
 import type { RetryEvents, RetryOptions } from '../retry/index.js';
 import type { OutgoingRequest } from './request.js';
 
@@ -33,6 +35,8 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
   readonly circuitBreaker?: Omit<CircuitBreakerOptions, 'clock' | 'random'> | false | undefined;
   /** Options of `bulkhead`; one for each key. False turns it off. @defaultValue maxConcurrent 256, maxQueue 1024 */
   readonly bulkhead?: FetchBulkheadOptions | false | undefined;
+  /** Waits for a limiter of yours, and for what the server's own headers announce; by key. @defaultValue false */
+  readonly rateLimit?: FetchRateLimitOptions | false | undefined;
   /** A policy of your own instead of all the above. */
   readonly policy?: Policy | undefined;
   /** How outcomes are judged. A `failure` that must not be repeated becomes `permanent`. @defaultValue `classifyResponse` */
@@ -58,6 +62,23 @@ export interface FetchBulkheadOptions extends Omit<BulkheadOptions, 'clock' | 'm
   readonly until?: 'headers' | 'body' | undefined;
 }
 
+export interface FetchRateLimitOptions {
+  /**
+   * What may be sent, how often. Asked for once a key, and again when a key comes back after ten minutes without a
+   * request: a limiter with a longer memory is yours to keep.
+   * @defaultValue none
+   */
+  readonly limiter?: ((key: string) => RateLimiter) | undefined;
+  /**
+   * Whether to heed what responses say of the server's limit (`RateLimit`, `X-RateLimit-*`, and `Retry-After` with a
+   * 429 or 503): what it would refuse is not sent.
+   * @defaultValue true
+   */
+  readonly listen?: boolean | undefined;
+  /** How long a try may wait; one that would have to wait longer is refused at once. @defaultValue '5s' */
+  readonly maxWait?: Duration | undefined;
+}
+
 /** Where a try goes, and whom to tell how it went. */
 export interface Route {
   readonly url: string | URL;
@@ -67,7 +88,7 @@ export interface Route {
 export interface ResilientFetchListeners {
   /** The breaker of a key changed its state. */
   readonly stateChange?: ((event: CircuitBreakerEvents['stateChange'] & { readonly key: string }) => void) | undefined;
-  /** A breaker or a bulkhead refused a try. */
+  /** A breaker, a bulkhead or a rate limit refused a try. */
   readonly reject?: ((event: RejectEvent) => void) | undefined;
   /** A try failed, and there will be another. */
   readonly retry?: ((event: RetryEvents['retry']) => void) | undefined;
@@ -80,4 +101,5 @@ export interface ResilientFetchListeners {
 export type RejectEvent = { readonly key: string } & (
   | { readonly by: 'circuit-breaker'; readonly event: CircuitBreakerEvents['reject'] }
   | { readonly by: 'bulkhead'; readonly event: BulkheadEvents['reject'] }
+  | { readonly by: 'rate-limit'; readonly event: RateLimitEvents['reject'] }
 );

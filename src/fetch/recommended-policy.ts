@@ -2,7 +2,7 @@ import { type Bulkhead, bulkhead } from '../bulkhead/index.js';
 import { circuitBreaker } from '../circuit-breaker/index.js';
 import { type Backoff, exponentialBackoff } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
-import { toMs } from '../core/duration.js';
+import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkOneOf, checkOptionalFunction, readOptions } from '../core/options.js';
 import { definePolicy, type Policy } from '../core/policy.js';
@@ -10,11 +10,19 @@ import { checkRandom, type Random } from '../core/random.js';
 import { retryAfterMs } from '../core/retry-after.js';
 import { keyed } from '../keyed/index.js';
 import { pipeline } from '../pipeline/index.js';
+import { type RateLimiter, rateLimit } from '../rate-limit/index.js';
 import { RetryBudget, retry } from '../retry/index.js';
 import { timeout } from '../timeout/index.js';
 import { guardedBodyOf } from './guarded-body.js';
 import { unlessOnce } from './only-once.js';
-import type { FetchBulkheadOptions, FetchLike, ResilientFetchListeners, ResilientFetchOptions } from './options.js';
+import type {
+  FetchBulkheadOptions,
+  FetchLike,
+  FetchRateLimitOptions,
+  ResilientFetchListeners,
+  ResilientFetchOptions,
+} from './options.js';
+import { listenFor, ServerLimit } from './server-limit.js';
 
 const OWNER = 'resilientFetch';
 
@@ -27,8 +35,8 @@ const NO_LISTENERS = {
 };
 
 /**
- * From the outside in: total timeout, retry, then for each key a circuit breaker and a bulkhead, and the timeout of a
- * try. Bad options are refused here and now, those of the keys' policies too.
+ * From the outside in: total timeout, retry, then for each key a circuit breaker, rate limits and a bulkhead, and the
+ * timeout of a try. Bad options are refused here and now, those of the keys' policies too.
  */
 export function recommendedPolicy(
   options: Partial<ResilientFetchOptions<FetchLike>>,
@@ -42,12 +50,15 @@ export function recommendedPolicy(
   // Copies, since these are read again for each new key.
   const breakerOptions = copy(checkPart('circuitBreaker', options.circuitBreaker));
   const bulkheadOptions = copy(checkPart('bulkhead', options.bulkhead));
+  const limits = checkLimits(checkPart('rateLimit', options.rateLimit));
   const gates = (key: string) => {
     const breaker = breakerFor(key, breakerOptions, on, clock, random);
     const slots = bulkheadFor(key, bulkheadOptions, on, clock, bodyTimeoutMs);
-    return pipeline(...[breaker, slots].filter((policy) => policy !== undefined));
+    const [waits, listener] = limitsFor(key, limits, on, clock);
+    return pipeline(...[breaker, ...waits, slots, listener].filter((policy) => policy !== undefined));
   };
-  gates('the check of the options');
+  breakerFor('the check of the options', breakerOptions, on, clock, random);
+  bulkheadFor('the check of the options', bulkheadOptions, on, clock, bodyTimeoutMs);
   const again = retryFor(checkPart('retry', options.retry), on, clock, random, discard);
   const inner = [keyed(gates, { clock }), timeoutFor('attempt', 'attemptTimeout', options, on, clock)];
   return pipeline(timeoutFor('call', 'timeout', options, on, clock), ...(again ? [again] : []), ...inner);
@@ -140,6 +151,41 @@ function bulkheadFor(
   if (bodyTimeoutMs < Infinity) return untilBodyEnd(slots, clock);
   const rule = `can be 'body' only with a "bodyTimeout", or a body that nobody reads would hold its slot for ever`;
   throw new InvalidOptionError(OWNER, 'bulkhead.until', rule, until);
+}
+
+interface Limits {
+  readonly limiter: ((key: string) => RateLimiter) | undefined;
+  readonly listen: boolean;
+  readonly maxWait: Duration;
+}
+
+function checkLimits(options: FetchRateLimitOptions | false | undefined): Limits | undefined {
+  if (options === undefined || options === false) return undefined;
+  const own = readOptions(OWNER, options, { limiter: undefined, listen: true, maxWait: '5s' as Duration }, 'rateLimit');
+  checkOptionalFunction(OWNER, 'rateLimit.limiter', own.limiter);
+  toMs(OWNER, 'rateLimit.maxWait', own.maxWait, { orZero: true, orInfinity: true });
+  if (typeof own.listen === 'boolean') return own;
+  throw new InvalidOptionError(OWNER, 'rateLimit.listen', 'must be a boolean', own.listen);
+}
+
+/** Where a try waits, and what listens to the responses. */
+function limitsFor(
+  key: string,
+  limits: Limits | undefined,
+  on: ResilientFetchListeners,
+  clock: Clock,
+): [waits: Policy[], listener: Policy | undefined] {
+  if (limits === undefined) return [[], undefined];
+  const { limiter, listen, maxWait } = limits;
+  const announced = listen ? new ServerLimit(key, clock) : undefined;
+  const waits = [limiter?.(key), announced]
+    .filter((one) => one !== undefined)
+    .map((one) => {
+      const wait = rateLimit(one, { name: key, maxWait });
+      if (on.reject) wait.on('reject', (event) => on.reject?.({ key, by: 'rate-limit', event }));
+      return wait;
+    });
+  return [waits, announced && listenFor(announced, key, clock)];
 }
 
 /** A bulkhead whose slots are held until the body has been read, has failed, or was discarded. */

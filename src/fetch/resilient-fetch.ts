@@ -26,7 +26,7 @@ import { describeRequest, type OutgoingRequest, type RequestOptions, signalOf } 
  * - A URL that cannot be parsed rejects as `fetch` words it.
  *
  * Rejects with what `fetch` rejects with, and with `TimeoutError`, `CircuitOpenError`, `BulkheadFullError` and, if there
- * is a `queueTimeout`, `QueueTimeoutError`.
+ * is a `queueTimeout`, `QueueTimeoutError`; with a `rateLimit`, `RateLimitedError`.
  *
  * @throws InvalidOptionError for options that cannot work.
  * @example
@@ -58,6 +58,7 @@ const NO_DEFAULTS = {
   retry: undefined,
   circuitBreaker: undefined,
   bulkhead: undefined,
+  rateLimit: undefined,
   policy: undefined,
   classify: undefined,
   key: undefined,
@@ -143,7 +144,16 @@ const platformFetch: AnyFetch = (input, init) => globalThis.fetch(input as strin
 
 function checkPolicy(policy: Policy, given: Partial<ResilientFetchOptions<FetchLike>>): Policy {
   checkFunction(OWNER, 'policy', policy?.execute);
-  for (const option of ['timeout', 'attemptTimeout', 'retry', 'circuitBreaker', 'bulkhead', 'on', 'random'] as const) {
+  for (const option of [
+    'timeout',
+    'attemptTimeout',
+    'retry',
+    'circuitBreaker',
+    'bulkhead',
+    'rateLimit',
+    'on',
+    'random',
+  ] as const) {
     if (given[option] === undefined) continue;
     throw new InvalidOptionError(OWNER, option, 'has no effect beside "policy"', given[option]);
   }

@@ -6,6 +6,7 @@ import {
   type CircuitBreakerEvents,
   type CircuitState,
   circuitBreaker,
+  type Decision,
   type GiveUpReason,
   type Observable,
   type Outcome,
@@ -81,6 +82,8 @@ describe('events', () => {
         expectTypeOf(rejection.key).toEqualTypeOf<string>();
         if (rejection.by === 'bulkhead') {
           expectTypeOf(rejection.event.reason).toEqualTypeOf<'full' | 'queue-timeout' | 'closed'>();
+        } else if (rejection.by === 'rate-limit') {
+          expectTypeOf(rejection.event.decision).toEqualTypeOf<Decision>();
         } else {
           expectTypeOf(rejection.event.retryAfterMs).toEqualTypeOf<number>();
         }
