@@ -15,5 +15,6 @@ export * from './fetch/index.js';
 export * from './hash-ring/index.js';
 export * from './keyed/index.js';
 export * from './pipeline/index.js';
+export * from './rate-limit/index.js';
 export * from './retry/index.js';
 export * from './timeout/index.js';

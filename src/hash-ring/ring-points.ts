@@ -70,7 +70,7 @@ export class RingPoints {
       packed[filled++] = old;
     }
     while (next < more.length) packed[filled++] = (more[next++] as number) * RANKS + rank;
-    return RingPoints.#unpack(this.nodes.toSpliced(rank, 0, node), packed);
+    return RingPoints.#unpack([...this.nodes.slice(0, rank), node, ...this.nodes.slice(rank)], packed);
   }
 
   /** Without the node of this rank. */
@@ -80,7 +80,10 @@ export class RingPoints {
       const owner = this.#owners[i] as number;
       if (owner !== rank) packed.push((this.#points[i] as number) * RANKS + owner - Number(owner > rank));
     }
-    return RingPoints.#unpack(this.nodes.toSpliced(rank, 1), Float64Array.from(packed));
+    return RingPoints.#unpack(
+      this.nodes.filter((_, other) => other !== rank),
+      Float64Array.from(packed),
+    );
   }
 
   /** Where a name stands among the owners, or would stand. */

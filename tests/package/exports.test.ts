@@ -36,6 +36,17 @@ const publicNames: Record<string, string[]> = {
   fallback: ['fallback'],
   keyed: ['keyed'],
   cache: ['ClockCache', 'FifoCache', 'LfuCache', 'LruCache', 'RandomCache', 'TinyLfuCache', 'TtlCache'],
+  'rate-limit': [
+    'FixedWindow',
+    'KeyedRateLimiter',
+    'LeakyBucket',
+    'SlidingWindowCounter',
+    'SlidingWindowLog',
+    'TokenBucket',
+    'allOf',
+    'rateLimit',
+  ],
+  http: ['clientKey', 'parseRateLimit', 'rateLimitHandler', 'rateLimitHeaders', 'rateLimitMiddleware'],
   'hash-ring': [
     'HashRing',
     'KetamaRing',
@@ -52,7 +63,7 @@ const publicNames: Record<string, string[]> = {
 };
 
 /** Entry points that the root does not re-export: they are no use to, or do not run in, every program. */
-const notInRoot = ['testing'];
+const notInRoot = ['http', 'testing'];
 
 const root = new URL('../../', import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {

@@ -15,8 +15,10 @@ const mayImport: Record<string, string[]> = {
   fallback: ['core'],
   keyed: ['core'],
   cache: ['core'],
-  fetch: ['core', 'pipeline', 'retry', 'timeout', 'circuit-breaker', 'bulkhead', 'keyed'],
+  fetch: ['core', 'pipeline', 'retry', 'timeout', 'circuit-breaker', 'bulkhead', 'keyed', 'rate-limit'],
   'hash-ring': ['core'],
+  'rate-limit': ['core'],
+  http: ['core', 'rate-limit'],
   testing: ['core'],
 };
 
