@@ -1,6 +1,7 @@
 import { InvalidOptionError } from '../core/errors.js';
 import { checkInteger, checkOptionalFunction, readOptions } from '../core/options.js';
 import { dataOf, type HashData, type PlacementKey } from './key-bytes.js';
+import { Placement } from './placement.js';
 import type { RingPoints } from './ring-points.js';
 
 /** How evenly the keys are spread. */
@@ -31,34 +32,15 @@ export interface GetManyOptions {
 }
 
 /** What all rings have in common: the reading of them. */
-export abstract class BaseRing {
+export abstract class BaseRing extends Placement {
   readonly #owner: string;
   /** Replaced, never changed: a reader sees one or the other. */
   #ring: RingPoints;
-  #weights: ReadonlyMap<string, number>;
 
   constructor(owner: string, ring: RingPoints, weights: ReadonlyMap<string, number>) {
+    super(weights);
     this.#owner = owner;
     this.#ring = ring;
-    this.#weights = weights;
-  }
-
-  /** The names of all nodes, sorted; those of weight 0 among them. */
-  get nodes(): readonly string[] {
-    return [...this.#weights.keys()];
-  }
-
-  /** How many nodes there are. */
-  get size(): number {
-    return this.#weights.size;
-  }
-
-  has(node: string): boolean {
-    return this.#weights.has(node);
-  }
-
-  weightOf(node: string): number | undefined {
-    return this.#weights.get(node);
   }
 
   /** The node of a key; undefined only when no node can have any. */
@@ -80,10 +62,10 @@ export abstract class BaseRing {
 
   stats(): RingStats {
     const share = this.#ring.shares();
-    const total = [...this.#weights.values()].reduce((sum, weight) => sum + weight, 0);
-    const loads = [...share].map(([node, part]) => part / ((this.#weights.get(node) as number) / total));
+    const total = [...this.weights.values()].reduce((sum, weight) => sum + weight, 0);
+    const loads = [...share].map(([node, part]) => part / ((this.weights.get(node) as number) / total));
     const variance = loads.reduce((sum, load) => sum + (load - 1) ** 2, 0) / (loads.length || 1);
-    const shares = new Map([...this.#weights.keys()].map((node) => [node, share.get(node) ?? 0]));
+    const shares = new Map([...this.weights.keys()].map((node) => [node, share.get(node) ?? 0]));
     return { share: shares, peakToMean: Math.max(...loads, 1), cv: Math.sqrt(variance) };
   }
 
@@ -112,15 +94,10 @@ export abstract class BaseRing {
     return this.#ring;
   }
 
-  /** By name, sorted. */
-  protected get weights(): ReadonlyMap<string, number> {
-    return this.#weights;
-  }
-
   /** Puts another state in place of this one, at once. */
   protected replace(ring: RingPoints, weights: ReadonlyMap<string, number>): void {
     this.#ring = ring;
-    this.#weights = weights;
+    this.weights = weights;
   }
 }
 

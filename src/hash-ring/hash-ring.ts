@@ -3,7 +3,7 @@ import { checkFunction, checkInteger, readOptions } from '../core/options.js';
 import { BaseRing } from './base-ring.js';
 import type { HashData, HashFunction } from './key-bytes.js';
 import { mixed, murmur3 } from './murmur3.js';
-import { byName, checkNode, checkWeight, type NodeOption, readNodes } from './nodes.js';
+import { checkNode, checkWeight, type NodeOption, sortedByName, sortedNodes } from './nodes.js';
 import { RingPoints } from './ring-points.js';
 
 export interface HashRingOptions {
@@ -58,7 +58,7 @@ export class HashRing extends BaseRing {
     const virtualNodes = checkInteger('HashRing', 'virtualNodes', own.virtualNodes, { min: 1, max: 0x1_0000 });
     const hash = checkHash(own.hash);
     const seed = checkInteger('HashRing', 'seed', own.seed, { min: 0, max: 0xffff_ffff });
-    const weights = sorted(readNodes('HashRing', nodes));
+    const weights = sortedNodes('HashRing', nodes);
     const placed = [...weights].filter(([, weight]) => weight > 0);
     const pointsOf = placed.map(([node, weight]) => virtualPoints(node, countOf(weight, virtualNodes), hash, seed));
     super(
@@ -93,7 +93,7 @@ export class HashRing extends BaseRing {
     if (weight > 0) {
       ring = ring.with(node, ring.rankOf(node), virtualPoints(node, points, this.#hash, this.#seed));
     }
-    this.replace(ring, sorted(new Map(this.weights).set(node, weight)));
+    this.replace(ring, sortedByName(new Map(this.weights).set(node, weight)));
     return this;
   }
 
@@ -138,9 +138,6 @@ function virtualPoints(node: string, count: number, hash: HashFunction, seed: nu
   const step = hash(`1:${node}`, seed) | 1; // odd, so that the walk is long
   return Uint32Array.from({ length: count }, (_, i) => mixed((start + Math.imul(i, step)) | 0));
 }
-
-const sorted = (weights: ReadonlyMap<string, number>): Map<string, number> =>
-  new Map([...weights].sort(([a], [b]) => byName(a, b)));
 
 function checkHash(hash: HashFunction): HashFunction {
   const sample: unknown = checkFunction('HashRing', 'hash', hash)('', 0);

@@ -15,6 +15,7 @@ export type { HashData, HashFunction, PlacementKey } from './key-bytes.js';
 export { MaglevTable, type MaglevTableOptions } from './maglev-table.js';
 export { murmur3 } from './murmur3.js';
 export type { NodeOption } from './nodes.js';
+export type { Placement } from './placement.js';
 export { Rendezvous, type RendezvousOptions } from './rendezvous.js';
 export { sipHash13 } from './sip-hash.js';
 export { xxh32 } from './xxh32.js';

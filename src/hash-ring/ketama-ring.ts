@@ -2,7 +2,7 @@ import { checkOneOf, readOptions } from '../core/options.js';
 import { BaseRing } from './base-ring.js';
 import type { HashData } from './key-bytes.js';
 import { Md5 } from './md5.js';
-import { byName, type NodeOption, readNodes } from './nodes.js';
+import { type NodeOption, sortedNodes } from './nodes.js';
 import { RingPoints } from './ring-points.js';
 
 export interface KetamaRingOptions {
@@ -34,19 +34,15 @@ export class KetamaRing extends BaseRing {
   constructor(nodes: Iterable<NodeOption>, options?: KetamaRingOptions) {
     const { compat } = readOptions('KetamaRing', options, { compat: 'libketama' as const });
     checkOneOf('KetamaRing', 'compat', compat, ['libketama', 'hashring']);
-    const weights = readNodes('KetamaRing', nodes);
+    const weights = sortedNodes('KetamaRing', nodes);
     const md5 = new Md5();
     const total = [...weights.values()].reduce((sum, weight) => sum + weight, 0);
-    const names = [...weights.keys()].sort(byName);
+    const names = [...weights.keys()];
     const points = names.map((node) => {
       const hashes = hashesOf(weights.get(node) as number, total, weights.size, compat);
       return ketamaPoints(node, hashes, md5);
     });
-    super(
-      'KetamaRing',
-      RingPoints.of(names, points),
-      new Map(names.map((node) => [node, weights.get(node) as number])),
-    );
+    super('KetamaRing', RingPoints.of(names, points), weights);
     this.#md5 = md5;
   }
 

@@ -2,7 +2,8 @@ import { InvalidOptionError } from '../core/errors.js';
 import { checkInteger, readOptions } from '../core/options.js';
 import { dataOf, type PlacementKey } from './key-bytes.js';
 import { murmur3 } from './murmur3.js';
-import { byName, type NodeOption, readNodes } from './nodes.js';
+import { type NodeOption, sortedNodes } from './nodes.js';
+import { Placement } from './placement.js';
 
 export interface MaglevTableOptions {
   /**
@@ -34,9 +35,8 @@ const MAX_SIZE = 0x100_0000;
  * console.log(table.has(node ?? '')); // true
  * ```
  */
-export class MaglevTable {
+export class MaglevTable extends Placement {
   readonly #seed: number;
-  readonly #weights: ReadonlyMap<string, number>;
   readonly #places: Uint32Array;
   /** By their numbers in the table. */
   readonly #placed: readonly string[];
@@ -46,9 +46,9 @@ export class MaglevTable {
     const seed = checkInteger('MaglevTable', 'seed', own.seed, { min: 0, max: 0xffff_ffff });
     const size = checkInteger('MaglevTable', 'size', own.size, { min: 2, max: MAX_SIZE });
     if (!isPrime(size)) throw new InvalidOptionError('MaglevTable', 'size', 'must be a prime number', size);
+    super(sortedNodes('MaglevTable', nodes));
     this.#seed = seed;
-    this.#weights = new Map([...readNodes('MaglevTable', nodes)].sort(([a], [b]) => byName(a, b)));
-    const placed = [...this.#weights].filter(([, weight]) => weight > 0);
+    const placed = [...this.weights].filter(([, weight]) => weight > 0);
     if (placed.length > size) {
       throw new InvalidOptionError(
         'MaglevTable',
@@ -66,24 +66,6 @@ export class MaglevTable {
       })),
       size,
     );
-  }
-
-  /** The names of all nodes, sorted; those of weight 0 among them. */
-  get nodes(): readonly string[] {
-    return [...this.#weights.keys()];
-  }
-
-  /** How many nodes there are. */
-  get size(): number {
-    return this.#weights.size;
-  }
-
-  has(node: string): boolean {
-    return this.#weights.has(node);
-  }
-
-  weightOf(node: string): number | undefined {
-    return this.#weights.get(node);
   }
 
   /** The node of a key; undefined only when no node can have any. */

@@ -5,7 +5,7 @@ import { checkNumber } from '../core/options.js';
 export type NodeOption = string | { readonly node: string; readonly weight?: number | undefined };
 
 /** The weights by name. Of several entries for one node the last one counts, as if they had been added in turn. */
-export function readNodes(owner: string, nodes: Iterable<NodeOption>): Map<string, number> {
+function readNodes(owner: string, nodes: Iterable<NodeOption>): Map<string, number> {
   if (typeof nodes !== 'object' || nodes === null || !(Symbol.iterator in nodes)) {
     throw new InvalidOptionError(owner, 'nodes', 'must be a list of nodes', nodes);
   }
@@ -17,12 +17,17 @@ export function readNodes(owner: string, nodes: Iterable<NodeOption>): Map<strin
   return weights;
 }
 
+/** Likewise, sorted by name. */
+export const sortedNodes = (owner: string, nodes: Iterable<NodeOption>): Map<string, number> =>
+  sortedByName(readNodes(owner, nodes));
+
+/** By the order of code units: the same in every process, whatever its language. */
+export const sortedByName = (weights: ReadonlyMap<string, number>): Map<string, number> =>
+  new Map([...weights].sort(([a], [b]) => (a < b ? -1 : 1)));
+
 export function checkNode(owner: string, node: string): string {
   if (typeof node === 'string') return node;
   throw new InvalidOptionError(owner, 'node', 'must be a string', node);
 }
 
 export const checkWeight = (owner: string, weight: number): number => checkNumber(owner, 'weight', weight, { min: 0 });
-
-/** The order of code units: the same in every process, whatever its language. */
-export const byName = (a: string, b: string): number => (a < b ? -1 : Number(a > b));

@@ -1,7 +1,8 @@
 import { checkInteger, readOptions } from '../core/options.js';
 import { dataOf, type PlacementKey } from './key-bytes.js';
 import { mixed, murmur3 } from './murmur3.js';
-import { byName, type NodeOption, readNodes } from './nodes.js';
+import { type NodeOption, sortedNodes } from './nodes.js';
+import { Placement } from './placement.js';
 
 export interface RendezvousOptions {
   /** The same in every process. An integer from 0 to 2³² - 1. @defaultValue 0 */
@@ -30,18 +31,17 @@ interface Candidate {
  * console.log(shards.get('user:7') === primary, primary !== replica); // true true
  * ```
  */
-export class Rendezvous {
+export class Rendezvous extends Placement {
   readonly #seed: number;
-  readonly #weights: ReadonlyMap<string, number>;
   /** Those that can win, sorted by name. */
   readonly #candidates: readonly Candidate[];
   readonly #isWeighted: boolean;
 
   constructor(nodes: Iterable<NodeOption>, options?: RendezvousOptions) {
     const { seed } = readOptions('Rendezvous', options, { seed: 0 });
+    super(sortedNodes('Rendezvous', nodes));
     this.#seed = checkInteger('Rendezvous', 'seed', seed, { min: 0, max: 0xffff_ffff });
-    this.#weights = new Map([...readNodes('Rendezvous', nodes)].sort(([a], [b]) => byName(a, b)));
-    this.#candidates = [...this.#weights]
+    this.#candidates = [...this.weights]
       .filter(([, weight]) => weight > 0)
       .map(([node, weight]) => ({
         node,
@@ -50,24 +50,6 @@ export class Rendezvous {
         increment: murmur3(`1:${node}`, this.#seed),
       }));
     this.#isWeighted = this.#candidates.some(({ weight }) => weight !== this.#candidates[0]?.weight);
-  }
-
-  /** The names of all nodes, sorted; those of weight 0 among them. */
-  get nodes(): readonly string[] {
-    return [...this.#weights.keys()];
-  }
-
-  /** How many nodes there are. */
-  get size(): number {
-    return this.#weights.size;
-  }
-
-  has(node: string): boolean {
-    return this.#weights.has(node);
-  }
-
-  weightOf(node: string): number | undefined {
-    return this.#weights.get(node);
   }
 
   /** The node of a key; undefined only when no node can have any. */
