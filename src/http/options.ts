@@ -66,8 +66,8 @@ export interface RateLimitHttpOptions<Args extends readonly unknown[]> extends C
   readonly mode?: 'enforce' | 'observe' | undefined;
   /**
    * True gives the cost back, once, when the response has ended: to count failed logins only, say. It comes from what
-   * was taken, never from a later window. Such requests take their share with `reserve`, which makes a `LeakyBucket`
-   * space them out.
+   * was taken, never from a later window. Such requests take their share with `reserve`, without waiting: of a
+   * `LeakyBucket`, which spaces what is reserved, only one that finds it empty is let through.
    * @defaultValue nothing is given back
    */
   readonly refundWhen?: ((ending: ResponseEnding, ...args: Args) => Awaitable<boolean>) | undefined;

@@ -49,6 +49,10 @@ export function checkHttpOptions<Args extends readonly unknown[]>(
   if (message !== undefined && typeof message !== 'string') {
     throw new InvalidOptionError(owner, 'message', 'must be a string', message);
   }
+  if (typeof limiter === 'object' && limiter !== null && '~gate' in limiter) {
+    const rule = 'must know clients by a key: new KeyedRateLimiter(() => limiter)';
+    throw new InvalidOptionError(owner, 'limiter', rule, limiter);
+  }
   for (const option of own.key === undefined ? [] : (['trustProxy', 'ipv6Prefix'] as const)) {
     if (own[option] !== undefined)
       throw new InvalidOptionError(owner, option, 'has no effect beside "key"', own[option]);

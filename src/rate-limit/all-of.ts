@@ -12,6 +12,9 @@ import type { RateLimiter } from './rate-limiter.js';
  * can give, in one line with all who wait at any of them. The limiters may be used by themselves and in other
  * combinations as well, and a combination may be part of another one; a limiter that is in it twice is taken from once.
  *
+ * Nobody overtakes, so while one waits for the slowest of its limits, all behind it at the others wait as well. Where many
+ * share a limit, and each has one of its own besides, give waits a `maxWait` that all can afford.
+ *
  * In a decision `limitedBy` is the index of the limiter that bound: when refused the one that would let it pass last, when
  * allowed the one with the least remaining. `limit` is that limiter's; `remaining` is what would pass all of them.
  *

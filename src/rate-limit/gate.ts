@@ -1,5 +1,6 @@
 import type { AbortScope } from '../core/abort-scope.js';
 import type { Decision } from '../core/errors.js';
+import { checkInteger } from '../core/options.js';
 import { Booking, type Claim, WaitingClaim } from './claim.js';
 import type { Ledger } from './ledger.js';
 import type { Line } from './line.js';
@@ -50,22 +51,21 @@ export class Gate {
 
   #decideAll(cost: number, takes: boolean): Decision {
     const now = this.#open(cost);
-    const times = this.ledgers.map((ledger) => ledger.availableAt(cost, now));
-    const at = Math.max(...times);
-    if (takes && cost > 0 && at <= now) {
+    const last = this.#lastToPass(cost, now, false);
+    if (takes && cost > 0 && last.at <= now) {
       for (const { rules, state } of this.ledgers) rules.take(state, cost, now, now);
     }
-    return this.#answer(now, at <= now, at, times);
+    return last.at <= now ? this.#grant(now) : this.#refuse(now, last);
   }
 
   /** Waits in line for `cost`; refused at once if that would take longer than `maxWait`. */
   acquire(cost: number, maxWait: number, scope: AbortScope | undefined): Decision | Promise<Decision> {
     const now = this.#open(cost);
-    const { due, times } = this.#turn(cost, now);
-    if (due > now + maxWait) return this.#answer(now, false, due, times);
-    if (due <= now) return this.#takeTurn(cost, now);
+    const last = this.#lastToPass(cost, now, true);
+    if (last.at > now + maxWait) return this.#refuse(now, last);
+    if (last.at <= now) return this.#takeTurn(cost, now);
     return new Promise((resolve, reject) => {
-      const grant = (at: number) => this.#answer(at, true, at);
+      const grant = (at: number) => this.#grant(at);
       const giveUp = () => this.line.remove(waiter);
       const waiter: WaitingClaim = new WaitingClaim(cost, this.ledgers, grant, giveUp, resolve, reject);
       this.line.add(waiter, now);
@@ -76,18 +76,19 @@ export class Gate {
   /** Takes `cost` as of the time when it is there, if that is within `maxWait`. */
   book(cost: number, maxWait: number): Booked {
     const now = this.#open(cost);
-    const { due, times } = this.#turn(cost, now);
-    if (due > now + maxWait) return { decision: this.#answer(now, false, due, times), now, due: now, claim: undefined };
+    const last = this.#lastToPass(cost, now, true);
+    const due = last.at;
+    if (due > now + maxWait) return { decision: this.#refuse(now, last), now, due: now, claim: undefined };
     if (due <= now) return { decision: this.#takeTurn(cost, now), now, due: now, claim: undefined };
     const claim = new Booking(cost, this.ledgers, due);
     this.line.add(claim, now);
-    return { decision: this.#answer(now, true, now), now, due, claim };
+    return { decision: this.#grant(now), now, due, claim };
   }
 
   /** How long `cost` would have to wait for its turn. */
   delay(cost: number): number {
     const now = this.#open(cost);
-    return this.#turn(cost, now).due - now;
+    return this.#lastToPass(cost, now, true).at - now;
   }
 
   /** Takes a claim out of the line, unless its time has come. */
@@ -98,9 +99,10 @@ export class Gate {
     return true;
   }
 
-  /** Gives back what was taken at `takenAt`, or just now. */
+  /** Gives back what was taken at `takenAt`, or just now. It may come to more than one call may take. */
   giveBack(cost: number, takenAt?: number): void {
-    const now = this.#open(takenAt === undefined ? cost : 0); // what was taken once was no wrong cost
+    checkInteger(this.owner, 'cost', cost, { min: 0 });
+    const now = this.#open(0);
     for (const ledger of this.ledgers) ledger.giveBack(cost, now, takenAt);
     this.line.repair(now);
     for (const ledger of this.ledgers) ledger.onEarlier?.();
@@ -114,33 +116,59 @@ export class Gate {
     return now;
   }
 
-  #turn(cost: number, now: number): { readonly due: number; readonly times: readonly number[] } {
-    const times = this.ledgers.map((ledger) => ledger.nextTurnAt(cost, now));
-    return { due: Math.max(...times), times };
+  /** The ledger that is the last to let `cost` pass, and when that is. @param inTurn - for a call that would wait. */
+  #lastToPass(cost: number, now: number, inTurn: boolean): Passage {
+    let index = 0;
+    let at = now;
+    for (let next = 0; next < this.ledgers.length; next++) {
+      const ledger = this.ledgers[next] as Ledger;
+      const passesAt = inTurn ? ledger.nextTurnAt(cost, now) : ledger.availableAt(cost, now);
+      if (passesAt <= at) continue;
+      at = passesAt;
+      index = next;
+    }
+    return { index, at };
   }
 
   #takeTurn(cost: number, now: number): Decision {
     if (cost > 0) for (const { rules, state } of this.ledgers) rules.takeTurn(state, cost, now, now);
-    return this.#answer(now, true, now);
+    return this.#grant(now);
   }
 
-  /**
-   * @param at - when it passes.
-   * @param times - when each ledger lets it pass: the last of those that refuse is the one that binds. If it is allowed, it
-   * is the one that has least left.
-   */
-  #answer(now: number, allowed: boolean, at: number, times?: readonly number[]): Decision {
-    const remainders = this.ledgers.map((ledger) => ledger.remaining(now));
-    const remaining = Math.min(...remainders);
-    const binding = allowed || times === undefined ? remainders.indexOf(remaining) : times.indexOf(at);
-    const decision = {
-      allowed,
-      limit: (this.ledgers[binding] as Ledger).rules.limit,
-      remaining,
-      retryAfterMs: allowed ? 0 : toWholeMs(at - now),
-      resetAfterMs: toWholeMs(Math.max(...this.ledgers.map((ledger) => ledger.idleAt())) - now),
-    };
-    const limitedBy = this.#indexes?.[binding];
-    return limitedBy === undefined ? decision : { ...decision, limitedBy };
+  /** What is allowed is bound by the ledger that has the least left. */
+  #grant(now: number): Decision {
+    let index = 0;
+    for (let next = 1; next < this.ledgers.length; next++) {
+      if (this.#remaining(next, now) < this.#remaining(index, now)) index = next;
+    }
+    return this.#answer(now, index, 0);
   }
+
+  #refuse(now: number, { index, at }: Passage): Decision {
+    return this.#answer(now, index, at - now);
+  }
+
+  #remaining(index: number, now: number): number {
+    return (this.ledgers[index] as Ledger).remaining(now);
+  }
+
+  /** @param binding - the ledger that bound. @param wait - 0 if it is allowed. */
+  #answer(now: number, binding: number, wait: number): Decision {
+    let remaining = Infinity;
+    let idleAt = now;
+    for (const ledger of this.ledgers) {
+      remaining = Math.min(remaining, ledger.remaining(now));
+      idleAt = Math.max(idleAt, ledger.idleAt());
+    }
+    const { limit } = (this.ledgers[binding] as Ledger).rules;
+    const [allowed, retryAfterMs, resetAfterMs] = [wait === 0, toWholeMs(wait), toWholeMs(idleAt - now)];
+    if (this.#indexes === undefined) return { allowed, limit, remaining, retryAfterMs, resetAfterMs };
+    return { allowed, limit, remaining, retryAfterMs, resetAfterMs, limitedBy: this.#indexes[binding] };
+  }
+}
+
+/** When something passes, and which ledger decides that. */
+interface Passage {
+  readonly index: number;
+  readonly at: number;
 }

@@ -5,8 +5,8 @@
  * Put one before what must not be called too often, or in front of those who call too often. Not a bulkhead: it does not
  * know how long a call takes, or how many run.
  *
- * Cost: reading the clock and a few nanoseconds a decision; two or three numbers a limiter (the log: 16 bytes a call in the
- * window). No timer unless somebody waits, and then one.
+ * Cost: reading the clock and about half as much again a decision; two or three numbers a key (the log: up to 32 bytes a call
+ * in the window). No timer unless somebody waits, and then one.
  *
  * @module
  */

@@ -53,7 +53,7 @@ export class KeyedRateLimiter {
   readonly #shares: boolean;
   #overflow: RateLimiter | undefined = undefined;
 
-  /** @param make - makes the limiter of one key. Called once for our own algorithms, else for each key. */
+  /** @param make - makes the limiter of one key. Called twice to begin with; for limiters not of ours, for each key. */
   constructor(make: () => RateLimiter, options?: KeyedRateLimiterOptions) {
     const kind = 'KeyedRateLimiter';
     const own = readOptions(kind, options, { maxKeys: 10_000, atLimit: 'refuse', name: kind, clock: undefined });
@@ -61,6 +61,7 @@ export class KeyedRateLimiter {
     const maxKeys = checkInteger(this.#owner, 'maxKeys', own.maxKeys, { min: 1, max: MOST_KEYS });
     this.#shares = checkOneOf(this.#owner, 'atLimit', own.atLimit, ['refuse', 'share']) === 'share';
     const model = checkLimiter(this.#owner, 'make', checkFunction(this.#owner, 'make', make)());
+    if (make() === model) throw new InvalidOptionError(this.#owner, 'make', 'must make a new limiter each time', make);
     this.#line = model instanceof GatedLimiter ? model['~gate'].line : lineOf(checkClock(this.#owner, own.clock));
     if (own.clock !== undefined && own.clock !== this.#line.clock) {
       throw new InvalidOptionError(this.#owner, 'clock', 'must be that of the limiters', own.clock);

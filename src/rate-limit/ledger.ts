@@ -79,8 +79,9 @@ export class Ledger<S = unknown> implements Counter {
     this.#undoLine();
     rules.adopt(this.state, this.rules, now);
     this.rules = rules;
-    for (let place = this.#first; place !== undefined; place = place.behind) {
-      const { claim } = place;
+    for (let place = this.#first; place !== undefined; ) {
+      const { claim, behind } = place;
+      place = behind;
       if (!claim.isAwaited || claim.cost <= rules.limit) continue;
       this.line.remove(claim);
       claim.onRefused(tooMuch(rules, claim.cost));
@@ -122,6 +123,8 @@ export class Ledger<S = unknown> implements Counter {
     else ahead.behind = behind;
     if (behind === undefined) this.#last = ahead;
     else behind.ahead = ahead;
+    place.ahead = undefined; // or who keeps a reservation would keep all that came after it
+    place.behind = undefined;
     if (place.claim.isAwaited) this.#awaited--;
     if (this.#awaited === 0) this.#clearTimer();
   }

@@ -13,7 +13,8 @@ export interface RateLimiter {
   peek(cost?: number): Decision;
   /**
    * Waits for `cost`, first come first served: while somebody waits, nobody passes them. Refused at once when the wait
-   * would be longer than `maxWait`. Rejects only with the reason of `signal`; the place goes to who is next.
+   * would be longer than `maxWait`. Rejects with the reason of `signal`, and the place goes to who is next; else
+   * only for a bad cost.
    */
   acquire(options?: WaitOptions): Promise<Decision>;
   /** Takes `cost` out of what is to come, for a caller that waits `delayMs` by itself. */

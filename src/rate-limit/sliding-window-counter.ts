@@ -30,8 +30,9 @@ export interface SlidingWindowCounterOptions extends SlidingWindowCounterRate {
  *                          now           allowed: estimate + cost ≤ limit
  *
  * No burst at the edge as with a `FixedWindow`: a `limit` taken just before it keeps the next ones waiting. But it is an
- * estimate. When all of the window before came at its end, up to nearly 2 × `limit` may pass within one `per`; when it
- * came at the start, calls are refused that would have been in order. For real traffic the error is small (Cloudflare
+ * estimate. When all of the window before came at its end, up to 2 × `limit` − 2 may pass within one `per`; when it came
+ * at the start, calls are refused that would have been in order. Who asks all the time gets `limit` − 1 a window, since a
+ * little of the window before counts until the present one ends; with a `limit` of 1, one call in two windows. For real traffic the error is small (Cloudflare
  * found 0.003 % of 400 million requests judged wrongly, "How we built rate limiting capable of scaling to millions of
  * domains", 2017). Where the limit is a promise, take a `SlidingWindowLog`.
  *

@@ -29,7 +29,7 @@ export interface SlidingWindowLogOptions extends SlidingWindowLogRate {
  *          |←——————per——————→ now          allowed: taken in (now − per, now] + cost ≤ limit
  *
  * For limits that are a promise ("no more than 5 logins in any 10 minutes") and for other people's limits that are
- * counted like this. It costs memory: up to 16 bytes for each call in the window, where the other limiters keep two or
+ * counted like this. It costs memory: 16 to 32 bytes for each call in the window, where the other limiters keep two or
  * three numbers. For large limits take a `SlidingWindowCounter` or a `TokenBucket`.
  *
  * O(1) a decision when the oldest call decides it, else O(log limit). Calls within one microsecond share an entry; the

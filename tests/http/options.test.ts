@@ -1,5 +1,6 @@
 import { InvalidOptionError } from 'breakwater/core';
 import { rateLimitHandler, rateLimitMiddleware } from 'breakwater/http';
+import { TokenBucket } from 'breakwater/rate-limit';
 import { describe, expect, it } from 'vitest';
 import { FakeLimiter } from './fake-limiter.js';
 
@@ -12,6 +13,10 @@ const f = () => true;
 const bad: readonly [options: object, message: string][] = [
   [{ limiter: undefined }, '"limiter" must be an object with tryAcquire, got undefined'],
   [{ limiter: f }, '"limiter" must be an object with tryAcquire, got a function'],
+  [
+    { limiter: new TokenBucket({ capacity: 1, refill: 1, per: 1 }) },
+    '"limiter" must know clients by a key: new KeyedRateLimiter(() => limiter)',
+  ],
   [{ limiter: { peek } }, '"limiter" must be an object with tryAcquire, got an object'],
   [
     { limiter: { tryAcquire, peek }, refundWhen: f },

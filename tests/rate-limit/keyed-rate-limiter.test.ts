@@ -168,7 +168,7 @@ it('takes limiters of others, and asks them when they will be idle', async () =>
     };
   };
   const limiter = new KeyedRateLimiter(make, { maxKeys: 1, clock });
-  expect([limiter.tryAcquire('a').allowed, limiter.tryAcquire('a').allowed, made]).toEqual([true, false, 2]);
+  expect([limiter.tryAcquire('a').allowed, limiter.tryAcquire('a').allowed, made]).toEqual([true, false, 3]);
   expect(limiter.tryAcquire('b')).toMatchObject({ allowed: false, retryAfterMs: 1000 });
   const waiting = watch(limiter.acquire('a'));
   const held = limiter.reserve('a');
@@ -193,13 +193,42 @@ it('refuses options that cannot work', () => {
   refuse(bucket, { maxkeys: 1 }, 'did you mean "maxKeys"');
   refuse(bucket, { clock: new TestClock() }, '"clock" must be that of the limiters');
   const both = allOf(bucket(), bucket());
-  expect(() => new KeyedRateLimiter(() => both).tryAcquire('a')).toThrow('must make a new limiter each time');
+  refuse(() => both, {}, 'must make a new limiter each time');
 });
 
-it('leaves the limiter alone that it was given as a model', () => {
-  const bucket = new TokenBucket({ capacity: 2, refill: 2, per: '1s', clock: new TestClock() });
-  bucket.tryAcquire();
-  const limiter = new KeyedRateLimiter(() => bucket);
+it('leaves the limiters alone that it was given as models', () => {
+  const clock = new TestClock();
+  const made: TokenBucket[] = [];
+  const limiter = new KeyedRateLimiter(() => {
+    const bucket = new TokenBucket({ capacity: 2, refill: 2, per: '1s', clock });
+    made.push(bucket);
+    return bucket;
+  });
   expect([limiter.tryAcquire('a', 2).allowed, limiter.tryAcquire('b').remaining]).toEqual([true, 1]);
-  expect(bucket.peek().remaining).toBe(1);
+  expect(made.map((bucket) => bucket.peek().remaining)).toEqual(made.map(() => 2));
+});
+
+it('what has been reserved from what is shared goes back there', () => {
+  const { limiter } = setUp({ maxKeys: 1, atLimit: 'share' });
+  limiter.tryAcquire('a');
+  const held = limiter.reserve('b', { cost: 2 });
+  expect([held.delayMs, limiter.tryAcquire('c').allowed]).toEqual([0, false]);
+  held.cancel();
+  expect(limiter.tryAcquire('c', 2).allowed).toBe(true);
+});
+
+it('those who wait for a key that was deleted do not stand for the one that has its place now', async () => {
+  const { limiter, clock } = setUp({ maxKeys: 2 });
+  const controller = new AbortController();
+  limiter.tryAcquire('a', 2);
+  watch(limiter.acquire('a', { cost: 2, signal: controller.signal }));
+  for (let n = 0; n < 3; n++) limiter.reserve('b', { cost: 2 });
+  expect(limiter.tryAcquire('c')).toMatchObject({ allowed: false, retryAfterMs: 2000 });
+  limiter.delete('a');
+  controller.abort();
+  await settle();
+  const newcomers = (...keys: string[]) => keys.map((key) => limiter.tryAcquire(key, 2).allowed);
+  expect([newcomers('c', 'd'), limiter.size]).toEqual([[true, false], 2]);
+  await clock.advance(3000);
+  expect([newcomers('d', 'e', 'f'), limiter.size]).toEqual([[true, true, false], 2]);
 });

@@ -1,4 +1,12 @@
-import { InvalidOptionError, isResilienceError, pipeline, RateLimitedError, retry, timeout } from 'breakwater';
+import {
+  definePolicy,
+  InvalidOptionError,
+  isResilienceError,
+  pipeline,
+  RateLimitedError,
+  retry,
+  timeout,
+} from 'breakwater';
 import { KeyedRateLimiter, LeakyBucket, type RateLimiter, rateLimit, TokenBucket } from 'breakwater/rate-limit';
 import { TestClock } from 'breakwater/testing';
 import { expect, it } from 'vitest';
@@ -162,4 +170,19 @@ it('says what it is, and refuses what cannot work', () => {
   expect(() => rateLimit(bucket, { key: 'a' as never })).toThrow('"key"');
   expect(() => rateLimit(bucket, { wait: 1 } as never)).toThrow('"wait" is unknown');
   expect(() => pipeline(timeout('1s'), rateLimit(bucket))).toThrow('clock');
+});
+
+it('a call that was aborted on its way takes nothing', async () => {
+  const { bucket } = setUp();
+  const controller = new AbortController();
+  const outside = definePolicy({
+    name: 'outside',
+    run(next, context) {
+      controller.abort('enough');
+      return next(context);
+    },
+  });
+  const call = pipeline(outside, rateLimit(bucket)).execute(() => 'done', { signal: controller.signal });
+  await expect(call).rejects.toBe('enough');
+  expect(bucket.peek().remaining).toBe(2);
 });
