@@ -35,8 +35,8 @@ const MOST_KEYS = 0xff_ffff;
  * use, `atLimit` says what becomes of a new one. A key that was reconfigured is kept until it is deleted.
  *
  * O(1) a decision for a key that is known, amortised O(log n) for a new one. No timer, but for keys that somebody waits
- * for. Of each key only the two or three numbers of its limiter are kept, beside its place in a Map: about 70 bytes, or
- * 100 once `maxKeys` was reached. Logs, combinations and limiters of other packages are kept as objects.
+ * for. Of each key only the two or three numbers of its limiter are kept, beside its place in a Map: 45 to 80 bytes, or
+ * up to 120 once `maxKeys` was reached. Logs, combinations and limiters of other packages are kept as objects.
  *
  * @throws InvalidOptionError for options that cannot work.
  * @example
