@@ -21,7 +21,8 @@ const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const entryPoints = Object.keys(exports)
   .filter((subpath) => subpath !== './package.json')
   .map((subpath) => subpath.replace('.', 'breakwater'));
-const universal = entryPoints.filter((name) => name !== 'breakwater' && name !== 'breakwater/testing');
+/** What the root re-exports. */
+const universal = entryPoints.filter((name) => !['breakwater', 'breakwater/http', 'breakwater/testing'].includes(name));
 
 async function run(cwd: string, command: string, ...args: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(command, args, { cwd, env: { ...process.env, NODE_ENV: undefined } });
@@ -155,7 +156,7 @@ describe('declarations', () => {
       if (!sources.has(path)) sources.set(path, read(path, ...rest));
       return sources.get(path);
     };
-    const main = join(esm, `${names.join('-').replaceAll('/', '-')}.ts`);
+    const main = join(esm, `uses-${names.length === 1 ? names[0]?.replaceAll('/', '-') : 'all'}.ts`);
     writeFileSync(main, names.map((name, index) => `import * as api${index} from '${name}';\n`).join(''));
     return ts.createProgram([main], options, host);
   }
