@@ -5,7 +5,6 @@ import { vectors } from './vectors.js';
 const names = (count: number) => Array.from({ length: count }, (_, i) => `node-${i}`);
 const placed = (ring: HashRing) => vectors.keys.map((key) => ring.get(key));
 
-/** Points of one's own: each node has its one hash as its only point, and keys that are numbers are their own hash. */
 describe('HashRing', () => {
   it('places keys today as it did when its layout was numbered 1', () => {
     const ring = new HashRing([...names(9), { node: 'heavy', weight: 2.5 }], { seed: 7 });
@@ -26,7 +25,6 @@ describe('HashRing', () => {
   });
 
   it('belongs to whoever has the first point at or after the hash, and the first point comes after the last', () => {
-    // With one point a node, and a naive search over the shares that stats() gives.
     const ring = new HashRing(names(5), { virtualNodes: 1 });
     expect([...ring.stats().share.values()].reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 12);
     const counts = new Map<string, number>();

@@ -149,9 +149,9 @@ describe('jumpHash', () => {
       const key = (i * 0x9e3779b97f4a7c15n) & 0xffffffffffffffffn;
       expect(jumpHash(key, 1 + Number(i % 1000n))).toBe(naive(key, 1 + Number(i % 1000n)));
     }
-    // The carry from the lower half into the higher one.
-    const inverse = 0x3b68_4745n; // some key whose lower product is all ones is met on the way
-    expect(jumpHash(inverse, 2 ** 31 - 1)).toBe(naive(inverse, 2 ** 31 - 1));
+    // Times the multiplier its lower half is all ones, so that adding 1 carries into the higher half.
+    const carrying = 0x666313abn;
+    expect(jumpHash(carrying, 2 ** 31 - 1)).toBe(naive(carrying, 2 ** 31 - 1));
   });
 
   it('moves keys to the new bucket only', () => {
