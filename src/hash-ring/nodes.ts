@@ -1,7 +1,7 @@
 import { InvalidOptionError } from '../core/errors.js';
 import { checkNumber } from '../core/options.js';
 
-/** A node, by its name: any string. Weights are relative to each other: finite, ≥ 0; 1 where none is given. */
+/** A node, by its name, whatever string that is. Weights are relative to each other: finite, ≥ 0; 1 where none is given. */
 export type NodeOption = string | { readonly node: string; readonly weight?: number | undefined };
 
 /** The weights by name. Of several entries for one node the last one counts, as if they had been added in turn. */

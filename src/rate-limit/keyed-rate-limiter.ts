@@ -138,7 +138,8 @@ export class KeyedRateLimiter {
 
   /** Gives back `cost` that this key took just now and did not use. A key that is not known has nothing to get back. */
   refund(key: string, cost: number): void {
-    this.#limiterOf(key, cost, false);
+    checkLimitKey(this.#owner, key);
+    checkInteger(this.#owner, 'cost', cost, { min: 0 });
     this.#giveBack(key, (limiter) => limiter.refund(cost));
   }
 

@@ -232,3 +232,15 @@ it('those who wait for a key that was deleted do not stand for the one that has 
   await clock.advance(3000);
   expect([newcomers('d', 'e', 'f'), limiter.size]).toEqual([[true, true, false], 2]);
 });
+
+it('refunds more than one call may take, and checks what it is given whether it knows the key or not', () => {
+  const clock = new TestClock();
+  const limiter = new KeyedRateLimiter(() => new TokenBucket({ capacity: 2, refill: 2, per: '1s', clock }));
+  limiter.tryAcquire('known', 2);
+  for (const key of ['known', 'unknown']) {
+    expect(() => limiter.refund(key, 5)).not.toThrow();
+    expect(() => limiter.refund(key, 1.5)).toThrow('"cost" must be an integer ≥ 0, got 1.5');
+  }
+  expect(() => limiter.refund(7 as never, 1)).toThrow('"key" must be a string');
+  expect([limiter.peek('known').remaining, limiter.size]).toEqual([2, 1]);
+});
