@@ -8,6 +8,7 @@
  */
 export * from './bulkhead/index.js';
 export * from './cache/index.js';
+export * from './caching/index.js';
 export * from './circuit-breaker/index.js';
 export * from './core/index.js';
 export * from './fallback/index.js';

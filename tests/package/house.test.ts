@@ -15,6 +15,7 @@ const mayImport: Record<string, string[]> = {
   fallback: ['core'],
   keyed: ['core'],
   cache: ['core'],
+  caching: ['core', 'cache'],
   fetch: ['core', 'pipeline', 'retry', 'timeout', 'circuit-breaker', 'bulkhead', 'keyed', 'rate-limit'],
   'hash-ring': ['core'],
   'rate-limit': ['core'],

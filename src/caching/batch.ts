@@ -1,0 +1,141 @@
+import { AbortNode, AbortScope } from '../core/abort-scope.js';
+import { Alarm, afterNextPoll, type Clock } from '../core/clock.js';
+import { show } from '../core/errors.js';
+import type { Policy } from '../core/policy.js';
+import type { LoadedMany, LoadingCacheOptions } from './options.js';
+import { callUnder, type Source } from './source.js';
+
+type LoadMany<K, V> = NonNullable<LoadingCacheOptions<K, V>['loadMany']>;
+
+/**
+ * One call for many keys: those asked for in one turn of the event loop, or within `maxWaitMs` of the first, up to
+ * `maxSize` at once. A key whose value nobody wants any longer leaves its batch: before the call it is not asked for,
+ * and when all have left the call is aborted.
+ *
+ * The call runs in the async context of the first key's first reader.
+ */
+export class BatchSource<K, V> implements Source<K, V> {
+  readonly #loadMany: LoadMany<K, V>;
+  readonly #policy: Policy<LoadedMany<K, V>> | undefined;
+  readonly #maxSize: number;
+  readonly #maxWaitMs: number;
+  readonly #clock: Clock;
+  #open: Batch<K, V> | undefined = undefined;
+
+  constructor(
+    loadMany: LoadMany<K, V>,
+    policy: Policy<LoadedMany<K, V>> | undefined,
+    { maxSize, maxWaitMs }: { maxSize: number; maxWaitMs: number },
+    clock: Clock,
+  ) {
+    this.#loadMany = loadMany;
+    this.#policy = policy;
+    this.#maxSize = maxSize;
+    this.#maxWaitMs = maxWaitMs;
+    this.#clock = clock;
+  }
+
+  load(key: K, scope: AbortScope): Promise<V> {
+    return new Promise((resolve, reject) => {
+      const batch = this.#openBatch();
+      batch.add(new BatchedKey(batch, key, resolve, reject), scope);
+      if (batch.size >= this.#maxSize) this.#send(batch);
+    });
+  }
+
+  #openBatch(): Batch<K, V> {
+    if (this.#open !== undefined) return this.#open;
+    const batch = new Batch<K, V>();
+    this.#open = batch;
+    const send = () => this.#send(batch);
+    if (this.#maxWaitMs === 0) afterNextPoll(send);
+    else batch.alarm = new Alarm(this.#clock, this.#maxWaitMs, send);
+    return batch;
+  }
+
+  #send(batch: Batch<K, V>): void {
+    if (this.#open === batch) this.#open = undefined;
+    batch.alarm?.clear();
+    if (batch.isSent || batch.size === 0) return;
+    batch.isSent = true;
+    const keys = [...batch.keys];
+    const loadMany = this.#loadMany;
+    const many = callUnder(this.#policy, batch.scope, undefined, (signal) =>
+      loadMany(
+        keys.map(({ key }) => key),
+        {
+          get signal() {
+            return signal();
+          },
+        },
+      ),
+    );
+    many
+      .then((loaded) => deliver(keys, loaded))
+      .catch((error) => {
+        for (const key of keys) key.reject(error);
+      });
+  }
+}
+
+/** Keys that are asked for together. */
+class Batch<K, V> {
+  readonly keys = new Set<BatchedKey<K, V>>();
+  readonly scope = new AbortScope();
+  alarm: Alarm | undefined = undefined;
+  isSent = false;
+
+  get size(): number {
+    return this.keys.size;
+  }
+
+  add(key: BatchedKey<K, V>, scope: AbortScope): void {
+    this.keys.add(key);
+    scope.enter(key);
+  }
+
+  /** Nobody wants that key any longer. */
+  drop(key: BatchedKey<K, V>, reason: unknown, signals: AbortController[]): void {
+    this.keys.delete(key);
+    if (this.isSent && this.keys.size === 0) this.scope.onAbort(reason, signals);
+  }
+}
+
+/** One key of a batch: its own node in the scope of its load. */
+class BatchedKey<K, V> extends AbortNode {
+  readonly key: K;
+  readonly resolve: (value: V) => void;
+  readonly reject: (error: unknown) => void;
+  readonly #batch: Batch<K, V>;
+
+  constructor(batch: Batch<K, V>, key: K, resolve: (value: V) => void, reject: (error: unknown) => void) {
+    super();
+    this.#batch = batch;
+    this.key = key;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  onAbort(reason: unknown, signals: AbortController[]): void {
+    this.#batch.drop(this, reason, signals);
+    this.reject(reason);
+  }
+}
+
+function deliver<K, V>(keys: readonly BatchedKey<K, V>[], loaded: LoadedMany<K, V>): void {
+  const found = valuesOf(keys, loaded);
+  for (const [index, key] of keys.entries()) {
+    const value = found[index] as V | Error;
+    if (value instanceof Error) key.reject(value);
+    else key.resolve(value);
+  }
+}
+
+function valuesOf<K, V>(keys: readonly BatchedKey<K, V>[], loaded: LoadedMany<K, V>): readonly (V | Error)[] {
+  if (loaded instanceof Map) {
+    const missing = (key: K) => new Error(`loadMany brought no value for ${show(key)}`);
+    return keys.map(({ key }) => (loaded.has(key) ? loaded.get(key) : missing(key)));
+  }
+  if (Array.isArray(loaded) && loaded.length === keys.length) return loaded;
+  throw new TypeError(`loadMany must bring a Map, or an array of as many values as it was given keys: ${keys.length}`);
+}

@@ -1,0 +1,123 @@
+import { AbortNode, AbortScope, settled } from '../core/abort-scope.js';
+import { Deadline, type DeadlineList } from '../core/deadline-list.js';
+
+/**
+ * Work that is done once for however many wait for it: single flight. Each passenger may leave by himself; when the last
+ * one has left, nobody wants the work any more and its scope is aborted.
+ */
+export class Flight<V, P extends Passenger<V> = Passenger<V>> {
+  /** What the work can hear of. */
+  readonly scope = new AbortScope();
+  /** Goes on though nobody waits: it works for the cache. */
+  runsOn = false;
+  /** Landed, or aborted: nobody can board it any more. */
+  isOver = false;
+  readonly #passengers = new Set<P>();
+  readonly #onAbandoned: () => void;
+
+  /** @param onAbandoned - called before the scope is aborted, since that runs other people's code. */
+  constructor(onAbandoned: () => void) {
+    this.#onAbandoned = onAbandoned;
+  }
+
+  board(passenger: P): void {
+    this.#passengers.add(passenger);
+    passenger.disembark = (reason) => {
+      this.#passengers.delete(passenger);
+      this.abandonIfEmpty(reason);
+    };
+  }
+
+  abandonIfEmpty(reason?: unknown): void {
+    if (this.isOver || this.runsOn || this.#passengers.size > 0) return;
+    this.isOver = true;
+    this.#onAbandoned();
+    this.scope.abort(reason);
+  }
+
+  /** It is over; these are to be told how it ended. */
+  land(): P[] {
+    this.isOver = true;
+    const passengers = [...this.#passengers];
+    this.#passengers.clear();
+    return passengers;
+  }
+}
+
+/** One caller's wait: its own node among all that ends with the caller's signal. */
+export class Passenger<V> extends AbortNode {
+  readonly promise: Promise<V>;
+  /** Leaves the flight it is on. */
+  disembark: ((reason: unknown) => void) | undefined;
+  #resolve: (value: V) => void;
+  #reject: (error: unknown) => void;
+  #limits: Limit[] | undefined;
+  #isDone: boolean;
+
+  constructor() {
+    super();
+    let resolve: (value: V) => void = () => {};
+    let reject: (error: unknown) => void = () => {};
+    this.promise = new Promise<V>((onValue, onError) => {
+      resolve = onValue;
+      reject = onError;
+    });
+    this.disembark = undefined;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#limits = undefined;
+    this.#isDone = false;
+  }
+
+  get isDone(): boolean {
+    return this.#isDone;
+  }
+
+  resolve(value: V): void {
+    if (this.#end()) this.#resolve(value);
+  }
+
+  reject(error: unknown): void {
+    if (this.#end()) this.#reject(error);
+  }
+
+  /** Waits no longer than the list says. */
+  limit(list: DeadlineList, onDue: (ms: number) => void): void {
+    const limit = new Limit(onDue);
+    this.#limits ??= [];
+    this.#limits.push(limit);
+    list.add(limit);
+  }
+
+  /** One microtask later, because a load that was fulfilled before the abort has won and its reaction is queued already. */
+  onAbort(reason: unknown): void {
+    settled.then(() => this.giveUp(reason));
+  }
+
+  giveUp(reason: unknown): void {
+    if (this.#isDone) return;
+    this.reject(reason);
+    this.disembark?.(reason);
+  }
+
+  #end(): boolean {
+    if (this.#isDone) return false;
+    this.#isDone = true;
+    this.leave();
+    for (const limit of this.#limits ?? []) limit.list?.remove(limit);
+    return true;
+  }
+}
+
+class Limit extends Deadline {
+  readonly #onDue: (ms: number) => void;
+
+  constructor(onDue: (ms: number) => void) {
+    super();
+    this.#onDue = onDue;
+  }
+
+  onDue(durationMs: number): void {
+    this.#onDue(durationMs);
+  }
+}

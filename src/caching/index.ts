@@ -1,0 +1,18 @@
+/**
+ * Caching: what services do with caches. Loading, refreshing and invalidating, without the races.
+ *
+ * Put a `loadingCache` in front of whatever is read more often than it changes and may be a little old. Not where a
+ * reader must see his own write from another process at once.
+ *
+ * Cost: a lookup and a promise a read; a load once for all who wait for it; no standing timer.
+ *
+ * @module
+ */
+export type { CacheLike } from './cache-like.js';
+export type { CachedEntry } from './entry.js';
+export type { LoadingCacheSetOptions } from './entry-store.js';
+export { type LoadingCache, type LoadingCacheGetOptions, loadingCache } from './loading-cache.js';
+export type { EntryMatch } from './match.js';
+export type { BatchOptions, LoadContext, LoadedMany, LoadingCacheOptions, LoadManyContext } from './options.js';
+export type { LoadingCacheEvents, LoadingCacheStats } from './stats.js';
+export type { WarmUpOptions, WarmUpProgress, WarmUpResult } from './warm-up.js';

@@ -1,0 +1,294 @@
+import { scopeOf } from '../core/abort-scope.js';
+import { TimeoutError } from '../core/errors.js';
+import { type Emitter, reportUncaught } from '../core/events.js';
+import type { CachedEntry } from './entry.js';
+import type { EntryStore } from './entry-store.js';
+import { Flight, Passenger } from './flight.js';
+import { type LoadingSettings, NO_TAGS } from './options.js';
+import type { Source } from './source.js';
+import type { LoadingCacheEvents, MutableStats } from './stats.js';
+
+/** One load of one key. */
+class Load<K, V> extends Flight<V, Reader<K, V>> {
+  readonly key: K;
+  /** What there was when it began. What is there later, and is not this, is newer than the load. */
+  readonly previous: CachedEntry<V> | undefined;
+  /** The number of the last invalidation before it began. */
+  readonly startedAfter: number;
+  readonly startedAt: number;
+  /** Whether it began in the background. */
+  readonly isRefresh: boolean;
+
+  constructor(
+    key: K,
+    previous: CachedEntry<V> | undefined,
+    startedAfter: number,
+    startedAt: number,
+    isRefresh: boolean,
+    onAbandoned: () => void,
+  ) {
+    super(onAbandoned);
+    this.key = key;
+    this.previous = previous;
+    this.startedAfter = startedAfter;
+    this.startedAt = startedAt;
+    this.isRefresh = isRefresh;
+    this.runsOn = isRefresh;
+  }
+}
+
+/** Somebody who waits for a key. */
+class Reader<K, V> extends Passenger<V> {
+  /** Takes an old value when there is no new one. */
+  readonly takesStale: boolean;
+  load: Load<K, V> | undefined;
+  /** Boards another load, in the reader's own async context. Only of one who came after an invalidation during its load. */
+  boardAnother: (() => void) | undefined;
+
+  constructor(takesStale: boolean) {
+    super();
+    this.takesStale = takesStale;
+    this.load = undefined;
+    this.boardAnother = undefined;
+  }
+}
+
+/**
+ * The loads in flight: one a key that can be joined.
+ *
+ * THE RULE: a load is kept only if nothing newer happened to its key since it began. What happens to the key alone takes
+ * its load out of the table (`detach`): nobody joins it any more, and it is not kept. What happens to a tag may concern a
+ * load whose tags nobody knows before its value is there: so it can be joined, and is asked at its end. Whoever came
+ * before the invalidation then has the value; whoever came after it, and therefore must not, boards another load.
+ *
+ * What it remembers is bounded by the loads in flight.
+ */
+export class Loads<K, V> {
+  readonly #settings: LoadingSettings<K, V>;
+  readonly #store: EntryStore<K, V>;
+  readonly #counts: MutableStats;
+  readonly #events: Emitter<LoadingCacheEvents<K>>;
+  readonly #loads = new Map<K, Load<K, V>>();
+
+  constructor(
+    settings: LoadingSettings<K, V>,
+    store: EntryStore<K, V>,
+    counts: MutableStats,
+    events: Emitter<LoadingCacheEvents<K>>,
+  ) {
+    this.#settings = settings;
+    this.#store = store;
+    this.#counts = counts;
+    this.#events = events;
+  }
+
+  get size(): number {
+    return this.#loads.size;
+  }
+
+  /** Waits for the key, from the load that is under way or a new one. */
+  wait(key: K, source: Source<K, V>, signal: AbortSignal | null, takesStale: boolean): Promise<V> {
+    const { softLimits, hardLimits } = this.#settings;
+    const reader = new Reader<K, V>(takesStale);
+    if (signal !== null) scopeOf(signal).enter(reader);
+    if (softLimits !== undefined && takesStale) reader.limit(softLimits, () => this.#serveStale(key, reader));
+    if (hardLimits !== undefined) reader.limit(hardLimits, (timeoutMs) => this.#giveUp(key, reader, timeoutMs));
+    if (!this.#board(key, reader, source)) this.#counts.coalesced++;
+    return reader.promise;
+  }
+
+  /** Loads the key anew with nobody waiting, unless that is being done. */
+  refresh(key: K, source: Source<K, V>): void {
+    if (this.#joinable(key) !== undefined) return;
+    this.#counts.refreshes++;
+    this.#start(this.#newLoad(key, true), source);
+  }
+
+  /** Takes the key's load out of the table: what it brings is not kept. To be followed by `abandonIfEmpty` or `supersede`. */
+  detach(key: K): Load<K, V> | undefined {
+    const load = this.#loads.get(key);
+    if (load === undefined) return undefined;
+    this.#loads.delete(key);
+    load.runsOn = false;
+    return load;
+  }
+
+  detachAll(): Load<K, V>[] {
+    const all = [...this.#loads.values()];
+    for (const load of all) this.detach(load.key);
+    return all;
+  }
+
+  /** The value that is newer than the load is what its readers get, now. */
+  supersede(load: Load<K, V> | undefined, value: V): void {
+    if (load === undefined || load.isOver) return;
+    for (const reader of load.land()) reader.resolve(value);
+    load.scope.abort(undefined);
+  }
+
+  #joinable(key: K): Load<K, V> | undefined {
+    const load = this.#loads.get(key);
+    if (load === undefined || !this.#store.invalidations.haveHit(key, NO_TAGS, load.startedAfter)) return load;
+    this.detach(key)?.abandonIfEmpty();
+    return this.#loads.get(key); // whoever heard of the abort may have asked for the key
+  }
+
+  /** Whether a new load was begun for it. */
+  #board(key: K, reader: Reader<K, V>, source: Source<K, V>): boolean {
+    const underWay = this.#joinable(key);
+    const load = underWay ?? this.#newLoad(key, false);
+    const { latest } = this.#store.invalidations;
+    const mayBeHit = load.startedAfter !== latest;
+    reader.load = load;
+    reader.boardAnother = mayBeHit ? gate(() => this.#boardAgain(key, reader, source)) : undefined;
+    load.board(reader);
+    if (underWay === undefined) this.#start(load, source);
+    return underWay === undefined;
+  }
+
+  #boardAgain(key: K, reader: Reader<K, V>, source: Source<K, V>): void {
+    if (reader.isDone) return;
+    const entry = this.#store.find(key);
+    if (entry === undefined || this.#store.ageOf(entry, this.#settings.clock.now()) !== 'fresh') {
+      this.#board(key, reader, source);
+    } else if (entry.failure === undefined) reader.resolve(entry.value);
+    else reader.reject(entry.failure.error);
+  }
+
+  #newLoad(key: K, isRefresh: boolean): Load<K, V> {
+    const { latest } = this.#store.invalidations;
+    const previous = this.#store.find(key);
+    const load: Load<K, V> = new Load(key, previous, latest, this.#settings.clock.now(), isRefresh, () => {
+      this.#takeOut(load);
+    });
+    this.#loads.set(key, load);
+    this.#counts.loads++;
+    return load;
+  }
+
+  /** Last, when all is in its place: the source may call back. */
+  #start(load: Load<K, V>, source: Source<K, V>): void {
+    const { previous } = load;
+    const value = previous?.failure === undefined ? previous?.value : undefined;
+    source.load(load.key, load.scope, value).then(
+      (loaded) => this.#succeed(load, loaded),
+      (error) => this.#fail(load, error),
+    );
+  }
+
+  /** Whether it was still in the table. */
+  #takeOut(load: Load<K, V>): boolean {
+    return this.#loads.get(load.key) === load && this.#loads.delete(load.key);
+  }
+
+  #succeed(load: Load<K, V>, value: V): void {
+    if (load.isOver) return;
+    const { key } = load;
+    const now = this.#settings.clock.now();
+    const durationMs = now - load.startedAt;
+    let entry: CachedEntry<V>;
+    try {
+      entry = this.#store.make(key, value, now, durationMs);
+    } catch (error) {
+      this.#fail(load, error);
+      return;
+    }
+    if (load.isOver) return; // `ttl` and `tags` may have called back
+    const isHit = this.#store.invalidations.haveHit(key, entry.tags, load.startedAfter);
+    const isKept = this.#takeOut(load) && !isHit;
+    if (isKept) unlessItThrows(() => this.#store.keep(key, entry, now));
+    else this.#counts.discarded++;
+    const newer = isKept ? undefined : this.#newerThan(load, now);
+    for (const reader of load.land()) {
+      if (newer !== undefined) reader.resolve(newer.value);
+      else if (isHit && reader.boardAnother !== undefined) reader.boardAnother();
+      else reader.resolve(value);
+    }
+    if (this.#events.has('load')) this.#events.emit('load', { key, durationMs, isRefresh: load.isRefresh, isKept });
+  }
+
+  #fail(load: Load<K, V>, reason: unknown): void {
+    if (load.isOver) return;
+    const { key } = load;
+    const now = this.#settings.clock.now();
+    const { error, forMs } = this.#judge(reason, key);
+    if (load.isOver) return; // `negativeTtl` may have called back
+    const isHit = this.#store.invalidations.haveHit(key, NO_TAGS, load.startedAfter);
+    const isCurrent = this.#takeOut(load) && !isHit;
+    this.#counts.loadFailures++;
+    const newer = this.#newerThan(load, now);
+    const stale = newer ?? this.#servable(key, now);
+    if (isCurrent && forMs > 0) unlessItThrows(() => this.#store.keepFailure(key, error, now, forMs));
+    for (const reader of load.land()) {
+      if (newer !== undefined) reader.resolve(newer.value);
+      else if (stale !== undefined && reader.takesStale) this.#resolveStale(reader, stale);
+      else reader.reject(error);
+    }
+    const { startedAt, isRefresh } = load;
+    if (this.#events.has('loadError')) {
+      this.#events.emit('loadError', { key, error, durationMs: now - startedAt, isRefresh });
+    }
+  }
+
+  /** How long a failure is to be kept. What `negativeTtl` throws is the failure then. */
+  #judge(error: unknown, key: K): { error: unknown; forMs: number } {
+    try {
+      return { error, forMs: this.#settings.negativeMs(error, key) };
+    } catch (thrown) {
+      return { error: thrown, forMs: 0 };
+    }
+  }
+
+  /** What came into the cache after the load began, if it is fresh. */
+  #newerThan(load: Load<K, V>, now: number): CachedEntry<V> | undefined {
+    const entry = this.#store.find(load.key);
+    if (entry === undefined || entry === load.previous || entry.failure !== undefined) return undefined;
+    return this.#store.ageOf(entry, now) === 'fresh' ? entry : undefined;
+  }
+
+  /** A value that may be served when there is no better one. */
+  #servable(key: K, now: number): CachedEntry<V> | undefined {
+    const entry = this.#store.find(key);
+    if (entry === undefined || entry.failure !== undefined) return undefined;
+    return this.#store.ageOf(entry, now) === 'over' ? undefined : entry;
+  }
+
+  /** Whether there is a stale value for one who will not wait any longer. Then the load goes on, for the cache. */
+  #serveStale(key: K, reader: Reader<K, V>): boolean {
+    const entry = reader.takesStale ? this.#servable(key, this.#settings.clock.now()) : undefined;
+    if (entry === undefined) return false;
+    if (reader.load !== undefined && this.#loads.get(key) === reader.load) reader.load.runsOn = true;
+    this.#resolveStale(reader, entry);
+    reader.disembark?.(undefined);
+    return true;
+  }
+
+  #resolveStale(reader: Reader<K, V>, entry: CachedEntry<V>): void {
+    if (!reader.isDone) this.#counts.staleHits++;
+    reader.resolve(entry.value);
+  }
+
+  #giveUp(key: K, reader: Reader<K, V>, timeoutMs: number): void {
+    if (this.#serveStale(key, reader)) return;
+    reader.giveUp(new TimeoutError({ policy: this.#settings.name, timeoutMs }));
+  }
+}
+
+/** A function that has `callback` called a microtask later, in the async context of here. */
+function gate(callback: () => void): () => void {
+  let open: () => void = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  opened.then(callback);
+  return open;
+}
+
+/** The cache is somebody else's: when it throws, the readers still get their answer. */
+function unlessItThrows(keep: () => void): void {
+  try {
+    keep();
+  } catch (error) {
+    reportUncaught(error);
+  }
+}

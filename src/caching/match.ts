@@ -1,0 +1,60 @@
+import { InvalidOptionError } from '../core/errors.js';
+import { readOptions } from '../core/options.js';
+
+/**
+ * Which entries: those with a tag, those whose key begins like this, those whose key looks like this. In a glob `*` stands
+ * for any characters, none included, `?` for one, and `\` takes the next one literally. Only keys that are strings have
+ * a beginning and a look.
+ */
+export type EntryMatch =
+  | { readonly tag: string; readonly prefix?: undefined; readonly glob?: undefined }
+  | { readonly prefix: string; readonly tag?: undefined; readonly glob?: undefined }
+  | { readonly glob: string; readonly tag?: undefined; readonly prefix?: undefined };
+
+/** A match that was checked. */
+export type CheckedMatch = { readonly kind: 'tag' | 'prefix' | 'glob'; readonly text: string };
+
+export function checkMatch(owner: string, match: EntryMatch): CheckedMatch {
+  const own = readOptions<{ tag?: unknown; prefix?: unknown; glob?: unknown }>(
+    owner,
+    match ?? null, // undefined is no match either
+    { tag: undefined, prefix: undefined, glob: undefined },
+    'match',
+  );
+  const given = (['tag', 'prefix', 'glob'] as const).filter((kind) => own[kind] !== undefined);
+  const [kind] = given;
+  const text = kind === undefined ? undefined : own[kind];
+  if (kind !== undefined && given.length === 1 && typeof text === 'string') return { kind, text };
+  throw new InvalidOptionError(owner, 'match', 'must have one of "tag", "prefix", "glob", a string', match);
+}
+
+/** How a key looks: what a prefix or a glob is compared with. */
+export function matchesKey({ kind, text }: CheckedMatch, key: unknown): boolean {
+  if (typeof key !== 'string') return false;
+  return kind === 'prefix' ? key.startsWith(text) : matchesGlob(text, key);
+}
+
+/**
+ * Without regular expressions, whose worst case is exponential: after a mismatch only the last `*` needs to take one
+ * character more. O(glob × text) at worst, O(text) as a rule.
+ */
+export function matchesGlob(glob: string, text: string): boolean {
+  let [at, next] = [0, 0];
+  let [star, starText] = [-1, 0];
+  while (next < text.length) {
+    const isEscaped = glob[at] === '\\' && at + 1 < glob.length;
+    const wanted = isEscaped ? glob[at + 1] : glob[at];
+    if (!isEscaped && wanted === '*') {
+      star = at++;
+      starText = next;
+    } else if (wanted === text[next] || (!isEscaped && wanted === '?')) {
+      at += isEscaped ? 2 : 1;
+      next++;
+    } else if (star >= 0) {
+      at = star + 1;
+      next = ++starText;
+    } else return false;
+  }
+  while (glob[at] === '*') at++;
+  return at === glob.length;
+}

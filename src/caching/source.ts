@@ -1,0 +1,58 @@
+import type { AbortScope } from '../core/abort-scope.js';
+import type { Policy } from '../core/policy.js';
+import type { LoadContext } from './options.js';
+
+/** Where values come from. Never throws: whatever happens is in the promise. */
+export interface Source<K, V> {
+  /** @param scope - is aborted when nobody wants the value any longer. */
+  load(key: K, scope: AbortScope, previous: V | undefined): Promise<V>;
+}
+
+/** One call for each key. */
+export class LoaderSource<K, V> implements Source<K, V> {
+  readonly #load: (key: K, context: LoadContext<V>) => V | PromiseLike<V>;
+  readonly #policy: Policy<V> | undefined;
+
+  constructor(load: (key: K, context: LoadContext<V>) => V | PromiseLike<V>, policy: Policy<V> | undefined) {
+    this.#load = load;
+    this.#policy = policy;
+  }
+
+  load(key: K, scope: AbortScope, previous: V | undefined): Promise<V> {
+    const load = this.#load;
+    return callUnder(this.#policy, scope, keyName(key), (signal) => load(key, new LazyContext(signal, previous)));
+  }
+}
+
+/** Its signal is made when the loader reads it: on Node 20 one costs more than all else about a load. */
+class LazyContext<V> implements LoadContext<V> {
+  readonly previous: V | undefined;
+  readonly #signal: () => AbortSignal;
+
+  constructor(signal: () => AbortSignal, previous: V | undefined) {
+    this.#signal = signal;
+    this.previous = previous;
+  }
+
+  get signal(): AbortSignal {
+    return this.#signal();
+  }
+}
+
+/** What `keyed` policies tell keys apart by. */
+const keyName = (key: unknown): string | undefined => (typeof key === 'string' ? key : undefined);
+
+/** Calls back, under the policy if there is one. */
+export function callUnder<T>(
+  policy: Policy<T> | undefined,
+  scope: AbortScope,
+  key: string | undefined,
+  call: (signal: () => AbortSignal) => T | PromiseLike<T>,
+): Promise<T> {
+  try {
+    if (policy === undefined) return Promise.resolve(call(() => scope.signal));
+    return policy.execute<T>((context) => call(() => context.signal), { signal: scope.signal, key });
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
