@@ -48,7 +48,7 @@ export class EntryStore<K, V> {
     if (since === invalidations.latest) return entry;
     entry.seen = invalidations.latest;
     const expiredAt = invalidations.expiredAt(key, entry.tags, since);
-    const isDeleted = invalidations.hasDeleted(key, entry.tags, since);
+    const isDeleted = invalidations.haveDeleted(key, entry.tags, since);
     if (isDeleted || (expiredAt !== undefined && entry.failure !== undefined)) {
       this.#cache.delete(key);
       return undefined;
@@ -100,8 +100,8 @@ export class EntryStore<K, V> {
     return false;
   }
 
-  clear(now: number): void {
-    this.invalidations.deleteAll(now);
+  clear(): void {
+    this.invalidations.deleteAll();
     this.#cache.clear?.();
   }
 }

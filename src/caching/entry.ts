@@ -100,9 +100,9 @@ export class CachedEntry<V> {
     return beta > 0 && now - beta * this.loadMs * Math.log(1 - random()) >= this.freshUntil;
   }
 
-  /** Stale from now on, as if its ttl had ended. */
-  expire(now: number): void {
-    this.expiredAt = now;
+  /** Stale from then on, as if its ttl had ended. Never makes it last longer than it would have. */
+  expire(from: number): void {
+    this.expiredAt = Math.min(this.expiredAt, from);
     this.calmUntil = -Infinity;
   }
 }

@@ -6,9 +6,9 @@ interface Mark {
   readonly time: number;
 }
 
-/** How many marks of each kind are kept. */
 const MOST_TAGS = 10_000;
 const MOST_PATTERNS = 1000;
+const MOST_MARKS_EACH = 16;
 
 /**
  * What was invalidated by tag, by the look of keys, or as a whole. Nothing is looked for when that happens: it leaves a
@@ -16,102 +16,132 @@ const MOST_PATTERNS = 1000;
  * compared with. So an invalidation costs O(1), and an entry O(its tags + new patterns) once after it. A load is treated
  * the same: it brings what was true when it began.
  *
- * Bounded: one mark for each of the last 10,000 tags (or as many as there may be entries, if those are more) and for the
- * last 1,000 patterns. A mark that is forgotten is taken to hit everything that was not compared with it.
+ * Bounded: the last 10,000 tags (or as many as there may be entries, if those are more) and the last 1,000 patterns, each
+ * with its last 16 marks. What is forgotten is taken to have deleted everything that was not compared with it.
  */
 export class Invalidations {
   /** The number of the last one. */
   latest = 0;
   readonly #deletes: Marks;
   readonly #expires: Marks;
+  /** The number of the last one that has deleted everything. */
+  #deletedAll = 0;
 
   constructor(capacity = 0) {
-    this.#deletes = new Marks(Math.max(MOST_TAGS, capacity));
-    this.#expires = new Marks(Math.max(MOST_TAGS, capacity));
+    const mostTags = Math.max(MOST_TAGS, capacity);
+    this.#deletes = new Marks(mostTags);
+    this.#expires = new Marks(mostTags);
   }
 
   delete(match: CheckedMatch, time: number): void {
-    this.#deletes.add(match, { number: ++this.latest, time });
+    this.#add(this.#deletes, match, time);
   }
 
   expire(match: CheckedMatch, time: number): void {
-    this.#expires.add(match, { number: ++this.latest, time });
+    this.#add(this.#expires, match, time);
   }
 
-  deleteAll(time: number): void {
-    this.#deletes.forget({ number: ++this.latest, time });
+  deleteAll(): void {
+    this.#deletedAll = ++this.latest;
+  }
+
+  #add(marks: Marks, match: CheckedMatch, time: number): void {
+    const forgotten = marks.add(match, { number: ++this.latest, time });
+    this.#deletedAll = Math.max(this.#deletedAll, forgotten);
   }
 
   /** Whether an entry was deleted since the invalidation of that number. */
-  hasDeleted(key: unknown, tags: readonly string[], since: number): boolean {
-    return this.#deletes.last(key, tags, since) !== undefined;
+  haveDeleted(key: unknown, tags: readonly string[], since: number): boolean {
+    return this.#deletedAll > since || this.#deletes.first(key, tags, since) !== undefined;
   }
 
-  /** When an entry was last expired since then. */
+  /** When an entry was first expired since then. */
   expiredAt(key: unknown, tags: readonly string[], since: number): number | undefined {
-    return this.#expires.last(key, tags, since)?.time;
+    return this.#expires.first(key, tags, since)?.time;
   }
 
   /** Whether any invalidation, of whichever kind, has hit it since then. */
   haveHit(key: unknown, tags: readonly string[], since: number): boolean {
     if (since === this.latest) return false;
-    return this.hasDeleted(key, tags, since) || this.expiredAt(key, tags, since) !== undefined;
+    return this.haveDeleted(key, tags, since) || this.expiredAt(key, tags, since) !== undefined;
   }
 }
 
-/** The marks of one kind, each text with its last one. */
+/** A prefix or a glob, and its marks. */
+interface Pattern {
+  readonly match: CheckedMatch;
+  readonly marks: Mark[];
+}
+
+/** The marks of one kind: of each tag and pattern its last ones, the oldest first. */
 class Marks {
   readonly #mostTags: number;
-  readonly #tags = new Map<string, Mark>();
-  /** The oldest first. */
-  #patterns: { readonly match: CheckedMatch; readonly mark: Mark }[] = [];
-  /** The last one that hits everything. */
-  #forgotten: Mark | undefined = undefined;
+  /** The one marked last at the end. */
+  readonly #tags = new Map<string, Mark[]>();
+  /** Likewise. */
+  #patterns: Pattern[] = [];
 
   constructor(mostTags: number) {
     this.#mostTags = mostTags;
   }
 
-  add(match: CheckedMatch, mark: Mark): void {
-    if (match.kind === 'tag') this.#addTag(match.text, mark);
-    else this.#addPattern(match, mark);
+  /** Gives the number of the last mark that was forgotten, or 0. */
+  add(match: CheckedMatch, mark: Mark): number {
+    return match.kind === 'tag' ? this.#addToTag(match.text, mark) : this.#addToPattern(match, mark);
   }
 
-  #addTag(tag: string, mark: Mark): void {
-    this.#tags.delete(tag); // so that the Map stays in the order of the marks
-    this.#tags.set(tag, mark);
-    if (this.#tags.size <= this.#mostTags) return;
-    for (const [oldest, forgotten] of this.#tags) {
-      this.#tags.delete(oldest);
-      this.forget(forgotten);
-      return;
+  #addToTag(tag: string, mark: Mark): number {
+    const marks = this.#tags.get(tag) ?? [];
+    push(marks, mark);
+    this.#tags.delete(tag);
+    this.#tags.set(tag, marks);
+    return this.#tags.size > this.#mostTags ? this.#forgetOldestTag() : 0;
+  }
+
+  #forgetOldestTag(): number {
+    for (const [tag, marks] of this.#tags) {
+      this.#tags.delete(tag);
+      return lastNumber(marks);
     }
+    return 0;
   }
 
-  #addPattern(match: CheckedMatch, mark: Mark): void {
-    const others = this.#patterns.filter((it) => it.match.kind !== match.kind || it.match.text !== match.text);
-    others.push({ match, mark });
-    if (others.length > MOST_PATTERNS) this.forget(others.shift()?.mark);
-    this.#patterns = others;
+  #addToPattern(match: CheckedMatch, mark: Mark): number {
+    const isSame = (it: Pattern) => it.match.kind === match.kind && it.match.text === match.text;
+    const pattern = this.#patterns.find(isSame) ?? { match, marks: [] };
+    push(pattern.marks, mark);
+    this.#patterns = [...this.#patterns.filter((it) => it !== pattern), pattern];
+    const oldest = this.#patterns.length > MOST_PATTERNS ? this.#patterns.shift() : undefined;
+    return oldest === undefined ? 0 : lastNumber(oldest.marks);
   }
 
-  forget(mark: Mark | undefined): void {
-    if (mark !== undefined && mark.number > (this.#forgotten?.number ?? 0)) this.#forgotten = mark;
-  }
-
-  /** The last mark that has hit since the one of that number. */
-  last(key: unknown, tags: readonly string[], since: number): Mark | undefined {
-    let found = this.#forgotten;
-    for (const tag of tags) found = later(found, this.#tags.get(tag));
+  /** The first mark that has hit since the one of that number. */
+  first(key: unknown, tags: readonly string[], since: number): Mark | undefined {
+    let found: Mark | undefined;
+    for (const tag of tags) found = earlier(found, firstAfter(since, this.#tags.get(tag)));
     for (let i = this.#patterns.length - 1; i >= 0; i--) {
-      const { match, mark } = this.#patterns[i] as { match: CheckedMatch; mark: Mark };
-      if (mark.number <= since || mark.number < (found?.number ?? 0)) break;
-      if (matchesKey(match, key)) found = mark;
+      const { match, marks } = this.#patterns[i] as Pattern;
+      if (lastNumber(marks) <= since) break;
+      if (matchesKey(match, key)) found = earlier(found, firstAfter(since, marks));
     }
-    return found !== undefined && found.number > since ? found : undefined;
+    return found;
   }
 }
 
-function later(one: Mark | undefined, other: Mark | undefined): Mark | undefined {
-  return other !== undefined && other.number > (one?.number ?? 0) ? other : one;
+/** Where there are too many, the two oldest become one: the number of the second at the time of the first. */
+function push(marks: Mark[], mark: Mark): void {
+  marks.push(mark);
+  if (marks.length <= MOST_MARKS_EACH) return;
+  const [{ time }, { number }] = marks.splice(0, 2) as [Mark, Mark];
+  marks.unshift({ number, time });
+}
+
+const lastNumber = (marks: readonly Mark[]): number => (marks[marks.length - 1] as Mark).number;
+
+function firstAfter(since: number, marks: readonly Mark[] | undefined): Mark | undefined {
+  return marks?.find(({ number }) => number > since);
+}
+
+function earlier(one: Mark | undefined, other: Mark | undefined): Mark | undefined {
+  return one === undefined || (other !== undefined && other.number < one.number) ? other : one;
 }

@@ -203,7 +203,7 @@ export class LoaderCache<K, V> implements LoadingCache<K, V> {
 
   clear(): void {
     const loads = this.#loads.detachAll();
-    this.#store.clear(this.#settings.clock.now());
+    this.#store.clear();
     for (const load of loads) load.abandonIfEmpty();
   }
 

@@ -57,7 +57,6 @@ export async function warmUpKeys<K>(
   };
   const loadAll = async (): Promise<void> => {
     for await (const key of keys) {
-      if (scope.reason !== undefined) return; // which also tells the source of the keys that it is over
       running++;
       load(key).catch((error) => scope.abort(error));
       await untilBelow(concurrency);
@@ -70,6 +69,7 @@ export async function warmUpKeys<K>(
         wake = resolve;
       });
     }
+    if (scope.reason !== undefined) throw scope.reason; // which also tells the source of the keys that it is over
   };
 
   try {
