@@ -56,15 +56,20 @@ export class CachedEntry<V> {
   readonly value: V;
   readonly failure: { readonly error: unknown } | undefined;
   readonly freshUntil: number;
-  readonly refreshFrom: number;
   readonly loadMs: number;
   readonly tags: readonly string[];
-  /** Until then a read has nothing to do but to return the value: the one comparison of a fresh hit. */
-  calmUntil: number;
-  /** Since when it is stale whatever its ttl; `Infinity` if nobody has said so. */
-  expiredAt = Infinity;
+  /**
+   * Until then a read has nothing to do but to return the value: the one comparison of a fresh hit. Undefined, like the
+   * times below, rather than an infinite number: V8 keeps each number that is no small integer in a place of its own,
+   * and to look there is most of what a hit costs.
+   */
+  calmUntil: number | undefined;
+  /** When a read is to have it loaded anew though it is fresh. */
+  readonly refreshFrom: number | undefined;
+  /** Since when it is stale whatever its ttl. */
+  expiredAt: number | undefined;
   /** A load that failed is not to be tried again before. */
-  retryFrom = -Infinity;
+  retryFrom: number | undefined;
   seen: number;
 
   constructor(init: NewEntry<V>, { share, beta }: EarlyRefresh) {
@@ -72,17 +77,24 @@ export class CachedEntry<V> {
     this.value = init.value as V;
     this.failure = init.failure;
     this.freshUntil = now + freshMs;
-    this.refreshFrom = share === 1 || freshMs === Infinity ? Infinity : now + freshMs * share;
     this.loadMs = loadMs;
     this.tags = init.tags;
+    this.refreshFrom = share === 1 || freshMs === Infinity ? undefined : now + freshMs * share;
+    this.expiredAt = undefined;
+    this.retryFrom = undefined;
     this.seen = init.seen;
-    const earliestDraw = this.freshUntil - beta * loadMs * LARGEST_DRAW;
-    const isCalm = this.failure === undefined;
-    this.calmUntil = isCalm ? Math.min(this.freshUntil, this.refreshFrom, earliestDraw) : -Infinity;
+    if (this.failure !== undefined) this.calmUntil = -Infinity;
+    else if (freshMs === Infinity) this.calmUntil = undefined;
+    else this.calmUntil = Math.min(now + freshMs * share, this.freshUntil - beta * loadMs * LARGEST_DRAW);
+  }
+
+  /** Whether a read is not to try a load since one has just failed. */
+  isHeldBack(now: number): boolean {
+    return this.retryFrom !== undefined && now < this.retryFrom;
   }
 
   ageAt(now: number, { revalidateMs, errorMs }: StaleWindows): EntryAge {
-    const end = Math.min(this.freshUntil, this.expiredAt);
+    const end = Math.min(this.freshUntil, this.expiredAt ?? Infinity);
     if (now < end) return 'fresh';
     if (this.failure !== undefined) return 'over';
     if (now < end + revalidateMs) return 'stale';
@@ -95,14 +107,14 @@ export class CachedEntry<V> {
    * Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", 2015).
    */
   isDueForRefresh(now: number, { beta }: EarlyRefresh, random: Random): boolean {
-    if (now < this.retryFrom) return false;
-    if (now >= this.refreshFrom) return true;
+    if (this.isHeldBack(now)) return false;
+    if (this.refreshFrom !== undefined && now >= this.refreshFrom) return true;
     return beta > 0 && now - beta * this.loadMs * Math.log(1 - random()) >= this.freshUntil;
   }
 
   /** Stale from then on, as if its ttl had ended. Never makes it last longer than it would have. */
   expire(from: number): void {
-    this.expiredAt = Math.min(this.expiredAt, from);
+    this.expiredAt = Math.min(this.expiredAt ?? Infinity, from);
     this.calmUntil = -Infinity;
   }
 }

@@ -9,10 +9,12 @@
  * @module
  */
 export type { CacheLike } from './cache-like.js';
+export { type Coalesce, type CoalesceOptions, coalesce } from './coalesce.js';
 export type { CachedEntry } from './entry.js';
 export type { LoadingCacheSetOptions } from './entry-store.js';
 export { type LoadingCache, type LoadingCacheGetOptions, loadingCache } from './loading-cache.js';
 export type { EntryMatch } from './match.js';
+export { type MemoizeCache, type Memoized, type MemoizeOptions, memoize } from './memoize.js';
 export type { BatchOptions, LoadContext, LoadedMany, LoadingCacheOptions, LoadManyContext } from './options.js';
 export type { LoadingCacheEvents, LoadingCacheStats } from './stats.js';
 export type { WarmUpOptions, WarmUpProgress, WarmUpResult } from './warm-up.js';

@@ -53,7 +53,10 @@ export interface LoadingCache<K, V> extends Observable<LoadingCacheEvents<K>> {
   delete(key: K): boolean;
   /** Makes a value stale as of now: it is only served where a stale one may be. Otherwise as `delete`. */
   expire(key: K): boolean;
-  /** `delete` for all entries that match, and for loads under way. O(1): they are recognised when they are next read. */
+  /**
+   * `delete` for all entries that match, and for loads under way. Entries are recognised when they are next read: it costs
+   * O(loads under way), however many there are.
+   */
   deleteMatching(match: EntryMatch): void;
   /** `expire` for all entries that match. */
   expireMatching(match: EntryMatch): void;
@@ -194,11 +197,15 @@ export class LoaderCache<K, V> implements LoadingCache<K, V> {
   }
 
   deleteMatching(match: EntryMatch): void {
-    this.#store.invalidations.delete(checkMatch(this.#settings.name, match), this.#settings.clock.now());
+    const checked = checkMatch(this.#settings.name, match);
+    this.#store.invalidations.delete(checked, this.#settings.clock.now());
+    for (const load of this.#loads.detachMatching(checked)) load.abandonIfEmpty();
   }
 
   expireMatching(match: EntryMatch): void {
-    this.#store.invalidations.expire(checkMatch(this.#settings.name, match), this.#settings.clock.now());
+    const checked = checkMatch(this.#settings.name, match);
+    this.#store.invalidations.expire(checked, this.#settings.clock.now());
+    for (const load of this.#loads.detachMatching(checked)) load.abandonIfEmpty();
   }
 
   clear(): void {
@@ -227,7 +234,7 @@ export class LoaderCache<K, V> implements LoadingCache<K, V> {
 
   /** The shortest way: a fresh value with nothing else to do. No clock is read where nothing expires. */
   #isCalm(entry: CachedEntry<V>): boolean {
-    if (entry.calmUntil !== Infinity && this.#settings.clock.now() >= entry.calmUntil) return false;
+    if (entry.calmUntil !== undefined && this.#settings.clock.now() >= entry.calmUntil) return false;
     this.#counts.hits++;
     return true;
   }
@@ -237,7 +244,7 @@ export class LoaderCache<K, V> implements LoadingCache<K, V> {
     const { clock, early, random } = this.#settings;
     const now = clock.now();
     const age = this.#store.ageOf(entry, now);
-    const isHeldBack = now < entry.retryFrom;
+    const isHeldBack = entry.isHeldBack(now);
     if (age === 'over' || (age === 'grace' && !isHeldBack)) return false;
     const isDue = age === 'fresh' ? entry.isDueForRefresh(now, early, random) : !isHeldBack;
     this.#counts[age === 'fresh' ? 'hits' : 'staleHits']++;

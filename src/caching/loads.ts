@@ -4,6 +4,7 @@ import { type Emitter, reportUncaught } from '../core/events.js';
 import type { CachedEntry } from './entry.js';
 import type { EntryStore } from './entry-store.js';
 import { Flight, Passenger } from './flight.js';
+import { type CheckedMatch, matchesKey } from './match.js';
 import { type LoadingSettings, NO_TAGS } from './options.js';
 import type { Source } from './source.js';
 import type { LoadingCacheEvents, MutableStats } from './stats.js';
@@ -99,7 +100,7 @@ export class Loads<K, V> {
 
   /** Loads the key anew with nobody waiting, unless that is being done. */
   refresh(key: K, source: Source<K, V>): void {
-    if (this.#joinable(key) !== undefined) return;
+    if (this.#loads.has(key)) return;
     this.#counts.refreshes++;
     this.#start(this.#newLoad(key, true), source);
   }
@@ -113,10 +114,18 @@ export class Loads<K, V> {
     return load;
   }
 
+  /** Likewise, all loads of keys that look like this. No key looks like a tag: those are asked when they are over. */
+  detachMatching(match: CheckedMatch): Load<K, V>[] {
+    return this.#detachEach([...this.#loads.values()].filter(({ key }) => matchesKey(match, key)));
+  }
+
   detachAll(): Load<K, V>[] {
-    const all = [...this.#loads.values()];
-    for (const load of all) this.detach(load.key);
-    return all;
+    return this.#detachEach([...this.#loads.values()]);
+  }
+
+  #detachEach(loads: Load<K, V>[]): Load<K, V>[] {
+    for (const { key } of loads) this.detach(key);
+    return loads;
   }
 
   /** The value that is newer than the load is what its readers get, now. */
@@ -126,16 +135,9 @@ export class Loads<K, V> {
     load.scope.abort(undefined);
   }
 
-  #joinable(key: K): Load<K, V> | undefined {
-    const load = this.#loads.get(key);
-    if (load === undefined || !this.#store.invalidations.haveHit(key, NO_TAGS, load.startedAfter)) return load;
-    this.detach(key)?.abandonIfEmpty();
-    return this.#loads.get(key); // whoever heard of the abort may have asked for the key
-  }
-
   /** Whether a new load was begun for it. */
   #board(key: K, reader: Reader<K, V>, source: Source<K, V>): boolean {
-    const underWay = this.#joinable(key);
+    const underWay = this.#loads.get(key);
     const load = underWay ?? this.#newLoad(key, false);
     const { latest } = this.#store.invalidations;
     const mayBeHit = load.startedAfter !== latest;

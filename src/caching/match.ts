@@ -28,9 +28,9 @@ export function checkMatch(owner: string, match: EntryMatch): CheckedMatch {
   throw new InvalidOptionError(owner, 'match', 'must have one of "tag", "prefix", "glob", a string', match);
 }
 
-/** How a key looks: what a prefix or a glob is compared with. */
+/** Whether a key looks like that. None looks like a tag. */
 export function matchesKey({ kind, text }: CheckedMatch, key: unknown): boolean {
-  if (typeof key !== 'string') return false;
+  if (typeof key !== 'string' || kind === 'tag') return false;
   return kind === 'prefix' ? key.startsWith(text) : matchesGlob(text, key);
 }
 

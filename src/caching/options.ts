@@ -70,7 +70,7 @@ export interface LoadingCacheOptions<K, V> {
   readonly tags?: ((value: V, key: K) => readonly string[]) | undefined;
   /** What loads run under: a retry, a breaker, a bulkhead, a pipeline of them. Its context has keys that are strings. */
   readonly policy?: Policy<V> | undefined;
-  /** What it goes by in errors. @defaultValue 'loadingCache' */
+  /** What it goes by in errors. @defaultValue the name of the factory */
   readonly name?: string | undefined;
   /** @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
@@ -78,10 +78,8 @@ export interface LoadingCacheOptions<K, V> {
   readonly random?: Random | undefined;
 }
 
-export const LOADING_DEFAULTS = {
-  load: undefined,
-  loadMany: undefined,
-  batch: undefined,
+/** Of all but what loads. */
+export const KEEPING_DEFAULTS = {
   capacity: undefined,
   cache: undefined,
   ttl: Infinity,
@@ -101,11 +99,11 @@ export const LOADING_DEFAULTS = {
 } as const;
 
 /** The options with their defaults, not checked yet. */
-type OwnLoadingOptions<K, V> = ReturnType<typeof readLoadingOptions<K, V>>;
-
 export function readLoadingOptions<K, V>(owner: string, options: LoadingCacheOptions<K, V>) {
-  return readOptions(owner, options, LOADING_DEFAULTS);
+  return readOptions(owner, options, { ...KEEPING_DEFAULTS, load: undefined, loadMany: undefined, batch: undefined });
 }
+
+type OwnKeepingOptions<K, V> = Omit<ReturnType<typeof readLoadingOptions<K, V>>, 'load' | 'loadMany' | 'batch'>;
 
 /** What a loading cache goes by; everything is checked. */
 export interface LoadingSettings<K, V> {
@@ -122,7 +120,7 @@ export interface LoadingSettings<K, V> {
   readonly tagsOf: (value: V, key: K) => readonly string[];
 }
 
-export function checkLoadingOptions<K, V>(owner: string, own: OwnLoadingOptions<K, V>): LoadingSettings<K, V> {
+export function checkLoadingOptions<K, V>(owner: string, own: OwnKeepingOptions<K, V>): LoadingSettings<K, V> {
   const { refreshAhead, earlyExpiration, tags } = own;
   const clock = checkClock(owner, own.clock);
   const limits = (option: 'softTimeout' | 'hardTimeout') =>
@@ -140,7 +138,7 @@ export function checkLoadingOptions<K, V>(owner: string, own: OwnLoadingOptions<
     throw new InvalidOptionError(owner, 'softTimeout', rule, own.softTimeout);
   }
   return {
-    name: checkName('loadingCache', own.name),
+    name: checkName(owner, own.name),
     clock,
     random: checkRandom(owner, own.random),
     ttlMs: durationOf(owner, 'ttl', own.ttl, false),

@@ -1,7 +1,8 @@
 import { InvalidOptionError, LruCache, loadingCache, timeout } from 'breakwater';
 import { describe, expect, it } from 'vitest';
 
-const good = { load: (): number => 1, capacity: 10 };
+const one = () => 1;
+const good = { load: one, capacity: 10 };
 const DURATIONS = ['5', '', -1, Number.NaN, null, {}, true, -Infinity];
 
 const bad: [string, Record<string, readonly unknown[]>][] = [
@@ -32,11 +33,11 @@ describe('loadingCache refuses', () => {
     });
   }
 
-  it.each([
-    [{ load: () => 1 }, 'capacity'],
+  const pairs: [object, string][] = [
+    [{ load: one }, 'capacity'],
     [{ ...good, cache: new Map() }, 'capacity'],
-    [{ load: () => 1, cache: {} }, 'cache'],
-    [{ load: () => 1, cache: null }, 'cache'],
+    [{ load: one, cache: {} }, 'cache'],
+    [{ load: one, cache: null }, 'cache'],
     [{ capacity: 1 }, 'load'],
     [{ ...good, loadMany: () => [] }, 'load'],
     [{ capacity: 1, loadMany: 'x' }, 'loadMany'],
@@ -50,7 +51,8 @@ describe('loadingCache refuses', () => {
     [{ ...good, staleIfError: '1m', staleWhileRevalidate: '1m', softTimeout: '2s' }, 'softTimeout'],
     [{ ...good, staleIfError: '1m', softTimeout: 0 }, 'softTimeout'],
     [{ ...good, max: 10 }, 'max'],
-  ])('%o', (options, option) => {
+  ];
+  it.each(pairs)('%o', (options, option) => {
     expect(make(options)).toThrow(new RegExp(`^loadingCache: "${option}"`));
   });
 

@@ -36,7 +36,7 @@ const publicNames: Record<string, string[]> = {
   fallback: ['fallback'],
   keyed: ['keyed'],
   cache: ['ClockCache', 'FifoCache', 'LfuCache', 'LruCache', 'RandomCache', 'TinyLfuCache', 'TtlCache'],
-  caching: ['loadingCache'],
+  caching: ['coalesce', 'loadingCache', 'memoize'],
   'rate-limit': [
     'FixedWindow',
     'KeyedRateLimiter',
