@@ -1,4 +1,4 @@
-import { circuitBreaker, constantBackoff, loadingCache, retry } from 'breakwater';
+import { circuitBreaker, constantBackoff, loadingCache, pipeline, retry, timeout } from 'breakwater';
 import { seededRandom, TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
 import { settle, watch } from '../support/promises.js';
@@ -557,6 +557,15 @@ describe('policy', () => {
     for (let i = 0; i < 3; i++) expect(await cache.get('k')).toBe('old');
     expect([loads, breaker.state]).toEqual([2, 'open']);
     await expect(cache.get('l')).rejects.toMatchObject({ code: 'ERR_CIRCUIT_OPEN' });
+  });
+
+  it('lets a value win that was there before the abort', async () => {
+    const { cache, calls } = setUp({ policy: pipeline(retry(), timeout('1s')) });
+    const controller = new AbortController();
+    const read = cache.get('k', { signal: controller.signal });
+    calls[0]!.resolve('a');
+    controller.abort();
+    expect(await read).toBe('a');
   });
 
   it('waits no longer when nobody does', async () => {
