@@ -130,7 +130,7 @@ export class Loads<K, V> {
 
   /** The value that is newer than the load is what its readers get, now. */
   supersede(load: Load<K, V> | undefined, value: V): void {
-    if (load === undefined || load.isOver) return;
+    if (load === undefined) return;
     for (const reader of load.land()) reader.resolve(value);
     load.scope.abort(undefined);
   }
@@ -142,19 +142,13 @@ export class Loads<K, V> {
     const { latest } = this.#store.invalidations;
     const mayBeHit = load.startedAfter !== latest;
     reader.load = load;
-    reader.boardAnother = mayBeHit ? gate(() => this.#boardAgain(key, reader, source)) : undefined;
+    const boardAgain = () => {
+      if (!reader.isDone) this.#board(key, reader, source);
+    };
+    reader.boardAnother = mayBeHit ? gate(boardAgain) : undefined;
     load.board(reader);
     if (underWay === undefined) this.#start(load, source);
     return underWay === undefined;
-  }
-
-  #boardAgain(key: K, reader: Reader<K, V>, source: Source<K, V>): void {
-    if (reader.isDone) return;
-    const entry = this.#store.find(key);
-    if (entry === undefined || this.#store.ageOf(entry, this.#settings.clock.now()) !== 'fresh') {
-      this.#board(key, reader, source);
-    } else if (entry.failure === undefined) reader.resolve(entry.value);
-    else reader.reject(entry.failure.error);
   }
 
   #newLoad(key: K, isRefresh: boolean): Load<K, V> {

@@ -3,7 +3,7 @@ import { type CachedEntry, type LoadingCache, LruCache, loadingCache } from 'bre
 import { TestClock } from 'breakwater/testing';
 import { LRUCache } from 'lru-cache';
 import { describe, expect, it } from 'vitest';
-import { type Deferred, defer, settle, watch } from '../support/promises.js';
+import { type Deferred, defer, microtasks, settle, watch } from '../support/promises.js';
 import { countingController } from '../support/signals.js';
 import { catchUncaught } from '../support/uncaught.js';
 import { setUp, setUpWith } from './setup.js';
@@ -263,6 +263,21 @@ describe('what happens to a key while it is loaded', () => {
     controller.abort(new Error('enough'));
     await settle();
     expect([after.error, cache.loading, listeners()]).toEqual([new Error('enough'), 0, 0]);
+  });
+
+  it('a tag: who came after and leaves in that moment starts no load that nobody waits for', async () => {
+    for (let count = 0; count < 12; count++) {
+      const { cache, calls } = setUp({ tags: () => ['t'] });
+      const controller = new AbortController();
+      watch(cache.get('k'));
+      cache.deleteMatching({ tag: 't' });
+      const after = watch(cache.get('k', { signal: controller.signal }));
+      controller.abort();
+      await microtasks(count);
+      calls[0]!.resolve('old');
+      await settle();
+      expect([after.state, cache.loading]).toEqual(['rejected', 0]);
+    }
   });
 
   it('another key: nothing', async () => {
