@@ -5,7 +5,7 @@ import type { CachedEntry } from './entry.js';
 import type { EntryStore } from './entry-store.js';
 import { Flight, Passenger } from './flight.js';
 import { type CheckedMatch, matchesKey } from './match.js';
-import { type LoadingSettings, NO_TAGS } from './options.js';
+import type { LoadingSettings } from './options.js';
 import type { Source } from './source.js';
 import type { LoadingCacheEvents, MutableStats } from './stats.js';
 
@@ -209,8 +209,7 @@ export class Loads<K, V> {
     const now = this.#settings.clock.now();
     const { error, forMs } = this.#judge(reason, key);
     if (load.isOver) return; // `negativeTtl` may have called back
-    const isHit = this.#store.invalidations.haveHit(key, NO_TAGS, load.startedAfter);
-    const isCurrent = this.#takeOut(load) && !isHit;
+    const isCurrent = this.#takeOut(load);
     this.#counts.loadFailures++;
     const newer = this.#newerThan(load, now);
     const stale = newer ?? this.#servable(key, now);
