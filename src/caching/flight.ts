@@ -103,7 +103,6 @@ export class Passenger<V> extends AbortNode {
   }
 
   giveUp(reason: unknown): void {
-    if (this.#isDone) return;
     this.reject(reason);
     this.disembark?.(reason);
   }

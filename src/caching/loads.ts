@@ -92,7 +92,7 @@ export class Loads<K, V> {
     const { softLimits, hardLimits } = this.#settings;
     const reader = new Reader<K, V>(takesStale);
     if (signal !== null) scopeOf(signal).enter(reader);
-    if (softLimits !== undefined && takesStale) reader.limit(softLimits, () => this.#serveStale(key, reader));
+    if (softLimits !== undefined) reader.limit(softLimits, () => this.#serveStale(key, reader));
     if (hardLimits !== undefined) reader.limit(hardLimits, (timeoutMs) => this.#giveUp(key, reader, timeoutMs));
     if (!this.#board(key, reader, source)) this.#counts.coalesced++;
     return reader.promise;
@@ -164,9 +164,7 @@ export class Loads<K, V> {
 
   /** Last, when all is in its place: the source may call back. */
   #start(load: Load<K, V>, source: Source<K, V>): void {
-    const { previous } = load;
-    const value = previous?.failure === undefined ? previous?.value : undefined;
-    source.load(load.key, load.scope, value).then(
+    source.load(load.key, load.scope, load.previous?.value).then(
       (loaded) => this.#succeed(load, loaded),
       (error) => this.#fail(load, error),
     );
@@ -189,7 +187,6 @@ export class Loads<K, V> {
       this.#fail(load, error);
       return;
     }
-    if (load.isOver) return; // `ttl` and `tags` may have called back
     const isHit = this.#store.invalidations.haveHit(key, entry.tags, load.startedAfter);
     const isKept = this.#takeOut(load) && !isHit;
     if (isKept) unlessItThrows(() => this.#store.keep(key, entry, now));
@@ -208,7 +205,6 @@ export class Loads<K, V> {
     const { key } = load;
     const now = this.#settings.clock.now();
     const { error, forMs } = this.#judge(reason, key);
-    if (load.isOver) return; // `negativeTtl` may have called back
     const isCurrent = this.#takeOut(load);
     this.#counts.loadFailures++;
     const newer = this.#newerThan(load, now);
@@ -259,7 +255,7 @@ export class Loads<K, V> {
   }
 
   #resolveStale(reader: Reader<K, V>, entry: CachedEntry<V>): void {
-    if (!reader.isDone) this.#counts.staleHits++;
+    this.#counts.staleHits++;
     reader.resolve(entry.value);
   }
 

@@ -133,7 +133,7 @@ describe('what happens to a key while it is loaded', () => {
     expect(signal.aborted).toBe(true);
     calls[0]!.resolve('old');
     await settle();
-    expect([await cache.get('k'), calls.length]).toEqual(['NEW', 1]);
+    expect([await cache.get('k'), calls.length, cache.stats.discarded]).toEqual(['NEW', 1, 0]);
   });
 
   it('set: the rejection of the load that it overtook is nobody’s', async () => {
@@ -277,8 +277,20 @@ describe('what happens to a key while it is loaded', () => {
       await microtasks(count);
       calls[0]!.resolve('old');
       await settle();
-      expect([after.state, cache.loading]).toEqual(['rejected', 0]);
+      expect([after.state, cache.loading, calls[0]!.context.signal.aborted]).toEqual(['rejected', 0, false]);
     }
+  });
+
+  it('something done by ttl, which is asked when the load is over: that is newer, too', async () => {
+    const { cache, calls } = setUp({
+      ttl: (value, key) => {
+        if (value === 'old') cache.set(key, 'NEW');
+        return 1000;
+      },
+    });
+    const read = cache.get('k');
+    calls[0]!.resolve('old');
+    expect([await read, cache.peek('k')]).toEqual(['NEW', 'NEW']);
   });
 
   it('another key: nothing', async () => {
@@ -336,7 +348,7 @@ describe('an abort', () => {
     const read = cache.get('k');
     calls[0]!.resolve('aborted');
     await settle();
-    expect(cache.peek('k')).toBe(undefined);
+    expect([cache.peek('k'), cache.stats.discarded]).toEqual([undefined, 0]);
     calls[1]!.resolve('a');
     expect(await read).toBe('a');
   });
