@@ -48,8 +48,7 @@ export class EntryStore<K, V> {
     if (since === invalidations.latest) return entry;
     entry.seen = invalidations.latest;
     const expiredAt = invalidations.expiredAt(key, entry.tags, since);
-    const isDeleted = invalidations.haveDeleted(key, entry.tags, since);
-    if (isDeleted || (expiredAt !== undefined && entry.failure !== undefined)) {
+    if (invalidations.haveDeleted(key, entry.tags, since)) {
       this.#cache.delete(key);
       return undefined;
     }
@@ -93,7 +92,7 @@ export class EntryStore<K, V> {
   /** Stale from now on. Gives whether there is anything that may still be served. */
   expire(key: K, now: number): boolean {
     const entry = this.peek(key);
-    if (entry === undefined || this.ageOf(entry, now) === 'over') return false;
+    if (entry === undefined) return false;
     entry.expire(now);
     if (this.ageOf(entry, now) !== 'over') return true;
     this.#cache.delete(key);

@@ -261,6 +261,16 @@ describe('negativeTtl', () => {
     expect(await read).toBe('a');
   });
 
+  it('keeps a failure in the place of a value that is over', async () => {
+    const { cache, clock, calls } = await setUpWith('old', { ttl: 100, negativeTtl: 50 });
+    await clock.advance(100);
+    const read = watch(cache.get('k'));
+    calls[0]!.reject(new Error('down'));
+    await read.done;
+    await expect(cache.get('k')).rejects.toThrow('down');
+    expect(calls.length).toBe(1);
+  });
+
   it('may be told by the error which failures to keep', async () => {
     const { cache, calls } = setUp({ negativeTtl: (error, key) => (error === 404 && key === 'k' ? '1m' : 0) });
     watch(cache.get('k'));

@@ -173,6 +173,17 @@ describe('the marks', () => {
     expect(marks.haveDeleted('k', ['t0'], afterFirst)).toBe(true);
   });
 
+  it('of a tag that is marked again are not the oldest any more', () => {
+    const marks = new Invalidations();
+    marks.delete({ kind: 'tag', text: 'first' }, 1);
+    marks.delete({ kind: 'tag', text: 'second' }, 1);
+    const afterSecond = marks.latest;
+    marks.delete({ kind: 'tag', text: 'first' }, 2);
+    for (let i = 0; i < 9_999; i++) marks.delete({ kind: 'tag', text: `t${i}` }, 3);
+    expect(marks.haveDeleted('k', ['other'], afterSecond)).toBe(false); // only the second was forgotten
+    expect(marks.haveDeleted('k', ['first'], afterSecond)).toBe(true);
+  });
+
   it('of patterns are bounded likewise, and the same pattern again is the same one', () => {
     const marks = new Invalidations();
     marks.expire({ kind: 'glob', text: 'a*' }, 1);

@@ -444,6 +444,14 @@ describe('the cache that keeps the entries', () => {
     expect([cache.getSync('k'), cache.delete('k'), cache.getSync('k')]).toEqual(['b', true, undefined]);
   });
 
+  it('is emptied by clear', () => {
+    const map = new Map<string, CachedEntry<string>>();
+    const { cache } = setUp({ cache: map });
+    cache.set('k', 'a');
+    cache.clear();
+    expect(map.size).toBe(0);
+  });
+
   it('may throw when it stores: who waits has the value, and the error surfaces by itself', async () => {
     using uncaught = catchUncaught();
     const map = new Map<string, CachedEntry<string>>();
