@@ -142,13 +142,20 @@ export class Loads<K, V> {
     const { latest } = this.#store.invalidations;
     const mayBeHit = load.startedAfter !== latest;
     reader.load = load;
-    const boardAgain = () => {
-      if (!reader.isDone) this.#board(key, reader, source);
-    };
-    reader.boardAnother = mayBeHit ? gate(boardAgain) : undefined;
+    reader.boardAnother = mayBeHit ? gate(() => this.#boardAgain(key, reader, source)) : undefined;
     load.board(reader);
     if (underWay === undefined) this.#start(load, source);
     return underWay === undefined;
+  }
+
+  /** As if it came now: it may find a value, or a failure that is kept. */
+  #boardAgain(key: K, reader: Reader<K, V>, source: Source<K, V>): void {
+    if (reader.isDone) return;
+    const entry = this.#store.find(key);
+    if (entry === undefined || this.#store.ageOf(entry, this.#settings.clock.now()) !== 'fresh') {
+      this.#board(key, reader, source);
+    } else if (entry.failure === undefined) reader.resolve(entry.value);
+    else reader.reject(entry.failure.error);
   }
 
   #newLoad(key: K, isRefresh: boolean): Load<K, V> {

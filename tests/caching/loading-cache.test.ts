@@ -281,6 +281,31 @@ describe('what happens to a key while it is loaded', () => {
     }
   });
 
+  it('a tag, then a newer load whose failure is kept: who came after has that failure, and no further load', async () => {
+    const { cache, calls } = setUp({ tags: () => ['t'], negativeTtl: '1m' });
+    watch(cache.get('k'));
+    cache.deleteMatching({ tag: 't' });
+    const after = watch(cache.get('k'));
+    cache.delete('k');
+    watch(cache.get('k'));
+    calls[1]!.reject(new Error('down'));
+    await settle();
+    calls[0]!.resolve('old');
+    await settle();
+    expect([after.error, calls.length, cache.loading]).toEqual([new Error('down'), 2, 0]);
+  });
+
+  it('a tag: who came after has a value that a listener has set meanwhile', async () => {
+    const { cache, calls } = setUp({ tags: () => ['t'] });
+    cache.on('load', ({ key }) => cache.set(key, 'NEW'));
+    watch(cache.get('k'));
+    cache.deleteMatching({ tag: 't' });
+    const after = watch(cache.get('k'));
+    calls[0]!.resolve('old');
+    await settle();
+    expect([after.value, calls.length]).toEqual(['NEW', 1]);
+  });
+
   it('something done by ttl, which is asked when the load is over: that is newer, too', async () => {
     const { cache, calls } = setUp({
       ttl: (value, key) => {
