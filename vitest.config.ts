@@ -15,7 +15,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^breakwater$/, replacement: `${import.meta.dirname}/src/index.ts` },
-      { find: /^breakwater\/([a-z-]+)$/, replacement: `${import.meta.dirname}/src/$1/index.ts` },
+      { find: /^breakwater\/([a-z/-]+)$/, replacement: `${import.meta.dirname}/src/$1/index.ts` },
     ],
   },
   test: {

@@ -6,6 +6,7 @@
  *
  * @module
  */
+export * from './balancer/index.js';
 export * from './bulkhead/index.js';
 export * from './cache/index.js';
 export * from './circuit-breaker/index.js';
@@ -17,4 +18,5 @@ export * from './keyed/index.js';
 export * from './pipeline/index.js';
 export * from './rate-limit/index.js';
 export * from './retry/index.js';
+export * from './sharding/index.js';
 export * from './timeout/index.js';
