@@ -1,6 +1,8 @@
 import type { CallContext, Operation } from '../core/call-context.js';
-import { anyClock } from '../core/clock.js';
+import { anyClock, type Clock } from '../core/clock.js';
 import { asContext, begin, type Next, type PolicyContext } from '../core/context.js';
+import { InvalidOptionError } from '../core/errors.js';
+import { checkMethods } from '../core/options.js';
 import { BasePolicy, type Policy, type PolicyDescription, step } from '../core/policy.js';
 import type { Tries } from './tries.js';
 
@@ -14,10 +16,10 @@ export class BalancedCall extends BasePolicy {
   readonly #tries: Tries;
   readonly #around: Policy<unknown> | undefined;
 
-  constructor(name: string, tries: Tries, around: Policy<unknown> | undefined) {
-    super(name, around?.clock ?? anyClock);
+  constructor(name: string, clock: Clock, tries: Tries, around: Policy<unknown> | undefined) {
+    super(name, clock);
     this.#tries = tries;
-    this.#around = around;
+    this.#around = around && checkPolicy(name, around, clock);
   }
 
   run(next: Next, context: PolicyContext): Promise<unknown> {
@@ -45,6 +47,12 @@ export class BalancedCall extends BasePolicy {
   describe(): PolicyDescription {
     return { kind: 'loadBalancer', name: this.name };
   }
+}
+
+function checkPolicy(name: string, policy: Policy<unknown>, clock: Clock): Policy<unknown> {
+  checkMethods(name, 'policy', policy, ['run']);
+  if (policy.clock === anyClock || policy.clock === clock) return policy;
+  throw new InvalidOptionError(name, 'policy', 'must have the clock of the balancer', policy.clock);
 }
 
 /** Reads through to the call: its signal is made when somebody asks for it. */

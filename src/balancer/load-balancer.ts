@@ -168,7 +168,7 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
     try {
       checkFunction(this.name, 'operation', operation);
       const { exclude, policy, ...call } = options ?? {};
-      const balanced = new BalancedCall(this.name, new Tries(this.#settings, exclude), policy);
+      const balanced = new BalancedCall(this.name, this.#clock, new Tries(this.#settings, exclude), policy);
       return balanced.execute(operation as (context: CallContext) => T | PromiseLike<T>, call);
     } catch (error) {
       return Promise.reject(error);

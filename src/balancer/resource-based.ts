@@ -30,7 +30,7 @@ export interface ResourceBasedOptions {
  * times its own weight. A node of which nothing is known has the mean of the others; while fewer than two are known, all have
  * the same. O(n).
  *
- * `report` is asked when a call comes in, and may answer later. What it throws, rejects with, or says that is no report, counts
+ * `report` is asked when a call comes in, for the calls after it, and may answer later. What it throws, rejects with, or says that is no report, counts
  * as no report.
  *
  * @throws InvalidOptionError for options that cannot work.
@@ -85,17 +85,19 @@ class ResourceBased implements Chooser {
   }
 
   choose(candidates: readonly Candidate[], { now, take }: PickCall): Candidate {
+    const known = candidates.map((one) => this.#weightOf(one, now)).filter((weight) => weight !== undefined);
+    const mean = known.reduce((sum, weight) => sum + weight, 0) / known.length;
+    const areComparable = known.length >= 2;
+    const chosen = smoothTurn(candidates, take, (one) => {
+      const weight = areComparable ? (this.#weightOf(one, now) ?? mean) : 1;
+      return weight * one.effectiveWeight;
+    });
+    // After the choice, which is the one that a peek has seen.
     if (take && now >= this.#nextUpdate) {
       this.#nextUpdate = now + this.#rules.updateMs;
       for (const one of candidates) this.#ask(one, now);
     }
-    const known = candidates.map((one) => this.#weightOf(one, now)).filter((weight) => weight !== undefined);
-    const mean = known.reduce((sum, weight) => sum + weight, 0) / known.length;
-    const areComparable = known.length >= 2;
-    return smoothTurn(candidates, take, (one) => {
-      const weight = areComparable ? (this.#weightOf(one, now) ?? mean) : 1;
-      return weight * one.effectiveWeight;
-    });
+    return chosen;
   }
 
   nodesChanged(nodes: readonly Candidate[]): void {
