@@ -1,5 +1,5 @@
 import type { Candidate, Chooser, PickCall, Picker } from './picker.js';
-import { settleCredits, smoothTurn } from './smooth-turns.js';
+import { smoothTurn } from './smooth-turns.js';
 
 /** The node with the fewest calls in flight; equals in turn. Weights count for nothing, slow start does. O(n). */
 export function leastConnections(): Picker {
@@ -32,9 +32,5 @@ class LeastConnections implements Chooser {
       else if (lead === 0) least.push(one);
     }
     return least.length === 1 ? (least[0] as Candidate) : smoothTurn(least, take, weightOf);
-  }
-
-  nodesChanged(nodes: readonly Candidate[]): void {
-    settleCredits(nodes);
   }
 }

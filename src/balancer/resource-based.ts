@@ -1,7 +1,7 @@
 import { type Duration, toMs } from '../core/duration.js';
 import { checkFunction, checkNumber, readOptions } from '../core/options.js';
 import type { Candidate, Chooser, PickCall, Picker } from './picker.js';
-import { settleCredits, smoothTurn } from './smooth-turns.js';
+import { SmoothTurns } from './smooth-turns.js';
 
 /** What a node says of its load. */
 export interface LoadReport {
@@ -78,6 +78,9 @@ interface Usage {
 class ResourceBased implements Chooser {
   readonly #rules: Rules;
   readonly #usages = new WeakMap<Candidate, Usage>();
+  /** Of this call. */
+  #relative: (one: Candidate) => number = () => 1;
+  readonly #turns = new SmoothTurns((one) => this.#relative(one));
   #nextUpdate = -Infinity;
 
   constructor(rules: Rules) {
@@ -88,20 +91,15 @@ class ResourceBased implements Chooser {
     const known = candidates.map((one) => this.#weightOf(one, now)).filter((weight) => weight !== undefined);
     const mean = known.reduce((sum, weight) => sum + weight, 0) / known.length;
     const areComparable = known.length >= 2;
-    const chosen = smoothTurn(candidates, take, (one) => {
-      const weight = areComparable ? (this.#weightOf(one, now) ?? mean) : 1;
-      return weight * one.effectiveWeight;
-    });
+    // Relative to the mean: what was owed while nothing was known must not last, nor be lost, when weights are in hundreds.
+    this.#relative = (one) => (areComparable ? (this.#weightOf(one, now) ?? mean) / mean : 1) * one.effectiveWeight;
+    const chosen = this.#turns.next(candidates, take);
     // After the choice, which is the one that a peek has seen.
     if (take && now >= this.#nextUpdate) {
       this.#nextUpdate = now + this.#rules.updateMs;
       for (const one of candidates) this.#ask(one, now);
     }
     return chosen;
-  }
-
-  nodesChanged(nodes: readonly Candidate[]): void {
-    settleCredits(nodes);
   }
 
   #weightOf(one: Candidate, now: number): number | undefined {

@@ -1,5 +1,5 @@
 import type { Candidate, Chooser, PickCall, Picker } from './picker.js';
-import { settleCredits, smoothTurn } from './smooth-turns.js';
+import { SmoothTurns } from './smooth-turns.js';
 
 /** In turn, each as often as its weight says, and never in bursts: the smooth weighted round robin of nginx. O(n). */
 export function weightedRoundRobin(): Picker {
@@ -7,11 +7,9 @@ export function weightedRoundRobin(): Picker {
 }
 
 class WeightedRoundRobin implements Chooser {
-  choose(candidates: readonly Candidate[], { take }: PickCall): Candidate {
-    return smoothTurn(candidates, take, ({ effectiveWeight }) => effectiveWeight);
-  }
+  readonly #turns = new SmoothTurns(({ effectiveWeight }) => effectiveWeight);
 
-  nodesChanged(nodes: readonly Candidate[]): void {
-    settleCredits(nodes);
+  choose(candidates: readonly Candidate[], { take }: PickCall): Candidate {
+    return this.#turns.next(candidates, take);
   }
 }
