@@ -63,17 +63,20 @@ export class ByKey implements Chooser {
       this.#candidates = candidates;
       this.#byName = new Map(candidates.map((one) => [one.node, one]));
     }
-    for (const node of this.#around(this.#placeOf(key))) {
+    const place = this.#placeOf(key);
+    const own = this.#byName.get(this.#ring.get(place) as string);
+    if (own !== undefined && canHave(own)) return own;
+    for (const node of this.#afterOwn(place)) {
       const one = this.#byName.get(node);
       if (one !== undefined && canHave(one)) return one;
     }
     throw new Error('unreachable: every candidate is on the ring, and one of them has no more than its share');
   }
 
-  /** All nodes, from the key's own on: more of them only as they are asked for, since the first is nearly always the one. */
-  *#around(place: string): Generator<string> {
+  /** The nodes after the key's own: more of them only as they are asked for, since the first is nearly always the one. */
+  *#afterOwn(place: string): Generator<string> {
     const { size } = this.#ring;
-    for (let [from, count] = [0, 1]; from < size; [from, count] = [count, Math.min(size, count * 4)]) {
+    for (let [from, count] = [1, 4]; from < size; [from, count] = [count, count * 4]) {
       yield* this.#ring.getMany(place, count).slice(from);
     }
   }
