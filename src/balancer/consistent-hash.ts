@@ -57,7 +57,8 @@ export class ByKey implements Chooser {
   }
 
   choose(candidates: readonly Candidate[], { key }: PickCall): Candidate {
-    if (typeof key !== 'string') throw new InvalidOptionError(this.#owner, 'key', 'must be given with each call', key);
+    if (typeof key !== 'string')
+      throw new InvalidOptionError(this.#owner, 'key', 'must be a string, given with each call', key);
     const canHave = this.#bound === Infinity ? () => true : roomIn(candidates, this.#bound);
     if (candidates !== this.#candidates) {
       this.#candidates = candidates;

@@ -64,7 +64,8 @@ export class Dispatcher {
     take: boolean,
   ): NodeState | undefined {
     const usable = this.#fleet.usable(now);
-    const allowed = exclude === undefined ? usable : usable.filter(({ node }) => !exclude.has(node));
+    const allowed =
+      exclude === undefined || exclude.size === 0 ? usable : usable.filter(({ node }) => !exclude.has(node));
     if (allowed.length === 0) return undefined;
     const random = this.#random.next;
     try {

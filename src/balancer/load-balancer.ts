@@ -16,7 +16,7 @@ import { HealthChecks, readHealthOptions } from './health.js';
 import type { Lease } from './lease.js';
 import type { NodeState } from './node-state.js';
 import { type BalancerNode, readBalancerNodes } from './nodes.js';
-import { type LoadBalancerOptions, type PickOptions, readLoadBalancerOptions } from './options.js';
+import { type LoadBalancerOptions, type PickOptions, readExclude, readLoadBalancerOptions } from './options.js';
 import { OutlierDetector, readOutlierOptions } from './outlier.js';
 import type { Chooser, Picker } from './picker.js';
 import { type NodeRoute, type RouteOptions, routeBy } from './route.js';
@@ -42,11 +42,11 @@ export interface NodeStatus {
   readonly latencyMs: number;
 }
 
-export interface ExecuteOptions extends CallOptions {
+export interface ExecuteOptions<Adds = never> extends CallOptions {
   /** Nodes that will not do. */
   readonly exclude?: Iterable<string> | undefined;
   /** Around the call, a retry for instance: each of its tries goes to a node that was not tried yet, as long as there is one. */
-  readonly policy?: Policy<unknown> | undefined;
+  readonly policy?: Policy<Adds> | undefined;
 }
 
 /**
@@ -142,7 +142,7 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
    * @throws NoHealthyNodeError when there is none; ClosedError after dispose.
    */
   acquire(options: PickOptions = {}): Lease {
-    const tries = new Tries(this.#settings, options.exclude);
+    const tries = new Tries(this.#settings, readExclude(options.exclude));
     const dispatch = tries.begin(options.key);
     this.#fleet.tell();
     const { release, [Symbol.dispose]: dispose } = permit((outcome) => {
@@ -154,8 +154,8 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
 
   /** Which node `acquire` would give; undefined if none. Nothing changes by asking. */
   peek(options: PickOptions = {}): string | undefined {
-    const exclude = options.exclude === undefined ? undefined : new Set(options.exclude);
-    return this.#isClosed ? undefined : this.#settings.dispatcher.peek(options.key, exclude);
+    const exclude = readExclude(options.exclude);
+    return this.#isClosed ? undefined : this.#settings.dispatcher.peek(options.key, new Set(exclude));
   }
 
   /**
@@ -164,11 +164,19 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
    *
    * Never throws: NoHealthyNodeError and ClosedError are in the promise.
    */
-  execute<T>(operation: (context: NodeContext) => T | PromiseLike<T>, options?: ExecuteOptions): Promise<T> {
+  execute<T, Adds = never>(
+    operation: (context: NodeContext) => T | PromiseLike<T>,
+    options?: ExecuteOptions<Adds>,
+  ): Promise<T | Adds> {
     try {
       checkFunction(this.name, 'operation', operation);
       const { exclude, policy, ...call } = options ?? {};
-      const balanced = new BalancedCall(this.name, this.#clock, new Tries(this.#settings, exclude), policy);
+      const balanced = new BalancedCall(
+        this.name,
+        this.#clock,
+        new Tries(this.#settings, readExclude(exclude)),
+        policy,
+      );
       return balanced.execute(operation as (context: CallContext) => T | PromiseLike<T>, call);
     } catch (error) {
       return Promise.reject(error);

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import type { Duration } from '../core/duration.js';
+import { InvalidOptionError } from '../core/errors.js';
 import { readOptions } from '../core/options.js';
 import type { Classify } from '../core/outcome.js';
 import type { Random } from '../core/random.js';
@@ -64,4 +65,10 @@ export function readLoadBalancerOptions(options: LoadBalancerOptions | undefined
     random: undefined,
   } as const;
   return readOptions<LoadBalancerOptions, typeof defaults>('LoadBalancer', options, defaults);
+}
+
+/** A name by itself is no list of names: it would be taken for one of letters. */
+export function readExclude(exclude: Iterable<string> = []): readonly string[] {
+  if (typeof exclude === 'object' && exclude !== null && Symbol.iterator in exclude) return [...exclude];
+  throw new InvalidOptionError('LoadBalancer', 'exclude', 'must be a list of nodes', exclude);
 }

@@ -21,9 +21,9 @@ export class Tries {
   readonly #excluded: readonly string[];
   #tried: string[] = [];
 
-  constructor(settings: TrySettings, excluded: Iterable<string> = []) {
+  constructor(settings: TrySettings, excluded: readonly string[] = []) {
     this.#settings = settings;
-    this.#excluded = [...excluded];
+    this.#excluded = excluded;
   }
 
   /**

@@ -88,6 +88,17 @@ describe('acquire', () => {
     expect(balancer.acquire({ exclude: new Set(['c', 'a', 'unheard of']) }).node).toBe('b');
   });
 
+  it.each(['a', 7, null, {}])(
+    'refuses %j as a list of nodes: a name by itself would be taken for its letters',
+    async (exclude) => {
+      const { balancer } = balance();
+      const message = 'LoadBalancer: "exclude" must be a list of nodes';
+      expect(() => balancer.acquire({ exclude: exclude as never })).toThrow(message);
+      expect(() => balancer.peek({ exclude: exclude as never })).toThrow(message);
+      await expect(balancer.execute(() => 1, { exclude: exclude as never })).rejects.toThrow(message);
+    },
+  );
+
   it('throws NoHealthyNodeError, which names the balancer, when there is nothing to pick', () => {
     const { balancer } = balance(['a'], { name: 'users' });
     expect(() => balancer.acquire({ exclude: ['a'] })).toThrow('"users" has no healthy node');
