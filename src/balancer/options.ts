@@ -21,8 +21,8 @@ export interface LoadBalancerOptions {
   /** Leaves out nodes that calls fail on; `{}` for all its defaults. @defaultValue none */
   readonly outlier?: OutlierOptions | undefined;
   /**
-   * How long a node that comes, or comes back, takes until it has its whole weight. For pickers that go by weight: all but
-   * `roundRobin`, `leastResponseTime`, `ipHash` and `consistentHash` without bounded load. @defaultValue none
+   * How long a node that comes, or comes back, takes until it has its whole weight. For pickers that go by load or weight: all
+   * but `roundRobin`, `ipHash`, and `consistentHash` without bounded load. @defaultValue none
    */
   readonly slowStart?: Duration | SlowStartOptions | undefined;
   /**
