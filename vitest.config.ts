@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 const integration = [
   'tests/faults/**/*.test.ts',
   'tests/fetch/**/*.test.ts',
-  'tests/http/**/*.http.test.ts',
+  'tests/{balancer,http}/**/*.http.test.ts',
   'tests/package/**/*.test.ts',
   'tests/pitfalls/**/{leaks,*.http,*.process}.test.ts',
   'tests/demo/cli.test.ts',
@@ -15,7 +15,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^breakwater$/, replacement: `${import.meta.dirname}/src/index.ts` },
-      { find: /^breakwater\/([a-z-]+)$/, replacement: `${import.meta.dirname}/src/$1/index.ts` },
+      { find: /^breakwater\/([a-z/-]+)$/, replacement: `${import.meta.dirname}/src/$1/index.ts` },
     ],
   },
   test: {

@@ -6,6 +6,7 @@
  *
  * @module
  */
+export * from './balancer/index.js';
 export * from './bulkhead/index.js';
 export * from './cache/index.js';
 export * from './caching/index.js';
@@ -18,4 +19,5 @@ export * from './keyed/index.js';
 export * from './pipeline/index.js';
 export * from './rate-limit/index.js';
 export * from './retry/index.js';
+export * from './sharding/index.js';
 export * from './timeout/index.js';

@@ -129,14 +129,9 @@ export class Context implements ChildContext {
     return new Context(clock, operation, terms, attempt, Math.min(this.deadline, deadline), scope);
   }
 
-  /** The same call, told each time its operation is called. */
-  counting(onCall: () => void): Context {
-    const { clock, operation, terms, attempt } = this;
-    const counted: Operation = (context) => {
-      onCall();
-      return operation(context);
-    };
-    return new Context(clock, counted, terms, attempt, this.#deadline, this.#scope);
+  /** The same call, of another operation. */
+  calling(operation: Operation): Context {
+    return new Context(this.clock, operation, this.terms, this.attempt, this.#deadline, this.#scope);
   }
 
   abort(reason: unknown): void {

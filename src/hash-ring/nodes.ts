@@ -11,8 +11,8 @@ function readNodes(owner: string, nodes: Iterable<NodeOption>): Map<string, numb
   }
   const weights = new Map<string, number>();
   for (const one of nodes) {
-    const { node, weight } = typeof one === 'string' ? { node: one, weight: 1 } : { weight: 1, ...one };
-    weights.set(checkNode(owner, node), checkWeight(owner, weight ?? 1));
+    const { node, weight = 1 } = typeof one === 'string' ? { node: one } : { ...one };
+    weights.set(checkNode(owner, node), checkWeight(owner, weight));
   }
   return weights;
 }

@@ -1,6 +1,6 @@
 import { InvalidOptionError } from '../core/errors.js';
+import { formatNetwork, type IpAddress, type IpNetwork, isWithin, parseIp, parseNetwork } from '../core/ip-address.js';
 import { checkInteger, readOptions } from '../core/options.js';
-import { formatNetwork, type IpAddress, type IpNetwork, isWithin, parseIp, parseNetwork } from './ip-address.js';
 
 /**
  * Who may say on whose behalf a request comes, with `X-Forwarded-For`:

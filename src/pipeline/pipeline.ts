@@ -94,7 +94,11 @@ class PipelinePolicy<Adds> extends BasePolicy<Adds> implements Pipeline<Adds> {
   async #observe(chain: Next, outer: PolicyContext): Promise<unknown> {
     const startedAt = this.clock.now();
     let attempts = 0;
-    const context = asContext(outer).counting(() => attempts++);
+    const call = asContext(outer);
+    const context = call.calling((inner) => {
+      attempts++;
+      return call.operation(inner);
+    });
     const report = (outcome: Outcome) =>
       this.#events.emit(isGood(outcome, context) ? 'success' : 'failure', {
         durationMs: this.clock.now() - startedAt,

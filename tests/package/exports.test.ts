@@ -47,6 +47,22 @@ const publicNames: Record<string, string[]> = {
     'allOf',
     'rateLimit',
   ],
+  balancer: [
+    'LoadBalancer',
+    'consistentHash',
+    'customCheck',
+    'httpCheck',
+    'ipHash',
+    'leastConnections',
+    'leastLoadedOfTwo',
+    'leastResponseTime',
+    'randomPick',
+    'resourceBased',
+    'roundRobin',
+    'weightedLeastConnections',
+    'weightedRoundRobin',
+  ],
+  'balancer/tcp': ['tcpCheck'],
   http: ['clientKey', 'parseRateLimit', 'rateLimitHandler', 'rateLimitHeaders', 'rateLimitMiddleware'],
   'hash-ring': [
     'HashRing',
@@ -59,23 +75,34 @@ const publicNames: Record<string, string[]> = {
     'sipHash13',
     'xxh32',
   ],
+  sharding: [
+    'compositeShards',
+    'directoryShards',
+    'geoShards',
+    'hashShards',
+    'rangeShards',
+    'rebalancePlan',
+    'replicaRouter',
+  ],
   fetch: ['classifyResponse', 'isIdempotent', 'parseRetryAfter', 'resilientFetch'],
   testing: ['TestClock', 'seededRandom'],
 };
 
 /** Entry points that the root does not re-export: they are no use to, or do not run in, every program. */
-const notInRoot = ['http', 'testing'];
+const notInRoot = ['balancer/tcp', 'http', 'testing'];
 
 const root = new URL('../../', import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {
   exports: Record<string, string | object>;
 };
-const folders = readdirSync(new URL('src/', root)).filter((name) => existsSync(new URL(`src/${name}/index.ts`, root)));
+const folders = readdirSync(new URL('src/', root), { recursive: true, encoding: 'utf8' }).filter((name) =>
+  existsSync(new URL(`src/${name}/index.ts`, root)),
+);
 
 const namesOf = async (specifier: string) => Object.keys(await import(/* @vite-ignore */ specifier)).sort();
 
 describe('exports of package.json', () => {
-  it('are the root and every folder of src, with types first', () => {
+  it('are the root and every folder of src with an index.ts, with types first', () => {
     const target = (folder: string) => ({ types: `./dist/${folder}index.d.ts`, default: `./dist/${folder}index.js` });
     expect(manifest.exports).toEqual({
       '.': target(''),

@@ -22,7 +22,8 @@ const entryPoints = Object.keys(exports)
   .filter((subpath) => subpath !== './package.json')
   .map((subpath) => subpath.replace('.', 'breakwater'));
 /** What the root re-exports. */
-const universal = entryPoints.filter((name) => !['breakwater', 'breakwater/http', 'breakwater/testing'].includes(name));
+const notUniversal = ['breakwater', 'breakwater/balancer/tcp', 'breakwater/http', 'breakwater/testing'];
+const universal = entryPoints.filter((name) => !notUniversal.includes(name));
 
 async function run(cwd: string, command: string, ...args: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(command, args, { cwd, env: { ...process.env, NODE_ENV: undefined } });

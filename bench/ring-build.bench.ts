@@ -1,0 +1,44 @@
+import { HashRing, KetamaRing, MaglevTable, Rendezvous } from 'breakwater';
+import ConsistentHash from 'consistent-hash';
+import HashRingPackage from 'hashring';
+import { type Bench, ours, type Prepare, peer } from './bench.js';
+import { NODES } from './rings.js';
+
+const EXTRA = '10.0.1.1:11211';
+
+const made =
+  (make: () => unknown): Prepare =>
+  () =>
+  async () =>
+    make();
+
+/** A ring of 100 nodes is made; or one node comes and goes again. */
+export const bench: Bench = {
+  unit: 'ring of 100 nodes',
+  candidates: {
+    'HashRing made': ours(made(() => new HashRing(NODES))),
+    'HashRing, one comes and goes': ours(() => {
+      const ring = new HashRing(NODES);
+      return async () => ring.add(EXTRA).remove(EXTRA);
+    }),
+    'KetamaRing made': ours(made(() => new KetamaRing(NODES))),
+    'Rendezvous made': ours(made(() => new Rendezvous(NODES))),
+    'MaglevTable made': ours(made(() => new MaglevTable(NODES))),
+    'hashring made': peer(made(() => new HashRingPackage(NODES))),
+    'hashring, one comes and goes': peer(() => {
+      const ring = new HashRingPackage(NODES);
+      return async () => {
+        ring.add(EXTRA);
+        ring.remove(EXTRA);
+      };
+    }),
+    'consistent-hash made': peer(
+      made(() => {
+        const theirs = new ConsistentHash({ controlPoints: 160, distribution: 'uniform', range: 1_000_003 });
+        for (const node of NODES) theirs.add(node);
+        return theirs;
+      }),
+    ),
+  },
+  yardstick: 'hashring made',
+};

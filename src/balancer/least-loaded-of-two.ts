@@ -1,0 +1,42 @@
+import { checkOneOf, readOptions } from '../core/options.js';
+import { activeLoad, type Load, latencyLoad } from './load.js';
+import { Lottery } from './lottery.js';
+import type { Candidate, Chooser, PickCall, Picker } from './picker.js';
+
+export interface LeastLoadedOfTwoOptions {
+  /**
+   * What load is: `'active'`, the calls in flight for the node's weight; `'latency'`, how long one more is likely to take
+   * (Finagle's peak EWMA). @defaultValue 'active'
+   */
+  readonly by?: 'active' | 'latency' | undefined;
+}
+
+/**
+ * Two different nodes by chance, by weight, and of them the less loaded (Mitzenmacher, "The Power of Two Choices in Randomized
+ * Load Balancing", 2001): nearly as even as the least loaded of all, and many clients that know nothing of each other do not
+ * run to the same node at once. O(log n), O(1) draws.
+ *
+ * @throws InvalidOptionError for another `by`.
+ */
+export function leastLoadedOfTwo(options?: LeastLoadedOfTwoOptions): Picker {
+  const name = 'leastLoadedOfTwo';
+  const { by } = readOptions<LeastLoadedOfTwoOptions, { by: 'active' | 'latency' }>(name, options, { by: 'active' });
+  const load = checkOneOf(name, 'by', by, ['active', 'latency']) === 'active' ? activeLoad : latencyLoad;
+  return { name, start: () => new LeastLoadedOfTwo(load) };
+}
+
+class LeastLoadedOfTwo implements Chooser {
+  readonly #lottery = new Lottery();
+  readonly #load: Load;
+
+  constructor(load: Load) {
+    this.#load = load;
+  }
+
+  choose(candidates: readonly Candidate[], { now, random }: PickCall): Candidate {
+    if (candidates.length === 1) return candidates[0] as Candidate;
+    this.#lottery.use(candidates);
+    const [one, other] = this.#lottery.drawTwo(random);
+    return this.#load(other, now) < this.#load(one, now) ? other : one;
+  }
+}

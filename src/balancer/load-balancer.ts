@@ -1,0 +1,224 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import type { CallContext } from '../core/call-context.js';
+import { type Clock, checkClock } from '../core/clock.js';
+import { detachedContext } from '../core/context.js';
+import { ClosedError, InvalidOptionError } from '../core/errors.js';
+import { Emitter, type Observable } from '../core/events.js';
+import { checkFunction, checkName, checkNumber, checkOneOf, checkOptionalFunction } from '../core/options.js';
+import { permit } from '../core/permit.js';
+import type { CallOptions, Policy } from '../core/policy.js';
+import { checkRandom } from '../core/random.js';
+import { BalancedCall, type NodeContext } from './balanced-call.js';
+import { Dispatcher } from './dispatcher.js';
+import type { LoadBalancerEvents } from './events.js';
+import { Fleet } from './fleet.js';
+import { HealthChecks, readHealthOptions } from './health.js';
+import type { Lease } from './lease.js';
+import type { NodeState } from './node-state.js';
+import { type BalancerNode, readBalancerNodes } from './nodes.js';
+import { type LoadBalancerOptions, type PickOptions, readExclude, readLoadBalancerOptions } from './options.js';
+import { OutlierDetector, readOutlierOptions } from './outlier.js';
+import type { Chooser, Picker } from './picker.js';
+import { type NodeRoute, type RouteOptions, routeBy } from './route.js';
+import { readSlowStart } from './slow-start.js';
+import { Tries, type TrySettings } from './tries.js';
+import { readZone } from './zone-preference.js';
+
+/** How a node is doing. */
+export interface NodeStatus {
+  readonly node: string;
+  readonly weight: number;
+  /** Its weight with slow start. */
+  readonly effectiveWeight: number;
+  readonly zone: string | undefined;
+  /** 'unhealthy' by its checks, 'ejected' for how calls to it ended. */
+  readonly health: 'healthy' | 'unhealthy' | 'ejected';
+  /** Calls it has now, and all it has had. */
+  readonly active: number;
+  readonly picks: number;
+  readonly successes: number;
+  readonly failures: number;
+  /** Its peak EWMA of response times. */
+  readonly latencyMs: number;
+}
+
+export interface ExecuteOptions<Adds = never> extends CallOptions {
+  /** Nodes that will not do. */
+  readonly exclude?: Iterable<string> | undefined;
+  /** Around the call, a retry for instance: each of its tries goes to a node that was not tried yet, as long as there is one. */
+  readonly policy?: Policy<Adds> | undefined;
+}
+
+/**
+ * Spreads calls over nodes that can all answer them, and leaves out those that are not well.
+ *
+ * ```
+ *   all nodes ── weight > 0 ── checks pass ── not ejected ── own zone ── not excluded ── pick ──▶ lease
+ *                             └── too few of them: all ──┘                                │
+ *                    latency, success, calls in flight of the node ◀──────── release ─────┘
+ * ```
+ *
+ * Without `health` and `outlier` every node is healthy and no timer runs. Time-outs of ejections and slow starts are looked up
+ * when a node is picked. What a call costs is the picker's cost; a change of any node's health costs O(n).
+ *
+ * Nodes are known by their names, and what is known of them lasts while they stay in the list.
+ *
+ * @throws InvalidOptionError for options that cannot work.
+ * @example
+ * ```ts
+ * const balancer = new LoadBalancer(['http://10.0.0.1:8080', 'http://10.0.0.2:8080'], { outlier: {} });
+ * const users = await balancer.execute(async ({ node, signal }) => (await fetch(`${node}/users`, { signal })).json());
+ * ```
+ */
+export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable {
+  readonly name: string;
+  readonly #clock: Clock;
+  readonly #chooser: Chooser;
+  readonly #fleet: Fleet;
+  readonly #checks: HealthChecks | undefined;
+  readonly #events = new Emitter<LoadBalancerEvents>();
+  readonly #settings: TrySettings;
+  #isClosed = false;
+
+  constructor(nodes: Iterable<BalancerNode>, options?: LoadBalancerOptions) {
+    const owner = 'LoadBalancer';
+    const own = readLoadBalancerOptions(options);
+    this.name = checkName(owner, own.name);
+    this.#clock = checkClock(owner, own.clock);
+    const random = checkRandom(owner, own.random);
+    this.#fleet = new Fleet(
+      {
+        ramp: readSlowStart(owner, own.slowStart),
+        panicThreshold: checkNumber(owner, 'panicThreshold', own.panicThreshold, { min: 0, max: 1 }),
+        onNoHealthyNode: checkOneOf(owner, 'onNoHealthyNode', own.onNoHealthyNode, ['all', 'fail']),
+      },
+      this.#events,
+    );
+    const rules = own.outlier === undefined ? undefined : readOutlierOptions(owner, own.outlier);
+    const outliers = rules && new OutlierDetector(rules, this.#fleet, this.#clock.now());
+    const zone = own.zone === undefined ? undefined : readZone(owner, own.zone);
+    const health = own.health === undefined ? undefined : readHealthOptions(owner, own.health);
+    this.#chooser = startPicker(own.pick);
+    this.#checks = health && new HealthChecks(health, this.#fleet, this.#clock, random);
+    this.#settings = {
+      name: this.name,
+      dispatcher: new Dispatcher(this.#fleet, this.#chooser, outliers, zone, this.#clock, random),
+      classify: checkOptionalFunction(owner, 'classify', own.classify),
+      checkOpen: () => this.#checkOpen(),
+      tell: () => this.#fleet.tell(),
+    };
+    this.setNodes(nodes);
+  }
+
+  on<K extends keyof LoadBalancerEvents>(type: K, listener: (event: LoadBalancerEvents[K]) => void): () => void {
+    return this.#events.on(type, listener);
+  }
+
+  /** How the nodes are doing, in the order in which they were given. */
+  get nodes(): readonly NodeStatus[] {
+    const now = this.#clock.now();
+    this.#fleet.usable(now); // whoever is back by now is back
+    const statuses = this.#fleet.nodes.map((state) => statusOf(state, now));
+    this.#fleet.tell();
+    return statuses;
+  }
+
+  /**
+   * Other nodes. Those that stay keep their counters, their health and their calls; those that come start slowly, and with
+   * `health` wait for their first check; those that go have no new calls, and end those they have.
+   */
+  setNodes(nodes: Iterable<BalancerNode>): void {
+    this.#checkOpen();
+    const entries = readBalancerNodes(nodes);
+    this.#chooser.checkNodes?.(entries);
+    const areFirst = this.#fleet.nodes.length === 0;
+    this.#fleet.setNodes(entries, this.#clock.now(), areFirst || this.#checks === undefined);
+    this.#chooser.nodesChanged?.(this.#fleet.nodes);
+    this.#checks?.follow();
+  }
+
+  /**
+   * A node for one call.
+   * @throws NoHealthyNodeError when there is none; ClosedError after dispose.
+   */
+  acquire(options: PickOptions = {}): Lease {
+    const tries = new Tries(this.#settings, readExclude(options.exclude));
+    const dispatch = tries.begin(options.key);
+    this.#fleet.tell();
+    const { release, [Symbol.dispose]: dispose } = permit((outcome) => {
+      if (outcome === undefined) dispatch.end(undefined);
+      else tries.end(dispatch, outcome, detachedContext(this.#clock));
+    });
+    return { node: dispatch.node, release, [Symbol.dispose]: dispose };
+  }
+
+  /** Which node `acquire` would give; undefined if none. Nothing changes by asking. */
+  peek(options: PickOptions = {}): string | undefined {
+    const exclude = readExclude(options.exclude);
+    return this.#isClosed ? undefined : this.#settings.dispatcher.peek(options.key, new Set(exclude));
+  }
+
+  /**
+   * Runs the operation on a node, and learns from how long it takes and how it ends. The node is free again when the
+   * operation has ended, or the caller has gone, even if the operation goes on.
+   *
+   * Never throws: NoHealthyNodeError and ClosedError are in the promise.
+   */
+  execute<T, Adds = never>(
+    operation: (context: NodeContext) => T | PromiseLike<T>,
+    options?: ExecuteOptions<Adds>,
+  ): Promise<T | Adds> {
+    try {
+      checkFunction(this.name, 'operation', operation);
+      const { exclude, policy, ...call } = options ?? {};
+      const balanced = new BalancedCall(
+        this.name,
+        this.#clock,
+        new Tries(this.#settings, readExclude(exclude)),
+        policy,
+      );
+      return balanced.execute(operation as (context: CallContext) => T | PromiseLike<T>, call);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * For the `route` option of `resilientFetch`: sends each try of a request to a node whose name is the beginning of a URL,
+   * and a retry to another node than the tries before it.
+   *
+   * @throws InvalidOptionError for options that cannot work.
+   * @example
+   * ```ts
+   * const balancer = new LoadBalancer(['http://10.0.0.1:8080', 'http://10.0.0.2:8080'], { outlier: {} });
+   * const users = resilientFetch({ route: balancer.route() });
+   * const response = await users('http://users/42'); // GET http://10.0.0.1:8080/42, or the other
+   * ```
+   */
+  route(options?: RouteOptions): NodeRoute {
+    return routeBy(this.#settings, options);
+  }
+
+  /** Ends all checks. Calls that have a node go on; new ones are refused. */
+  [Symbol.dispose](): void {
+    this.#isClosed = true;
+    this.#checks?.stop();
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new ClosedError({ policy: this.name });
+  }
+}
+
+function startPicker(pick: Picker): Chooser {
+  const start = typeof pick === 'object' && pick !== null ? pick.start : undefined;
+  if (typeof start === 'function') return pick.start();
+  throw new InvalidOptionError('LoadBalancer', 'pick', 'must be a picker, as roundRobin() makes one', pick);
+}
+
+function statusOf(state: NodeState, now: number): NodeStatus {
+  const { node, weight, effectiveWeight, zone, active, picks, successes, failures } = state;
+  const health = !state.isUp ? 'unhealthy' : state.isEjected ? 'ejected' : 'healthy';
+  const latencyMs = state.latencyMs(now);
+  return { node, weight, effectiveWeight, zone, health, active, picks, successes, failures, latencyMs };
+}

@@ -1,0 +1,20 @@
+import type { Candidate } from './picker.js';
+
+/** How loaded a node is, for its weight. */
+export type Load = (one: Candidate, now: number) => number;
+
+/** By the calls it has in flight. */
+export const activeLoad: Load = ({ active, effectiveWeight }) => active / effectiveWeight;
+
+/**
+ * By how long one more call is likely to take there (Finagle, PeakEwma): its response time, times those it has and this
+ * one. A node that has calls and has never answered one is the last choice: nobody knows whether it will.
+ */
+export const latencyLoad: Load = (one, now) => {
+  const cost = one.latencyMs(now);
+  const load = cost === 0 && one.active > 0 ? UNHEARD_OF + one.active : cost * (one.active + 1);
+  return load / one.effectiveWeight;
+};
+
+/** Above any real load, and far below where adding 1 changes nothing. */
+const UNHEARD_OF = 2 ** 50;

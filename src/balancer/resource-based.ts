@@ -1,0 +1,153 @@
+import { type Duration, toMs } from '../core/duration.js';
+import { checkFunction, checkNumber, readOptions } from '../core/options.js';
+import type { Candidate, Chooser, PickCall, Picker } from './picker.js';
+import { SmoothTurns } from './smooth-turns.js';
+
+/** What a node says of its load. */
+export interface LoadReport {
+  /** What part of its capacity is in use: CPU, or whatever runs out first. Above 0; may be above 1. */
+  readonly utilization: number;
+  /** Calls it answers a second, of all its clients. Above 0. */
+  readonly callsPerSecond: number;
+  /** Of those, how many fail. @defaultValue 0 */
+  readonly errorsPerSecond?: number | undefined;
+}
+
+export interface ResourceBasedOptions {
+  /** How often a node is asked at the most, while there are calls. @defaultValue '1s' */
+  readonly updateEvery?: Duration | undefined;
+  /** How long reports must have come in before they count: the first ones tell of a node that is still warming up. @defaultValue '10s' */
+  readonly blackout?: Duration | undefined;
+  /** How long a report counts. @defaultValue '3m' */
+  readonly expireAfter?: Duration | undefined;
+  /** What a failed call counts, as utilization: a node that fails fast must not look idle. ≥ 0. @defaultValue 1 */
+  readonly errorPenalty?: number | undefined;
+}
+
+/**
+ * In turn, each as often as what it says of its load allows: weighted round robin by calls for each unit of utilization
+ * (gRPC, A58). The weight of a node is `callsPerSecond / (utilization + errorPenalty × errorsPerSecond / callsPerSecond)`,
+ * times its own weight. A node of which nothing is known has the mean of the others; while fewer than two are known, all have
+ * the same. O(n).
+ *
+ * `report` is asked when a call comes in, for the calls after it, and may answer later. What it throws, rejects with, or says that is no report, counts
+ * as no report.
+ *
+ * @throws InvalidOptionError for options that cannot work.
+ * @example
+ * ```ts
+ * const usage = new Map<string, LoadReport>(); // from a header of each response, or from metrics
+ * const balancer = new LoadBalancer(['a', 'b'], { pick: resourceBased((node) => usage.get(node)) });
+ * ```
+ */
+export function resourceBased(
+  report: (node: string) => LoadReport | undefined | PromiseLike<LoadReport | undefined>,
+  options?: ResourceBasedOptions,
+): Picker {
+  const name = 'resourceBased';
+  const defaults = { updateEvery: '1s', blackout: '10s', expireAfter: '3m', errorPenalty: 1 } as const;
+  const own = readOptions<ResourceBasedOptions, typeof defaults>(name, options, defaults);
+  const rules: Rules = {
+    report: checkFunction(name, 'report', report),
+    updateMs: toMs(name, 'updateEvery', own.updateEvery),
+    blackoutMs: toMs(name, 'blackout', own.blackout, { orZero: true }),
+    expireMs: toMs(name, 'expireAfter', own.expireAfter),
+    errorPenalty: checkNumber(name, 'errorPenalty', own.errorPenalty, { min: 0 }),
+  };
+  return { name, start: () => new ResourceBased(rules) };
+}
+
+interface Rules {
+  readonly report: (node: string) => unknown;
+  readonly updateMs: number;
+  readonly blackoutMs: number;
+  readonly expireMs: number;
+  readonly errorPenalty: number;
+}
+
+/** What is known of a node's load. */
+interface Usage {
+  weight: number;
+  /** Since when there have been reports without a gap. */
+  since: number;
+  updatedAt: number;
+  /** Whether a report has been asked for and is not there. */
+  isPending: boolean;
+}
+
+class ResourceBased implements Chooser {
+  readonly #rules: Rules;
+  readonly #usages = new WeakMap<Candidate, Usage>();
+  /** Of this call. */
+  #relative: (one: Candidate) => number = () => 1;
+  readonly #turns = new SmoothTurns((one) => this.#relative(one));
+  #nextUpdate = -Infinity;
+
+  constructor(rules: Rules) {
+    this.#rules = rules;
+  }
+
+  choose(candidates: readonly Candidate[], { now, take }: PickCall): Candidate {
+    const known = candidates.map((one) => this.#weightOf(one, now)).filter((weight) => weight !== undefined);
+    const mean = known.reduce((sum, weight) => sum + weight, 0) / known.length;
+    const areComparable = known.length >= 2;
+    // Relative to the mean: what was owed while nothing was known must not last, nor be lost, when weights are in hundreds.
+    this.#relative = (one) => (areComparable ? (this.#weightOf(one, now) ?? mean) / mean : 1) * one.effectiveWeight;
+    const chosen = this.#turns.next(candidates, take);
+    // After the choice, which is the one that a peek has seen.
+    if (take && now >= this.#nextUpdate) {
+      this.#nextUpdate = now + this.#rules.updateMs;
+      for (const one of candidates) this.#ask(one, now);
+    }
+    return chosen;
+  }
+
+  #weightOf(one: Candidate, now: number): number | undefined {
+    const usage = this.#usages.get(one);
+    const { blackoutMs, expireMs } = this.#rules;
+    if (usage === undefined || now - usage.since < blackoutMs || now - usage.updatedAt >= expireMs) return undefined;
+    return usage.weight;
+  }
+
+  #ask(one: Candidate, now: number): void {
+    const usage = this.#usages.get(one) ?? { weight: 0, since: Infinity, updatedAt: -Infinity, isPending: false };
+    this.#usages.set(one, usage);
+    if (usage.isPending) return;
+    let answer: unknown;
+    try {
+      answer = this.#rules.report(one.node);
+    } catch {
+      return;
+    }
+    if (!isThenable(answer)) {
+      this.#learn(usage, answer, now);
+      return;
+    }
+    usage.isPending = true;
+    const settle = (report: unknown): void => {
+      usage.isPending = false;
+      this.#learn(usage, report, now);
+    };
+    Promise.resolve(answer).then(settle, () => settle(undefined));
+  }
+
+  #learn(usage: Usage, report: unknown, now: number): void {
+    const weight = weightFrom(report, this.#rules.errorPenalty);
+    if (weight === undefined) return;
+    if (now - usage.updatedAt >= this.#rules.expireMs) usage.since = now;
+    usage.weight = weight;
+    usage.updatedAt = now;
+  }
+}
+
+function weightFrom(report: unknown, errorPenalty: number): number | undefined {
+  if (typeof report !== 'object' || report === null) return undefined;
+  const { utilization, callsPerSecond, errorsPerSecond = 0 } = report as Partial<LoadReport>;
+  const cost = Number(utilization) + (errorPenalty * errorsPerSecond) / Number(callsPerSecond);
+  const weight = Number(callsPerSecond) / cost;
+  return Number(utilization) > 0 && weight > 0 && weight < Infinity ? weight : undefined;
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+}

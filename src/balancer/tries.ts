@@ -1,0 +1,69 @@
+import type { CallContext } from '../core/call-context.js';
+import { Context } from '../core/context.js';
+import { isResilienceError, NoHealthyNodeError } from '../core/errors.js';
+import { type Classify, defaultClassify, judge, type Outcome, type Verdict } from '../core/outcome.js';
+import type { Dispatch, Dispatcher } from './dispatcher.js';
+
+/** What the tries of all calls have in common. */
+export interface TrySettings {
+  readonly name: string;
+  readonly dispatcher: Dispatcher;
+  readonly classify: Classify | undefined;
+  /** Refuses when the balancer is closed. */
+  checkOpen(): void;
+  /** Tells what has happened to nodes meanwhile. */
+  tell(): void;
+}
+
+/** The nodes that one call tries: a new one each time, for as long as there is one. */
+export class Tries {
+  readonly #settings: TrySettings;
+  readonly #excluded: readonly string[];
+  #tried: string[] = [];
+
+  constructor(settings: TrySettings, excluded: readonly string[] = []) {
+    this.#settings = settings;
+    this.#excluded = excluded;
+  }
+
+  /**
+   * A node for the next try. When all have been tried it begins anew, the last one last.
+   * @throws NoHealthyNodeError when there is none, ClosedError when the balancer is closed.
+   */
+  begin(key: string | undefined): Dispatch {
+    this.#settings.checkOpen();
+    const untried = this.#dispatch(key, this.#tried);
+    if (untried === undefined) this.#tried = this.#tried.slice(-1);
+    const dispatch = untried ?? this.#dispatch(key, this.#tried) ?? this.#dispatch(key, []);
+    if (dispatch === undefined) throw new NoHealthyNodeError({ policy: this.#settings.name });
+    this.#tried.push(dispatch.node);
+    return dispatch;
+  }
+
+  #dispatch(key: string | undefined, tried: readonly string[]): Dispatch | undefined {
+    const avoided = [...this.#excluded, ...tried];
+    return this.#settings.dispatcher.dispatch(key, avoided.length === 0 ? undefined : new Set(avoided));
+  }
+
+  /** The try has ended. It is given back even if the judgement throws: that error is then the call's. */
+  end(dispatch: Dispatch, outcome: Outcome, context: CallContext): void {
+    let verdict: Verdict | undefined;
+    try {
+      verdict = this.#judge(outcome, context);
+    } finally {
+      dispatch.end(verdict);
+      this.#settings.tell();
+    }
+  }
+
+  /**
+   * A timeout of ours, of the try or of the call, counts against the node that has kept us waiting; any other abort says
+   * nothing of it.
+   */
+  #judge(outcome: Outcome, context: CallContext): Verdict {
+    const known = context instanceof Context ? context : undefined;
+    if (!outcome.ok && known?.aborted) return isResilienceError(outcome.error, 'ERR_TIMEOUT') ? 'failure' : 'ignore';
+    const classify = this.#settings.classify ?? known?.classify ?? defaultClassify;
+    return judge('LoadBalancer', classify, outcome, context);
+  }
+}

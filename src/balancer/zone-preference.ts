@@ -1,0 +1,64 @@
+import { checkNumber, readOptions } from '../core/options.js';
+import type { Random } from '../core/random.js';
+import { murmur3 } from '../hash-ring/murmur3.js';
+import type { NodeState } from './node-state.js';
+import { checkString } from './nodes.js';
+
+export interface ZoneOptions {
+  /** Where this process is. */
+  readonly name: string;
+  /**
+   * How much more than its usual load a zone can bear: with 1.4, calls stay in it until fewer than 1 / 1.4 = 71 % of it are
+   * healthy, and from there on go elsewhere in proportion. A number ≥ 1. @defaultValue 1.4
+   */
+  readonly overprovision?: number | undefined;
+}
+
+/** @param option - the zone's name for short. */
+export function readZone(owner: string, option: string | ZoneOptions): ZonePreference {
+  const given = typeof option === 'object' ? option : { name: option };
+  const defaults = { name: undefined, overprovision: 1.4 };
+  const own = readOptions<ZoneOptions, typeof defaults>(owner, given, defaults, 'zone');
+  const name = checkString(typeof option === 'object' ? 'zone.name' : 'zone', own.name);
+  return new ZonePreference(name, checkNumber(owner, 'zone.overprovision', own.overprovision, { min: 1 }));
+}
+
+/** Keeps calls in their own zone as long as that can bear them (Envoy, overprovisioning factor). */
+export class ZonePreference {
+  readonly #zone: string;
+  readonly #overprovision: number;
+  #usable: readonly NodeState[] = [];
+  #local: readonly NodeState[] = [];
+  #elsewhere: readonly NodeState[] = [];
+  /** What part of the calls stays. */
+  #localShare = 0;
+
+  constructor(zone: string, overprovision: number) {
+    this.#zone = zone;
+    this.#overprovision = overprovision;
+  }
+
+  /** Of the usable nodes, those this call is for. By its key, if it has one: the same key stays in the same zone. */
+  narrow(
+    usable: readonly NodeState[],
+    all: readonly NodeState[],
+    key: string | undefined,
+    random: Random,
+  ): readonly NodeState[] {
+    if (usable !== this.#usable) this.#divide(usable, all);
+    if (this.#local.length === 0 || this.#elsewhere.length === 0) return usable;
+    if (this.#localShare >= 1) return this.#local;
+    const draw = key === undefined ? random() : murmur3(key) / 2 ** 32;
+    return draw < this.#localShare ? this.#local : this.#elsewhere;
+  }
+
+  #divide(usable: readonly NodeState[], all: readonly NodeState[]): void {
+    const isLocal = ({ zone }: NodeState) => zone === this.#zone;
+    this.#usable = usable;
+    this.#local = usable.filter(isLocal);
+    this.#elsewhere = usable.filter((state) => !isLocal(state));
+    this.#localShare = (this.#overprovision * weightOf(this.#local)) / weightOf(all.filter(isLocal));
+  }
+}
+
+const weightOf = (states: readonly NodeState[]): number => states.reduce((sum, { weight }) => sum + weight, 0);

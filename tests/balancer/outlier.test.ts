@@ -1,0 +1,258 @@
+import { LoadBalancer, type LoadBalancerOptions, type OutlierOptions, roundRobin } from 'breakwater/balancer';
+import { TestClock } from 'breakwater/testing';
+import { describe, expect, it } from 'vitest';
+
+const OK = { ok: true, value: undefined } as const;
+const FAILED = { ok: false, error: new Error('no') } as const;
+
+function balance(count: number, outlier: OutlierOptions = {}, options: LoadBalancerOptions = {}) {
+  const clock = new TestClock();
+  const nodes = Array.from({ length: count }, (_, index) => `n${index}`);
+  const balancer = new LoadBalancer(nodes, { clock, pick: roundRobin(), outlier, panicThreshold: 0, ...options });
+  const ejections: { readonly node: string; readonly reason: string; readonly ejectedForMs: number }[] = [];
+  const returned: string[] = [];
+  balancer.on('ejected', (event) => ejections.push(event));
+  balancer.on('nodeUp', ({ node, reason }) => returned.push(`${node} ${reason}`));
+  /** Calls to one node, all begun before the first of them ends so. */
+  const call = (node: string, ok: boolean, times = 1) => {
+    const exclude = balancer.nodes.map((one) => one.node).filter((name) => name !== node);
+    const leases = Array.from({ length: times }, () => balancer.acquire({ exclude }));
+    for (const lease of leases) lease.release(ok ? OK : FAILED);
+  };
+  const ejected = () => balancer.nodes.filter(({ health }) => health === 'ejected').map(({ node }) => node);
+  return { clock, balancer, ejections, returned, call, ejected };
+}
+
+describe('consecutive failures', () => {
+  it('eject a node; a success in between begins the count anew', () => {
+    const { call, ejected, ejections } = balance(4);
+    call('n0', false, 4);
+    call('n0', true);
+    call('n0', false, 4);
+    expect(ejected()).toEqual([]);
+    call('n0', false);
+    expect(ejected()).toEqual(['n0']);
+    expect(ejections).toEqual([{ node: 'n0', reason: 'consecutive-failures', ejectedForMs: 30_000 }]);
+  });
+
+  it('are those that count: ignored and silent ends neither count nor break the row', () => {
+    const { balancer, call, ejected } = balance(2);
+    const exclude = ['n1'];
+    call('n0', false, 4);
+    balancer.acquire({ exclude }).release({ ok: false, error: new DOMException('enough', 'AbortError') });
+    balancer.acquire({ exclude }).release();
+    expect(ejected()).toEqual([]);
+    call('n0', false);
+    expect(ejected()).toEqual(['n0']);
+  });
+
+  it('permanent ones count too', () => {
+    const { balancer, ejected } = balance(2, { consecutiveFailures: 2 }, { classify: () => 'permanent' });
+    for (let time = 0; time < 2; time++) balancer.acquire({ exclude: ['n1'] }).release(OK);
+    expect(ejected()).toEqual(['n0']);
+  });
+
+  it('Infinity turns them off', () => {
+    const { call, ejected } = balance(3, { consecutiveFailures: Infinity });
+    call('n0', false, 1000);
+    expect(ejected()).toEqual([]);
+  });
+});
+
+describe('an ejection', () => {
+  it('lasts exactly so long; then the node is back, without a timer', async () => {
+    const { clock, balancer, call, ejected, returned } = balance(3);
+    call('n0', false, 5);
+    expect(Array.from({ length: 4 }, () => balancer.acquire().node)).toEqual(['n1', 'n2', 'n1', 'n2']);
+    expect(clock.pendingTimers).toBe(0);
+    await clock.advance(29_999);
+    expect(ejected()).toEqual(['n0']);
+    await clock.advance(1);
+    expect(balancer.acquire().node).toBe('n0');
+    expect(returned).toEqual(['n0 ejection-over']);
+  });
+
+  it('the next one lasts longer: twice, three times, up to the longest', async () => {
+    const { clock, call, ejections } = balance(3, { ejectFor: '10s', maxEjectFor: '35s', interval: '1h' });
+    for (let time = 0; time < 5; time++) {
+      call('n0', false, 5);
+      await clock.advance(ejections.at(-1)!.ejectedForMs);
+    }
+    expect(ejections.map(({ ejectedForMs }) => ejectedForMs)).toEqual([10_000, 20_000, 30_000, 35_000, 35_000]);
+  });
+
+  it('each interval in which the node stays makes the next one shorter again', async () => {
+    const { clock, call, ejections } = balance(3, { ejectFor: '10s', interval: '10s' });
+    const again = async () => {
+      call('n0', false, 5);
+      await clock.advance(ejections.at(-1)!.ejectedForMs);
+    };
+    await again();
+    await again();
+    await again();
+    await clock.advance(19_999); // one interval
+    await again();
+    await clock.advance(1_000_000);
+    await again();
+    expect(ejections.map(({ ejectedForMs }) => ejectedForMs)).toEqual([10_000, 20_000, 30_000, 30_000, 10_000]);
+  });
+
+  it('what calls from before it say afterwards does not count', async () => {
+    const { clock, balancer, call, ejected } = balance(2);
+    const old = Array.from({ length: 10 }, () => balancer.acquire({ exclude: ['n1'] }));
+    call('n0', false, 5);
+    for (const lease of old.slice(0, 5)) lease.release(FAILED);
+    await clock.advance(30_000);
+    for (const lease of old.slice(5)) lease.release(FAILED);
+    expect(ejected()).toEqual([]);
+    call('n0', false, 4);
+    expect(ejected()).toEqual([]);
+    call('n0', false);
+    expect(ejected()).toEqual(['n0']);
+  });
+
+  it.each([
+    [1, 0.5, 0],
+    [2, 0.5, 1],
+    [3, 0.5, 1],
+    [5, 0.5, 2],
+    [10, 0.5, 5],
+    [10, 0.1, 1],
+    [10, 0.01, 1], // one in any case
+    [4, 1, 3], // never all
+  ])('of %d nodes with a share of %d at most %d are out at once', (count, maxEjectedShare, most) => {
+    const { balancer, call, ejected } = balance(count, { maxEjectedShare });
+    for (const { node } of balancer.nodes) call(node, false, 20);
+    expect(ejected()).toHaveLength(most);
+  });
+
+  it('a node that could not be ejected is as soon as there is room', async () => {
+    const { clock, call, ejected } = balance(2, { interval: '1h' });
+    call('n0', false, 5);
+    call('n1', false, 5);
+    expect(ejected()).toEqual(['n0']);
+    await clock.advance(30_000);
+    call('n1', false);
+    expect(ejected()).toEqual(['n1']);
+  });
+
+  it('in panic it does not help: all are used', () => {
+    const { balancer, call } = balance(3, { maxEjectedShare: 1 }, { panicThreshold: 0.5 });
+    call('n0', false, 5);
+    call('n1', false, 5);
+    expect(new Set(Array.from({ length: 6 }, () => balancer.acquire().node)).size).toBe(3);
+  });
+
+  it('with a slow start the node comes back little by little, from the moment it may', async () => {
+    const { clock, balancer, call } = balance(3, {}, { slowStart: '10s' });
+    call('n0', false, 5);
+    await clock.advance(32_000);
+    expect(balancer.nodes[0]!.effectiveWeight).toBeCloseTo(0.2, 9);
+  });
+});
+
+describe('success rate', () => {
+  /** An interval of 100 calls for each node, of which these fail; then one call more, which ends it. */
+  async function interval(balanced: ReturnType<typeof balance>, failures: readonly number[], calls = 100) {
+    for (const [index, failed] of failures.entries()) {
+      for (let time = 0; time < calls; time++) balanced.call(`n${index}`, (time * failed) % calls >= failed);
+    }
+    await balanced.clock.advance(10_000);
+    balanced.call('n1', true);
+  }
+
+  it('ejects who fails far more often than the others, and only at the end of an interval', async () => {
+    const balanced = balance(6, { consecutiveFailures: Infinity });
+    for (let time = 0; time < 100; time++)
+      for (let node = 0; node < 6; node++) balanced.call(`n${node}`, node > 0 || time % 2 === 0);
+    await balanced.clock.advance(9_999);
+    balanced.call('n1', true);
+    expect(balanced.ejected()).toEqual([]);
+    await balanced.clock.advance(1);
+    balanced.call('n1', true);
+    expect(balanced.ejections).toEqual([{ node: 'n0', reason: 'success-rate', ejectedForMs: 30_000 }]);
+  });
+
+  it.each<[string, number[], OutlierOptions, number, string[]]>([
+    ['all fail alike: nobody is an outlier', [50, 50, 50, 50, 50, 50], {}, 100, []],
+    [
+      'mean − 1.9 deviations is not below a rate that is just there',
+      [30, 0, 0, 0],
+      { successRate: { minNodes: 2 } },
+      100,
+      [],
+    ],
+    ['fewer deviations find it', [30, 0, 0, 0], { successRate: { minNodes: 2, deviations: 1.7 } }, 100, ['n0']],
+    ['too few nodes to compare', [50, 0, 0, 0], {}, 100, []],
+    ['too few calls to judge', [50, 0, 0, 0, 0, 0], {}, 99, []],
+    ['as many calls as it takes', [50, 0, 0, 0, 0, 0], { successRate: { minCalls: 50 } }, 50, ['n0']],
+    ['turned off', [50, 0, 0, 0, 0, 0], { successRate: false }, 100, []],
+  ])('%s', async (_what, failures, options, calls, ejected) => {
+    const balanced = balance(failures.length, { consecutiveFailures: Infinity, ...options });
+    await interval(balanced, failures, calls);
+    expect(balanced.ejected()).toEqual(ejected);
+  });
+
+  it('the worst first, when not all may be ejected', async () => {
+    const options = { consecutiveFailures: Infinity, successRate: { deviations: 1 }, maxEjectedShare: 0.1 };
+    const balanced = balance(8, options);
+    await interval(balanced, [50, 0, 80, 0, 0, 0, 0, 0]);
+    expect(balanced.ejected()).toEqual(['n2']);
+  });
+
+  it('each interval counts by itself, and one that is long over is not judged any more', async () => {
+    const balanced = balance(6, { consecutiveFailures: Infinity });
+    for (let time = 0; time < 60; time++) for (let node = 0; node < 6; node++) balanced.call(`n${node}`, node > 0);
+    await balanced.clock.advance(10_000);
+    for (let time = 0; time < 60; time++) for (let node = 0; node < 6; node++) balanced.call(`n${node}`, node > 0);
+    await balanced.clock.advance(10_000);
+    balanced.call('n1', true);
+    expect(balanced.ejected()).toEqual([]); // twice 60 calls are not 100
+    for (let time = 0; time < 100; time++) for (let node = 0; node < 6; node++) balanced.call(`n${node}`, node > 0);
+    await balanced.clock.advance(20_001);
+    balanced.call('n1', true);
+    expect(balanced.ejected()).toEqual([]);
+  });
+});
+
+describe('with active checks', () => {
+  const setUp = () => {
+    const down = new Set<string>();
+    const check = (node: string) => !down.has(node);
+    const health = { check, interval: 1000, jitter: 0, rise: 1, fall: 1 };
+    return { down, ...balance(3, { maxEjectedShare: 1 }, { health }) };
+  };
+
+  it('a node whose checks pass all along stays ejected: its calls know better', async () => {
+    const { clock, call, ejected } = setUp();
+    await clock.advance(0);
+    call('n0', false, 5);
+    await clock.advance(29_000);
+    expect(ejected()).toEqual(['n0']);
+  });
+
+  it('a node that was down and is well again need not wait for the end of its ejection', async () => {
+    const { clock, call, balancer, down, ejections, returned } = setUp();
+    await clock.advance(0);
+    call('n0', false, 5);
+    down.add('n0');
+    await clock.advance(1000);
+    expect(balancer.nodes[0]!.health).toBe('unhealthy');
+    down.delete('n0');
+    await clock.advance(1000);
+    expect(balancer.nodes[0]!.health).toBe('healthy');
+    expect(returned).toEqual(['n0 check']);
+    call('n0', false, 5);
+    expect(ejections.map(({ ejectedForMs }) => ejectedForMs)).toEqual([30_000, 60_000]);
+  });
+
+  it('a node whose ejection ends while it is down is not told to be up', async () => {
+    const { clock, call, balancer, down, returned } = setUp();
+    await clock.advance(0);
+    call('n0', false, 5);
+    down.add('n0');
+    await clock.advance(31_000);
+    expect(balancer.nodes[0]!.health).toBe('unhealthy');
+    expect(returned).toEqual([]);
+  });
+});

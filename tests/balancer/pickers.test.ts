@@ -1,0 +1,367 @@
+import {
+  type BalancerNode,
+  consistentHash,
+  ipHash,
+  LoadBalancer,
+  type LoadBalancerOptions,
+  leastConnections,
+  leastLoadedOfTwo,
+  leastResponseTime,
+  type Picker,
+  randomPick,
+  roundRobin,
+  weightedLeastConnections,
+  weightedRoundRobin,
+} from 'breakwater/balancer';
+import { HashRing } from 'breakwater/hash-ring';
+import { seededRandom } from 'breakwater/testing';
+import { describe, expect, it } from 'vitest';
+import { HandClock } from '../cache/caches.js';
+import { vectors } from '../hash-ring/vectors.js';
+
+const OK = { ok: true, value: undefined } as const;
+
+/** A balancer on a clock that stands still, with chance that can be repeated. */
+function balance(nodes: Iterable<BalancerNode>, options: LoadBalancerOptions = {}) {
+  const clock = new HandClock();
+  const balancer = new LoadBalancer(nodes, { clock, random: seededRandom(1), ...options });
+  /** So many calls, each over before the next; with what takes so long on which node. */
+  const pick = (count: number, tookMs: Readonly<Record<string, number>> = {}) =>
+    Array.from({ length: count }, () => {
+      const lease = balancer.acquire();
+      clock.time += tookMs[lease.node] ?? 0;
+      lease.release(OK);
+      return lease.node;
+    });
+  /** So many calls at once. */
+  const hold = (count: number) => Array.from({ length: count }, () => balancer.acquire());
+  return { balancer, clock, pick, hold };
+}
+
+function countOf(picked: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const node of picked) counts[node] = (counts[node] ?? 0) + 1;
+  return counts;
+}
+
+const letters = (picked: readonly string[]) => picked.join('');
+
+describe('roundRobin', () => {
+  const pick = roundRobin();
+
+  it('goes through the list in turn, whatever the weights', () => {
+    const { pick: next } = balance([{ node: 'a', weight: 5 }, 'b', 'c'], { pick });
+    expect(letters(next(7))).toBe('abcabca');
+  });
+
+  it('gives the node after one that is out no more than the others', () => {
+    const { balancer, pick: next } = balance(['a', 'b', 'c'], { pick });
+    const picked = Array.from({ length: 6 }, () => balancer.acquire({ exclude: ['b'] }).node);
+    expect(letters(picked)).toBe('acacac');
+    expect(letters(next(3))).toBe('abc');
+  });
+
+  it('goes on where it was when nodes before it come or go, and from the first when the last one went', () => {
+    const { balancer, pick: next } = balance(['a', 'b', 'c', 'd'], { pick });
+    expect(letters(next(2))).toBe('ab');
+    balancer.setNodes(['b', 'c', 'd']);
+    expect(letters(next(1))).toBe('c');
+    balancer.setNodes(['x', 'y', 'b', 'c', 'd']);
+    expect(letters(next(1))).toBe('d');
+    balancer.setNodes(['x', 'y']);
+    expect(letters(next(3))).toBe('xyx');
+  });
+
+  it('may serve two balancers, each with a turn of its own', () => {
+    const [one, other] = [balance(['a', 'b'], { pick }), balance(['a', 'b'], { pick })];
+    expect([one.pick(1), other.pick(2), one.pick(1)]).toEqual([['a'], ['a', 'b'], ['b']]);
+  });
+});
+
+describe('weightedRoundRobin', () => {
+  it.each(vectors.smooth_wrr_vectors)("$weights: nginx's own sequence, again and again", ({ weights, seq }) => {
+    const nodes = weights.map((weight, index) => ({ node: `${index}`, weight }));
+    const { pick } = balance(nodes, { pick: weightedRoundRobin() });
+    const period = seq.map(String);
+    expect(pick(3 * seq.length)).toEqual([...period, ...period, ...period]);
+  });
+
+  it('takes new weights from the next turn on, and owes nobody anything for ever', () => {
+    const { balancer, pick } = balance([{ node: 'a', weight: 9 }, 'b'], { pick: weightedRoundRobin() });
+    pick(5);
+    balancer.setNodes(['a', { node: 'b', weight: 9 }, 'c']);
+    expect(countOf(pick(110))).toEqual({ a: 10, b: 90, c: 10 });
+  });
+});
+
+describe('leastConnections', () => {
+  it('takes the node with the fewest calls in flight, and equals in turn', () => {
+    const { balancer, hold } = balance([{ node: 'a', weight: 3 }, 'b', 'c'], { pick: leastConnections() });
+    const [first] = hold(3);
+    expect(countOf(balancer.nodes.flatMap(({ node, active }) => Array<string>(active).fill(node)))).toEqual({
+      a: 1,
+      b: 1,
+      c: 1,
+    });
+    first!.release();
+    expect(balancer.peek()).toBe(first!.node);
+  });
+
+  it('weighted: fewest for their weight; of equals nginx takes turns by weight', () => {
+    const { balancer, hold } = balance([{ node: 'a', weight: 3 }, 'b'], { pick: weightedLeastConnections() });
+    expect(letters(hold(8).map(({ node }) => node))).toBe('abaaabaa');
+    expect(balancer.nodes.map(({ active }) => active)).toEqual([6, 2]);
+  });
+
+  it.each([
+    [leastConnections(), { a: 50, b: 50 }],
+    [weightedLeastConnections(), { a: 75, b: 25 }],
+  ])('%o: calls that never overlap are shared, not all for the first', (pick, shares) => {
+    expect(countOf(balance([{ node: 'a', weight: 3 }, 'b'], { pick }).pick(100))).toEqual(shares);
+  });
+});
+
+describe('leastLoadedOfTwo', () => {
+  it('never draws the same node twice: of two nodes always the less loaded', () => {
+    const { balancer, hold } = balance(['a', 'b'], { pick: leastLoadedOfTwo() });
+    hold(1000);
+    expect(balancer.nodes.map(({ active }) => active)).toEqual([500, 500]);
+  });
+
+  it('spreads calls nearly evenly where chance alone does not', () => {
+    const names = Array.from({ length: 100 }, (_, index) => `node-${index}`);
+    const peakOf = (pick: Picker) => {
+      const { balancer, hold } = balance(names, { pick });
+      hold(10_000);
+      return Math.max(...balancer.nodes.map(({ active }) => active));
+    };
+    expect(peakOf(leastLoadedOfTwo())).toBeLessThanOrEqual(104); // the mean is 100
+    expect(peakOf(randomPick())).toBeGreaterThan(115);
+  });
+
+  it('loads nodes by their weight', () => {
+    const { balancer, hold } = balance([{ node: 'a', weight: 3 }, 'b', 'c'], { pick: leastLoadedOfTwo() });
+    hold(500);
+    const [a, b, c] = balancer.nodes.map(({ active }) => active) as [number, number, number];
+    expect(Math.abs(a - 300)).toBeLessThan(10);
+    expect(Math.abs(b - c)).toBeLessThan(10);
+  });
+
+  it('by latency: hardly anything goes to the slow one', () => {
+    const { pick } = balance(['fast', 'slow', 'other'], { pick: leastLoadedOfTwo({ by: 'latency' }) });
+    const counts = countOf(pick(600, { fast: 5, slow: 100, other: 5 }));
+    expect(counts.slow).toBeLessThan(10);
+    expect(counts.fast).toBeGreaterThan(200);
+    expect(counts.other).toBeGreaterThan(200);
+  });
+
+  it('one node is all there is to draw from', () => {
+    expect(balance(['a'], { pick: leastLoadedOfTwo() }).pick(3)).toEqual(['a', 'a', 'a']);
+  });
+});
+
+describe('leastResponseTime', () => {
+  const pick = leastResponseTime();
+
+  it('goes to the one that answers soonest, counting the calls it has', () => {
+    const { balancer, clock } = balance(['a', 'b'], { pick });
+    for (const [node, tookMs] of [
+      ['a', 10],
+      ['b', 35],
+    ] as const) {
+      const lease = balancer.acquire({ exclude: node === 'a' ? ['b'] : ['a'] });
+      clock.time += tookMs;
+      lease.release(OK);
+    }
+    const held = Array.from({ length: 5 }, () => balancer.acquire().node);
+    expect(letters(held)).toBe('aaaba'); // 10, 20, 30; then 40 against 35; then 40 against 70
+  });
+
+  it('tries a node of which nothing is known, with one call until it has answered', () => {
+    const { balancer, clock } = balance(['a', 'b'], { pick });
+    const known = balancer.acquire({ exclude: ['b'] });
+    clock.time += 10;
+    known.release(OK);
+    expect(Array.from({ length: 4 }, () => balancer.acquire().node)).toEqual(['b', 'a', 'a', 'a']);
+  });
+
+  it('rises to a peak at once and forgives it with time, by e in ten seconds', () => {
+    const { balancer, clock, pick: next } = balance(['a'], { pick });
+    next(1, { a: 100 });
+    next(1, { a: 1000 });
+    expect(balancer.nodes[0]!.latencyMs).toBe(1000);
+    clock.time += 10_000;
+    expect(balancer.nodes[0]!.latencyMs).toBeCloseTo(1000 / Math.E, 9);
+    const lease = balancer.acquire();
+    clock.time += 100;
+    lease.release(OK);
+    const share = Math.exp(-10_100 / 10_000);
+    expect(balancer.nodes[0]!.latencyMs).toBeCloseTo(1000 * share + 100 * (1 - share), 9);
+  });
+
+  it('does not take a node that fails at once for a fast one', () => {
+    const { balancer, clock } = balance(['a'], { pick });
+    const good = balancer.acquire();
+    clock.time += 50;
+    good.release(OK);
+    for (let call = 0; call < 20; call++) balancer.acquire().release({ ok: false, error: new Error('refused') });
+    expect(balancer.nodes[0]!.latencyMs).toBe(50);
+    const late = balancer.acquire();
+    clock.time += 400;
+    late.release({ ok: false, error: new Error('timed out') });
+    expect(balancer.nodes[0]!.latencyMs).toBe(400);
+  });
+
+  it('is not confused by a clock that steps back', () => {
+    const { balancer, clock, pick: next } = balance(['a'], { pick });
+    clock.time = 1000;
+    next(1, { a: 100 });
+    const lease = balancer.acquire();
+    clock.time = 0;
+    lease.release(OK);
+    expect(balancer.nodes[0]!.latencyMs).toBe(100);
+  });
+
+  it('takes equals by chance, not always the first', () => {
+    const { balancer } = balance(['a', 'b', 'c'], { pick });
+    expect(
+      new Set(
+        Array.from({ length: 50 }, () => {
+          using lease = balancer.acquire();
+          return lease.node;
+        }),
+      ).size,
+    ).toBe(3);
+  });
+});
+
+describe('randomPick', () => {
+  it('draws by weight', () => {
+    const counts = countOf(
+      balance([{ node: 'a', weight: 6 }, { node: 'b', weight: 3 }, 'c'], { pick: randomPick() }).pick(10_000),
+    );
+    expect(counts.a).toBeGreaterThan(5800);
+    expect(counts.a).toBeLessThan(6200);
+    expect(counts.c).toBeGreaterThan(850);
+    expect(counts.c).toBeLessThan(1150);
+  });
+
+  it('never gives anything to a node without weight, be it first, last, or between', () => {
+    const nodes = [{ node: 'a', weight: 0 }, 'b', { node: 'c', weight: 0 }, 'd', { node: 'e', weight: 0 }];
+    expect(Object.keys(countOf(balance(nodes, { pick: randomPick() }).pick(1000))).sort()).toEqual(['b', 'd']);
+  });
+});
+
+describe('consistentHash', () => {
+  const KEYS = Array.from({ length: 1000 }, (_, index) => `user:${index}`);
+
+  it('is the ring of breakwater/hash-ring, in whatever order the nodes come', () => {
+    const nodes = [{ node: 'a', weight: 2 }, 'b', 'c'];
+    const ring = new HashRing(nodes);
+    const { balancer } = balance(nodes.toReversed(), { pick: consistentHash() });
+    for (const key of KEYS) expect(balancer.peek({ key })).toBe(ring.get(key));
+  });
+
+  it("takes the ring's options", () => {
+    const ring = new HashRing(['a', 'b', 'c'], { seed: 7, virtualNodes: 20 });
+    const { balancer } = balance(['a', 'b', 'c'], { pick: consistentHash({ seed: 7, virtualNodes: 20 }) });
+    for (const key of KEYS) expect(balancer.peek({ key })).toBe(ring.get(key));
+  });
+
+  it('a key whose node is out goes to the next on the ring; the keys of others stay', () => {
+    const ring = new HashRing(['a', 'b', 'c', 'd']);
+    const { balancer } = balance(['a', 'b', 'c', 'd'], { pick: consistentHash() });
+    for (const key of KEYS) {
+      const order = ring.getMany(key, 4);
+      expect(balancer.peek({ key, exclude: order.slice(0, 1) })).toBe(order[1]);
+      expect(balancer.peek({ key, exclude: order.slice(0, 3) })).toBe(order[3]);
+    }
+  });
+
+  it('bounded load: no node has more than its share times the bound, and keys go on in the order of the ring', () => {
+    const names = Array.from({ length: 10 }, (_, index) => `node-${index}`);
+    const { balancer } = balance(names, { pick: consistentHash({ boundedLoad: 1.25 }) });
+    const order = new HashRing(names).getMany('hot', 10);
+    for (let call = 1; call <= 200; call++) {
+      balancer.acquire({ key: 'hot' });
+      const most = Math.ceil((1.25 * call) / 10);
+      const active = new Map(balancer.nodes.map((one) => [one.node, one.active]));
+      for (const count of active.values()) expect(count).toBeLessThanOrEqual(most);
+      // The nodes after one with room have nothing but what came before, when there was less room.
+      expect(active.get(order[0]!)).toBe(most);
+    }
+  });
+
+  it('a call without a key is a mistake that names the picker', () => {
+    const { balancer } = balance(['a'], { pick: consistentHash() });
+    expect(() => balancer.acquire()).toThrow(
+      'consistentHash: "key" must be a string, given with each call, got undefined',
+    );
+    expect(balancer.nodes[0]).toMatchObject({ active: 0, picks: 0 });
+  });
+
+  it('a weight that the ring cannot have changes nothing', () => {
+    const { balancer } = balance(['a', 'b'], { pick: consistentHash({ virtualNodes: 65_536 }) });
+    const before = balancer.nodes;
+    expect(() => balancer.setNodes(['a', { node: 'x', weight: 1e6 }])).toThrow('"weight" must be at most 256');
+    expect(balancer.nodes).toEqual(before);
+    expect(['a', 'b']).toContain(balancer.peek({ key: 'k' }));
+  });
+});
+
+describe('ipHash', () => {
+  const nodeOf = (key: string) =>
+    balance(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'], { pick: ipHash() }).balancer.peek({ key });
+
+  it.each([
+    ['192.0.2.1', '::ffff:192.0.2.1'],
+    ['192.0.2.1', '::ffff:c000:201'],
+    ['2001:db8:1:2::1', '2001:DB8:1:2:ffff::9'],
+    ['2001:db8:1:2::1', '2001:0db8:0001:0002:0000:0000:0000:0003'],
+  ])('%s and %s are one client', (one, other) => {
+    expect(nodeOf(one)).toBe(nodeOf(other));
+  });
+
+  it('spreads addresses, and what is no address as it stands', () => {
+    const nodes = new Set(Array.from({ length: 100 }, (_, index) => nodeOf(`192.0.2.${index}`)));
+    expect(nodes.size).toBe(8);
+    expect(new Set(Array.from({ length: 100 }, (_, index) => nodeOf(`client ${index}`))).size).toBe(8);
+    expect(new Set(Array.from({ length: 100 }, (_, index) => nodeOf(`2001:db8:1:${index}::1`))).size).toBe(8);
+  });
+});
+
+describe('every picker', () => {
+  const pickers: Picker[] = [
+    roundRobin(),
+    weightedRoundRobin(),
+    leastConnections(),
+    weightedLeastConnections(),
+    leastResponseTime(),
+    randomPick(),
+    leastLoadedOfTwo(),
+    leastLoadedOfTwo({ by: 'latency' }),
+    ipHash(),
+    consistentHash(),
+    consistentHash({ boundedLoad: 1.1 }),
+  ];
+
+  it.each(pickers)('$name: peek says what acquire will give, and changes nothing however often it is asked', (pick) => {
+    const { balancer, clock } = balance([{ node: 'a', weight: 3 }, 'b', 'c'], { pick });
+    for (let call = 0; call < 200; call++) {
+      const key = `192.0.2.${call}`;
+      const seen = [balancer.peek({ key }), balancer.peek({ key }), balancer.peek({ key })];
+      const lease = balancer.acquire({ key });
+      expect(seen).toEqual([lease.node, lease.node, lease.node]);
+      clock.time += call % 7;
+      if (call % 3 > 0) lease.release(OK);
+    }
+  });
+
+  it.each(pickers)('$name: one node, and none', (pick) => {
+    const { balancer } = balance(['a'], { pick });
+    expect(balancer.acquire({ key: 'k' }).node).toBe('a');
+    expect(balancer.peek({ key: 'k', exclude: ['a'] })).toBeUndefined();
+    balancer.setNodes([]);
+    expect(balancer.peek({ key: 'k' })).toBeUndefined();
+  });
+});

@@ -1,0 +1,114 @@
+/** `resilientFetch` over a `LoadBalancer`, against real servers. */
+import { consistentHash, LoadBalancer, roundRobin } from 'breakwater/balancer';
+import { resilientFetch } from 'breakwater/fetch';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { type Script, type TestServer, testServer } from '../support/http-server.js';
+
+const atOnce = { backoff: () => 0 };
+const WELL: Script = ({ path }) => ({ body: path });
+const DOWN: Script = () => ({ status: 503 });
+
+async function servers(...scripts: Script[]) {
+  const list = await Promise.all(scripts.map(testServer));
+  const close = async () => {
+    await Promise.all(list.map((one) => one.close()));
+  };
+  return { list, origins: list.map(({ origin }) => origin), [Symbol.asyncDispose]: close };
+}
+
+const requestsOf = (list: readonly TestServer[]) => list.map(({ requests }) => requests.length);
+
+describe('route', () => {
+  it('sends requests to the nodes, path and query as they are', async () => {
+    await using cluster = await servers(WELL, WELL);
+    const balancer = new LoadBalancer(cluster.origins, { pick: roundRobin() });
+    const fetch = resilientFetch({ route: balancer.route() });
+    for (let call = 0; call < 4; call++) {
+      expect(await (await fetch('http://users/42?full=1#top')).text()).toBe('/42?full=1');
+    }
+    expect(requestsOf(cluster.list)).toEqual([2, 2]);
+    expect(balancer.nodes).toMatchObject([
+      { picks: 2, successes: 2, active: 0 },
+      { picks: 2, successes: 2, active: 0 },
+    ]);
+  });
+
+  it('a node may have a path of its own, which comes first', async () => {
+    await using cluster = await servers(WELL);
+    const fetch = resilientFetch({ route: new LoadBalancer([`${cluster.origins[0]}/v2/`]).route() });
+    expect(await (await fetch('http://users/42')).text()).toBe('/v2/42');
+  });
+
+  it('a retry goes to a node that was not tried, and the balancer learns of both', async () => {
+    await using cluster = await servers(DOWN, DOWN, WELL);
+    const balancer = new LoadBalancer(cluster.origins, { pick: roundRobin() });
+    const fetch = resilientFetch({ route: balancer.route(), retry: atOnce });
+    expect(await (await fetch('http://users/1')).text()).toBe('/1');
+    expect(requestsOf(cluster.list)).toEqual([1, 1, 1]);
+    expect(balancer.nodes.map(({ failures, successes }) => [failures, successes])).toEqual([
+      [1, 0],
+      [1, 0],
+      [0, 1],
+    ]);
+  });
+
+  it('judges as the fetch does: by its classify', async () => {
+    await using cluster = await servers(() => ({ status: 404 }));
+    const balancer = new LoadBalancer(cluster.origins);
+    const classify = () => 'permanent' as const;
+    await resilientFetch({ route: balancer.route(), classify })('http://users/1');
+    await resilientFetch({ route: balancer.route() })('http://users/1');
+    expect(balancer.nodes).toMatchObject([{ failures: 1, successes: 1 }]);
+  });
+
+  it('a try that runs out of time counts against its node; one that the caller aborts does not', async () => {
+    await using cluster = await servers(() => undefined);
+    const balancer = new LoadBalancer(cluster.origins);
+    const fetch = resilientFetch({ route: balancer.route(), retry: false, attemptTimeout: 50 });
+    await expect(fetch('http://users/1')).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+    await eventually(() => expect(balancer.nodes).toMatchObject([{ failures: 1, active: 0 }]));
+    const controller = new AbortController();
+    const patient = resilientFetch({ route: balancer.route(), retry: false });
+    const call = patient('http://users/1', { signal: controller.signal });
+    await eventually(() => expect(cluster.list[0]!.requests).toHaveLength(2));
+    controller.abort();
+    await expect(call).rejects.toMatchObject({ name: 'AbortError' });
+    await eventually(() => expect(balancer.nodes).toMatchObject([{ failures: 1, active: 0, picks: 2 }]));
+  });
+
+  it('a key of the request keeps it on its node', async () => {
+    await using cluster = await servers(WELL, WELL, WELL);
+    const balancer = new LoadBalancer(cluster.origins, { pick: consistentHash() });
+    const fetch = resilientFetch({ route: balancer.route({ key: ({ url }) => url.pathname }) });
+    for (let call = 0; call < 3; call++) await (await fetch('http://users/42')).text();
+    expect(requestsOf(cluster.list).toSorted()).toEqual([0, 0, 3]);
+    for (let user = 0; user < 30; user++) await (await fetch(`http://users/${user}`)).text();
+    expect(Math.min(...requestsOf(cluster.list))).toBeGreaterThan(3);
+  });
+
+  it('url says where a node is', async () => {
+    await using cluster = await servers(WELL);
+    const url = (node: string, request: { readonly url: URL }) =>
+      `${cluster.origins[0]}/${node}${request.url.pathname}`;
+    const fetch = resilientFetch({ route: new LoadBalancer(['eu']).route({ url }) });
+    expect(await (await fetch('http://users/42')).text()).toBe('/eu/42');
+  });
+
+  it('nowhere to go is an error that is not retried, and a node that is no URL gives back its lease', async () => {
+    const balancer = new LoadBalancer(['not a url']);
+    const fetch = resilientFetch({ route: balancer.route(), retry: atOnce });
+    await expect(fetch('http://users/1')).rejects.toThrow('LoadBalancer: "node" must be a URL when no "url" is given');
+    expect(balancer.nodes).toMatchObject([{ active: 0, picks: 1, failures: 0 }]);
+    balancer.setNodes([]);
+    await expect(fetch('http://users/1')).rejects.toMatchObject({ code: 'ERR_NO_HEALTHY_NODE' });
+  });
+
+  it('refuses options that cannot work', () => {
+    const balancer = new LoadBalancer([]);
+    expect(() => balancer.route({ key: 'id' as never })).toThrow(
+      'LoadBalancer.route: "key" must be a function, got "id"',
+    );
+    expect(() => balancer.route({ uri: () => '' } as never)).toThrow('"uri" is unknown (did you mean "url"?)');
+  });
+});

@@ -1,0 +1,320 @@
+import {
+  LoadBalancer,
+  type LoadBalancerOptions,
+  type LoadReport,
+  resourceBased,
+  roundRobin,
+  weightedRoundRobin,
+} from 'breakwater/balancer';
+import { seededRandom, TestClock } from 'breakwater/testing';
+import { describe, expect, it, vi } from 'vitest';
+import { defer, settle } from '../support/promises.js';
+
+/** Slow start, zones, reports of load: what makes a node's share another than its weight. */
+const OK = { ok: true, value: undefined } as const;
+
+function sharesOf(balancer: LoadBalancer, calls: number, key?: (call: number) => string): Record<string, number> {
+  const shares: Record<string, number> = {};
+  for (let call = 0; call < calls; call++) {
+    const lease = balancer.acquire(key === undefined ? {} : { key: key(call) });
+    lease.release(OK);
+    shares[lease.node] = (shares[lease.node] ?? 0) + 1;
+  }
+  return shares;
+}
+
+describe('slow start', () => {
+  function added(slowStart: NonNullable<LoadBalancerOptions['slowStart']>) {
+    const clock = new TestClock();
+    const balancer = new LoadBalancer(['old'], { clock, slowStart, pick: weightedRoundRobin() });
+    balancer.setNodes(['old', { node: 'new', weight: 2 }]);
+    const weight = () => balancer.nodes[1]!.effectiveWeight;
+    return { clock, balancer, weight };
+  }
+
+  it.each([
+    [0, 0.2], // the first second counts as a whole one, of ten
+    [500, 0.2],
+    [1000, 0.2],
+    [2500, 0.5],
+    [5000, 1],
+    [9999, 1.9998],
+    [10_000, 2],
+    [1e9, 2],
+  ])('%d ms after it came, a node of weight 2 weighs %d of its ten seconds', async (sinceMs, weight) => {
+    const node = added('10s');
+    await node.clock.advance(sinceMs);
+    expect(node.weight()).toBeCloseTo(weight, 9);
+  });
+
+  it.each([
+    [{ duration: '10s', aggression: 2 }, 2500, 2 * Math.sqrt(0.25)],
+    [{ duration: '10s', aggression: 0.5 }, 5000, 2 * 0.25],
+    [{ duration: '100s', minShare: 0.3 }, 2000, 2 * 0.3],
+    [{ duration: '100s' }, 0, 2 * 0.1],
+    [{ duration: '500ms' }, 0, 2],
+  ] as const)('%j after %d ms: %d', async (slowStart, sinceMs, weight) => {
+    const node = added(slowStart);
+    await node.clock.advance(sinceMs);
+    expect(node.weight()).toBeCloseTo(weight, 9);
+  });
+
+  it('gives calls in proportion', async () => {
+    const { clock, balancer } = added('10s');
+    await clock.advance(5000);
+    expect(sharesOf(balancer, 100)).toEqual({ old: 50, new: 50 });
+    await clock.advance(5000);
+    expect(sharesOf(balancer, 99)).toEqual({ old: 33, new: 66 });
+  });
+
+  it('is not for the first nodes of all, nor for those that stay', async () => {
+    const clock = new TestClock();
+    const balancer = new LoadBalancer([], { clock, slowStart: '10s' });
+    balancer.setNodes(['a', 'b']);
+    balancer.setNodes(['b', { node: 'a', weight: 3 }]);
+    expect(balancer.nodes.map(({ effectiveWeight }) => effectiveWeight)).toEqual([1, 3]);
+  });
+});
+
+describe('zone', () => {
+  const nodes = ['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'b3', 'b4'].map((node) => ({ node, zone: node[0]! }));
+
+  /** Of 10,000 calls, those that stay in zone a, while these nodes are down. */
+  async function staying(down: readonly string[], options: LoadBalancerOptions = {}): Promise<number> {
+    const clock = new TestClock();
+    const check = (node: string) => !down.includes(node);
+    const balancer = new LoadBalancer(nodes, {
+      clock,
+      random: seededRandom(7),
+      zone: 'a',
+      health: { check, jitter: 0 },
+      panicThreshold: 0,
+      ...options,
+    });
+    await clock.advance(0);
+    const shares = sharesOf(balancer, 10_000);
+    return Object.entries(shares).reduce((sum, [node, count]) => (node.startsWith('a') ? sum + count : sum), 0);
+  }
+
+  it('calls stay in it while it is well, and while 71 % of it is', async () => {
+    expect(await staying([])).toBe(10_000);
+    expect(await staying(['a1'])).toBe(10_000); // 0.75 × 1.4 > 1
+  });
+
+  it('from there on some go elsewhere, in proportion: 1.4 times what is healthy stays', async () => {
+    expect((await staying(['a1', 'a2'])) / 10_000).toBeCloseTo(0.7, 1);
+    expect((await staying(['a1', 'a2', 'a3'])) / 10_000).toBeCloseTo(0.35, 1);
+    expect(await staying(['a1', 'a2', 'a3', 'a4'])).toBe(0);
+  });
+
+  it('overprovision is how much it can bear', async () => {
+    expect((await staying(['a1'], { zone: { name: 'a', overprovision: 1 } })) / 10_000).toBeCloseTo(0.75, 1);
+  });
+
+  it('without nodes of its own, or without any elsewhere, it changes nothing', async () => {
+    expect((await staying([], { zone: 'c' })) / 10_000).toBeCloseTo(0.5, 1);
+    expect(await staying(['b1', 'b2', 'b3', 'b4', 'a1', 'a2', 'a3'])).toBe(10_000);
+  });
+
+  it('in panic all nodes are used, wherever they are', async () => {
+    expect((await staying(['a1', 'a2', 'a3', 'b1', 'b2', 'b3'], { panicThreshold: 0.5 })) / 10_000).toBeCloseTo(0.5, 1);
+  });
+
+  it('a key stays in one zone', async () => {
+    const clock = new TestClock();
+    const check = (node: string) => node !== 'a1' && node !== 'a2';
+    const balancer = new LoadBalancer(nodes, { clock, zone: 'a', health: { check, jitter: 0 }, panicThreshold: 0 });
+    await clock.advance(0);
+    const zones = new Map<string, Set<string>>();
+    for (let call = 0; call < 2000; call++) {
+      const key = `key-${call % 100}`;
+      using lease = balancer.acquire({ key });
+      zones.set(key, (zones.get(key) ?? new Set()).add(lease.node[0]!));
+    }
+    expect([...zones.values()].every(({ size }) => size === 1)).toBe(true);
+    const stay = [...zones.values()].filter((seen) => seen.has('a')).length;
+    expect(stay).toBeGreaterThan(55);
+    expect(stay).toBeLessThan(85);
+  });
+
+  it('a try that must not go to its nodes goes elsewhere', () => {
+    const balancer = new LoadBalancer(nodes, { zone: 'a' });
+    expect(balancer.acquire({ exclude: ['a1', 'a2', 'a3', 'a4'] }).node).toMatch(/^b/);
+  });
+});
+
+describe('resourceBased', () => {
+  function reported(reports: Record<string, LoadReport | undefined>, options: object = {}) {
+    const clock = new TestClock();
+    const report = vi.fn((node: string): LoadReport | undefined => reports[node]);
+    const pick = resourceBased(report, { blackout: 0, ...options });
+    const balancer = new LoadBalancer(Object.keys(reports), { clock, pick });
+    return { clock, balancer, report };
+  }
+
+  /** Likewise, and every node has been asked. */
+  async function known(...of: Parameters<typeof reported>) {
+    const one = reported(...of);
+    await askAll(one);
+    return one;
+  }
+
+  /** A call to each node by itself changes nobody's turn. */
+  async function askAll({ balancer, clock }: { readonly balancer: LoadBalancer; readonly clock: TestClock }) {
+    const names = balancer.nodes.map(({ node }) => node);
+    for (const node of names) {
+      balancer.acquire({ exclude: names.filter((name) => name !== node) }).release();
+      await clock.advance(1000);
+    }
+  }
+
+  it('shares calls by what a unit of utilization answers', async () => {
+    const { balancer } = await known({
+      idle: { utilization: 0.2, callsPerSecond: 100 }, // 500
+      busy: { utilization: 0.8, callsPerSecond: 100 }, // 125
+    });
+    expect(sharesOf(balancer, 500)).toEqual({ idle: 400, busy: 100 });
+  });
+
+  it('errors count as utilization, by their penalty', async () => {
+    const failing = { utilization: 0.5, callsPerSecond: 100, errorsPerSecond: 50 };
+    const good = { utilization: 0.5, callsPerSecond: 100 };
+    expect(sharesOf((await known({ failing, good })).balancer, 300)).toEqual({ failing: 100, good: 200 });
+    expect(sharesOf((await known({ failing, good }, { errorPenalty: 3 })).balancer, 500)).toEqual({
+      failing: 100,
+      good: 400,
+    });
+    expect(sharesOf((await known({ failing, good }, { errorPenalty: 0 })).balancer, 300)).toEqual({
+      failing: 150,
+      good: 150,
+    });
+  });
+
+  it('a node of which nothing is known has the mean of the others; with one report all are the same', async () => {
+    const half = { utilization: 0.5, callsPerSecond: 100 };
+    const quarter = { utilization: 1, callsPerSecond: 100 };
+    expect(sharesOf((await known({ a: half, b: quarter, c: undefined })).balancer, 450)).toEqual({
+      a: 200,
+      b: 100,
+      c: 150,
+    });
+    expect(sharesOf((await known({ a: half, b: undefined })).balancer, 100)).toEqual({ a: 50, b: 50 });
+  });
+
+  it('its own weights count, too', async () => {
+    const same = { utilization: 0.5, callsPerSecond: 100 };
+    const { balancer } = await known({ a: same, b: same });
+    balancer.setNodes([{ node: 'a', weight: 3 }, 'b']);
+    expect(sharesOf(balancer, 400)).toEqual({ a: 300, b: 100 });
+  });
+
+  it('asks each node once an interval, while there are calls', async () => {
+    const { clock, balancer, report } = reported({ a: undefined, b: undefined });
+    expect(report).not.toHaveBeenCalled();
+    sharesOf(balancer, 10);
+    expect(report).toHaveBeenCalledTimes(2);
+    balancer.peek();
+    await clock.advance(999);
+    sharesOf(balancer, 10);
+    expect(report).toHaveBeenCalledTimes(2);
+    await clock.advance(1);
+    balancer.peek();
+    expect(report).toHaveBeenCalledTimes(2);
+    sharesOf(balancer, 10);
+    expect(report).toHaveBeenCalledTimes(4);
+  });
+
+  it('does not believe the first reports of a node, nor the last ones for ever', async () => {
+    const reports: Record<string, LoadReport | undefined> = {
+      a: { utilization: 0.25, callsPerSecond: 100 },
+      b: { utilization: 0.75, callsPerSecond: 100 },
+    };
+    const { clock, balancer } = reported(reports, { blackout: '10s', expireAfter: '3m' });
+    expect(sharesOf(balancer, 40)).toEqual({ a: 20, b: 20 });
+    await clock.advance(9_999);
+    expect(sharesOf(balancer, 40)).toEqual({ a: 20, b: 20 });
+    await clock.advance(1);
+    expect(sharesOf(balancer, 40)).toEqual({ a: 30, b: 10 });
+    reports.b = undefined;
+    await clock.advance(179_998);
+    expect(sharesOf(balancer, 40)).toEqual({ a: 30, b: 10 });
+    await clock.advance(1000);
+    expect(sharesOf(balancer, 40)).toEqual({ a: 20, b: 20 });
+    reports.b = { utilization: 0.75, callsPerSecond: 100 };
+    await clock.advance(1000);
+    expect(sharesOf(balancer, 40)).toEqual({ a: 20, b: 20 }); // it is new again
+    await clock.advance(10_000);
+    expect(sharesOf(balancer, 40)).toEqual({ a: 30, b: 10 });
+  });
+
+  it.each<[string, () => unknown]>([
+    [
+      'throws',
+      () => {
+        throw new Error('no report');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('no report'))],
+    ['says nothing', () => undefined],
+    ['says null', () => null],
+    ['says a number', () => 7],
+    ['has no utilization', () => ({ callsPerSecond: 1 })],
+    ['is idle beyond belief', () => ({ utilization: 0, callsPerSecond: 100 })],
+    ['is negative', () => ({ utilization: -1, callsPerSecond: 100 })],
+    ['has no calls', () => ({ utilization: 0.5, callsPerSecond: 0 })],
+    ['has a NaN', () => ({ utilization: Number.NaN, callsPerSecond: 1 })],
+    ['has infinite calls', () => ({ utilization: 0.5, callsPerSecond: Infinity })],
+    [
+      'has a thenable that throws',
+      () => ({
+        then: () => {
+          throw new Error('then');
+        },
+      }),
+    ],
+  ])('a report that %s is none', async (_what, bad) => {
+    const good = { utilization: 0.5, callsPerSecond: 100 };
+    const pick = resourceBased((node) => (node === 'bad' ? (bad() as never) : good), { blackout: 0 });
+    const balancer = new LoadBalancer(['bad', 'good', 'other'], { clock: new TestClock(), pick });
+    balancer.acquire();
+    await settle();
+    const { bad: share } = sharesOf(balancer, 300);
+    expect(share).toBeGreaterThan(98);
+    expect(share).toBeLessThan(102);
+  });
+
+  it('a report may come later, is not asked for twice meanwhile, and calls do not wait for it', async () => {
+    const clock = new TestClock();
+    const answers = { a: defer<LoadReport>(), b: defer<LoadReport>() };
+    const report = vi.fn((node: string) => answers[node as 'a' | 'b'].promise);
+    const balancer = new LoadBalancer(['a', 'b'], { clock, pick: resourceBased(report, { blackout: 0 }) });
+    expect(sharesOf(balancer, 10)).toEqual({ a: 5, b: 5 });
+    await clock.advance(5000);
+    expect(sharesOf(balancer, 10)).toEqual({ a: 5, b: 5 });
+    expect(report).toHaveBeenCalledTimes(2);
+    answers.a.resolve({ utilization: 0.2, callsPerSecond: 100 });
+    answers.b.resolve({ utilization: 0.8, callsPerSecond: 100 });
+    await settle();
+    expect(sharesOf(balancer, 50)).toEqual({ a: 40, b: 10 });
+    await clock.advance(1000);
+    sharesOf(balancer, 1);
+    expect(report).toHaveBeenCalledTimes(4);
+  });
+
+  it.each<[unknown, object, string]>([
+    [7, {}, 'resourceBased: "report" must be a function, got 7'],
+    [() => undefined, { updateEvery: 0 }, '"updateEvery"'],
+    [() => undefined, { blackout: -1 }, '"blackout"'],
+    [() => undefined, { expireAfter: 0 }, '"expireAfter"'],
+    [() => undefined, { errorPenalty: -1 }, '"errorPenalty" must be a finite number ≥ 0, got -1'],
+    [() => undefined, { penalty: 1 }, '"penalty" is unknown (did you mean "errorPenalty"?)'],
+  ])('%s with %j is refused', (report, options, message) => {
+    expect(() => resourceBased(report as never, options as never)).toThrow(message);
+  });
+});
+
+it('weights of nodes that roundRobin passes over still are what they are', () => {
+  const balancer = new LoadBalancer(['a', { node: 'b', weight: 0 }], { pick: roundRobin() });
+  expect(sharesOf(balancer, 4)).toEqual({ a: 4 });
+  expect(balancer.nodes.map(({ weight }) => weight)).toEqual([1, 0]);
+});

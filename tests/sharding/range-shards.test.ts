@@ -1,0 +1,237 @@
+import { rangeShards, type ShardRange } from 'breakwater/sharding';
+import { describe, expect, it } from 'vitest';
+
+const letters = rangeShards([
+  { from: 'n', shard: 'n-z' },
+  { from: 'g', to: 'n', shard: 'g-m' },
+  { to: 'g', shard: 'a-f' },
+]);
+const ids = rangeShards([
+  { from: 0, to: 10, shard: 'a' },
+  { from: 10, to: 20, shard: 'b' },
+  { from: 20, to: 30, shard: 'a' },
+]);
+const month = (number: number) => new Date(Date.UTC(2026, number - 1));
+const events = rangeShards(
+  [9, 10, 11].map((number) => ({ from: month(number), to: month(number + 1), shard: `events_2026_${number}` })),
+);
+
+describe('get', () => {
+  it('takes a key to the range that begins at or before it and ends after it', () => {
+    expect([-1, 0, 9.99, 10, 19, 20, 29, 30, -0].map((id) => ids.get(id))).toEqual([
+      undefined,
+      'a',
+      'a',
+      'b',
+      'b',
+      'a',
+      'a',
+      undefined,
+      'a',
+    ]);
+  });
+
+  it('has no first and no last key where the ends are open', () => {
+    expect(['', 'fz', 'g', 'mzzz', 'n', '\uffff'].map((key) => letters.get(key))).toEqual([
+      'a-f',
+      'a-f',
+      'g-m',
+      'g-m',
+      'n-z',
+      'n-z',
+    ]);
+  });
+
+  it('takes a date to its table, to the millisecond', () => {
+    expect([
+      events.get(new Date('2026-11-01T00:00:00.000Z')),
+      events.get(new Date('2026-10-31T23:59:59.999Z')),
+      events.get(new Date('2026-12-01T00:00:00Z')),
+    ]).toEqual(['events_2026_11', 'events_2026_10', undefined]);
+  });
+
+  it('compares strings by code units, and bigints beyond what numbers can tell apart', () => {
+    const text = rangeShards([
+      { to: '\uffff', shard: 'low' },
+      { from: '\uffff', shard: 'high' },
+    ]);
+    expect(text.get('\u{1f600}')).toBe('low'); // a surrogate is below U+FFFF, although its character is above
+    const big = rangeShards([
+      { to: 2n ** 53n + 1n, shard: 'low' },
+      { from: 2n ** 53n + 1n, shard: 'high' },
+    ]);
+    expect([big.get(2n ** 53n), big.get(2n ** 53n + 1n)]).toEqual(['low', 'high']);
+  });
+
+  it('refuses keys of another kind, and those that are none', () => {
+    expect(() => ids.get('5' as never)).toThrow('rangeShards: "key" must be a number, as the other keys are, got "5"');
+    expect(() => letters.get(5 as never)).toThrow('"key" must be a string');
+    expect(() => events.get(5 as never)).toThrow('"key" must be a date');
+    expect(() => ids.get(5n as never)).toThrow('"key" must be a number');
+    for (const key of [Number.NaN, Infinity, null, undefined, {}, new Date('?')]) {
+      expect(() => ids.get(key as never)).toThrow('"key" must be a finite number, a bigint, a string or a valid Date');
+    }
+  });
+
+  it('takes keys of any kind while all ends are open', () => {
+    const all = rangeShards([{ shard: 'all' }]);
+    expect([all.get(5), all.get('a'), all.get(month(1))]).toEqual(['all', 'all', 'all']);
+    expect(() => all.get(Number.NaN)).toThrow('"key"');
+    expect(() => all.split('m', 'rest').get(5)).toThrow('"key" must be a string');
+  });
+});
+
+describe('construction', () => {
+  it('refuses a gap, an overlap and an empty range, and names the ranges', () => {
+    const make = (...ranges: ShardRange<number>[]) => rangeShards(ranges);
+    expect(() => make({ from: 7, shard: 'b' }, { to: 5, shard: 'a' })).toThrow(
+      'rangeShards: "ranges" must leave no gap: between "a" […, 5) and "b" [7, …) there is one, got an array',
+    );
+    const overlap = /must not overlap: "a" .* and "b" .* do/;
+    expect(() => make({ from: 1, to: 6, shard: 'a' }, { from: 5, to: 9, shard: 'b' })).toThrow(
+      'must not overlap: "a" [1, 6) and "b" [5, 9) do',
+    );
+    expect(() => make({ from: 1, shard: 'a' }, { from: 5, shard: 'b' })).toThrow(overlap);
+    expect(() => make({ to: 1, shard: 'a' }, { to: 5, shard: 'b' })).toThrow(overlap);
+    expect(() => make({ from: 1, to: 5, shard: 'a' }, { from: 1, to: 5, shard: 'b' })).toThrow(overlap);
+    expect(() => make({ shard: 'a' }, { shard: 'b' })).toThrow(overlap);
+    expect(() => make({ from: 5, to: 5, shard: 'a' })).toThrow('must begin before they end: "a" [5, 5) is empty');
+    expect(() => make({ from: 6, to: 5, shard: 'a' })).toThrow('must begin before they end');
+    expect(() => make()).toThrow('"ranges" must have at least one range');
+    expect(() =>
+      rangeShards([
+        { to: month(2), shard: 'a' },
+        { from: month(3), shard: 'b' },
+      ]),
+    ).toThrow(
+      // biome-ignore format: one line
+      'between "a" […, 2026-02-01T00:00:00.000Z) and "b" [2026-03-01T00:00:00.000Z, …)',
+    );
+  });
+
+  it('refuses ends that are no keys, of different kinds, or infinite', () => {
+    expect(() =>
+      rangeShards([
+        { to: 5, shard: 'a' },
+        { from: '5' as never, shard: 'b' },
+      ]),
+    ).toThrow(
+      // biome-ignore format: one line
+      '"ranges[1].from" must be a number, as the other keys are, got "5"',
+    );
+    for (const from of [Number.NaN, -Infinity, null, new Date('?')]) {
+      expect(() => rangeShards([{ from: from as never, shard: 'a' }])).toThrow(
+        '"ranges[0].from" must be a finite number',
+      );
+    }
+    expect(() => rangeShards([{ to: Infinity, shard: 'a' }])).toThrow('"ranges[0].to"');
+  });
+
+  it('refuses what is no list of ranges', () => {
+    expect(() => rangeShards([{ shard: '' }])).toThrow('"ranges[0].shard" must be a string that is not empty');
+    expect(() => rangeShards([{ until: 5, shard: 'a' } as never])).toThrow('"ranges[0].until" is unknown');
+    expect(() => rangeShards([null as never])).toThrow('"ranges[0]" must be an object');
+    for (const none of ['ab', 5, null, undefined, {}]) {
+      expect(() => rangeShards(none as never)).toThrow('"ranges" must be a list');
+    }
+  });
+
+  it('keeps nothing of what it was given, dates least of all', () => {
+    const from = month(11);
+    const own = rangeShards([{ from, shard: 'now' }]);
+    from.setUTCFullYear(2030);
+    expect(own.get(month(11))).toBe('now');
+    own.ranges[0]?.from?.setUTCFullYear(2030);
+    expect(own.get(month(11))).toBe('now');
+    const key = month(12);
+    own.split(key, 'later').get(key);
+    expect(key).toEqual(month(12));
+  });
+});
+
+describe('ranges and shards', () => {
+  it('are plain data, in order, that make the same router again', () => {
+    expect(letters.ranges).toEqual([
+      { from: undefined, to: 'g', shard: 'a-f' },
+      { from: 'g', to: 'n', shard: 'g-m' },
+      { from: 'n', to: undefined, shard: 'n-z' },
+    ]);
+    for (const router of [letters, ids, events]) {
+      expect(rangeShards(router.ranges as ShardRange<string>[]).ranges).toEqual(router.ranges);
+    }
+    expect(events.ranges[2]).toEqual({ from: month(11), to: month(12), shard: 'events_2026_11' });
+    expect(ids.shards).toEqual(['a', 'b']);
+  });
+
+  it('take another month', () => {
+    const next = rangeShards([...events.ranges, { from: month(12), to: month(13), shard: 'events_2026_12' }]);
+    expect([next.get(month(12)), next.shards.length, events.get(month(12))]).toEqual(['events_2026_12', 4, undefined]);
+  });
+});
+
+describe('getRange', () => {
+  it('gives the shards that have some of the keys, each once, in order', () => {
+    expect(ids.getRange(5, 25)).toEqual(['a', 'b']);
+    expect(ids.getRange(10, 20)).toEqual(['b']);
+    expect(ids.getRange(10, 20.5)).toEqual(['b', 'a']);
+    expect(ids.getRange(9, 10)).toEqual(['a']);
+    expect(ids.getRange(19)).toEqual(['b', 'a']);
+    expect(ids.getRange(undefined, 10)).toEqual(['a']);
+    expect(letters.getRange()).toEqual(['a-f', 'g-m', 'n-z']);
+    expect(letters.getRange('h', 'i')).toEqual(['g-m']);
+    expect(letters.getRange('zz')).toEqual(['n-z']);
+    expect(events.getRange(new Date('2026-10-30'), new Date('2026-11-02'))).toEqual([
+      'events_2026_10',
+      'events_2026_11',
+    ]);
+  });
+
+  it('gives none for no keys, or for keys that no range has', () => {
+    expect(ids.getRange(5, 5)).toEqual([]);
+    expect(ids.getRange(30, 40)).toEqual([]);
+    expect(ids.getRange(-5, 0)).toEqual([]);
+    expect(ids.getRange(-5, 1)).toEqual(['a']);
+  });
+
+  it('refuses ends the wrong way round, or of different kinds', () => {
+    expect(() => ids.getRange(6, 5)).toThrow('"to" must not be before "from", got 5');
+    expect(() => ids.getRange('a' as never)).toThrow('"from" must be a number');
+    expect(() => ids.getRange(1, 'a' as never)).toThrow('"to" must be a number');
+    expect(() => rangeShards([{ shard: 'all' }]).getRange(1, 'a')).toThrow('"to" must be a number');
+  });
+});
+
+describe('split and merge', () => {
+  it('leave the keys before the cut where they are, and give those from it on to the other shard', () => {
+    const more = letters.split('t', 't-z');
+    expect(['s', 't', 'z', 'm'].map((key) => more.get(key))).toEqual(['n-z', 't-z', 't-z', 'g-m']);
+    expect(letters.get('t')).toBe('n-z');
+    expect(letters.split('b', 'other').ranges.slice(0, 2)).toEqual([
+      { from: undefined, to: 'b', shard: 'a-f' },
+      { from: 'b', to: 'g', shard: 'other' },
+    ]);
+  });
+
+  it('give the upper range to the shard of the lower one', () => {
+    const fewer = letters.merge('g');
+    expect(fewer.ranges).toEqual([
+      { from: undefined, to: 'n', shard: 'a-f' },
+      { from: 'n', to: undefined, shard: 'n-z' },
+    ]);
+    expect(letters.merge('n').get('z')).toBe('g-m');
+    expect(letters.split('t', 'x').merge('t').ranges).toEqual(letters.ranges);
+    const dates = events.split(new Date('2026-11-15'), 'events_2026_11b');
+    expect([dates.get(new Date('2026-11-15')), dates.merge(new Date('2026-11-15')).shards]).toEqual([
+      'events_2026_11b',
+      events.shards,
+    ]);
+  });
+
+  it('are refused where there is nothing to cut or to join', () => {
+    for (const at of [0, 10, 30, -5, 99]) expect(() => ids.split(at, 'x')).toThrow('"at" must be inside a range');
+    for (const at of [0, 5, 30]) expect(() => ids.merge(at)).toThrow('"at" must be where two ranges meet');
+    expect(() => ids.split(5, '')).toThrow('"shard" must be a string that is not empty');
+    expect(() => ids.split('5' as never, 'x')).toThrow('"at" must be a number');
+    expect(() => ids.merge('5' as never)).toThrow('"at" must be a number');
+  });
+});

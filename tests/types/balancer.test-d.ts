@@ -1,0 +1,25 @@
+import { type Lease, LoadBalancer, type NodeContext } from 'breakwater/balancer';
+import type { Policy } from 'breakwater/core';
+import { resilientFetch } from 'breakwater/fetch';
+import { expectTypeOf, it } from 'vitest';
+
+declare const balancer: LoadBalancer;
+
+it('execute answers what the operation answers, and what the policy adds', () => {
+  expectTypeOf(balancer.execute(({ node }) => node.length)).toEqualTypeOf<Promise<number>>();
+  expectTypeOf(balancer.execute(async ({ signal }) => signal)).toEqualTypeOf<Promise<AbortSignal>>();
+  const policy = {} as Policy<'nothing'>;
+  expectTypeOf(balancer.execute(() => 7, { policy })).toEqualTypeOf<Promise<number | 'nothing'>>();
+  expectTypeOf(balancer.execute(() => 7, { policy: {} as Policy, key: 'a' })).toEqualTypeOf<Promise<number>>();
+  balancer.execute((context) => expectTypeOf(context).toEqualTypeOf<NodeContext>());
+});
+
+it('a lease and a balancer are disposable, and a route fits resilientFetch', () => {
+  expectTypeOf<Lease>().toMatchTypeOf<Disposable>();
+  expectTypeOf<LoadBalancer>().toMatchTypeOf<Disposable>();
+  expectTypeOf(resilientFetch({ route: balancer.route() })).toEqualTypeOf<typeof globalThis.fetch>();
+  // @ts-expect-error a name is no list of names
+  balancer.acquire({ exclude: 7 });
+  // @ts-expect-error weights are numbers
+  new LoadBalancer([{ node: 'a', weight: '1' }]);
+});
