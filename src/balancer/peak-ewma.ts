@@ -18,9 +18,13 @@ export class PeakEwma {
     this.#asOf = Math.max(this.#asOf, now);
   }
 
-  /** It took at least so long, or ended in a way that says nothing of how long an answer takes: this cannot make it look faster. */
+  /**
+   * It ended in another way than by an answer, which would have taken at least so long: the average does not fall for it, not
+   * even by the time that has passed. Who fails at once must not look fast.
+   */
   observeAtLeast(elapsedMs: number, now: number): void {
-    if (elapsedMs > this.at(now)) this.observe(elapsedMs, now);
+    this.#cost = Math.max(this.#cost, elapsedMs);
+    this.#asOf = Math.max(this.#asOf, now);
   }
 
   /** What it is worth at a time: without answers it falls. */

@@ -1,7 +1,13 @@
-import { LoadBalancer, type LoadBalancerOptions, roundRobin, weightedRoundRobin } from 'breakwater/balancer';
-import { isResilienceError, TimeoutError } from 'breakwater/core';
+import {
+  LoadBalancer,
+  type LoadBalancerOptions,
+  randomPick,
+  roundRobin,
+  weightedRoundRobin,
+} from 'breakwater/balancer';
+import { definePolicy, isResilienceError, TimeoutError } from 'breakwater/core';
 import { retry } from 'breakwater/retry';
-import { TestClock } from 'breakwater/testing';
+import { seededRandom, TestClock } from 'breakwater/testing';
 import { timeout } from 'breakwater/timeout';
 import { describe, expect, it, vi } from 'vitest';
 import { HandClock } from '../cache/caches.js';
@@ -242,6 +248,42 @@ describe('execute', () => {
       expect(call.value).toBe('other');
     });
 
+    it('no node twice in a row, whatever the picker draws', async () => {
+      const { balancer, clock } = balance(['a', 'b'], { pick: randomPick(), random: seededRandom(1) });
+      const tried: string[] = [];
+      const call = watch(
+        balancer.execute(
+          ({ node }) => {
+            tried.push(node);
+            throw FAILED.error;
+          },
+          { policy: policyOn(clock, 12) },
+        ),
+      );
+      await clock.advance(1000);
+      await call.done;
+      expect(['abababababab', 'babababababa']).toContain(tried.join(''));
+    });
+
+    it('one that goes on after an abort takes no node any more', async () => {
+      const { balancer, status } = balance(['a']);
+      const gate = defer();
+      const late = definePolicy({
+        name: 'late',
+        run: async (next, context) => {
+          await gate.promise;
+          return next(context);
+        },
+      });
+      const controller = new AbortController();
+      const call = watch(balancer.execute(() => 1, { policy: late, signal: controller.signal }));
+      controller.abort('enough');
+      gate.resolve(undefined);
+      await call.done;
+      expect(call.error).toBe('enough');
+      expect(status('a').picks).toBe(0);
+    });
+
     it('what the caller excludes is never tried, however often it is retried; a sole node is tried again', async () => {
       const { balancer, clock } = balance(['a', 'b']);
       const tried: string[] = [];
@@ -411,6 +453,21 @@ describe('options', () => {
     const last = { name: 'last', start: () => ({ choose: <C>(candidates: readonly C[]) => candidates.at(-1)! }) };
     expect(new LoadBalancer(['a', 'b', 'c'], { pick: last }).acquire({ exclude: ['c'] }).node).toBe('b');
   });
+});
+
+it('without any node it does not panic, nor is a node that has gone ejected', () => {
+  const { balancer } = balance(['a', 'b'], { outlier: { consecutiveFailures: 1 } });
+  const events: unknown[] = [];
+  balancer.on('panic', (event) => events.push(event));
+  balancer.on('ejected', (event) => events.push(event));
+  const lease = balancer.acquire();
+  balancer.setNodes(['b', 'c', 'd']);
+  lease.release(FAILED);
+  expect(balancer.nodes.map(({ health }) => health)).toEqual(['healthy', 'healthy', 'healthy']);
+  balancer.setNodes([]);
+  expect(balancer.peek()).toBeUndefined();
+  expect(balancer.nodes).toEqual([]);
+  expect(events).toEqual([]);
 });
 
 it('without health and outlier no timer runs, and ten thousand balancers cost none', () => {

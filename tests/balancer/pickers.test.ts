@@ -204,12 +204,19 @@ describe('leastResponseTime', () => {
     const good = balancer.acquire();
     clock.time += 50;
     good.release(OK);
-    for (let call = 0; call < 20; call++) balancer.acquire().release({ ok: false, error: new Error('refused') });
+    for (let call = 0; call < 20; call++) {
+      clock.time += 10_000;
+      const lease = balancer.acquire();
+      clock.time += 1;
+      lease.release({ ok: false, error: new Error('refused') });
+    }
     expect(balancer.nodes[0]!.latencyMs).toBe(50);
     const late = balancer.acquire();
     clock.time += 400;
     late.release({ ok: false, error: new Error('timed out') });
     expect(balancer.nodes[0]!.latencyMs).toBe(400);
+    clock.time += 10_000; // it falls while nothing happens
+    expect(balancer.nodes[0]!.latencyMs).toBeCloseTo(400 / Math.E, 9);
   });
 
   it('is not confused by a clock that steps back', () => {
