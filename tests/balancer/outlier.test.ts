@@ -143,6 +143,14 @@ describe('an ejection', () => {
     expect(new Set(Array.from({ length: 6 }, () => balancer.acquire().node)).size).toBe(3);
   });
 
+  it('a node that is out already, and has calls in panic, is not ejected once more', () => {
+    const { call, ejections } = balance(3, { maxEjectedShare: 1 }, { panicThreshold: 0.5 });
+    call('n0', false, 5);
+    call('n1', false, 5);
+    call('n0', false, 10);
+    expect(ejections.map(({ node }) => node)).toEqual(['n0', 'n1']);
+  });
+
   it('with a slow start the node comes back little by little, from the moment it may', async () => {
     const { clock, balancer, call } = balance(3, {}, { slowStart: '10s' });
     call('n0', false, 5);
@@ -186,6 +194,7 @@ describe('success rate', () => {
     ['too few nodes to compare', [50, 0, 0, 0], {}, 100, []],
     ['too few calls to judge', [50, 0, 0, 0, 0, 0], {}, 99, []],
     ['as many calls as it takes', [50, 0, 0, 0, 0, 0], { successRate: { minCalls: 50 } }, 50, ['n0']],
+    ['just enough nodes to compare', [50, 0, 0, 0, 0], {}, 100, ['n0']],
     ['turned off', [50, 0, 0, 0, 0, 0], { successRate: false }, 100, []],
   ])('%s', async (_what, failures, options, calls, ejected) => {
     const balanced = balance(failures.length, { consecutiveFailures: Infinity, ...options });
@@ -198,6 +207,16 @@ describe('success rate', () => {
     const balanced = balance(8, options);
     await interval(balanced, [50, 0, 80, 0, 0, 0, 0, 0]);
     expect(balanced.ejected()).toEqual(['n2']);
+  });
+
+  it('does not judge a node once more by what it was ejected for', async () => {
+    const { clock, call, ejections } = balance(6, { ejectFor: '1s' });
+    for (let time = 0; time < 100; time++)
+      for (let node = 0; node < 6; node++) call(`n${node}`, node > 0 || time % 2 === 0);
+    call('n0', false, 5);
+    await clock.advance(10_000);
+    call('n1', true);
+    expect(ejections).toEqual([{ node: 'n0', reason: 'consecutive-failures', ejectedForMs: 1000 }]);
   });
 
   it('each interval counts by itself, and one that is long over is not judged any more', async () => {
