@@ -194,6 +194,10 @@ describe('success rate', () => {
     ['too few nodes to compare', [50, 0, 0, 0], {}, 100, []],
     ['too few calls to judge', [50, 0, 0, 0, 0, 0], {}, 99, []],
     ['as many calls as it takes', [50, 0, 0, 0, 0, 0], { successRate: { minCalls: 50 } }, 50, ['n0']],
+    ['a single failure where nothing else fails', [1, 0, 0, 0, 0, 0], {}, 100, []],
+    ['less than 5 points below the mean', [5, 0, 0, 0, 0, 0], {}, 100, []],
+    ['more than that', [7, 0, 0, 0, 0, 0], {}, 100, ['n0']],
+    ['which can be asked for', [1, 0, 0, 0, 0, 0], { successRate: { minDifference: 0 } }, 100, ['n0']],
     ['just enough nodes to compare', [50, 0, 0, 0, 0], {}, 100, ['n0']],
     ['turned off', [50, 0, 0, 0, 0, 0], { successRate: false }, 100, []],
   ])('%s', async (_what, failures, options, calls, ejected) => {

@@ -219,6 +219,36 @@ describe('leastResponseTime', () => {
     expect(balancer.nodes[0]!.latencyMs).toBeCloseTo(400 / Math.E, 9);
   });
 
+  it('a node that has only ever refused is tried again when others have been slower for a while, and then known by its answers', () => {
+    const { balancer, clock } = balance(['dead', 'well'], { pick });
+    const calls = (count: number, answers: boolean) =>
+      Array.from({ length: count }, () => {
+        const lease = balancer.acquire();
+        const fails = lease.node === 'dead' && !answers;
+        clock.time += fails ? 1 : 20;
+        lease.release(fails ? { ok: false, error: new Error('refused') } : OK);
+        return lease.node;
+      });
+    expect(calls(500, false).filter((node) => node === 'dead').length).toBeLessThan(3); // ten seconds
+    clock.time += 60_000;
+    balancer.acquire({ exclude: ['well'] }).release(OK);
+    expect(balancer.nodes[0]!.latencyMs).toBe(0);
+    clock.time += 60_000;
+    expect(countOf(calls(100, true)).dead).toBeGreaterThan(20);
+  });
+
+  it('a call that somebody left raises what is known, and cannot lower it', () => {
+    const { balancer, clock } = balance(['a'], { pick });
+    const left = { ok: false, error: new DOMException('left', 'AbortError') } as const;
+    const first = balancer.acquire();
+    clock.time += 30;
+    first.release(left);
+    expect(balancer.nodes[0]!.latencyMs).toBe(30);
+    clock.time += 10_000;
+    balancer.acquire().release(left);
+    expect(balancer.nodes[0]!.latencyMs).toBeCloseTo(30 / Math.E, 9);
+  });
+
   it('is not confused by a clock that steps back', () => {
     const { balancer, clock, pick: next } = balance(['a'], { pick });
     clock.time = 1000;

@@ -67,6 +67,14 @@ describe('slow start', () => {
     expect(sharesOf(balancer, 99)).toEqual({ old: 33, new: 66 });
   });
 
+  it('begins when a node gets weight, if it came without', async () => {
+    const { clock, balancer } = added('10s');
+    balancer.setNodes(['old', { node: 'new', weight: 0 }]);
+    await clock.advance(60_000);
+    balancer.setNodes(['old', { node: 'new', weight: 2 }]);
+    expect(balancer.nodes[1]!.effectiveWeight).toBeCloseTo(0.2, 9);
+  });
+
   it('is not for the first nodes of all, nor for those that stay', async () => {
     const clock = new TestClock();
     const balancer = new LoadBalancer([], { clock, slowStart: '10s' });
