@@ -126,6 +126,13 @@ describe('an ejection', () => {
     expect(ejected()).toHaveLength(most);
   });
 
+  it('nodes without weight are not in the count', () => {
+    const { balancer, call, ejected } = balance(10);
+    balancer.setNodes(balancer.nodes.map(({ node }, index) => ({ node, weight: index < 3 ? 1 : 0 })));
+    for (const node of ['n0', 'n1', 'n2']) call(node, false, 5);
+    expect(ejected()).toEqual(['n0']);
+  });
+
   it('a node that could not be ejected is as soon as there is room', async () => {
     const { clock, call, ejected } = balance(2, { interval: '1h' });
     call('n0', false, 5);

@@ -124,6 +124,21 @@ describe('zone', () => {
     expect(await staying(['b1', 'b2', 'b3', 'b4', 'a1', 'a2', 'a3'])).toBe(10_000);
   });
 
+  it('follows what happens to its nodes', async () => {
+    const clock = new TestClock();
+    const down = new Set<string>();
+    const health = { check: (node: string) => !down.has(node), interval: 1000, jitter: 0, rise: 1, fall: 1 };
+    const balancer = new LoadBalancer(nodes, { clock, zone: 'a', health, panicThreshold: 0 });
+    await clock.advance(0);
+    expect(Object.keys(sharesOf(balancer, 100)).every((node) => node.startsWith('a'))).toBe(true);
+    for (const node of ['a1', 'a2', 'a3', 'a4']) down.add(node);
+    await clock.advance(1000);
+    expect(Object.keys(sharesOf(balancer, 100)).every((node) => node.startsWith('b'))).toBe(true);
+    down.clear();
+    await clock.advance(1000);
+    expect(Object.keys(sharesOf(balancer, 100)).every((node) => node.startsWith('a'))).toBe(true);
+  });
+
   it('in panic all nodes are used, wherever they are', async () => {
     expect((await staying(['a1', 'a2', 'a3', 'b1', 'b2', 'b3'], { panicThreshold: 0.5 })) / 10_000).toBeCloseTo(0.5, 1);
   });
