@@ -83,7 +83,7 @@ export class Dispatcher {
     state.active--;
     if (verdict === undefined) return;
     const now = this.#clock.now();
-    state.observe(now - startedAt, now, verdict === 'success');
+    state.observe(now - startedAt, now, verdict);
     if (verdict === 'ignore') return;
     if (verdict === 'success') state.successes++;
     else state.failures++;

@@ -59,6 +59,7 @@ export class Fleet {
         if (known.size > 0) added.startedAt = now;
         return added;
       }
+      if (state.weight === 0 && entry.weight > 0) state.startedAt = now;
       state.weight = entry.weight;
       state.zone = entry.zone;
       state.index = index;
@@ -83,7 +84,10 @@ export class Fleet {
     this.#nextReturn = Infinity;
     this.#isRamping = false;
     for (const state of this.#nodes) this.#refreshNode(state, now);
-    const nodes = this.#nodes.filter(({ weight }) => weight > 0);
+    const weighty = this.#nodes.filter(({ weight }) => weight > 0);
+    // Nodes that have just come do not count until they have been asked: they are no sign that many are down.
+    const asked = weighty.filter(({ isNew }) => !isNew);
+    const nodes = asked.length > 0 ? asked : weighty;
     const healthy = nodes.filter(({ isHealthy }) => isHealthy);
     const usesAll =
       healthy.length === 0
@@ -116,17 +120,20 @@ export class Fleet {
   }
 
   /**
-   * Active checks have changed their mind. A node that was down and is well again need not wait for the end of its ejection;
+   * Active checks have made up their mind. A node that was down and is well again need not wait for the end of its ejection;
    * one that was ejected while its checks passed must: its calls know better.
    */
   setUp(state: NodeState, isUp: boolean, error: unknown, now: number): void {
-    state.isUp = isUp;
-    if (isUp) {
+    state.isNew = false;
+    if (isUp && !state.isUp) {
       state.ejectedUntil = -Infinity;
       state.startedAt = now;
       this.#tellLater({ type: 'nodeUp', event: { node: state.node, reason: 'check' } });
-    } else this.#tellLater({ type: 'nodeDown', event: { node: state.node, reason: 'check', error } });
-    this.#isStale = true;
+    } else if (!isUp && state.isUp) {
+      this.#tellLater({ type: 'nodeDown', event: { node: state.node, reason: 'check', error } });
+    }
+    state.isUp = isUp;
+    this.#refresh(now);
   }
 
   eject(state: NodeState, reason: LoadBalancerEvents['ejected']['reason'], ejectedForMs: number, now: number): void {

@@ -3,7 +3,7 @@ import { checkOptionalFunction, readOptions } from '../core/options.js';
 import type { HealthCheck } from './health-check.js';
 
 export interface HttpCheckOptions {
-  /** What is asked for. @defaultValue '/' */
+  /** What is asked for, after the node's own path. @defaultValue '/' */
   readonly path?: string | undefined;
   /** @defaultValue 'GET' */
   readonly method?: string | undefined;
@@ -45,7 +45,7 @@ export function httpCheck(options?: HttpCheckOptions): HealthCheck {
   }
   for (const [option, value] of Object.entries({ isHealthy, url, fetch })) checkOptionalFunction(owner, option, value);
   return async (node, { signal }) => {
-    const response = await (fetch ?? globalThis.fetch)(new URL(path, url(node)), {
+    const response = await (fetch ?? globalThis.fetch)(urlOf(url(node), path), {
       method,
       headers,
       signal,
@@ -55,4 +55,8 @@ export function httpCheck(options?: HttpCheckOptions): HealthCheck {
     await response.body?.cancel();
     if (!isHealthy(response.status)) throw new Error(`${node} answered with status ${response.status}`);
   };
+}
+
+function urlOf(node: string | URL, path: string): URL {
+  return new URL(`${String(node).replace(/\/$/, '')}/${path.replace(/^\//, '')}`);
 }

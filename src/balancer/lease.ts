@@ -2,13 +2,20 @@
 import type { Outcome } from '../core/outcome.js';
 
 /**
- * The right to one call to a node. Give it back when the call has ended, whatever its end; a second time does nothing.
+ * The right to one call to a node. Give it back when the call has ended, whatever its end, and say how: a node whose failures
+ * are kept from the balancer is never left out. A second time does nothing.
  *
  * @example
  * ```ts
+ * const balancer = new LoadBalancer(['http://10.0.0.1:8080', 'http://10.0.0.2:8080'], { outlier: {} });
  * using lease = balancer.acquire();
- * const response = await fetch(`${lease.node}/users`);
- * lease.release({ ok: true, value: response });
+ * try {
+ *   const value = await (await fetch(`${lease.node}/users`)).json();
+ *   lease.release({ ok: true, value });
+ * } catch (error) {
+ *   lease.release({ ok: false, error });
+ *   throw error;
+ * }
  * ```
  */
 export interface Lease {

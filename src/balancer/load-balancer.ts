@@ -66,8 +66,9 @@ export interface ExecuteOptions<Adds = never> extends CallOptions {
  * @throws InvalidOptionError for options that cannot work.
  * @example
  * ```ts
- * const balancer = new LoadBalancer(['http://10.0.0.1:8080', 'http://10.0.0.2:8080'], { outlier: {} });
- * const users = await balancer.execute(async ({ node, signal }) => (await fetch(`${node}/users`, { signal })).json());
+ * const nodes = ['http://10.0.0.1:8080', 'http://10.0.0.2:8080'];
+ * const balancer = new LoadBalancer(nodes, { outlier: {}, classify: classifyResponse }); // a 503 is a failure
+ * const response = await balancer.execute(({ node, signal }) => fetch(`${node}/users`, { signal }));
  * ```
  */
 export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable {
@@ -185,13 +186,14 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
 
   /**
    * For the `route` option of `resilientFetch`: sends each try of a request to a node whose name is the beginning of a URL,
-   * and a retry to another node than the tries before it.
+   * and a retry to another node than the tries before it. Breakers and bulkheads of that fetch know all nodes as one, by the
+   * origin that was asked for: leave the nodes to `outlier` and `health`, and turn its breaker off.
    *
    * @throws InvalidOptionError for options that cannot work.
    * @example
    * ```ts
    * const balancer = new LoadBalancer(['http://10.0.0.1:8080', 'http://10.0.0.2:8080'], { outlier: {} });
-   * const users = resilientFetch({ route: balancer.route() });
+   * const users = resilientFetch({ route: balancer.route(), circuitBreaker: false }); // it would be one for all nodes
    * const response = await users('http://users/42'); // GET http://10.0.0.1:8080/42, or the other
    * ```
    */

@@ -1,3 +1,4 @@
+import type { Verdict } from '../core/outcome.js';
 import type { NodeEntry } from './nodes.js';
 import { PeakEwma } from './peak-ewma.js';
 import type { Candidate } from './picker.js';
@@ -19,6 +20,8 @@ export class NodeState implements Candidate {
   failures = 0;
   /** What active checks say; without any, it is well. */
   isUp: boolean;
+  /** Whether it has come and no check of it has ended yet. */
+  isNew: boolean;
   /** When it may come back; -Infinity when it is not ejected. */
   ejectedUntil = -Infinity;
   /** When its slow start began; -Infinity when it has none. */
@@ -33,6 +36,7 @@ export class NodeState implements Candidate {
     this.zone = zone;
     this.index = index;
     this.isUp = isUp;
+    this.isNew = !isUp;
   }
 
   get isEjected(): boolean {
@@ -51,10 +55,11 @@ export class NodeState implements Candidate {
     return this.#latency.at(now);
   }
 
-  /** An answer took so long. What is no answer cannot make the node look faster. */
-  observe(elapsedMs: number, now: number, isAnswer: boolean): void {
+  /** A call has ended after so long. */
+  observe(elapsedMs: number, now: number, verdict: Verdict): void {
     const tookMs = Math.max(0, elapsedMs); // a clock may step back
-    if (isAnswer) this.#latency.observe(tookMs, now);
-    else this.#latency.observeAtLeast(tookMs, now);
+    if (verdict === 'success') this.#latency.observe(tookMs, now);
+    else if (verdict === 'ignore') this.#latency.observeAtLeast(tookMs, now);
+    else this.#latency.observeFailure(tookMs, now);
   }
 }

@@ -25,6 +25,11 @@ export interface SuccessRateOptions {
   readonly minNodes?: number | undefined;
   /** How many standard deviations below the mean a rate must be. Above 0. @defaultValue 1.9 */
   readonly deviations?: number | undefined;
+  /**
+   * How far below the mean it must be besides: where hardly anything fails, a single failure is many deviations away. From 0
+   * to 1. @defaultValue 0.05
+   */
+  readonly minDifference?: number | undefined;
 }
 
 export type OutlierRules = {
@@ -57,12 +62,13 @@ export function readOutlierOptions(owner: string, options: OutlierOptions): Outl
 }
 
 function readSuccessRate(owner: string, options: SuccessRateOptions | undefined): OutlierRules['successRate'] {
-  const defaults = { minCalls: 100, minNodes: 5, deviations: 1.9 };
+  const defaults = { minCalls: 100, minNodes: 5, deviations: 1.9, minDifference: 0.05 };
   const own = readOptions<SuccessRateOptions, typeof defaults>(owner, options, defaults, 'outlier.successRate');
   return {
     minCalls: checkInteger(owner, 'outlier.successRate.minCalls', own.minCalls, { min: 1 }),
     minNodes: checkInteger(owner, 'outlier.successRate.minNodes', own.minNodes, { min: 2 }),
     deviations: checkNumber(owner, 'outlier.successRate.deviations', own.deviations, { above: 0 }),
+    minDifference: checkNumber(owner, 'outlier.successRate.minDifference', own.minDifference, { min: 0, max: 1 }),
   };
 }
 
@@ -121,8 +127,8 @@ export class OutlierDetector {
     for (const state of outliers) this.#eject(state, 'success-rate', now);
   }
 
-  /** Whose success rate is that many standard deviations below the mean of all; the worst first. */
-  #lowest({ minCalls, minNodes, deviations }: NonNullable<OutlierRules['successRate']>): NodeState[] {
+  /** Whose success rate is far enough below the mean of all; the worst first. */
+  #lowest({ minCalls, minNodes, deviations, minDifference }: NonNullable<OutlierRules['successRate']>): NodeState[] {
     const judged = this.#fleet.nodes
       .map((state) => ({ state, tally: this.#tallyOf(state) }))
       .filter(({ tally }) => tally.calls >= minCalls)
@@ -130,7 +136,7 @@ export class OutlierDetector {
     if (judged.length < minNodes) return [];
     const mean = judged.reduce((sum, { rate }) => sum + rate, 0) / judged.length;
     const variance = judged.reduce((sum, { rate }) => sum + (rate - mean) ** 2, 0) / judged.length;
-    const least = mean - deviations * Math.sqrt(variance);
+    const least = mean - Math.max(deviations * Math.sqrt(variance), minDifference);
     const low = judged.filter(({ rate }) => rate < least).sort((a, b) => a.rate - b.rate);
     return low.map(({ state }) => state);
   }

@@ -27,8 +27,7 @@ export interface ResourceBasedOptions {
 /**
  * In turn, each as often as what it says of its load allows: weighted round robin by calls for each unit of utilization
  * (gRPC, A58). The weight of a node is `callsPerSecond / (utilization + errorPenalty × errorsPerSecond / callsPerSecond)`,
- * times its own weight. A node of which nothing is known has the mean of the others; while fewer than two are known, all have
- * the same. O(n).
+ * times its own weight. A node of which nothing is known has the mean of the others. O(n).
  *
  * `report` is asked when a call comes in, for the calls after it, and may answer later. What it throws, rejects with, or says that is no report, counts
  * as no report.
@@ -89,10 +88,9 @@ class ResourceBased implements Chooser {
 
   choose(candidates: readonly Candidate[], { now, take }: PickCall): Candidate {
     const known = candidates.map((one) => this.#weightOf(one, now)).filter((weight) => weight !== undefined);
-    const mean = known.reduce((sum, weight) => sum + weight, 0) / known.length;
-    const areComparable = known.length >= 2;
+    const mean = known.length === 0 ? 1 : known.reduce((sum, weight) => sum + weight, 0) / known.length;
     // Relative to the mean: what was owed while nothing was known must not last, nor be lost, when weights are in hundreds.
-    this.#relative = (one) => (areComparable ? (this.#weightOf(one, now) ?? mean) / mean : 1) * one.effectiveWeight;
+    this.#relative = (one) => ((this.#weightOf(one, now) ?? mean) / mean) * one.effectiveWeight;
     const chosen = this.#turns.next(candidates, take);
     // After the choice, which is the one that a peek has seen.
     if (take && now >= this.#nextUpdate) {

@@ -10,7 +10,7 @@ export interface RoutedRequest {
 }
 
 export interface RouteOptions {
-  /** The key of a request, for pickers that go by one. @defaultValue the key of the call */
+  /** The key of a request, for pickers that go by one, and for zones. @defaultValue none */
   readonly key?: ((request: RoutedRequest) => string) | undefined;
   /**
    * Where a request goes on a node.
@@ -34,7 +34,7 @@ export function routeBy(settings: TrySettings, options: RouteOptions | undefined
   return (request, context) => {
     const tries = calls.get(request) ?? new Tries(settings);
     calls.set(request, tries);
-    const dispatch = tries.begin(key === undefined ? context.key : key(request));
+    const dispatch = tries.begin(key?.(request));
     settings.tell();
     try {
       return { url: url(dispatch.node, request), release: (outcome) => tries.end(dispatch, outcome, context) };

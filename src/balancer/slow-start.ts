@@ -23,8 +23,5 @@ export function readSlowStart(owner: string, option: Duration | SlowStartOptions
   const aggression = checkNumber(owner, 'slowStart.aggression', own.aggression, { above: 0 });
   const minShare = checkNumber(owner, 'slowStart.minShare', own.minShare, { above: 0, max: 1 });
   // Envoy's formula. The first second counts as a whole one: nothing can be told from less.
-  return (sinceMs) =>
-    sinceMs >= durationMs
-      ? 1
-      : Math.min(1, Math.max(minShare, (Math.max(sinceMs, 1000) / durationMs) ** (1 / aggression)));
+  return (sinceMs) => Math.min(1, Math.max(minShare, (Math.max(sinceMs, 1000) / durationMs) ** (1 / aggression)));
 }

@@ -89,10 +89,10 @@ export class Watch {
   /** The first result of all decides alone: nothing was known before. */
   #judge(result: Outcome): void {
     const { isUp } = this.#state;
-    const needed = this.#isFirst ? 1 : isUp ? this.#rules.fall : this.#rules.rise;
-    this.#isFirst = false;
+    const { fall, rise } = this.#rules;
     this.#contradictions = result.ok === isUp ? 0 : this.#contradictions + 1;
-    if (this.#contradictions < needed) return;
+    if (!this.#isFirst && this.#contradictions < (isUp ? fall : rise)) return;
+    this.#isFirst = false;
     this.#contradictions = 0;
     this.#fleet.setUp(this.#state, result.ok, result.ok ? undefined : result.error, this.#clock.now());
     this.#fleet.tell();

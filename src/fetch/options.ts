@@ -43,7 +43,7 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
   readonly classify?: Classify | undefined;
   /** What breakers and bulkheads are told apart by. @defaultValue the origin of the URL */
   readonly key?: ((request: OutgoingRequest) => string) | undefined;
-  /** Where each try goes: for load balancers. */
+  /** Where each try goes: for load balancers. To breakers and bulkheads all places are one, told apart by `key` alone. */
   readonly route?: ((request: OutgoingRequest, context: CallContext) => Route | PromiseLike<Route>) | undefined;
   /** How many bytes of a discarded response are read, to keep its connection, before it is cancelled. @defaultValue 65536 */
   readonly drainLimit?: number | undefined;

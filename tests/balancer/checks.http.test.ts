@@ -20,6 +20,12 @@ describe('httpCheck', () => {
     });
   });
 
+  it('the path comes after the path of the node, as it does in a route', async () => {
+    await using server = await testServer(() => ({}));
+    for (const path of ['/healthz', 'healthz']) await httpCheck({ path })(`${server.origin}/v2/`, context());
+    expect(server.requests.map(({ path }) => path)).toEqual(['/v2/healthz', '/v2/healthz']);
+  });
+
   it.each([
     [200, true],
     [299, true],

@@ -90,6 +90,33 @@ describe('active checks', () => {
     expect(health('new')).toBe('healthy');
   });
 
+  it('nodes that have just come are no panic, and have no calls until they were asked', async () => {
+    const { clock, balancer, events, down } = watched(['a', 'b', 'c'], { rise: 1 });
+    await clock.advance(0);
+    balancer.setNodes(['a', 'b', 'c', 'd', 'e', 'f', 'g']);
+    down.add('g');
+    expect(new Set(Array.from({ length: 14 }, () => balancer.acquire().node))).toEqual(new Set(['a', 'b', 'c']));
+    expect(events).toEqual([]);
+    await clock.advance(0);
+    expect(new Set(Array.from({ length: 14 }, () => balancer.acquire().node)).size).toBe(6);
+    down.add('a').add('b').add('c');
+    await clock.advance(3000);
+    expect(events.at(-1)).toEqual({ type: 'panic', panicking: true, healthy: 3, nodes: 7 });
+  });
+
+  it('where all nodes are new they are used all the same', () => {
+    const { balancer } = watched(['a']);
+    balancer.setNodes(['b', 'c']);
+    expect([balancer.acquire().node, balancer.acquire().node]).toEqual(['b', 'c']);
+  });
+
+  it('panic is told at once, not when somebody comes', async () => {
+    const { clock, down, events } = watched(['a', 'b', 'c']);
+    down.add('a').add('b');
+    await clock.advance(0);
+    expect(events.at(-1)).toEqual({ type: 'panic', panicking: true, healthy: 1, nodes: 3 });
+  });
+
   it.each<[string, HealthCheck, boolean]>([
     ['undefined', () => undefined, true],
     ['a promise of anything', async () => 'fine', true],
@@ -238,7 +265,7 @@ describe('when too few are healthy', () => {
     expect(pickedOf(balancer)).toBe(picked);
     const isPanic = picked === 'abcd';
     expect(events.filter((event) => (event as { type: string }).type === 'panic')).toEqual(
-      isPanic ? [{ type: 'panic', panicking: true, healthy: 4 - sick.length, nodes: 4 }] : [],
+      isPanic ? [{ type: 'panic', panicking: true, healthy: 1, nodes: 4 }] : [],
     );
   });
 

@@ -207,7 +207,7 @@ describe('execute', () => {
     await clock.advance(100);
     await call.done;
     expect(call.error).toBeInstanceOf(TimeoutError);
-    expect(status('a')).toMatchObject({ active: 0, failures: 1, latencyMs: 100 });
+    expect(status('a')).toMatchObject({ active: 0, failures: 1, latencyMs: 1000 });
     expect(clock.pendingTimers).toBe(0);
   });
 
@@ -323,7 +323,7 @@ describe('execute', () => {
       await clock.advance(60);
       await call.done;
       expect(call.value).toBe('fast');
-      expect(status('slow')).toMatchObject({ failures: 1, active: 0, latencyMs: 50 * Math.exp(-10 / 10_000) });
+      expect(status('slow')).toMatchObject({ failures: 1, active: 0, latencyMs: 1000 * Math.exp(-10 / 10_000) });
       expect(status('fast')).toMatchObject({ successes: 1, active: 0 });
     });
 
@@ -415,6 +415,7 @@ describe('options', () => {
     [{ outlier: { successRate: { minNodes: 1 } } }, '"outlier.successRate.minNodes" must be an integer ≥ 2'],
     [{ outlier: { successRate: { minCalls: 0 } } }, '"outlier.successRate.minCalls"'],
     [{ outlier: { successRate: { deviations: 0 } } }, '"outlier.successRate.deviations"'],
+    [{ outlier: { successRate: { minDifference: 5 } } }, '"outlier.successRate.minDifference" must be a finite number'],
   ])('%j is refused', (options, message) => {
     expect(make(options, ['a'])).toThrow(message);
     expect(make(options, ['a'])).toThrow(

@@ -126,6 +126,13 @@ describe('an ejection', () => {
     expect(ejected()).toHaveLength(most);
   });
 
+  it('nodes without weight are not in the count', () => {
+    const { balancer, call, ejected } = balance(10);
+    balancer.setNodes(balancer.nodes.map(({ node }, index) => ({ node, weight: index < 3 ? 1 : 0 })));
+    for (const node of ['n0', 'n1', 'n2']) call(node, false, 5);
+    expect(ejected()).toEqual(['n0']);
+  });
+
   it('a node that could not be ejected is as soon as there is room', async () => {
     const { clock, call, ejected } = balance(2, { interval: '1h' });
     call('n0', false, 5);
@@ -141,6 +148,14 @@ describe('an ejection', () => {
     call('n0', false, 5);
     call('n1', false, 5);
     expect(new Set(Array.from({ length: 6 }, () => balancer.acquire().node)).size).toBe(3);
+  });
+
+  it('a node that is out already, and has calls in panic, is not ejected once more', () => {
+    const { call, ejections } = balance(3, { maxEjectedShare: 1 }, { panicThreshold: 0.5 });
+    call('n0', false, 5);
+    call('n1', false, 5);
+    call('n0', false, 10);
+    expect(ejections.map(({ node }) => node)).toEqual(['n0', 'n1']);
   });
 
   it('with a slow start the node comes back little by little, from the moment it may', async () => {
@@ -186,6 +201,11 @@ describe('success rate', () => {
     ['too few nodes to compare', [50, 0, 0, 0], {}, 100, []],
     ['too few calls to judge', [50, 0, 0, 0, 0, 0], {}, 99, []],
     ['as many calls as it takes', [50, 0, 0, 0, 0, 0], { successRate: { minCalls: 50 } }, 50, ['n0']],
+    ['a single failure where nothing else fails', [1, 0, 0, 0, 0, 0], {}, 100, []],
+    ['less than 5 points below the mean', [5, 0, 0, 0, 0, 0], {}, 100, []],
+    ['more than that', [7, 0, 0, 0, 0, 0], {}, 100, ['n0']],
+    ['which can be asked for', [1, 0, 0, 0, 0, 0], { successRate: { minDifference: 0 } }, 100, ['n0']],
+    ['just enough nodes to compare', [50, 0, 0, 0, 0], {}, 100, ['n0']],
     ['turned off', [50, 0, 0, 0, 0, 0], { successRate: false }, 100, []],
   ])('%s', async (_what, failures, options, calls, ejected) => {
     const balanced = balance(failures.length, { consecutiveFailures: Infinity, ...options });
@@ -198,6 +218,16 @@ describe('success rate', () => {
     const balanced = balance(8, options);
     await interval(balanced, [50, 0, 80, 0, 0, 0, 0, 0]);
     expect(balanced.ejected()).toEqual(['n2']);
+  });
+
+  it('does not judge a node once more by what it was ejected for', async () => {
+    const { clock, call, ejections } = balance(6, { ejectFor: '1s' });
+    for (let time = 0; time < 100; time++)
+      for (let node = 0; node < 6; node++) call(`n${node}`, node > 0 || time % 2 === 0);
+    call('n0', false, 5);
+    await clock.advance(10_000);
+    call('n1', true);
+    expect(ejections).toEqual([{ node: 'n0', reason: 'consecutive-failures', ejectedForMs: 1000 }]);
   });
 
   it('each interval counts by itself, and one that is long over is not judged any more', async () => {

@@ -147,6 +147,22 @@ describe('leastLoadedOfTwo', () => {
     expect(Math.abs(b - c)).toBeLessThan(10);
   });
 
+  it('draws every pair as often as any other', () => {
+    const { balancer } = balance(['a', 'b', 'c'], { pick: leastLoadedOfTwo() });
+    const others = (node: string) => ['a', 'b', 'c'].filter((name) => name !== node);
+    for (let call = 0; call < 3; call++) balancer.acquire({ exclude: others('a') });
+    balancer.acquire({ exclude: others('b') });
+    // a has three calls, b one, c none: of a and b it is b, of any other two c.
+    const counts = countOf(
+      Array.from({ length: 3000 }, () => {
+        using lease = balancer.acquire();
+        return lease.node;
+      }),
+    );
+    expect(counts.a).toBeUndefined();
+    expect(Math.abs(counts.b! - 1000)).toBeLessThan(100);
+  });
+
   it('by latency: hardly anything goes to the slow one', () => {
     const { pick } = balance(['fast', 'slow', 'other'], { pick: leastLoadedOfTwo({ by: 'latency' }) });
     const counts = countOf(pick(600, { fast: 5, slow: 100, other: 5 }));
@@ -175,6 +191,17 @@ describe('leastResponseTime', () => {
     }
     const held = Array.from({ length: 5 }, () => balancer.acquire().node);
     expect(letters(held)).toBe('aaaba'); // 10, 20, 30; then 40 against 35; then 40 against 70
+  });
+
+  it('a node of three times the weight can have three times the calls', () => {
+    const { balancer, clock } = balance([{ node: 'a', weight: 3 }, 'b'], { pick });
+    for (const node of ['a', 'b']) {
+      const lease = balancer.acquire({ exclude: node === 'a' ? ['b'] : ['a'] });
+      clock.time += 10;
+      lease.release(OK);
+    }
+    const held = Array.from({ length: 40 }, () => balancer.acquire().node);
+    expect(Math.abs(countOf(held).a! - 30)).toBeLessThan(2);
   });
 
   it('tries a node of which nothing is known, with one call until it has answered', () => {
@@ -219,6 +246,36 @@ describe('leastResponseTime', () => {
     expect(balancer.nodes[0]!.latencyMs).toBeCloseTo(400 / Math.E, 9);
   });
 
+  it('a node that has only ever refused is tried again when others have been slower for a while, and then known by its answers', () => {
+    const { balancer, clock } = balance(['dead', 'well'], { pick });
+    const calls = (count: number, answers: boolean) =>
+      Array.from({ length: count }, () => {
+        const lease = balancer.acquire();
+        const fails = lease.node === 'dead' && !answers;
+        clock.time += fails ? 1 : 20;
+        lease.release(fails ? { ok: false, error: new Error('refused') } : OK);
+        return lease.node;
+      });
+    expect(calls(500, false).filter((node) => node === 'dead').length).toBeLessThan(3); // ten seconds
+    clock.time += 60_000;
+    balancer.acquire({ exclude: ['well'] }).release(OK);
+    expect(balancer.nodes[0]!.latencyMs).toBe(0);
+    clock.time += 60_000;
+    expect(countOf(calls(100, true)).dead).toBeGreaterThan(20);
+  });
+
+  it('a call that somebody left raises what is known, and cannot lower it', () => {
+    const { balancer, clock } = balance(['a'], { pick });
+    const left = { ok: false, error: new DOMException('left', 'AbortError') } as const;
+    const first = balancer.acquire();
+    clock.time += 30;
+    first.release(left);
+    expect(balancer.nodes[0]!.latencyMs).toBe(30);
+    clock.time += 10_000;
+    balancer.acquire().release(left);
+    expect(balancer.nodes[0]!.latencyMs).toBeCloseTo(30 / Math.E, 9);
+  });
+
   it('is not confused by a clock that steps back', () => {
     const { balancer, clock, pick: next } = balance(['a'], { pick });
     clock.time = 1000;
@@ -251,6 +308,11 @@ describe('randomPick', () => {
     expect(counts.a).toBeLessThan(6200);
     expect(counts.c).toBeGreaterThan(850);
     expect(counts.c).toBeLessThan(1150);
+  });
+
+  it('each has the part of chance that begins where that of the one before it ends', () => {
+    const at = (chance: number) => balance(['a', 'b'], { pick: randomPick(), random: () => chance }).pick(1)[0];
+    expect([at(0), at(0.4999), at(0.5), at(1 - 2 ** -53)]).toEqual(['a', 'a', 'b', 'b']);
   });
 
   it('never gives anything to a node without weight, be it first, last, or between', () => {
@@ -362,6 +424,21 @@ describe('every picker', () => {
       clock.time += call % 7;
       if (call % 3 > 0) lease.release(OK);
     }
+  });
+
+  it.each(pickers)('$name: whoever peeks, at whatever, has no part in what comes', (pick) => {
+    const picksOf = (peeks: boolean) => {
+      const { balancer, clock } = balance([{ node: 'a', weight: 3 }, 'b', 'c'], { pick });
+      return Array.from({ length: 100 }, (_, call) => {
+        const key = `192.0.2.${call}`;
+        if (peeks) for (const exclude of [[], ['a'], ['b', 'c'], ['a', 'b', 'c']]) balancer.peek({ key, exclude });
+        const lease = balancer.acquire({ key });
+        clock.time += call % 5;
+        if (call % 4 > 0) lease.release(OK);
+        return lease.node;
+      });
+    };
+    expect(picksOf(true)).toEqual(picksOf(false));
   });
 
   it.each(pickers)('$name: one node, and none', (pick) => {

@@ -87,6 +87,13 @@ describe('route', () => {
     expect(Math.min(...requestsOf(cluster.list))).toBeGreaterThan(3);
   });
 
+  it('without a key of the request a picker that needs one says so', async () => {
+    const fetch = resilientFetch({ route: new LoadBalancer(['http://a'], { pick: consistentHash() }).route() });
+    await expect(fetch('http://users/1')).rejects.toThrow(
+      'consistentHash: "key" must be a string, given with each call',
+    );
+  });
+
   it('url says where a node is', async () => {
     await using cluster = await servers(WELL);
     const url = (node: string, request: { readonly url: URL }) =>

@@ -67,6 +67,14 @@ describe('slow start', () => {
     expect(sharesOf(balancer, 99)).toEqual({ old: 33, new: 66 });
   });
 
+  it('begins when a node gets weight, if it came without', async () => {
+    const { clock, balancer } = added('10s');
+    balancer.setNodes(['old', { node: 'new', weight: 0 }]);
+    await clock.advance(60_000);
+    balancer.setNodes(['old', { node: 'new', weight: 2 }]);
+    expect(balancer.nodes[1]!.effectiveWeight).toBeCloseTo(0.2, 9);
+  });
+
   it('is not for the first nodes of all, nor for those that stay', async () => {
     const clock = new TestClock();
     const balancer = new LoadBalancer([], { clock, slowStart: '10s' });
@@ -114,6 +122,21 @@ describe('zone', () => {
   it('without nodes of its own, or without any elsewhere, it changes nothing', async () => {
     expect((await staying([], { zone: 'c' })) / 10_000).toBeCloseTo(0.5, 1);
     expect(await staying(['b1', 'b2', 'b3', 'b4', 'a1', 'a2', 'a3'])).toBe(10_000);
+  });
+
+  it('follows what happens to its nodes', async () => {
+    const clock = new TestClock();
+    const down = new Set<string>();
+    const health = { check: (node: string) => !down.has(node), interval: 1000, jitter: 0, rise: 1, fall: 1 };
+    const balancer = new LoadBalancer(nodes, { clock, zone: 'a', health, panicThreshold: 0 });
+    await clock.advance(0);
+    expect(Object.keys(sharesOf(balancer, 100)).every((node) => node.startsWith('a'))).toBe(true);
+    for (const node of ['a1', 'a2', 'a3', 'a4']) down.add(node);
+    await clock.advance(1000);
+    expect(Object.keys(sharesOf(balancer, 100)).every((node) => node.startsWith('b'))).toBe(true);
+    down.clear();
+    await clock.advance(1000);
+    expect(Object.keys(sharesOf(balancer, 100)).every((node) => node.startsWith('a'))).toBe(true);
   });
 
   it('in panic all nodes are used, wherever they are', async () => {

@@ -285,6 +285,7 @@ describe('which nodes may have calls', () => {
   interface Known {
     weight: number;
     up: boolean;
+    isNew: boolean;
     ejectedUntil: number;
     failures: number;
   }
@@ -317,14 +318,16 @@ describe('which nodes may have calls', () => {
           const entries = list as readonly { node: string; weight: number }[];
           for (const name of [...known.keys()]) if (!entries.some(({ node }) => node === name)) known.delete(name);
           for (const { node, weight } of entries) {
-            const before = known.get(node) ?? { weight, up: isUp, ejectedUntil: -1, failures: 0 };
+            const before = known.get(node) ?? { weight, up: isUp, isNew: !isUp, ejectedUntil: -1, failures: 0 };
             known.set(node, { ...before, weight });
           }
         };
         become(first, true);
         const usable = () => {
           const now = clock.now();
-          const all = [...known].filter(([, { weight }]) => weight > 0);
+          const weighty = [...known].filter(([, { weight }]) => weight > 0);
+          const asked = weighty.filter(([, { isNew }]) => !isNew);
+          const all = asked.length > 0 ? asked : weighty;
           const healthy = all.filter(([, { up, ejectedUntil }]) => up && ejectedUntil <= now);
           const few = healthy.length === 0 ? onNoHealthyNode === 'all' : healthy.length / all.length < panicThreshold;
           return (few ? all : healthy).map(([node]) => node).sort();
@@ -364,6 +367,7 @@ describe('which nodes may have calls', () => {
                 if (up && !state.up) state.ejectedUntil = -1;
                 if (up !== state.up) expect(up).toBe(!failing.has(node));
                 state.up = up;
+                state.isNew = false;
               }
             }
           } else {
