@@ -164,4 +164,21 @@ describe('TinyLfuCache', () => {
     const { evictions, expirations, hits } = cache.stats;
     expect(Math.min(evictions, expirations, hits)).toBeGreaterThan(300);
   });
+
+  it('makes its window larger while that does no harm, as far as it can, and smaller again from there', () => {
+    const cache = new TinyLfuCache<number, number>({ capacity: 100 });
+    const windows: number[] = [];
+    for (let key = 0; key < 15_501; key++) {
+      cache.set(key, key);
+      // Of keys that come once, the main part keeps the first it had: whatever is recent is in the window, but for a few
+      // that the sketch takes for better known.
+      if (key % 1000 === 500) windows.push([...cache.keys()].filter((kept) => kept > key - 100).length);
+    }
+    // 0.35, and with each thousand uses 0.0625, 0.06125, 0.06, … more, up to 0.99; then back.
+    const expected = [35, 41, 47, 53, 59, 65, 71, 76, 82, 87, 92, 97, 99, 94, 89, 85];
+    expect(windows).toHaveLength(expected.length);
+    for (const [sample, size] of windows.entries()) {
+      expect(Math.abs(size - expected[sample]!), `after ${sample} thousand: ${windows}`).toBeLessThan(6);
+    }
+  });
 });
