@@ -324,6 +324,21 @@ describe('listeners', () => {
     expect(events.map((event) => (event as { type: string; node: string }).node)).toEqual(['a', 'b']);
   });
 
+  it('hear of what a listener causes after all have heard of what it was told', async () => {
+    const { clock, balancer, down } = watched(['a', 'b', 'c']);
+    const heard: string[] = [];
+    balancer.on('nodeDown', ({ node }) => {
+      heard.push(`first: ${node} is down`);
+      balancer.setNodes(['a']); // and none is healthy
+      heard.push(`first: ${balancer.peek()} is next`, `${balancer.nodes.length} left`);
+    });
+    balancer.on('nodeDown', ({ node }) => heard.push(`second: ${node} is down`));
+    balancer.on('panic', () => heard.push('panic'));
+    down.add('a');
+    await clock.advance(0);
+    expect(heard).toEqual(['first: a is down', 'first: a is next', '1 left', 'second: a is down', 'panic']);
+  });
+
   it('one that throws changes nothing for anybody', async () => {
     using uncaught = catchUncaught();
     const { clock, balancer, down, events } = watched(['a', 'b']);

@@ -248,6 +248,24 @@ describe('execute', () => {
       expect(call.value).toBe('other');
     });
 
+    it('all nodes before any comes again, though the picker always loves the first', async () => {
+      const pick = { name: 'first', start: () => ({ choose: <C>([first]: readonly C[]) => first as C }) };
+      const { balancer, clock } = balance(['a', 'b', 'c', 'd', 'e'], { pick });
+      const tried: string[] = [];
+      const call = watch(
+        balancer.execute(
+          ({ node }) => {
+            tried.push(node);
+            throw FAILED.error;
+          },
+          { policy: policyOn(clock, 7) },
+        ),
+      );
+      await clock.advance(1000);
+      await call.done;
+      expect(tried.join('')).toBe('abcdeab');
+    });
+
     it('no node twice in a row, whatever the picker draws', async () => {
       const { balancer, clock } = balance(['a', 'b'], { pick: randomPick(), random: seededRandom(1) });
       const tried: string[] = [];
