@@ -220,6 +220,13 @@ describe('success rate', () => {
     expect(balanced.ejected()).toEqual(['n2']);
   });
 
+  it('compares again at the end of each interval', async () => {
+    const balanced = balance(6, { consecutiveFailures: Infinity });
+    await interval(balanced, [0, 0, 0, 0, 0, 0]);
+    await interval(balanced, [50, 0, 0, 0, 0, 0]);
+    expect(balanced.ejected()).toEqual(['n0']);
+  });
+
   it('does not judge a node once more by what it was ejected for', async () => {
     const { clock, call, ejections } = balance(6, { ejectFor: '1s' });
     for (let time = 0; time < 100; time++)
