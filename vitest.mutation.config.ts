@@ -6,11 +6,11 @@ export default defineConfig({
   ...config,
   test: {
     include: [
-      'tests/{timeout,retry,bulkhead,circuit-breaker,pipeline,cache,property}/*.test.ts',
+      'tests/{timeout,retry,bulkhead,circuit-breaker,pipeline,cache,hash-ring,balancer,property}/*.test.ts',
       'tests/core/{bad-options,outcome}.test.ts',
-      'tests/pitfalls/{policies-{retry,breaker,bulkhead},caches,clocks,bad-inputs,faults-time,hostile}.test.ts',
+      'tests/pitfalls/{policies-{retry,breaker,bulkhead},caches,placement,clocks,bad-inputs,faults-time,hostile}.test.ts',
     ],
-    exclude: ['tests/cache/memory.test.ts'], // a minute of collecting garbage
+    exclude: ['tests/**/*.http.test.ts', 'tests/cache/memory.test.ts'], // sockets, and a minute of collecting garbage
     // The same answers each time, and soon.
     setupFiles: ['tests/support/one-seed.ts'],
     env: { BREAKWATER_RUNS: '0.05' },

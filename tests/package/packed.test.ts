@@ -37,7 +37,9 @@ beforeAll(async () => {
   const stage = join(temporary, 'stage');
   mkdirSync(stage);
   await tool('tsup/dist/cli-default.js', '--out-dir', join(stage, 'dist'));
-  await tool('typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', join(stage, 'dist'));
+  for (const config of ['tsconfig.build.json', 'tsconfig.node.json']) {
+    await tool('typescript/bin/tsc', '-p', config, '--outDir', join(stage, 'dist'));
+  }
   for (const name of ['package.json', 'src', 'README.md', 'CHANGELOG.md', 'LICENSE']) {
     if (existsSync(join(root, name))) cpSync(join(root, name), join(stage, name), { recursive: true });
   }
