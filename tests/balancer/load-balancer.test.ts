@@ -214,21 +214,24 @@ describe('execute', () => {
   describe('with a policy', () => {
     const policyOn = (clock: TestClock, maxAttempts: number) => retry({ clock, maxAttempts, backoff: () => 0 });
 
-    it('each try gets a node that was not tried, and the last ones come again only when all were', async () => {
-      const { balancer, clock, status } = balance(['a', 'b', 'c']);
+    /** The nodes of a call whose every try fails. */
+    async function triesOf(balancer: LoadBalancer, clock: TestClock, options: ExecuteOptions): Promise<string[]> {
       const tried: string[] = [];
       const call = watch(
-        balancer.execute(
-          ({ node }) => {
-            tried.push(node);
-            throw FAILED.error;
-          },
-          { policy: policyOn(clock, 7) },
-        ),
+        balancer.execute(({ node }) => {
+          tried.push(node);
+          throw FAILED.error;
+        }, options),
       );
       await clock.advance(1000);
       await call.done;
       expect(call.error).toBe(FAILED.error);
+      return tried;
+    }
+
+    it('each try gets a node that was not tried, and the last ones come again only when all were', async () => {
+      const { balancer, clock, status } = balance(['a', 'b', 'c']);
+      const tried = await triesOf(balancer, clock, { policy: policyOn(clock, 7) });
       expect(tried.slice(0, 3).toSorted()).toEqual(['a', 'b', 'c']);
       for (let index = 1; index < tried.length; index++) expect(tried[index]).not.toBe(tried[index - 1]);
       expect(['a', 'b', 'c'].map((node) => status(node).active)).toEqual([0, 0, 0]);
@@ -251,35 +254,13 @@ describe('execute', () => {
     it('all nodes before any comes again, though the picker always loves the first', async () => {
       const pick = { name: 'first', start: () => ({ choose: <C>([first]: readonly C[]) => first as C }) };
       const { balancer, clock } = balance(['a', 'b', 'c', 'd', 'e'], { pick });
-      const tried: string[] = [];
-      const call = watch(
-        balancer.execute(
-          ({ node }) => {
-            tried.push(node);
-            throw FAILED.error;
-          },
-          { policy: policyOn(clock, 7) },
-        ),
-      );
-      await clock.advance(1000);
-      await call.done;
+      const tried = await triesOf(balancer, clock, { policy: policyOn(clock, 7) });
       expect(tried.join('')).toBe('abcdeab');
     });
 
     it('no node twice in a row, whatever the picker draws', async () => {
       const { balancer, clock } = balance(['a', 'b'], { pick: randomPick(), random: seededRandom(1) });
-      const tried: string[] = [];
-      const call = watch(
-        balancer.execute(
-          ({ node }) => {
-            tried.push(node);
-            throw FAILED.error;
-          },
-          { policy: policyOn(clock, 12) },
-        ),
-      );
-      await clock.advance(1000);
-      await call.done;
+      const tried = await triesOf(balancer, clock, { policy: policyOn(clock, 12) });
       expect(['abababababab', 'babababababa']).toContain(tried.join(''));
     });
 
@@ -304,18 +285,7 @@ describe('execute', () => {
 
     it('what the caller excludes is never tried, however often it is retried; a sole node is tried again', async () => {
       const { balancer, clock } = balance(['a', 'b']);
-      const tried: string[] = [];
-      const call = watch(
-        balancer.execute(
-          ({ node }) => {
-            tried.push(node);
-            throw FAILED.error;
-          },
-          { policy: policyOn(clock, 3), exclude: ['b'] },
-        ),
-      );
-      await clock.advance(1000);
-      await call.done;
+      const tried = await triesOf(balancer, clock, { policy: policyOn(clock, 3), exclude: ['b'] });
       expect(tried).toEqual(['a', 'a', 'a']);
     });
 
