@@ -1,4 +1,5 @@
 import {
+  type ExecuteOptions,
   LoadBalancer,
   type LoadBalancerOptions,
   randomPick,
