@@ -1,7 +1,8 @@
 import { HashRing, KetamaRing, MaglevTable, Rendezvous } from 'breakwater';
+import { seededRandom } from 'breakwater/testing';
 import ConsistentHash from 'consistent-hash';
 import HashRingPackage from 'hashring';
-import { type Bench, ours, type Prepare, peer } from './bench.js';
+import { type Bench, floor, ours, type Prepare, peer } from './bench.js';
 import { NODES } from './rings.js';
 
 const EXTRA = '10.0.1.1:11211';
@@ -16,6 +17,11 @@ const made =
 export const bench: Bench = {
   unit: 'ring of 100 nodes',
   candidates: {
+    '16,000 numbers sorted': floor(() => {
+      const random = seededRandom(1);
+      const points = Float64Array.from({ length: 160 * NODES.length }, () => Math.floor(random() * 2 ** 32));
+      return async () => Float64Array.from(points).sort();
+    }),
     'HashRing made': ours(made(() => new HashRing(NODES))),
     'HashRing, one comes and goes': ours(() => {
       const ring = new HashRing(NODES);
