@@ -151,11 +151,10 @@ describe('an ejection', () => {
   });
 
   it('a node that is out already, and has calls in panic, is not ejected once more', () => {
-    const { call, ejections } = balance(3, { maxEjectedShare: 1 }, { panicThreshold: 0.5 });
-    call('n0', false, 5);
-    call('n1', false, 5);
-    call('n0', false, 10);
-    expect(ejections.map(({ node }) => node)).toEqual(['n0', 'n1']);
+    const { call, ejections } = balance(5, { maxEjectedShare: 1 }, { panicThreshold: 0.5 });
+    for (const node of ['n0', 'n1', 'n2']) call(node, false, 5);
+    call('n0', false, 10); // there would be room for one more
+    expect(ejections.map(({ node }) => node)).toEqual(['n0', 'n1', 'n2']);
   });
 
   it('with a slow start the node comes back little by little, from the moment it may', async () => {

@@ -86,6 +86,17 @@ describe('weightedRoundRobin', () => {
     expect(pick(3 * seq.length)).toEqual([...period, ...period, ...period]);
   });
 
+  it('forgets debts to nodes that are gone when a turn is taken, not when somebody peeks', () => {
+    const after = (peeks: boolean) => {
+      const { balancer, pick } = balance([{ node: 'a', weight: 100 }, 'b', 'c'], { pick: weightedRoundRobin() });
+      pick(37);
+      balancer.setNodes(['b', 'c']);
+      if (peeks) balancer.peek();
+      return letters(pick(12));
+    };
+    expect(after(true)).toBe(after(false));
+  });
+
   it('takes new weights from the next turn on, and owes nobody anything for ever', () => {
     const { balancer, pick } = balance([{ node: 'a', weight: 9 }, 'b'], { pick: weightedRoundRobin() });
     pick(5);
