@@ -87,14 +87,14 @@ describe('weightedRoundRobin', () => {
   });
 
   it('forgets debts to nodes that are gone when a turn is taken, not when somebody peeks', () => {
-    const after = (peeks: boolean) => {
+    const turns = (peeks: boolean) => {
       const { balancer, pick } = balance([{ node: 'a', weight: 100 }, 'b', 'c'], { pick: weightedRoundRobin() });
       pick(37);
       balancer.setNodes(['b', 'c']);
       if (peeks) balancer.peek();
       return letters(pick(12));
     };
-    expect(after(true)).toBe(after(false));
+    expect(turns(true)).toBe(turns(false));
   });
 
   it('takes new weights from the next turn on, and owes nobody anything for ever', () => {
