@@ -1,15 +1,9 @@
 import { isResilienceError, read } from './errors.js';
+import { parseHttpDate } from './http-date.js';
 import type { Outcome } from './outcome.js';
 
 /** Longer header values are noise or an attack, and are not even looked at. */
 const MAX_LENGTH = 64;
-
-/** The three forms of an HTTP date (RFC 9110, 5.6.7): IMF-fixdate, RFC 850's, and that of C's asctime. */
-const HTTP_DATES = [
-  /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} [0-2]\d:[0-5]\d:[0-5]\d GMT$/,
-  /^[A-Z][a-z]{5,8}, \d{2}-[A-Z][a-z]{2}-\d{2} [0-2]\d:[0-5]\d:[0-5]\d GMT$/,
-  /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [0-2]\d:[0-5]\d:[0-5]\d \d{4}$/,
-];
 
 /**
  * The milliseconds a `Retry-After` header asks to wait (RFC 9110, 10.2.3): whole seconds, or an HTTP date, which is
@@ -19,10 +13,8 @@ export function parseRetryAfter(value: string | null | undefined, now: number = 
   if (typeof value !== 'string' || value.length > MAX_LENGTH) return undefined;
   const text = value.trim();
   if (/^[0-9]+$/.test(text)) return Number(text) * 1000;
-  if (!HTTP_DATES.some((form) => form.test(text))) return undefined;
-  // asctime's form names no zone and means GMT; Date.parse would take it for local time.
-  const at = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
+  const at = parseHttpDate(text);
+  return at === undefined ? undefined : Math.max(0, at - now);
 }
 
 /**
