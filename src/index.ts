@@ -15,6 +15,7 @@ export * from './core/index.js';
 export * from './fallback/index.js';
 export * from './fetch/index.js';
 export * from './hash-ring/index.js';
+export * from './http-cache/index.js';
 export * from './keyed/index.js';
 export * from './pipeline/index.js';
 export * from './rate-limit/index.js';

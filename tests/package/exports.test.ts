@@ -37,6 +37,7 @@ const publicNames: Record<string, string[]> = {
   keyed: ['keyed'],
   cache: ['ClockCache', 'FifoCache', 'LfuCache', 'LruCache', 'RandomCache', 'TinyLfuCache', 'TtlCache'],
   caching: ['coalesce', 'loadingCache', 'memoize'],
+  'http-cache': ['cached'],
   'rate-limit': [
     'FixedWindow',
     'KeyedRateLimiter',

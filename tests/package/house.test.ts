@@ -16,6 +16,7 @@ const mayImport: Record<string, string[]> = {
   keyed: ['core'],
   cache: ['core'],
   caching: ['core', 'cache'],
+  'http-cache': ['core', 'cache', 'caching'],
   fetch: ['core', 'pipeline', 'retry', 'timeout', 'circuit-breaker', 'bulkhead', 'keyed', 'rate-limit'],
   balancer: ['core', 'hash-ring'],
   'hash-ring': ['core'],

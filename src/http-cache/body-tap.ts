@@ -1,0 +1,201 @@
+import { AbortNode, scopeOf } from '../core/abort-scope.js';
+
+/** What a tap tells of its body. */
+export interface BodyTapEvents {
+  /** Once: the whole body, or undefined when there will be none to keep: it is too long, or was cut off. */
+  readonly onCollected: (body: Uint8Array<ArrayBuffer> | undefined) => void;
+  /** The reader wants no more while the body is still being collected. */
+  readonly onLeft: (reason: unknown) => void;
+}
+
+/**
+ * A body on its way to one reader, of which a copy is kept.
+ *
+ * It is read ahead of the reader, so that a reader who takes his time, or never reads, keeps nobody else waiting. What is
+ * longer than the limit is not kept, and from there on comes as the reader asks for it. The reader may leave, and the
+ * copy still be made.
+ */
+export class BodyTap {
+  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly #source: ReadableStream<Uint8Array>;
+  readonly #limit: number;
+  readonly #events: BodyTapEvents;
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined = undefined;
+  #controller: ReadableByteStreamController | undefined = undefined;
+  #link: TapLink | undefined = undefined;
+  /** All of it so far, as long as it is to be kept. */
+  #kept: Uint8Array[] | undefined = [];
+  #keptBytes = 0;
+  /** What the reader has still to get; undefined when there is no reader any more. */
+  #unread: Uint8Array[] | undefined = [];
+  #isOver = false;
+  #failure: { readonly error: unknown } | undefined = undefined;
+  #wake = (): void => {};
+
+  /** @param limit - how many bytes are kept at most; -1 to keep none and only pass on. */
+  constructor(source: ReadableStream<Uint8Array>, limit: number, events: BodyTapEvents) {
+    this.#source = source;
+    this.#limit = limit;
+    this.#events = events;
+    this.stream = new ReadableStream({
+      type: 'bytes',
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      pull: () => this.#pull(),
+      cancel: (reason) => this.#leave(reason),
+    });
+  }
+
+  /** Takes hold of the source. Last, when all else is in its place. */
+  open(): void {
+    this.#reader = this.#source.getReader();
+    if (this.#limit < 0) this.#stopKeeping();
+    else this.#collect(this.#reader);
+  }
+
+  /** The reader's signal cuts the body off for him. */
+  follow(signal: AbortSignal): void {
+    if (this.#isOver) return;
+    const link = new TapLink(this);
+    this.#link = link;
+    scopeOf(signal).enter(link);
+  }
+
+  cutOff(reason: unknown): void {
+    if (this.#unread === undefined) return;
+    this.#controller?.error(reason);
+    this.#leave(reason);
+  }
+
+  /** Nobody is there to read it. */
+  leaveUnread(): void {
+    this.#unread = undefined;
+    if (this.#kept === undefined) this.cancel(undefined);
+  }
+
+  /** Lets go of the source, which then looks as if it had come to its end: nothing of it is to be kept. */
+  cancel(reason: unknown): void {
+    this.#kept = undefined;
+    this.#reader?.cancel(reason).catch(() => {});
+  }
+
+  async #collect(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+    try {
+      for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+        this.#take(chunk.value);
+        if (this.#kept === undefined) return;
+      }
+      this.#end();
+    } catch (error) {
+      this.#end({ error });
+    }
+  }
+
+  #take(chunk: Uint8Array): void {
+    if (chunk.byteLength === 0) return;
+    this.#unread?.push(chunk);
+    this.#kept?.push(chunk);
+    this.#keptBytes += chunk.byteLength;
+    if (this.#keptBytes > this.#limit) this.#stopKeeping();
+    this.#wake();
+  }
+
+  #stopKeeping(): void {
+    this.#kept = undefined;
+    // From here on nothing but its reader keeps it going: if that forgets it, nobody else would ever end it.
+    if (this.#unread === undefined) this.cancel(undefined);
+    else if (this.#reader !== undefined) dropped.register(this, { link: this.#link, source: this.#reader });
+    this.#events.onCollected(undefined);
+  }
+
+  #end(failure?: { readonly error: unknown }): void {
+    this.#isOver = true;
+    this.#failure = failure;
+    this.#link?.leave();
+    const kept = this.#kept;
+    this.#kept = undefined;
+    if (kept !== undefined) this.#events.onCollected(failure === undefined ? joined(kept, this.#keptBytes) : undefined);
+    this.#wake();
+  }
+
+  async #pull(): Promise<void> {
+    for (;;) {
+      const chunk = this.#unread?.shift();
+      if (chunk !== undefined) {
+        // A copy: a byte stream takes the memory of what it is given from its maker.
+        this.#controller?.enqueue(chunk.slice());
+        return;
+      }
+      if (this.#unread === undefined) return;
+      if (this.#failure !== undefined) throw this.#failure.error; // errors the stream
+      if (this.#isOver) {
+        this.#controller?.close();
+        this.#controller?.byobRequest?.respond(0);
+        return;
+      }
+      await (this.#kept === undefined ? this.#readOn() : this.#next());
+    }
+  }
+
+  /** The next chunk, or the end, that is read ahead. */
+  #next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  /** The next chunk that nobody keeps. */
+  async #readOn(): Promise<void> {
+    try {
+      const { done, value } = (await this.#reader?.read()) ?? { done: true, value: undefined };
+      if (done) this.#end();
+      else if (value.byteLength > 0) this.#unread?.push(value);
+    } catch (error) {
+      this.#end({ error });
+    }
+  }
+
+  #leave(reason: unknown): void {
+    this.#link?.leave();
+    this.#unread = undefined;
+    this.#wake();
+    if (this.#isOver) return;
+    if (this.#kept === undefined) this.cancel(reason);
+    else this.#events.onLeft(reason);
+  }
+}
+
+function joined(chunks: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole;
+}
+
+/** Holds the tap weakly: a signal may live for ever, and bodies that nobody reads must not live as long. */
+class TapLink extends AbortNode {
+  readonly #tap: WeakRef<BodyTap>;
+
+  constructor(tap: BodyTap) {
+    super();
+    this.#tap = new WeakRef(tap);
+  }
+
+  onAbort(reason: unknown): void {
+    this.#tap.deref()?.cutOff(reason);
+  }
+}
+
+const dropped = /* @__PURE__ */ new FinalizationRegistry<Dropped>(({ link, source }) => {
+  link?.leave();
+  source.cancel().catch(() => {});
+});
+
+interface Dropped {
+  readonly link: TapLink | undefined;
+  readonly source: ReadableStreamDefaultReader<Uint8Array>;
+}

@@ -1,0 +1,115 @@
+import { LruCache } from '../cache/lru-cache.js';
+import { type CacheLike, checkCacheLike } from '../caching/cache-like.js';
+import { type Clock, checkClock } from '../core/clock.js';
+import { InvalidOptionError } from '../core/errors.js';
+import { checkFunction, checkInteger, checkNumber, readOptions } from '../core/options.js';
+import { ResponseStore, type StoredResponses } from './response-store.js';
+import type { StoringRules } from './stored-response.js';
+
+export interface CachedOptions {
+  /** How many URLs are kept at most, the one asked for least recently goes first: an integer ≥ 1. @defaultValue 10_000 */
+  readonly capacity?: number | undefined;
+  /** About what all responses together may take up, in bytes: an integer ≥ 1. @defaultValue 50 MiB */
+  readonly maxBytes?: number | undefined;
+  /** A longer body is passed on and not kept; in bytes, an integer ≥ 0, at most `maxBytes`. @defaultValue 5 MiB */
+  readonly maxEntryBytes?: number | undefined;
+  /**
+   * Where to keep the responses, instead of an `LruCache` of `capacity` and `maxBytes`: a `Map`, an `lru-cache`, a cache
+   * of this package. Its bounds are its own. Give it to nobody else.
+   */
+  readonly store?: CacheLike<string, StoredResponses> | undefined;
+  /**
+   * For a response that does not say how long it is fresh: this share of the time for which it had not changed, a day at
+   * most. In [0, 1]; 0 for not at all. @defaultValue 0.1
+   */
+  readonly heuristic?: number | undefined;
+  /**
+   * The request headers that tell users apart: a response that is not `public` answers only requests that have the same
+   * in all of them. @defaultValue `['authorization', 'cookie', 'x-api-key']`
+   */
+  readonly userHeaders?: readonly string[] | undefined;
+  /** What it goes by in `Cache-Status` fields: a token. @defaultValue 'breakwater' */
+  readonly name?: string | undefined;
+  /** What ages are measured by. @defaultValue `systemClock` */
+  readonly clock?: Clock | undefined;
+  /** The time of day, in milliseconds since 1970, to compare with dates in headers. @defaultValue `Date.now` */
+  readonly now?: (() => number) | undefined;
+}
+
+/** All of them checked. */
+export interface CachedSettings {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly now: () => number;
+  readonly maxEntryBytes: number;
+  readonly rules: StoringRules;
+  readonly store: ResponseStore;
+}
+
+const CACHED = 'cached';
+
+const CACHED_DEFAULTS = {
+  capacity: undefined,
+  maxBytes: undefined,
+  maxEntryBytes: undefined,
+  store: undefined,
+  heuristic: 0.1,
+  userHeaders: ['authorization', 'cookie', 'x-api-key'],
+  name: 'breakwater',
+  clock: undefined,
+  now: undefined,
+};
+
+const MIB = 1024 * 1024;
+
+export function checkCachedOptions(options: CachedOptions | undefined): CachedSettings {
+  const own = readOptions<CachedOptions>(CACHED, options, CACHED_DEFAULTS);
+  const clock = checkClock(CACHED, own.clock);
+  const maxBytes =
+    own.store === undefined ? checkInteger(CACHED, 'maxBytes', own.maxBytes ?? 50 * MIB, { min: 1 }) : Infinity;
+  const rules = {
+    heuristic: checkNumber(CACHED, 'heuristic', own.heuristic, { min: 0, max: 1 }),
+    userHeaders: checkHeaderNames(own.userHeaders),
+  };
+  return {
+    name: checkToken('name', own.name),
+    clock,
+    now: checkFunction(CACHED, 'now', own.now ?? (() => Date.now())),
+    maxEntryBytes: checkInteger(CACHED, 'maxEntryBytes', own.maxEntryBytes ?? Math.min(5 * MIB, maxBytes), {
+      min: 0,
+      max: maxBytes,
+    }),
+    rules,
+    store: new ResponseStore(checkStore(own, maxBytes, clock), rules, maxBytes),
+  };
+}
+
+function checkStore(own: CachedOptions, maxBytes: number, clock: Clock): CacheLike<string, StoredResponses> {
+  if (own.store === undefined) {
+    const capacity = checkInteger(CACHED, 'capacity', own.capacity ?? 10_000, { min: 1 });
+    return new LruCache<string, StoredResponses>({
+      capacity,
+      maxWeight: maxBytes,
+      weigh: ({ value }) => value.bytes,
+      clock,
+    });
+  }
+  for (const option of ['capacity', 'maxBytes'] as const) {
+    if (own[option] !== undefined)
+      throw new InvalidOptionError(CACHED, option, 'has no effect beside "store"', own[option]);
+  }
+  return checkCacheLike(CACHED, 'store', own.store);
+}
+
+/** As HTTP has them (RFC 9110, 5.6.2). */
+const isToken = (value: unknown): value is string => typeof value === 'string' && /^[!#$%&'*+.^`|~\w-]+$/.test(value);
+
+function checkToken(option: string, value: unknown): string {
+  if (isToken(value)) return value;
+  throw new InvalidOptionError(CACHED, option, 'must be a token of HTTP', value);
+}
+
+function checkHeaderNames(names: unknown): string[] {
+  if (Array.isArray(names) && names.every(isToken)) return names.map((name) => name.toLowerCase());
+  throw new InvalidOptionError(CACHED, 'userHeaders', 'must be an array of names of headers', names);
+}

@@ -1,0 +1,77 @@
+/** How to make a response that looks like one that `fetch` gave: of its make, undici's for undici's fetch. */
+export interface ResponseShape {
+  readonly make: typeof Response;
+  readonly url: string;
+  readonly redirected: boolean;
+  readonly type: string;
+  readonly status: number;
+  readonly statusText: string;
+}
+
+export type HeaderPairs = readonly (readonly [string, string])[];
+
+/** Undefined for what is no real response, has been read from, or has no status that one could be made with. */
+export function shapeOf(response: unknown): ResponseShape | undefined {
+  const {
+    constructor: make,
+    url,
+    redirected,
+    type,
+    status,
+    statusText,
+    headers,
+    body,
+  } = Object(response) as Partial<Response>;
+  const isReadable = body === null || (typeof body?.getReader === 'function' && !body.locked);
+  const isReal = isReadable && typeof headers?.[Symbol.iterator] === 'function' && typeof make === 'function';
+  if (!isReal || status === undefined || !(status >= 200 && status <= 599)) return undefined;
+  return {
+    make: make as typeof Response,
+    url: url ?? '',
+    redirected: redirected === true,
+    type: type ?? 'default',
+    status,
+    statusText: statusText ?? '',
+  };
+}
+
+/** @throws what its maker throws. */
+export function makeResponse(
+  shape: ResponseShape,
+  body: ReadableStream | Uint8Array<ArrayBuffer> | null,
+  headers: HeaderPairs,
+): Response {
+  const { make: Make, status } = shape;
+  const response = new Make(body as BodyInit | null, { status, headers: headers as [string, string][] });
+  return dress(response, shape);
+}
+
+/** What cannot be given to a Response as it is made; its clones would lose it again. */
+function dress(response: Response, shape: ResponseShape): Response {
+  const { url, redirected, type, statusText } = shape;
+  const clone = () => dress(Object.getPrototypeOf(response).clone.call(response), shape);
+  for (const [name, value] of Object.entries({ url, redirected, type, statusText, clone })) {
+    Object.defineProperty(response, name, { value });
+  }
+  return response;
+}
+
+/** Undefined when the maker of the original cannot make another one. */
+export function remade(shape: ResponseShape, body: ReadableStream | null, headers: HeaderPairs): Response | undefined {
+  try {
+    const response = makeResponse(shape, body, headers);
+    return response.body === body ? response : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether nothing is missing, as far as that can be told: what `fetch` has decoded has another length. */
+export function hasItsLength(headers: Headers, body: Uint8Array | null): boolean {
+  const length = headers.get('content-length');
+  return length === null || headers.has('content-encoding') || Number(length) === (body?.byteLength ?? 0);
+}
+
+export function discardBody({ body }: Response): void {
+  if (body && !body.locked) body.cancel().catch(() => {});
+}

@@ -1,0 +1,41 @@
+import type { CacheDirectives } from './cache-control.js';
+import { isHeuristicallyCacheable, type ResponseHead } from './freshness.js';
+
+/** Those whose requirements for caching are met here: what `must-understand` asks (RFC 9111, 5.2.2.3). */
+const UNDERSTOOD_STATUSES = [200, 203, 204, 300, 404, 405, 410, 414, 501];
+
+/** Pieces of a response, answers to a condition, and redirects that `fetch` follows or not as each request says. */
+const NEVER_STORED = [206, 304, 301, 302, 303, 307, 308];
+
+/**
+ * Whether the response to a GET may be stored by a private cache (RFC 9111, 3): `private`, `s-maxage` and an
+ * `Authorization` in the request do not matter.
+ */
+export function isStorable({ status, headers, directives }: ResponseHead, request: CacheDirectives): boolean {
+  if (status < 200 || NEVER_STORED.includes(status)) return false;
+  if (request.has('no-store') || !allowsStoring(status, directives)) return false;
+  if (varyNames(headers) === undefined) return false;
+  const isExplicit = ['max-age', 'public', 'private'].some((name) => directives.has(name)) || headers.has('expires');
+  return isExplicit || isHeuristicallyCacheable(status);
+}
+
+function allowsStoring(status: number, directives: CacheDirectives): boolean {
+  // Where it is understood, no-store is meant for caches that do not know must-understand.
+  if (directives.has('must-understand')) return UNDERSTOOD_STATUSES.includes(status);
+  return !directives.has('no-store');
+}
+
+/** The request headers that `Vary` names, in lower case; undefined when it has `*`, which no request ever matches. */
+export function varyNames(headers: Headers): string[] | undefined {
+  const names = (headers.get('vary') ?? '')
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== '');
+  return names.includes('*') ? undefined : names;
+}
+
+/** Whether it could ever answer a request: now, after asking the origin, or when there is nothing better. */
+export function isWorthStoring({ headers, directives }: ResponseHead, lifetimeMs: number): boolean {
+  const isStaleAllowed = directives.has('stale-while-revalidate') || directives.has('stale-if-error');
+  return lifetimeMs > 0 || headers.has('etag') || headers.has('last-modified') || isStaleAllowed;
+}
