@@ -6,11 +6,11 @@ const HTTP_DATES = [
 ];
 
 /** Longer header values are noise or an attack, and are not even looked at. */
-const MAX_LENGTH = 64;
+const LONGEST_DATE = 64;
 
 /** The milliseconds since 1970 that an HTTP date stands for; undefined for anything else. */
 export function parseHttpDate(value: string): number | undefined {
-  if (value.length > MAX_LENGTH) return undefined;
+  if (value.length > LONGEST_DATE) return undefined;
   const text = value.trim();
   if (!HTTP_DATES.some((form) => form.test(text))) return undefined;
   // asctime's form names no zone and means GMT; Date.parse would take it for local time.

@@ -32,7 +32,7 @@ const CALLERS_OWN = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmod
 export function readRequest(input: unknown, init: FetchInit | undefined): CacheRequest | undefined {
   try {
     const request = isRequest(input) ? input : undefined;
-    const url = urlOf(request?.url ?? String(input));
+    const url = cacheUrl(request?.url ?? String(input));
     if (url === undefined || !/^https?:/.test(url)) return undefined;
     const headers = new Headers((init?.headers ?? request?.headers) as HeadersInit | undefined);
     const demands = readDemands(headers, init?.cache ?? request?.cache);
@@ -54,7 +54,7 @@ export function readRequest(input: unknown, init: FetchInit | undefined): CacheR
 }
 
 /** A URL as it is looked up: whole, and without its fragment. Undefined for what is none. */
-export function urlOf(address: string | null, base?: string): string | undefined {
+export function cacheUrl(address: string | null, base?: string): string | undefined {
   const page = (globalThis as { location?: { href?: string } }).location?.href;
   try {
     const url = new URL(address ?? '', base ?? page);

@@ -33,10 +33,10 @@ export function freshnessLifetime(response: ResponseHead, receivedDate: number, 
   const { status, headers, directives } = response;
   const maxAge = secondsOf(directives, 'max-age');
   if (maxAge !== undefined) return maxAge * 1000;
-  const date = dateOf(headers, 'date') ?? receivedDate;
-  if (headers.has('expires')) return Math.max(0, (dateOf(headers, 'expires') ?? 0) - date);
+  const date = headerDate(headers, 'date') ?? receivedDate;
+  if (headers.has('expires')) return Math.max(0, (headerDate(headers, 'expires') ?? 0) - date);
   if (!isHeuristicallyCacheable(status) && !directives.has('public')) return 0;
-  const lastModified = dateOf(headers, 'last-modified') ?? date;
+  const lastModified = headerDate(headers, 'last-modified') ?? date;
   return Math.min(DAY_MS, Math.max(0, (date - lastModified) * heuristic));
 }
 
@@ -45,13 +45,13 @@ export function freshnessLifetime(response: ResponseHead, receivedDate: number, 
  * the way and the time that the exchange took, whichever is more.
  */
 export function initialAge(headers: Headers, { requestedAt, receivedAt, receivedDate }: ExchangeTimes): number {
-  const apparentAge = receivedDate - (dateOf(headers, 'date') ?? receivedDate);
+  const apparentAge = receivedDate - (headerDate(headers, 'date') ?? receivedDate);
   const [first = ''] = (headers.get('age') ?? '').split(',');
   const ageValue = (parseDeltaSeconds(first.trim()) ?? 0) * 1000;
   return Math.max(0, apparentAge, ageValue + (receivedAt - requestedAt));
 }
 
-function dateOf(headers: Headers, name: string): number | undefined {
+function headerDate(headers: Headers, name: string): number | undefined {
   const text = headers.get(name);
   return text === null ? undefined : parseHttpDate(text);
 }

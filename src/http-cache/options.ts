@@ -65,40 +65,36 @@ const MIB = 1024 * 1024;
 export function checkCachedOptions(options: CachedOptions | undefined): CachedSettings {
   const own = readOptions<CachedOptions>(CACHED, options, CACHED_DEFAULTS);
   const clock = checkClock(CACHED, own.clock);
-  const maxBytes =
-    own.store === undefined ? checkInteger(CACHED, 'maxBytes', own.maxBytes ?? 50 * MIB, { min: 1 }) : Infinity;
+  const { capacity = 10_000, maxBytes = 50 * MIB, now = () => Date.now() } = own;
+  // A store of the caller's own has its own bounds.
+  const most = own.store === undefined ? checkInteger(CACHED, 'maxBytes', maxBytes, { min: 1 }) : Infinity;
+  const { maxEntryBytes = Math.min(5 * MIB, most) } = own;
   const rules = {
     heuristic: checkNumber(CACHED, 'heuristic', own.heuristic, { min: 0, max: 1 }),
     userHeaders: checkHeaderNames(own.userHeaders),
   };
+  const store = own.store === undefined ? makeStore(capacity, most, clock) : checkStore(own.store, own);
   return {
     name: checkToken('name', own.name),
     clock,
-    now: checkFunction(CACHED, 'now', own.now ?? (() => Date.now())),
-    maxEntryBytes: checkInteger(CACHED, 'maxEntryBytes', own.maxEntryBytes ?? Math.min(5 * MIB, maxBytes), {
-      min: 0,
-      max: maxBytes,
-    }),
+    now: checkFunction(CACHED, 'now', now),
+    maxEntryBytes: checkInteger(CACHED, 'maxEntryBytes', maxEntryBytes, { min: 0, max: most }),
     rules,
-    store: new ResponseStore(checkStore(own, maxBytes, clock), rules, maxBytes),
+    store: new ResponseStore(store, rules, most),
   };
 }
 
-function checkStore(own: CachedOptions, maxBytes: number, clock: Clock): CacheLike<string, StoredResponses> {
-  if (own.store === undefined) {
-    const capacity = checkInteger(CACHED, 'capacity', own.capacity ?? 10_000, { min: 1 });
-    return new LruCache<string, StoredResponses>({
-      capacity,
-      maxWeight: maxBytes,
-      weigh: ({ value }) => value.bytes,
-      clock,
-    });
-  }
+function makeStore(capacity: number, maxWeight: number, clock: Clock): CacheLike<string, StoredResponses> {
+  checkInteger(CACHED, 'capacity', capacity, { min: 1 });
+  return new LruCache<string, StoredResponses>({ capacity, maxWeight, weigh: ({ value }) => value.bytes, clock });
+}
+
+function checkStore<S>(store: S, given: CachedOptions): S {
   for (const option of ['capacity', 'maxBytes'] as const) {
-    if (own[option] !== undefined)
-      throw new InvalidOptionError(CACHED, option, 'has no effect beside "store"', own[option]);
+    if (given[option] === undefined) continue;
+    throw new InvalidOptionError(CACHED, option, 'has no effect beside "store"', given[option]);
   }
-  return checkCacheLike(CACHED, 'store', own.store);
+  return checkCacheLike(CACHED, 'store', store);
 }
 
 /** As HTTP has them (RFC 9110, 5.6.2). */

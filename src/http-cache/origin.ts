@@ -78,7 +78,7 @@ export class Origin {
     this.#counts.validations++;
     const head = { status: shape.status, headers, directives: stored.directives };
     const isKept = isStorable(head, request.demands.directives) && this.#keep(exchange, stored);
-    if (!isKept) this.#settings.store.drop(request, number);
+    if (!isKept) this.#drop(exchange);
     exchange.leader?.resolve({ response: this.#serve(stored, { fwd: reason, fwdStatus: 304, stored: isKept }) });
     this.#end(exchange, isKept ? 'stored' : 'unshared');
   }
@@ -92,7 +92,7 @@ export class Origin {
   }
 
   #receiveReadable(exchange: Exchange, reply: ReadableReply): void {
-    const { request, number } = exchange;
+    const { request } = exchange;
     const { response, headers, shape, times } = reply;
     const isError = isOriginError(shape.status);
     if (isError && this.#answerInstead(exchange, shape.status)) {
@@ -105,7 +105,7 @@ export class Origin {
     // What was redirected to is the answer of another URL, for as long as the redirect holds, which nobody knows here.
     const isToStore =
       !response.redirected && isStorable(head, request.demands.directives) && isWorthStoring(head, lifetimeMs);
-    if (!isToStore && !isError) this.#settings.store.drop(request, number);
+    if (!isToStore && !isError) this.#drop(exchange);
     const ttlMs = isToStore ? lifetimeMs - initialAge(headers, times) : undefined;
     this.#deliver(exchange, reply, isToStore && exchange.mayStore, ttlMs);
   }
@@ -162,16 +162,15 @@ export class Origin {
     return this.#keep(exchange, storedResponse({ request, number, shape, headers, body, times }, this.#settings.rules));
   }
 
-  /** The store is somebody else's: when it throws, those who wait still get their answer. */
   #keep({ request, mayStore }: Exchange, stored: StoredResponse): boolean {
-    try {
-      const isKept = mayStore && this.#settings.store.put(request, stored);
-      this.#counts.stored += Number(isKept);
-      return isKept;
-    } catch (error) {
-      reportUncaught(error);
-      return false;
-    }
+    const isKept = mayStore && unlessStoreThrows(() => this.#settings.store.put(request, stored));
+    this.#counts.stored += Number(isKept);
+    return isKept;
+  }
+
+  /** What is stored no longer holds. */
+  #drop({ request, number }: Exchange): void {
+    unlessStoreThrows(() => this.#settings.store.drop(request, number));
   }
 
   #serve(stored: StoredResponse, status: CacheStatus): Response {
@@ -181,5 +180,15 @@ export class Origin {
   #end(exchange: Exchange, arrival: 'stored' | 'failed' | 'unshared'): void {
     this.#exchanges.close(exchange);
     exchange.end(arrival);
+  }
+}
+
+/** The store is somebody else's: when it throws, those who wait still get their answer. */
+function unlessStoreThrows(write: () => boolean): boolean {
+  try {
+    return write();
+  } catch (error) {
+    reportUncaught(error);
+    return false;
   }
 }

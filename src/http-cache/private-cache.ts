@@ -1,7 +1,7 @@
 import { Passenger } from '../caching/flight.js';
 import { scopeOf } from '../core/abort-scope.js';
 import { InvalidOptionError } from '../core/errors.js';
-import { type CacheRequest, type FetchInit, isSafe, readRequest, urlOf } from './cache-request.js';
+import { type CacheRequest, cacheUrl, type FetchInit, isSafe, readRequest } from './cache-request.js';
 import type { CacheStatus, ForwardReason } from './cache-status.js';
 import { type Arrival, Exchanges } from './exchange.js';
 import type { CachedSettings } from './options.js';
@@ -44,7 +44,7 @@ export class PrivateCache implements HttpCache {
   }
 
   delete(url: string | URL): boolean {
-    const key = urlOf(String(url));
+    const key = cacheUrl(String(url));
     if (key === undefined) throw new InvalidOptionError('cached', 'url', 'must be a URL', url);
     return this.#invalidate(key);
   }
@@ -181,7 +181,7 @@ export class PrivateCache implements HttpCache {
       if (response.status >= 400) return response;
       this.#invalidate(url);
       for (const name of ['location', 'content-location']) {
-        const other = urlOf(response.headers.get(name), url);
+        const other = cacheUrl(response.headers.get(name), url);
         if (other !== undefined && new URL(other).origin === new URL(url).origin) this.#invalidate(other);
       }
       return response;

@@ -44,9 +44,11 @@ export class ResponseStore {
   }
 
   /** Forgets what the request would have got: the exchange with that number has brought something else. */
-  drop(request: CacheRequest, number: number): void {
+  drop(request: CacheRequest, number: number): boolean {
     const others = this.#variantsBut(request, number);
-    if (others !== undefined) this.#write(request.url, others);
+    if (others === undefined) return false;
+    this.#write(request.url, others);
+    return true;
   }
 
   delete(url: string): boolean {

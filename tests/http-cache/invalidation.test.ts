@@ -1,0 +1,186 @@
+import { InvalidOptionError } from 'breakwater';
+import { describe, expect, it } from 'vitest';
+import { defer, settle, watch } from '../support/promises.js';
+import { type OriginCall, ok, type Reply, setUp, URL_A } from './setup.js';
+
+const FRESH = { 'cache-control': 'max-age=60' };
+const B = 'https://example.com/b';
+
+/** An origin whose GETs are fresh, and whose other methods answer by this. */
+const writing =
+  (reply: () => Reply) =>
+  ({ method, number }: OriginCall): Reply =>
+    ['GET', 'HEAD', 'OPTIONS'].includes(method) ? ok(FRESH, method === 'HEAD' ? '' : `body ${number}`) : reply();
+
+async function forgets(method: string, reply: () => Reply, url = URL_A): Promise<boolean> {
+  const { get, fetch } = setUp(writing(reply));
+  await get({}, url);
+  await fetch(URL_A, { method }).catch(() => {});
+  return (await get({}, url)).said !== 'hit; ttl=60';
+}
+
+describe('invalidation by unsafe methods (RFC 9111, 4.4)', () => {
+  it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'MKCOL', 'post'])(
+    '%s forgets what is stored for its URL',
+    async (method) => {
+      expect(await forgets(method, () => ok({}))).toBe(true);
+    },
+  );
+
+  it.each(['HEAD', 'OPTIONS'])('%s does not', async (method) => {
+    expect(await forgets(method, () => ok({}))).toBe(false);
+  });
+
+  it.each<[number, boolean]>([
+    [201, true],
+    [303, true],
+    [400, false],
+    [412, false],
+    [500, false],
+  ])('by its answer %i: %s', async (status, expected) => {
+    expect(await forgets('PUT', () => ok({}, '', status))).toBe(expected);
+  });
+
+  it('forgets it when nobody knows what the origin did', async () => {
+    expect(await forgets('PUT', () => Promise.reject(new TypeError('fetch failed')))).toBe(true);
+  });
+
+  it.each<[string, Record<string, string>, boolean]>([
+    ['Location', { location: '/b' }, true],
+    ['Content-Location', { 'content-location': B }, true],
+    ['a Location at another origin', { location: 'https://example.com:444/b' }, false],
+    ['a Location that is none', { location: 'https://' }, false],
+  ])('forgets what %s names too: %s', async (_, headers, expected) => {
+    expect(await forgets('POST', () => ok(headers, '', 201), B)).toBe(expected);
+  });
+
+  it('forgets it for all users, and in all variants', async () => {
+    const { get, fetch } = setUp(writing(() => ok({})));
+    const ada = { headers: { authorization: 'ada' } };
+    await get(ada);
+    await fetch(URL_A, { method: 'PUT', headers: { authorization: 'bob' } });
+    expect((await get(ada)).text).toBe('body 3');
+  });
+
+  it('passes the answer through untouched', async () => {
+    const answer = ok({ location: '/b' });
+    const { fetch } = setUp(() => answer);
+    expect(await fetch(URL_A, { method: 'POST', body: 'text' })).toBe(answer);
+  });
+});
+
+describe('delete and clear', () => {
+  it('forget, and say whether there was anything', async () => {
+    const { get, fetch } = setUp(writing(() => ok({})));
+    await get();
+    expect([fetch.cache.delete(`${URL_A}#x`), fetch.cache.delete(new URL(URL_A))]).toEqual([true, false]);
+    expect((await get()).text).toBe('body 2');
+    fetch.cache.clear();
+    expect((await get()).text).toBe('body 3');
+    expect(() => fetch.cache.delete('no url')).toThrow(InvalidOptionError);
+  });
+
+  it('clear a store that cannot be cleared, too', async () => {
+    const entries = new Map();
+    const store = {
+      get: (key: string) => entries.get(key),
+      set: (key: string, value: unknown) => entries.set(key, value),
+      delete: (key: string) => entries.delete(key),
+    };
+    const { get, fetch } = setUp(
+      writing(() => ok({})),
+      { store },
+    );
+    await get();
+    fetch.cache.clear();
+    expect(fetch.cache.delete(URL_A)).toBe(false);
+    expect((await get()).text).toBe('body 2');
+    expect((await get()).text).toBe('body 2');
+  });
+});
+
+describe('what is under way when its URL is invalidated', () => {
+  const slow = () => {
+    const replies: ReturnType<typeof defer<Response>>[] = [];
+    const made = setUp(({ method }) => {
+      if (method !== 'GET') return ok({});
+      replies.push(defer<Response>());
+      return replies.at(-1)!.promise;
+    });
+    return { ...made, replies };
+  };
+
+  it.each<[string, (fetch: ReturnType<typeof slow>['fetch']) => unknown]>([
+    ['a write', (fetch) => fetch(URL_A, { method: 'PUT' })],
+    ['delete', (fetch) => fetch.cache.delete(URL_A)],
+    ['clear', (fetch) => fetch.cache.clear()],
+  ])('is not stored after %s, and nobody joins it any more', async (_, invalidate) => {
+    const { get, fetch, replies } = slow();
+    const before = get();
+    await invalidate(fetch);
+    const after = get();
+    replies[0]!.resolve(ok(FRESH, 'old'));
+    expect((await before).text).toBe('old');
+    replies[1]!.resolve(ok(FRESH, 'new'));
+    expect((await after).text).toBe('new');
+    expect((await get()).text).toBe('new');
+  });
+
+  it('is not stored when its body comes after', async () => {
+    const { get, fetch, replies } = slow();
+    const { readable, writable } = new TransformStream();
+    const before = get();
+    replies[0]!.resolve(new Response(readable, { headers: FRESH }));
+    await settle();
+    fetch.cache.delete(URL_A);
+    await writable.close();
+    await before;
+    expect(watch(get()).state).toBe('pending');
+    expect(replies).toHaveLength(2);
+  });
+
+  it('goes on for other URLs', async () => {
+    const { get, fetch, replies } = slow();
+    const asking = get({}, B);
+    fetch.cache.delete(URL_A);
+    replies[0]!.resolve(ok(FRESH, 'b'));
+    await asking;
+    expect((await get({}, B)).text).toBe('b');
+  });
+
+  it('is aborted in the background, where nobody waits for it', async () => {
+    const signals: (AbortSignal | undefined)[] = [];
+    const { get, fetch, clock } = setUp(({ number, signal }) => {
+      signals.push(signal);
+      return number === 1 ? ok({ 'cache-control': 'max-age=1, stale-while-revalidate=60' }) : new Promise(() => {});
+    });
+    await get();
+    await clock.advance(1000);
+    await get();
+    expect(signals[1]?.aborted).toBe(false);
+    fetch.cache.clear();
+    expect(signals[1]?.aborted).toBe(true);
+  });
+
+  it('has no say when a later exchange has brought something before it', async () => {
+    const { get, replies } = slow();
+    const earlier = get();
+    const later = get({ cache: 'reload' });
+    replies[1]!.resolve(ok(FRESH, 'later'));
+    await later;
+    replies[0]!.resolve(ok(FRESH, 'earlier'));
+    expect((await earlier).text).toBe('earlier');
+    expect((await get()).text).toBe('later');
+  });
+
+  it('has a say when it is the later one', async () => {
+    const { get, replies } = slow();
+    const earlier = get();
+    const later = get({ cache: 'reload' });
+    replies[0]!.resolve(ok(FRESH, 'earlier'));
+    await earlier;
+    replies[1]!.resolve(ok(FRESH, 'later'));
+    await later;
+    expect((await get()).text).toBe('later');
+  });
+});

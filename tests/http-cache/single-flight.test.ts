@@ -1,0 +1,463 @@
+import { describe, expect, it } from 'vitest';
+import { defer, microtasks, settle, watch } from '../support/promises.js';
+import { countingController } from '../support/signals.js';
+import { catchUncaught } from '../support/uncaught.js';
+import { answerOf, type OriginCall, ok, setUp, URL_A } from './setup.js';
+
+const FRESH = { 'cache-control': 'max-age=60' };
+
+/** An origin whose replies the test gives by hand. */
+function slow(options = {}) {
+  const replies: ReturnType<typeof defer<Response>>[] = [];
+  const made = setUp(() => {
+    replies.push(defer<Response>());
+    return replies.at(-1)!.promise;
+  }, options);
+  return { ...made, replies };
+}
+
+/** A response whose body the test sends by hand. */
+function streamed(headers: Record<string, string> = FRESH) {
+  let cancelled: unknown = 'not';
+  const sent: ReadableStreamDefaultController<Uint8Array>[] = [];
+  const stream = new ReadableStream<Uint8Array>({
+    start: (controller) => void sent.push(controller),
+    cancel: (reason) => {
+      cancelled = reason;
+    },
+  });
+  const controller = sent[0]!;
+  return {
+    response: new Response(stream, { headers }),
+    send: (text: string) => controller.enqueue(new TextEncoder().encode(text)),
+    close: () => controller.close(),
+    fail: (error: unknown) => controller.error(error),
+    cancelled: () => cancelled,
+  };
+}
+
+const read = async (reader: ReadableStreamDefaultReader<Uint8Array>) => {
+  const { done, value } = await reader.read();
+  return done ? undefined : new TextDecoder().decode(value);
+};
+
+describe('many who ask at once', () => {
+  it('cause one request, and each has a response of his own', async () => {
+    const { fetch, get, replies, calls } = slow();
+    const asking = Array.from({ length: 100 }, () => get());
+    await settle();
+    replies[0]!.resolve(ok(FRESH, 'one'));
+    const answers = await Promise.all(asking);
+    expect(calls).toHaveLength(1);
+    expect(new Set(answers.map(({ response }) => response)).size).toBe(100);
+    expect(answers.every(({ text }) => text === 'one')).toBe(true);
+    expect(answers[0]!.said).toBe('fwd=uri-miss; fwd-status=200; ttl=60; stored');
+    expect(answers[99]!.said).toBe('fwd=uri-miss; ttl=60; collapsed');
+    expect(fetch.cache.stats).toMatchObject({ forwards: 1, collapsed: 99, hits: 0, staleHits: 0 });
+  });
+
+  it('cause one request though none of them reads his body', async () => {
+    const { fetch, replies, calls } = slow();
+    const asking = Promise.all([fetch(URL_A), fetch(URL_A)]);
+    replies[0]!.resolve(ok(FRESH, 'x'.repeat(1_000_000)));
+    const [first, second] = await asking;
+    expect(calls).toHaveLength(1);
+    expect((await second.text()).length).toBe(1_000_000);
+    expect((await first.text()).length).toBe(1_000_000);
+  });
+
+  it('go on by themselves when the response is not to be stored', async () => {
+    const { get, replies, calls } = slow();
+    const asking = [get(), get(), get()];
+    await settle();
+    replies[0]!.resolve(ok({ 'cache-control': 'no-store' }, '1'));
+    await settle();
+    expect(calls).toHaveLength(3);
+    replies[1]!.resolve(ok({ 'cache-control': 'no-store' }, '2'));
+    replies[2]!.resolve(ok({ 'cache-control': 'no-store' }, '3'));
+    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual(['1', '2', '3']);
+  });
+
+  it('go on by themselves, all at once, when the origin must be asked each time', async () => {
+    const { get, replies, calls } = slow();
+    const asking = [get(), get(), get()];
+    await settle();
+    replies[0]!.resolve(ok({ 'cache-control': 'no-cache', etag: '"1"' }, '1'));
+    await settle();
+    expect(calls).toHaveLength(3);
+    for (const reply of replies.slice(1)) reply.resolve(new Response(null, { status: 304 }));
+    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual(['1', '1', '1']);
+  });
+
+  it('form groups when it turns out by what the response varies', async () => {
+    const { get, replies, calls } = slow();
+    const vary = { ...FRESH, vary: 'accept-language' };
+    const ask = (language: string) => get({ headers: { 'accept-language': language } });
+    const asking = ['en', 'de', 'en', 'de', 'de'].map(ask);
+    await settle();
+    expect(calls).toHaveLength(1);
+    replies[0]!.resolve(ok(vary, 'en'));
+    await settle();
+    expect(calls).toHaveLength(2);
+    replies[1]!.resolve(ok(vary, 'de'));
+    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual(['en', 'de', 'en', 'de', 'de']);
+    expect(calls).toHaveLength(2);
+  });
+
+  it('share a failure, which is not kept', async () => {
+    const { fetch, replies, calls, get } = slow();
+    const asking = [watch(fetch(URL_A)), watch(fetch(URL_A))];
+    const error = new TypeError('fetch failed');
+    replies[0]!.reject(error);
+    await Promise.all(asking.map(({ done }) => done));
+    expect(asking.map((it) => it.error)).toEqual([error, error]);
+    const next = get();
+    replies[1]!.resolve(ok(FRESH, 'well'));
+    expect((await next).text).toBe('well');
+    expect(calls).toHaveLength(2);
+  });
+
+  it('each have what is stored when the origin fails, if it may stand in', async () => {
+    const { get, replies, clock, calls } = slow();
+    const first = get();
+    replies[0]!.resolve(ok({ 'cache-control': 'max-age=1, stale-if-error=60' }, 'old'));
+    await first;
+    await clock.advance(1000);
+    const asking = [get(), get()];
+    await settle();
+    replies[1]!.resolve(ok({}, 'error', 503));
+    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual(['old', 'old']);
+    expect(calls).toHaveLength(2);
+  });
+
+  it('do not hold up one who wants it from the origin from now on', async () => {
+    const { get, replies, calls } = slow();
+    const [before, now] = [get(), get({ cache: 'no-cache' })];
+    await settle();
+    expect(calls).toHaveLength(2);
+    replies[0]!.resolve(ok(FRESH, 'before'));
+    replies[1]!.resolve(ok(FRESH, 'now'));
+    expect([(await before).text, (await now).text]).toEqual(['before', 'now']);
+  });
+
+  it('wait for a body that is longer than what is kept no longer than until that is known', async () => {
+    const { get, replies, calls } = slow({ maxEntryBytes: 3 });
+    const [first, second] = [get(), get()];
+    await settle();
+    const { response, send, close } = streamed();
+    replies[0]!.resolve(response);
+    send('abcd');
+    await settle();
+    expect(calls).toHaveLength(2);
+    send('efgh');
+    close();
+    replies[1]!.resolve(ok(FRESH, 'ijkl'));
+    expect([(await first).text, (await second).text]).toEqual(['abcdefgh', 'ijkl']);
+  });
+});
+
+describe('a body on its way', () => {
+  it('is the first caller’s as it comes', async () => {
+    const { fetch, replies } = slow();
+    const asking = fetch(URL_A);
+    const { response, send, close } = streamed();
+    replies[0]!.resolve(response);
+    const reader = (await asking).body!.getReader();
+    send('one');
+    expect(await read(reader)).toBe('one');
+    send('two');
+    expect(await read(reader)).toBe('two');
+    close();
+    expect(await read(reader)).toBeUndefined();
+  });
+
+  it('is not stored when it is cut off, and fails for who reads it', async () => {
+    const { fetch, get, replies, calls } = slow();
+    const asking = fetch(URL_A);
+    const { response, send, fail } = streamed();
+    replies[0]!.resolve(response);
+    const body = (await asking).text();
+    send('half');
+    fail(new TypeError('terminated'));
+    await expect(body).rejects.toThrow('terminated');
+    watch(get());
+    expect(calls).toHaveLength(2);
+  });
+
+  it.each<[string, Record<string, string>, number]>([
+    ['is not stored when it is shorter than its Content-Length', { 'content-length': '5' }, 2],
+    ['is not stored when it is longer', { 'content-length': '3' }, 2],
+    ['is stored when it is just that', { 'content-length': '4' }, 1],
+    [
+      'is stored when it was decoded, whatever its length was',
+      { 'content-length': '9', 'content-encoding': 'gzip' },
+      1,
+    ],
+  ])('%s', async (_, headers, requests) => {
+    const { get, calls } = setUp(() => ok({ ...FRESH, ...headers }, 'body'));
+    expect((await get()).text).toBe('body');
+    expect((await get()).text).toBe('body');
+    expect(calls).toHaveLength(requests);
+  });
+
+  it('that is longer than what is kept comes as it is read, and not faster', async () => {
+    let pulled = 0;
+    const endless = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        pulled++;
+        controller.enqueue(new Uint8Array(1000));
+      },
+    });
+    const { fetch } = setUp(() => new Response(endless, { headers: FRESH }), { maxEntryBytes: 10_000 });
+    const reader = (await fetch(URL_A)).body!.getReader();
+    await settle();
+    expect(pulled).toBeLessThan(15);
+    for (let i = 0; i < 100; i++) expect((await reader.read()).value?.byteLength).toBe(1000);
+    await reader.cancel();
+    expect(pulled).toBeGreaterThanOrEqual(100);
+    expect(pulled).toBeLessThan(105);
+  });
+
+  it('can be read with a buffer of one’s own, to its end', async () => {
+    const { fetch } = setUp(() => ok(FRESH, 'body'));
+    const reader = (await fetch(URL_A)).body!.getReader({ mode: 'byob' });
+    const { value } = await reader.read(new Uint8Array(10));
+    expect(new TextDecoder().decode(value)).toBe('body');
+    expect((await reader.read(new Uint8Array(10))).done).toBe(true);
+  });
+
+  it('does not change what is stored when its reader writes into it', async () => {
+    const { fetch, get } = setUp(() => ok(FRESH, 'body'));
+    new Uint8Array(await (await fetch(URL_A)).arrayBuffer()).fill(0);
+    new Uint8Array(await (await fetch(URL_A)).arrayBuffer()).fill(0);
+    expect((await get()).text).toBe('body');
+  });
+
+  it('that was cancelled is not stored, and the origin hears of it', async () => {
+    const { fetch, replies, calls, get } = slow();
+    const asking = fetch(URL_A);
+    const { response, send, cancelled } = streamed();
+    replies[0]!.resolve(response);
+    const { body } = await asking;
+    send('half');
+    await body!.cancel('enough');
+    await settle();
+    expect(cancelled()).not.toBe('not');
+    expect(calls[0]!.signal?.aborted).toBe(true);
+    watch(get());
+    expect(calls).toHaveLength(2);
+  });
+
+  it('that was cancelled comes all the same for others who wait', async () => {
+    const { fetch, replies, get, calls } = slow();
+    const [asking, waiting] = [fetch(URL_A), get()];
+    const { response, send, close, cancelled } = streamed();
+    replies[0]!.resolve(response);
+    await (await asking).body!.cancel();
+    send('whole');
+    close();
+    expect((await waiting).text).toBe('whole');
+    expect([calls.length, cancelled()]).toEqual([1, 'not']);
+  });
+
+  it('that is not stored ends at the origin when it is cancelled', async () => {
+    const { fetch, replies } = slow();
+    const asking = fetch(URL_A);
+    const { response, cancelled } = streamed({ 'cache-control': 'no-store' });
+    replies[0]!.resolve(response);
+    await (await asking).body!.cancel('enough');
+    expect(cancelled()).toBe('enough');
+  });
+});
+
+describe('a response', () => {
+  it('looks as the origin’s did, from the origin and from the store, and so do its clones', async () => {
+    const { fetch } = setUp(() => {
+      const response = new Response('gone', { status: 410, statusText: 'Gone', headers: FRESH });
+      return Object.defineProperties(response, { url: { value: `${URL_A}?x` }, type: { value: 'cors' } });
+    });
+    for (const expected of ['fwd', 'hit']) {
+      const response = await fetch(URL_A);
+      for (const one of [response, response.clone(), response.clone().clone()]) {
+        expect(one).toBeInstanceOf(Response);
+        const { status, statusText, url, type, redirected, ok: isOk } = one;
+        expect({ status, statusText, url, type, redirected, isOk }).toEqual({
+          ...{ status: 410, statusText: 'Gone', url: `${URL_A}?x`, type: 'cors', redirected: false, isOk: false },
+        });
+        expect(one.headers.get('cache-status')).toContain(expected);
+        expect(await one.clone().text()).toBe('gone');
+      }
+    }
+  });
+
+  it('without a body has none from the store either', async () => {
+    const { fetch } = setUp(() => new Response(null, { status: 204, headers: FRESH }));
+    for (const said of ['fwd', 'hit']) {
+      const { body, status, headers } = await fetch(URL_A);
+      expect([body, status]).toEqual([null, 204]);
+      expect(headers.get('cache-status')).toContain(said);
+    }
+  });
+
+  it.each<[string, () => unknown]>([
+    ['is no Response', () => ({ status: 200, headers: new Map([['cache-control', 'max-age=60']]), body: null })],
+    [
+      'cannot be made anew',
+      () =>
+        new (class extends Response {
+          constructor(body?: BodyInit | null) {
+            if (body !== 'x') throw new Error('no');
+            super(body, { headers: FRESH });
+          }
+        })('x'),
+    ],
+    ['is an error of the network', () => Response.error()],
+  ])('that %s goes through as it is, and is not stored', async (_, make) => {
+    const given: unknown[] = [];
+    const { fetch } = setUp(() => {
+      given.push(make());
+      return given.at(-1) as Response;
+    });
+    for (let i = 0; i < 2; i++) expect(await fetch(URL_A)).toBe(given[i]);
+    const all = await Promise.all([fetch(URL_A), fetch(URL_A)]);
+    expect(all).toEqual([given[2], given[3]]);
+  });
+});
+
+describe('abort', () => {
+  it('with a signal that has aborted asks nobody, and has no hit either', async () => {
+    const { fetch, get, replies, calls } = slow();
+    const first = get();
+    replies[0]!.resolve(ok(FRESH));
+    await first;
+    await expect(fetch(URL_A, { signal: AbortSignal.abort('over') })).rejects.toBe('over');
+    expect(calls).toHaveLength(1);
+  });
+
+  it('ends the wait of one, and the request when the last has left', async () => {
+    const { fetch, calls } = slow();
+    const controllers = [new AbortController(), new AbortController()];
+    const asking = controllers.map(({ signal }) => watch(fetch(URL_A, { signal })));
+    await settle();
+    controllers[0]!.abort('first');
+    await microtasks(12);
+    expect(asking.map(({ state }) => state)).toEqual(['rejected', 'pending']);
+    expect([asking[0]!.error, calls[0]!.signal?.aborted]).toEqual(['first', false]);
+    controllers[1]!.abort('second');
+    await microtasks(12);
+    expect([asking[1]!.error, calls[0]!.signal?.aborted]).toEqual(['second', true]);
+  });
+
+  it('of the first leaves the response to the others', async () => {
+    const { fetch, get, replies, calls } = slow();
+    const controller = new AbortController();
+    const first = watch(fetch(URL_A, { signal: controller.signal }));
+    const second = get();
+    controller.abort();
+    await first.done;
+    replies[0]!.resolve(ok(FRESH, 'body'));
+    expect((await second).text).toBe('body');
+    expect((await get()).said).toBe('hit; ttl=60');
+    expect(calls).toHaveLength(1);
+  });
+
+  it('of the last lets the next start anew, and a fetch that does not hear of it brings nothing', async () => {
+    const { fetch, get, replies, calls } = slow();
+    const controller = new AbortController();
+    const first = watch(fetch(URL_A, { signal: controller.signal }));
+    controller.abort();
+    await first.done;
+    const second = get();
+    const late = streamed();
+    replies[0]!.resolve(late.response);
+    await settle();
+    expect(late.cancelled()).not.toBe('not');
+    replies[1]!.resolve(ok(FRESH, 'second'));
+    expect((await second).text).toBe('second');
+    expect(calls).toHaveLength(2);
+  });
+
+  it('cuts off the body of the one who aborts, and ends the request', async () => {
+    const { fetch, replies, calls } = slow();
+    const { controller, listeners } = countingController();
+    const asking = fetch(URL_A, { signal: controller.signal });
+    const { response, send, cancelled } = streamed();
+    replies[0]!.resolve(response);
+    const reader = (await asking).body!.getReader();
+    send('half');
+    expect(await read(reader)).toBe('half');
+    controller.abort('enough');
+    await expect(reader.read()).rejects.toBe('enough');
+    await settle();
+    expect([calls[0]!.signal?.aborted, cancelled() !== 'not', listeners()]).toEqual([true, true, 0]);
+  });
+
+  it('cuts off a body that is not stored, too', async () => {
+    const { fetch, replies } = slow();
+    const controller = new AbortController();
+    const asking = fetch(URL_A, { signal: controller.signal });
+    const { response, cancelled } = streamed({});
+    replies[0]!.resolve(response);
+    const body = (await asking).text();
+    controller.abort('enough');
+    await expect(body).rejects.toBe('enough');
+    expect(cancelled()).toBe('enough');
+  });
+
+  it('leaves no listener when the body has come, read or not', async () => {
+    const { fetch, replies } = slow();
+    const { controller, listeners } = countingController();
+    const asking = fetch(URL_A, { signal: controller.signal });
+    expect(listeners()).toBe(1);
+    replies[0]!.resolve(ok(FRESH, 'body'));
+    const response = await asking;
+    await settle();
+    expect(listeners()).toBe(0);
+    controller.abort();
+    expect(await response.text()).toBe('body');
+  });
+
+  it('is not a failure that something stored stands in for', async () => {
+    const { fetch, get, replies, clock } = slow();
+    const first = get();
+    replies[0]!.resolve(ok({ 'cache-control': 'max-age=1, stale-if-error=60' }));
+    await first;
+    await clock.advance(1000);
+    const controller = new AbortController();
+    const asking = fetch(URL_A, { signal: controller.signal });
+    controller.abort('enough');
+    await expect(asking).rejects.toBe('enough');
+  });
+
+  it('of a Request’s own signal counts, unless init has another one', async () => {
+    const { fetch } = slow();
+    const request = () => new Request(URL_A, { signal: AbortSignal.abort('over') });
+    await expect(fetch(request())).rejects.toBe('over');
+    expect(watch(fetch(request(), { signal: null })).state).toBe('pending');
+  });
+});
+
+describe('what goes on inside', () => {
+  it('may ask the same cache for something else', async () => {
+    const { fetch } = setUp(async ({ url }: OriginCall) => {
+      if (url === URL_A) return ok(FRESH, `a and ${await (await fetch('https://example.com/b')).text()}`);
+      return ok(FRESH, 'b');
+    });
+    expect((await answerOf(await fetch(URL_A))).text).toBe('a and b');
+  });
+
+  it('answers though the store throws, and lets that be known', async () => {
+    const store = {
+      get: () => undefined,
+      set: () => {
+        throw new Error('full');
+      },
+      delete: () => false,
+    };
+    const { get } = setUp(() => ok(FRESH, 'body'), { store });
+    using uncaught = catchUncaught();
+    expect((await get()).text).toBe('body');
+    await settle();
+    expect(uncaught.errors).toEqual([expect.objectContaining({ message: 'full' })]);
+  });
+});

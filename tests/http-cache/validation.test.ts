@@ -1,0 +1,289 @@
+import { describe, expect, it } from 'vitest';
+import { settle } from '../support/promises.js';
+import { dateAt, ok, setUp, versioned } from './setup.js';
+
+const control = (text: string) => ({ 'cache-control': text });
+const notModified = (headers: Record<string, string> = {}) => new Response(null, { status: 304, headers });
+
+describe('validation (RFC 9111, 4.3)', () => {
+  it('asks by the ETag and the Last-Modified that are stored, beside the headers of the request (4.3.1)', async () => {
+    const { get, calls, clock } = setUp(() =>
+      ok({ ...control('max-age=1'), etag: 'W/"1"', 'last-modified': dateAt(-5000) }),
+    );
+    await get();
+    await clock.advance(1000);
+    await get({ headers: { accept: 'text/plain' } });
+    expect(Object.fromEntries(calls[1]!.headers)).toMatchObject({
+      'if-none-match': 'W/"1"',
+      'if-modified-since': dateAt(-5000),
+      accept: 'text/plain',
+    });
+  });
+
+  it('keeps the body when the origin says that it still holds, and starts its life anew (4.3.4)', async () => {
+    const { get, fetch, clock, calls } = setUp(versioned(control('max-age=10')).script);
+    await get();
+    await clock.advance(15_000);
+    const confirmed = await get();
+    expect([confirmed.status, confirmed.text, confirmed.age]).toEqual([200, 'version 1', '0']);
+    expect(confirmed.said).toBe('fwd=stale; fwd-status=304; ttl=10; stored');
+    await clock.advance(9000);
+    expect(await get()).toMatchObject({ text: 'version 1', age: '9', said: 'hit; ttl=1' });
+    expect(calls).toHaveLength(2);
+    expect(fetch.cache.stats).toMatchObject({ forwards: 2, validations: 1, hits: 1, stored: 2 });
+  });
+
+  it('takes the headers of the 304 in place of the stored ones, but for those of the body (3.2)', async () => {
+    const { get, clock } = setUp(({ number }) =>
+      number === 1
+        ? ok({
+            ...control('max-age=1'),
+            etag: '"1"',
+            'x-a': 'old',
+            'x-b': 'old',
+            'content-type': 'text/a',
+            'content-length': '4',
+          })
+        : notModified({
+            ...control('max-age=5'),
+            etag: '"1"',
+            'x-a': 'new',
+            'content-length': '0',
+            'content-encoding': 'gzip',
+          }),
+    );
+    await get();
+    await clock.advance(1000);
+    await get();
+    const { response, said } = await get();
+    expect(said).toBe('hit; ttl=5');
+    const { date, age, ...headers } = Object.fromEntries(response.headers);
+    expect(date).toBe(dateAt(1000));
+    expect(headers).toEqual({
+      ...control('max-age=5'),
+      'cache-status': 'breakwater; hit; ttl=5',
+      'content-length': '4',
+      'content-type': 'text/a',
+      etag: '"1"',
+      'x-a': 'new',
+      'x-b': 'old',
+    });
+  });
+
+  it('reckons the age from the 304, not from what was stored before it', async () => {
+    const { get, clock } = setUp(({ number }) =>
+      number === 1
+        ? ok({ ...control('max-age=60'), etag: '"1"', age: '50', date: dateAt(-50_000) })
+        : notModified({ age: '3' }),
+    );
+    await get();
+    await clock.advance(20_000);
+    expect(await get()).toMatchObject({ age: '3', said: 'fwd=stale; fwd-status=304; ttl=57; stored' });
+  });
+
+  it('lets a new response take the place of the old one (4.3.3)', async () => {
+    const { state, script } = versioned(control('max-age=1'));
+    const { get, clock } = setUp(script);
+    await get();
+    await clock.advance(1000);
+    state.version = 2;
+    expect(await get()).toMatchObject({ text: 'version 2', said: 'fwd=stale; fwd-status=200; ttl=1; stored' });
+    expect(await get()).toMatchObject({ text: 'version 2', said: 'hit; ttl=1' });
+  });
+
+  it.each<[string, Record<string, string>]>([
+    ['another ETag', { etag: '"2"' }],
+    ['another Last-Modified', { 'last-modified': dateAt(-1000) }],
+  ])('asks again, unconditionally, when the 304 is of %s', async (_, headers) => {
+    const { get, clock, calls } = setUp(({ number }) =>
+      number === 2
+        ? notModified(headers)
+        : ok({ ...control('max-age=1'), etag: '"1"', 'last-modified': dateAt(-5000) }, `body ${number}`),
+    );
+    await get();
+    await clock.advance(1000);
+    expect((await get()).text).toBe('body 3');
+    expect(calls[2]!.headers.has('if-none-match')).toBe(false);
+  });
+
+  it.each<[string, Record<string, string>]>([
+    ['the same ETag, weak or not (RFC 9110, 8.8.3.2)', { etag: 'W/"1"' }],
+    ['the same Last-Modified', { 'last-modified': dateAt(-5000) }],
+    ['nothing: only one thing was asked about', {}],
+  ])('is content with a 304 of %s', async (_, headers) => {
+    const { get, clock } = setUp(({ number }) =>
+      number === 2
+        ? notModified(headers)
+        : ok({ ...control('max-age=1'), etag: '"1"', 'last-modified': dateAt(-5000) }, `body ${number}`),
+    );
+    await get();
+    await clock.advance(1000);
+    expect((await get()).text).toBe('body 1');
+  });
+
+  it('forgets what the origin confirms and no longer lets be stored', async () => {
+    const { get, clock, calls } = setUp(({ number }) =>
+      number === 2 ? notModified(control('no-store')) : ok({ ...control('max-age=1'), etag: '"1"' }, `body ${number}`),
+    );
+    await get();
+    await clock.advance(1000);
+    expect((await get()).text).toBe('body 1');
+    expect((await get()).text).toBe('body 3');
+    expect(calls[2]!.headers.has('if-none-match')).toBe(false);
+  });
+
+  it('forgets what is stored when the origin has sent something that is not to be', async () => {
+    const { get, clock } = setUp(({ number }) =>
+      ok({ ...control(number === 2 ? 'no-store' : 'max-age=1') }, `body ${number}`),
+    );
+    await get();
+    await clock.advance(1000);
+    await get();
+    expect((await get({ cache: 'force-cache' })).text).toBe('body 3');
+  });
+
+  it.each(['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range', 'range'])(
+    'leaves a request with a %s of its own to the origin, and its answer to the caller (4.3.2)',
+    async (name) => {
+      const { get, calls, origin, fetch } = setUp(({ headers }) =>
+        headers.has(name) ? notModified({ etag: '"1"' }) : ok({ ...control('max-age=60'), etag: '"1"' }, 'whole'),
+      );
+      await get();
+      const { status, said } = await get({ headers: { [name]: '"1"' } });
+      expect([status, said]).toEqual([304, '']);
+      expect((await get()).text).toBe('whole');
+      expect([calls.length, fetch.cache.stats.bypassed]).toEqual([2, 1]);
+      expect(origin).toBeTypeOf('function');
+    },
+  );
+});
+
+describe('an origin that fails', () => {
+  const setUpStale = async (headers: string, fails: number | 'network' = 503, after = 20) => {
+    const { state, script } = versioned(control(headers));
+    const made = setUp(script);
+    await made.get();
+    await made.clock.advance(after * 1000);
+    state.fails = fails;
+    return { ...made, state };
+  };
+
+  it.each([500, 502, 503, 504])(
+    'is stood in for by what stale-if-error lets be served: %i (RFC 5861, 4)',
+    async (status) => {
+      const { get, fetch } = await setUpStale('max-age=10, stale-if-error=10', status);
+      const { text, said } = await get();
+      expect(text).toBe('version 1');
+      expect(said).toBe(`fwd=stale; fwd-status=${status}; ttl=-10; detail=stale-if-error`);
+      expect(fetch.cache.stats.staleHits).toBe(1);
+    },
+  );
+
+  it('is stood in for when it cannot be reached', async () => {
+    const { get } = await setUpStale('max-age=10, stale-if-error=10', 'network');
+    expect(await get()).toMatchObject({ text: 'version 1', said: 'fwd=stale; ttl=-10; detail=stale-if-error' });
+  });
+
+  it.each<[string, string, RequestInit, number?]>([
+    ['nothing allows it', 'max-age=10', {}],
+    ['it was allowed for less long', 'max-age=10, stale-if-error=9', {}],
+    ['it must be revalidated', 'max-age=10, stale-if-error=60, must-revalidate', {}],
+    ['it must always be asked about', 'max-age=10, stale-if-error=60, no-cache', {}],
+    ['the request wants it from the origin', 'max-age=10, stale-if-error=60', { cache: 'no-cache' }],
+    ['it is no such error', 'max-age=10, stale-if-error=60', {}, 501],
+    ['it is the answer', 'max-age=10, stale-if-error=60', {}, 404],
+  ])('is not when %s', async (_, headers, init, status = 503) => {
+    const { get } = await setUpStale(headers, status);
+    expect(await get(init)).toMatchObject({ status, text: 'error' });
+  });
+
+  it('fails as it does where nothing may stand in for it', async () => {
+    const { fetch, get } = await setUpStale('max-age=10', 'network');
+    await expect(get()).rejects.toThrow('fetch failed');
+    expect(fetch.cache.stats.staleHits).toBe(0);
+  });
+
+  it('is stood in for when the request allows it', async () => {
+    const { get } = await setUpStale('max-age=10');
+    expect((await get({ headers: control('stale-if-error=10') })).text).toBe('version 1');
+    expect((await get({ headers: control('stale-if-error=9') })).status).toBe(503);
+  });
+
+  it('does not take away what is stored', async () => {
+    const { get, state } = await setUpStale('max-age=10');
+    expect((await get()).status).toBe(503);
+    state.fails = undefined;
+    expect((await get()).said).toMatch(/^fwd=stale; fwd-status=304/);
+  });
+
+  it('is not stood in for by what was invalidated meanwhile', async () => {
+    const { fetch, get, state } = await setUpStale('max-age=10, stale-if-error=10');
+    const asking = get();
+    fetch.cache.clear();
+    expect((await asking).status).toBe(503);
+    expect(state.fails).toBe(503);
+  });
+});
+
+describe('stale-while-revalidate (RFC 5861, 3)', () => {
+  const setUpStale = async (headers: string, after: number) => {
+    const { state, script } = versioned(control(headers));
+    const made = setUp(script);
+    await made.get();
+    await made.clock.advance(after * 1000);
+    return { ...made, state };
+  };
+
+  it('answers at once, and asks the origin in the background, once', async () => {
+    const { get, calls, state, fetch } = await setUpStale('max-age=10, stale-while-revalidate=10', 19);
+    state.version = 2;
+    const answers = await Promise.all([get(), get(), get()]);
+    expect(answers.map(({ text }) => text)).toEqual(['version 1', 'version 1', 'version 1']);
+    expect(answers[0]!.said).toBe('hit; ttl=-9; detail=stale-while-revalidate');
+    await settle();
+    expect(calls).toHaveLength(2);
+    expect(await get()).toMatchObject({ text: 'version 2', said: 'hit; ttl=10' });
+    expect(fetch.cache.stats).toMatchObject({ hits: 1, staleHits: 3, forwards: 2 });
+  });
+
+  it('no longer does so at its end', async () => {
+    const { get, state } = await setUpStale('max-age=10, stale-while-revalidate=10', 20);
+    state.version = 2;
+    expect((await get()).text).toBe('version 2');
+  });
+
+  it.each(['must-revalidate', 'no-cache'])('is forbidden by %s', async (forbids) => {
+    const { get, state } = await setUpStale(`max-age=10, stale-while-revalidate=10, ${forbids}`, 15);
+    state.version = 2;
+    expect((await get()).text).toBe('version 2');
+  });
+
+  it.each(['max-age=60', 'min-fresh=1', 'no-cache'])('is not for who asks for %s', async (wanted) => {
+    const { get, state } = await setUpStale('max-age=10, stale-while-revalidate=10', 15);
+    state.version = 2;
+    expect((await get({ headers: control(wanted) })).text).toBe('version 2');
+  });
+
+  it.each([503, 'network'] as const)(
+    'goes on with what is stored when the origin fails in the background: %s',
+    async (fails) => {
+      const { get, state, calls } = await setUpStale('max-age=10, stale-while-revalidate=10', 15);
+      state.fails = fails;
+      for (let i = 2; i <= 3; i++) {
+        expect((await get()).text).toBe('version 1');
+        await settle();
+        expect(calls).toHaveLength(i);
+      }
+    },
+  );
+
+  it('ends with the caller that began it still being able to leave: it is not his', async () => {
+    const { get, state } = await setUpStale('max-age=10, stale-while-revalidate=10', 15);
+    state.version = 2;
+    const controller = new AbortController();
+    await get({ signal: controller.signal });
+    controller.abort();
+    await settle();
+    expect((await get()).text).toBe('version 2');
+  });
+});
