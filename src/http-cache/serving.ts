@@ -45,7 +45,8 @@ function isYoungEnough(
   // A reload sends max-age=0, and what is immutable does not change by that as long as it is fresh (RFC 8246).
   const isImmutable = isFresh && directives.has('immutable');
   if (maxAge !== undefined && !isImmutable && ageMs > maxAge * 1000) return false;
-  return !isFresh || lifetimeMs - ageMs >= (secondsOf(wanted, 'min-fresh') ?? 0) * 1000;
+  const minFresh = secondsOf(wanted, 'min-fresh');
+  return minFresh === undefined || lifetimeMs - ageMs >= minFresh * 1000;
 }
 
 /**

@@ -29,6 +29,13 @@ describe('what requests ask for (RFC 9111, 5.2.1)', () => {
     ['max-stale, which proxy-revalidate does not', 'max-age=60, proxy-revalidate', 61, asking('max-stale'), 'hit'],
     ['max-stale, with a max-age that it has', 'max-age=60', 70, asking('max-age=80, max-stale'), 'hit'],
     ['max-stale, with a max-age that it has not', 'max-age=60', 81, asking('max-age=80, max-stale'), 'fwd=stale'],
+    [
+      'max-stale with min-fresh, which what is stale never has',
+      'max-age=60',
+      61,
+      asking('max-stale, min-fresh=0'),
+      'fwd=stale',
+    ],
     ['no-cache', 'max-age=60', 1, asking('no-cache'), 'fwd=request'],
     ['Pragma: no-cache', 'max-age=60', 1, { headers: { pragma: 'no-cache' } }, 'fwd=request'],
     [
