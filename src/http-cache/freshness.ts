@@ -45,7 +45,9 @@ export function freshnessLifetime(response: ResponseHead, receivedDate: number, 
  * the way and the time that the exchange took, whichever is more.
  */
 export function initialAge(headers: Headers, { requestedAt, receivedAt, receivedDate }: ExchangeTimes): number {
-  const apparentAge = receivedDate - (headerDate(headers, 'date') ?? receivedDate);
+  const date = headerDate(headers, 'date');
+  // A date is a whole second, begun: of the time of day the same is taken, or all would be half a second old on arrival.
+  const apparentAge = date === undefined ? 0 : Math.floor(receivedDate / 1000) * 1000 - date;
   const [first = ''] = (headers.get('age') ?? '').split(',');
   const ageValue = (parseDeltaSeconds(first.trim()) ?? 0) * 1000;
   return Math.max(0, apparentAge, ageValue + (receivedAt - requestedAt));

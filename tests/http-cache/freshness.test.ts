@@ -93,6 +93,14 @@ describe('age (RFC 9111, 4.2.3)', () => {
     expect(answer.said).toBe(`hit; ttl=${86_399 - Number(age)}`);
   });
 
+  it('does not begin with the part of a second that a Date leaves out', async () => {
+    const { get, clock } = setUp(() =>
+      always({ 'cache-control': 'max-age=1', date: dateAt(0) })({ number: 1 } as never),
+    );
+    await clock.advance(999);
+    expect((await get()).said).toMatch(/ttl=1;/);
+  });
+
   it('ends the lifetime at its very end, not a millisecond before or after', async () => {
     const { get, clock } = setUp(always({ 'cache-control': 'max-age=10' }));
     await get();

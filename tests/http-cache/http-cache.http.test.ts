@@ -1,0 +1,192 @@
+/** The HTTP cache over real sockets: the platform's fetch, a node:http server. */
+import { cached, circuitBreaker, pipeline, resilientFetch } from 'breakwater';
+import { TestClock } from 'breakwater/testing';
+import * as undici from 'undici';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { inOrder, type Script, testServer } from '../support/http-server.js';
+import { watch } from '../support/promises.js';
+
+const control = (text: string) => ({ 'cache-control': text });
+const said = (response: { headers: { get(name: string): string | null } }) => response.headers.get('cache-status');
+
+/** A page with a version, which is confirmed to who has it. */
+function page(headers: Record<string, string>) {
+  const state = { version: 1, body: 'x'.repeat(100_000) };
+  const script: Script = ({ method, headers: asked }) => {
+    if (method !== 'GET') {
+      state.version++;
+      return { status: 204 };
+    }
+    const etag = `"${state.version}"`;
+    if (asked['if-none-match'] === etag) return { status: 304, headers: { ...headers, etag } };
+    return { headers: { ...headers, etag }, body: `version ${state.version} ${state.body}` };
+  };
+  return { state, script };
+}
+
+describe('over HTTP', () => {
+  it('answers from the store, and asks by ETag when that is stale: the body crosses the wire once', async () => {
+    await using server = await testServer(page(control('max-age=60')).script);
+    const clock = new TestClock();
+    const fetch = cached(globalThis.fetch, { clock });
+    const first = await (await fetch(server.origin)).text();
+    expect(await (await fetch(server.origin)).text()).toBe(first);
+    expect(server.requests).toHaveLength(1);
+    await clock.advance(61_000);
+    const confirmed = await fetch(server.origin);
+    expect([confirmed.status, await confirmed.text()]).toEqual([200, first]);
+    expect(said(confirmed)).toMatch(/^breakwater; fwd=stale; fwd-status=304; ttl=(60|59); stored$/);
+    expect(server.requests.map(({ headers }) => headers['if-none-match'])).toEqual([undefined, '"1"']);
+  });
+
+  it('asks once for a thousand readers of what has expired', async () => {
+    const { script, state } = page(control('max-age=60'));
+    await using server = await testServer(script);
+    const clock = new TestClock();
+    const fetch = cached(resilientFetch(), { clock });
+    await (await fetch(server.origin)).text();
+    await clock.advance(60_000);
+    state.version = 2;
+    const readers = Array.from({ length: 1000 }, async () => (await (await fetch(server.origin)).text()).slice(0, 9));
+    expect(new Set(await Promise.all(readers))).toEqual(new Set(['version 2']));
+    expect(server.requests).toHaveLength(2);
+    expect(fetch.cache.stats).toMatchObject({ forwards: 2, collapsed: 999 });
+  });
+
+  it('keeps variants, in the encoding that fetch has taken off', async () => {
+    await using server = await testServer(({ headers }) => ({
+      headers: { ...control('max-age=60'), vary: 'accept-language' },
+      body: `in ${headers['accept-language']}`,
+    }));
+    const fetch = cached(globalThis.fetch);
+    const ask = async (language: string) =>
+      (await fetch(server.origin, { headers: { 'accept-language': language } })).text();
+    expect([await ask('en'), await ask('de'), await ask('en')]).toEqual(['in en', 'in de', 'in en']);
+    expect(server.requests).toHaveLength(2);
+  });
+
+  it('forgets what is written to', async () => {
+    await using server = await testServer(page(control('max-age=60')).script);
+    const fetch = cached(globalThis.fetch);
+    expect(await (await fetch(server.origin)).text()).toMatch(/^version 1/);
+    expect((await fetch(server.origin, { method: 'PUT', body: 'new' })).status).toBe(204);
+    expect(await (await fetch(server.origin)).text()).toMatch(/^version 2/);
+  });
+
+  it('serves what is stale while it is asked for anew', async () => {
+    const { script, state } = page(control('max-age=10, stale-while-revalidate=60'));
+    await using server = await testServer(script);
+    const clock = new TestClock();
+    const fetch = cached(globalThis.fetch, { clock });
+    await (await fetch(server.origin)).text();
+    await clock.advance(10_000);
+    state.version = 2;
+    expect(await (await fetch(server.origin)).text()).toMatch(/^version 1/);
+    await eventually(async () => expect(await (await fetch(server.origin)).text()).toMatch(/^version 2/));
+    expect(server.requests).toHaveLength(2);
+  });
+
+  it('serves what is stale when the server dies, with a breaker inside that opens', async () => {
+    const server = await testServer(page(control('max-age=10, stale-if-error=3600')).script);
+    const clock = new TestClock();
+    const breaker = circuitBreaker({ consecutiveFailures: 2 });
+    const fetch = cached(resilientFetch({ policy: pipeline(breaker) }), { clock });
+    const { origin } = server;
+    await (await fetch(origin)).text();
+    await server.close();
+    await clock.advance(10_000);
+    for (let i = 0; i < 5; i++) {
+      const response = await fetch(origin);
+      expect(await response.text()).toMatch(/^version 1/);
+      expect(said(response)).toMatch(/detail=stale-if-error$/);
+    }
+    expect(breaker.state).toBe('open');
+    await clock.advance(3_600_001);
+    await expect(fetch(origin)).rejects.toMatchObject({ code: 'ERR_CIRCUIT_OPEN' });
+  });
+
+  it('serves what is stale instead of a 503, whose connection is used again', async () => {
+    await using server = await testServer(
+      inOrder(
+        { headers: control('max-age=10, stale-if-error=60'), body: 'well' },
+        { status: 503, body: 'x'.repeat(10) },
+      ),
+    );
+    const clock = new TestClock();
+    const fetch = cached(resilientFetch({ retry: false }), { clock });
+    await (await fetch(server.origin)).text();
+    await clock.advance(10_000);
+    expect(await (await fetch(server.origin)).text()).toBe('well');
+    expect(server.requests).toHaveLength(2);
+  });
+
+  it('does not store what breaks off, and gives it again whole', async () => {
+    await using server = await testServer(({ index, response }) => {
+      if (index > 0) return { headers: control('max-age=60'), body: 'whole' };
+      response.writeHead(200, { ...control('max-age=60'), 'content-length': '5' });
+      response.write('who', () => response.destroy());
+      return undefined;
+    });
+    const fetch = cached(globalThis.fetch);
+    await expect((await fetch(server.origin)).text()).rejects.toThrow();
+    expect(await (await fetch(server.origin)).text()).toBe('whole');
+    expect(said(await fetch(server.origin))).toMatch(/hit/);
+  });
+
+  it('ends the request on the wire when its last reader leaves, and not before', async () => {
+    await using server = await testServer(({ index }) => (index === 0 ? undefined : { body: 'late' }));
+    const fetch = cached(globalThis.fetch);
+    const [one, two] = [new AbortController(), new AbortController()];
+    const asking = [one, two].map(({ signal }) => watch(fetch(server.origin, { signal })));
+    await eventually(() => expect(server.requests).toHaveLength(1));
+    one.abort();
+    await asking[0]!.done;
+    expect(server.sockets.open).toBe(1);
+    two.abort();
+    await asking[1]!.done;
+    await server.requests[0]!.ended;
+    await eventually(() => expect(server.sockets.open).toBe(0));
+  });
+
+  it('ends a request of which nothing is stored when its body is cancelled', async () => {
+    async function* endless() {
+      for (;;) yield 'x'.repeat(1000);
+    }
+    await using server = await testServer(() => ({ body: endless() }));
+    const controller = new AbortController();
+    const response = await cached(globalThis.fetch)(server.origin, { signal: controller.signal });
+    await response.body?.cancel();
+    await server.requests[0]!.ended;
+  });
+
+  it('takes the fetch of undici, and gives responses of its make', async () => {
+    await using server = await testServer(page(control('max-age=60')).script);
+    const clock = new TestClock();
+    const fetch = cached(undici.fetch, { clock });
+    for (const expected of [/fwd=uri-miss/, /hit/]) {
+      const response = await fetch(new undici.Request(server.origin));
+      expect(response).toBeInstanceOf(undici.Response);
+      expect(await response.text()).toMatch(/^version 1/);
+      expect(said(response)).toMatch(expected);
+    }
+    await clock.advance(60_000);
+    const confirmed = await fetch(server.origin, { headers: new undici.Headers({ x: '1' }) });
+    expect([confirmed.status, said(confirmed)]).toEqual([200, expect.stringContaining('fwd-status=304')]);
+    expect(server.requests[1]!.headers.x).toBe('1');
+  });
+
+  it('follows redirects as fetch does, and stores nothing of them', async () => {
+    await using server = await testServer(({ path }) =>
+      path === '/old'
+        ? { status: 301, headers: { location: '/new', ...control('max-age=60') } }
+        : { headers: control('max-age=60'), body: 'new' },
+    );
+    const fetch = cached(globalThis.fetch);
+    for (let i = 0; i < 2; i++) {
+      const response = await fetch(`${server.origin}/old`);
+      expect([response.redirected, response.url, await response.text()]).toEqual([true, `${server.origin}/new`, 'new']);
+    }
+    expect(server.requests).toHaveLength(4);
+  });
+});
