@@ -5,7 +5,7 @@
 export type CacheDirectives = ReadonlyMap<string, string | null>;
 
 /** More seconds than this are this many (RFC 9111, 1.2.2). */
-const MOST_SECONDS = 2 ** 31;
+const MOST_SECONDS = 2_147_483_648;
 
 /**
  * Lenient with what restricts, strict with what allows: a directive is recognised however it is spaced, while an argument

@@ -60,7 +60,7 @@ const CACHED_DEFAULTS = {
   now: undefined,
 };
 
-const MIB = 1024 * 1024;
+const MIB = 1_048_576;
 
 export function checkCachedOptions(options: CachedOptions | undefined): CachedSettings {
   const own = readOptions<CachedOptions>(CACHED, options, CACHED_DEFAULTS);

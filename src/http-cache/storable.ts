@@ -12,7 +12,7 @@ const NEVER_STORED = [206, 304, 301, 302, 303, 307, 308];
  * `Authorization` in the request do not matter.
  */
 export function isStorable({ status, headers, directives }: ResponseHead, request: CacheDirectives): boolean {
-  if (status < 200 || NEVER_STORED.includes(status)) return false;
+  if (NEVER_STORED.includes(status)) return false;
   if (request.has('no-store') || !allowsStoring(status, directives)) return false;
   if (varyNames(headers) === undefined) return false;
   const isExplicit = ['max-age', 'public', 'private'].some((name) => directives.has(name)) || headers.has('expires');

@@ -4,8 +4,10 @@ import { TestClock } from 'breakwater/testing';
 import * as undici from 'undici';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import { collectGarbage } from '../support/garbage.js';
 import { inOrder, type Script, testServer } from '../support/http-server.js';
-import { watch } from '../support/promises.js';
+import { settle, watch } from '../support/promises.js';
+import { countingController } from '../support/signals.js';
 
 const control = (text: string) => ({ 'cache-control': text });
 const said = (response: { headers: { get(name: string): string | null } }) => response.headers.get('cache-status');
@@ -158,6 +160,22 @@ describe('over HTTP', () => {
     const response = await cached(globalThis.fetch)(server.origin, { signal: controller.signal });
     await response.body?.cancel();
     await server.requests[0]!.ended;
+  });
+
+  it('lets go of the request, and of the signal, when a body of which nothing is stored is dropped unread', async () => {
+    async function* endless() {
+      for (;;) yield 'x'.repeat(1000);
+    }
+    await using server = await testServer(() => ({ body: endless() }));
+    const { controller, listeners } = countingController();
+    const fetch = cached(globalThis.fetch);
+    await (async () => expect((await fetch(server.origin, { signal: controller.signal })).status).toBe(200))();
+    expect(listeners()).toBe(1);
+    await eventually(async () => {
+      collectGarbage();
+      await settle();
+      expect([listeners(), server.sockets.open]).toEqual([0, 0]);
+    });
   });
 
   it('takes the fetch of undici, and gives responses of its make', async () => {

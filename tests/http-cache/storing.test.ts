@@ -45,6 +45,25 @@ describe('what is stored (RFC 9111, 3)', () => {
     expect(await isStored(FRESH, 200, { headers: { 'cache-control': 'no-store' } })).toBe(false);
   });
 
+  it('is not what such a request brings that would have taken anything stored', async () => {
+    expect(await isStored(FRESH, 200, { cache: 'force-cache', headers: { 'cache-control': 'no-store' } })).toBe(false);
+  });
+
+  it.each(['stale-while-revalidate', 'stale-if-error'])(
+    'is what is stale at once, if %s lets it be served',
+    async (name) => {
+      const { get } = setUp(always(control(`max-age=0, ${name}=60`)));
+      await get();
+      expect((await get({ cache: 'force-cache' })).text).toBe('body 1');
+    },
+  );
+
+  it('is not what is stale at once and cannot be asked about', async () => {
+    const { get } = setUp(always(control('max-age=0')));
+    await get();
+    expect((await get({ cache: 'force-cache' })).text).toBe('body 2');
+  });
+
   it('is what a request with Authorization brings, for requests with the same', async () => {
     const { get, calls } = setUp(always(FRESH));
     const init = { headers: { authorization: 'Bearer 1' } };
