@@ -26,7 +26,7 @@ export function readDemands(headers: Headers, mode: unknown): CacheDemands {
   return {
     directives,
     bypasses: mode === 'no-store' || (directives.has('no-store') && !isOnlyIfCached && !anyAge),
-    fromOrigin: !anyAge && (isNoCache || mode === 'no-cache' || mode === 'reload'),
+    fromOrigin: isNoCache || mode === 'no-cache' || mode === 'reload',
     isReload: mode === 'reload',
     anyAge,
     otherwise: mode === 'only-if-cached' ? 'fail' : isOnlyIfCached ? 'timeout' : 'forward',

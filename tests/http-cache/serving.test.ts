@@ -53,9 +53,24 @@ describe('what requests ask for (RFC 9111, 5.2.1)', () => {
     ['only-if-cached with no-store, of what is fresh', 'max-age=60', 1, asking('only-if-cached, no-store'), 'hit'],
     ['max-age=0, of what is immutable (RFC 8246)', 'max-age=60, immutable', 59, asking('max-age=0'), 'hit'],
     ['max-age=0, of what was immutable', 'max-age=60, immutable', 60, asking('max-age=0'), 'fwd=stale'],
+    [
+      'max-age=0 with max-stale, of what was immutable',
+      'max-age=60, immutable',
+      60,
+      asking('max-age=0, max-stale'),
+      'fwd=stale',
+    ],
     ['no-cache, of what is immutable', 'max-age=60, immutable', 1, asking('no-cache'), 'fwd=request'],
   ])('%s', async (_, response, seconds, init, said) => {
     expect(await answered(response, seconds, init)).toBe(said);
+  });
+
+  it('only-if-cached: nothing in the background either', async () => {
+    const { get, calls, clock } = setUp(always(control('max-age=60, stale-while-revalidate=60')));
+    await get();
+    await clock.advance(60_000);
+    expect((await get(asking('only-if-cached'))).status).toBe(504);
+    expect(calls).toHaveLength(1);
   });
 
   it('only-if-cached: a 504 where nothing stored will do (5.2.1.7)', async () => {

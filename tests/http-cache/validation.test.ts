@@ -197,6 +197,17 @@ describe('an origin that fails', () => {
     expect(await get(init)).toMatchObject({ status, text: 'error' });
   });
 
+  it('is not at the very end of a lifetime after which it must be revalidated', async () => {
+    const { get } = await setUpStale('max-age=10, stale-if-error=60, must-revalidate', 503, 10);
+    expect((await get()).status).toBe(503);
+  });
+
+  it('is not by what is fresh, unless that is allowed, when the request wanted it younger', async () => {
+    const { get } = await setUpStale('max-age=60', 503, 10);
+    expect((await get({ headers: control('max-age=5') })).status).toBe(503);
+    expect((await get({ headers: control('max-age=5, stale-if-error=0') })).text).toBe('version 1');
+  });
+
   it('fails as it does where nothing may stand in for it', async () => {
     const { fetch, get } = await setUpStale('max-age=10', 'network');
     await expect(get()).rejects.toThrow('fetch failed');
