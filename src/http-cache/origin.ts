@@ -127,7 +127,6 @@ export class Origin {
     const { headers, shape, response } = reply;
     const isCollected = isToStore && Number(headers.get('content-length') ?? 0) <= maxEntryBytes;
     const onCollected = (body: Uint8Array<ArrayBuffer> | null | undefined) => {
-      if (exchange.isOver) return;
       const isStored = isCollected && body !== undefined && this.#store(exchange, reply, body);
       this.#end(exchange, isStored ? 'stored' : isOriginError(shape.status) ? 'failed' : 'unshared');
     };
