@@ -71,7 +71,6 @@ export class BodyTap {
   /** Nobody is there to read it. */
   leaveUnread(): void {
     this.#unread = undefined;
-    if (this.#kept === undefined) this.cancel(undefined);
   }
 
   /** Lets go of the source, which then looks as if it had come to its end: nothing of it is to be kept. */

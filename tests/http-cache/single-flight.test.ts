@@ -260,13 +260,29 @@ describe('a body on its way', () => {
     expect([calls.length, cancelled()]).toEqual([1, 'not']);
   });
 
-  it('that is not stored ends at the origin when it is cancelled', async () => {
+  it('that is not stored ends at the origin when it is cancelled, and no longer follows the signal', async () => {
     const { fetch, replies } = slow();
-    const asking = fetch(URL_A);
+    const { controller, listeners } = countingController();
+    const asking = fetch(URL_A, { signal: controller.signal });
     const { response, cancelled } = streamed({ 'cache-control': 'no-store' });
     replies[0]!.resolve(response);
     await (await asking).body!.cancel('enough');
-    expect(cancelled()).toBe('enough');
+    expect([cancelled(), listeners()]).toEqual(['enough', 0]);
+  });
+
+  it('of which nothing is stored ends at the origin when its caller has left before it came', async () => {
+    const { fetch, get, replies } = slow();
+    const controller = new AbortController();
+    const first = watch(fetch(URL_A, { signal: controller.signal }));
+    const second = get();
+    controller.abort();
+    await first.done;
+    const { response, cancelled } = streamed({ 'cache-control': 'no-store' });
+    replies[0]!.resolve(response);
+    await settle();
+    expect(cancelled()).not.toBe('not');
+    replies[1]!.resolve(ok(FRESH, 'second'));
+    expect((await second).text).toBe('second');
   });
 });
 
