@@ -62,7 +62,7 @@ export class Exchanges {
   readonly #open = new Set<Exchange>();
   readonly #joinable = new Map<string, Exchange>();
 
-  /** The exchange of this group that others may wait for. */
+  /** The exchange of this group that others may wait for: the latest. */
   find(group: string): Exchange | undefined {
     return this.#joinable.get(group);
   }
@@ -73,7 +73,7 @@ export class Exchanges {
       exchange.tap?.cancel(undefined);
     });
     this.#open.add(exchange);
-    if (!this.#joinable.has(exchange.group)) this.#joinable.set(exchange.group, exchange);
+    this.#joinable.set(exchange.group, exchange);
     return exchange;
   }
 

@@ -119,6 +119,7 @@ describe('what is under way when its URL is invalidated', () => {
     const before = get();
     await invalidate(fetch);
     const after = get();
+    expect(replies).toHaveLength(2);
     replies[0]!.resolve(ok(FRESH, 'old'));
     expect((await before).text).toBe('old');
     replies[1]!.resolve(ok(FRESH, 'new'));
