@@ -47,7 +47,7 @@ export class Origin {
       const { request, stored } = exchange;
       const conditions = stored === undefined || request.demands.isReload ? {} : conditionsFor(stored);
       let reply = await this.#send(exchange, conditions);
-      const isAnswer = reply.response.status === 304 && Object.keys(conditions).length > 0 && !exchange.isOver;
+      const isAnswer = reply.response.status === 304 && Object.keys(conditions).length > 0;
       if (isAnswer && stored !== undefined) {
         if (isConfirmedBy(stored, reply.response.headers)) {
           this.#confirm(exchange, stored, reply);
