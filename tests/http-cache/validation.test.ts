@@ -288,7 +288,17 @@ describe('stale-while-revalidate (RFC 5861, 3)', () => {
     },
   );
 
-  it('ends with the caller that began it still being able to leave: it is not his', async () => {
+  it('does not put an error of the background in the place of what is stored, even one that is fresh', async () => {
+    const headers = control('max-age=10, stale-while-revalidate=10');
+    const { get, clock } = setUp(({ number }) => ok(headers, `body ${number}`, number === 2 ? 503 : 200));
+    await get();
+    await clock.advance(15_000);
+    await get();
+    await settle();
+    expect((await get()).text).toBe('body 1');
+  });
+
+  it('goes on when the caller who began it aborts: it is not his', async () => {
     const { get, state } = await setUpStale('max-age=10, stale-while-revalidate=10', 15);
     state.version = 2;
     const controller = new AbortController();
