@@ -130,6 +130,32 @@ describe('many who ask at once', () => {
     expect(calls).toHaveLength(2);
   });
 
+  it('have it if one of them alone allows it, and the origin’s error goes to the other', async () => {
+    const { get, replies, clock, calls } = slow();
+    const first = get();
+    replies[0]!.resolve(ok({ 'cache-control': 'max-age=1', etag: '"1"' }, 'old'));
+    await first;
+    await clock.advance(1000);
+    const asking = [get(), get({ headers: { 'cache-control': 'stale-if-error=60' } })];
+    await settle();
+    replies[1]!.resolve(ok({}, 'error', 503));
+    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual(['error', 'old']);
+    expect(calls).toHaveLength(2);
+  });
+
+  it('do not leave the body of an error hanging that nobody needs', async () => {
+    const { get, replies, clock } = slow();
+    const first = get();
+    replies[0]!.resolve(ok({ 'cache-control': 'max-age=1, stale-if-error=60' }, 'old'));
+    await first;
+    await clock.advance(1000);
+    const asking = get();
+    const { response, cancelled } = streamed();
+    replies[1]!.resolve(Object.defineProperty(response, 'status', { value: 503 }));
+    expect((await asking).text).toBe('old');
+    expect(cancelled()).not.toBe('not');
+  });
+
   it('do not hold up one who wants it from the origin from now on', async () => {
     const { get, replies, calls } = slow();
     const [before, now] = [get(), get({ cache: 'no-cache' })];
