@@ -1,0 +1,50 @@
+/** One piece of work of each key at a time, in the order they came. It remembers only keys that are being worked on. */
+export class Turns<K> {
+  /** For each key in use, those who wait for it. */
+  readonly #lines = new Map<K, Set<() => void>>();
+
+  get size(): number {
+    return this.#lines.size;
+  }
+
+  /**
+   * Starts the work: at once if the key is free, else when its turn has come, in the async context of here.
+   * @param work - must not reject.
+   * @returns what gives up the place, if it has not begun.
+   */
+  take(key: K, work: () => Promise<void>): () => void {
+    const line = this.#lines.get(key);
+    if (line === undefined) {
+      this.#lines.set(key, new Set());
+      this.#run(key, work);
+      return () => {};
+    }
+    const begin = fromHere(() => this.#run(key, work));
+    line.add(begin);
+    return () => line.delete(begin);
+  }
+
+  #run(key: K, work: () => Promise<void>): void {
+    work().then(() => this.#next(key));
+  }
+
+  #next(key: K): void {
+    const line = this.#lines.get(key);
+    const [begin] = line ?? [];
+    if (begin === undefined) this.#lines.delete(key);
+    else {
+      line?.delete(begin);
+      begin();
+    }
+  }
+}
+
+/** A function that has `callback` called once, a microtask later, in the async context of here. */
+function fromHere(callback: () => void): () => void {
+  let open: () => void = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  opened.then(callback);
+  return open;
+}
