@@ -1,5 +1,5 @@
 /**
- * Caching: what services do with caches. Loading, refreshing and invalidating, without the races.
+ * Caching: what services do with caches. Loading, refreshing, invalidating and writing, without the races.
  *
  * Put a `loadingCache` in front of whatever is read more often than it changes and may be a little old. Not where a
  * reader must see his own write from another process at once.
@@ -18,3 +18,14 @@ export { type MemoizeCache, type Memoized, type MemoizeOptions, memoize } from '
 export type { BatchOptions, LoadContext, LoadedMany, LoadingCacheOptions, LoadManyContext } from './options.js';
 export type { LoadingCacheEvents, LoadingCacheStats } from './stats.js';
 export type { WarmUpOptions, WarmUpProgress, WarmUpResult } from './warm-up.js';
+export type { CacheErrorEvents, WritableCache, WritableCacheSetOptions } from './writing/cache-sink.js';
+export type { WriteContext } from './writing/store-call.js';
+export type { WriteOptions, WriteThroughSetOptions } from './writing/store-writer.js';
+export { type WriteAround, type WriteAroundOptions, writeAround } from './writing/write-around.js';
+export { writeBehind } from './writing/write-behind.js';
+export type { WriteBehind, WriteBehindCloseOptions } from './writing/write-behind-face.js';
+export type { WriteBehindOptions } from './writing/write-behind-options.js';
+export type { WriteBehindEvents, WriteBehindStats } from './writing/write-behind-stats.js';
+export { type LostWrite, LostWritesError, type WriteEntry } from './writing/write-entry.js';
+export type { JournalAck, JournalEntry, WriteJournal } from './writing/write-journal.js';
+export { type WriteThrough, type WriteThroughOptions, writeThrough } from './writing/write-through.js';

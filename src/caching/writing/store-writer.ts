@@ -1,4 +1,4 @@
-import { AbortScope, checkSignal, scopeOf } from '../../core/abort-scope.js';
+import { checkSignal, scopeOf } from '../../core/abort-scope.js';
 import { rejectSoon } from '../../core/context.js';
 import { type Duration, toMs } from '../../core/duration.js';
 import { InvalidOptionError } from '../../core/errors.js';
