@@ -250,16 +250,15 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
     durationMs: number,
   ): void {
     const failed = keys.filter((_, index) => faults[index] !== undefined);
-    const now = this.#settings.clock.now();
     const delayMs = failed.length === 0 ? 0 : this.#delayAfter(failed, faults.find(Boolean) as CacheFault);
     const news: (() => void)[] = [];
     for (const [index, pending] of keys.entries()) {
       const write = pending.writing as PendingWrite<K, V>;
       const fault = faults[index];
       pending.writing = undefined;
+      pending.retryAt = 0;
       if (fault === undefined) this.#confirm(pending, write);
       else news.push(this.#fail(pending, write, fault, delayMs));
-      pending.retryAt = fault === undefined || delayMs === undefined ? 0 : now + delayMs;
     }
     const free = () => {
       this.#calls.delete(call);
@@ -290,13 +289,15 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
     delayMs: number | undefined,
   ): () => void {
     const { error } = fault;
+    const { clock, maxAttempts } = this.#settings;
     const attempt = write.tries;
     const isSuperseded = pending.next !== undefined;
-    const isLost = !isSuperseded && (delayMs === undefined || attempt >= this.#settings.maxAttempts);
+    const isLost = !isSuperseded && (delayMs === undefined || attempt >= maxAttempts);
     this.#counts.failures++;
     pending.lastFault = fault;
     if (isSuperseded) this.#counts.coalesced++;
     else if (!isLost) pending.next = write;
+    if (!isLost && delayMs !== undefined) pending.retryAt = clock.now() + delayMs;
     const entry = withoutNumber(write.entry);
     if (isLost) this.#journal?.ack(entry.key, write.entry.number);
     const tellLost = isLost ? this.#lose({ ...entry, error }, write.entry.number) : undefined;
