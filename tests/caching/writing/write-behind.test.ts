@@ -191,6 +191,18 @@ describe('a write', () => {
   });
 });
 
+it('a write that is made while another one is begun is begun as well', async () => {
+  const { writer, written, calls } = setUp({ maxBatch: 1, concurrency: 2, flushEvery: '1h' });
+  const { push } = calls;
+  calls.push = (...made) => {
+    if (calls.length === 0) writer.set('b', '1');
+    return push.apply(calls, made);
+  };
+  writer.set('a', '1');
+  await settle();
+  expect(written()).toEqual(['a=1', 'b=1']);
+});
+
 describe('write and remove', () => {
   it('are called for one key at a time, in the order of the keys', async () => {
     const seen: string[] = [];
@@ -1027,10 +1039,14 @@ describe('a cache', () => {
     };
     const cache = { set: (_: string, value: string) => tell(value), delete: () => tell('delete') };
     const { writer } = setUp({ cache });
-    const writes = [writer.set('a', '1'), writer.set('a', '2'), writer.delete('a'), writer.set('b', '9')].map(watch);
+    const writes = [writer.set('a', '1'), writer.set('a', '2'), writer.set('b', '9')].map(watch);
     await settle();
     expect(told.map(({ what }) => what)).toEqual(['1', '9']);
-    for (let i = 0; i < 4; i++) {
+    told[0]!.resolve();
+    await settle();
+    writes.push(watch(writer.delete('a')));
+    expect(told.map(({ what }) => what)).toEqual(['1', '9', '2']);
+    for (let i = 1; i < 4; i++) {
       told[i]!.resolve();
       await settle();
     }

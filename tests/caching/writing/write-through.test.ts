@@ -359,6 +359,33 @@ describe.each(orders)('order %s', (_, make, options) => {
     expect([calls.length, cache.get('k')]).toEqual([3, make === around ? undefined : options.order ? '2' : '1']);
   });
 
+  it('waits for all tries of a policy before the next write, when none has succeeded', async () => {
+    const clock = new TestClock();
+    const again = retry({ clock, maxAttempts: 2, backoff: constantBackoff(10) });
+    const { calls, writer } = setUpHere({ policy: pipeline(again, timeout({ duration: 100, clock })) });
+    const first = watch(writer.set('k', '1'));
+    watch(writer.set('k', '2'));
+    await clock.advance(210);
+    expect([first.state, calls.length]).toEqual(['rejected', 2]);
+    calls[1]!.reject(new Error('late'));
+    await settle();
+    expect(calls.length).toBe(2);
+    calls[0]!.resolve();
+    await settle();
+    expect(calls.length).toBe(3);
+  });
+
+  it('keeps no listener of a write that has ended', async () => {
+    const { calls, writer } = setUpHere();
+    const { controller, listeners } = countingController();
+    const write = watch(writer.set('k', '1', { signal: controller.signal }));
+    expect(listeners()).toBe(1);
+    calls[0]!.resolve();
+    await write.done;
+    await settle();
+    expect(listeners()).toBe(0);
+  });
+
   it('gives the policy keys that are strings', async () => {
     const keys: unknown[] = [];
     const policy = definePolicy({
