@@ -256,7 +256,7 @@ it('loses no accepted write, never goes back, and never writes a key twice at on
         if (end !== 'crash') expect(callers.map(({ listeners }) => listeners()).filter(Boolean)).toEqual([]);
       },
     ),
-    { numRuns: runs(2000) },
+    { numRuns: runs(1000) },
   );
   expect(uncaught).toMatchObject({ errors: [], rejections: [] });
   for (const [what, count] of Object.entries(seen)) expect([what, count > runs(40)]).toEqual([what, true]);

@@ -130,7 +130,7 @@ it('leaves the cache with what the store has, or nothing, once all is settled: w
         }
       },
     ),
-    { numRuns: runs(2000) },
+    { numRuns: runs(1000) },
   );
   expect(uncaught).toMatchObject({ errors: [], rejections: [] });
   for (const [what, count] of Object.entries(seen)) expect([what, count > runs(40)]).toEqual([what, true]);

@@ -1,32 +1,25 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { AbortScope, checkSignal, scopeOf } from '../../core/abort-scope.js';
-import { checkDelay, exponentialBackoff } from '../../core/backoff.js';
 import { Alarm } from '../../core/clock.js';
 import { rejectSoon } from '../../core/context.js';
 import { toMs } from '../../core/duration.js';
 import { BulkheadFullError, ClosedError, InvalidOptionError, TimeoutError } from '../../core/errors.js';
-import { Emitter, reportUncaught } from '../../core/events.js';
+import { Emitter } from '../../core/events.js';
 import { Background } from './background.js';
 import { type CacheFault, CacheSink } from './cache-sink.js';
+import { Closing } from './closing.js';
 import { FlushWaits } from './flush-waits.js';
 import { type PendingKey, type PendingWrite, PendingWrites } from './pending-writes.js';
 import { Readings } from './readings.js';
+import { delayAfter } from './retry-delay.js';
 import { RoomLine, WriteCaller } from './room-line.js';
 import { StoreCall } from './store-call.js';
 import type { WriteOptions } from './store-writer.js';
 import type { WriteBehind, WriteBehindCloseOptions } from './write-behind-face.js';
 import type { WriteBehindSettings } from './write-behind-options.js';
 import type { WriteBehindCounts, WriteBehindEvents, WriteBehindStats } from './write-behind-stats.js';
-import { type LostWrite, LostWritesError, type WriteEntry } from './write-entry.js';
+import type { LostWrite, WriteEntry } from './write-entry.js';
 import { type JournalEntry, JournalQueue } from './write-journal.js';
-
-/** Everybody who closes waits for the one closing. */
-interface Closing<K, V> {
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-  readonly lost: LostWrite<K, V>[];
-}
 
 /** The face of it: state is in `PendingWrites`, here is what happens. */
 export class BehindWriter<K, V> implements WriteBehind<K, V> {
@@ -250,7 +243,7 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
     durationMs: number,
   ): void {
     const failed = keys.filter((_, index) => faults[index] !== undefined);
-    const delayMs = failed.length === 0 ? 0 : this.#delayAfter(failed, faults.find(Boolean) as CacheFault);
+    const delayMs = failed.length === 0 ? 0 : delayAfter(failed, faults.find(Boolean) as CacheFault, this.#settings);
     const news: (() => void)[] = [];
     for (const [index, pending] of keys.entries()) {
       const write = pending.writing as PendingWrite<K, V>;
@@ -318,28 +311,6 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
     };
   }
 
-  /** The same for all that have failed together. A backoff that throws must not cost a write. */
-  #delayAfter(failed: readonly PendingKey<K, V>[], { error }: CacheFault): number | undefined {
-    const { backoff, random } = this.#settings;
-    let attempt = 0;
-    let previousDelayMs: number | undefined;
-    for (const pending of failed) {
-      attempt = Math.max(attempt, ++pending.failures);
-      if (pending.delayMs !== undefined) previousDelayMs = Math.max(previousDelayMs ?? 0, pending.delayMs);
-    }
-    const event = { attempt, previousDelayMs, outcome: { ok: false, error }, random } as const;
-    let delayMs: number | undefined;
-    try {
-      delayMs = backoff(event);
-      if (delayMs !== undefined) checkDelay(this.#settings.name, 'backoff', delayMs);
-    } catch (thrown) {
-      reportUncaught(thrown);
-      delayMs = exponentialBackoff()(event);
-    }
-    for (const pending of failed) pending.delayMs = delayMs;
-    return delayMs;
-  }
-
   async #flush(): Promise<void> {
     await this.#journal?.whenAppended();
     const numbers = new Map<K, number>();
@@ -352,15 +323,9 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
   }
 
   #beginToClose(): Closing<K, V> {
-    let resolve = (): void => {};
-    let reject = (_error: unknown): void => {};
-    const promise = new Promise<void>((onDone, onError) => {
-      resolve = onDone;
-      reject = onError;
-    });
     this.#pending.flushAll();
     this.#background.wake();
-    return { promise, resolve, reject, lost: [] };
+    return new Closing(this.#settings.name);
   }
 
   #isDone(): boolean {
@@ -375,14 +340,8 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
   #finish(closing: Closing<K, V>): void {
     this.#isClosed = true;
     this.#pending.clear();
-    const settle = () => this.#settleClosing(closing);
-    if (this.#journal === undefined) settle();
-    else this.#journal.whenIdle().then(settle);
-  }
-
-  #settleClosing({ lost, resolve, reject }: Closing<K, V>): void {
-    if (lost.length === 0) resolve();
-    else reject(new LostWritesError(this.#settings.name, lost));
+    if (this.#journal === undefined) closing.settle();
+    else this.#journal.whenIdle().then(() => closing.settle());
   }
 
   /** The time to close is over: whatever is pending is lost, and nothing that comes later changes anything. */
@@ -400,7 +359,7 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
     while (this.#line.size > 0) {
       for (const caller of this.#line.takeFirst()) caller.reject(new ClosedError({ policy: this.#settings.name }));
     }
-    this.#settleClosing(closing);
+    closing.settle();
     for (const tell of news) tell();
     for (const call of this.#calls) call.scope.abort(timeout);
   }

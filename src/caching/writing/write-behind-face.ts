@@ -35,7 +35,7 @@ export interface WriteBehind<K, V> extends Observable<WriteBehindEvents<K, V>> {
   ): (key: K, context: C) => Promise<V | D>;
   /**
    * Writes all that is pending now, without waiting for company or for a backoff, and resolves when the store has what was
-   * set before the call, tries again included. A signal ends the wait alone.
+   * accepted before the call, however many tries that takes. A signal ends the wait alone.
    * @throws LostWritesError for what was given up meanwhile (rejection)
    */
   flush(options?: WriteOptions): Promise<void>;

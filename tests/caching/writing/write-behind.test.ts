@@ -151,6 +151,32 @@ describe('a write', () => {
     expect(writer.pending).toBe(2);
   });
 
+  it('of a key that is being written has waited long enough when the first of those that came meanwhile has', async () => {
+    const { calls, clock, writer, written } = setUp({ flushEvery: 10 });
+    writer.set('a', '1');
+    await clock.advance(10);
+    writer.set('a', '2');
+    await clock.advance(9);
+    writer.set('a', '3');
+    await clock.advance(1);
+    calls[0]!.resolve(undefined);
+    await settle();
+    expect(written()).toEqual(['a=1', 'a=3']);
+  });
+
+  it('goes with others before its time where there is room in a call, and leaves no timer then', async () => {
+    const { calls, clock, writer, written } = setUp({ flushEvery: 10 });
+    writer.set('a', '1');
+    await clock.advance(10);
+    writer.set('b', '1');
+    await clock.advance(15);
+    writer.set('c', '1');
+    await settle();
+    calls[0]!.resolve(undefined);
+    await settle();
+    expect([written(), clock.pendingTimers]).toEqual([['a=1', 'b=1 c=1'], 0]);
+  });
+
   it('takes part in as many calls at once as `concurrency` says', async () => {
     const { calls, writer, written } = setUp({ flushEvery: 0, maxBatch: 1, concurrency: 2 });
     for (const key of ['a', 'b', 'c', 'd']) writer.set(key, '1');
@@ -700,6 +726,33 @@ describe('flush', () => {
     calls[1]!.resolve(undefined);
     await settle();
     expect(flush.state).toBe('fulfilled');
+  });
+
+  it('has what waits behind a write of its own key written right after that', async () => {
+    const { writer, calls, written } = setUp();
+    writer.set('a', '1');
+    const flushes = [watch(writer.flush())];
+    await settle();
+    writer.set('a', '2');
+    flushes.push(watch(writer.flush()));
+    await settle();
+    calls[0]!.resolve(undefined);
+    await settle();
+    expect([written(), ...flushes.map(({ state }) => state)]).toEqual([['a=1', 'a=2'], 'fulfilled', 'pending']);
+  });
+
+  it('does not wait for the backoff of a write of which something is still running, only for that', async () => {
+    const clock = new TestClock();
+    const policy = timeout({ duration: 10, clock });
+    const { writer, calls } = setUp({ clock, policy, maxBatch: 1, backoff: constantBackoff(1000) });
+    writer.set('a', '1');
+    await clock.advance(10);
+    watch(writer.flush());
+    await settle();
+    expect([calls.length, writer.stats.failures]).toEqual([1, 1]);
+    calls[0]!.reject(new Error('late'));
+    await settle();
+    expect(calls.length).toBe(2);
   });
 
   it('rejects with what was lost, when the rest is written', async () => {
