@@ -114,11 +114,9 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
     if (checkSignal(name, signal)?.aborted) throw signal?.reason;
     this.#closing ??= this.#beginToClose();
     const { promise } = this.#closing;
-    if (!this.#isClosed) {
-      const alarm = new Alarm(clock, timeoutMs, () => this.#giveUp(new TimeoutError({ policy: name, timeoutMs })));
-      const clear = () => alarm.clear();
-      promise.then(clear, clear);
-    }
+    const alarm = new Alarm(clock, timeoutMs, () => this.#giveUp(new TimeoutError({ policy: name, timeoutMs })));
+    const clear = () => alarm.clear();
+    promise.then(clear, clear);
     return unlessAborted(signal, promise);
   }
 

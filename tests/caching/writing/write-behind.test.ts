@@ -362,6 +362,24 @@ describe('a failure', () => {
     expect(written()).toEqual(['a=1', 'b=1']);
   });
 
+  it('comes back when its own time has come, whatever has failed since', async () => {
+    const delays = [10, 100];
+    const { clock, calls, writer, written } = setUp({ maxBatch: 1, backoff: () => delays.shift() });
+    for (const key of ['a', 'b']) {
+      writer.set(key, '1');
+      await settle();
+      calls.at(-1)!.reject(new Error('down'));
+      await settle();
+    }
+    await clock.advance(10);
+    expect(written()).toEqual(['a=1', 'b=1', 'a=1']);
+    calls[2]!.resolve(undefined);
+    await clock.advance(89);
+    expect(calls.length).toBe(3);
+    await clock.advance(1);
+    expect(written()).toEqual(['a=1', 'b=1', 'a=1', 'b=1']);
+  });
+
   it('makes the backoff grow by key, until a write of it has succeeded', async () => {
     const asked: unknown[] = [];
     const { clock, calls, writer } = setUp({
@@ -1026,6 +1044,22 @@ describe('a journal', () => {
     journal.calls[1]!.resolve();
     await settle();
     expect(close.state).toBe('fulfilled');
+  });
+
+  it('that hangs holds up close, until somebody has had enough', async () => {
+    const journal = heldJournal();
+    const { writer, calls, clock } = setUp({ journal });
+    writer.set('a', '1');
+    const close = watch(writer.close());
+    await settle();
+    journal.calls[0]!.resolve();
+    await settle();
+    calls[0]!.resolve(undefined);
+    await settle();
+    expect([close.state, journal.calls[1]!.what]).toEqual(['pending', 'ack a≤1']);
+    const other = watch(writer.close({ timeout: 10 }));
+    await clock.advance(10);
+    expect([close.state, other.state, clock.pendingTimers]).toEqual(['fulfilled', 'fulfilled', 0]);
   });
 
   it('keeps what close gives up; what was tried maxAttempts times it does not', async () => {
