@@ -79,11 +79,11 @@ export interface WriteBehindSettings<K, V> {
   readonly random: Random;
 }
 
-const OWNER = 'writeBehind';
+const WRITE_BEHIND = 'writeBehind';
 
 /** @throws InvalidOptionError */
 export function checkWriteBehindOptions<K, V>(options: WriteBehindOptions<K, V>): WriteBehindSettings<K, V> {
-  const own = readOptions(OWNER, options, {
+  const own = readOptions(WRITE_BEHIND, options, {
     write: undefined,
     remove: undefined,
     writeMany: undefined,
@@ -102,23 +102,24 @@ export function checkWriteBehindOptions<K, V>(options: WriteBehindOptions<K, V>)
     clock: undefined,
     random: undefined,
   });
-  const maxBatch = checkInteger(OWNER, 'maxBatch', own.maxBatch, { min: 1 });
+  const maxBatch = checkInteger(WRITE_BEHIND, 'maxBatch', own.maxBatch, { min: 1 });
   const store = storeOf(own, maxBatch);
   return {
-    name: checkName(OWNER, own.name),
+    name: checkName(WRITE_BEHIND, own.name),
     store,
-    cache: own.cache === undefined ? undefined : checkWritableCache(OWNER, own.cache),
-    flushEveryMs: toMs(OWNER, 'flushEvery', own.flushEvery, { orZero: true }),
+    cache: own.cache === undefined ? undefined : checkWritableCache(WRITE_BEHIND, own.cache),
+    flushEveryMs: toMs(WRITE_BEHIND, 'flushEvery', own.flushEvery, { orZero: true }),
     maxBatch,
-    maxPending: checkInteger(OWNER, 'maxPending', own.maxPending, { min: 1, orInfinity: true }),
-    refuses: checkOneOf(OWNER, 'atLimit', own.atLimit, ['wait', 'refuse']) === 'refuse',
-    concurrency: checkInteger(OWNER, 'concurrency', own.concurrency, { min: 1 }),
-    backoff: checkOptionalFunction(OWNER, 'backoff', own.backoff) ?? exponentialBackoff(),
-    maxAttempts: checkInteger(OWNER, 'maxAttempts', own.maxAttempts, { min: 1, orInfinity: true }),
-    journal: own.journal === undefined ? undefined : checkMethods(OWNER, 'journal', own.journal, ['append', 'ack']),
+    maxPending: checkInteger(WRITE_BEHIND, 'maxPending', own.maxPending, { min: 1, orInfinity: true }),
+    refuses: checkOneOf(WRITE_BEHIND, 'atLimit', own.atLimit, ['wait', 'refuse']) === 'refuse',
+    concurrency: checkInteger(WRITE_BEHIND, 'concurrency', own.concurrency, { min: 1 }),
+    backoff: checkOptionalFunction(WRITE_BEHIND, 'backoff', own.backoff) ?? exponentialBackoff(),
+    maxAttempts: checkInteger(WRITE_BEHIND, 'maxAttempts', own.maxAttempts, { min: 1, orInfinity: true }),
+    journal:
+      own.journal === undefined ? undefined : checkMethods(WRITE_BEHIND, 'journal', own.journal, ['append', 'ack']),
     initial: own.initial === undefined ? [] : checkInitial(own.initial, store),
-    clock: checkClock(OWNER, own.clock),
-    random: checkRandom(OWNER, own.random),
+    clock: checkClock(WRITE_BEHIND, own.clock),
+    random: checkRandom(WRITE_BEHIND, own.random),
   };
 }
 
@@ -127,26 +128,31 @@ function storeOf<K, V>(
   maxBatch: number,
 ): Store<K, V> {
   if ((write === undefined) === (writeMany === undefined)) {
-    throw new InvalidOptionError(OWNER, 'write', 'or "writeMany" is required, one of them', write);
+    throw new InvalidOptionError(WRITE_BEHIND, 'write', 'or "writeMany" is required, one of them', write);
   }
-  const checked = checkPolicy(OWNER, policy);
+  const checked = checkPolicy(WRITE_BEHIND, policy);
   if (writeMany !== undefined) {
-    if (remove !== undefined) throw new InvalidOptionError(OWNER, 'remove', 'goes with "write"', remove);
-    return manyStore(checkFunction(OWNER, 'writeMany', writeMany), maxBatch, checked);
+    if (remove !== undefined) throw new InvalidOptionError(WRITE_BEHIND, 'remove', 'goes with "write"', remove);
+    return manyStore(checkFunction(WRITE_BEHIND, 'writeMany', writeMany), maxBatch, checked);
   }
-  checkFunction(OWNER, 'write', write);
-  return singleStore(write as NonNullable<typeof write>, checkOptionalFunction(OWNER, 'remove', remove), checked);
+  checkFunction(WRITE_BEHIND, 'write', write);
+  return singleStore(
+    write as NonNullable<typeof write>,
+    checkOptionalFunction(WRITE_BEHIND, 'remove', remove),
+    checked,
+  );
 }
 
 function checkInitial<K, V>(entries: Iterable<JournalEntry<K, V>>, store: Store<K, V>): JournalEntry<K, V>[] {
   if (typeof Object(entries)[Symbol.iterator] !== 'function') {
-    throw new InvalidOptionError(OWNER, 'initial', 'must be iterable', entries);
+    throw new InvalidOptionError(WRITE_BEHIND, 'initial', 'must be iterable', entries);
   }
   const copies = Array.from(entries, (entry) => ({ ...entry }));
   for (const { type, number } of copies) {
-    checkOneOf(OWNER, 'initial.type', type, ['set', 'delete']);
-    checkInteger(OWNER, 'initial.number', number, { min: 0 });
-    if (type === 'delete' && !store.canDelete) throw new InvalidOptionError(OWNER, 'remove', 'is required', undefined);
+    checkOneOf(WRITE_BEHIND, 'initial.type', type, ['set', 'delete']);
+    checkInteger(WRITE_BEHIND, 'initial.number', number, { min: 0 });
+    if (type === 'delete' && !store.canDelete)
+      throw new InvalidOptionError(WRITE_BEHIND, 'remove', 'is required', undefined);
   }
   return copies.sort((one, other) => one.number - other.number);
 }
