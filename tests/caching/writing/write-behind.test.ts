@@ -397,9 +397,8 @@ describe('a failure', () => {
     writer.set('a', '2');
     calls[1]!.reject('2nd');
     await clock.advance(20);
+    writer.set('a', '3'); // pending when the one before it succeeds
     calls[2]!.resolve(undefined);
-    await settle();
-    writer.set('a', '3');
     await clock.advance(1);
     calls[3]!.reject('3rd');
     await settle();
