@@ -10,9 +10,11 @@
  */
 export type { CacheLike } from './cache-like.js';
 export { type Coalesce, type CoalesceOptions, coalesce } from './coalesce.js';
+export type { LoadingCache, LoadingCacheGetOptions } from './contract.js';
 export type { CachedEntry } from './entry.js';
 export type { LoadingCacheSetOptions } from './entry-store.js';
-export { type LoadingCache, type LoadingCacheGetOptions, loadingCache } from './loading-cache.js';
+export type { Invalidation } from './invalidation.js';
+export { loadingCache } from './loading-cache.js';
 export type { EntryMatch } from './match.js';
 export { type MemoizeCache, type Memoized, type MemoizeOptions, memoize } from './memoize.js';
 export type { BatchOptions, LoadContext, LoadedMany, LoadingCacheOptions, LoadManyContext } from './options.js';
