@@ -15,6 +15,20 @@ export interface LoadingCacheSetOptions {
   readonly tags?: readonly string[] | undefined;
 }
 
+/** How long a value lives by the options. */
+export function lifeOf<K, V>(
+  { name, ttlMs, tagsOf, jitter, random }: LoadingSettings<K, V>,
+  value: V,
+  key: K,
+  { ttl, tags }: LoadingCacheSetOptions = {},
+): Life {
+  const fullMs = ttl === undefined ? ttlMs(value, key) : toMs(name, 'ttl', ttl, { orZero: true, orInfinity: true });
+  return {
+    freshMs: jitter === 0 || fullMs === Infinity ? fullMs : fullMs * (1 - jitter * random()),
+    tags: tags === undefined ? tagsOf(value, key) : checkTagList(name, tags),
+  };
+}
+
 /** The entries there are, and what of them still stands. */
 export class EntryStore<K, V> {
   readonly invalidations: Invalidations;
@@ -59,13 +73,8 @@ export class EntryStore<K, V> {
   }
 
   /** @throws what `ttl` and `tags` throw, or InvalidOptionError for what they give. */
-  make(key: K, value: V, now: number, loadMs: number, own: LoadingCacheSetOptions = {}): CachedEntry<V> {
-    const { name, ttlMs, tagsOf, jitter, random } = this.#settings;
-    const { ttl, tags } = own;
-    const fullMs = ttl === undefined ? ttlMs(value, key) : toMs(name, 'ttl', ttl, { orZero: true, orInfinity: true });
-    const freshMs = jitter === 0 || fullMs === Infinity ? fullMs : fullMs * (1 - jitter * random());
-    const ownTags = tags === undefined ? tagsOf(value, key) : checkTagList(name, tags);
-    return this.makeWith({ freshMs, tags: ownTags }, value, now, loadMs);
+  make(key: K, value: V, now: number, loadMs: number, own?: LoadingCacheSetOptions): CachedEntry<V> {
+    return this.makeWith(lifeOf(this.#settings, value, key, own), value, now, loadMs);
   }
 
   /** Likewise, of a value whose life is known. */

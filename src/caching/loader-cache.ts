@@ -122,10 +122,14 @@ export class LoaderCache<K, V> implements LoadingCache<K, V> {
     this.#do(checkInvalidation(this.#settings.name, invalidation));
   }
 
-  async refresh(key: K, options: LoadingCacheGetOptions = {}): Promise<V> {
+  refresh(key: K, options?: LoadingCacheGetOptions): Promise<V> {
+    return this.refreshFrom(this.#source, key, options);
+  }
+
+  async refreshFrom(source: Source<K, V>, key: K, options: LoadingCacheGetOptions = {}): Promise<V> {
     const signal = this.#checkSignal(options);
     if (signal?.aborted) throw signal.reason;
-    return this.#loads.wait(key, this.#source, signal, false);
+    return this.#loads.wait(key, source, signal, false);
   }
 
   warmUp(keys: Iterable<K> | AsyncIterable<K>, options?: WarmUpOptions<K>): Promise<WarmUpResult> {
