@@ -18,6 +18,14 @@ export { loadingCache } from './loading-cache.js';
 export type { EntryMatch } from './match.js';
 export { type MemoizeCache, type Memoized, type MemoizeOptions, memoize } from './memoize.js';
 export type { BatchOptions, LoadContext, LoadedMany, LoadingCacheOptions, LoadManyContext } from './options.js';
+export {
+  type InvalidationBus,
+  type InvalidationSharer,
+  type InvalidationSubscriber,
+  type SharedInvalidations,
+  type ShareInvalidationsOptions,
+  shareInvalidations,
+} from './share-invalidations.js';
 export type { LoadingCacheEvents, LoadingCacheStats } from './stats.js';
 export type { CacheStore, CacheStoreContext, CacheStoreSetOptions, StoredData } from './tiers/cache-store.js';
 export type { SecondTierStats, TieredCacheEvents, TieredCacheStats } from './tiers/events.js';
