@@ -5,10 +5,14 @@ import { type CheckedMatch, checkMatch, type EntryMatch, matchesKey } from './ma
  * What has happened to what is kept, as one cache tells another: what was set is to be deleted there too, since the value
  * there is an old one.
  */
-export type Invalidation<K> =
+export type Invalidation<K> = (
   | { readonly kind: 'delete' | 'expire'; readonly key: K }
   | { readonly kind: 'deleteMatching' | 'expireMatching'; readonly match: EntryMatch }
-  | { readonly kind: 'clear' };
+  | { readonly kind: 'clear' }
+) & {
+  /** Follows from an invalidation elsewhere that came too late to stop a value on its way to a second tier. */
+  readonly isEcho?: true | undefined;
+};
 
 /** An invalidation that was checked. */
 export type CheckedInvalidation<K> =

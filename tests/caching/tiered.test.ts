@@ -3,6 +3,7 @@ import {
   type CachedEntry,
   CircuitOpenError,
   circuitBreaker,
+  type Invalidation,
   LruCache,
   sleep,
   type TieredCache,
@@ -552,6 +553,57 @@ describe('an invalidation', () => {
       await turns();
       await one.delete('a');
     }
+  });
+
+  it('that comes late meets a value that has just arrived in the second tier, and whoever may have read it', async () => {
+    const { clock, store, process } = setUp();
+    const one = process({ tags: () => ['t'] });
+    const told: unknown[] = [];
+    one.on('invalidate', (invalidation) => told.push(invalidation));
+    const apply = async (invalidation: Invalidation<string>) => {
+      one.applyInvalidation(invalidation);
+      await turns();
+    };
+    await one.getMany(['a', 'b', 'c']);
+    await turns();
+    await apply({ kind: 'delete', key: 'a', isEcho: true });
+    expect([store.kept.size, told]).toEqual([3, []]);
+    await apply({ kind: 'delete', key: 'a' });
+    expect([[...store.kept.keys()], told]).toEqual([['b', 'c'], [{ kind: 'delete', key: 'a', isEcho: true }]]);
+    await apply({ kind: 'delete', key: 'a' });
+    await one.delete('b');
+    await one.get('b');
+    await turns();
+    expect(told).toHaveLength(2);
+    await clock.advance(1000);
+    await apply({ kind: 'expireMatching', match: { tag: 't' } });
+    expect([store.kept.size, told.length]).toEqual([0, 3]);
+    await one.get('d');
+    await turns();
+    await clock.advance(2000); // too late for a word
+    await apply({ kind: 'clear' });
+    expect([[...store.kept.keys()], told.length]).toEqual([['d'], 3]);
+  });
+
+  it('elsewhere does not cost what was set here, where it could not be had again', async () => {
+    const { clock, store } = setUp();
+    const one = tiered<string>({ capacity: 10 }, store, { clock });
+    await one.set('a', 'x');
+    one.applyInvalidation({ kind: 'delete', key: 'a' });
+    await turns();
+    expect(await one.get('a')).toBe('x');
+  });
+
+  it('meets a value that was set, and has not arrived yet', async () => {
+    const { store, process } = setUp();
+    const one = process({ tags: () => ['t'] });
+    const { letGo } = holdUp(store, 'before', isAbout('set'));
+    const written = one.set('a', 'old');
+    await turns();
+    await one.deleteMatching({ tag: 't' });
+    await letGo();
+    await written;
+    expect([store.kept.size, one.stats.l2.outstanding]).toEqual([0, 0]);
   });
 
   it('of one key leaves values of other keys on their way', async () => {

@@ -3,13 +3,14 @@ import type { Clock } from '../../core/clock.js';
 import type { Emitter } from '../../core/events.js';
 import type { Policy } from '../../core/policy.js';
 import { BatchSource } from '../batch.js';
-import { type CheckedInvalidation, hitsKey } from '../invalidation.js';
-import { type CheckedMatch, type EntryMatch, matchesKey } from '../match.js';
+import type { CheckedInvalidation } from '../invalidation.js';
+import { type CheckedMatch, type EntryMatch, hitsEntry } from '../match.js';
 import type { Life } from '../source.js';
 import type { CacheStore, CacheStoreContext, StoredData } from './cache-store.js';
 import { type Doubt, Doubts, EVERYTHING } from './doubts.js';
 import type { SecondTierStats, TieredCacheEvents } from './events.js';
 import { LatencyTally } from './latency.js';
+import { RecentlySent } from './recently-sent.js';
 import type { FoundValue, Records } from './record.js';
 
 export interface SecondTierSettings<V, D> {
@@ -35,8 +36,7 @@ export class SecondTier<V, D> {
   readonly #doubts = new Doubts();
   /** By key: the last write, which the next one waits for. */
   readonly #lanes = new Map<string, Promise<unknown>>();
-  /** Loaded values on their way, with their tags. */
-  readonly #underWay = new Map<string, readonly string[]>();
+  readonly #sent: RecentlySent;
   readonly #latency = new LatencyTally();
   readonly #counts = { hits: 0, misses: 0, staleHits: 0, doubtful: 0, unread: 0, failures: 0 };
   #isMakingGood = false;
@@ -45,6 +45,7 @@ export class SecondTier<V, D> {
     this.#settings = settings;
     this.#events = events;
     const getMany = (keys: readonly string[], { signal }: { readonly signal: AbortSignal }) => this.#get(keys, signal);
+    this.#sent = new RecentlySent(settings.clock);
     this.#reads = new BatchSource(getMany, undefined, { maxSize: 100, maxWaitMs: 0 }, settings.clock);
   }
 
@@ -82,7 +83,7 @@ export class SecondTier<V, D> {
   ): FoundValue<V> | undefined {
     const found = stored && this.#read(stored, ageMs);
     if (found === undefined) this.#counts.misses++;
-    else if (inDoubt.some((match) => hits(match, key, found.life.tags))) this.#counts.doubtful++;
+    else if (inDoubt.some((match) => hitsEntry(match, key, found.life.tags))) this.#counts.doubtful++;
     else {
       this.#counts[found.life.freshMs > 0 ? 'hits' : 'staleHits']++;
       return found;
@@ -110,44 +111,53 @@ export class SecondTier<V, D> {
 
   /** Keeps a value that was loaded. */
   keep(key: string, value: V, life: Life): void {
-    this.#underWay.set(key, life.tags);
     const doubt = this.#doubts.of(key); // older than the load, or it would not be kept
-    this.#inLane(key, async () => {
-      const isKept = await this.#put(key, value, life);
-      if (this.#underWay.get(key) === life.tags) this.#underWay.delete(key);
-      if (isKept && doubt !== undefined) this.#doubts.settle(doubt);
+    this.#send(key, value, life).then((isThere) => {
+      if (isThere && doubt !== undefined) this.#doubts.settle(doubt);
     });
   }
 
   /** Gives whether the second tier has it, or at least nothing older. */
   set(key: string, value: V, life: Life): Promise<boolean> {
-    return this.#ridOf({ key }, () => this.#put(key, value, life));
+    return this.#ridOf({ key }, () => this.#send(key, value, life));
   }
 
   /** Gives whether the second tier is rid of all that is hit; what has expired is not kept there either. */
   async invalidate(invalidation: CheckedInvalidation<string>): Promise<boolean> {
+    const overtaken = this.#sent.takeHit(invalidation, 'on their way');
     if ('key' in invalidation) return this.#delete(invalidation.key);
-    this.overtake(invalidation);
+    for (const key of overtaken) this.#delete(key);
     const match = 'match' in invalidation ? invalidation.match : EVERYTHING;
     return this.#ridOf({ match }, () => this.#deleteMatching(match));
   }
 
-  /** Loaded values on their way there that it hits are out of date: they are deleted when they have arrived. */
-  overtake(invalidation: CheckedInvalidation<string>): void {
-    for (const [key, tags] of this.#underWay) {
-      const isHit = hitsKey(invalidation, key) || ('match' in invalidation && hits(invalidation.match, key, tags));
-      if (isHit) this.#delete(key);
-    }
+  /**
+   * Another process has done so. Values that it hits and that have just been sent from here may have come after it: they
+   * are deleted. Gives whether there were any, when that is done.
+   */
+  async overtake(invalidation: CheckedInvalidation<string>): Promise<boolean> {
+    const overtaken = this.#sent.takeHit(invalidation, 'all');
+    await Promise.all(overtaken.map((key) => this.#delete(key)));
+    return overtaken.length > 0;
   }
 
   #delete(key: string): Promise<boolean> {
-    return this.#ridOf({ key }, () => this.#remove(key));
+    return this.#ridOf({ key }, () => this.#inLane(key, () => this.#remove(key)));
+  }
+
+  #send(key: string, value: V, life: Life): Promise<boolean> {
+    const hasArrived = this.#sent.begin(key, life.tags);
+    return this.#inLane(key, async () => {
+      const isDone = await this.#put(key, value, life);
+      hasArrived();
+      return isDone;
+    });
   }
 
   /** In doubt from now on until the store has done it. */
   async #ridOf(what: Doubt['what'], act: () => Promise<boolean>): Promise<boolean> {
     const doubt = this.#doubts.raise(what);
-    const isDone = await ('key' in what ? this.#inLane(what.key, act) : act());
+    const isDone = await act();
     if (isDone) this.#doubts.settle(doubt);
     else doubt.hasFailed = true;
     return isDone;
@@ -256,10 +266,5 @@ export class SecondTier<V, D> {
 }
 
 type Operation = TieredCacheEvents['secondTier']['operation'];
-
-/** Whether it hits a value with these tags. */
-function hits(match: CheckedMatch, key: string, tags: readonly string[]): boolean {
-  return match.kind === 'tag' ? tags.includes(match.text) : matchesKey(match, key);
-}
 
 const escapeGlob = (text: string): string => text.replace(/[*?\\]/g, '\\$&');

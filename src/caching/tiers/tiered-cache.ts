@@ -41,6 +41,8 @@ export interface Tiers<V> {
   readonly second: SecondTier<V, unknown>;
   readonly source: TieredSource<V>;
   readonly lifetimes: Lifetimes<V>;
+  /** Whether what is deleted in both tiers can be had again. */
+  readonly canReload: boolean;
 }
 
 /** The first tier is a loading cache, which loads from the second; what is changed, is changed in both. */
@@ -125,9 +127,12 @@ export class TwoTierCache<V> implements TieredCache<V> {
   }
 
   applyInvalidation(invalidation: Invalidation<string>): void {
-    const { name, first, second } = this.#tiers;
+    const { name, first, second, canReload } = this.#tiers;
     first.applyInvalidation(invalidation);
-    second.overtake(checkInvalidation(name, invalidation));
+    if (invalidation.isEcho || !canReload) return;
+    second.overtake(checkInvalidation(name, invalidation)).then((wereAny) => {
+      if (wereAny) this.#tell({ ...invalidation, isEcho: true }, true); // somebody may have read them there
+    });
   }
 
   async #invalidate(invalidation: Invalidation<string>): Promise<boolean> {

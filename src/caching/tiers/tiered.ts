@@ -66,13 +66,11 @@ export function tiered<V, D>(l1: FirstTier<V>, l2: CacheStore<D>, options: Tiere
   const events = new Emitter<TieredCacheEvents>();
   const second = new SecondTier<V, D>(tier, events);
   const { name, clock } = loading;
-  const origin =
-    own.load === undefined && own.loadMany === undefined
-      ? (noOrigin as Source<string, never>)
-      : sourceOf<string, V>(owner, own, clock);
+  const canReload = own.load !== undefined || own.loadMany !== undefined;
+  const origin = canReload ? sourceOf<string, V>(owner, own, clock) : (noOrigin as Source<string, never>);
   const source = new TieredSource<V>(name, second, origin, lifetimes, clock);
   const first = new LoaderCache(owner, firstTierOf(owner, l1), loading, source);
-  return new TwoTierCache({ name, first, second, source, lifetimes }, events);
+  return new TwoTierCache({ name, first, second, source, lifetimes, canReload }, events);
 }
 
 function firstTierOf<V>(
