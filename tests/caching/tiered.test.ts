@@ -754,6 +754,21 @@ describe('a second tier that is not well', () => {
   });
 });
 
+it('tells when nothing is on its way to the second tier any more', async () => {
+  const { store, process } = setUp();
+  const one = process();
+  await one.onIdle();
+  const { letGo } = holdUp(store, 'before', isAbout('set'));
+  await one.get('a');
+  const idle = watch(one.onIdle());
+  await turns();
+  one.set('a', 'x');
+  await turns();
+  expect(idle.state).toBe('pending');
+  await letGo();
+  expect([idle.state, JSON.parse(store.kept.get('a')!.data).value]).toEqual(['fulfilled', 'x']);
+});
+
 describe('what is counted', () => {
   it('hits and latency of each tier, loads of the origin', async () => {
     const { clock, store, process } = setUp();

@@ -32,6 +32,9 @@ export interface CacheStore<D = string> {
   getMany(keys: readonly string[], context: CacheStoreContext): PromiseLike<readonly (StoredData<D> | undefined)[]>;
   set(key: string, data: D, options: CacheStoreSetOptions, context: CacheStoreContext): PromiseLike<unknown>;
   delete(key: string, context: CacheStoreContext): PromiseLike<unknown>;
-  /** Deletes all that has the tag, or whose key begins or looks like that; `{ prefix: '' }` is everything. */
+  /**
+   * Deletes all that has the tag, or whose key begins or looks like that; `{ prefix: '' }` is everything. To delete more,
+   * where it cannot tell, is no mistake.
+   */
   deleteMatching(match: EntryMatch, context: CacheStoreContext): PromiseLike<unknown>;
 }

@@ -154,6 +154,11 @@ export class SecondTier<V, D> {
     });
   }
 
+  /** Resolves when nothing is on its way there. */
+  async onIdle(): Promise<void> {
+    while (this.#lanes.size > 0) await Promise.all(this.#lanes.values());
+  }
+
   /** In doubt from now on until the store has done it. */
   async #ridOf(what: Doubt['what'], act: () => Promise<boolean>): Promise<boolean> {
     const doubt = this.#doubts.raise(what);

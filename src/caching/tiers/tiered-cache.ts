@@ -31,6 +31,8 @@ export interface TieredCache<V> extends Pick<LoadingCache<string, V>, ReadingVer
   clear(): Promise<boolean>;
   /** Does in this process what another one has done to both tiers. */
   applyInvalidation: LoadingCache<string, V>['applyInvalidation'];
+  /** Resolves when no value is on its way to the second tier any more, since loaded ones are not waited for. */
+  onIdle(): Promise<void>;
   readonly stats: TieredCacheStats;
 }
 
@@ -133,6 +135,10 @@ export class TwoTierCache<V> implements TieredCache<V> {
     second.overtake(checkInvalidation(name, invalidation)).then((wereAny) => {
       if (wereAny) this.#tell({ ...invalidation, isEcho: true }, true); // somebody may have read them there
     });
+  }
+
+  onIdle(): Promise<void> {
+    return this.#tiers.second.onIdle();
   }
 
   async #invalidate(invalidation: Invalidation<string>): Promise<boolean> {
