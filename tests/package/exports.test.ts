@@ -36,7 +36,7 @@ const publicNames: Record<string, string[]> = {
   fallback: ['fallback'],
   keyed: ['keyed'],
   cache: ['ClockCache', 'FifoCache', 'LfuCache', 'LruCache', 'RandomCache', 'TinyLfuCache', 'TtlCache'],
-  caching: ['coalesce', 'loadingCache', 'memoize'],
+  caching: ['coalesce', 'loadingCache', 'memoize', 'shareInvalidations', 'tiered'],
   'rate-limit': [
     'FixedWindow',
     'KeyedRateLimiter',
