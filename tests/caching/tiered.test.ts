@@ -1,10 +1,12 @@
 import v8 from 'node:v8';
+import { decode, encode } from '@msgpack/msgpack';
 import {
   type CachedEntry,
   CircuitOpenError,
   circuitBreaker,
   type Invalidation,
   LruCache,
+  type Serializer,
   sleep,
   type TieredCache,
   type TieredLoadingOptions,
@@ -821,15 +823,22 @@ describe('what it is made of', () => {
     }
   });
 
-  it('values can be made bytes', async () => {
+  const messagePack: Serializer<Uint8Array> = { serialize: encode, deserialize: (data) => decode(data) };
+  it.each([
+    ['node:v8', v8],
+    ['MessagePack', messagePack],
+  ])('values can be made bytes, by %s', async (_, serializer) => {
     const clock = new TestClock();
     const store = new MapStore<Uint8Array>(clock);
-    const options = { load: async () => new Map([['at', new Date(0)]]), serializer: v8, clock };
+    const options = { load: async () => ({ at: new Date(7), bytes: Uint8Array.of(1, 2) }), serializer, clock };
     await tiered({ capacity: 10 }, store, options).get('a');
     await turns();
-    const unused = async (): Promise<Map<string, Date>> => Promise.reject(new Error('not needed'));
-    const two = tiered({ capacity: 10 }, store, { ...options, load: unused });
-    expect(await two.get('a')).toEqual(new Map([['at', new Date(0)]]));
+    const unused = async (): Promise<never> => Promise.reject(new Error('not needed'));
+    const { at, bytes } = await tiered({ capacity: 10 }, store, {
+      ...options,
+      load: unused as typeof options.load,
+    }).get('a');
+    expect([at, [...bytes]]).toEqual([new Date(7), [1, 2]]);
   });
 
   it('many keys can be loaded at once', async () => {
