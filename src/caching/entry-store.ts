@@ -78,7 +78,8 @@ export class EntryStore<K, V> {
   }
 
   /** Likewise, of a value whose life is known. */
-  makeWith({ freshMs, tags }: Life, value: V, now: number, loadMs: number): CachedEntry<V> {
+  makeWith(life: Life, value: V, now: number, tookMs: number): CachedEntry<V> {
+    const { freshMs, tags, loadMs = tookMs } = life;
     return new CachedEntry(
       { value, now, freshMs, loadMs, tags, seen: this.invalidations.latest },
       this.#settings.early,

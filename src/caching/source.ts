@@ -28,6 +28,8 @@ export interface Life {
   /** Negative for one that is not fresh any more. */
   readonly freshMs: number;
   readonly tags: readonly string[];
+  /** How long it took to load where it was loaded. @defaultValue as long as this load */
+  readonly loadMs?: number | undefined;
 }
 
 /** One call for each key. */

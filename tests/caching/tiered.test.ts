@@ -302,6 +302,27 @@ describe('what is no longer fresh', () => {
 });
 
 describe('loading anew', () => {
+  it('by XFetch goes by how long the origin took, wherever the value was loaded', async () => {
+    const { clock, process, loads } = setUp();
+    const slow = async (key: string) => {
+      loads.push(key);
+      await sleep(1000, { clock });
+      return `${key}${loads.length}`;
+    };
+    const options = { load: slow, earlyExpiration: 1, random: () => 0.5 }; // early by 693 ms
+    await later(clock, 1000, process(options).get('a'));
+    const two = process(options);
+    await two.get('a');
+    await clock.advance(59_306);
+    await two.get('a');
+    await turns();
+    expect(loads).toHaveLength(1);
+    await clock.advance(1);
+    await two.get('a');
+    await turns();
+    expect(loads).toHaveLength(2);
+  });
+
   it('on demand goes to the origin, though the second tier has it', async () => {
     const { store, process, world } = setUp();
     const one = process();
@@ -660,6 +681,48 @@ function invalidate(cache: TieredCache<string>, by: string): Promise<boolean> {
   return cache.deleteMatching(by === 'tag' ? { tag: 't' } : { prefix: 'a' });
 }
 
+describe('what the store could not be told', () => {
+  it('is told again in turn, and what it will never do keeps nothing else from it', async () => {
+    const { clock, store, process } = setUp();
+    const one = process();
+    store.before = () => Promise.reject(new Error('down'));
+    await one.deleteMatching({ glob: '*' });
+    await one.delete('a');
+    await one.delete('b');
+    store.before = ({ operation }) =>
+      operation === 'deleteMatching' ? Promise.reject(new Error('cannot')) : undefined;
+    store.calls.length = 0;
+    const isTold = () => store.operations.filter((operation) => operation.startsWith('delete'));
+    await one.set('other', 'x');
+    await turns();
+    expect(isTold()).toEqual(['deleteMatching {"glob":"*"}']);
+    await one.set('other', 'x');
+    await clock.advance(999);
+    await one.set('other', 'x');
+    await turns();
+    expect(isTold()).toHaveLength(1); // not before a second has passed
+    await clock.advance(1);
+    await one.set('other', 'x');
+    await turns();
+    expect(isTold().slice(1)).toEqual(['delete a', 'delete b', 'deleteMatching {"glob":"*"}']);
+    expect(one.stats.l2.outstanding).toBe(1);
+  });
+
+  it('and is settled otherwise meanwhile is not told', async () => {
+    const { clock, store, process } = setUp();
+    const one = process();
+    store.before = () => Promise.reject(new Error('down'));
+    await one.delete('a');
+    store.before = () => {};
+    store.calls.length = 0;
+    await one.delete('a');
+    await clock.advance(1000);
+    await one.set('b', 'x');
+    await turns();
+    expect(store.operations).toEqual(['delete a', 'set b']);
+  });
+});
+
 describe('a second tier that is not well', () => {
   it('and fails is a miss; after five failures in a row it is left alone for a second', async () => {
     const { clock, store, process, loads } = setUp();
@@ -677,6 +740,14 @@ describe('a second tier that is not well', () => {
     await one.get('e');
     await turns();
     expect(store.kept.has('e')).toBe(true);
+  });
+
+  it('and brings another number than it was asked for is a miss', async () => {
+    const { store, process } = setUp();
+    store.getMany = async () => [];
+    const one = process();
+    expect(await one.getMany(['a', 'b'])).toEqual(['a1', 'b1']);
+    expect(one.stats.l2.failures).toBe(1);
   });
 
   it('and hangs costs no more than l2Timeout', async () => {

@@ -154,6 +154,7 @@ class World {
     for (let round = 0; round < 3; round++) {
       for (const gate of this.#waiting.splice(0)) gate.resolve();
       for (let turn = 0; turn < 10; turn++) await settle();
+      await this.clock.advance(1000); // so long the store is left alone after a failure
       for (const process of this.processes) await process.set('other', 0);
     }
   }

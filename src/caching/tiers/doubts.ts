@@ -3,8 +3,6 @@ import { type CheckedMatch, matchesKey } from '../match.js';
 /** Something that the second tier may still have though it is out of date: a key, or all that match. */
 export interface Doubt {
   readonly what: { readonly key: string } | { readonly match: CheckedMatch };
-  /** The store was told, and it did not work. */
-  hasFailed: boolean;
 }
 
 /** Beyond that many, everything is in doubt. */
@@ -21,6 +19,8 @@ export const EVERYTHING: CheckedMatch = { kind: 'prefix', text: '' };
 export class Doubts {
   readonly #keys = new Map<string, Doubt>();
   readonly #matches = new Map<string, Doubt>();
+  /** In the order in which they failed; some may be settled by now. */
+  readonly #failed = new Set<Doubt>();
   /** Replaced, never changed: a read holds on to those of its beginning. */
   #list: readonly CheckedMatch[] = [];
 
@@ -29,12 +29,13 @@ export class Doubts {
     if (this.size < MOST_DOUBTS) return this.#add(what);
     this.#keys.clear();
     this.#matches.clear();
-    this.#add({ match: EVERYTHING }).hasFailed = true;
-    return { what, hasFailed: false }; // part of that one
+    this.#failed.clear();
+    this.#failed.add(this.#add({ match: EVERYTHING }));
+    return { what }; // part of that one
   }
 
   #add(what: Doubt['what']): Doubt {
-    const doubt: Doubt = { what, hasFailed: false };
+    const doubt: Doubt = { what };
     if ('key' in what) this.#keys.set(what.key, doubt);
     else {
       this.#matches.set(nameOf(what.match), doubt);
@@ -62,10 +63,17 @@ export class Doubts {
     return ('key' in what ? this.#keys.get(what.key) : this.#matches.get(nameOf(what.match))) === doubt;
   }
 
-  /** One that the store is to be told of again. */
-  firstFailed(): Doubt | undefined {
-    for (const doubts of [this.#matches, this.#keys]) {
-      for (const doubt of doubts.values()) if (doubt.hasFailed) return doubt;
+  /** The store was told, and it did not work: it is to be told again, after all others. */
+  fail(doubt: Doubt): void {
+    this.#failed.delete(doubt);
+    if (this.stands(doubt)) this.#failed.add(doubt);
+  }
+
+  /** What the store is to be told of next. */
+  nextFailed(): Doubt | undefined {
+    for (const doubt of this.#failed) {
+      if (this.stands(doubt)) return doubt;
+      this.#failed.delete(doubt);
     }
     return undefined;
   }

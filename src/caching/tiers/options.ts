@@ -143,7 +143,7 @@ class OptionLifetimes<V> implements Lifetimes<V> {
     return lifeOf(this.#settings, value, key, own);
   }
 
-  inFirstTier({ freshMs, tags }: Life): Life {
-    return { freshMs: Math.min(freshMs, this.#firstTierMs), tags };
+  inFirstTier(life: Life): Life {
+    return { ...life, freshMs: Math.min(life.freshMs, this.#firstTierMs) };
   }
 }

@@ -7,6 +7,8 @@ interface StoredRecord<V> {
   readonly value: V;
   /** For how much of its time in the store it is not fresh any more. */
   readonly staleMs: number;
+  /** How long it took to load. */
+  readonly loadMs: number;
   readonly tags: readonly string[];
 }
 
@@ -37,8 +39,8 @@ export class Records<V, D> {
     return freshMs + this.#staleMs;
   }
 
-  write(value: V, { tags }: Life): D {
-    const record: StoredRecord<V> = { value, staleMs: this.#staleMs, tags };
+  write(value: V, { tags, loadMs = 0 }: Life): D {
+    const record: StoredRecord<V> = { value, staleMs: this.#staleMs, loadMs, tags };
     return this.#serializer.serialize(record);
   }
 
@@ -47,16 +49,16 @@ export class Records<V, D> {
    * @throws TypeError for what is no record, and whatever the serializer throws.
    */
   read({ data, remainingMs }: StoredData<D>, ageMs: number): FoundValue<V> {
-    const { value, staleMs, tags } = checkRecord<V>(this.#serializer.deserialize(data));
+    const { value, staleMs, loadMs, tags } = checkRecord<V>(this.#serializer.deserialize(data));
     if (!(remainingMs >= 0)) throw new TypeError(`remainingMs must be a number ≥ 0, but was ${remainingMs}`);
-    return { value, life: { freshMs: remainingMs - ageMs - staleMs, tags } };
+    return { value, life: { freshMs: remainingMs - ageMs - staleMs, tags, loadMs } };
   }
 }
 
 function checkRecord<V>(found: unknown): StoredRecord<V> {
-  const { staleMs, tags } = Object(found) as Partial<StoredRecord<V>>;
-  const isRecord = typeof staleMs === 'number' && staleMs >= 0 && Array.isArray(tags);
-  if (!isRecord || !tags.every((tag) => typeof tag === 'string')) {
+  const { staleMs, loadMs, tags } = Object(found) as Partial<StoredRecord<V>>;
+  const hasTimes = [staleMs, loadMs].every((ms) => typeof ms === 'number' && ms >= 0);
+  if (!hasTimes || !Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string')) {
     throw new TypeError('The store has something else under that key than a cached value');
   }
   return found as StoredRecord<V>;

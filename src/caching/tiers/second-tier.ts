@@ -24,6 +24,9 @@ export interface SecondTierSettings<V, D> {
   readonly clock: Clock;
 }
 
+/** How long after it has failed the store is not told again what it could not be told. */
+const PAUSE_MS = 1000;
+
 /**
  * The second tier as the first one sees it: it may be slow, down, or wrong, and nothing here ever rejects for that. What
  * is asked for in one turn of the event loop is asked for in one call. Writes of a key go one after the other, in the
@@ -40,6 +43,7 @@ export class SecondTier<V, D> {
   readonly #latency = new LatencyTally();
   readonly #counts = { hits: 0, misses: 0, staleHits: 0, doubtful: 0, unread: 0, failures: 0 };
   #isMakingGood = false;
+  #makeGoodFrom = -Infinity;
 
   constructor(settings: SecondTierSettings<V, D>, events: Emitter<TieredCacheEvents>) {
     this.#settings = settings;
@@ -104,9 +108,12 @@ export class SecondTier<V, D> {
   #get(keys: readonly string[], signal: AbortSignal): Promise<readonly (StoredData<D> | undefined)[]> {
     const { store } = this.#settings;
     const [only] = keys;
-    return this.#call('get', keys.length, signal, async (context) =>
-      keys.length === 1 ? [await store.get(only as string, context)] : store.getMany(keys, context),
-    );
+    return this.#call('get', keys.length, signal, async (context) => {
+      if (keys.length === 1) return [await store.get(only as string, context)];
+      const found = await store.getMany(keys, context);
+      if (Array.isArray(found) && found.length === keys.length) return found;
+      throw new TypeError(`getMany must bring an array of as many as it was given keys: ${keys.length}`);
+    });
   }
 
   /** Keeps a value that was loaded. */
@@ -164,16 +171,22 @@ export class SecondTier<V, D> {
     const doubt = this.#doubts.raise(what);
     const isDone = await act();
     if (isDone) this.#doubts.settle(doubt);
-    else doubt.hasFailed = true;
+    else this.#doubts.fail(doubt);
     return isDone;
   }
 
-  /** The store has just answered: time to tell it what it could not be told, one after the other, until it fails again. */
+  /**
+   * The store has just answered: time to tell it what it could not be told, one after the other, until it fails again.
+   * Then not for a while: there may be something that it will never do.
+   */
   async #makeGood(): Promise<void> {
-    if (this.#isMakingGood) return;
+    const { clock } = this.#settings;
+    if (this.#isMakingGood || clock.now() < this.#makeGoodFrom) return;
     this.#isMakingGood = true;
-    for (let doubt = this.#doubts.firstFailed(); doubt !== undefined; doubt = this.#doubts.firstFailed()) {
-      if (!(await this.#tellAgain(doubt))) break;
+    for (let doubt = this.#doubts.nextFailed(); doubt !== undefined; doubt = this.#doubts.nextFailed()) {
+      if (await this.#tellAgain(doubt)) continue;
+      this.#makeGoodFrom = clock.now() + PAUSE_MS;
+      break;
     }
     this.#isMakingGood = false;
   }
@@ -185,6 +198,7 @@ export class SecondTier<V, D> {
         ? await this.#deleteMatching(what.match)
         : await this.#inLane(what.key, async () => !this.#doubts.stands(doubt) || this.#remove(what.key));
     if (isDone) this.#doubts.settle(doubt);
+    else this.#doubts.fail(doubt);
     return isDone;
   }
 

@@ -71,7 +71,7 @@ export class TieredSource<V> implements Source<string, V> {
     try {
       const value = await this.#origin.load(key, scope, previous, request);
       this.#latency.add(this.#clock.now() - startedAt);
-      if (request.life === undefined) this.#share(key, value, request);
+      if (request.life === undefined) this.#share(key, value, this.#clock.now() - startedAt, request);
       return value;
     } catch (error) {
       if (scope.reason === undefined) this.#failures++;
@@ -79,8 +79,8 @@ export class TieredSource<V> implements Source<string, V> {
     }
   }
 
-  #share(key: string, value: V, request: LoadRequest<V>): void {
-    const life = this.#lifetimes.lifeOf(value, key);
+  #share(key: string, value: V, loadMs: number, request: LoadRequest<V>): void {
+    const life = { ...this.#lifetimes.lifeOf(value, key), loadMs };
     request.life = this.#lifetimes.inFirstTier(life);
     request.whenKept = () => this.#tier.keep(key, value, life);
   }
