@@ -135,7 +135,7 @@ export class Loads<K, V> implements LoadTable<K, V> {
   offerStale(load: Load<K, V>, value: V, life: Life): void {
     const { key } = load;
     const now = this.#settings.clock.now();
-    const isCurrent = this.#loads.get(key) === load && this.#store.find(key) === load.previous;
+    const isCurrent = this.#loads.get(key) === load;
     const isNews = load.previous === undefined || load.previous.endsAt < now + life.freshMs;
     if (!isCurrent || !isNews || this.#store.invalidations.haveHit(key, life.tags, load.startedAfter)) return;
     const entry = this.#store.makeWith(life, value, now, 0);

@@ -283,6 +283,42 @@ describe('what is no longer fresh', () => {
     expect(seen).toEqual(['a1']);
   });
 
+  it.each(['set', 'deleted'])('is not put back where the key was %s meanwhile', async (how) => {
+    const { clock, store, process, world } = setUp();
+    const options: Options = { staleIfError: '1h' };
+    await process(options).get('a');
+    await turns();
+    await clock.advance(60_000);
+    world.isDown = true;
+    const two = process(options);
+    const { letGo } = holdUp(store, 'after', isAbout('get'));
+    const read = watch(two.get('a'));
+    await turns();
+    if (how === 'set') two.set('a', 'new');
+    else two.delete('a');
+    await letGo();
+    const outcome = how === 'set' ? { value: 'new' } : { error: new Error('the origin is down') };
+    expect(read).toMatchObject(outcome);
+    if (how === 'set') expect(await two.get('a')).toBe('new');
+    else await expect(two.get('a')).rejects.toThrow('the origin is down');
+  });
+
+  it('is not taken from the second tier where the first has a newer one', async () => {
+    const { clock, store, process, world } = setUp();
+    const one = process({ staleIfError: '1h' });
+    await one.get('a');
+    await turns();
+    world.version = 2;
+    await clock.advance(30_000);
+    store.before = ({ operation }) => (operation === 'set' ? Promise.reject(new Error('full')) : undefined);
+    await one.refresh('a');
+    await turns();
+    await clock.advance(60_000);
+    world.isDown = true;
+    expect(await one.get('a')).toBe('a2'); // the second tier has a1
+    expect(one.stats.l2.staleHits).toBe(1);
+  });
+
   it('is not offered to a load that an invalidation has hit', async () => {
     const { clock, store, process, world } = setUp();
     const options: Options = { staleIfError: '1h', tags: () => ['t'] };
