@@ -36,7 +36,10 @@ const publicNames: Record<string, string[]> = {
   fallback: ['fallback'],
   keyed: ['keyed'],
   cache: ['ClockCache', 'FifoCache', 'LfuCache', 'LruCache', 'RandomCache', 'TinyLfuCache', 'TtlCache'],
-  caching: ['LostWritesError', 'coalesce', 'loadingCache', 'memoize', 'writeAround', 'writeBehind', 'writeThrough'],
+  caching: [
+    ...['LostWritesError', 'coalesce', 'loadingCache', 'memoize', 'shareInvalidations', 'tiered'],
+    ...['writeAround', 'writeBehind', 'writeThrough'],
+  ],
   'rate-limit': [
     'FixedWindow',
     'KeyedRateLimiter',
