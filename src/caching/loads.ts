@@ -3,6 +3,7 @@ import { TimeoutError } from '../core/errors.js';
 import { type Emitter, reportUncaught } from '../core/events.js';
 import type { CachedEntry } from './entry.js';
 import type { EntryStore } from './entry-store.js';
+import { fromHere } from './from-here.js';
 import { type CheckedInvalidation, hitsKey } from './invalidation.js';
 import { Load, type LoadTable, Reader } from './load.js';
 import type { LoadingSettings } from './options.js';
@@ -93,7 +94,7 @@ export class Loads<K, V> implements LoadTable<K, V> {
     const { latest } = this.#store.invalidations;
     const mayBeHit = load.startedAfter !== latest;
     reader.load = load;
-    reader.boardAnother = mayBeHit ? gate(() => this.#boardAgain(key, reader, source)) : undefined;
+    reader.boardAnother = mayBeHit ? fromHere(() => this.#boardAgain(key, reader, source)) : undefined;
     load.board(reader);
     if (underWay === undefined) this.#start(load, source);
     return underWay === undefined;
@@ -245,16 +246,6 @@ export class Loads<K, V> implements LoadTable<K, V> {
     if (this.#serveStale(key, reader)) return;
     reader.giveUp(new TimeoutError({ policy: this.#settings.name, timeoutMs }));
   }
-}
-
-/** A function that has `callback` called a microtask later, in the async context of here. */
-function gate(callback: () => void): () => void {
-  let open: () => void = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  opened.then(callback);
-  return open;
 }
 
 /** The cache is somebody else's: when it throws, the readers still get their answer. */

@@ -1,3 +1,5 @@
+import { fromHere } from '../from-here.js';
+
 /** One piece of work of each key at a time, in the order they came. It remembers only keys that are being worked on. */
 export class Turns<K> {
   /** For each key in use, those who wait for it. */
@@ -37,14 +39,4 @@ export class Turns<K> {
       begin();
     }
   }
-}
-
-/** A function that has `callback` called once, a microtask later, in the async context of here. */
-function fromHere(callback: () => void): () => void {
-  let open: () => void = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  opened.then(callback);
-  return open;
 }
