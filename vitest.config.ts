@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 const integration = [
   'tests/faults/**/*.test.ts',
   'tests/fetch/**/*.test.ts',
-  'tests/{balancer,http,http-cache}/**/*.http.test.ts',
+  'tests/{balancer,caching,http,http-cache}/**/*.http.test.ts',
   'tests/package/**/*.test.ts',
   'tests/pitfalls/**/{leaks,*.http,*.process}.test.ts',
   'tests/demo/cli.test.ts',

@@ -6,7 +6,7 @@ export default defineConfig({
   ...config,
   test: {
     include: [
-      'tests/{timeout,retry,bulkhead,circuit-breaker,pipeline,cache,hash-ring,balancer,property}/*.test.ts',
+      'tests/{timeout,retry,bulkhead,circuit-breaker,pipeline,cache,caching,hash-ring,balancer,property}/**/*.test.ts',
       'tests/core/{bad-options,outcome}.test.ts',
       'tests/pitfalls/{policies-{retry,breaker,bulkhead},caches,placement,clocks,bad-inputs,faults-time,hostile}.test.ts',
     ],

@@ -1,5 +1,4 @@
-import { InvalidOptionError } from '../core/errors.js';
-import { checkOptionalFunction, readOptions } from '../core/options.js';
+import { checkOptionalFunction, checkString, readOptions } from '../core/options.js';
 import type { HealthCheck } from './health-check.js';
 
 export interface HttpCheckOptions {
@@ -40,9 +39,7 @@ export function httpCheck(options?: HttpCheckOptions): HealthCheck {
   const own = readOptions<HttpCheckOptions, typeof defaults>(owner, options, defaults);
   const { path, method, isHealthy, url, fetch } = own;
   const headers = { ...own.headers };
-  for (const [option, value] of Object.entries({ path, method })) {
-    if (typeof value !== 'string') throw new InvalidOptionError(owner, option, 'must be a string', value);
-  }
+  for (const [option, value] of Object.entries({ path, method })) checkString(owner, option, value);
   for (const [option, value] of Object.entries({ isHealthy, url, fetch })) checkOptionalFunction(owner, option, value);
   return async (node, { signal }) => {
     const response = await (fetch ?? globalThis.fetch)(urlOf(url(node), path), {

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '../core/errors.js';
-import { checkNumber, readOptions } from '../core/options.js';
+import { checkNumber, checkString, readOptions } from '../core/options.js';
 
 /** A node by its name, which may well be its address, or with what there is to say of it. */
 export type BalancerNode = string | BalancerNodeOptions;
@@ -41,13 +41,8 @@ function readNode(one: BalancerNode, option: string): NodeEntry {
   const defaults = { node: undefined, weight: 1, zone: undefined };
   const { node, weight, zone } = readOptions<BalancerNodeOptions, typeof defaults>(OWNER, given, defaults, option);
   return {
-    node: checkString(`${option}.node`, node),
+    node: checkString(OWNER, `${option}.node`, node),
     weight: checkNumber(OWNER, `${option}.weight`, weight, { min: 0, max: 1e6 }),
-    zone: zone === undefined ? undefined : checkString(`${option}.zone`, zone),
+    zone: zone === undefined ? undefined : checkString(OWNER, `${option}.zone`, zone),
   };
-}
-
-export function checkString(option: string, value: unknown): string {
-  if (typeof value === 'string') return value;
-  throw new InvalidOptionError(OWNER, option, 'must be a string', value);
 }

@@ -1,8 +1,7 @@
-import { checkNumber, readOptions } from '../core/options.js';
+import { checkNumber, checkString, readOptions } from '../core/options.js';
 import type { Random } from '../core/random.js';
 import { murmur3 } from '../hash-ring/murmur3.js';
 import type { NodeState } from './node-state.js';
-import { checkString } from './nodes.js';
 
 export interface ZoneOptions {
   /** Where this process is. */
@@ -19,7 +18,7 @@ export function readZone(owner: string, option: string | ZoneOptions): ZonePrefe
   const given = typeof option === 'object' ? option : { name: option };
   const defaults = { name: undefined, overprovision: 1.4 };
   const own = readOptions<ZoneOptions, typeof defaults>(owner, given, defaults, 'zone');
-  const name = checkString(typeof option === 'object' ? 'zone.name' : 'zone', own.name);
+  const name = checkString(owner, typeof option === 'object' ? 'zone.name' : 'zone', own.name);
   return new ZonePreference(name, checkNumber(owner, 'zone.overprovision', own.overprovision, { min: 1 }));
 }
 

@@ -2,8 +2,10 @@ import type { Duration } from '../core/duration.js';
 import { toMs } from '../core/duration.js';
 import type { CacheLike } from './cache-like.js';
 import { CachedEntry, type EntryAge } from './entry.js';
+import type { CheckedInvalidation } from './invalidation.js';
 import type { Invalidations } from './invalidations.js';
 import { checkTagList, type LoadingSettings, NO_TAGS } from './options.js';
+import type { Life } from './source.js';
 
 /** What one entry has of its own. */
 export interface LoadingCacheSetOptions {
@@ -11,6 +13,20 @@ export interface LoadingCacheSetOptions {
   readonly ttl?: Duration | undefined;
   /** @defaultValue what the cache's `tags` says */
   readonly tags?: readonly string[] | undefined;
+}
+
+/** How long a value lives by the options. */
+export function lifeOf<K, V>(
+  { name, ttlMs, tagsOf, jitter, random }: LoadingSettings<K, V>,
+  value: V,
+  key: K,
+  { ttl, tags }: LoadingCacheSetOptions = {},
+): Life {
+  const fullMs = ttl === undefined ? ttlMs(value, key) : toMs(name, 'ttl', ttl, { orZero: true, orInfinity: true });
+  return {
+    freshMs: jitter === 0 || fullMs === Infinity ? fullMs : fullMs * (1 - jitter * random()),
+    tags: tags === undefined ? tagsOf(value, key) : checkTagList(name, tags),
+  };
 }
 
 /** The entries there are, and what of them still stands. */
@@ -57,13 +73,17 @@ export class EntryStore<K, V> {
   }
 
   /** @throws what `ttl` and `tags` throw, or InvalidOptionError for what they give. */
-  make(key: K, value: V, now: number, loadMs: number, own: LoadingCacheSetOptions = {}): CachedEntry<V> {
-    const { name, ttlMs, tagsOf, jitter, random, early } = this.#settings;
-    const { ttl, tags } = own;
-    const fullMs = ttl === undefined ? ttlMs(value, key) : toMs(name, 'ttl', ttl, { orZero: true, orInfinity: true });
-    const freshMs = jitter === 0 || fullMs === Infinity ? fullMs : fullMs * (1 - jitter * random());
-    const ownTags = tags === undefined ? tagsOf(value, key) : checkTagList(name, tags);
-    return new CachedEntry({ value, now, freshMs, loadMs, tags: ownTags, seen: this.invalidations.latest }, early);
+  make(key: K, value: V, now: number, loadMs: number, own?: LoadingCacheSetOptions): CachedEntry<V> {
+    return this.makeWith(lifeOf(this.#settings, value, key, own), value, now, loadMs);
+  }
+
+  /** Likewise, of a value whose life is known. */
+  makeWith(life: Life, value: V, now: number, tookMs: number): CachedEntry<V> {
+    const { freshMs, tags, loadMs = tookMs } = life;
+    return new CachedEntry(
+      { value, now, freshMs, loadMs, tags, seen: this.invalidations.latest },
+      this.#settings.early,
+    );
   }
 
   /** Keeps the entry, or at least nothing older, when it could never be served. */
@@ -84,23 +104,38 @@ export class EntryStore<K, V> {
     this.#cache.set(key, new CachedEntry<V>(init, this.#settings.early));
   }
 
-  delete(key: K): boolean {
+  /** Whether it has hit something that could have been served; of one key only. */
+  invalidate(invalidation: CheckedInvalidation<K>, now: number): boolean {
+    switch (invalidation.kind) {
+      case 'delete':
+        return this.#delete(invalidation.key);
+      case 'expire':
+        return this.#expire(invalidation.key, now);
+      case 'deleteMatching':
+        this.invalidations.delete(invalidation.match, now);
+        return false;
+      case 'expireMatching':
+        this.invalidations.expire(invalidation.match, now);
+        return false;
+      case 'clear':
+        this.invalidations.deleteAll();
+        this.#cache.clear?.();
+        return false;
+    }
+  }
+
+  #delete(key: K): boolean {
     const stands = this.peek(key) !== undefined;
     return this.#cache.delete(key) && stands;
   }
 
   /** Stale from now on. Gives whether there is anything that may still be served. */
-  expire(key: K, now: number): boolean {
+  #expire(key: K, now: number): boolean {
     const entry = this.peek(key);
     if (entry === undefined) return false;
     entry.expire(now);
     if (this.ageOf(entry, now) !== 'over') return true;
     this.#cache.delete(key);
     return false;
-  }
-
-  clear(): void {
-    this.invalidations.deleteAll();
-    this.#cache.clear?.();
   }
 }

@@ -93,8 +93,13 @@ export class CachedEntry<V> {
     return this.retryFrom !== undefined && now < this.retryFrom;
   }
 
+  /** When it is stale, or has become so. */
+  get endsAt(): number {
+    return Math.min(this.freshUntil, this.expiredAt ?? Infinity);
+  }
+
   ageAt(now: number, { revalidateMs, errorMs }: StaleWindows): EntryAge {
-    const end = Math.min(this.freshUntil, this.expiredAt ?? Infinity);
+    const end = this.endsAt;
     if (now < end) return 'fresh';
     if (this.failure !== undefined) return 'over';
     if (now < end + revalidateMs) return 'stale';

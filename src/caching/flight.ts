@@ -20,6 +20,10 @@ export class Flight<V, P extends Passenger<V> = Passenger<V>> {
     this.#onAbandoned = onAbandoned;
   }
 
+  get passengers(): readonly P[] {
+    return [...this.#passengers];
+  }
+
   board(passenger: P): void {
     this.#passengers.add(passenger);
     passenger.disembark = (reason) => {
@@ -36,9 +40,9 @@ export class Flight<V, P extends Passenger<V> = Passenger<V>> {
   }
 
   /** It is over; these are to be told how it ended. */
-  land(): P[] {
+  land(): readonly P[] {
     this.isOver = true;
-    const passengers = [...this.#passengers];
+    const { passengers } = this;
     this.#passengers.clear();
     return passengers;
   }

@@ -3,56 +3,12 @@ import { TimeoutError } from '../core/errors.js';
 import { type Emitter, reportUncaught } from '../core/events.js';
 import type { CachedEntry } from './entry.js';
 import type { EntryStore } from './entry-store.js';
-import { Flight, Passenger } from './flight.js';
-import { type CheckedMatch, matchesKey } from './match.js';
+import { fromHere } from './from-here.js';
+import { type CheckedInvalidation, hitsKey } from './invalidation.js';
+import { Load, type LoadTable, Reader } from './load.js';
 import type { LoadingSettings } from './options.js';
-import type { Source } from './source.js';
+import type { Life, Source } from './source.js';
 import type { LoadingCacheEvents, MutableStats } from './stats.js';
-
-/** One load of one key. */
-class Load<K, V> extends Flight<V, Reader<K, V>> {
-  readonly key: K;
-  /** What there was when it began. What is there later, and is not this, is newer than the load. */
-  readonly previous: CachedEntry<V> | undefined;
-  /** The number of the last invalidation before it began. */
-  readonly startedAfter: number;
-  readonly startedAt: number;
-  /** Whether it began in the background. */
-  readonly isRefresh: boolean;
-
-  constructor(
-    key: K,
-    previous: CachedEntry<V> | undefined,
-    startedAfter: number,
-    startedAt: number,
-    isRefresh: boolean,
-    onAbandoned: () => void,
-  ) {
-    super(onAbandoned);
-    this.key = key;
-    this.previous = previous;
-    this.startedAfter = startedAfter;
-    this.startedAt = startedAt;
-    this.isRefresh = isRefresh;
-    this.runsOn = isRefresh;
-  }
-}
-
-/** Somebody who waits for a key. */
-class Reader<K, V> extends Passenger<V> {
-  /** Takes an old value when there is no new one. */
-  readonly takesStale: boolean;
-  load: Load<K, V> | undefined;
-  /** Boards another load, in the reader's own async context. Only of one who came after an invalidation during its load. */
-  boardAnother: (() => void) | undefined;
-
-  constructor(takesStale: boolean) {
-    super();
-    this.takesStale = takesStale;
-    this.load = undefined;
-    this.boardAnother = undefined;
-  }
-}
 
 /**
  * The loads in flight: one a key that can be joined.
@@ -64,7 +20,7 @@ class Reader<K, V> extends Passenger<V> {
  *
  * What it remembers is bounded by the loads in flight.
  */
-export class Loads<K, V> {
+export class Loads<K, V> implements LoadTable<K, V> {
   readonly #settings: LoadingSettings<K, V>;
   readonly #store: EntryStore<K, V>;
   readonly #counts: MutableStats;
@@ -114,18 +70,14 @@ export class Loads<K, V> {
     return load;
   }
 
-  /** Likewise, all loads of keys that look like this. No key looks like a tag: those are asked when they are over. */
-  detachMatching(match: CheckedMatch): Load<K, V>[] {
-    return this.#detachEach([...this.#loads.values()].filter(({ key }) => matchesKey(match, key)));
+  /** Likewise, all whose keys it hits. No key looks like a tag: those loads are asked when they are over. */
+  detachHit(invalidation: CheckedInvalidation<K>): Load<K, V>[] {
+    const keys = 'key' in invalidation ? [invalidation.key] : this.#keysHit(invalidation);
+    return keys.map((key) => this.detach(key)).filter((load) => load !== undefined);
   }
 
-  detachAll(): Load<K, V>[] {
-    return this.#detachEach([...this.#loads.values()]);
-  }
-
-  #detachEach(loads: Load<K, V>[]): Load<K, V>[] {
-    for (const { key } of loads) this.detach(key);
-    return loads;
+  #keysHit(invalidation: CheckedInvalidation<K>): K[] {
+    return [...this.#loads.keys()].filter((key) => hitsKey(invalidation, key));
   }
 
   /** The value that is newer than the load is what its readers get, now. */
@@ -142,7 +94,7 @@ export class Loads<K, V> {
     const { latest } = this.#store.invalidations;
     const mayBeHit = load.startedAfter !== latest;
     reader.load = load;
-    reader.boardAnother = mayBeHit ? gate(() => this.#boardAgain(key, reader, source)) : undefined;
+    reader.boardAnother = mayBeHit ? fromHere(() => this.#boardAgain(key, reader, source)) : undefined;
     load.board(reader);
     if (underWay === undefined) this.#start(load, source);
     return underWay === undefined;
@@ -159,11 +111,10 @@ export class Loads<K, V> {
   }
 
   #newLoad(key: K, isRefresh: boolean): Load<K, V> {
-    const { latest } = this.#store.invalidations;
     const previous = this.#store.find(key);
-    const load: Load<K, V> = new Load(key, previous, latest, this.#settings.clock.now(), isRefresh, () => {
-      this.#takeOut(load);
-    });
+    const startedAfter = this.#store.invalidations.latest;
+    const startedAt = this.#settings.clock.now();
+    const load = new Load<K, V>({ key, previous, startedAfter, startedAt, isRefresh }, this);
     this.#loads.set(key, load);
     this.#counts.loads++;
     return load;
@@ -171,10 +122,27 @@ export class Loads<K, V> {
 
   /** Last, when all is in its place: the source may call back. */
   #start(load: Load<K, V>, source: Source<K, V>): void {
-    source.load(load.key, load.scope, load.previous?.value).then(
+    source.load(load.key, load.scope, load.previous?.value, load).then(
       (loaded) => this.#succeed(load, loaded),
       (error) => this.#fail(load, error),
     );
+  }
+
+  abandon(load: Load<K, V>): void {
+    this.#takeOut(load);
+  }
+
+  /** Whoever takes it has it now, if it may be served before the load is over; it is there for the others if that fails. */
+  offerStale(load: Load<K, V>, value: V, life: Life): void {
+    const { key } = load;
+    const now = this.#settings.clock.now();
+    const isCurrent = this.#loads.get(key) === load;
+    const isNews = load.previous === undefined || load.previous.endsAt < now + life.freshMs;
+    if (!isCurrent || !isNews || this.#store.invalidations.haveHit(key, life.tags, load.startedAfter)) return;
+    const entry = this.#store.makeWith(life, value, now, 0);
+    unlessItThrows(() => this.#store.keep(key, entry, now));
+    if (this.#store.ageOf(entry, now) !== 'stale') return;
+    for (const reader of load.passengers) this.#serveStale(key, reader);
   }
 
   /** Whether it was still in the table. */
@@ -189,14 +157,17 @@ export class Loads<K, V> {
     const durationMs = now - load.startedAt;
     let entry: CachedEntry<V>;
     try {
-      entry = this.#store.make(key, value, now, durationMs);
+      entry =
+        load.life === undefined
+          ? this.#store.make(key, value, now, durationMs)
+          : this.#store.makeWith(load.life, value, now, durationMs);
     } catch (error) {
       this.#fail(load, error);
       return;
     }
     const isHit = this.#store.invalidations.haveHit(key, entry.tags, load.startedAfter);
     const isKept = this.#takeOut(load) && !isHit;
-    if (isKept) unlessItThrows(() => this.#store.keep(key, entry, now));
+    if (isKept) this.#keep(load, entry, now);
     else this.#counts.discarded++;
     const newer = isKept ? undefined : this.#newerThan(load, now);
     for (const reader of load.land()) {
@@ -205,6 +176,11 @@ export class Loads<K, V> {
       else reader.resolve(value);
     }
     if (this.#events.has('load')) this.#events.emit('load', { key, durationMs, isRefresh: load.isRefresh, isKept });
+  }
+
+  #keep(load: Load<K, V>, entry: CachedEntry<V>, now: number): void {
+    unlessItThrows(() => this.#store.keep(load.key, entry, now));
+    load.whenKept?.();
   }
 
   #fail(load: Load<K, V>, reason: unknown): void {
@@ -270,16 +246,6 @@ export class Loads<K, V> {
     if (this.#serveStale(key, reader)) return;
     reader.giveUp(new TimeoutError({ policy: this.#settings.name, timeoutMs }));
   }
-}
-
-/** A function that has `callback` called a microtask later, in the async context of here. */
-function gate(callback: () => void): () => void {
-  let open: () => void = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  opened.then(callback);
-  return open;
 }
 
 /** The cache is somebody else's: when it throws, the readers still get their answer. */

@@ -34,6 +34,11 @@ export function matchesKey({ kind, text }: CheckedMatch, key: unknown): boolean 
   return kind === 'prefix' ? key.startsWith(text) : matchesGlob(text, key);
 }
 
+/** Whether an entry with that key and those tags is meant. */
+export function hitsEntry(match: CheckedMatch, key: unknown, tags: readonly string[]): boolean {
+  return match.kind === 'tag' ? tags.includes(match.text) : matchesKey(match, key);
+}
+
 /**
  * Without regular expressions, whose worst case is exponential: after a mismatch only the last `*` needs to take one
  * character more. O(glob × text) at worst, O(text) as a rule.

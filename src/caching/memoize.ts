@@ -1,6 +1,7 @@
 import { InvalidOptionError } from '../core/errors.js';
 import { checkFunction, checkOptionalFunction, readOptions } from '../core/options.js';
-import { LoaderCache, type LoadingCache } from './loading-cache.js';
+import type { LoadingCache } from './contract.js';
+import { LoaderCache } from './loader-cache.js';
 import { checkLoadingOptions, checkPolicy, KEEPING_DEFAULTS, type LoadingCacheOptions } from './options.js';
 import { LoaderSource, type Source } from './source.js';
 

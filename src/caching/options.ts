@@ -174,8 +174,8 @@ export function checkBatchOptions(
   };
 }
 
-export function checkPolicy<V>(owner: string, policy: Policy<V> | undefined): Policy<V> | undefined {
-  return policy === undefined ? undefined : checkMethods(owner, 'policy', policy, ['execute', 'run', 'describe']);
+export function checkPolicy<V>(owner: string, policy: Policy<V> | undefined, option = 'policy'): Policy<V> | undefined {
+  return policy === undefined ? undefined : checkMethods(owner, option, policy, ['execute', 'run', 'describe']);
 }
 
 function checkShare(owner: string, option: string, value: number): number {

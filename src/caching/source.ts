@@ -4,8 +4,32 @@ import type { LoadContext } from './options.js';
 
 /** Where values come from. Never throws: whatever happens is in the promise. */
 export interface Source<K, V> {
-  /** @param scope - is aborted when nobody wants the value any longer. */
-  load(key: K, scope: AbortScope, previous: V | undefined): Promise<V>;
+  /**
+   * @param scope - is aborted when nobody wants the value any longer.
+   * @param request - for a source that knows more of the value than what it is.
+   */
+  load(key: K, scope: AbortScope, previous: V | undefined, request: LoadRequest<V>): Promise<V>;
+}
+
+/** How a source and those it loads for understand each other. */
+export interface LoadRequest<V> {
+  /** What is fresh still, though somebody wants it anew: until when. */
+  readonly freshUntil: number | undefined;
+  /** To be set before the value is there: how long it is fresh, and its tags, if not as the options say. */
+  life: Life | undefined;
+  /** To be set before the value is there: called when it has been kept. */
+  whenKept: (() => void) | undefined;
+  /** Something that is no longer fresh was found on the way: for those who would rather have that. */
+  offerStale(value: V, life: Life): void;
+}
+
+/** How long a value is fresh, from now on, and what it can be invalidated by. */
+export interface Life {
+  /** Negative for one that is not fresh any more. */
+  readonly freshMs: number;
+  readonly tags: readonly string[];
+  /** How long it took to load where it was loaded. @defaultValue as long as this load */
+  readonly loadMs?: number | undefined;
 }
 
 /** One call for each key. */

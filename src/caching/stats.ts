@@ -1,3 +1,5 @@
+import type { Invalidation } from './invalidation.js';
+
 /** How often what has happened since the cache was made. */
 export interface LoadingCacheStats {
   /** Reads that had a fresh value, or a failure that is kept, at once. */
@@ -22,6 +24,8 @@ export type MutableStats = { -readonly [S in keyof LoadingCacheStats]: LoadingCa
 export interface LoadingCacheEvents<K> {
   /** A load has brought a value; `isKept` unless something newer had happened to the key. */
   load: { readonly key: K; readonly durationMs: number; readonly isRefresh: boolean; readonly isKept: boolean };
+  /** What other caches of the same things have to do, since it was done here: a value was set, or invalidated. */
+  invalidate: Invalidation<K>;
   /** A load has failed. */
   loadError: { readonly key: K; readonly error: unknown; readonly durationMs: number; readonly isRefresh: boolean };
 }

@@ -72,6 +72,11 @@ export function checkNumber(owner: string, option: string, value: unknown, rule:
   fail(owner, option, `must be a finite number ${bounds.join(' and ')}`.trimEnd(), value);
 }
 
+export function checkString(owner: string, option: string, value: unknown): string {
+  if (typeof value === 'string') return value;
+  fail(owner, option, 'must be a string', value);
+}
+
 export function checkFunction<F>(owner: string, option: string, value: F): F {
   if (typeof value === 'function') return value;
   fail(owner, option, 'must be a function', value);

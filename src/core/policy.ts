@@ -13,7 +13,7 @@ import {
 import { DeadlineList } from './deadline-list.js';
 import { type Duration, toMs } from './duration.js';
 import { InvalidOptionError } from './errors.js';
-import { checkFunction, checkName, checkNumber, checkOptionalFunction, readOptions } from './options.js';
+import { checkFunction, checkName, checkNumber, checkOptionalFunction, checkString, readOptions } from './options.js';
 import type { Classify } from './outcome.js';
 import { runTimed } from './timed-scope.js';
 
@@ -116,7 +116,7 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
   const terms: CallTerms = {
     classify: classify === undefined ? DEFAULT_TERMS.classify : checkFunction(owner, 'classify', classify),
     priority: checkNumber(owner, 'priority', priority),
-    key: key === undefined ? undefined : checkKey(owner, key),
+    key: key === undefined ? undefined : checkString(owner, 'key', key),
   };
   const clock = policy.clockOf(options);
   checkFunction(owner, 'operation', operation);
@@ -149,11 +149,6 @@ export function step(policy: Policy<unknown>, next: Next, context: PolicyContext
   } catch (error) {
     return Promise.reject(error);
   }
-}
-
-function checkKey(owner: string, key: unknown): string {
-  if (typeof key === 'string') return key;
-  throw new InvalidOptionError(owner, 'key', 'must be a string', key);
 }
 
 export interface PolicyDefinition {

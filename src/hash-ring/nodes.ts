@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '../core/errors.js';
-import { checkNumber } from '../core/options.js';
+import { checkNumber, checkString } from '../core/options.js';
 
 /** A node, by its name, whatever string that is. Weights are relative to each other: finite, ≥ 0; 1 where none is given. */
 export type NodeOption = string | { readonly node: string; readonly weight?: number | undefined };
@@ -25,9 +25,6 @@ export const sortedNodes = (owner: string, nodes: Iterable<NodeOption>): Map<str
 export const sortedByName = (weights: ReadonlyMap<string, number>): Map<string, number> =>
   new Map([...weights].sort(([a], [b]) => (a < b ? -1 : 1)));
 
-export function checkNode(owner: string, node: string): string {
-  if (typeof node === 'string') return node;
-  throw new InvalidOptionError(owner, 'node', 'must be a string', node);
-}
+export const checkNode = (owner: string, node: string): string => checkString(owner, 'node', node);
 
 export const checkWeight = (owner: string, weight: number): number => checkNumber(owner, 'weight', weight, { min: 0 });

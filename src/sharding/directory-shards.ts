@@ -3,7 +3,7 @@ import { type Clock, checkClock } from '../core/clock.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
-import { checkInteger, checkName, checkOptionalFunction, readOptions } from '../core/options.js';
+import { checkInteger, checkName, checkOptionalFunction, checkString, readOptions } from '../core/options.js';
 import { AnswerTable } from './answer-table.js';
 import { DirectoryLoad } from './directory-load.js';
 import { type AsyncShardRouter, checkIterable, checkShard, type ShardGetOptions } from './shard-router.js';
@@ -233,7 +233,6 @@ class Directory implements DirectoryShards {
   }
 
   #checkKey(key: string): string {
-    if (typeof key === 'string') return key;
-    throw new InvalidOptionError(this.#owner, 'key', 'must be a string', key);
+    return checkString(this.#owner, 'key', key);
   }
 }

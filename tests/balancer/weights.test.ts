@@ -341,3 +341,53 @@ it('weights of nodes that roundRobin passes over still are what they are', () =>
   expect(sharesOf(balancer, 4)).toEqual({ a: 4 });
   expect(balancer.nodes.map(({ weight }) => weight)).toEqual([1, 0]);
 });
+
+describe('turns by weight, when the company changes', () => {
+  /** Smooth round robin over whoever is there, and what is settled between them when somebody has come or gone. */
+  class Model {
+    readonly credits = new Map<string, number>();
+    #wasWhole = false;
+
+    /** @param isWhole - nobody was left out; who leaves somebody out makes another company with each call. */
+    next(weights: Readonly<Record<string, number>>, isWhole: boolean): string {
+      const names = Object.keys(weights);
+      const total = names.reduce((sum, name) => sum + weights[name]!, 0);
+      if (!isWhole || !this.#wasWhole) {
+        const owed = names.map((name) => this.credits.get(name) ?? 0);
+        const mean = owed.reduce((sum, credit) => sum + credit, 0) / names.length;
+        for (const [index, name] of names.entries()) {
+          this.credits.set(name, Math.min(Math.max(owed[index]! - mean, -total), 2 * total));
+        }
+      }
+      this.#wasWhole = isWhole;
+      for (const name of names) this.credits.set(name, (this.credits.get(name) ?? 0) + weights[name]!);
+      const best = names.reduce((one, other) => (this.credits.get(other)! > this.credits.get(one)! ? other : one));
+      this.credits.set(best, this.credits.get(best)! - total);
+      return best;
+    }
+  }
+
+  it('what they owe each other goes on, and what is owed to others or is too much is forgotten', () => {
+    const weights: Record<string, number> = { a: 100, b: 3, c: 1, d: 20 };
+    const random = seededRandom(7);
+    for (let round = 0; round < 50; round++) {
+      const balancer = new LoadBalancer(
+        Object.entries(weights).map(([node, weight]) => ({ node, weight })),
+        { pick: weightedRoundRobin() },
+      );
+      const model = new Model();
+      const picked: [string, string][] = [];
+      for (let change = 0; change < 10; change++) {
+        const out = new Set(Object.keys(weights).filter(() => random() < 0.4));
+        if (out.size === 4) out.clear();
+        const there = Object.fromEntries(Object.entries(weights).filter(([name]) => !out.has(name)));
+        for (let call = 0; call < 5; call++) {
+          const lease = balancer.acquire({ exclude: [...out] });
+          lease.release(OK);
+          picked.push([lease.node, model.next(there, out.size === 0)]);
+        }
+      }
+      expect(picked.map(([ours]) => ours)).toEqual(picked.map(([, theirs]) => theirs));
+    }
+  });
+});

@@ -36,7 +36,10 @@ const publicNames: Record<string, string[]> = {
   fallback: ['fallback'],
   keyed: ['keyed'],
   cache: ['ClockCache', 'FifoCache', 'LfuCache', 'LruCache', 'RandomCache', 'TinyLfuCache', 'TtlCache'],
-  caching: ['coalesce', 'loadingCache', 'memoize'],
+  caching: [
+    ...['LostWritesError', 'coalesce', 'loadingCache', 'memoize', 'shareInvalidations', 'tiered'],
+    ...['writeAround', 'writeBehind', 'writeThrough'],
+  ],
   'http-cache': ['cached'],
   'rate-limit': [
     'FixedWindow',

@@ -15,7 +15,7 @@ const mayImport: Record<string, string[]> = {
   fallback: ['core'],
   keyed: ['core'],
   cache: ['core'],
-  caching: ['core', 'cache'],
+  caching: ['core', 'cache', 'timeout', 'circuit-breaker'],
   'http-cache': ['core', 'cache', 'caching'],
   fetch: ['core', 'pipeline', 'retry', 'timeout', 'circuit-breaker', 'bulkhead', 'keyed', 'rate-limit'],
   balancer: ['core', 'hash-ring'],

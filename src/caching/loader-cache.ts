@@ -1,0 +1,199 @@
+import { LruCache } from '../cache/lru-cache.js';
+import { checkSignal } from '../core/abort-scope.js';
+import { rejectSoon } from '../core/context.js';
+import { InvalidOptionError } from '../core/errors.js';
+import { Emitter } from '../core/events.js';
+import { checkInteger } from '../core/options.js';
+import { type CacheLike, checkCacheLike } from './cache-like.js';
+import type { LoadingCache, LoadingCacheGetOptions } from './contract.js';
+import type { CachedEntry } from './entry.js';
+import { EntryStore, type LoadingCacheSetOptions } from './entry-store.js';
+import { type CheckedInvalidation, checkInvalidation, type Invalidation } from './invalidation.js';
+import { Invalidations } from './invalidations.js';
+import { Loads } from './loads.js';
+import type { EntryMatch } from './match.js';
+import type { LoadingCacheOptions, LoadingSettings } from './options.js';
+import type { Source } from './source.js';
+import type { LoadingCacheEvents, LoadingCacheStats } from './stats.js';
+import { type WarmUpOptions, type WarmUpResult, warmUpKeys } from './warm-up.js';
+
+/** The face of it: what is kept is in the store, what is being loaded in the table of loads. */
+export class LoaderCache<K, V> implements LoadingCache<K, V> {
+  readonly #settings: LoadingSettings<K, V>;
+  readonly #source: Source<K, V>;
+  readonly #store: EntryStore<K, V>;
+  readonly #loads: Loads<K, V>;
+  readonly #events = new Emitter<LoadingCacheEvents<K>>();
+  readonly #counts = {
+    ...{ hits: 0, misses: 0, staleHits: 0, coalesced: 0 },
+    ...{ loads: 0, refreshes: 0, loadFailures: 0, discarded: 0 },
+  };
+
+  constructor(
+    owner: string,
+    own: Pick<LoadingCacheOptions<K, V>, 'capacity' | 'cache'>,
+    settings: LoadingSettings<K, V>,
+    source: Source<K, V>,
+  ) {
+    this.#settings = settings;
+    this.#source = source;
+    this.#store = new EntryStore(settings, cacheOf(owner, own), new Invalidations(own.capacity));
+    this.#loads = new Loads(settings, this.#store, this.#counts, this.#events);
+  }
+
+  get loading(): number {
+    return this.#loads.size;
+  }
+
+  get stats(): LoadingCacheStats {
+    return { ...this.#counts };
+  }
+
+  on<E extends keyof LoadingCacheEvents<K>>(type: E, listener: (event: LoadingCacheEvents<K>[E]) => void): () => void {
+    return this.#events.on(type, listener);
+  }
+
+  get(key: K, options?: LoadingCacheGetOptions): Promise<V> {
+    if (options !== undefined) return this.getFrom(this.#source, key, options);
+    const entry = this.#store.find(key);
+    return entry !== undefined && this.#isCalm(entry)
+      ? Promise.resolve(entry.value)
+      : this.#getSlowly(key, entry, null, this.#source);
+  }
+
+  /** Never throws: whatever happens is in the promise. */
+  getFrom(source: Source<K, V>, key: K, options: LoadingCacheGetOptions = {}): Promise<V> {
+    try {
+      const signal = this.#checkSignal(options);
+      if (signal?.aborted) return rejectSoon(signal.reason);
+      return this.#getSlowly(key, this.#store.find(key), signal, source);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async getMany(keys: Iterable<K>, options?: LoadingCacheGetOptions): Promise<V[]> {
+    return Promise.all(Array.from(keys, (key) => this.get(key, options)));
+  }
+
+  getSync(key: K): V | undefined {
+    const entry = this.#store.find(key);
+    if (entry === undefined) return undefined;
+    return this.#isCalm(entry) || this.#isAnswer(key, entry, this.#source) ? entry.value : undefined;
+  }
+
+  peek(key: K): V | undefined {
+    const entry = this.#store.peek(key);
+    if (entry === undefined) return undefined;
+    const age = this.#store.ageOf(entry, this.#settings.clock.now());
+    return age === 'fresh' || age === 'stale' ? entry.value : undefined;
+  }
+
+  set(key: K, value: V, options?: LoadingCacheSetOptions): void {
+    const now = this.#settings.clock.now();
+    const entry = this.#store.make(key, value, now, 0, options);
+    const load = this.#loads.detach(key);
+    this.#store.keep(key, entry, now);
+    this.#loads.supersede(load, value);
+    this.#tell({ kind: 'delete', key });
+  }
+
+  delete(key: K): boolean {
+    return this.#doAndTell({ kind: 'delete', key });
+  }
+
+  expire(key: K): boolean {
+    return this.#doAndTell({ kind: 'expire', key });
+  }
+
+  deleteMatching(match: EntryMatch): void {
+    this.#doAndTell({ kind: 'deleteMatching', match });
+  }
+
+  expireMatching(match: EntryMatch): void {
+    this.#doAndTell({ kind: 'expireMatching', match });
+  }
+
+  clear(): void {
+    this.#doAndTell({ kind: 'clear' });
+  }
+
+  applyInvalidation(invalidation: Invalidation<K>): void {
+    this.#do(checkInvalidation(this.#settings.name, invalidation));
+  }
+
+  refresh(key: K, options?: LoadingCacheGetOptions): Promise<V> {
+    return this.refreshFrom(this.#source, key, options);
+  }
+
+  async refreshFrom(source: Source<K, V>, key: K, options: LoadingCacheGetOptions = {}): Promise<V> {
+    const signal = this.#checkSignal(options);
+    if (signal?.aborted) throw signal.reason;
+    return this.#loads.wait(key, source, signal, false);
+  }
+
+  warmUp(keys: Iterable<K> | AsyncIterable<K>, options?: WarmUpOptions<K>): Promise<WarmUpResult> {
+    return warmUpKeys(this.#settings.name, keys, options, (key, signal) => this.get(key, { signal }));
+  }
+
+  #doAndTell(invalidation: Invalidation<K>): boolean {
+    const wasThere = this.#do(checkInvalidation(this.#settings.name, invalidation));
+    this.#tell(invalidation);
+    return wasThere;
+  }
+
+  #tell(invalidation: Invalidation<K>): void {
+    if (this.#events.has('invalidate')) this.#events.emit('invalidate', invalidation);
+  }
+
+  /** First the loads are out of the table, then the entries are gone, then loads that nobody waits for are aborted. */
+  #do(invalidation: CheckedInvalidation<K>): boolean {
+    const loads = this.#loads.detachHit(invalidation);
+    const wasThere = this.#store.invalidate(invalidation, this.#settings.clock.now());
+    for (const load of loads) load.abandonIfEmpty();
+    return wasThere;
+  }
+
+  #getSlowly(key: K, entry: CachedEntry<V> | undefined, signal: AbortSignal | null, source: Source<K, V>): Promise<V> {
+    if (entry !== undefined && this.#isAnswer(key, entry, source)) {
+      return entry.failure === undefined ? Promise.resolve(entry.value) : rejectSoon(entry.failure.error);
+    }
+    this.#counts.misses++;
+    return this.#loads.wait(key, source, signal, true);
+  }
+
+  /** The shortest way: a fresh value with nothing else to do. No clock is read where nothing expires. */
+  #isCalm(entry: CachedEntry<V>): boolean {
+    if (entry.calmUntil !== undefined && this.#settings.clock.now() >= entry.calmUntil) return false;
+    this.#counts.hits++;
+    return true;
+  }
+
+  /** Whether the entry is what a reader gets at once. It is loaded anew in the background if it is time. */
+  #isAnswer(key: K, entry: CachedEntry<V>, source: Source<K, V>): boolean {
+    const { clock, early, random } = this.#settings;
+    const now = clock.now();
+    const age = this.#store.ageOf(entry, now);
+    const isHeldBack = entry.isHeldBack(now);
+    if (age === 'over' || (age === 'grace' && !isHeldBack)) return false;
+    const isDue = age === 'fresh' ? entry.isDueForRefresh(now, early, random) : !isHeldBack;
+    this.#counts[age === 'fresh' ? 'hits' : 'staleHits']++;
+    if (isDue && entry.failure === undefined) this.#loads.refresh(key, source);
+    return true;
+  }
+
+  #checkSignal({ signal = null }: LoadingCacheGetOptions): AbortSignal | null {
+    return checkSignal(this.#settings.name, signal);
+  }
+}
+
+function cacheOf<K, V>(
+  owner: string,
+  { capacity, cache }: Pick<LoadingCacheOptions<K, V>, 'capacity' | 'cache'>,
+): CacheLike<K, CachedEntry<V>> {
+  if ((capacity === undefined) === (cache === undefined)) {
+    throw new InvalidOptionError(owner, 'capacity', 'or "cache" is required, one of them', capacity);
+  }
+  if (cache !== undefined) return checkCacheLike(owner, 'cache', cache);
+  return new LruCache({ capacity: checkInteger(owner, 'capacity', capacity, { min: 1, max: 0xff_ffff }) });
+}

@@ -1,0 +1,32 @@
+import type { Clock } from '../core/clock.js';
+import { InvalidOptionError } from '../core/errors.js';
+import { checkFunction } from '../core/options.js';
+import type { Policy } from '../core/policy.js';
+import { BatchSource } from './batch.js';
+import { checkBatchOptions, checkPolicy, type LoadedMany, type LoadingCacheOptions } from './options.js';
+import { LoaderSource, type Source } from './source.js';
+
+/** The options that say where values come from. */
+type SourceOptions<K, V> = Pick<LoadingCacheOptions<K, V>, 'load' | 'loadMany' | 'batch' | 'policy'>;
+
+export function sourceOf<K, V>(
+  owner: string,
+  { load, loadMany, batch, policy }: SourceOptions<K, V>,
+  clock: Clock,
+): Source<K, V> {
+  if ((load === undefined) === (loadMany === undefined)) {
+    throw new InvalidOptionError(owner, 'load', 'or "loadMany" is required, one of them', load);
+  }
+  const checked = checkPolicy(owner, policy);
+  if (loadMany === undefined) {
+    if (batch !== undefined) throw new InvalidOptionError(owner, 'batch', 'goes with "loadMany"', batch);
+    return new LoaderSource(checkFunction(owner, 'load', load as NonNullable<typeof load>), checked);
+  }
+  const policyOfMany = checked as Policy<unknown> as Policy<LoadedMany<K, V>> | undefined;
+  return new BatchSource(
+    checkFunction(owner, 'loadMany', loadMany),
+    policyOfMany,
+    checkBatchOptions(owner, batch),
+    clock,
+  );
+}

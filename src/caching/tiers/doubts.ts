@@ -1,0 +1,99 @@
+import { type CheckedMatch, matchesKey } from '../match.js';
+
+/** Something that the second tier may still have though it is out of date: a key, or all that match. */
+export interface Doubt {
+  readonly what: { readonly key: string } | { readonly match: CheckedMatch };
+}
+
+/** Beyond that many, everything is in doubt. */
+const MOST_DOUBTS = 10_000;
+
+export const EVERYTHING: CheckedMatch = { kind: 'prefix', text: '' };
+
+/**
+ * What the second tier has not been rid of yet: it is being told, or could not be told. As long as that is so nobody
+ * reads it from there, or a deletion that was lost would be undone by the next read.
+ *
+ * O(1) a key, O(matches in doubt) a read; at most 10,000, then it is one doubt about everything.
+ */
+export class Doubts {
+  readonly #keys = new Map<string, Doubt>();
+  readonly #matches = new Map<string, Doubt>();
+  /** In the order in which they failed; some may be settled by now. */
+  readonly #failed = new Set<Doubt>();
+  /** Replaced, never changed: a read holds on to those of its beginning. */
+  #list: readonly CheckedMatch[] = [];
+
+  /** A newer doubt about the same takes the place of the older one. */
+  raise(what: Doubt['what']): Doubt {
+    if (this.size < MOST_DOUBTS) return this.#add(what);
+    this.#keys.clear();
+    this.#matches.clear();
+    this.#failed.clear();
+    this.#failed.add(this.#add({ match: EVERYTHING }));
+    return { what }; // part of that one
+  }
+
+  #add(what: Doubt['what']): Doubt {
+    const doubt: Doubt = { what };
+    if ('key' in what) this.#keys.set(what.key, doubt);
+    else {
+      this.#matches.set(nameOf(what.match), doubt);
+      this.#listMatches();
+    }
+    return doubt;
+  }
+
+  of(key: string): Doubt | undefined {
+    return this.#keys.get(key);
+  }
+
+  /** The store is rid of it, unless it has come into doubt again. */
+  settle(doubt: Doubt): void {
+    if (!this.stands(doubt)) return;
+    if ('key' in doubt.what) this.#keys.delete(doubt.what.key);
+    else {
+      this.#matches.delete(nameOf(doubt.what.match));
+      this.#listMatches();
+    }
+  }
+
+  stands(doubt: Doubt): boolean {
+    const { what } = doubt;
+    return ('key' in what ? this.#keys.get(what.key) : this.#matches.get(nameOf(what.match))) === doubt;
+  }
+
+  /** The store was told, and it did not work: it is to be told again, after all others. */
+  fail(doubt: Doubt): void {
+    this.#failed.delete(doubt);
+    if (this.stands(doubt)) this.#failed.add(doubt);
+  }
+
+  /** What the store is to be told of next. */
+  nextFailed(): Doubt | undefined {
+    for (const doubt of this.#failed) {
+      if (this.stands(doubt)) return doubt;
+      this.#failed.delete(doubt);
+    }
+    return undefined;
+  }
+
+  get size(): number {
+    return this.#keys.size + this.#matches.size;
+  }
+
+  /** Those about all that match. */
+  get matches(): readonly CheckedMatch[] {
+    return this.#list;
+  }
+
+  concern(key: string): boolean {
+    return this.#keys.has(key) || this.#list.some((match) => matchesKey(match, key));
+  }
+
+  #listMatches(): void {
+    this.#list = [...this.#matches.values()].map(({ what }) => (what as { match: CheckedMatch }).match);
+  }
+}
+
+const nameOf = ({ kind, text }: CheckedMatch): string => `${kind} ${text}`;

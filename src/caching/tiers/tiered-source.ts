@@ -1,0 +1,95 @@
+import type { AbortScope } from '../../core/abort-scope.js';
+import type { Clock } from '../../core/clock.js';
+import { checkString } from '../../core/options.js';
+import type { LoadingCacheSetOptions } from '../entry-store.js';
+import type { Life, LoadRequest, Source } from '../source.js';
+import { type Latency, LatencyTally } from './latency.js';
+import type { FoundValue } from './record.js';
+import type { SecondTier } from './second-tier.js';
+
+/** How long values live. */
+export interface Lifetimes<V> {
+  lifeOf(value: V, key: string, own?: LoadingCacheSetOptions): Life;
+  /** In the first tier it may be shorter. */
+  inFirstTier(life: Life): Life;
+  /** By how much two reads of one record may differ on the time it has left: what a read may take. */
+  readonly readingMs: number;
+}
+
+/** Brings what the second tier has, if that is fresh; else asks the origin, and has the second tier keep the answer. */
+export class TieredSource<V> implements Source<string, V> {
+  /** Asks the origin, whatever the second tier has. */
+  readonly anew: Source<string, V>;
+  readonly #name: string;
+  readonly #tier: SecondTier<V, unknown>;
+  readonly #origin: Source<string, V>;
+  readonly #lifetimes: Lifetimes<V>;
+  readonly #clock: Clock;
+  readonly #latency = new LatencyTally();
+  #failures = 0;
+
+  constructor(
+    name: string,
+    tier: SecondTier<V, unknown>,
+    origin: Source<string, V>,
+    lifetimes: Lifetimes<V>,
+    clock: Clock,
+  ) {
+    this.#name = name;
+    this.#tier = tier;
+    this.#origin = origin;
+    this.#lifetimes = lifetimes;
+    this.#clock = clock;
+    this.anew = { load: (...load) => this.#loadAnew(...load) };
+  }
+
+  get stats(): Latency & { readonly failures: number } {
+    return { ...this.#latency.summary, failures: this.#failures };
+  }
+
+  async load(key: string, scope: AbortScope, previous: V | undefined, request: LoadRequest<V>): Promise<V> {
+    checkString(this.#name, 'key', key);
+    const found = await this.#tier.read(key, scope);
+    if (scope.reason !== undefined) throw scope.reason;
+    if (found !== undefined && this.#isGoodEnough(found, request)) {
+      request.life = this.#lifetimes.inFirstTier(found.life);
+      return found.value;
+    }
+    if (found !== undefined && found.life.freshMs <= 0) request.offerStale(found.value, found.life);
+    return this.#loadAnew(key, scope, previous ?? found?.value, request);
+  }
+
+  /** Who wants anew what is fresh still is not served with the same again, unless another process has renewed it. */
+  #isGoodEnough({ life }: FoundValue<V>, { freshUntil }: LoadRequest<V>): boolean {
+    if (freshUntil === undefined) return life.freshMs > 0;
+    return this.#clock.now() + life.freshMs > freshUntil + this.#lifetimes.readingMs;
+  }
+
+  async #loadAnew(key: string, scope: AbortScope, previous: V | undefined, request: LoadRequest<V>): Promise<V> {
+    checkString(this.#name, 'key', key);
+    const startedAt = this.#clock.now();
+    try {
+      const value = await this.#origin.load(key, scope, previous, request);
+      this.#latency.add(this.#clock.now() - startedAt);
+      if (request.life === undefined) this.#share(key, value, this.#clock.now() - startedAt, request);
+      return value;
+    } catch (error) {
+      if (scope.reason === undefined) this.#failures++;
+      throw error;
+    }
+  }
+
+  #share(key: string, value: V, loadMs: number, request: LoadRequest<V>): void {
+    const life = { ...this.#lifetimes.lifeOf(value, key), loadMs };
+    request.life = this.#lifetimes.inFirstTier(life);
+    request.whenKept = () => this.#tier.keep(key, value, life);
+  }
+}
+
+/** Of two tiers without an origin: what is in neither is undefined, and is not kept. */
+export const noOrigin: Source<string, undefined> = {
+  load: (_key, _scope, _previous, request) => {
+    request.life = { freshMs: 0, tags: [] };
+    return Promise.resolve(undefined);
+  },
+};

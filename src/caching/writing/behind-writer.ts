@@ -1,0 +1,378 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { AbortScope, checkSignal, scopeOf } from '../../core/abort-scope.js';
+import { Alarm } from '../../core/clock.js';
+import { rejectSoon } from '../../core/context.js';
+import { toMs } from '../../core/duration.js';
+import { BulkheadFullError, ClosedError, InvalidOptionError, TimeoutError } from '../../core/errors.js';
+import { Emitter } from '../../core/events.js';
+import { Background } from './background.js';
+import { type CacheFault, CacheSink } from './cache-sink.js';
+import { Closing } from './closing.js';
+import { FlushWaits } from './flush-waits.js';
+import { type PendingKey, type PendingWrite, PendingWrites } from './pending-writes.js';
+import { Readings } from './readings.js';
+import { delayAfter } from './retry-delay.js';
+import { RoomLine, WriteCaller } from './room-line.js';
+import { StoreCall } from './store-call.js';
+import type { WriteOptions } from './store-writer.js';
+import type { WriteBehind, WriteBehindCloseOptions } from './write-behind-face.js';
+import type { WriteBehindSettings } from './write-behind-options.js';
+import type { WriteBehindCounts, WriteBehindEvents, WriteBehindStats } from './write-behind-stats.js';
+import type { LostWrite, WriteEntry } from './write-entry.js';
+import { type JournalEntry, JournalQueue } from './write-journal.js';
+
+/** The face of it: state is in `PendingWrites`, here is what happens. */
+export class BehindWriter<K, V> implements WriteBehind<K, V> {
+  readonly #settings: WriteBehindSettings<K, V>;
+  readonly #pending = new PendingWrites<K, V>();
+  readonly #line = new RoomLine<K, V>();
+  readonly #readings = new Readings<K, V>();
+  readonly #flushes: FlushWaits<K, V>;
+  readonly #cache: CacheSink<K, V> | undefined;
+  readonly #journal: JournalQueue<K, V> | undefined;
+  readonly #events = new Emitter<WriteBehindEvents<K, V>>();
+  readonly #counts: WriteBehindCounts = {
+    ...{ accepted: 0, coalesced: 0, written: 0, batches: 0 },
+    ...{ failures: 0, retries: 0, lost: 0 },
+  };
+  readonly #background = new Background(() => this.#work());
+  /** Those whose outcome nobody knows yet count against `concurrency`. */
+  #running = 0;
+  /** Those of which something is still running. */
+  readonly #calls = new Set<StoreCall>();
+  #lastNumber = 0;
+  #alarm: Alarm | undefined = undefined;
+  #alarmAt = Infinity;
+  #closing: Closing<K, V> | undefined = undefined;
+  #isClosed = false;
+
+  constructor(settings: WriteBehindSettings<K, V>) {
+    const { name, cache, journal, initial } = settings;
+    this.#settings = settings;
+    this.#flushes = new FlushWaits(name);
+    const onCacheError = (key: K, error: unknown) => this.#events.emit('cacheError', { key, error });
+    this.#cache = cache && new CacheSink(cache, onCacheError);
+    this.#journal = journal && new JournalQueue(journal, (error) => this.#events.emit('journalError', { error }));
+    for (const entry of initial) {
+      this.#lastNumber = entry.number;
+      this.#accept(this.#pending.reserve(entry.key), entry);
+    }
+  }
+
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  get stats(): WriteBehindStats {
+    return { ...this.#counts, waiting: this.#line.size };
+  }
+
+  on<E extends keyof WriteBehindEvents<K, V>>(
+    type: E,
+    listener: (event: WriteBehindEvents<K, V>[E]) => void,
+  ): () => void {
+    return this.#events.on(type, listener);
+  }
+
+  async set(key: K, value: V, options?: WriteOptions): Promise<void> {
+    return this.#submit({ type: 'set', key, value }, options);
+  }
+
+  async delete(key: K, options?: WriteOptions): Promise<void> {
+    if (!this.#settings.store.canDelete) {
+      throw new InvalidOptionError(this.#settings.name, 'remove', 'is required to delete', undefined);
+    }
+    return this.#submit({ type: 'delete', key }, options);
+  }
+
+  peek(key: K): WriteEntry<K, V> | undefined {
+    const entry = this.#pending.get(key)?.newest?.entry;
+    return entry && withoutNumber(entry);
+  }
+
+  reading<C, D = undefined>(
+    load: (key: K, context: C) => V | PromiseLike<V>,
+    whenDeleted?: (key: K) => D,
+  ): (key: K, context: C) => Promise<V | D> {
+    const answer = (write: WriteEntry<K, V>): V | D =>
+      write.type === 'set' ? write.value : (whenDeleted?.(write.key) as D);
+    return async (key, context) => {
+      const pending = this.peek(key);
+      if (pending !== undefined) return answer(pending);
+      return this.#readings.during<V | D>(key, () => load(key, context), answer);
+    };
+  }
+
+  async flush({ signal = null }: WriteOptions = {}): Promise<void> {
+    if (checkSignal(this.#settings.name, signal)?.aborted) throw signal?.reason;
+    return unlessAborted(signal, this.#flush());
+  }
+
+  async close({ timeout = Infinity, signal = null }: WriteBehindCloseOptions = {}): Promise<void> {
+    const { name, clock } = this.#settings;
+    const timeoutMs = toMs(name, 'timeout', timeout, { orZero: true, orInfinity: true });
+    if (checkSignal(name, signal)?.aborted) throw signal?.reason;
+    this.#closing ??= this.#beginToClose();
+    const { promise } = this.#closing;
+    const alarm = new Alarm(clock, timeoutMs, () => this.#giveUp(new TimeoutError({ policy: name, timeoutMs })));
+    const clear = () => alarm.clear();
+    promise.then(clear, clear);
+    return unlessAborted(signal, promise);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #submit(entry: WriteEntry<K, V>, { signal = null }: WriteOptions = {}): Promise<void> {
+    const { name, maxPending, refuses } = this.#settings;
+    if (checkSignal(name, signal)?.aborted) return rejectSoon(signal?.reason);
+    if (this.#closing !== undefined) return rejectSoon(new ClosedError({ policy: name }));
+    const hasRoom =
+      this.#pending.get(entry.key) !== undefined || (this.#pending.size < maxPending && this.#line.size === 0);
+    if (!hasRoom && refuses) return rejectSoon(new BulkheadFullError({ policy: name }));
+    const caller = new WriteCaller(entry, signal);
+    if (hasRoom) this.#enter(caller);
+    else {
+      this.#line.join(caller);
+      this.#background.wake();
+    }
+    return caller.promise;
+  }
+
+  /** There is room. Numbers are given here, in the order of the calls. */
+  #enter(caller: WriteCaller<K, V>): void {
+    const pending = this.#pending.reserve(caller.entry.key);
+    const entry: JournalEntry<K, V> = { ...caller.entry, number: ++this.#lastNumber };
+    if (this.#journal === undefined) {
+      this.#accept(pending, entry, caller);
+      return;
+    }
+    pending.appending++;
+    this.#journal.append(entry).then((fault) => {
+      pending.appending--;
+      if (this.#isClosed) caller.reject(new ClosedError({ policy: this.#settings.name }));
+      else if (fault === undefined) this.#accept(pending, entry, caller);
+      else {
+        this.#pending.forgetIfDone(pending);
+        caller.reject(fault.error);
+        this.#admit();
+      }
+    });
+  }
+
+  #accept(pending: PendingKey<K, V>, entry: JournalEntry<K, V>, caller?: WriteCaller<K, V>): void {
+    const { clock, flushEveryMs } = this.#settings;
+    this.#counts.accepted++;
+    if (this.#pending.accept(pending, entry, clock.now() + flushEveryMs)) this.#counts.coalesced++;
+    this.#readings.tell(entry.key, withoutNumber(entry));
+    if (this.#isTimeToWork()) this.#background.wake();
+    const change = entry.type === 'set' ? this.#cache?.set(entry.key, entry.value) : this.#cache?.delete(entry.key);
+    if (change instanceof Promise) change.then(() => caller?.resolve());
+    else caller?.resolve();
+  }
+
+  /** Lets in who waits, for as long as there is room. */
+  #admit(): void {
+    while (this.#line.size > 0 && this.#pending.size < this.#settings.maxPending) {
+      for (const caller of this.#line.takeFirst()) this.#enter(caller);
+    }
+    this.#background.wake();
+  }
+
+  #isTimeToWork(): boolean {
+    return this.#pending.nextAt < this.#alarmAt || this.#isUrgent();
+  }
+
+  /** Whether what is ready is to be written without waiting for company. */
+  #isUrgent(): boolean {
+    const isFull = this.#pending.readySize >= this.#settings.maxBatch || this.#line.size > 0;
+    return isFull || this.#closing !== undefined;
+  }
+
+  /** Begins what is due, and sets the alarm for what will be. In the context of the writer, see `Background`. */
+  #work(): void {
+    if (this.#isClosed) return;
+    const { clock, concurrency, store } = this.#settings;
+    this.#pending.comeDue(clock.now());
+    if (this.#isUrgent()) this.#pending.flushReady();
+    while (this.#running < concurrency) {
+      const keys = this.#pending.take(store.maxEntries);
+      if (keys.length === 0) break;
+      this.#write(keys);
+    }
+    this.#setAlarm(this.#pending.nextAt);
+    if (this.#closing !== undefined && this.#isDone()) this.#finish(this.#closing);
+  }
+
+  #setAlarm(at: number): void {
+    if (at === this.#alarmAt) return;
+    this.#alarm?.clear();
+    this.#alarmAt = at;
+    const { clock } = this.#settings;
+    this.#alarm = new Alarm(clock, Math.max(0, at - clock.now()), () => {
+      this.#alarmAt = Infinity;
+      this.#background.wake();
+    });
+  }
+
+  #write(keys: readonly PendingKey<K, V>[]): void {
+    const { clock, store } = this.#settings;
+    const writes = keys.map(({ writing }) => writing as PendingWrite<K, V>);
+    this.#counts.batches++;
+    this.#counts.retries += writes.filter(({ tries }) => tries > 0).length;
+    for (const write of writes) write.tries++;
+    this.#running++;
+    const call = new StoreCall();
+    this.#calls.add(call);
+    const startedAt = clock.now();
+    const entries = writes.map(({ entry }) => withoutNumber(entry));
+    store.write(entries, call).then((faults) => {
+      this.#running--;
+      if (!this.#isClosed) this.#end(keys, call, faults, clock.now() - startedAt);
+    });
+  }
+
+  /** The outcome is there. The keys are free when nothing of the call is running any more. */
+  #end(
+    keys: readonly PendingKey<K, V>[],
+    call: StoreCall,
+    faults: readonly (CacheFault | undefined)[],
+    durationMs: number,
+  ): void {
+    const failed = keys.filter((_, index) => faults[index] !== undefined);
+    const delayMs = failed.length === 0 ? 0 : delayAfter(failed, faults.find(Boolean) as CacheFault, this.#settings);
+    const news: (() => void)[] = [];
+    for (const [index, pending] of keys.entries()) {
+      const write = pending.writing as PendingWrite<K, V>;
+      const fault = faults[index];
+      pending.writing = undefined;
+      pending.retryAt = 0;
+      if (fault === undefined) this.#confirm(pending, write);
+      else news.push(this.#fail(pending, write, fault, delayMs));
+    }
+    const free = () => {
+      this.#calls.delete(call);
+      if (this.#isClosed) return;
+      for (const pending of keys) this.#pending.settle(pending, this.#settings.clock.now());
+      this.#admit();
+    };
+    for (const tell of news) tell();
+    if (call.isRunning) call.whenEnded().then(free);
+    else free();
+    if (this.#events.has('batch')) this.#events.emit('batch', { size: keys.length, failed: failed.length, durationMs });
+    this.#background.wake();
+  }
+
+  #confirm(pending: PendingKey<K, V>, { entry }: PendingWrite<K, V>): void {
+    this.#counts.written++;
+    pending.failures = 0;
+    pending.delayMs = undefined;
+    this.#journal?.ack(entry.key, entry.number);
+    this.#flushes.written(entry.key, entry.number);
+  }
+
+  /** Back to where it came from, unless there is a newer one there, or it is given up. Gives what is to be told. */
+  #fail(
+    pending: PendingKey<K, V>,
+    write: PendingWrite<K, V>,
+    fault: CacheFault,
+    delayMs: number | undefined,
+  ): () => void {
+    const { error } = fault;
+    const { clock, maxAttempts } = this.#settings;
+    const attempt = write.tries;
+    const isSuperseded = pending.next !== undefined;
+    const isLost = !isSuperseded && (delayMs === undefined || attempt >= maxAttempts);
+    this.#counts.failures++;
+    pending.lastFault = fault;
+    if (isSuperseded) this.#counts.coalesced++;
+    else if (!isLost) pending.next = write;
+    if (!isLost && delayMs !== undefined) pending.retryAt = clock.now() + delayMs;
+    const entry = withoutNumber(write.entry);
+    if (isLost) this.#journal?.ack(entry.key, write.entry.number);
+    const tellLost = isLost ? this.#lose({ ...entry, error }, write.entry.number) : undefined;
+    return () => {
+      this.#events.emit('failure', { write: entry, error, attempt, delayMs: isLost ? undefined : delayMs });
+      tellLost?.();
+    };
+  }
+
+  #lose(lost: LostWrite<K, V>, number: number): () => void {
+    this.#counts.lost++;
+    this.#closing?.lost.push(lost);
+    this.#readings.tell(lost.key, undefined);
+    this.#flushes.lost(lost, number);
+    return () => {
+      this.#cache?.delete(lost.key);
+      this.#events.emit('lost', lost);
+    };
+  }
+
+  async #flush(): Promise<void> {
+    await this.#journal?.whenAppended();
+    const numbers = new Map<K, number>();
+    for (const { key, newest } of this.#pending.values()) {
+      if (newest !== undefined) numbers.set(key, newest.entry.number);
+    }
+    this.#pending.flushAll();
+    this.#background.wake();
+    return this.#flushes.wait(numbers);
+  }
+
+  #beginToClose(): Closing<K, V> {
+    this.#pending.flushAll();
+    this.#background.wake();
+    return new Closing(this.#settings.name);
+  }
+
+  #isDone(): boolean {
+    if (this.#line.size > 0) return false;
+    for (const { newest, appending } of this.#pending.values()) {
+      if (newest !== undefined || appending > 0) return false;
+    }
+    return true;
+  }
+
+  /** Everything is in the store, or was lost on the way. */
+  #finish(closing: Closing<K, V>): void {
+    this.#isClosed = true;
+    this.#pending.clear();
+    if (this.#journal === undefined) closing.settle();
+    else this.#journal.whenIdle().then(() => closing.settle());
+  }
+
+  /** The time to close is over: whatever is pending is lost, and nothing that comes later changes anything. */
+  #giveUp(timeout: TimeoutError): void {
+    const closing = this.#closing as Closing<K, V>;
+    this.#isClosed = true;
+    this.#alarm?.clear();
+    const news: (() => void)[] = [];
+    for (const { newest, lastFault } of this.#pending.values()) {
+      if (newest === undefined) continue;
+      const { error } = lastFault ?? { error: timeout };
+      news.push(this.#lose({ ...withoutNumber(newest.entry), error }, newest.entry.number));
+    }
+    this.#pending.clear();
+    while (this.#line.size > 0) {
+      for (const caller of this.#line.takeFirst()) caller.reject(new ClosedError({ policy: this.#settings.name }));
+    }
+    closing.settle();
+    for (const tell of news) tell();
+    for (const call of this.#calls) call.scope.abort(timeout);
+  }
+}
+
+/** What callers see of an entry. */
+function withoutNumber<K, V>(entry: JournalEntry<K, V>): WriteEntry<K, V> {
+  return entry.type === 'set'
+    ? { type: 'set', key: entry.key, value: entry.value }
+    : { type: 'delete', key: entry.key };
+}
+
+/** Settles as the promise does, unless the signal aborts before. */
+function unlessAborted<T>(signal: AbortSignal | null, promise: Promise<T>): Promise<T> {
+  if (signal === null) return promise;
+  const scope = new AbortScope(scopeOf(signal));
+  return scope.race(promise).finally(() => scope.leave());
+}

@@ -1,0 +1,61 @@
+import { scopeOf } from '../../core/abort-scope.js';
+import { Passenger } from '../flight.js';
+import type { WriteEntry } from './write-entry.js';
+
+/** Somebody who wants a write to be accepted. */
+export class WriteCaller<K, V> extends Passenger<void> {
+  readonly entry: WriteEntry<K, V>;
+  line: RoomLine<K, V> | undefined;
+
+  constructor(entry: WriteEntry<K, V>, signal: AbortSignal | null) {
+    super();
+    this.entry = entry;
+    this.line = undefined;
+    if (signal !== null) scopeOf(signal).enter(this);
+  }
+
+  /** While it waits, at once: the room that is free next is somebody else's. */
+  override onAbort(reason: unknown): void {
+    if (this.line === undefined) super.onAbort(reason);
+    else {
+      this.line.leave(this);
+      this.reject(reason);
+    }
+  }
+}
+
+/**
+ * Callers who wait for room, key by key in the order in which the first of each key came. Room for a key is room for all
+ * who wait for that key: they are let in together, so that a later write of it never comes before an earlier one.
+ */
+export class RoomLine<K, V> {
+  /** How many callers wait. */
+  size = 0;
+  readonly #keys = new Map<K, Set<WriteCaller<K, V>>>();
+
+  join(caller: WriteCaller<K, V>): void {
+    const { key } = caller.entry;
+    const callers = this.#keys.get(key) ?? new Set();
+    this.#keys.set(key, callers.add(caller));
+    caller.line = this;
+    this.size++;
+  }
+
+  leave(caller: WriteCaller<K, V>): void {
+    const { key } = caller.entry;
+    const callers = this.#keys.get(key);
+    caller.line = undefined;
+    if (callers?.delete(caller)) this.size--;
+    if (callers?.size === 0) this.#keys.delete(key);
+  }
+
+  /** All callers of the key that is first in line, out of it. */
+  takeFirst(): WriteCaller<K, V>[] {
+    for (const callers of this.#keys.values()) {
+      const taken = [...callers];
+      for (const caller of taken) this.leave(caller);
+      return taken;
+    }
+    return [];
+  }
+}

@@ -1,0 +1,160 @@
+import { checkSignal, scopeOf } from '../../core/abort-scope.js';
+import { rejectSoon } from '../../core/context.js';
+import { type Duration, toMs } from '../../core/duration.js';
+import { InvalidOptionError } from '../../core/errors.js';
+import { Emitter, type Observable } from '../../core/events.js';
+import { checkFunction, checkName, checkOptionalFunction } from '../../core/options.js';
+import type { Policy } from '../../core/policy.js';
+import { Passenger } from '../flight.js';
+import { checkPolicy, checkTagList } from '../options.js';
+import {
+  type CacheChange,
+  type CacheErrorEvents,
+  CacheSink,
+  checkWritableCache,
+  type WritableCache,
+  type WritableCacheSetOptions,
+} from './cache-sink.js';
+import { StoreCall, type WriteContext } from './store-call.js';
+import { Turns } from './turns.js';
+
+/** What goes to the store at once, whatever becomes of the cache. */
+export interface StoreWriterOptions<K, V> {
+  /** Holds copies of what the store has. Anything with `set` and `delete`, synchronous or not. */
+  readonly cache: WritableCache<K, V>;
+  /** Writes to the store, which has it when the promise is fulfilled. Must be safe to repeat. */
+  readonly write: (key: K, value: V, context: WriteContext) => unknown;
+  /** Deletes from the store. @defaultValue none: nothing can be deleted */
+  readonly remove?: ((key: K, context: WriteContext) => unknown) | undefined;
+  /** What each write runs under: a retry, a timeout, a breaker. Its context has keys that are strings. */
+  readonly policy?: Policy<unknown> | undefined;
+  /** What it goes by in errors. @defaultValue the name of the factory */
+  readonly name?: string | undefined;
+}
+
+export const STORE_WRITER_DEFAULTS = {
+  cache: undefined,
+  write: undefined,
+  remove: undefined,
+  policy: undefined,
+  name: undefined,
+} as const;
+
+/** What one write may bring along. */
+export interface WriteOptions {
+  /** Before its turn: nothing has happened. Later: the store may have it or not. Either way it rejects with the reason. */
+  readonly signal?: AbortSignal | null | undefined;
+}
+
+export interface WriteThroughSetOptions extends WriteOptions {
+  /** Passed on to the cache, in milliseconds. ≥ 0; `Infinity` for ever. @defaultValue the cache's */
+  readonly ttl?: Duration | undefined;
+  /** Passed on to the cache. @defaultValue the cache's */
+  readonly tags?: readonly string[] | undefined;
+}
+
+/** One write: what it does to the store, and what the cache is told before and after. */
+interface Change<K> {
+  readonly key: K;
+  readonly store: (context: WriteContext) => unknown;
+  readonly before: (() => CacheChange) | undefined;
+  readonly after: () => CacheChange;
+}
+
+/** What is to become of the cache: the value is in it afterwards, or at the same time, or not at all. */
+export type CacheOrder = 'store-first' | 'both' | 'around';
+
+/**
+ * Writes to the store, and makes the cache agree.
+ *
+ * THE RULE: when a write is over, the cache has what the store has, or nothing. If it fails, be it by an error, a timeout
+ * or an abort, the store may have it all the same, now or in a moment: so the key leaves the cache at once, and again when
+ * the last try has really ended, since somebody may have read the older value meanwhile. Only then comes the next write.
+ */
+export class StoreWriter<K, V> implements Observable<CacheErrorEvents<K>> {
+  readonly #name: string;
+  readonly #write: StoreWriterOptions<K, V>['write'];
+  readonly #remove: StoreWriterOptions<K, V>['remove'];
+  readonly #order: CacheOrder;
+  readonly #policy: Policy<unknown> | undefined;
+  readonly #sink: CacheSink<K, V>;
+  readonly #turns = new Turns<K>();
+  readonly #events = new Emitter<CacheErrorEvents<K>>();
+
+  /** @param own - read, and not checked yet. */
+  constructor(owner: string, own: StoreWriterOptions<K, V>, order: CacheOrder) {
+    this.#name = checkName(owner, own.name);
+    const cache = checkWritableCache(owner, own.cache);
+    this.#sink = new CacheSink(cache, (key, error) => this.#events.emit('cacheError', { key, error }));
+    this.#write = checkFunction(owner, 'write', own.write);
+    this.#remove = checkOptionalFunction(owner, 'remove', own.remove);
+    this.#policy = checkPolicy(owner, own.policy);
+    this.#order = order;
+  }
+
+  get writing(): number {
+    return this.#turns.size;
+  }
+
+  on<E extends keyof CacheErrorEvents<K>>(type: E, listener: (event: CacheErrorEvents<K>[E]) => void): () => void {
+    return this.#events.on(type, listener);
+  }
+
+  async set(key: K, value: V, { signal, ttl, tags }: WriteThroughSetOptions = {}): Promise<void> {
+    const write = this.#write;
+    const options = checkEntryOptions(this.#name, ttl, tags);
+    const store = (context: WriteContext) => write(key, value, context);
+    const keep = () => this.#sink.set(key, value, options);
+    const drop = () => this.#sink.delete(key);
+    if (this.#order === 'around') return this.#submit({ key, store, before: undefined, after: drop }, signal);
+    return this.#submit({ key, store, before: this.#order === 'both' ? keep : undefined, after: keep }, signal);
+  }
+
+  async delete(key: K, { signal }: WriteOptions = {}): Promise<void> {
+    const remove = this.#remove;
+    if (remove === undefined) throw new InvalidOptionError(this.#name, 'remove', 'is required to delete', remove);
+    const store = (context: WriteContext) => remove(key, context);
+    const drop = () => this.#sink.delete(key);
+    return this.#submit({ key, store, before: this.#order === 'both' ? drop : undefined, after: drop }, signal);
+  }
+
+  #submit(change: Change<K>, signal: AbortSignal | null = null): Promise<void> {
+    if (checkSignal(this.#name, signal)?.aborted) return rejectSoon(signal?.reason);
+    const call = new StoreCall(signal === null ? undefined : scopeOf(signal));
+    const caller = new Passenger<void>();
+    call.scope.enter(caller);
+    caller.disembark = this.#turns.take(change.key, () => this.#perform(change, call, caller));
+    return caller.promise;
+  }
+
+  /** Never rejects. The turn lasts until no try of the write is running any more. */
+  async #perform({ key, store, before, after }: Change<K>, call: StoreCall, caller: Passenger<void>): Promise<void> {
+    if (call.scope.reason !== undefined) return; // aborted before its turn: nothing has happened
+    before?.();
+    const failure = await call.start(this.#policy, typeof key === 'string' ? key : undefined, store).then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
+    const fault = await (failure === undefined ? after() : this.#sink.delete(key));
+    const problem = failure ?? fault;
+    if (problem === undefined) caller.resolve();
+    else caller.reject(problem.error);
+    if (call.isRunning) {
+      await call.whenEnded();
+      if (failure !== undefined) await this.#sink.delete(key);
+    }
+    call.scope.leave();
+  }
+}
+
+function checkEntryOptions(
+  owner: string,
+  ttl: Duration | undefined,
+  tags: readonly string[] | undefined,
+): WritableCacheSetOptions | undefined {
+  if (ttl === undefined && tags === undefined) return undefined;
+  return {
+    ...(ttl !== undefined && { ttl: toMs(owner, 'ttl', ttl, { orZero: true, orInfinity: true }) }),
+    ...(tags !== undefined && { tags: checkTagList(owner, tags) }),
+  };
+}

@@ -1,0 +1,42 @@
+import { fromHere } from '../from-here.js';
+
+/** One piece of work of each key at a time, in the order they came. It remembers only keys that are being worked on. */
+export class Turns<K> {
+  /** For each key in use, those who wait for it. */
+  readonly #lines = new Map<K, Set<() => void>>();
+
+  get size(): number {
+    return this.#lines.size;
+  }
+
+  /**
+   * Starts the work: at once if the key is free, else when its turn has come, in the async context of here.
+   * @param work - must not reject.
+   * @returns what gives up the place, if it has not begun.
+   */
+  take(key: K, work: () => Promise<void>): () => void {
+    const line = this.#lines.get(key);
+    if (line === undefined) {
+      this.#lines.set(key, new Set());
+      this.#run(key, work);
+      return () => {};
+    }
+    const begin = fromHere(() => this.#run(key, work));
+    line.add(begin);
+    return () => line.delete(begin);
+  }
+
+  #run(key: K, work: () => Promise<void>): void {
+    work().then(() => this.#next(key));
+  }
+
+  #next(key: K): void {
+    const line = this.#lines.get(key);
+    const [begin] = line ?? [];
+    if (begin === undefined) this.#lines.delete(key);
+    else {
+      line?.delete(begin);
+      begin();
+    }
+  }
+}

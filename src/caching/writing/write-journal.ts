@@ -1,0 +1,102 @@
+import { Background } from './background.js';
+import type { CacheFault } from './cache-sink.js';
+import type { WriteEntry } from './write-entry.js';
+
+/** A write with its number: of one key, the highest is the last. */
+export type JournalEntry<K, V> = WriteEntry<K, V> & { readonly number: number };
+
+/** The store has this write of the key, so all older ones of it are of no more use. */
+export interface JournalAck<K> {
+  readonly key: K;
+  readonly number: number;
+}
+
+/**
+ * Remembers accepted writes until the store has them, on a disk or wherever a crash does not reach. Never called again
+ * before its last promise has settled.
+ */
+export interface WriteJournal<K, V> {
+  /** Resolves when all of these would survive a crash. Rejects if one may not: their `set` rejects then. */
+  append(entries: readonly JournalEntry<K, V>[]): unknown;
+  /** For each of these, forgets the key's entries whose number is not higher. */
+  ack(acks: readonly JournalAck<K>[]): unknown;
+}
+
+interface Append<K, V> {
+  readonly entry: JournalEntry<K, V>;
+  readonly settle: (fault: CacheFault | undefined) => void;
+}
+
+/** Calls the journal one call at a time. What comes during a call goes into the next one, so that one fsync does for many. */
+export class JournalQueue<K, V> {
+  readonly #journal: WriteJournal<K, V>;
+  readonly #onError: (error: unknown) => void;
+  readonly #background = new Background(() => this.#work());
+  #appends: Append<K, V>[] = [];
+  #acks = new Map<K, number>();
+  #lastAppend: Promise<unknown> = Promise.resolve();
+  #isWorking = false;
+  #onIdle: (() => void)[] = [];
+
+  constructor(journal: WriteJournal<K, V>, onError: (error: unknown) => void) {
+    this.#journal = journal;
+    this.#onError = onError;
+  }
+
+  /** Settles in the order of the calls. */
+  append(entry: JournalEntry<K, V>): Promise<CacheFault | undefined> {
+    const appended = new Promise<CacheFault | undefined>((settle) => this.#appends.push({ entry, settle }));
+    this.#lastAppend = appended;
+    this.#background.wake();
+    return appended;
+  }
+
+  ack(key: K, number: number): void {
+    this.#acks.set(key, number);
+    this.#background.wake();
+  }
+
+  /** Resolves when all that was to be appended is, or has failed. */
+  whenAppended(): Promise<unknown> {
+    return this.#lastAppend;
+  }
+
+  whenIdle(): Promise<void> {
+    if (!this.#isWorking && this.#appends.length === 0 && this.#acks.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onIdle.push(resolve));
+  }
+
+  async #work(): Promise<void> {
+    if (this.#isWorking) return;
+    this.#isWorking = true;
+    while (this.#appends.length > 0 || this.#acks.size > 0) {
+      if (this.#appends.length > 0) await this.#append();
+      if (this.#acks.size > 0) await this.#ack();
+    }
+    this.#isWorking = false;
+    for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  async #append(): Promise<void> {
+    const group = this.#appends;
+    this.#appends = [];
+    let fault: CacheFault | undefined;
+    try {
+      await this.#journal.append(group.map(({ entry }) => entry));
+    } catch (error) {
+      fault = { error };
+      this.#onError(error);
+    }
+    for (const { settle } of group) settle(fault);
+  }
+
+  async #ack(): Promise<void> {
+    const acks = Array.from(this.#acks, ([key, number]) => ({ key, number }));
+    this.#acks = new Map();
+    try {
+      await this.#journal.ack(acks);
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+}

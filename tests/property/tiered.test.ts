@@ -1,0 +1,210 @@
+import { definePolicy, type InvalidationSubscriber, shareInvalidations, type TieredCache, tiered } from 'breakwater';
+import { TestClock } from 'breakwater/testing';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { MapStore, type StoreCall } from '../caching/map-store.js';
+import { type Deferred, defer, settle, watch } from '../support/promises.js';
+import { runs } from '../support/runs.js';
+
+const KEYS = ['a', 'b'] as const;
+type Key = (typeof KEYS)[number];
+
+/**
+ * What is going on: every call to the store waits before its effect and before its answer, every load waits before its
+ * answer, every message waits before it is there; the test lets them go in any order.
+ */
+type Step =
+  | {
+      readonly type: 'read' | 'write' | 'writeAndSet' | 'writeAndDeleteByTag' | 'refresh';
+      readonly process: number;
+      readonly key: Key;
+    }
+  | { readonly type: 'writeAllAndClear'; readonly process: number }
+  | { readonly type: 'letGo'; readonly which: number; readonly how: 'well' | 'fail' };
+
+const steps = (processes: number, canFail: boolean) => {
+  const process = fc.nat(processes - 1);
+  const key = fc.constantFrom(...KEYS);
+  return fc.array(
+    fc.oneof(
+      { weight: 4, arbitrary: fc.record({ type: fc.constant('read' as const), process, key }) },
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          type: fc.constantFrom('write', 'writeAndSet', 'writeAndDeleteByTag', 'refresh'),
+          process,
+          key,
+        }),
+      },
+      { weight: 1, arbitrary: fc.record({ type: fc.constant('writeAllAndClear' as const), process }) },
+      {
+        weight: 10,
+        arbitrary: fc.record({
+          type: fc.constant('letGo' as const),
+          which: fc.nat(20),
+          how: canFail ? fc.constantFrom('well', 'well', 'well', 'fail') : fc.constant('well' as const),
+        }),
+      },
+    ),
+    { minLength: 1, maxLength: 60 },
+  ) as fc.Arbitrary<Step[]>;
+};
+
+/** The breaker is tested elsewhere: here it would only keep calls from the store. */
+const unguarded = definePolicy({ name: 'unguarded', run: (next, context) => next(context) });
+
+class World {
+  readonly clock = new TestClock();
+  readonly store = new MapStore(this.clock);
+  readonly processes: TieredCache<number>[];
+  /** What the origin has: the number of the last write. */
+  readonly versions = new Map<string, number>(KEYS.map((key) => [key, 0]));
+  /** By process and key: what a read that begins there must not fall behind. */
+  readonly floors: Map<string, number>[];
+  readonly reads: { readonly floor: number; readonly read: ReturnType<typeof watch<number>> }[] = [];
+  readonly #waiting: Deferred<void>[] = [];
+  readonly #listeners: InvalidationSubscriber[] = [];
+  #isFree = false;
+  #writes = 0;
+
+  constructor(count: number) {
+    this.store.before = this.#wait;
+    this.store.after = this.#wait;
+    const load = async (key: string) => {
+      const version = this.versions.get(key)!;
+      await this.#wait();
+      return version;
+    };
+    this.processes = Array.from({ length: count }, (_, index) => {
+      // One entry in the first tier, so that the second is read often.
+      const options = {
+        load,
+        ttl: 60_000,
+        tags: (_: number, key: string) => [key],
+        l2Policy: unguarded,
+        clock: this.clock,
+      };
+      const process = tiered({ capacity: 1 }, this.store, options);
+      shareInvalidations(process, this.#bus, { origin: `${index}` });
+      return process;
+    });
+    this.floors = this.processes.map(() => new Map(KEYS.map((key) => [key, 0])));
+  }
+
+  readonly #bus = {
+    publish: (message: string) => {
+      for (const { onMessage } of this.#listeners)
+        this.#wait().then(
+          () => onMessage(message),
+          () => onMessage(message),
+        );
+    },
+    subscribe: (listener: InvalidationSubscriber) => {
+      this.#listeners.push(listener);
+      return () => {};
+    },
+  };
+
+  readonly #wait = (_?: StoreCall): Promise<void> => {
+    if (this.#isFree) return Promise.resolve();
+    const gate = defer<void>();
+    this.#waiting.push(gate);
+    return gate.promise;
+  };
+
+  async do(step: Step): Promise<void> {
+    if (step.type === 'letGo') {
+      const [gate] = this.#waiting.splice(step.which % Math.max(1, this.#waiting.length), 1);
+      if (step.how === 'well') gate?.resolve();
+      else gate?.reject(new Error('lost'));
+    } else this.#start(step);
+    await settle();
+    await settle();
+  }
+
+  #start(step: Exclude<Step, { type: 'letGo' }>): void {
+    const process = this.processes[step.process]!;
+    const floors = this.floors[step.process]!;
+    if (step.type === 'writeAllAndClear') {
+      for (const key of KEYS) floors.set(key, this.#write(key));
+      process.clear();
+      return;
+    }
+    const { key } = step;
+    if (step.type === 'read' || step.type === 'refresh') {
+      const read = step.type === 'read' ? process.get(key) : process.refresh(key);
+      this.reads.push({ floor: floors.get(key)!, read: watch(read) });
+      return;
+    }
+    const version = this.#write(key);
+    floors.set(key, version);
+    if (step.type === 'write') process.delete(key);
+    else if (step.type === 'writeAndSet') process.set(key, version);
+    else process.deleteMatching({ tag: key });
+  }
+
+  #write(key: string): number {
+    this.versions.set(key, ++this.#writes);
+    return this.#writes;
+  }
+
+  /** Lets everything go, until nothing is left; then the store is well, and is asked for something. */
+  async finish(): Promise<void> {
+    this.#isFree = true;
+    for (let round = 0; round < 3; round++) {
+      for (const gate of this.#waiting.splice(0)) gate.resolve();
+      for (let turn = 0; turn < 10; turn++) await settle();
+      await this.clock.advance(1000); // so long the store is left alone after a failure
+      for (const process of this.processes) await process.set('other', 0);
+    }
+  }
+
+  check(): void {
+    for (const { floor, read } of this.reads) {
+      if (read.state === 'fulfilled') expect(read.value).toBeGreaterThanOrEqual(floor);
+    }
+  }
+
+  inSecondTier(key: string): number | undefined {
+    const kept = this.store.kept.get(key);
+    return kept === undefined ? undefined : JSON.parse(kept.data).value;
+  }
+}
+
+it('one process never reads what is older than its own last write, whatever the second tier does', async () => {
+  await fc.assert(
+    fc.asyncProperty(steps(1, true), async (all) => {
+      const world = new World(1);
+      for (const step of all) await world.do(step);
+      await world.finish();
+      world.check();
+      expect(world.processes[0]!.stats.l2.outstanding).toBe(0);
+      for (const key of KEYS) {
+        const version = world.versions.get(key)!;
+        expect(world.inSecondTier(key) ?? version).toBe(version);
+        expect(world.processes[0]!.peek(key) ?? version).toBe(version);
+        expect(await world.processes[0]!.get(key)).toBe(version);
+      }
+    }),
+    { numRuns: runs(1000) },
+  );
+});
+
+it('when the last word is there, nobody has anything out of date: no process, and not the second tier', async () => {
+  await fc.assert(
+    fc.asyncProperty(steps(3, false), async (all) => {
+      const world = new World(3);
+      for (const step of all) await world.do(step);
+      await world.finish();
+      for (const key of KEYS) {
+        const version = world.versions.get(key)!;
+        expect(world.inSecondTier(key) ?? version).toBe(version);
+        for (const process of world.processes) {
+          expect(process.peek(key) ?? version).toBe(version);
+          expect(await process.get(key)).toBe(version);
+        }
+      }
+    }),
+    { numRuns: runs(1000) },
+  );
+});
