@@ -57,7 +57,8 @@ export class FetchCall {
 
   async #send(input: unknown, context: CallContext): Promise<Response> {
     const { signal } = context;
-    const response = await this.#settings.fetch(input, { ...this.#request.init, signal });
+    const { fetch } = this.#settings; // not as its method: a browser's refuses to be called as somebody's
+    const response = await fetch(input, { ...this.#request.init, signal });
     if (signal.aborted || this.#ended) {
       this.#settings.discard(response); // from a fetch that ignores signals
       signal.throwIfAborted();

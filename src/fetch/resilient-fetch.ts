@@ -99,7 +99,8 @@ class GuardedFetch {
 
   fetch(input: unknown, init?: RequestOptions): Promise<Response> {
     const request = describeRequest(input, init, this.#base);
-    if (request === undefined) return this.#settings.fetch(input, init);
+    const { fetch } = this.#settings;
+    if (request === undefined) return fetch(input, init);
     const signal = signalOf(request);
     const isGuarded = signal !== null || this.#bodyDeadlines.durationMs < Infinity || this.#holdsSlot;
     const call = new FetchCall(request, this.#settings, isGuarded);

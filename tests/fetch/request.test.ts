@@ -213,3 +213,16 @@ describe('who is told', () => {
     ]);
   });
 });
+
+it('a fetch of your own is called as a function: a browser refuses to be called as a method', async () => {
+  const seen: unknown[] = [];
+  async function fetch(this: unknown, _input: string, _init?: RequestInit) {
+    seen.push(this);
+    return new Response('ok');
+  }
+  const resilient = resilientFetch({ fetch });
+  await resilient(url);
+  await resilient('not a URL at all').catch(() => {});
+  await (resilient as (input: never) => Promise<unknown>)(7 as never).catch(() => {});
+  expect(new Set(seen)).toEqual(new Set([undefined]));
+});
