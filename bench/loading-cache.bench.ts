@@ -7,6 +7,5 @@ export const bench: Bench = {
   unit: `fresh read, ${ENTRIES.toLocaleString('en')} entries, ${KEYS} for keys`,
   perUse: OPERATIONS,
   candidates,
-  targets: { floor: 1.5 },
   yardstick: YARDSTICK,
 };

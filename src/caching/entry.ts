@@ -54,27 +54,29 @@ export interface NewEntry<V> {
  */
 export class CachedEntry<V> {
   readonly value: V;
+  /**
+   * Until then a read has nothing to do but to return the value: the one comparison of a fresh hit. A whole millisecond,
+   * and undefined rather than an infinite number: V8 keeps each number that is no small integer in a place of its own,
+   * and to look there would be most of what a hit costs.
+   */
+  calmUntil: number | undefined;
+  seen: number;
   readonly failure: { readonly error: unknown } | undefined;
   readonly freshUntil: number;
   readonly loadMs: number;
   readonly tags: readonly string[];
-  /**
-   * Until then a read has nothing to do but to return the value: the one comparison of a fresh hit. Undefined, like the
-   * times below, rather than an infinite number: V8 keeps each number that is no small integer in a place of its own,
-   * and to look there is most of what a hit costs.
-   */
-  calmUntil: number | undefined;
   /** When a read is to have it loaded anew though it is fresh. */
   readonly refreshFrom: number | undefined;
   /** Since when it is stale whatever its ttl. */
   expiredAt: number | undefined;
   /** A load that failed is not to be tried again before. */
   retryFrom: number | undefined;
-  seen: number;
 
   constructor(init: NewEntry<V>, { share, beta }: EarlyRefresh) {
     const { now, freshMs, loadMs } = init;
     this.value = init.value as V;
+    this.calmUntil = undefined;
+    this.seen = init.seen;
     this.failure = init.failure;
     this.freshUntil = now + freshMs;
     this.loadMs = loadMs;
@@ -82,10 +84,10 @@ export class CachedEntry<V> {
     this.refreshFrom = share === 1 || freshMs === Infinity ? undefined : now + freshMs * share;
     this.expiredAt = undefined;
     this.retryFrom = undefined;
-    this.seen = init.seen;
     if (this.failure !== undefined) this.calmUntil = -Infinity;
-    else if (freshMs === Infinity) this.calmUntil = undefined;
-    else this.calmUntil = Math.min(now + freshMs * share, this.freshUntil - beta * loadMs * LARGEST_DRAW);
+    else if (freshMs !== Infinity) {
+      this.calmUntil = Math.floor(Math.min(now + freshMs * share, this.freshUntil - beta * loadMs * LARGEST_DRAW));
+    }
   }
 
   /** Whether a read is not to try a load since one has just failed. */
