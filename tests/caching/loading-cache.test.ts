@@ -546,3 +546,21 @@ describe('events and figures', () => {
     expect([await read, cache.peek('k')]).toEqual(['a', undefined]);
   });
 });
+
+it('looking, and deleting what is not there, are no uses', () => {
+  const { cache } = setUp({ cache: new LruCache({ capacity: 2 }) });
+  cache.set('a', '1');
+  cache.set('b', '2');
+  expect([cache.peek('a'), cache.delete('c')]).toEqual(['1', false]);
+  cache.set('c', '3');
+  expect([cache.peek('a'), cache.peek('b'), cache.peek('c')]).toEqual([undefined, '2', '3']);
+});
+
+it('deleting and expiring tell whether there was something to be served', () => {
+  const { cache } = setUp({ staleIfError: '1h' });
+  cache.set('a', '1', { tags: ['t'] });
+  cache.set('b', '2');
+  cache.deleteMatching({ tag: 't' });
+  expect([cache.delete('a'), cache.expire('a')]).toEqual([false, false]);
+  expect([cache.expire('b'), cache.delete('b'), cache.delete('b')]).toEqual([true, true, false]);
+});
