@@ -744,6 +744,37 @@ describe('what the store could not be told', () => {
     expect(one.stats.l2.outstanding).toBe(1);
   });
 
+  it('by prefix keeps its keys from being asked for there, by tag only what has the tag from being believed', async () => {
+    const { store, process } = setUp();
+    const one = process({ prefix: 'p:', tags: () => ['t'] });
+    await one.get('ax');
+    await turns();
+    const two = process({ prefix: 'p:' });
+    store.before = () => Promise.reject(new Error('down'));
+    await two.deleteMatching({ prefix: 'a' });
+    await two.deleteMatching({ tag: 't' });
+    await two.deleteMatching({ tag: 'u' });
+    store.before = ({ operation }) =>
+      operation === 'deleteMatching' ? Promise.reject(new Error('cannot')) : undefined;
+    store.calls.length = 0;
+    await two.get('ax');
+    await two.get('b');
+    await turns();
+    expect(store.operations.filter((operation) => operation.startsWith('get'))).toEqual(['get p:b']);
+    expect(two.stats.l2).toMatchObject({ outstanding: 3, doubtful: 1 });
+  });
+
+  it('is of no more use once the key is there anew', async () => {
+    const { store, process } = setUp();
+    const one = process();
+    store.before = ({ operation }) => (operation === 'delete' ? Promise.reject(new Error('down')) : undefined);
+    await one.delete('a');
+    await one.get('a');
+    await turns();
+    expect(one.stats.l2.outstanding).toBe(0);
+    expect(await process().get('a')).toBe('a1');
+  });
+
   it('and is settled otherwise meanwhile is not told', async () => {
     const { clock, store, process } = setUp();
     const one = process();
@@ -830,9 +861,12 @@ describe('a second tier that is not well', () => {
       'no JSON',
       '7',
       'null',
-      '{"staleMs":-1,"tags":[]}',
-      '{"staleMs":0,"tags":[7]}',
-      '{"staleMs":0}',
+      '{"staleMs":-1,"loadMs":0,"tags":[]}',
+      '{"staleMs":0,"loadMs":-1,"tags":[]}',
+      '{"staleMs":"0","loadMs":0,"tags":[]}',
+      '{"staleMs":0,"tags":[]}',
+      '{"staleMs":0,"loadMs":0,"tags":[7]}',
+      '{"staleMs":0,"loadMs":0}',
     ]) {
       store.kept.set('a', { data, tags: [], endsAt: Infinity });
       const one = process();
@@ -878,7 +912,36 @@ it('tells when nothing is on its way to the second tier any more', async () => {
   expect([idle.state, JSON.parse(store.kept.get('a')!.data).value]).toEqual(['fulfilled', 'x']);
 });
 
+it('forgets whose turn it was to write', async () => {
+  const { process } = setUp();
+  const one = process();
+  for (const key of ['a', 'a', 'b']) await one.set(key, 'x');
+  const idle = watch(one.onIdle());
+  await turns();
+  expect(idle.state).toBe('fulfilled');
+});
+
 describe('what is counted', () => {
+  it('of reads of the second tier, by what came of them', async () => {
+    const { clock, store, process } = setUp();
+    const options: Options = { staleIfError: '1h' };
+    const first = process(options);
+    await first.get('stale');
+    await turns();
+    await clock.advance(60_000);
+    await first.get('fresh');
+    await turns();
+    const one = process(options);
+    expect(one.stats.l2.hitRatio).toBe(0);
+    for (const key of ['fresh', 'missing', 'absent', 'stale']) await one.get(key);
+    await turns();
+    store.before = () => Promise.reject(new Error('down'));
+    await one.get('unreadable');
+    await turns();
+    expect(one.stats.l2).toMatchObject({ hits: 1, misses: 2, staleHits: 1, hitRatio: 0.2, failures: 2 });
+    expect(one.stats.l1.hitRatio).toBe(0);
+  });
+
   it('hits and latency of each tier, loads of the origin', async () => {
     const { clock, store, process } = setUp();
     store.before = () => sleep(20, { clock });
