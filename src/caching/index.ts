@@ -43,6 +43,6 @@ export { writeBehind } from './writing/write-behind.js';
 export type { WriteBehind, WriteBehindCloseOptions } from './writing/write-behind-face.js';
 export type { WriteBehindOptions } from './writing/write-behind-options.js';
 export type { WriteBehindEvents, WriteBehindStats } from './writing/write-behind-stats.js';
-export { type LostWrite, LostWritesError, type WriteEntry } from './writing/write-entry.js';
+export type { WriteEntry } from './writing/write-entry.js';
 export type { JournalAck, JournalEntry, WriteJournal } from './writing/write-journal.js';
 export { type WriteThrough, type WriteThroughOptions, writeThrough } from './writing/write-through.js';

@@ -1,6 +1,6 @@
 import type { LoadingCache } from './contract.js';
 import { LoaderCache } from './loader-cache.js';
-import { checkLoadingOptions, type LoadingCacheOptions, readLoadingOptions } from './options.js';
+import { checkLoadingOptions, type LoadingCacheOptions, readLoadingOptions, type WithLoad } from './options.js';
 import { sourceOf } from './source-of.js';
 
 /**
@@ -27,6 +27,8 @@ import { sourceOf } from './source-of.js';
  * console.log(await users.get(7));
  * ```
  */
+export function loadingCache<K, V>(options: WithLoad<K, V, LoadingCacheOptions<K, V>>): LoadingCache<K, V>;
+export function loadingCache<K, V>(options: LoadingCacheOptions<K, V>): LoadingCache<K, V>;
 export function loadingCache<K, V>(options: LoadingCacheOptions<K, V>): LoadingCache<K, V> {
   const owner = 'loadingCache';
   const own = readLoadingOptions(owner, options);

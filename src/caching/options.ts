@@ -68,7 +68,7 @@ export interface LoadingCacheOptions<K, V> {
   readonly hardTimeout?: Duration | undefined;
   /** What a value can be invalidated by besides its key. @defaultValue none */
   readonly tags?: ((value: V, key: K) => readonly string[]) | undefined;
-  /** What loads run under: a retry, a breaker, a bulkhead, a pipeline of them. Its context has keys that are strings. */
+  /** What loads run under: a retry, a breaker, a bulkhead, a pipeline of them. Its context has keys that are strings, or numbers as such. */
   readonly policy?: Policy<V> | undefined;
   /** What it goes by in errors. @defaultValue the name of the factory */
   readonly name?: string | undefined;
@@ -77,6 +77,14 @@ export interface LoadingCacheOptions<K, V> {
   /** Draws jitter and early refreshes. @defaultValue `Math.random` */
   readonly random?: Random | undefined;
 }
+
+/**
+ * The options of whoever does not look at what there was: with a context that has `V` in it, TypeScript would settle what
+ * `V` is before it has seen what the loader brings.
+ */
+export type WithLoad<K, V, O> = Omit<O, 'load'> & {
+  readonly load: (key: K, context: LoadContext<unknown>) => V | PromiseLike<V>;
+};
 
 /** Of all but what loads. */
 export const KEEPING_DEFAULTS = {

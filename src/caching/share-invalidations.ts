@@ -1,5 +1,5 @@
 import type { Observable } from '../core/events.js';
-import { checkMethods, checkOptionalFunction, checkString, readOptions } from '../core/options.js';
+import { checkFunction, checkMethods, checkOptionalFunction, checkString, readOptions } from '../core/options.js';
 import type { Invalidation } from './invalidation.js';
 
 /** Who listens to a bus. */
@@ -117,7 +117,8 @@ class CacheOnBus<K extends string | number> implements SharedInvalidations {
       onMessage: (text) => this.#receive(text),
       onGap: () => this.#clear(),
     };
-    this.#ends = [bus.subscribe(subscriber), cache.on('invalidate', (invalidation) => this.#publish(invalidation))];
+    const unsubscribe = checkFunction(owner, 'bus.subscribe', bus.subscribe(subscriber));
+    this.#ends = [unsubscribe, cache.on('invalidate', (invalidation) => this.#publish(invalidation))];
   }
 
   get stats(): SharedInvalidations['stats'] {

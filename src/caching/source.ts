@@ -64,7 +64,8 @@ class LazyContext<V> implements LoadContext<V> {
 }
 
 /** What `keyed` policies tell keys apart by. */
-const keyName = (key: unknown): string | undefined => (typeof key === 'string' ? key : undefined);
+export const keyName = (key: unknown): string | undefined =>
+  typeof key === 'string' || typeof key === 'number' || typeof key === 'bigint' ? String(key) : undefined;
 
 /** Calls back, under the policy if there is one. */
 export function callUnder<T>(

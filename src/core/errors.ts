@@ -17,6 +17,7 @@ export interface ResilienceErrors {
   ERR_TIMEOUT: TimeoutError;
   ERR_CLOSED: ClosedError;
   ERR_NO_HEALTHY_NODE: NoHealthyNodeError;
+  ERR_LOST_WRITES: LostWritesError;
   ERR_INVALID_OPTION: InvalidOptionError;
 }
 
@@ -137,6 +138,34 @@ export class RateLimitedError extends ResilienceError {
 
   override get name(): string {
     return 'RateLimitedError';
+  }
+}
+
+/** A write that was accepted and is not in the store, or nobody knows whether it is. */
+export type LostWrite<K = unknown, V = unknown> = (
+  | { readonly type: 'set'; readonly key: K; readonly value: V }
+  | { readonly type: 'delete'; readonly key: K }
+) & {
+  /** Its last failure, or why there was no time for one. */
+  readonly error: unknown;
+};
+
+/** Writes were accepted and are not in the store; the first one's failure is its `cause`. */
+export class LostWritesError<K = unknown, V = unknown> extends ResilienceError {
+  readonly code = 'ERR_LOST_WRITES';
+  readonly lost: readonly LostWrite<K, V>[];
+
+  constructor(init: ResilienceErrorInit & { readonly lost: readonly LostWrite<K, V>[] }) {
+    const { policy, lost } = init;
+    super(`"${policy}" has lost ${lost.length} ${lost.length === 1 ? 'write' : 'writes'}`, {
+      policy,
+      cause: lost[0]?.error,
+    });
+    this.lost = lost;
+  }
+
+  override get name(): string {
+    return 'LostWritesError';
   }
 }
 

@@ -17,6 +17,8 @@ export {
   type Decision,
   InvalidOptionError,
   isResilienceError,
+  type LostWrite,
+  LostWritesError,
   NoHealthyNodeError,
   QueueTimeoutError,
   RateLimitedError,

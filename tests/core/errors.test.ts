@@ -4,6 +4,7 @@ import {
   ClosedError,
   InvalidOptionError,
   isResilienceError,
+  LostWritesError,
   NoHealthyNodeError,
   QueueTimeoutError,
   RateLimitedError,
@@ -22,6 +23,10 @@ const errors = {
   ERR_TIMEOUT: new TimeoutError({ policy, timeoutMs: 100 }),
   ERR_CLOSED: new ClosedError({ policy }),
   ERR_NO_HEALTHY_NODE: new NoHealthyNodeError({ policy }),
+  ERR_LOST_WRITES: new LostWritesError({
+    policy,
+    lost: [{ type: 'set', key: 'k', value: 1, error: new Error('down') }],
+  }),
   ERR_INVALID_OPTION: new InvalidOptionError(policy, 'option', 'must be good', 'bad'),
 } as const;
 

@@ -7,6 +7,7 @@ const publicNames: Record<string, string[]> = {
     'BulkheadFullError',
     'CircuitOpenError',
     'ClosedError',
+    'LostWritesError',
     'InvalidOptionError',
     'NoHealthyNodeError',
     'QueueTimeoutError',
@@ -37,7 +38,7 @@ const publicNames: Record<string, string[]> = {
   keyed: ['keyed'],
   cache: ['ClockCache', 'FifoCache', 'LfuCache', 'LruCache', 'RandomCache', 'TinyLfuCache', 'TtlCache'],
   caching: [
-    ...['LostWritesError', 'coalesce', 'loadingCache', 'memoize', 'shareInvalidations', 'tiered'],
+    ...['coalesce', 'loadingCache', 'memoize', 'shareInvalidations', 'tiered'],
     ...['writeAround', 'writeBehind', 'writeThrough'],
   ],
   'http-cache': ['cached'],

@@ -1,8 +1,7 @@
-import { definePolicy } from 'breakwater';
+import { definePolicy, LostWritesError } from 'breakwater';
 import {
   type JournalAck,
   type JournalEntry,
-  LostWritesError,
   type WriteBehindOptions,
   type WriteEntry,
   writeBehind,

@@ -5,6 +5,7 @@ import {
   type Decision,
   InvalidOptionError,
   isResilienceError,
+  type LostWritesError,
   type NoHealthyNodeError,
   type QueueTimeoutError,
   type RateLimitedError,
@@ -28,6 +29,7 @@ describe('isResilienceError', () => {
     if (isResilienceError(error, 'ERR_TIMEOUT')) expectTypeOf(error).toEqualTypeOf<TimeoutError>();
     if (isResilienceError(error, 'ERR_CLOSED')) expectTypeOf(error).toEqualTypeOf<ClosedError>();
     if (isResilienceError(error, 'ERR_NO_HEALTHY_NODE')) expectTypeOf(error).toEqualTypeOf<NoHealthyNodeError>();
+    if (isResilienceError(error, 'ERR_LOST_WRITES')) expectTypeOf(error).toEqualTypeOf<LostWritesError>();
     if (isResilienceError(error, 'ERR_INVALID_OPTION')) expectTypeOf(error).toEqualTypeOf<InvalidOptionError>();
   });
 
@@ -47,6 +49,7 @@ describe('isResilienceError', () => {
       case 'ERR_BULKHEAD_FULL':
       case 'ERR_CLOSED':
       case 'ERR_NO_HEALTHY_NODE':
+      case 'ERR_LOST_WRITES':
         expectTypeOf(error.policy).toEqualTypeOf<string>();
         break;
       case 'ERR_INVALID_OPTION':
@@ -76,6 +79,7 @@ describe('errors', () => {
       | 'ERR_TIMEOUT'
       | 'ERR_CLOSED'
       | 'ERR_NO_HEALTHY_NODE'
+      | 'ERR_LOST_WRITES'
       | 'ERR_INVALID_OPTION'
     >();
   });

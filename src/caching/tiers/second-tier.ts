@@ -85,7 +85,7 @@ export class SecondTier<V, D> {
     ageMs: number,
     inDoubt: readonly CheckedMatch[],
   ): FoundValue<V> | undefined {
-    const found = stored && this.#read(stored, ageMs);
+    const found = stored ? this.#read(stored, ageMs) : undefined; // null, as clients of Redis say it, is nothing, too
     if (found === undefined) this.#counts.misses++;
     else if (inDoubt.some((match) => hitsEntry(match, key, found.life.tags))) this.#counts.doubtful++;
     else {

@@ -3,6 +3,7 @@ import { readOptions } from '../../core/options.js';
 import { type CacheLike, checkCacheLike } from '../cache-like.js';
 import type { CachedEntry } from '../entry.js';
 import { LoaderCache } from '../loader-cache.js';
+import type { WithLoad } from '../options.js';
 import type { Source } from '../source.js';
 import { sourceOf } from '../source-of.js';
 import type { CacheStore } from './cache-store.js';
@@ -10,6 +11,7 @@ import type { TieredCacheEvents } from './events.js';
 import {
   checkTieredOptions,
   type FirstTier,
+  type MayBeLeftOut,
   type NeedsSerializer,
   readTieredOptions,
   type TieredLoadingOptions,
@@ -52,8 +54,13 @@ import { noOrigin, TieredSource } from './tiered-source.js';
 export function tiered<V, D = string>(
   l1: FirstTier<V | undefined>,
   l2: CacheStore<D>,
-  options: TieredOptions<V | undefined, D> & NeedsSerializer<D>,
+  ...options: MayBeLeftOut<D, TieredOptions<V | undefined, D>>
 ): TieredCache<V | undefined>;
+export function tiered<V, D = string>(
+  l1: FirstTier<NoInfer<V>>,
+  l2: CacheStore<D>,
+  options: WithLoad<string, V, TieredLoadingOptions<V, D>> & NeedsSerializer<D>,
+): TieredCache<V>;
 export function tiered<V, D = string>(
   l1: FirstTier<NoInfer<V>>,
   l2: CacheStore<D>,
@@ -61,7 +68,7 @@ export function tiered<V, D = string>(
 ): TieredCache<V>;
 export function tiered<V, D>(l1: FirstTier<V>, l2: CacheStore<D>, options: TieredLoadingOptions<V, D>): TieredCache<V> {
   const owner = 'tiered';
-  const own = readTieredOptions(owner, options);
+  const own = readTieredOptions(owner, options as TieredLoadingOptions<V, D>);
   const { loading, tier, lifetimes } = checkTieredOptions<V, D>(owner, l2, own);
   const events = new Emitter<TieredCacheEvents>();
   const second = new SecondTier<V, D>(tier, events);

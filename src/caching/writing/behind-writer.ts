@@ -3,7 +3,7 @@ import { AbortScope, checkSignal, scopeOf } from '../../core/abort-scope.js';
 import { Alarm } from '../../core/clock.js';
 import { rejectSoon } from '../../core/context.js';
 import { toMs } from '../../core/duration.js';
-import { BulkheadFullError, ClosedError, InvalidOptionError, TimeoutError } from '../../core/errors.js';
+import { BulkheadFullError, ClosedError, InvalidOptionError, type LostWrite, TimeoutError } from '../../core/errors.js';
 import { Emitter } from '../../core/events.js';
 import { Background } from './background.js';
 import { type CacheFault, CacheSink } from './cache-sink.js';
@@ -18,7 +18,7 @@ import type { WriteOptions } from './store-writer.js';
 import type { WriteBehind, WriteBehindCloseOptions } from './write-behind-face.js';
 import type { WriteBehindSettings } from './write-behind-options.js';
 import type { WriteBehindCounts, WriteBehindEvents, WriteBehindStats } from './write-behind-stats.js';
-import type { LostWrite, WriteEntry } from './write-entry.js';
+import type { WriteEntry } from './write-entry.js';
 import { type JournalEntry, JournalQueue } from './write-journal.js';
 
 /** The face of it: state is in `PendingWrites`, here is what happens. */

@@ -1,4 +1,4 @@
-import { type LostWrite, LostWritesError } from './write-entry.js';
+import { type LostWrite, LostWritesError } from '../../core/errors.js';
 
 /** The one closing for which everybody waits who closes, and what was lost since it began. */
 export class Closing<K, V> {
@@ -18,6 +18,6 @@ export class Closing<K, V> {
 
   settle(): void {
     if (this.lost.length === 0) this.#resolve();
-    else this.#reject(new LostWritesError(this.#name, this.lost));
+    else this.#reject(new LostWritesError({ policy: this.#name, lost: this.lost }));
   }
 }

@@ -1,4 +1,4 @@
-import { type LostWrite, LostWritesError } from './write-entry.js';
+import { type LostWrite, LostWritesError } from '../../core/errors.js';
 
 interface FlushWait<K, V> {
   /** For each key what must be in the store, that or a later one. */
@@ -43,6 +43,6 @@ export class FlushWaits<K, V> {
   #end(wait: FlushWait<K, V>): void {
     this.#waits.delete(wait);
     if (wait.lost.length === 0) wait.resolve();
-    else wait.reject(new LostWritesError(this.#name, wait.lost));
+    else wait.reject(new LostWritesError({ policy: this.#name, lost: wait.lost }));
   }
 }

@@ -7,6 +7,7 @@ import { checkFunction, checkName, checkOptionalFunction } from '../../core/opti
 import type { Policy } from '../../core/policy.js';
 import { Passenger } from '../flight.js';
 import { checkPolicy, checkTagList } from '../options.js';
+import { keyName } from '../source.js';
 import {
   type CacheChange,
   type CacheErrorEvents,
@@ -131,7 +132,7 @@ export class StoreWriter<K, V> implements Observable<CacheErrorEvents<K>> {
   async #perform({ key, store, before, after }: Change<K>, call: StoreCall, caller: Passenger<void>): Promise<void> {
     if (call.scope.reason !== undefined) return; // aborted before its turn: nothing has happened
     before?.();
-    const failure = await call.start(this.#policy, typeof key === 'string' ? key : undefined, store).then(
+    const failure = await call.start(this.#policy, keyName(key), store).then(
       () => undefined,
       (error: unknown) => ({ error }),
     );

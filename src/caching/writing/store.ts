@@ -1,4 +1,5 @@
 import type { Policy } from '../../core/policy.js';
+import { keyName } from '../source.js';
 import type { CacheFault } from './cache-sink.js';
 import type { StoreCall, WriteContext } from './store-call.js';
 import type { WriteEntry } from './write-entry.js';
@@ -26,9 +27,7 @@ export function singleStore<K, V>(
     write: ([entry], call) => {
       const { key } = entry as WriteEntry<K, V>;
       return call
-        .start(policy, typeof key === 'string' ? key : undefined, (context) =>
-          writeOne(entry as WriteEntry<K, V>, context),
-        )
+        .start(policy, keyName(key), (context) => writeOne(entry as WriteEntry<K, V>, context))
         .then(
           () => [undefined],
           (error) => [{ error }],

@@ -1,5 +1,6 @@
+import type { LostWrite } from '../../core/errors.js';
 import type { CacheErrorEvents } from './cache-sink.js';
-import type { LostWrite, WriteEntry } from './write-entry.js';
+import type { WriteEntry } from './write-entry.js';
 
 /** How often what has happened since the writer was made. */
 export interface WriteBehindStats {

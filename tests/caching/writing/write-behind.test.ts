@@ -785,10 +785,11 @@ describe('flush', () => {
     await settle();
     const error = flush.error as LostWritesError;
     expect(error).toBeInstanceOf(LostWritesError);
-    expect([error.message, error.name, error.errors, error.lost]).toEqual([
+    expect([error.message, error.name, error.code, error.cause, error.lost]).toEqual([
       '"writeBehind" has lost 1 write',
       'LostWritesError',
-      [new Error('down')],
+      'ERR_LOST_WRITES',
+      new Error('down'),
       [{ type: 'set', key: 'a', value: '1', error: new Error('down') }],
     ]);
   });
