@@ -1,5 +1,6 @@
 import type { Duration } from '../core/duration.js';
 import { toMs } from '../core/duration.js';
+import { checkCallOptions } from '../core/options.js';
 import type { CacheLike } from './cache-like.js';
 import { CachedEntry, type EntryAge } from './entry.js';
 import type { CheckedInvalidation } from './invalidation.js';
@@ -15,13 +16,17 @@ export interface LoadingCacheSetOptions {
   readonly tags?: readonly string[] | undefined;
 }
 
+const SET_OPTIONS = ['ttl', 'tags'] as const;
+
 /** How long a value lives by the options. */
 export function lifeOf<K, V>(
   { name, ttlMs, tagsOf, jitter, random }: LoadingSettings<K, V>,
   value: V,
   key: K,
-  { ttl, tags }: LoadingCacheSetOptions = {},
+  own: LoadingCacheSetOptions = {},
 ): Life {
+  checkCallOptions(name, own, SET_OPTIONS);
+  const { ttl, tags } = own;
   const fullMs = ttl === undefined ? ttlMs(value, key) : toMs(name, 'ttl', ttl, { orZero: true, orInfinity: true });
   return {
     freshMs: jitter === 0 || fullMs === Infinity ? fullMs : fullMs * (1 - jitter * random()),

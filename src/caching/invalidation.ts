@@ -24,6 +24,8 @@ export function checkInvalidation<K>(owner: string, invalidation: Invalidation<K
   switch (invalidation?.kind) {
     case 'delete':
     case 'expire':
+      if ('key' in invalidation) return invalidation;
+      throw new InvalidOptionError(owner, 'invalidation', 'must have a "key"', invalidation);
     case 'clear':
       return invalidation;
     case 'deleteMatching':

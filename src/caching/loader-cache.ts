@@ -3,7 +3,7 @@ import { checkSignal } from '../core/abort-scope.js';
 import { rejectSoon } from '../core/context.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { Emitter } from '../core/events.js';
-import { checkInteger } from '../core/options.js';
+import { checkCallOptions, checkInteger } from '../core/options.js';
 import { type CacheLike, checkCacheLike } from './cache-like.js';
 import type { LoadingCache, LoadingCacheGetOptions } from './contract.js';
 import type { CachedEntry } from './entry.js';
@@ -16,6 +16,8 @@ import type { LoadingCacheOptions, LoadingSettings } from './options.js';
 import type { Source } from './source.js';
 import type { LoadingCacheEvents, LoadingCacheStats } from './stats.js';
 import { type WarmUpOptions, type WarmUpResult, warmUpKeys } from './warm-up.js';
+
+const GET_OPTIONS = ['signal'] as const;
 
 /** The face of it: what is kept is in the store, what is being loaded in the table of loads. */
 export class LoaderCache<K, V> implements LoadingCache<K, V> {
@@ -182,8 +184,10 @@ export class LoaderCache<K, V> implements LoadingCache<K, V> {
     return true;
   }
 
-  #checkSignal({ signal = null }: LoadingCacheGetOptions): AbortSignal | null {
-    return checkSignal(this.#settings.name, signal);
+  #checkSignal(options: LoadingCacheGetOptions): AbortSignal | null {
+    const { name } = this.#settings;
+    checkCallOptions(name, options, GET_OPTIONS);
+    return checkSignal(name, options.signal ?? null);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Observable } from '../core/events.js';
+import { type Observable, reportUncaught } from '../core/events.js';
 import { checkFunction, checkMethods, checkOptionalFunction, checkString, readOptions } from '../core/options.js';
 import type { Invalidation } from './invalidation.js';
 
@@ -104,6 +104,7 @@ class CacheOnBus<K extends string | number> implements SharedInvalidations {
   readonly #counts = { published: 0, received: 0, gaps: 0, failures: 0 };
   readonly #ends: readonly (() => unknown)[];
   #sent = 0;
+  #isStopped = false;
 
   constructor(cache: InvalidationSharer<K>, bus: InvalidationBus, options: ShareInvalidationsOptions | undefined) {
     const owner = 'shareInvalidations';
@@ -118,7 +119,7 @@ class CacheOnBus<K extends string | number> implements SharedInvalidations {
       onGap: () => this.#clear(),
     };
     const unsubscribe = checkFunction(owner, 'bus.subscribe', bus.subscribe(subscriber));
-    this.#ends = [unsubscribe, cache.on('invalidate', (invalidation) => this.#publish(invalidation))];
+    this.#ends = [cache.on('invalidate', (invalidation) => this.#publish(invalidation)), unsubscribe];
   }
 
   get stats(): SharedInvalidations['stats'] {
@@ -126,6 +127,7 @@ class CacheOnBus<K extends string | number> implements SharedInvalidations {
   }
 
   stop(): void {
+    this.#isStopped = true;
     for (const end of this.#ends) end();
   }
 
@@ -134,19 +136,27 @@ class CacheOnBus<K extends string | number> implements SharedInvalidations {
       topic: this.#topic,
       origin: this.#origin,
       number: ++this.#sent, // also of one that is not sent: others are to see the hole
-      invalidation,
+      invalidation: 'key' in invalidation && !isKey(invalidation.key) ? { kind: 'clear' } : invalidation,
     };
     try {
       await this.#bus.publish(JSON.stringify(message));
       this.#counts.published++;
     } catch (error) {
       this.#counts.failures++;
+      this.#tellOfError(error, invalidation);
+    }
+  }
+
+  #tellOfError(error: unknown, invalidation: Invalidation<K>): void {
+    try {
       this.#onError?.(error, invalidation);
+    } catch (thrown) {
+      reportUncaught(thrown);
     }
   }
 
   #receive(text: string): void {
-    const message = readMessage<K>(text);
+    const message = this.#isStopped ? undefined : readMessage<K>(text);
     if (message === undefined || message.topic !== this.#topic || message.origin === this.#origin) return;
     this.#counts.received++;
     if (!this.#isNext(message)) this.#clear();
@@ -156,26 +166,35 @@ class CacheOnBus<K extends string | number> implements SharedInvalidations {
   /** What is not understood, from a newer version of this package, may have hit anything. */
   #apply(invalidation: Invalidation<K>): void {
     try {
+      if ('key' in invalidation && !isKey(invalidation.key)) throw new TypeError('no key');
       this.#cache.applyInvalidation(invalidation);
     } catch {
       this.#clear();
     }
   }
 
-  /** Of the first message of a sender nobody knows which ones came before it: from before this cache began, as a rule. */
+  /**
+   * Of the first message of a sender nobody knows which ones came before it: from before this cache began, as a rule. The
+   * same message twice does no harm.
+   */
   #isNext({ origin, number }: BusMessage<K>): boolean {
     const last = this.#heard.get(origin);
     this.#heard.delete(origin);
-    this.#heard.set(origin, number);
+    this.#heard.set(origin, number === 1 ? 1 : Math.max(number, last ?? number)); // 1: it has begun anew
     if (this.#heard.size > MOST_ORIGINS) this.#heard.delete(this.#heard.keys().next().value as string);
-    return last === undefined || number === last + 1;
+    return last === undefined || number === last + 1 || number === last;
   }
 
+  /** An echo: whatever it was, it has happened already, and nobody else is to be told. */
   #clear(): void {
+    if (this.#isStopped) return;
     this.#counts.gaps++;
-    this.#cache.applyInvalidation({ kind: 'clear' });
+    this.#cache.applyInvalidation({ kind: 'clear', isEcho: true });
   }
 }
+
+/** JSON has no word for `NaN` and `Infinity`. */
+const isKey = (key: unknown): boolean => typeof key === 'string' || Number.isFinite(key);
 
 /** Undefined for what is none of ours: others may use the same channel. */
 function readMessage<K>(text: string): BusMessage<K> | undefined {

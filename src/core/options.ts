@@ -32,6 +32,16 @@ export function readOptions<T extends object, const D extends Defaults<T> = Defa
   return own as WithDefaults<T, D>;
 }
 
+/** What one call brings along: an object with no other names than these. Cheaper than `readOptions`, which copies. */
+export function checkCallOptions(owner: string, options: object, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) fail(owner, 'options', 'must be an object', options);
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    const value = (options as Record<string, unknown>)[name];
+    fail(owner, name, `is unknown (did you mean "${nearest(name, known)}"?)`, value);
+  }
+}
+
 function fail(owner: string, option: string, rule: string, value: unknown): never {
   throw new InvalidOptionError(owner, option, rule, value);
 }

@@ -564,3 +564,13 @@ it('deleting and expiring tell whether there was something to be served', () => 
   expect([cache.delete('a'), cache.expire('a')]).toEqual([false, false]);
   expect([cache.expire('b'), cache.delete('b'), cache.delete('b')]).toEqual([true, true, false]);
 });
+
+it('what a call brings along is checked as strictly as what the cache is made with', async () => {
+  const { cache } = setUp();
+  const call = (options: unknown) => options as never;
+  expect(() => cache.set('k', 'v', call(20))).toThrow('"options" must be an object, got 20');
+  expect(() => cache.set('k', 'v', call({ tag: ['t'] }))).toThrow('"tag" is unknown (did you mean "tags"?)');
+  await expect(cache.get('k', call({ timeout: 5 }))).rejects.toThrow('"timeout" is unknown');
+  await expect(cache.refresh('k', call('now'))).rejects.toThrow('"options" must be an object');
+  expect([cache.peek('k'), cache.loading]).toEqual([undefined, 0]);
+});

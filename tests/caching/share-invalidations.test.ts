@@ -10,6 +10,7 @@ import {
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
 import { defer, settle } from '../support/promises.js';
+import { catchUncaught } from '../support/uncaught.js';
 
 /** All processes in one: messages arrive at once, unless they are held back. */
 class TestBus implements InvalidationBus {
@@ -188,21 +189,31 @@ describe('a message that was missed', () => {
     expect(has(other.cache)).toEqual(['b']);
   });
 
-  it('is assumed when one comes out of turn, and when a sender begins anew', async () => {
+  it('is assumed when one comes out of turn, and when a sender begins anew; not when one comes twice', async () => {
     const { bus, one, other } = await two();
     bus.hold();
-    one.cache.delete('x');
-    one.cache.delete('y');
-    for (const [message, gaps] of [
-      [0, 0],
+    for (const key of ['x', 'y', 'z']) one.cache.delete(key);
+    for (const [number, gaps] of [
       [1, 0],
-      [0, 1],
-      [1, 1],
+      [1, 0],
+      [2, 0],
+      [2, 0],
+      [3, 0],
+      [2, 1],
+      [3, 1],
       [1, 2],
+      [2, 2],
     ] as const) {
-      bus.deliver(bus.messages[message]!);
+      bus.deliver(bus.messages[number - 1]!);
       expect(other.shared.stats.gaps).toBe(gaps);
     }
+  });
+
+  it('clears its cache and no other', async () => {
+    const { bus, other } = await two();
+    const [first] = bus.subscribers;
+    first!.onGap();
+    expect([has(other.cache), bus.messages]).toEqual([['a', 'b'], []]);
   });
 
   it("before the first one that came is nobody's loss", async () => {
@@ -244,9 +255,12 @@ describe('a message that was missed', () => {
 
   it('is what one is of a kind that is not known yet', async () => {
     const { bus, other } = await two();
-    const message = { topic: 'invalidations', origin: 'new', number: 1, invalidation: { kind: 'shrink' } };
-    bus.deliver(JSON.stringify(message));
-    expect([has(other.cache), other.shared.stats.gaps]).toEqual([[], 1]);
+    const unknown = [{ kind: 'shrink' }, { kind: 'delete' }, { kind: 'delete', key: null }, 7, null];
+    for (const [index, invalidation] of unknown.entries()) {
+      await other.cache.get('a');
+      bus.deliver(JSON.stringify({ topic: 'invalidations', origin: `new${index}`, number: 1, invalidation }));
+      expect([has(other.cache), other.shared.stats.gaps]).toEqual([[], index + 1]);
+    }
   });
 });
 
@@ -298,4 +312,43 @@ it('refuses what is no cache and no bus', () => {
   const { cache } = process(new TestBus(), 'one');
   expect(() => shareInvalidations(new Map() as never, new TestBus())).toThrow('"cache" must be an object with on,');
   expect(() => shareInvalidations(cache, {} as never)).toThrow('"bus" must be an object with publish, subscribe');
+});
+
+it('a key that no message can have clears the others', async () => {
+  const bus = new TestBus();
+  const square = memoize(async (n: number) => n * n, { capacity: 10 });
+  shareInvalidations(square.cache, bus);
+  square.cache.delete(Number.NaN);
+  expect(JSON.parse(bus.messages[0]!).invalidation).toEqual({ kind: 'clear' });
+});
+
+it('what has stopped hears nothing, even from a bus that goes on', async () => {
+  const { bus, one, other } = await two();
+  const subscribers = [...bus.subscribers];
+  other.shared.stop();
+  for (const subscriber of subscribers) bus.subscribers.add(subscriber);
+  one.cache.clear();
+  subscribers[1]!.onGap();
+  expect([has(other.cache), other.shared.stats.gaps]).toEqual([['a', 'b'], 0]);
+});
+
+it('an error of onError surfaces by itself', async () => {
+  const bus = new TestBus();
+  const { cache } = process(new TestBus(), 'one');
+  bus.fail = new Error('cut off');
+  const thrown = new Error('thrown');
+  const onError = () => {
+    throw thrown;
+  };
+  shareInvalidations(cache, bus, { onError });
+  using uncaught = catchUncaught();
+  cache.delete('a');
+  await settle();
+  expect([uncaught.errors, uncaught.rejections]).toEqual([[thrown], []]);
+});
+
+it('a bus whose subscription cannot be ended is refused', () => {
+  const { cache } = process(new TestBus(), 'one');
+  const bus = { publish: () => {}, subscribe: () => undefined as never };
+  expect(() => shareInvalidations(cache, bus)).toThrow('"bus.subscribe" must be a function');
 });

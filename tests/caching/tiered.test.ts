@@ -308,14 +308,15 @@ describe('what is no longer fresh', () => {
     const one = process({ staleIfError: '1h' });
     await one.get('a');
     await turns();
+    const older = store.kept.get('a')!;
     world.version = 2;
     await clock.advance(30_000);
-    store.before = ({ operation }) => (operation === 'set' ? Promise.reject(new Error('full')) : undefined);
     await one.refresh('a');
     await turns();
+    store.kept.set('a', older); // from a process that was slow
     await clock.advance(60_000);
     world.isDown = true;
-    expect(await one.get('a')).toBe('a2'); // the second tier has a1
+    expect(await one.get('a')).toBe('a2');
     expect(one.stats.l2.staleHits).toBe(1);
   });
 
@@ -414,17 +415,19 @@ describe('a write', () => {
     expect(store.operations).toEqual(['set a', 'get a']);
   });
 
-  it('follows the one before it to the same key', async () => {
+  it('follows the one before it to the same key; of those that wait only the last is needed', async () => {
     const { store, process } = setUp();
     const one = process();
     const { letGo } = holdUp(store, 'before', isAbout('set'));
-    const written = [one.set('a', 'first'), one.set('a', 'second'), one.set('b', 'other')];
+    const written = [one.set('a', 'first')];
+    await turns();
+    written.push(one.set('a', 'second'), one.set('b', 'other'), one.set('a', 'third'));
     await turns();
     expect(store.operations).toEqual(['set a', 'set b']);
     await letGo();
-    await Promise.all(written);
+    expect(await Promise.all(written)).toEqual([true, true, true, true]);
     expect(store.operations).toEqual(['set a', 'set b', 'set a']);
-    expect(await process().get('a')).toBe('second');
+    expect(await process().get('a')).toBe('third');
   });
 
   it('is never overtaken by a load that began before it, in neither tier', async () => {
@@ -446,8 +449,8 @@ describe('a write', () => {
     await one.set('a', 'old');
     store.before = () => Promise.reject(new Error('down'));
     expect(await one.set('a', 'new')).toBe(false);
-    store.before = () => {};
     await clock.advance(1000);
+    store.before = () => {};
     expect(one.stats.l2.outstanding).toBe(1);
     expect([await one.get('a'), loads]).toEqual(['a1', ['a']]); // from the origin, not 'old'
     await turns();
@@ -460,9 +463,11 @@ describe('a write', () => {
     const one = tiered({ capacity: 10 }, store, { load: async () => 7n as bigint | number, clock });
     one.on('secondTier', ({ operation, error }) => events.push([operation, error instanceof TypeError]));
     await one.set('a', 1);
-    expect(await one.set('a', 8n)).toBe(true);
-    expect([store.kept.size, one.peek('a'), await one.get('b')]).toEqual([0, 8n, 7n]);
+    expect(await one.set('a', 8n)).toBe(false);
+    expect([one.peek('a'), await one.get('b'), one.stats.l2.outstanding]).toEqual([8n, 7n, 1]);
+    await clock.advance(1000);
     await turns();
+    expect([store.kept.size, one.stats.l2.outstanding]).toEqual([0, 0]);
     expect(one.stats.l2.failures).toBe(2);
     expect(events).toContainEqual(['set', true]);
   });
@@ -583,8 +588,9 @@ describe('an invalidation', () => {
       await clock.advance(1000);
       store.before = () => {};
       expect(await two.get('a')).toBe('a2'); // the second tier has a1
-      expect(two.stats.l2.outstanding).toBe(1);
-      await two.get('b');
+      await turns();
+      expect(two.stats.l2.outstanding).toBe(by === 'key' ? 0 : 1); // of a key the new value is there by now
+      await clock.advance(1000);
       await turns();
       expect(two.stats.l2.outstanding).toBe(0);
       expect(store.kept.get('a')?.data ?? '').not.toContain('a1');
@@ -653,15 +659,25 @@ describe('an invalidation', () => {
     expect(await one.get('a')).toBe('x');
   });
 
-  it('meets a value that was set, and has not arrived yet', async () => {
-    const { store, process } = setUp();
+  it('meets a value that was set, and has not arrived yet; it is not done before that is gone', async () => {
+    const { clock, store, process } = setUp();
     const one = process({ tags: () => ['t'] });
-    const { letGo } = holdUp(store, 'before', isAbout('set'));
+    const told: unknown[] = [];
+    const { held } = holdUp(store, 'before', isAbout('set'));
     const written = one.set('a', 'old');
     await turns();
-    await one.deleteMatching({ tag: 't' });
-    await letGo();
+    one.on('invalidate', (invalidation) => told.push(invalidation));
+    const deleted = watch(one.deleteMatching({ tag: 't' }));
+    await turns();
+    expect([deleted.state, told]).toEqual(['pending', []]);
+    store.before = ({ operation }) => (operation === 'delete' ? Promise.reject(new Error('down')) : undefined);
+    for (const gate of held) gate.resolve();
     await written;
+    await turns();
+    expect([deleted.value, store.kept.size]).toEqual([false, 1]);
+    store.before = () => {};
+    await clock.advance(1000);
+    await turns();
     expect([store.kept.size, one.stats.l2.outstanding]).toEqual([0, 0]);
   });
 
@@ -717,8 +733,79 @@ function invalidate(cache: TieredCache<string>, by: string): Promise<boolean> {
   return cache.deleteMatching(by === 'tag' ? { tag: 't' } : { prefix: 'a' });
 }
 
+describe('a write whose time was over, and which the store does all the same', () => {
+  it.each(['deleted', 'set again'])('does not stay when the key was %s meanwhile', async (how) => {
+    const { clock, store, process, world } = setUp();
+    const one = process({ l1Ttl: 1000 });
+    const late = defer<void>();
+    let sets = 0;
+    store.before = ({ operation }) => (operation === 'set' && ++sets === 1 ? late.promise : undefined);
+    await one.get('a');
+    await turns();
+    await clock.advance(250);
+    await turns();
+    world.version = 2;
+    expect(await (how === 'deleted' ? one.delete('a') : one.set('a', 'a2'))).toBe(how !== 'deleted');
+    expect(one.stats.l2.outstanding).toBe(1);
+    await clock.advance(1000);
+    expect([await one.get('a'), one.stats.l2.doubtful]).toEqual(['a2', 1]);
+    const told: unknown[] = [];
+    one.on('invalidate', (invalidation) => told.push(invalidation));
+    late.resolve();
+    await turns();
+    expect([await process().get('a'), one.stats.l2.outstanding]).toEqual(['a2', 0]);
+    expect(told).toEqual([{ kind: 'delete', key: 'a', isEcho: true }]);
+  });
+
+  it('is nothing to wait for where it has failed', async () => {
+    const { store, process } = setUp();
+    const one = process();
+    store.before = () => Promise.reject(new Error('down'));
+    await one.set('a', 'x');
+    await turns();
+    expect(store.operations).toEqual(['set a']);
+  });
+});
+
+describe('what is loaded anew', () => {
+  it('and could not be told the second tier is not forgotten for what that has', async () => {
+    const { clock, store, process, world } = setUp();
+    const one = process({ l1Ttl: 1000 });
+    await one.get('a');
+    await turns();
+    world.version = 2;
+    store.before = ({ operation }) => (operation === 'set' ? Promise.reject(new Error('read only')) : undefined);
+    expect(await one.refresh('a')).toBe('a2');
+    await turns();
+    await clock.advance(1000);
+    expect(await one.get('a')).toBe('a2');
+  });
+});
+
+it('a store that calls back while it is being told has the last word last', async () => {
+  const { store, process, world } = setUp();
+  const one = process();
+  let isFirst = true;
+  store.before = ({ operation }) => {
+    if (operation !== 'set' || !isFirst) return;
+    isFirst = false;
+    world.version = 2;
+    one.delete('a');
+  };
+  await one.get('a');
+  await turns();
+  expect([store.kept.size, await one.get('a')]).toEqual([0, 'a2']);
+});
+
+it('a store that has nothing may say null', async () => {
+  const { store, process } = setUp();
+  store.get = async () => null as never;
+  const one = process();
+  expect([await one.get('a'), one.stats.l2.misses, one.stats.l2.failures]).toEqual(['a1', 1, 0]);
+});
+
 describe('what the store could not be told', () => {
-  it('is told again in turn, and what it will never do keeps nothing else from it', async () => {
+  it('is told again every second, and what it will never do keeps nothing else from it', async () => {
     const { clock, store, process } = setUp();
     const one = process();
     store.before = () => Promise.reject(new Error('down'));
@@ -728,20 +815,38 @@ describe('what the store could not be told', () => {
     store.before = ({ operation }) =>
       operation === 'deleteMatching' ? Promise.reject(new Error('cannot')) : undefined;
     store.calls.length = 0;
-    const isTold = () => store.operations.filter((operation) => operation.startsWith('delete'));
-    await one.set('other', 'x');
-    await turns();
-    expect(isTold()).toEqual(['deleteMatching {"glob":"*"}']);
-    await one.set('other', 'x');
     await clock.advance(999);
-    await one.set('other', 'x');
     await turns();
-    expect(isTold()).toHaveLength(1); // not before a second has passed
+    expect(store.operations).toEqual([]);
     await clock.advance(1);
-    await one.set('other', 'x');
     await turns();
-    expect(isTold().slice(1)).toEqual(['delete a', 'delete b', 'deleteMatching {"glob":"*"}']);
-    expect(one.stats.l2.outstanding).toBe(1);
+    expect(store.operations).toEqual(['deleteMatching {"glob":"*"}']);
+    await clock.advance(1000);
+    await turns();
+    expect(store.operations.slice(1)).toEqual(['delete a', 'delete b', 'deleteMatching {"glob":"*"}']);
+    expect([one.stats.l2.outstanding, clock.pendingTimers]).toEqual([1, 1]);
+    store.before = () => {};
+    await one.onIdle();
+    expect(one.stats.l2.outstanding).toBe(0);
+    await clock.advance(1000);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('is told to others when it has been done: they may have read it there meanwhile', async () => {
+    const { clock, store, process } = setUp();
+    const one = process();
+    store.before = () => Promise.reject(new Error('down'));
+    await one.delete('a');
+    await one.deleteMatching({ tag: 't' });
+    const told: unknown[] = [];
+    one.on('invalidate', (invalidation) => told.push(invalidation));
+    store.before = () => {};
+    await clock.advance(1000);
+    await turns();
+    expect(told).toEqual([
+      { kind: 'delete', key: 'a', isEcho: true },
+      { kind: 'deleteMatching', match: { tag: 't' }, isEcho: true },
+    ]);
   });
 
   it('by prefix keeps its keys from being asked for there, by tag only what has the tag from being believed', async () => {

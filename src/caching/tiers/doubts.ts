@@ -3,10 +3,14 @@ import { type CheckedMatch, matchesKey } from '../match.js';
 /** Something that the second tier may still have though it is out of date: a key, or all that match. */
 export interface Doubt {
   readonly what: { readonly key: string } | { readonly match: CheckedMatch };
+  /** It is part of the doubt about everything. */
+  readonly isPart?: true;
 }
 
 /** Beyond that many, everything is in doubt. */
 const MOST_DOUBTS = 10_000;
+/** A read looks at each of these. */
+const MOST_MATCHES = 1000;
 
 export const EVERYTHING: CheckedMatch = { kind: 'prefix', text: '' };
 
@@ -19,29 +23,35 @@ export const EVERYTHING: CheckedMatch = { kind: 'prefix', text: '' };
 export class Doubts {
   readonly #keys = new Map<string, Doubt>();
   readonly #matches = new Map<string, Doubt>();
-  /** In the order in which they failed; some may be settled by now. */
+  /** In the order in which they failed. */
   readonly #failed = new Set<Doubt>();
   /** Replaced, never changed: a read holds on to those of its beginning. */
   #list: readonly CheckedMatch[] = [];
 
   /** A newer doubt about the same takes the place of the older one. */
   raise(what: Doubt['what']): Doubt {
-    if (this.size < MOST_DOUBTS) return this.#add(what);
+    if (this.size < MOST_DOUBTS && this.#matches.size < MOST_MATCHES) return this.#add(what);
     this.#keys.clear();
     this.#matches.clear();
     this.#failed.clear();
     this.#failed.add(this.#add({ match: EVERYTHING }));
-    return { what }; // part of that one
+    return { what, isPart: true };
   }
 
   #add(what: Doubt['what']): Doubt {
     const doubt: Doubt = { what };
+    const before = this.#find(what);
+    if (before !== undefined) this.#failed.delete(before);
     if ('key' in what) this.#keys.set(what.key, doubt);
     else {
       this.#matches.set(nameOf(what.match), doubt);
       this.#listMatches();
     }
     return doubt;
+  }
+
+  #find(what: Doubt['what']): Doubt | undefined {
+    return 'key' in what ? this.#keys.get(what.key) : this.#matches.get(nameOf(what.match));
   }
 
   of(key: string): Doubt | undefined {
@@ -51,6 +61,7 @@ export class Doubts {
   /** The store is rid of it, unless it has come into doubt again. */
   settle(doubt: Doubt): void {
     if (!this.stands(doubt)) return;
+    this.#failed.delete(doubt);
     if ('key' in doubt.what) this.#keys.delete(doubt.what.key);
     else {
       this.#matches.delete(nameOf(doubt.what.match));
@@ -59,23 +70,21 @@ export class Doubts {
   }
 
   stands(doubt: Doubt): boolean {
-    const { what } = doubt;
-    return ('key' in what ? this.#keys.get(what.key) : this.#matches.get(nameOf(what.match))) === doubt;
+    return this.#find(doubt.what) === doubt;
   }
 
   /** The store was told, and it did not work: it is to be told again, after all others. */
   fail(doubt: Doubt): void {
     this.#failed.delete(doubt);
-    if (this.stands(doubt)) this.#failed.add(doubt);
+    // What it was part of may be settled by now, which was before this one failed.
+    const standing = doubt.isPart ? this.raise(doubt.what) : doubt;
+    if (this.stands(standing)) this.#failed.add(standing);
   }
 
   /** What the store is to be told of next. */
   nextFailed(): Doubt | undefined {
-    for (const doubt of this.#failed) {
-      if (this.stands(doubt)) return doubt;
-      this.#failed.delete(doubt);
-    }
-    return undefined;
+    const [first] = this.#failed;
+    return first;
   }
 
   get size(): number {

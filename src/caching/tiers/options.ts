@@ -44,11 +44,6 @@ export interface TierOptions<D> {
 /** Of a store of anything but strings somebody must say how values become that. */
 export type NeedsSerializer<D> = [D] extends [string] ? unknown : { readonly serializer: Serializer<D> };
 
-/** Of a store of strings no option is needed. */
-export type MayBeLeftOut<D, O> = [D] extends [string]
-  ? readonly [options?: O]
-  : readonly [options: O & NeedsSerializer<D>];
-
 /** Two tiers that load what neither has: the options of a `loadingCache`, and those of the tiers. */
 export interface TieredLoadingOptions<V, D>
   extends Omit<LoadingCacheOptions<string, V>, 'capacity' | 'cache'>,

@@ -1,17 +1,19 @@
 import type { AbortScope } from '../../core/abort-scope.js';
-import type { Clock } from '../../core/clock.js';
+import { Alarm, type Clock } from '../../core/clock.js';
 import type { Emitter } from '../../core/events.js';
 import type { Policy } from '../../core/policy.js';
 import { BatchSource } from '../batch.js';
-import type { CheckedInvalidation } from '../invalidation.js';
+import type { CheckedInvalidation, Invalidation } from '../invalidation.js';
 import { type CheckedMatch, type EntryMatch, hitsEntry } from '../match.js';
 import type { Life } from '../source.js';
 import type { CacheStore, CacheStoreContext, StoredData } from './cache-store.js';
 import { type Doubt, Doubts, EVERYTHING } from './doubts.js';
 import type { SecondTierStats, TieredCacheEvents } from './events.js';
+import { LateWrites } from './late-writes.js';
 import { LatencyTally } from './latency.js';
 import { RecentlySent } from './recently-sent.js';
 import type { FoundValue, Records } from './record.js';
+import { WriteLanes } from './write-lanes.js';
 
 export interface SecondTierSettings<V, D> {
   readonly store: CacheStore<D>;
@@ -24,8 +26,11 @@ export interface SecondTierSettings<V, D> {
   readonly clock: Clock;
 }
 
-/** How long after it has failed the store is not told again what it could not be told. */
+/** How long after it has failed the store is told again what it could not be told. */
 const PAUSE_MS = 1000;
+
+/** So many keys are deleted one by one. */
+const MOST_AT_ONCE = 100;
 
 /**
  * The second tier as the first one sees it: it may be slow, down, or wrong, and nothing here ever rejects for that. What
@@ -37,13 +42,16 @@ export class SecondTier<V, D> {
   readonly #events: Emitter<TieredCacheEvents>;
   readonly #reads: BatchSource<string, StoredData<D> | undefined>;
   readonly #doubts = new Doubts();
-  /** By key: the last write, which the next one waits for. */
-  readonly #lanes = new Map<string, Promise<unknown>>();
+  readonly #lanes = new WriteLanes();
+  readonly #late = new LateWrites();
+  /** Deletions by match that are on their way. */
+  readonly #matchings = new Set<Promise<unknown>>();
   readonly #sent: RecentlySent;
   readonly #latency = new LatencyTally();
   readonly #counts = { hits: 0, misses: 0, staleHits: 0, doubtful: 0, unread: 0, failures: 0 };
+  /** Rings when the store is to be told again what it could not be told. */
+  #alarm: Alarm | undefined = undefined;
   #isMakingGood = false;
-  #makeGoodFrom = -Infinity;
 
   constructor(settings: SecondTierSettings<V, D>, events: Emitter<TieredCacheEvents>) {
     this.#settings = settings;
@@ -57,12 +65,12 @@ export class SecondTier<V, D> {
     const { unread, ...counts } = this.#counts;
     const asked = counts.hits + counts.misses + counts.staleHits + unread;
     const hitRatio = asked === 0 ? 0 : counts.hits / asked;
-    return { ...counts, hitRatio, outstanding: this.#doubts.size, latency: this.#latency.summary };
+    return { ...counts, hitRatio, outstanding: this.#doubts.size + this.#late.size, latency: this.#latency.summary };
   }
 
   /** What it has of the key, if that can be had, and be trusted. Of one who leaves it does not matter what he gets. */
   async read(key: string, scope: AbortScope): Promise<FoundValue<V> | undefined> {
-    if (this.#doubts.concern(key)) {
+    if (this.#doubts.concern(key) || this.#late.has(key)) {
       this.#counts.doubtful++;
       return undefined;
     }
@@ -116,15 +124,14 @@ export class SecondTier<V, D> {
     });
   }
 
-  /** Keeps a value that was loaded. */
-  keep(key: string, value: V, life: Life): void {
-    const doubt = this.#doubts.of(key); // older than the load, or it would not be kept
-    this.#send(key, value, life).then((isThere) => {
-      if (isThere && doubt !== undefined) this.#doubts.settle(doubt);
-    });
+  /** Keeps a value that was loaded. What is there already, if there may be something, is in doubt until that is done. */
+  keep(key: string, value: V, life: Life, mayHaveOlder: boolean): void {
+    const doubt = this.#doubts.of(key); // older than the load, or the value would not be kept
+    if (mayHaveOlder || doubt !== undefined) this.set(key, value, life);
+    else this.#send(key, value, life);
   }
 
-  /** Gives whether the second tier has it, or at least nothing older. */
+  /** Gives whether the second tier has it. */
   set(key: string, value: V, life: Life): Promise<boolean> {
     return this.#ridOf({ key }, () => this.#send(key, value, life));
   }
@@ -133,9 +140,10 @@ export class SecondTier<V, D> {
   async invalidate(invalidation: CheckedInvalidation<string>): Promise<boolean> {
     const overtaken = this.#sent.takeHit(invalidation, 'on their way');
     if ('key' in invalidation) return this.#delete(invalidation.key);
-    for (const key of overtaken) this.#delete(key);
     const match = 'match' in invalidation ? invalidation.match : EVERYTHING;
-    return this.#ridOf({ match }, () => this.#deleteMatching(match));
+    const isRid = this.#ridOf({ match }, () => this.#deleteMatching(match));
+    const all = await Promise.all([isRid, ...overtaken.map((key) => this.#delete(key))]);
+    return all.every(Boolean);
   }
 
   /**
@@ -144,26 +152,33 @@ export class SecondTier<V, D> {
    */
   async overtake(invalidation: CheckedInvalidation<string>): Promise<boolean> {
     const overtaken = this.#sent.takeHit(invalidation, 'all');
-    await Promise.all(overtaken.map((key) => this.#delete(key)));
+    if (overtaken.length <= MOST_AT_ONCE) await Promise.all(overtaken.map((key) => this.#delete(key)));
+    else {
+      const match = 'match' in invalidation ? invalidation.match : EVERYTHING;
+      await this.#ridOf({ match }, () => this.#deleteMatching(match));
+    }
     return overtaken.length > 0;
   }
 
-  #delete(key: string): Promise<boolean> {
-    return this.#ridOf({ key }, () => this.#inLane(key, () => this.#remove(key)));
+  async #delete(key: string): Promise<boolean> {
+    const isGone = await this.#ridOf({ key }, () => this.#lanes.write(key, () => this.#remove(key)));
+    return isGone && !this.#late.has(key);
   }
 
   #send(key: string, value: V, life: Life): Promise<boolean> {
     const hasArrived = this.#sent.begin(key, life.tags);
-    return this.#inLane(key, async () => {
+    return this.#lanes.write(key, async () => {
       const isDone = await this.#put(key, value, life);
       hasArrived();
       return isDone;
     });
   }
 
-  /** Resolves when nothing is on its way there. */
+  /** Resolves when nothing is on its way there, and it was told once more what it could not be told. */
   async onIdle(): Promise<void> {
-    while (this.#lanes.size > 0) await Promise.all(this.#lanes.values());
+    await this.#lanes.whenIdle();
+    await Promise.all(this.#matchings);
+    await this.#makeGood();
   }
 
   /** In doubt from now on until the store has done it. */
@@ -171,49 +186,79 @@ export class SecondTier<V, D> {
     const doubt = this.#doubts.raise(what);
     const isDone = await act();
     if (isDone) this.#doubts.settle(doubt);
-    else this.#doubts.fail(doubt);
+    else this.#fail(doubt);
     return isDone;
   }
 
-  /**
-   * The store has just answered: time to tell it what it could not be told, one after the other, until it fails again.
-   * Then not for a while: there may be something that it will never do.
-   */
+  #fail(doubt: Doubt): void {
+    this.#doubts.fail(doubt);
+    if (this.#alarm !== undefined) return;
+    this.#alarm = new Alarm(this.#settings.clock, PAUSE_MS, () => {
+      this.#alarm = undefined;
+      this.#makeGood();
+    });
+    this.#alarm.unref();
+  }
+
+  /** Tells the store what it could not be told, one after the other, until it fails again. */
   async #makeGood(): Promise<void> {
-    const { clock } = this.#settings;
-    if (this.#isMakingGood || clock.now() < this.#makeGoodFrom) return;
+    if (this.#isMakingGood) return;
     this.#isMakingGood = true;
     for (let doubt = this.#doubts.nextFailed(); doubt !== undefined; doubt = this.#doubts.nextFailed()) {
-      if (await this.#tellAgain(doubt)) continue;
-      this.#makeGoodFrom = clock.now() + PAUSE_MS;
-      break;
+      if (!(await this.#tellAgain(doubt))) break;
     }
     this.#isMakingGood = false;
   }
 
   async #tellAgain(doubt: Doubt): Promise<boolean> {
     const { what } = doubt;
-    const isDone =
-      'match' in what
-        ? await this.#deleteMatching(what.match)
-        : await this.#inLane(what.key, async () => !this.#doubts.stands(doubt) || this.#remove(what.key));
-    if (isDone) this.#doubts.settle(doubt);
-    else this.#doubts.fail(doubt);
-    return isDone;
+    const isDone = 'match' in what ? await this.#deleteMatching(what.match) : await this.#deleteAgain(what.key);
+    if (!isDone) {
+      this.#fail(doubt);
+      return false;
+    }
+    this.#doubts.settle(doubt);
+    this.#echo(
+      'match' in what ? { kind: 'deleteMatching', match: asMatch(what.match) } : { kind: 'delete', key: what.key },
+    );
+    return true;
   }
 
-  #put(key: string, value: V, life: Life): Promise<boolean> {
+  /** Unless something newer is about to be written there. */
+  #deleteAgain(key: string): Promise<boolean> {
+    return this.#lanes.hasNext(key) ? Promise.resolve(true) : this.#lanes.write(key, () => this.#remove(key));
+  }
+
+  /** Others may have read there meanwhile what has gone only now. */
+  #echo(invalidation: Invalidation<string>): void {
+    if (this.#events.has('invalidate')) this.#events.emit('invalidate', { ...invalidation, isEcho: true });
+  }
+
+  async #put(key: string, value: V, life: Life): Promise<boolean> {
     const { store, records, prefix } = this.#settings;
     const ttlMs = records.keptMs(life);
     if (!(ttlMs > 0)) return this.#remove(key); // nothing older either
     const options = { ttlMs, tags: life.tags.map((tag) => prefix + tag) };
+    let data: D;
     try {
-      const data = records.write(value, life);
-      return this.#isDone('set', 1, (context) => store.set(this.#nameOf(key), data, options, context));
+      data = records.write(value, life);
     } catch (error) {
       this.#failed({ operation: 'set', keys: 1, durationMs: 0, error });
-      return this.#remove(key); // likewise
+      return false; // so that it is deleted
     }
+    const running = new Set<Promise<unknown>>();
+    const isThere = await this.#isDone('set', 1, async (context) => {
+      const done = (async () => store.set(this.#nameOf(key), data, options, context))();
+      running.add(done);
+      await done.finally(() => running.delete(done));
+    });
+    if (!isThere && running.size > 0) this.#late.watch(key, Promise.allSettled(running), () => this.#deleteLate(key));
+    return isThere;
+  }
+
+  /** What came late may be older than what others have written meanwhile. */
+  async #deleteLate(key: string): Promise<void> {
+    if (await this.#delete(key)) this.#echo({ kind: 'delete', key });
   }
 
   #remove(key: string): Promise<boolean> {
@@ -222,23 +267,15 @@ export class SecondTier<V, D> {
 
   #deleteMatching({ kind, text }: CheckedMatch): Promise<boolean> {
     const { store, prefix } = this.#settings;
-    const match = { [kind]: kind === 'glob' ? escapeGlob(prefix) + text : prefix + text } as unknown as EntryMatch;
-    return this.#isDone('deleteMatching', 0, (context) => store.deleteMatching(match, context));
+    const match = asMatch({ kind, text: kind === 'glob' ? escapeGlob(prefix) + text : prefix + text });
+    const deleted = this.#isDone('deleteMatching', 0, (context) => store.deleteMatching(match, context));
+    this.#matchings.add(deleted);
+    deleted.then(() => this.#matchings.delete(deleted));
+    return deleted;
   }
 
   #nameOf(key: string): string {
     return this.#settings.prefix + key;
-  }
-
-  /** One after the other, whatever becomes of them. */
-  #inLane<T>(key: string, act: () => Promise<T>): Promise<T> {
-    const before = this.#lanes.get(key);
-    const done = before === undefined ? act() : before.then(act);
-    const lane = done.then(() => {
-      if (this.#lanes.get(key) === lane) this.#lanes.delete(key);
-    });
-    this.#lanes.set(key, lane);
-    return done;
   }
 
   #isDone(
@@ -266,7 +303,6 @@ export class SecondTier<V, D> {
       const durationMs = clock.now() - startedAt;
       this.#latency.add(durationMs);
       this.#tell({ operation, keys, durationMs });
-      this.#makeGood();
       return answer;
     } catch (error) {
       if (!signal?.aborted) this.#failed({ operation, keys, durationMs: clock.now() - startedAt, error });
@@ -285,5 +321,7 @@ export class SecondTier<V, D> {
 }
 
 type Operation = TieredCacheEvents['secondTier']['operation'];
+
+const asMatch = ({ kind, text }: CheckedMatch): EntryMatch => ({ [kind]: text }) as unknown as EntryMatch;
 
 const escapeGlob = (text: string): string => text.replace(/[*?\\]/g, '\\$&');

@@ -40,7 +40,7 @@ export class TieredSource<V> implements Source<string, V> {
     this.#origin = origin;
     this.#lifetimes = lifetimes;
     this.#clock = clock;
-    this.anew = { load: (...load) => this.#loadAnew(...load) };
+    this.anew = { load: (...load) => this.#loadAnew(...load, true) };
   }
 
   get stats(): Latency & { readonly failures: number } {
@@ -56,7 +56,7 @@ export class TieredSource<V> implements Source<string, V> {
       return found.value;
     }
     if (found !== undefined && found.life.freshMs <= 0) request.offerStale(found.value, found.life);
-    return this.#loadAnew(key, scope, previous ?? found?.value, request);
+    return this.#loadAnew(key, scope, previous ?? found?.value, request, found !== undefined);
   }
 
   /** Who wants anew what is fresh still is not served with the same again, unless another process has renewed it. */
@@ -65,24 +65,30 @@ export class TieredSource<V> implements Source<string, V> {
     return this.#clock.now() + life.freshMs > freshUntil + this.#lifetimes.readingMs;
   }
 
-  async #loadAnew(key: string, scope: AbortScope, previous: V | undefined, request: LoadRequest<V>): Promise<V> {
+  /** @param mayHaveOlder - whether the second tier has, or may have, something of the key. */
+  async #loadAnew(
+    key: string,
+    scope: AbortScope,
+    previous: V | undefined,
+    request: LoadRequest<V>,
+    mayHaveOlder: boolean,
+  ): Promise<V> {
     checkString(this.#name, 'key', key);
     const startedAt = this.#clock.now();
     try {
       const value = await this.#origin.load(key, scope, previous, request);
       this.#latency.add(this.#clock.now() - startedAt);
-      if (request.life === undefined) this.#share(key, value, this.#clock.now() - startedAt, request);
+      const loadMs = this.#clock.now() - startedAt;
+      if (request.life === undefined) {
+        const life = { ...this.#lifetimes.lifeOf(value, key), loadMs };
+        request.life = this.#lifetimes.inFirstTier(life);
+        request.whenKept = () => this.#tier.keep(key, value, life, mayHaveOlder);
+      }
       return value;
     } catch (error) {
       if (scope.reason === undefined) this.#failures++;
       throw error;
     }
-  }
-
-  #share(key: string, value: V, loadMs: number, request: LoadRequest<V>): void {
-    const life = { ...this.#lifetimes.lifeOf(value, key), loadMs };
-    request.life = this.#lifetimes.inFirstTier(life);
-    request.whenKept = () => this.#tier.keep(key, value, life);
   }
 }
 

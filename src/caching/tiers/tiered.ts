@@ -11,7 +11,6 @@ import type { TieredCacheEvents } from './events.js';
 import {
   checkTieredOptions,
   type FirstTier,
-  type MayBeLeftOut,
   type NeedsSerializer,
   readTieredOptions,
   type TieredLoadingOptions,
@@ -54,7 +53,7 @@ import { noOrigin, TieredSource } from './tiered-source.js';
 export function tiered<V, D = string>(
   l1: FirstTier<V | undefined>,
   l2: CacheStore<D>,
-  ...options: MayBeLeftOut<D, TieredOptions<V | undefined, D>>
+  options?: TieredOptions<V | undefined, D> & NeedsSerializer<D>,
 ): TieredCache<V | undefined>;
 export function tiered<V, D = string>(
   l1: FirstTier<NoInfer<V>>,
@@ -66,7 +65,11 @@ export function tiered<V, D = string>(
   l2: CacheStore<D>,
   options: TieredLoadingOptions<V, D> & NeedsSerializer<D>,
 ): TieredCache<V>;
-export function tiered<V, D>(l1: FirstTier<V>, l2: CacheStore<D>, options: TieredLoadingOptions<V, D>): TieredCache<V> {
+export function tiered<V, D>(
+  l1: FirstTier<V>,
+  l2: CacheStore<D>,
+  options: TieredLoadingOptions<V, D> | WithLoad<string, V, TieredLoadingOptions<V, D>> = {},
+): TieredCache<V> {
   const owner = 'tiered';
   const own = readTieredOptions(owner, options as TieredLoadingOptions<V, D>);
   const { loading, tier, lifetimes } = checkTieredOptions<V, D>(owner, l2, own);

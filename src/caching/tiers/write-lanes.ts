@@ -1,0 +1,62 @@
+/** A write that has not begun, for all who have asked for one since the last one began. */
+interface NextWrite {
+  act: () => Promise<boolean>;
+  readonly done: Promise<boolean>;
+  readonly end: (isDone: boolean) => void;
+}
+
+interface Lane {
+  next: NextWrite | undefined;
+  /** Resolves when nothing more is to be written. */
+  over: Promise<void>;
+}
+
+/**
+ * One write of a key at a time. Of those that wait only the newest is done, and its outcome is that of all: what is older
+ * would be replaced by it at once. So a store that is slow has no queue before it, only the last word on each key.
+ */
+export class WriteLanes {
+  readonly #lanes = new Map<string, Lane>();
+
+  /** Whether something waits for its turn, and will have the last word. */
+  hasNext(key: string): boolean {
+    return this.#lanes.get(key)?.next !== undefined;
+  }
+
+  /** @param act - never rejects. Begins a microtask later at the earliest: whatever it calls may come back here. */
+  write(key: string, act: () => Promise<boolean>): Promise<boolean> {
+    const lane = this.#lanes.get(key) ?? this.#open(key);
+    lane.next ??= nextWrite(act);
+    lane.next.act = act;
+    return lane.next.done;
+  }
+
+  /** Resolves when nothing is being written. */
+  async whenIdle(): Promise<void> {
+    while (this.#lanes.size > 0) await Promise.all(Array.from(this.#lanes.values(), ({ over }) => over));
+  }
+
+  #open(key: string): Lane {
+    const lane: Lane = { next: undefined, over: Promise.resolve() };
+    this.#lanes.set(key, lane);
+    lane.over = lane.over.then(() => this.#run(key, lane));
+    return lane;
+  }
+
+  async #run(key: string, lane: Lane): Promise<void> {
+    while (lane.next !== undefined) {
+      const { act, end } = lane.next;
+      lane.next = undefined;
+      end(await act());
+    }
+    this.#lanes.delete(key);
+  }
+}
+
+function nextWrite(act: () => Promise<boolean>): NextWrite {
+  let end: (isDone: boolean) => void = () => {};
+  const done = new Promise<boolean>((resolve) => {
+    end = resolve;
+  });
+  return { act, done, end };
+}
