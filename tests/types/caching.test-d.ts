@@ -4,6 +4,7 @@ import {
   type CachedEntry,
   type CacheStore,
   coalesce,
+  type LoadContext,
   loadingCache,
   memoize,
   shareInvalidations,
@@ -80,4 +81,22 @@ it('what can be invalidated can be shared', () => {
 it('policies stand around loads, and coalesce is one', () => {
   loadingCache({ load, capacity: 10, policy: retry() });
   expectTypeOf(coalesce().execute(() => 7, { key: 'k' })).toEqualTypeOf<Promise<number>>();
+});
+
+it('a loader that takes its signal leaves the value to be inferred', () => {
+  const query = (_: number, __: AbortSignal) => Promise.resolve({ team: 'a' });
+  const teams = loadingCache({
+    load: (id: number, { signal }) => query(id, signal),
+    tags: ({ team }) => [team],
+    policy: retry(),
+    capacity: 10,
+  });
+  expectTypeOf(teams.get(7)).toEqualTypeOf<Promise<{ team: string }>>();
+  const two = tiered({ capacity: 10 }, strings, { load: async (id, { signal }) => ({ id, signal }) });
+  expectTypeOf(two.get('7')).toEqualTypeOf<Promise<{ id: string; signal: AbortSignal }>>();
+  const again = loadingCache({
+    load: async (_: number, { previous }: LoadContext<User>) => previous ?? { name: 'new' },
+    capacity: 10,
+  });
+  expectTypeOf(again.get(7)).toEqualTypeOf<Promise<User>>();
 });
