@@ -1,9 +1,13 @@
-import { AbortNode, scopeOf } from '../core/abort-scope.js';
+import { scopeOf } from '../core/abort-scope.js';
+import { letGoWhenDropped, TapLink } from './tap-link.js';
+
+/** The whole body, or why there will be none to keep. */
+export type CollectedBody = Uint8Array<ArrayBuffer> | 'too-long' | 'cut-off';
 
 /** What a tap tells of its body. */
 export interface BodyTapEvents {
-  /** Once: the whole body, or undefined when there will be none to keep: it is too long, or was cut off. */
-  readonly onCollected: (body: Uint8Array<ArrayBuffer> | undefined) => void;
+  /** Once, unless the source was let go of before. */
+  readonly onCollected: (body: CollectedBody) => void;
   /** The reader wants no more while the body is still being collected. */
   readonly onLeft: (reason: unknown) => void;
 }
@@ -47,16 +51,23 @@ export class BodyTap {
     });
   }
 
-  /** Takes hold of the source. Last, when all else is in its place. */
-  open(): void {
+  /**
+   * Takes hold of the source. Last, when all else is in its place.
+   *
+   * @param signal - the reader's: it cuts the body off for him.
+   */
+  open(signal: AbortSignal | null): void {
     this.#reader = this.#source.getReader();
+    if (signal !== null) this.#follow(signal);
     if (this.#limit < 0) this.#stopKeeping();
     else this.#collect(this.#reader);
   }
 
-  /** The reader's signal cuts the body off for him. */
-  follow(signal: AbortSignal): void {
-    if (this.#isOver) return;
+  #follow(signal: AbortSignal): void {
+    if (signal.aborted) {
+      this.cutOff(signal.reason);
+      return;
+    }
     const link = new TapLink(this);
     this.#link = link;
     scopeOf(signal).enter(link);
@@ -73,10 +84,11 @@ export class BodyTap {
     this.#unread = undefined;
   }
 
-  /** Lets go of the source, which then looks as if it had come to its end: nothing of it is to be kept. */
+  /** Lets go of the source. That then looks as if it had come to its end: to a reader it must not. */
   cancel(reason: unknown): void {
     this.#kept = undefined;
-    this.#reader?.cancel(reason).catch(() => {});
+    if (this.#unread === undefined) this.#reader?.cancel(reason).catch(() => {});
+    else this.cutOff(reason);
   }
 
   async #collect(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
@@ -104,8 +116,8 @@ export class BodyTap {
     this.#kept = undefined;
     // From here on nothing but its reader keeps it going: if that forgets it, nobody else would ever end it.
     if (this.#unread === undefined) this.cancel(undefined);
-    else if (this.#reader !== undefined) dropped.register(this, { link: this.#link, source: this.#reader });
-    this.#events.onCollected(undefined);
+    else if (this.#reader !== undefined) letGoWhenDropped(this, { link: this.#link, source: this.#reader });
+    this.#events.onCollected('too-long');
   }
 
   #end(failure?: { readonly error: unknown }): void {
@@ -114,7 +126,7 @@ export class BodyTap {
     this.#link?.leave();
     const kept = this.#kept;
     this.#kept = undefined;
-    if (kept !== undefined) this.#events.onCollected(failure === undefined ? joined(kept, this.#keptBytes) : undefined);
+    if (kept !== undefined) this.#events.onCollected(failure === undefined ? joined(kept, this.#keptBytes) : 'cut-off');
     this.#wake();
   }
 
@@ -173,28 +185,4 @@ function joined(chunks: readonly Uint8Array[], bytes: number): Uint8Array<ArrayB
     at += chunk.byteLength;
   }
   return whole;
-}
-
-/** Holds the tap weakly: a signal may live for ever, and bodies that nobody reads must not live as long. */
-class TapLink extends AbortNode {
-  readonly #tap: WeakRef<BodyTap>;
-
-  constructor(tap: BodyTap) {
-    super();
-    this.#tap = new WeakRef(tap);
-  }
-
-  onAbort(reason: unknown): void {
-    this.#tap.deref()?.cutOff(reason);
-  }
-}
-
-const dropped = /* @__PURE__ */ new FinalizationRegistry<Dropped>(({ link, source }) => {
-  link?.leave();
-  source.cancel().catch(() => {});
-});
-
-interface Dropped {
-  readonly link: TapLink | undefined;
-  readonly source: ReadableStreamDefaultReader<Uint8Array>;
 }

@@ -13,7 +13,7 @@ export type CacheableFetch = (
   readonly body: unknown;
 }>;
 
-/** The fetch it was made from, with a cache. */
+/** The fetch it was made from, with its own enumerable properties, and with a cache. */
 export type CachedFetch<F extends CacheableFetch> = F & { readonly cache: HttpCache };
 
 /**
@@ -43,5 +43,7 @@ export function cached<F extends CacheableFetch>(fetch: F, options?: CachedOptio
   const inner: InnerFetch = async (input, init) => (fetch as unknown as InnerFetch)(input, init);
   const cache = new PrivateCache(inner, checkCachedOptions(options));
   const cachedFetch: InnerFetch = async (input, init) => cache.fetch(input, init);
-  return Object.assign(cachedFetch as unknown as F, { cache: cache as HttpCache });
+  // Defined, since some that a function has cannot be assigned to.
+  const properties = Object.getOwnPropertyDescriptors({ ...fetch, cache: cache as HttpCache });
+  return Object.defineProperties(cachedFetch, properties) as unknown as CachedFetch<F>;
 }

@@ -1,16 +1,14 @@
-import { reportUncaught } from '../core/events.js';
-import { BodyTap } from './body-tap.js';
-import { parseCacheControl } from './cache-control.js';
+import { BodyTap, type CollectedBody } from './body-tap.js';
 import { outgoing } from './cache-request.js';
-import { type CacheStatus, formatCacheStatus } from './cache-status.js';
-import type { Exchange, Exchanges } from './exchange.js';
-import { type ExchangeTimes, freshnessLifetime, initialAge } from './freshness.js';
+import { formatCacheStatus } from './cache-status.js';
+import type { Exchange, Exchanges, SharedArrival } from './exchange.js';
+import type { ExchangeTimes } from './freshness.js';
 import type { CachedSettings } from './options.js';
 import { isOriginError, maySpareError } from './serving.js';
 import { discardBody, hasItsLength, type ResponseShape, remade, shapeOf } from './shape.js';
 import type { MutableHttpCacheStats } from './stats.js';
-import { isStorable, isWorthStoring } from './storable.js';
-import { ageOf, type StoredResponse, serve, storedResponse } from './stored-response.js';
+import { isShareable, isStorable, isWorthStoring } from './storable.js';
+import { ageOf, type StoredResponse, serve, storedResponse, withBody } from './stored-response.js';
 import { conditionsFor, freshenedHeaders, isConfirmedBy } from './validation.js';
 
 export type InnerFetch = (input: unknown, init?: object) => Promise<Response>;
@@ -48,7 +46,7 @@ export class Origin {
       const conditions = stored === undefined || request.demands.isReload ? {} : conditionsFor(stored);
       let reply = await this.#send(exchange, conditions);
       const isAnswer = reply.response.status === 304 && Object.keys(conditions).length > 0;
-      if (isAnswer && stored !== undefined) {
+      if (isAnswer && !exchange.isOver && stored !== undefined) {
         if (isConfirmedBy(stored, reply.response.headers)) {
           this.#confirm(exchange, stored, reply);
           return;
@@ -79,11 +77,16 @@ export class Origin {
     const head = { status: shape.status, headers, directives: stored.directives };
     const isKept = isStorable(head, request.demands.directives) && this.#keep(exchange, stored);
     if (!isKept) this.#drop(exchange);
-    exchange.leader?.resolve({ response: this.#serve(stored, { fwd: reason, fwdStatus: 304, stored: isKept }) });
+    const cookies = [...response.headers].filter(([name]) => name === 'set-cookie');
+    const status = { fwd: reason, fwdStatus: 304, stored: isKept };
+    exchange.leader?.resolve({ response: serve(stored, this.#settings, status, cookies) });
     this.#end(exchange, isKept ? 'stored' : 'unshared');
   }
 
   #receive(exchange: Exchange, { response, times }: Reply): void {
+    const { leader, request } = exchange;
+    // He may not have heard of it yet: a body that begins now would be cut off behind his back.
+    if (request.signal?.aborted) leader?.giveUp(request.signal.reason);
     const shape = shapeOf(response);
     if (exchange.isOver)
       discardBody(response); // from a fetch that ignores signals
@@ -92,22 +95,23 @@ export class Origin {
   }
 
   #receiveReadable(exchange: Exchange, reply: ReadableReply): void {
-    const { request } = exchange;
+    const { request, number } = exchange;
     const { response, headers, shape, times } = reply;
-    const isError = isOriginError(shape.status);
-    if (isError && this.#answerInstead(exchange, shape.status)) {
+    const isAnswered = isOriginError(shape.status) && this.#answerInstead(exchange, shape.status);
+    if (isAnswered && !exchange.isAwaited) {
       discardBody(response);
       this.#end(exchange, 'failed');
       return;
     }
-    const head = { status: shape.status, headers, directives: parseCacheControl(headers.get('cache-control')) };
-    const lifetimeMs = freshnessLifetime(head, times.receivedDate, this.#settings.rules.heuristic);
+    const arrived = storedResponse({ request, number, shape, headers, body: null, times }, this.#settings.rules);
+    const head = { status: shape.status, headers, directives: arrived.directives };
     // What was redirected to is the answer of another URL, for as long as the redirect holds, which nobody knows here.
     const isToStore =
-      !response.redirected && isStorable(head, request.demands.directives) && isWorthStoring(head, lifetimeMs);
-    if (!isToStore && !isError) this.#drop(exchange);
-    const ttlMs = isToStore ? lifetimeMs - initialAge(headers, times) : undefined;
-    this.#deliver(exchange, reply, isToStore && exchange.mayStore, ttlMs);
+      !isAnswered &&
+      !response.redirected &&
+      isStorable(head, request.demands.directives) &&
+      isWorthStoring(head, arrived.lifetimeMs);
+    this.#deliver(exchange, reply, arrived, isToStore, exchange.isAwaited && isShareable(head));
   }
 
   /** Whether nobody needs the origin's error: not in the background, and not who may have the stored response for it. */
@@ -116,35 +120,61 @@ export class Origin {
     const now = this.#settings.clock.now();
     if (stored === undefined || !mayStore || !maySpareError(stored, ageOf(stored, now), request.demands)) return false;
     this.#counts.staleHits++;
-    leader.resolve({ response: this.#serve(stored, { fwd: reason, fwdStatus, detail: 'stale-if-error' }) });
+    const status = { fwd: reason, fwdStatus, detail: 'stale-if-error' };
+    leader.resolve({ response: serve(stored, this.#settings, status) });
     return true;
   }
 
-  /** The leader has the response at once, with a body that is still coming; others wait until it is stored. */
-  #deliver(exchange: Exchange, reply: ReadableReply, isToStore: boolean, ttlMs: number | undefined): void {
-    const { maxEntryBytes, name } = this.#settings;
+  /** The leader has the response at once, with a body that is still coming; others wait until it is there. */
+  #deliver(
+    exchange: Exchange,
+    reply: ReadableReply,
+    arrived: StoredResponse,
+    isToStore: boolean,
+    isToShare: boolean,
+  ): void {
+    const { maxEntryBytes, name, store } = this.#settings;
     const { leader, reason, request } = exchange;
     const { headers, shape, response } = reply;
-    const isCollected = isToStore && Number(headers.get('content-length') ?? 0) <= maxEntryBytes;
-    const onCollected = (body: Uint8Array<ArrayBuffer> | null | undefined) => {
-      const isStored = isCollected && body !== undefined && this.#store(exchange, reply, body);
-      this.#end(exchange, isStored ? 'stored' : isOriginError(shape.status) ? 'failed' : 'unshared');
-    };
+    const length = Number(headers.get('content-length') ?? 0);
+    const room = Math.min(maxEntryBytes, store.roomBeside(arrived));
+    const isKept = isToStore && exchange.mayStore && length <= room;
+    const isShared = isToShare && length <= maxEntryBytes;
+    const onCollected = (body: CollectedBody | null) => this.#finish(exchange, reply, arrived, body, isKept, isShared);
     const onLeft = (cause: unknown) => leader?.disembark?.(cause);
-    const limit = isCollected ? maxEntryBytes : -1;
+    const limit = isKept ? room : isShared ? maxEntryBytes : -1;
     const tap = response.body === null ? undefined : new BodyTap(response.body, limit, { onCollected, onLeft });
-    const status = formatCacheStatus(name, { fwd: reason, fwdStatus: shape.status, ttlMs, stored: isCollected });
+    const ttlMs = isToStore ? arrived.lifetimeMs - arrived.initialAgeMs : undefined;
+    const status = formatCacheStatus(name, { fwd: reason, fwdStatus: shape.status, ttlMs, stored: isKept });
     const answer = remade(shape, tap?.stream ?? null, [...headers, ['cache-status', status]]);
     if (answer === undefined) {
       this.#passOn(exchange, response);
       return;
     }
-    if (leader === undefined || leader.isDone) tap?.leaveUnread();
-    else if (request.signal !== null) tap?.follow(request.signal);
+    const isRead = leader !== undefined && !leader.isDone;
+    if (!isRead) tap?.leaveUnread();
     leader?.resolve({ response: answer });
     exchange.tap = tap;
     if (tap === undefined) onCollected(null);
-    else tap.open();
+    else tap.open(isRead ? request.signal : null);
+  }
+
+  /** All of it has come, or it is known that nothing of it will be kept. */
+  #finish(
+    exchange: Exchange,
+    { headers, shape }: ReadableReply,
+    arrived: StoredResponse,
+    body: CollectedBody | null,
+    isKept: boolean,
+    isShared: boolean,
+  ): void {
+    const isError = isOriginError(shape.status);
+    const whole = typeof body !== 'string' && hasItsLength(headers, body) ? withBody(arrived, body) : undefined;
+    const isStored = isKept && whole !== undefined && this.#keep(exchange, whole);
+    // What breaks off has said nothing; what is too long, or not to be stored, takes the place of what is stored.
+    if (!isStored && !isError && (whole !== undefined || body === 'too-long')) this.#drop(exchange);
+    const failed = isShared && whole !== undefined ? { error: whole } : isError ? 'failed' : 'unshared';
+    this.#end(exchange, isStored ? 'stored' : failed);
   }
 
   /** What is no response that could be worked with: it is the leader's as it is. */
@@ -154,40 +184,20 @@ export class Origin {
     this.#end(exchange, 'unshared');
   }
 
-  #store(exchange: Exchange, reply: ReadableReply, body: Uint8Array<ArrayBuffer> | null): boolean {
-    const { request, number } = exchange;
-    const { shape, headers, times } = reply;
-    if (!hasItsLength(headers, body)) return false;
-    return this.#keep(exchange, storedResponse({ request, number, shape, headers, body, times }, this.#settings.rules));
-  }
-
   #keep({ request, mayStore }: Exchange, stored: StoredResponse): boolean {
-    const isKept = mayStore && unlessStoreThrows(() => this.#settings.store.put(request, stored));
+    const isKept = mayStore && this.#settings.store.put(request, stored);
     this.#counts.stored += Number(isKept);
     return isKept;
   }
 
-  /** What is stored no longer holds. */
-  #drop({ request, number }: Exchange): void {
-    unlessStoreThrows(() => this.#settings.store.drop(request, number));
+  /** What is stored no longer holds, nor does what was asked for before. */
+  #drop(exchange: Exchange): void {
+    this.#exchanges.overtake(exchange);
+    this.#settings.store.drop(exchange.request, exchange.number);
   }
 
-  #serve(stored: StoredResponse, status: CacheStatus): Response {
-    return serve(stored, this.#settings, status);
-  }
-
-  #end(exchange: Exchange, arrival: 'stored' | 'failed' | 'unshared'): void {
+  #end(exchange: Exchange, arrival: SharedArrival): void {
     this.#exchanges.close(exchange);
     exchange.end(arrival);
-  }
-}
-
-/** The store is somebody else's: when it throws, those who wait still get their answer. */
-function unlessStoreThrows(write: () => boolean): boolean {
-  try {
-    return write();
-  } catch (error) {
-    reportUncaught(error);
-    return false;
   }
 }

@@ -6,10 +6,10 @@ import type { CacheStatus, ForwardReason } from './cache-status.js';
 import { type Arrival, Exchanges } from './exchange.js';
 import type { CachedSettings } from './options.js';
 import { type InnerFetch, Origin } from './origin.js';
-import { maySpareError, type Serving, servingOf } from './serving.js';
-import { makeResponse } from './shape.js';
+import { isOriginError, maySpareError, type Serving, servingOf } from './serving.js';
+import { gatewayTimeout } from './shape.js';
 import type { HttpCacheStats } from './stats.js';
-import { ageOf, type StoredResponse, serve } from './stored-response.js';
+import { ageOf, isSelectedBy, type StoredResponse, serve } from './stored-response.js';
 
 /** What can be done to the stored responses from outside. */
 export interface HttpCache {
@@ -84,9 +84,8 @@ export class PrivateCache implements HttpCache {
       const mayJoin = round === 1 || (round === 2 && arrival === 'stored' && reason === 'vary-miss');
       first ??= reason ?? 'stale';
       arrival = await this.#wait(request, stored, reason ?? 'stale', mayJoin);
-      if (typeof arrival !== 'string') return arrival.response;
-      const spared = arrival === 'failed' ? this.#spare(request) : undefined;
-      if (spared !== undefined) return spared;
+      const response = this.#receive(request, arrival, first);
+      if (response !== undefined) return response;
     }
   }
 
@@ -112,6 +111,18 @@ export class PrivateCache implements HttpCache {
       if (spared === undefined) throw error;
       return { response: spared };
     }
+  }
+
+  /** What he has who waited for it; undefined when he is to look into the store, or to ask by himself. */
+  #receive(request: CacheRequest, arrival: Arrival, waitedFor: ForwardReason): Response | undefined {
+    if (arrival === 'stored' || arrival === 'unshared') return undefined;
+    if (arrival === 'failed') return this.#spare(request);
+    if ('response' in arrival) return arrival.response;
+    const { error } = arrival;
+    const spared = isOriginError(error.shape.status) ? this.#spare(request) : undefined;
+    if (spared !== undefined || !isSelectedBy(error, request)) return spared;
+    this.#counts.collapsed++;
+    return this.#serve(error, { fwd: waitedFor, ttlMs: undefined, collapsed: true });
   }
 
   /** @param leader - who has the response as it comes; none in the background. */
@@ -163,15 +174,7 @@ export class PrivateCache implements HttpCache {
   /** Nothing stored will do, and the origin is not to be asked: a 504, or what `fetch` says of `init.cache`. */
   async #refuse({ url, demands }: CacheRequest): Promise<Response> {
     if (demands.otherwise === 'fail') throw new TypeError(`Nothing is stored for ${url}, and only that was asked for`);
-    const shape = {
-      make: Response,
-      url,
-      redirected: false,
-      type: 'default',
-      status: 504,
-      statusText: 'Gateway Timeout',
-    };
-    return makeResponse(shape, null, [['cache-status', `${this.#settings.name}; detail=only-if-cached`]]);
+    return gatewayTimeout(url, `${this.#settings.name}; detail=only-if-cached`);
   }
 
   /** What it did, nobody knows: unless it was refused, what is stored is no longer to be relied on (RFC 9111, 4.4). */

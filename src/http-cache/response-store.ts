@@ -1,4 +1,5 @@
 import type { CacheLike } from '../caching/cache-like.js';
+import { reportUncaught } from '../core/events.js';
 import type { CacheRequest } from './cache-request.js';
 import { isSelectedBy, type StoredResponse, type StoringRules, selectingValue } from './stored-response.js';
 
@@ -35,31 +36,37 @@ export class ResponseStore {
     return { stored: variants.find((one) => isSelectedBy(one, request)), isKnown: variants.length > 0 };
   }
 
-  /** Keeps the response in place of what the same request would have got, unless that is newer. */
+  /**
+   * Keeps the response in place of what the same request would have got, unless that is newer, or there is no room. Gives
+   * whether it was kept.
+   */
   put(request: CacheRequest, response: StoredResponse): boolean {
     const others = this.#variantsBut(request, response.number);
     if (others === undefined) return false;
-    this.#write(request.url, [response, ...others]);
-    return true;
+    const latestFirst = [response, ...others].sort((one, other) => other.number - one.number);
+    return this.#write(request.url, latestFirst).includes(response);
   }
 
   /** Forgets what the request would have got: the exchange with that number has brought something else. */
-  drop(request: CacheRequest, number: number): boolean {
+  drop(request: CacheRequest, number: number): void {
     const others = this.#variantsBut(request, number);
-    if (others === undefined) return false;
-    this.#write(request.url, others);
-    return true;
+    if (others !== undefined) this.#write(request.url, others);
+  }
+
+  /** How long the body of this response, which has none yet, may be; below 0 when there is no room for the rest of it. */
+  roomBeside({ bytes }: StoredResponse): number {
+    return this.#maxBytes - bytes;
   }
 
   delete(url: string): boolean {
     const isKnown = this.#variantsOf(url).length > 0;
-    return this.#store.delete(url) && isKnown;
+    return unlessItThrows(() => this.#store.delete(url), false) && isKnown;
   }
 
   /** @param latest - the number of the last exchange so far. */
   clear(latest: number): void {
     this.#clearedUpTo = latest;
-    this.#store.clear?.();
+    unlessItThrows(() => this.#store.clear?.(), undefined);
   }
 
   /** What tells requests for one URL apart that may be answered together, as far as is known by now. */
@@ -71,7 +78,7 @@ export class ResponseStore {
   }
 
   #variantsOf(url: string): readonly StoredResponse[] {
-    const variants = this.#store.get(url)?.variants ?? [];
+    const variants = unlessItThrows(() => this.#store.get(url), undefined)?.variants ?? [];
     return this.#clearedUpTo === 0 ? variants : variants.filter(({ number }) => number > this.#clearedUpTo);
   }
 
@@ -83,16 +90,29 @@ export class ResponseStore {
     return variants.filter((one) => !replaced.includes(one));
   }
 
-  /** As many as there is room for: one URL too heavy for the store would be thrown out as a whole. */
-  #write(url: string, variants: readonly StoredResponse[]): void {
+  /** As many as there is room for: one URL too heavy for the store would be thrown out as a whole. Gives those. */
+  #write(url: string, variants: readonly StoredResponse[]): readonly StoredResponse[] {
     const kept: StoredResponse[] = [];
     let bytes = 0;
     for (const variant of variants.slice(0, MOST_VARIANTS)) {
-      if (bytes + variant.bytes > this.#maxBytes) break;
+      if (bytes + variant.bytes > this.#maxBytes) continue;
       bytes += variant.bytes;
       kept.push(variant);
     }
-    if (kept.length === 0) this.#store.delete(url);
-    else this.#store.set(url, { variants: kept, bytes });
+    return unlessItThrows(() => {
+      if (kept.length === 0) this.#store.delete(url);
+      else this.#store.set(url, { variants: kept, bytes });
+      return kept;
+    }, []);
+  }
+}
+
+/** The store is somebody else's: when it throws, that costs nobody his answer. */
+function unlessItThrows<T>(access: () => T, otherwise: T): T {
+  try {
+    return access();
+  } catch (error) {
+    reportUncaught(error);
+    return otherwise;
   }
 }

@@ -46,6 +46,12 @@ export function makeResponse(
   return dress(response, shape);
 }
 
+/** Says that nothing stored will do, where only that was asked for (RFC 9111, 5.2.1.7). */
+export function gatewayTimeout(url: string, cacheStatus: string): Response {
+  const given = { url, redirected: false, type: 'default', status: 504, statusText: 'Gateway Timeout' };
+  return makeResponse({ make: Response, ...given }, null, [['cache-status', cacheStatus]]);
+}
+
 /** What cannot be given to a Response as it is made; its clones would lose it again. */
 function dress(response: Response, shape: ResponseShape): Response {
   const { url, redirected, type, statusText } = shape;

@@ -19,6 +19,14 @@ export function isStorable({ status, headers, directives }: ResponseHead, reques
   return isExplicit || isHeuristicallyCacheable(status);
 }
 
+/**
+ * Whether an error of the origin may be given to those who wait for it as well, though it is not to be stored: each of
+ * them asking a failing origin by himself would not help it up.
+ */
+export function isShareable({ status, headers, directives }: ResponseHead): boolean {
+  return status >= 500 && !directives.has('no-store') && varyNames(headers) !== undefined;
+}
+
 function allowsStoring(status: number, directives: CacheDirectives): boolean {
   // Where it is understood, no-store is meant for caches that do not know must-understand.
   if (directives.has('must-understand')) return UNDERSTOOD_STATUSES.includes(status);

@@ -66,6 +66,10 @@ export function storedResponse(
   };
 }
 
+export function withBody(stored: StoredResponse, body: Uint8Array<ArrayBuffer> | null): StoredResponse {
+  return { ...stored, body, bytes: stored.bytes + (body?.byteLength ?? 0) };
+}
+
 /** Two bytes a character, at most. */
 function sizeOf(pairs: readonly (readonly [string, string | null])[]): number {
   return pairs.reduce((sum, [name, value]) => sum + 2 * (name.length + (value?.length ?? 0)), 0);
@@ -109,11 +113,21 @@ export function ageOf(stored: StoredResponse, now: number): number {
 }
 
 /** A response of its own for whoever asks, with the `Age` it has now. */
-export function serve(stored: StoredResponse, { name, clock }: ServingCache, status: CacheStatus): Response {
+export function serve(
+  stored: StoredResponse,
+  { name, clock }: ServingCache,
+  status: CacheStatus,
+  extra: HeaderPairs = [],
+): Response {
   const ageMs = ageOf(stored, clock.now());
   const age = String(Math.floor(ageMs / 1000));
   const cacheStatus = formatCacheStatus(name, { ttlMs: stored.lifetimeMs - ageMs, ...status });
-  return makeResponse(stored.shape, stored.body, [...stored.headers, ['age', age], ['cache-status', cacheStatus]]);
+  return makeResponse(stored.shape, stored.body, [
+    ...stored.headers,
+    ...extra,
+    ['age', age],
+    ['cache-status', cacheStatus],
+  ]);
 }
 
 interface ServingCache {

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { collectGarbage } from '../support/garbage.js';
 import { inOrder, type Script, testServer } from '../support/http-server.js';
-import { settle, watch } from '../support/promises.js';
+import { microtasks, settle, watch } from '../support/promises.js';
 import { countingController } from '../support/signals.js';
 
 const control = (text: string) => ({ 'cache-control': text });
@@ -150,6 +150,26 @@ describe('over HTTP', () => {
     await server.requests[0]!.ended;
     await eventually(() => expect(server.sockets.open).toBe(0));
   });
+
+  it.each([0, 1, 2, 3, 4, 6, 8])(
+    'leaves no half of a body that looks whole, by an abort %i microtasks after the response',
+    async (count) => {
+      await using server = await testServer(({ response }) => {
+        response.writeHead(200, control('max-age=60'));
+        response.write('half');
+        return undefined;
+      });
+      const controller = new AbortController();
+      const fetch = cached(async (url: string, init?: RequestInit) => {
+        const response = await globalThis.fetch(url, init);
+        microtasks(count).then(() => controller.abort('left'));
+        return response;
+      });
+      const text = fetch(server.origin, { signal: controller.signal }).then((response) => response.text());
+      await expect(text).rejects.toBe('left');
+      await server.requests[0]!.ended;
+    },
+  );
 
   it('ends a request of which nothing is stored when its body is cancelled', async () => {
     async function* endless() {

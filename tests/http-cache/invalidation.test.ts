@@ -184,4 +184,113 @@ describe('what is under way when its URL is invalidated', () => {
     await later;
     expect((await get()).text).toBe('later');
   });
+
+  it.each<[string, (fetch: ReturnType<typeof slow>['fetch']) => unknown]>([
+    ['a write', (fetch) => fetch(URL_A, { method: 'PUT' })],
+    ['delete', (fetch) => fetch.cache.delete(URL_A)],
+  ])('is not confirmed after %s, when its only reader has left before', async (_, invalidate) => {
+    const { get, fetch, replies, clock } = slow();
+    const first = get();
+    replies[0]!.resolve(ok({ 'cache-control': 'max-age=1', etag: '"1"' }, 'old'));
+    await first;
+    await clock.advance(1000);
+    const controller = new AbortController();
+    const left = watch(get({ signal: controller.signal }));
+    controller.abort();
+    await left.done;
+    await invalidate(fetch);
+    replies[1]!.resolve(new Response(null, { status: 304, headers: { etag: '"1"', ...FRESH } }));
+    await settle();
+    const next = get();
+    await settle();
+    replies[2]?.resolve(ok(FRESH, 'new'));
+    expect((await next).text).toBe('new');
+    expect(fetch.cache.stats).toMatchObject({ validations: 0, stored: 2 });
+  });
+});
+
+describe('of two exchanges for one URL', () => {
+  const slow = (options = {}) => {
+    const replies: ReturnType<typeof defer<Response>>[] = [];
+    const made = setUp(() => {
+      replies.push(defer<Response>());
+      return replies.at(-1)!.promise;
+    }, options);
+    return { ...made, replies };
+  };
+  const TOO_LONG = 'longer than what is kept';
+
+  it.each<[string, Response]>([
+    ['too long', ok(FRESH, TOO_LONG)],
+    ['said to be too long', ok({ ...FRESH, 'content-length': String(TOO_LONG.length) }, TOO_LONG)],
+    ['not to be stored', ok({ 'cache-control': 'no-store' }, TOO_LONG)],
+  ])('the later one takes the place of what is stored though it is %s', async (_, reply) => {
+    const { get, replies } = slow({ maxEntryBytes: 10 });
+    const first = get();
+    replies[0]!.resolve(ok(FRESH, 'old'));
+    await first;
+    const reload = get({ cache: 'reload' });
+    replies[1]!.resolve(reply);
+    expect((await reload).text).toBe(TOO_LONG);
+    const next = get();
+    await settle();
+    replies[2]?.resolve(ok(FRESH, 'new'));
+    expect((await next).text).toBe('new');
+  });
+
+  it.each<[string, () => Response]>([
+    ['breaks off', () => ok({ ...FRESH, 'content-length': '100' }, 'new')],
+    ['is an error', () => ok({}, 'new', 503)],
+  ])('the later one leaves what is stored when it %s', async (_, reply) => {
+    const { get, replies } = slow();
+    const first = get();
+    replies[0]!.resolve(ok(FRESH, 'old'));
+    await first;
+    const reload = get({ cache: 'reload' });
+    replies[1]!.resolve(reply());
+    expect((await reload).text).toBe('new');
+    expect((await get()).text).toBe('old');
+  });
+
+  it('the later one has the last word though it is not to be stored', async () => {
+    const { get, replies } = slow();
+    const [earlier, later] = [get(), get({ cache: 'reload' })];
+    await settle();
+    replies[1]!.resolve(ok({ 'cache-control': 'no-store' }, 'later'));
+    await later;
+    replies[0]!.resolve(ok(FRESH, 'earlier'));
+    expect(await earlier).toMatchObject({ text: 'earlier', said: 'fwd=uri-miss; fwd-status=200; ttl=60' });
+    const next = get();
+    await settle();
+    replies[2]?.resolve(ok(FRESH, 'new'));
+    expect((await next).text).toBe('new');
+  });
+
+  it('the earlier one has none to take from it, nor from another user’s', async () => {
+    const { get, replies } = slow();
+    const ada = { headers: { authorization: 'ada' } };
+    const [ofAda, earlier, later] = [get(ada), get(), get({ cache: 'reload' })];
+    await settle();
+    replies[1]!.resolve(ok({ 'cache-control': 'no-store' }, 'earlier'));
+    await earlier;
+    replies[2]!.resolve(ok(FRESH, 'later'));
+    await later;
+    replies[0]!.resolve(ok(FRESH, 'of Ada'));
+    await ofAda;
+    expect([(await get()).text, (await get(ada)).text]).toEqual(['later', 'of Ada']);
+    expect(replies).toHaveLength(3);
+  });
+
+  it('the later one is found first, also when it is selected by more', async () => {
+    const { get, replies } = slow();
+    const inB = { headers: { 'x-lang': 'b' } };
+    const [older, newer] = [get({ headers: { 'x-lang': 'a' } }), get({ ...inB, cache: 'reload' })];
+    await settle();
+    replies[1]!.resolve(ok({ ...FRESH, vary: 'x-lang' }, 'newer, for b'));
+    await newer;
+    replies[0]!.resolve(ok(FRESH, 'older, for all'));
+    await older;
+    expect((await get(inB)).text).toBe('newer, for b');
+    expect((await get({ headers: { 'x-lang': 'c' } })).text).toBe('older, for all');
+  });
 });

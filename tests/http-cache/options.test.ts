@@ -156,6 +156,24 @@ describe('what reaches the fetch inside', () => {
     expect([calls[1]!.headers.get('x'), calls[1]!.headers.get('if-none-match')]).toEqual(['1', '"1"']);
   });
 
+  it('has the enumerable properties of its own that the type promises, but for a cache of its own', async () => {
+    const preconnect = vi.fn();
+    const inner = Object.defineProperty(
+      Object.assign(async (_url: string) => ok(FRESH), { preconnect }),
+      'name',
+      { value: 'named', enumerable: true },
+    );
+    const once = cached(inner);
+    const twice = cached(once);
+    twice.preconnect('https://example.com');
+    expect(preconnect).toHaveBeenCalledWith('https://example.com');
+    expect([twice.name, Object.keys(twice).sort()]).toEqual(['named', ['cache', 'name', 'preconnect']]);
+    await twice(URL_A);
+    twice.cache.clear();
+    await twice(URL_A);
+    expect([twice.cache.stats.hits, once.cache.stats.hits]).toEqual([0, 1]);
+  });
+
   it('may be a resilientFetch, which a hit never meets', async () => {
     const clock = new TestClock();
     const inner = vi.fn(async (_: string, _init?: RequestInit) => ok(FRESH));

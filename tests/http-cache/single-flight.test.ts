@@ -143,6 +143,95 @@ describe('many who ask at once', () => {
     expect(calls).toHaveLength(2);
   });
 
+  it.each([500, 503, 520])(
+    'share the origin’s %i, each by a response of his own, and it is not kept',
+    async (status) => {
+      const { fetch, get, replies, calls } = slow();
+      const asking = Array.from({ length: 20 }, () => get());
+      await settle();
+      replies[0]!.resolve(ok({ 'set-cookie': 'session=1', 'x-kept': '1' }, 'error', status));
+      const answers = await Promise.all(asking);
+      expect(calls).toHaveLength(1);
+      expect(answers.map((answer) => [answer.status, answer.text])).toEqual(Array(20).fill([status, 'error']));
+      expect(new Set(answers.map(({ response }) => response)).size).toBe(20);
+      expect(answers[0]!.said).toBe(`fwd=uri-miss; fwd-status=${status}`);
+      expect(answers[19]!.said).toBe('fwd=uri-miss; collapsed');
+      const cookies = answers.map(({ response }) => response.headers.get('set-cookie'));
+      expect([cookies[0], ...new Set(cookies.slice(1))]).toEqual(['session=1', null]);
+      expect(answers[19]!.response.headers.get('x-kept')).toBe('1');
+      expect(fetch.cache.stats).toMatchObject({ forwards: 1, collapsed: 19, stored: 0 });
+      watch(get());
+      expect(calls).toHaveLength(2);
+    },
+  );
+
+  it.each<[string, Record<string, string>, string]>([
+    ['is no-store', { 'cache-control': 'no-store' }, 'error'],
+    ['varies by anything', { vary: '*' }, 'error'],
+    ['is too long', {}, 'a longer error'],
+    ['says that it is too long', { 'content-length': '14' }, 'a longer error'],
+    ['breaks off', { 'content-length': '9' }, 'error'],
+  ])('go on by themselves when the origin’s error %s', async (_, headers, body) => {
+    const { get, replies, calls } = slow({ maxEntryBytes: 10 });
+    const asking = [get(), get(), get()];
+    await settle();
+    replies[0]!.resolve(ok(headers, body, 503));
+    await settle();
+    expect(calls).toHaveLength(3);
+    for (const reply of replies.slice(1)) reply.resolve(ok(FRESH, 'well'));
+    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual([body, 'well', 'well']);
+  });
+
+  it('share the origin’s error with those of the same user, and the same Vary', async () => {
+    const { get, replies, calls } = slow();
+    const ask = (authorization: string, language: string) =>
+      get({ headers: { authorization, 'accept-language': language } });
+    const asking = [ask('ada', 'en'), ask('ada', 'de'), ask('ada', 'en'), ask('bob', 'en')];
+    await settle();
+    expect(calls).toHaveLength(2);
+    replies[0]!.resolve(ok({ vary: 'accept-language' }, 'for Ada in English', 503));
+    replies[1]!.resolve(ok({}, 'for Bob', 503));
+    await settle();
+    expect(calls).toHaveLength(3);
+    replies[2]!.resolve(ok({}, 'for Ada in German', 503));
+    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual([
+      ...['for Ada in English', 'for Ada in German', 'for Ada in English', 'for Bob'],
+    ]);
+  });
+
+  it('share the error of a refresh in the background, and of one who has something stale for it', async () => {
+    const { get, replies, clock, calls } = slow();
+    const first = get();
+    replies[0]!.resolve(ok({ 'cache-control': 'max-age=1, stale-while-revalidate=60' }, 'old'));
+    await first;
+    await clock.advance(1000);
+    await get();
+    const waiting = [1, 2].map(() => get({ headers: { 'cache-control': 'max-age=0' } }));
+    await settle();
+    replies[1]!.resolve(ok(FRESH, 'error', 503));
+    expect((await Promise.all(waiting)).map(({ text }) => text)).toEqual(['error', 'error']);
+    const spared = get({ headers: { 'cache-control': 'max-age=0, stale-if-error=60' } });
+    const others = [1, 2].map(() => get({ headers: { 'cache-control': 'max-age=0' } }));
+    await settle();
+    replies[2]!.resolve(ok({}, 'error', 503));
+    expect((await Promise.all([spared, ...others])).map(({ text }) => text)).toEqual(['old', 'error', 'error']);
+    expect(calls).toHaveLength(3);
+  });
+
+  it('do not keep the body of an error from coming as it is read, when nobody else waits', async () => {
+    let pulled = 0;
+    const endless = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        pulled++;
+        controller.enqueue(new Uint8Array(1000));
+      },
+    });
+    const { fetch } = setUp(() => new Response(endless, { status: 503 }));
+    await fetch(URL_A);
+    await settle();
+    expect(pulled).toBeLessThan(5);
+  });
+
   it('do not leave the body of an error hanging that nobody needs', async () => {
     const { get, replies, clock } = slow();
     const first = get();
@@ -434,6 +523,57 @@ describe('abort', () => {
     expect([calls[0]!.signal?.aborted, cancelled() !== 'not', listeners()]).toEqual([true, true, 0]);
   });
 
+  it.each(Array.from({ length: 16 }, (_, count) => count))(
+    'beside the response, %i microtasks after it, leaves no half of a body that looks whole',
+    async (count) => {
+      for (const headers of [FRESH, { 'cache-control': 'no-store' }]) {
+        const { fetch, replies } = slow();
+        const controller = new AbortController();
+        const text = watch(fetch(URL_A, { signal: controller.signal }).then((response) => response.text()));
+        await settle();
+        const { response, send, cancelled } = streamed(headers);
+        send('half');
+        replies[0]!.resolve(response);
+        await microtasks(count);
+        controller.abort('left');
+        await settle();
+        expect(text).toMatchObject({ state: 'rejected', error: 'left' });
+        expect(cancelled()).not.toBe('not');
+      }
+    },
+  );
+
+  it.each(Array.from({ length: 14 }, (_, count) => count))(
+    'by who has another answer, %i microtasks before his, leaves no half of a body that looks whole',
+    async (count) => {
+      const { fetch, replies } = slow();
+      const controller = new AbortController();
+      const first = fetch('https://example.com/first');
+      const text = watch(fetch(URL_A, { signal: controller.signal }).then((response) => response.text()));
+      first.then(() => controller.abort('hedged'));
+      await settle();
+      const { response, send } = streamed();
+      send('half');
+      replies[0]!.resolve(ok(FRESH));
+      await microtasks(count);
+      replies[1]!.resolve(response);
+      await settle();
+      expect(text).toMatchObject({ state: 'rejected', error: 'hedged' });
+    },
+  );
+
+  it('in the same turn as the response leaves it to others, whole', async () => {
+    const { fetch, get, replies, calls } = slow();
+    const controller = new AbortController();
+    const left = watch(fetch(URL_A, { signal: controller.signal }));
+    const other = get();
+    await settle();
+    controller.abort('left');
+    replies[0]!.resolve(ok(FRESH, 'whole'));
+    expect((await other).text).toBe('whole');
+    expect([left.error, calls.length]).toEqual(['left', 1]);
+  });
+
   it('cuts off a body that is not stored, too', async () => {
     const { fetch, replies } = slow();
     const controller = new AbortController();
@@ -503,5 +643,19 @@ describe('what goes on inside', () => {
     expect((await get()).text).toBe('body');
     await settle();
     expect(uncaught.errors).toEqual([expect.objectContaining({ message: 'full' })]);
+  });
+
+  it.each(['get', 'delete'] as const)('answers though %s of the store throws, to writes too', async (method) => {
+    const store = new Map();
+    store[method] = () => {
+      throw new Error('broken');
+    };
+    const { get, fetch } = setUp(({ method }) => ok(method === 'PUT' ? {} : FRESH, 'body'), { store });
+    using uncaught = catchUncaught();
+    expect((await get()).text).toBe('body');
+    expect((await fetch(URL_A, { method: 'PUT' })).status).toBe(200);
+    expect((await get()).text).toBe('body');
+    await settle();
+    expect(new Set(uncaught.errors.map((error) => (error as Error).message))).toEqual(new Set(['broken']));
   });
 });

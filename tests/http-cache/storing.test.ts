@@ -96,6 +96,19 @@ describe('what is stored (RFC 9111, 3)', () => {
     expect(stored.get('age')).toBe('8');
   });
 
+  it('shows the Set-Cookie of a 304 to the request that brought it, and to no other', async () => {
+    const { get, clock } = setUp(({ number }) => {
+      if (number === 1) return ok({ ...control('max-age=1'), etag: '"1"' });
+      const headers = new Headers({ ...FRESH, etag: '"1"' });
+      for (const cookie of ['a=1', 'b=2']) headers.append('set-cookie', cookie);
+      return new Response(null, { status: 304, headers });
+    });
+    await get();
+    await clock.advance(1000);
+    expect((await get()).response.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+    expect((await get()).response.headers.getSetCookie()).toEqual([]);
+  });
+
   it('gets the Date of its arrival when it has none (RFC 9110, 6.6.1)', async () => {
     const { get, clock } = setUp(always(FRESH));
     await get();
@@ -187,6 +200,36 @@ describe('how much is stored', () => {
     for (const x of ['1', '2', '3']) await get({ headers: { x } });
     calls.length = 0;
     for (const x of ['3', '2', '1']) await get({ headers: { x } });
+    expect(calls).toHaveLength(1);
+  });
+
+  it('is nothing that is heavier than maxBytes, headers and all, nor is it said to be stored', async () => {
+    const { get, fetch, calls } = setUp(sized, { maxBytes: 1000, maxEntryBytes: 1000 });
+    expect((await get({}, at(990))).text).toHaveLength(990);
+    await get({}, at(990));
+    expect([calls.length, fetch.cache.stats.stored]).toEqual([2, 0]);
+    const small = setUp(sized, { maxBytes: 100 });
+    expect((await small.get({}, at(1))).said).toBe('fwd=uri-miss; fwd-status=200; ttl=60');
+    const declared = setUp(() => ok({ ...FRESH, 'content-length': '900' }, 'x'.repeat(900)), { maxBytes: 1000 });
+    expect((await declared.get()).said).toBe('fwd=uri-miss; fwd-status=200; ttl=60');
+  });
+
+  it('is the lighter variants of a URL, when the latest is too heavy once it is confirmed', async () => {
+    const etag = '"1"';
+    const { get, fetch, calls } = setUp(
+      ({ headers }) =>
+        headers.has('if-none-match')
+          ? new Response(null, { status: 304, headers: { ...FRESH, etag, 'x-heavy': 'x'.repeat(5000) } })
+          : ok({ ...FRESH, etag, vary: 'x' }),
+      { maxBytes: 5000 },
+    );
+    for (const x of ['1', '2']) await get({ headers: { x } });
+    expect((await get({ headers: { x: '2' }, cache: 'no-cache' })).said).toBe('fwd=request; fwd-status=304; ttl=60');
+    expect(fetch.cache.stats).toMatchObject({ validations: 1, stored: 2 });
+    calls.length = 0;
+    await get({ headers: { x: '1' } });
+    expect(calls).toHaveLength(0);
+    await get({ headers: { x: '2' } });
     expect(calls).toHaveLength(1);
   });
 });

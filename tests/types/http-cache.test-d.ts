@@ -35,6 +35,11 @@ describe('cached', () => {
     cached();
   });
 
+  it('has what that has beside', () => {
+    const fetch = Object.assign(async (_url: string) => new Response(), { preconnect: (_url: string) => {} });
+    expectTypeOf(cached(fetch).preconnect).toEqualTypeOf<(_url: string) => void>();
+  });
+
   it('can be wrapped once more', () => {
     expectTypeOf(cached(cached(globalThis.fetch))).toExtend<typeof globalThis.fetch>();
     expectTypeOf(resilientFetch({ fetch: cached(globalThis.fetch) })).toEqualTypeOf<
