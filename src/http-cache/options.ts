@@ -15,7 +15,8 @@ export interface CachedOptions {
   readonly maxEntryBytes?: number | undefined;
   /**
    * Where to keep the responses, instead of an `LruCache` of `capacity` and `maxBytes`: a `Map`, an `lru-cache`, a cache
-   * of this package. Its bounds are its own. Give it to nobody else.
+   * of this package. Its bounds are its own. What it throws surfaces as an uncaught error, and costs nobody his answer.
+   * Give it to nobody else.
    */
   readonly store?: CacheLike<string, StoredResponses> | undefined;
   /**

@@ -8,7 +8,7 @@ export interface HttpCacheStats {
   readonly forwards: number;
   /** Of these, how many the origin answered by 304: what is stored still holds. */
   readonly validations: number;
-  /** Answered by what another caller's request, already under way, has brought. */
+  /** Answered by what another caller's request, already under way, has brought: stored, or an error of the origin. */
   readonly collapsed: number;
   /** GETs that went past the cache: `no-store`, ranges, conditions of the caller's own. */
   readonly bypassed: number;
