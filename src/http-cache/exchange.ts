@@ -51,7 +51,7 @@ export class Exchange extends Flight<Arrival> {
 
   /** Whether others than the leader wait for it. */
   get isAwaited(): boolean {
-    return this.passengers.some((passenger) => passenger !== this.leader && !passenger.isDone);
+    return this.passengers.some((passenger) => passenger !== this.leader);
   }
 
   /** It is over: the leader, unless he has his answer, and all others are told how. */

@@ -6,7 +6,7 @@ import type { CacheStatus, ForwardReason } from './cache-status.js';
 import { type Arrival, Exchanges } from './exchange.js';
 import type { CachedSettings } from './options.js';
 import { type InnerFetch, Origin } from './origin.js';
-import { isOriginError, maySpareError, type Serving, servingOf } from './serving.js';
+import { maySpareError, type Serving, servingOf } from './serving.js';
 import { gatewayTimeout } from './shape.js';
 import type { HttpCacheStats } from './stats.js';
 import { ageOf, isSelectedBy, type StoredResponse, serve } from './stored-response.js';
@@ -119,7 +119,7 @@ export class PrivateCache implements HttpCache {
     if (arrival === 'failed') return this.#spare(request);
     if ('response' in arrival) return arrival.response;
     const { error } = arrival;
-    const spared = isOriginError(error.shape.status) ? this.#spare(request) : undefined;
+    const spared = this.#spare(request);
     if (spared !== undefined || !isSelectedBy(error, request)) return spared;
     this.#counts.collapsed++;
     return this.#serve(error, { fwd: waitedFor, ttlMs: undefined, collapsed: true });

@@ -182,6 +182,28 @@ describe('many who ask at once', () => {
     expect((await Promise.all(asking)).map(({ text }) => text)).toEqual([body, 'well', 'well']);
   });
 
+  it('do not wait for the body of an error that says that it is too long', async () => {
+    const { get, replies, calls } = slow({ maxEntryBytes: 10 });
+    for (let i = 0; i < 2; i++) watch(get());
+    await settle();
+    const { response } = streamed({ 'content-length': '11' });
+    replies[0]!.resolve(new Response(response.body, { status: 503, headers: response.headers }));
+    await settle();
+    expect(calls).toHaveLength(2);
+  });
+
+  it('do not have what is stale for a 520, which is no error to stale-if-error', async () => {
+    const { get, replies, clock } = slow();
+    const first = get();
+    replies[0]!.resolve(ok({ 'cache-control': 'max-age=1, stale-if-error=60' }, 'old'));
+    await first;
+    await clock.advance(1000);
+    const asking = [get(), get()];
+    await settle();
+    replies[1]!.resolve(ok({}, 'error', 520));
+    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual(['error', 'error']);
+  });
+
   it('share the origin’s error with those of the same user, and the same Vary', async () => {
     const { get, replies, calls } = slow();
     const ask = (authorization: string, language: string) =>
