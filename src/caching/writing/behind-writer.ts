@@ -5,8 +5,10 @@ import { rejectSoon } from '../../core/context.js';
 import { toMs } from '../../core/duration.js';
 import { BulkheadFullError, ClosedError, InvalidOptionError, type LostWrite, TimeoutError } from '../../core/errors.js';
 import { Emitter } from '../../core/events.js';
+import { readOptions } from '../../core/options.js';
 import { Background } from './background.js';
 import { type CacheFault, CacheSink } from './cache-sink.js';
+import { readSignal } from './call-options.js';
 import { Closing } from './closing.js';
 import { FlushWaits } from './flush-waits.js';
 import { type PendingKey, type PendingWrite, PendingWrites } from './pending-writes.js';
@@ -103,13 +105,15 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
     };
   }
 
-  async flush({ signal = null }: WriteOptions = {}): Promise<void> {
-    if (checkSignal(this.#settings.name, signal)?.aborted) throw signal?.reason;
+  async flush(options?: WriteOptions): Promise<void> {
+    const signal = readSignal(this.#settings.name, 'flush', options);
+    if (signal?.aborted) throw signal.reason;
     return unlessAborted(signal, this.#flush());
   }
 
-  async close({ timeout = Infinity, signal = null }: WriteBehindCloseOptions = {}): Promise<void> {
+  async close(options?: WriteBehindCloseOptions): Promise<void> {
     const { name, clock } = this.#settings;
+    const { timeout, signal } = readOptions(`${name}.close`, options, { timeout: Infinity, signal: null });
     const timeoutMs = toMs(name, 'timeout', timeout, { orZero: true, orInfinity: true });
     if (checkSignal(name, signal)?.aborted) throw signal?.reason;
     this.#closing ??= this.#beginToClose();
@@ -124,9 +128,10 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
     return this.close();
   }
 
-  #submit(entry: WriteEntry<K, V>, { signal = null }: WriteOptions = {}): Promise<void> {
+  #submit(entry: WriteEntry<K, V>, options: WriteOptions | undefined): Promise<void> {
     const { name, maxPending, refuses } = this.#settings;
-    if (checkSignal(name, signal)?.aborted) return rejectSoon(signal?.reason);
+    const signal = readSignal(name, entry.type, options);
+    if (signal?.aborted) return rejectSoon(signal.reason);
     if (this.#closing !== undefined) return rejectSoon(new ClosedError({ policy: name }));
     const hasRoom =
       this.#pending.get(entry.key) !== undefined || (this.#pending.size < maxPending && this.#line.size === 0);
@@ -229,7 +234,8 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
     const entries = writes.map(({ entry }) => withoutNumber(entry));
     store.write(entries, call).then((faults) => {
       this.#running--;
-      if (!this.#isClosed) this.#end(keys, call, faults, clock.now() - startedAt);
+      if (this.#isClosed) call.whenEnded().then(() => this.#forgetLost(keys));
+      else this.#end(keys, call, faults, clock.now() - startedAt);
     });
   }
 
@@ -258,8 +264,12 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
       this.#admit();
     };
     for (const tell of news) tell();
-    if (call.isRunning) call.whenEnded().then(free);
-    else free();
+    if (call.isRunning) {
+      call.whenEnded().then(() => {
+        this.#forgetLost(keys);
+        free();
+      });
+    } else free();
     if (this.#events.has('batch')) this.#events.emit('batch', { size: keys.length, failed: failed.length, durationMs });
     this.#background.wake();
   }
@@ -291,26 +301,33 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
     if (!isLost && delayMs !== undefined) pending.retryAt = clock.now() + delayMs;
     const entry = withoutNumber(write.entry);
     if (isLost) this.#journal?.ack(entry.key, write.entry.number);
-    const tellLost = isLost ? this.#lose({ ...entry, error }, write.entry.number) : undefined;
+    const tellLost = isLost ? this.#lose(pending, { ...entry, error }, write.entry.number) : undefined;
     return () => {
       this.#events.emit('failure', { write: entry, error, attempt, delayMs: isLost ? undefined : delayMs });
       tellLost?.();
     };
   }
 
-  #lose(lost: LostWrite<K, V>, number: number): () => void {
+  /** The cache forgets it now, since a listener may set the key again. Gives what is to be told. */
+  #lose(pending: PendingKey<K, V>, lost: LostWrite<K, V>, number: number): () => void {
     this.#counts.lost++;
+    pending.isLost = true;
     this.#closing?.lost.push(lost);
     this.#readings.tell(lost.key, undefined);
     this.#flushes.lost(lost, number);
-    return () => {
-      this.#cache?.delete(lost.key);
-      this.#events.emit('lost', lost);
-    };
+    this.#cache?.delete(lost.key);
+    return () => this.#events.emit('lost', lost);
+  }
+
+  /** Once more, when nothing of the call is running: it may have arrived, and somebody may have read the older value before. */
+  #forgetLost(keys: readonly PendingKey<K, V>[]): void {
+    for (const pending of keys) if (pending.isLost) this.#cache?.delete(pending.key);
   }
 
   async #flush(): Promise<void> {
+    if (this.#isClosed) return;
     await this.#journal?.whenAppended();
+    if (this.#closing?.isGivenUp) throw new ClosedError({ policy: this.#settings.name });
     const numbers = new Map<K, number>();
     for (const { key, newest } of this.#pending.values()) {
       if (newest !== undefined) numbers.set(key, newest.entry.number);
@@ -345,15 +362,18 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
   /** The time to close is over: whatever is pending is lost, and nothing that comes later changes anything. */
   #giveUp(timeout: TimeoutError): void {
     const closing = this.#closing as Closing<K, V>;
+    closing.isGivenUp = true;
     this.#isClosed = true;
     this.#alarm?.clear();
     const news: (() => void)[] = [];
-    for (const { newest, lastFault } of this.#pending.values()) {
+    for (const pending of this.#pending.values()) {
+      const { newest, lastFault } = pending;
       if (newest === undefined) continue;
       const { error } = lastFault ?? { error: timeout };
-      news.push(this.#lose({ ...withoutNumber(newest.entry), error }, newest.entry.number));
+      news.push(this.#lose(pending, { ...withoutNumber(newest.entry), error }, newest.entry.number));
     }
     this.#pending.clear();
+    this.#journal?.giveUp();
     while (this.#line.size > 0) {
       for (const caller of this.#line.takeFirst()) caller.reject(new ClosedError({ policy: this.#settings.name }));
     }

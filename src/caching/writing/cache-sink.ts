@@ -28,13 +28,14 @@ export type CacheChange = CacheFault | undefined | Promise<CacheFault | undefine
 
 /**
  * A cache that may be remote, and may fail. Changes of one key reach it in the order they were made, each after the one
- * before it has ended: two requests on their way may overtake each other. A cache that does all at once is changed at once.
+ * before it has ended: two requests on their way may overtake each other. A cache that does all at once is changed at once;
+ * what it changes of the same key meanwhile, by calling back, is changed right after that.
  */
 export class CacheSink<K, V> {
   readonly #cache: WritableCache<K, V>;
   readonly #onError: (key: K, error: unknown) => void;
-  /** The last change of each key that is under way. */
-  readonly #last = new Map<K, Promise<CacheFault | undefined>>();
+  /** For each key that is being changed, the changes that come after that: those made from within it are among them. */
+  readonly #lines = new Map<K, Set<() => CacheChange>>();
 
   constructor(cache: WritableCache<K, V>, onError: (key: K, error: unknown) => void) {
     this.#cache = cache;
@@ -76,13 +77,27 @@ export class CacheSink<K, V> {
   }
 
   #inTurn(key: K, change: () => CacheChange): CacheChange {
-    const before = this.#last.get(key);
-    const done = before === undefined ? change() : before.then(change);
-    if (!(done instanceof Promise)) return done;
-    this.#last.set(key, done);
-    return done.finally(() => {
-      if (this.#last.get(key) === done) this.#last.delete(key);
-    });
+    const line = this.#lines.get(key);
+    if (line !== undefined) return new Promise((resolve) => line.add(() => passOn(change(), resolve)));
+    const begun = new Set<() => CacheChange>();
+    this.#lines.set(key, begun);
+    const done = change();
+    if (done instanceof Promise) done.then(() => this.#goOn(key, begun));
+    else this.#goOn(key, begun);
+    return done;
+  }
+
+  /** With those in line, as far as they take no time. */
+  #goOn(key: K, line: Set<() => CacheChange>): void {
+    for (const change of line) {
+      line.delete(change);
+      const done = change();
+      if (done instanceof Promise) {
+        done.then(() => this.#goOn(key, line));
+        return;
+      }
+    }
+    this.#lines.delete(key);
   }
 }
 
@@ -90,6 +105,11 @@ export function checkWritableCache<C>(owner: string, value: C): C {
   const { set, delete: remove } = Object(value) as Partial<WritableCache<unknown, unknown>>;
   if (typeof set === 'function' && typeof remove === 'function') return value;
   throw new InvalidOptionError(owner, 'cache', 'must be an object with set, delete', value);
+}
+
+function passOn(change: CacheChange, resolve: (change: CacheChange) => void): CacheChange {
+  resolve(change);
+  return change;
 }
 
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {

@@ -4,6 +4,8 @@ import { type LostWrite, LostWritesError } from '../../core/errors.js';
 export class Closing<K, V> {
   readonly promise: Promise<void>;
   readonly lost: LostWrite<K, V>[] = [];
+  /** Its time was over before all was written. */
+  isGivenUp = false;
   readonly #name: string;
   #resolve: () => void = () => {};
   #reject: (error: unknown) => void = () => {};

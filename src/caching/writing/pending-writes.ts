@@ -27,6 +27,8 @@ export class PendingKey<K, V> {
   /** After a failure, not before this. */
   retryAt = 0;
   lastFault: CacheFault | undefined = undefined;
+  /** Its newest write was lost: if something of that is still running, it may arrive. */
+  isLost = false;
 
   constructor(key: K) {
     this.key = key;
@@ -86,6 +88,7 @@ export class PendingWrites<K, V> {
     const isCoalesced = pending.next !== undefined;
     if (!isCoalesced) pending.flushAt = flushAt;
     pending.next = { entry, tries: 0 };
+    pending.isLost = false;
     if (pending.place === 'idle') this.#makeReady(pending);
     return isCoalesced;
   }

@@ -3,7 +3,7 @@ import { rejectSoon } from '../../core/context.js';
 import { type Duration, toMs } from '../../core/duration.js';
 import { InvalidOptionError } from '../../core/errors.js';
 import { Emitter, type Observable } from '../../core/events.js';
-import { checkFunction, checkName, checkOptionalFunction } from '../../core/options.js';
+import { checkFunction, checkName, checkOptionalFunction, readOptions } from '../../core/options.js';
 import type { Policy } from '../../core/policy.js';
 import { Passenger } from '../flight.js';
 import { checkPolicy, checkTagList } from '../options.js';
@@ -16,6 +16,7 @@ import {
   type WritableCache,
   type WritableCacheSetOptions,
 } from './cache-sink.js';
+import { readSignal } from './call-options.js';
 import { StoreCall, type WriteContext } from './store-call.js';
 import { Turns } from './turns.js';
 
@@ -101,26 +102,29 @@ export class StoreWriter<K, V> implements Observable<CacheErrorEvents<K>> {
     return this.#events.on(type, listener);
   }
 
-  async set(key: K, value: V, { signal, ttl, tags }: WriteThroughSetOptions = {}): Promise<void> {
+  async set(key: K, value: V, options?: WriteThroughSetOptions): Promise<void> {
     const write = this.#write;
-    const options = checkEntryOptions(this.#name, ttl, tags);
     const store = (context: WriteContext) => write(key, value, context);
-    const keep = () => this.#sink.set(key, value, options);
-    const drop = () => this.#sink.delete(key);
-    if (this.#order === 'around') return this.#submit({ key, store, before: undefined, after: drop }, signal);
+    if (this.#order === 'around') {
+      const signal = readSignal(this.#name, 'set', options);
+      return this.#submit({ key, store, before: undefined, after: () => this.#sink.delete(key) }, signal);
+    }
+    const { signal, entry } = readSetOptions(this.#name, options);
+    const keep = () => this.#sink.set(key, value, entry);
     return this.#submit({ key, store, before: this.#order === 'both' ? keep : undefined, after: keep }, signal);
   }
 
-  async delete(key: K, { signal }: WriteOptions = {}): Promise<void> {
+  async delete(key: K, options?: WriteOptions): Promise<void> {
     const remove = this.#remove;
     if (remove === undefined) throw new InvalidOptionError(this.#name, 'remove', 'is required to delete', remove);
+    const signal = readSignal(this.#name, 'delete', options);
     const store = (context: WriteContext) => remove(key, context);
     const drop = () => this.#sink.delete(key);
     return this.#submit({ key, store, before: this.#order === 'both' ? drop : undefined, after: drop }, signal);
   }
 
-  #submit(change: Change<K>, signal: AbortSignal | null = null): Promise<void> {
-    if (checkSignal(this.#name, signal)?.aborted) return rejectSoon(signal?.reason);
+  #submit(change: Change<K>, signal: AbortSignal | null): Promise<void> {
+    if (signal?.aborted) return rejectSoon(signal.reason);
     const call = new StoreCall(signal === null ? undefined : scopeOf(signal));
     const caller = new Passenger<void>();
     call.scope.enter(caller);
@@ -146,6 +150,16 @@ export class StoreWriter<K, V> implements Observable<CacheErrorEvents<K>> {
     }
     call.scope.leave();
   }
+}
+
+/** `entry` is for the cache. */
+function readSetOptions(
+  owner: string,
+  options: WriteThroughSetOptions | undefined,
+): { readonly signal: AbortSignal | null; readonly entry: WritableCacheSetOptions | undefined } {
+  if (options === undefined) return { signal: null, entry: undefined };
+  const { signal, ttl, tags } = readOptions(`${owner}.set`, options, { signal: null, ttl: undefined, tags: undefined });
+  return { signal: checkSignal(owner, signal), entry: checkEntryOptions(owner, ttl, tags) };
 }
 
 function checkEntryOptions(

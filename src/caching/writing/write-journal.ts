@@ -33,6 +33,8 @@ export class JournalQueue<K, V> {
   readonly #onError: (error: unknown) => void;
   readonly #background = new Background(() => this.#work());
   #appends: Append<K, V>[] = [];
+  /** Those of the call that is under way. */
+  #appending: readonly Append<K, V>[] = [];
   #acks = new Map<K, number>();
   #lastAppend: Promise<unknown> = Promise.resolve();
   #isWorking = false;
@@ -43,7 +45,7 @@ export class JournalQueue<K, V> {
     this.#onError = onError;
   }
 
-  /** Settles in the order of the calls. */
+  /** Settles in the order of the calls, at the latest when it is given up. */
   append(entry: JournalEntry<K, V>): Promise<CacheFault | undefined> {
     const appended = new Promise<CacheFault | undefined>((settle) => this.#appends.push({ entry, settle }));
     this.#lastAppend = appended;
@@ -56,9 +58,16 @@ export class JournalQueue<K, V> {
     this.#background.wake();
   }
 
-  /** Resolves when all that was to be appended is, or has failed. */
+  /** Resolves when all that was to be appended is, has failed, or was given up. */
   whenAppended(): Promise<unknown> {
     return this.#lastAppend;
+  }
+
+  /** Nobody waits any longer for what is not appended by now; what has not begun never will. */
+  giveUp(): void {
+    const given = [...this.#appending, ...this.#appends];
+    this.#appends = [];
+    for (const { settle } of given) settle(undefined);
   }
 
   whenIdle(): Promise<void> {
@@ -80,6 +89,7 @@ export class JournalQueue<K, V> {
   async #append(): Promise<void> {
     const group = this.#appends;
     this.#appends = [];
+    this.#appending = group;
     let fault: CacheFault | undefined;
     try {
       await this.#journal.append(group.map(({ entry }) => entry));
@@ -87,6 +97,7 @@ export class JournalQueue<K, V> {
       fault = { error };
       this.#onError(error);
     }
+    this.#appending = [];
     for (const { settle } of group) settle(fault);
   }
 

@@ -9,6 +9,7 @@ import {
   LruCache,
   loadingCache,
   timeout,
+  type WriteBehind,
   type WriteBehindEvents,
   type WriteBehindOptions,
   type WriteContext,
@@ -255,7 +256,7 @@ describe('write and remove', () => {
     expect([seen, writer.pending, clock.pendingTimers]).toEqual([['a=1', 'b', 'c=1'], 0, 0]);
   });
 
-  it('give a policy keys that are strings', async () => {
+  it('give a policy keys that are strings, and numbers as strings', async () => {
     const keys: unknown[] = [];
     const policy = definePolicy({
       name: 'spy',
@@ -264,11 +265,12 @@ describe('write and remove', () => {
         return next(context);
       },
     });
-    const writer = writeBehind<string | number, string>({ write: () => {}, policy, flushEvery: 0 });
+    const writer = writeBehind<string | number | boolean, string>({ write: () => {}, policy, flushEvery: 0 });
     writer.set('a', '1');
     writer.set(7, '1');
+    writer.set(true, '1');
     await writer.close();
-    expect(keys).toEqual(['a', undefined]);
+    expect(keys).toEqual(['a', '7', undefined]);
   });
 
   it('without `remove` nothing can be deleted', async () => {
@@ -517,6 +519,123 @@ describe('a lost write', () => {
       'fulfilled',
       'fulfilled',
     ]);
+  });
+});
+
+describe('what a lost write leaves in the cache', () => {
+  it('is what a listener has set since, be it of its own key or of another one of the batch', async () => {
+    const { cache, calls, writer } = setUp({ maxBatch: 3, maxAttempts: 1 });
+    writer.on('failure', ({ write }) => {
+      if (write.key === 'a') writer.set('a', '2');
+    });
+    writer.on('lost', ({ key }) => {
+      if (key === 'a') writer.set('c', '2');
+    });
+    for (const key of ['a', 'b', 'c']) writer.set(key, '1');
+    await settle();
+    calls[0]!.reject(new Error('down'));
+    await settle();
+    expect([...cache].sort()).toEqual([
+      ['a', '2'],
+      ['c', '2'],
+    ]);
+  });
+
+  it('is what it says to a listener: nothing, whichever of the batch he hears of', async () => {
+    const { cache, calls, writer } = setUp({ maxBatch: 2, maxAttempts: 1 });
+    const seen: number[] = [];
+    writer.on('failure', () => seen.push(cache.size));
+    for (const key of ['a', 'b']) writer.set(key, '1');
+    await settle();
+    calls[0]!.reject(new Error('down'));
+    await settle();
+    expect(seen).toEqual([0, 0]);
+  });
+
+  /** A store that takes the value when the test says so, long after the writer has lost patience. */
+  const setUpSlow = (options: Options = {}) => {
+    const clock = new TestClock();
+    const rows = new Map([['a', 'old']]);
+    const arrives: Deferred<void>[] = [];
+    const cache = loadingCache({ load: async (key: string) => rows.get(key), capacity: 10 });
+    const writer = writeBehind<string, string>({
+      write: async (key, value) => {
+        const held = defer<void>();
+        arrives.push(held);
+        await held.promise;
+        rows.set(key, value);
+      },
+      cache,
+      maxAttempts: 1,
+      flushEvery: 0,
+      policy: timeout({ duration: 100, clock }),
+      clock,
+      ...options,
+    });
+    return { clock, rows, arrives, cache, writer };
+  };
+
+  it('is forgotten once more when the write has arrived after all', async () => {
+    const { clock, arrives, cache, writer } = setUpSlow();
+    writer.set('a', 'new');
+    await clock.advance(100);
+    expect([writer.stats.lost, await cache.get('a')]).toEqual([1, 'old']);
+    arrives[0]!.resolve();
+    await settle();
+    expect([cache.peek('a'), await cache.get('a'), writer.pending]).toEqual([undefined, 'new', 0]);
+  });
+
+  it('stays when it is newer than what arrives, and what was written in time stays as well', async () => {
+    const { clock, arrives, cache, writer } = setUpSlow();
+    writer.set('a', '1');
+    await clock.advance(100);
+    writer.set('a', '2');
+    arrives[0]!.resolve();
+    await settle();
+    expect(cache.peek('a')).toBe('2');
+    arrives[1]!.resolve();
+    await settle();
+    expect([cache.peek('a'), writer.pending]).toEqual(['2', 0]);
+  });
+
+  it('is forgotten once more though the writer has closed meanwhile', async () => {
+    const { clock, arrives, cache, writer } = setUpSlow();
+    writer.set('a', 'new');
+    const close = watch(writer.close());
+    await clock.advance(100);
+    expect([close.state, await cache.get('a')]).toEqual(['rejected', 'old']);
+    arrives[0]!.resolve();
+    await settle();
+    expect(await cache.get('a')).toBe('new');
+  });
+
+  it.each([
+    ['is under way', 100, ['1'], '1'],
+    ['waits behind the one that arrives', 100, ['1', '2'], '1'],
+    ['waits behind what a timeout has left', 200, ['1', '2'], '1'],
+  ])('is forgotten once more when close has given up one that %s', async (_, closeAt, values, arrived) => {
+    const { clock, arrives, cache, writer } = setUpSlow();
+    for (const value of values) {
+      writer.set('a', value);
+      await settle();
+    }
+    const close = watch(writer.close({ timeout: closeAt - 50 }));
+    await clock.advance(closeAt);
+    expect([close.state, await cache.get('a')]).toEqual(['rejected', 'old']);
+    arrives[0]!.resolve();
+    await settle();
+    expect([await cache.get('a'), arrives.length]).toEqual([arrived, 1]);
+  });
+
+  it('is told to a cache elsewhere once, where nothing is running any more', async () => {
+    const told: string[] = [];
+    const cache = { set: () => {}, delete: (key: string) => told.push(key) };
+    const { calls, writer } = setUp({ cache, maxAttempts: 1, maxBatch: 1 });
+    writer.set('a', '1');
+    await settle();
+    calls[0]!.reject(new Error('down'));
+    await settle();
+    expect(told).toEqual(['a']);
   });
 });
 
@@ -792,6 +911,26 @@ describe('flush', () => {
       new Error('down'),
       [{ type: 'set', key: 'a', value: '1', error: new Error('down') }],
     ]);
+  });
+
+  it('rejects when close gives up in the turn in which it was called', async () => {
+    const { writer, clock } = setUp();
+    writer.set('a', '1');
+    watch(writer.close({ timeout: 10 }));
+    await settle();
+    const advanced = clock.advance(10);
+    const late = watch(writer.flush());
+    await advanced;
+    expect(late.state).toBe('rejected');
+    await writer.flush();
+  });
+
+  it('resolves when the writer closes meanwhile, with everything written', async () => {
+    const { writer } = setUp();
+    const close = watch(writer.close());
+    await writer.flush();
+    expect(close.state).toBe('fulfilled');
+    await writer.flush();
   });
 
   it('ends its caller’s wait alone by his signal', async () => {
@@ -1096,6 +1235,27 @@ describe('a journal', () => {
     expect([write.error, cache.has('a')]).toEqual([expect.objectContaining({ code: 'ERR_CLOSED' }), false]);
   });
 
+  it('that hangs has everybody told when close gives up: who waits for it, who is in line, who flushes', async () => {
+    using uncaught = catchUncaught();
+    const journal = heldJournal();
+    const { writer, clock } = setUp({ journal });
+    const sets = [watch(writer.set('a', '1'))];
+    await settle();
+    sets.push(watch(writer.set('a', '2')), watch(writer.set('b', '1')));
+    const flush = watch(writer.flush());
+    const close = watch(writer.close({ timeout: 10 }));
+    await clock.advance(10);
+    const closed = expect.objectContaining({ code: 'ERR_CLOSED' });
+    expect([close.state, flush.error, ...sets.map(({ error }) => error)]).toEqual([
+      'fulfilled',
+      ...Array(4).fill(closed),
+    ]);
+    await writer.flush();
+    journal.calls[0]!.reject(new Error('late'));
+    await settle();
+    expect([journal.calls.length, uncaught.rejections]).toEqual([1, []]);
+  });
+
   it('gives back what it had: pending from the start, the last one of each key, and numbers go on', async () => {
     const journal = heldJournal();
     const initial: JournalEntry<string, string>[] = [
@@ -1139,6 +1299,60 @@ describe('a cache', () => {
     }
     expect(told.map(({ what }) => what)).toEqual(['1', '9', '2', 'delete']);
     expect(writes.map(({ state }) => state)).toEqual(Array(4).fill('fulfilled'));
+  });
+
+  it('somewhere else that writes the key again, while it is told of it, has what was written last', async () => {
+    const held = new Map<string, string>();
+    const writes: Promise<void>[] = [];
+    const cache = {
+      set: async (key: string, value: string) => {
+        if (value === '1') writes.push(writer.set(key, '2'));
+        await settle();
+        held.set(key, value);
+      },
+      delete: () => {},
+    };
+    const writer = writeBehind<string, string>({ write: () => {}, cache, flushEvery: '1h' });
+    await writer.set('a', '1');
+    await Promise.all(writes);
+    expect([held.get('a'), writer.peek('a')]).toEqual(['2', { type: 'set', key: 'a', value: '2' }]);
+    await writer.close();
+  });
+
+  it('that writes the key again, while it is told of it, has in the same turn what was written last', async () => {
+    const held = new Map<string, string>();
+    const writes: Promise<void>[] = [];
+    const cache = {
+      set: (key: string, value: string) => {
+        if (key === 'a' && value < '4') writes.push(writer.set(key, `${Number(value) + 1}`), writer.set('b', value));
+        held.set(key, value);
+      },
+      delete: () => {},
+    };
+    const { writer } = setUp({ cache });
+    writes.push(writer.set('a', '1'));
+    expect([...held]).toEqual([
+      ['b', '3'],
+      ['a', '4'],
+    ]);
+    await Promise.all(writes);
+    writer.set('a', '5');
+    expect(held.get('a')).toBe('5');
+  });
+
+  it('that fails, and has a listener write the key again, forgets the key before', async () => {
+    const held = new Map<string, string>([['a', 'old']]);
+    const cache = {
+      set: (key: string, value: string) => {
+        if (value === '1') throw new Error('no 1');
+        held.set(key, value);
+      },
+      delete: (key: string) => held.delete(key),
+    };
+    const { writer } = setUp({ cache });
+    writer.on('cacheError', ({ key }) => writer.set(key, '2'));
+    writer.set('a', '1');
+    expect([held.get('a'), writer.peek('a')]).toEqual(['2', { type: 'set', key: 'a', value: '2' }]);
   });
 
   it('that fails is told of, and the write is accepted all the same', async () => {
@@ -1204,4 +1418,28 @@ describe('options', () => {
   ])('%o are refused', (options, message) => {
     expect(() => writeBehind({ writeMany: () => {}, ...options } as never)).toThrow(message);
   });
+
+  it.each([
+    ['set', (writer, options) => writer.set('k', 'v', options), { tll: 1 }, '"tll" is unknown'],
+    ['set', (writer, options) => writer.set('k', 'v', options), { ttl: 1 }, '"ttl" is unknown'],
+    ['delete', (writer, options) => writer.delete('k', options), { signa: null }, 'did you mean "signal"?'],
+    ['flush', (writer, options) => writer.flush(options), { timeout: 1 }, '"timeout" is unknown'],
+    ['close', (writer, options) => writer.close(options), { timeOut: 1 }, 'did you mean "timeout"?'],
+    ['set', (writer, options) => writer.set('k', 'v', options), 5, '"options" must be an object'],
+    ['flush', (writer, options) => writer.flush(options), null, '"options" must be an object'],
+    ['close', (writer, options) => writer.close(options), '100ms', '"options" must be an object'],
+  ] as [string, (writer: WriteBehind<string, string>, options: never) => Promise<void>, unknown, string][])(
+    'of one %s are checked, and nothing happens if they are wrong',
+    async (method, call, options, message) => {
+      const { cache, writer } = setUp({ name: 'views' });
+      const refused = watch(call(writer, options as never));
+      await settle();
+      expect(refused.error).toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining(message) });
+      expect((refused.error as Error).message).toContain(`views.${method}: `);
+      expect([writer.pending, cache.size]).toEqual([0, 0]);
+      await writer.set('k', 'v', { signal: undefined });
+      await writer.delete('k', { signal: null });
+      watch(writer.close({ timeout: undefined, signal: undefined }));
+    },
+  );
 });

@@ -386,7 +386,7 @@ describe.each(orders)('order %s', (_, make, options) => {
     expect(listeners()).toBe(0);
   });
 
-  it('gives the policy keys that are strings', async () => {
+  it('gives the policy keys that are strings, and numbers as strings', async () => {
     const keys: unknown[] = [];
     const policy = definePolicy({
       name: 'spy',
@@ -398,7 +398,8 @@ describe.each(orders)('order %s', (_, make, options) => {
     const { writer } = setUpHere({ write: () => {}, policy });
     await writer.set('k', 'v');
     await writer.set(7 as never, 'v');
-    expect(keys).toEqual(['k', undefined]);
+    await writer.set(true as never, 'v');
+    expect(keys).toEqual(['k', '7', undefined]);
   });
 
   it('changes a remote cache only after the change before has ended', async () => {
@@ -513,6 +514,24 @@ describe('options', () => {
   it('a name is what errors go by', async () => {
     const { writer } = setUp({ name: 'users' });
     await expect(writer.set('k', 'v', { signal: {} as never })).rejects.toThrow('users: "signal" must be');
+  });
+
+  it.each([
+    ['set', { tll: '5s' }, '"tll" is unknown (did you mean "ttl"?)'],
+    ['set', '5s', '"options" must be an object'],
+    ['delete', { ttl: '5s' }, '"ttl" is unknown'],
+    ['delete', null, '"options" must be an object'],
+  ] as const)('of one %s are checked before anything happens: %o', async (method, options, message) => {
+    const { calls, writer } = setUp({ name: 'users' });
+    const call = method === 'set' ? writer.set('k', 'v', options as never) : writer.delete('k', options as never);
+    await expect(call).rejects.toThrow(`users.${method}: ${message}`);
+    expect(calls).toEqual([]);
+  });
+
+  it.each([{ ttl: '5s' }, { tags: ['t'] }, []])('writeAround knows no %o of one write', async (options) => {
+    const { calls, writer } = setUp({}, around);
+    await expect(writer.set('k', 'v', options as never)).rejects.toThrow('writeAround.set: ');
+    expect(calls).toEqual([]);
   });
 
   it('writeAround knows no order', () => {
