@@ -36,7 +36,7 @@ export interface WriteBehind<K, V> extends Observable<WriteBehindEvents<K, V>> {
   /**
    * Writes all that is pending now, without waiting for company or for a backoff, and resolves when the store has what was
    * accepted before the call, however many tries that takes. A signal ends the wait alone.
-   * @throws LostWritesError for what was given up meanwhile (rejection)
+   * @throws LostWritesError for what was given up meanwhile; ClosedError if `close` gives up first (rejections)
    */
   flush(options?: WriteOptions): Promise<void>;
   /**
