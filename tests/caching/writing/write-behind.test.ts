@@ -913,18 +913,6 @@ describe('flush', () => {
     ]);
   });
 
-  it('rejects when close gives up in the turn in which it was called', async () => {
-    const { writer, clock } = setUp();
-    writer.set('a', '1');
-    watch(writer.close({ timeout: 10 }));
-    await settle();
-    const advanced = clock.advance(10);
-    const late = watch(writer.flush());
-    await advanced;
-    expect(late.state).toBe('rejected');
-    await writer.flush();
-  });
-
   it('resolves when the writer closes meanwhile, with everything written', async () => {
     const { writer } = setUp();
     const close = watch(writer.close());
