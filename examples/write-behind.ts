@@ -66,11 +66,11 @@ const halfALine = '{"type":"set","key":"/about","val';
 const [, , path] = process.argv;
 if (path !== undefined) {
   const journal = new FileJournal(path);
-  await journal.recover();
   const views = writeBehind<string, number>({
     writeMany: () => console.log('  this is never reached'),
     flushEvery: '1h',
     journal,
+    initial: await journal.recover(), // always: the numbers go on from there
   });
   for (const count of [1, 2, 3]) await views.set('/home', count);
   await views.set('/blog', 1);

@@ -28,7 +28,7 @@ export interface StoreWriterOptions<K, V> {
   readonly write: (key: K, value: V, context: WriteContext) => unknown;
   /** Deletes from the store. @defaultValue none: nothing can be deleted */
   readonly remove?: ((key: K, context: WriteContext) => unknown) | undefined;
-  /** What each write runs under: a retry, a timeout, a breaker. Its context has keys that are strings. */
+  /** What each write runs under: a retry, a timeout, a breaker. Its context has keys that are strings, or numbers as such. */
   readonly policy?: Policy<unknown> | undefined;
   /** What it goes by in errors. @defaultValue the name of the factory */
   readonly name?: string | undefined;
