@@ -132,8 +132,9 @@ export class SecondTier<V, D> {
   }
 
   /** Gives whether the second tier has it. */
-  set(key: string, value: V, life: Life): Promise<boolean> {
-    return this.#ridOf({ key }, () => this.#send(key, value, life));
+  async set(key: string, value: V, life: Life): Promise<boolean> {
+    const isThere = await this.#ridOf({ key }, () => this.#send(key, value, life));
+    return isThere && !this.#late.has(key);
   }
 
   /** Gives whether the second tier is rid of all that is hit; what has expired is not kept there either. */
