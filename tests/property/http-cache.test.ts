@@ -5,6 +5,7 @@
  * - `must-revalidate`: to it nothing that has it may be served at all; RFC 9111, 5.2.2.2 says so of what is stale.
  * - `no-cache`: to it that is stale, and may be served where stale may be; 5.2.2.4 says never without asking.
  * - It knows no apparent age (4.2.3); it is given what the Date tells as an Age.
+ * - A negative `max-age` is no number, and stale; to it one is older by so much, which moves the end of stale windows.
  * - It serves stale while revalidating to who asked for a `max-age` or `min-fresh`, which we do not.
  * - It reads numbers as parseInt does, lets a Pragma count beside Cache-Control and in responses, gives what is immutable
  *   a day, compares `max-stale` with `<`, and knows no cap for what is guessed: none of that is generated.
@@ -82,11 +83,11 @@ function askedBy({ control, isPragma, language, x }: Generated<typeof request>):
   return headers;
 }
 
-const withoutMust = (headers: Headers): Headers => {
+const forThePeer = (headers: Headers): Headers => {
   const { 'cache-control': control } = headers;
   return control === undefined
     ? headers
-    : { ...headers, 'cache-control': control.replace('must-revalidate', 'x-must') };
+    : { ...headers, 'cache-control': control.replace('must-revalidate', 'x-must').replace('max-age=-1', 'max-age=0') };
 };
 
 /** What the peer makes of a response that came at 0. */
@@ -102,7 +103,7 @@ class Peer {
     const Policy = withClock(() => this.#now);
     this.#policy = new Policy(
       { url: URL_A, method: 'GET', headers: asked },
-      { status, headers: withoutMust(aged) },
+      { status, headers: forThePeer(aged) },
       { shared: false },
     );
   }
@@ -132,7 +133,7 @@ class Peer {
   confirm(asked: Headers, headers: Headers, atMs: number): void {
     this.#now = START + atMs;
     this.#control = headers['cache-control'] ?? '';
-    const confirmed = { status: 304, headers: withoutMust(headers) };
+    const confirmed = { status: 304, headers: forThePeer(headers) };
     this.#policy = this.#policy.revalidatedPolicy({ url: URL_A, method: 'GET', headers: asked }, confirmed).policy;
   }
 }
