@@ -53,7 +53,7 @@ describe('loadMany', () => {
     await settle();
     expect([reads[0]!.error, reads[1]!.error, reads[2]!.value]).toEqual([
       new Error('a is ill'),
-      new Error('loadMany brought no value for "b"'),
+      new Error('loadMany brought no value for "b", nor undefined, nor an Error'),
       'C',
     ]);
     expect(cache.peek('other')).toBe(undefined);
