@@ -54,8 +54,8 @@ export class Doubts {
     return 'key' in what ? this.#keys.get(what.key) : this.#matches.get(nameOf(what.match));
   }
 
-  of(key: string): Doubt | undefined {
-    return this.#keys.get(key);
+  has(key: string): boolean {
+    return this.#keys.has(key);
   }
 
   /** The store is rid of it, unless it has come into doubt again. */

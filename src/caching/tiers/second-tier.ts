@@ -1,5 +1,5 @@
 import type { AbortScope } from '../../core/abort-scope.js';
-import { Alarm, type Clock } from '../../core/clock.js';
+import type { Clock } from '../../core/clock.js';
 import type { Emitter } from '../../core/events.js';
 import type { Policy } from '../../core/policy.js';
 import { BatchSource } from '../batch.js';
@@ -11,6 +11,7 @@ import { type Doubt, Doubts, EVERYTHING } from './doubts.js';
 import type { SecondTierStats, TieredCacheEvents } from './events.js';
 import { LateWrites } from './late-writes.js';
 import { LatencyTally } from './latency.js';
+import { MakingGood } from './making-good.js';
 import { RecentlySent } from './recently-sent.js';
 import type { FoundValue, Records } from './record.js';
 import { WriteLanes } from './write-lanes.js';
@@ -25,9 +26,6 @@ export interface SecondTierSettings<V, D> {
   readonly deadline: Policy;
   readonly clock: Clock;
 }
-
-/** How long after it has failed the store is told again what it could not be told. */
-const PAUSE_MS = 1000;
 
 /** So many keys are deleted one by one. */
 const MOST_AT_ONCE = 100;
@@ -49,15 +47,19 @@ export class SecondTier<V, D> {
   readonly #sent: RecentlySent;
   readonly #latency = new LatencyTally();
   readonly #counts = { hits: 0, misses: 0, staleHits: 0, doubtful: 0, unread: 0, failures: 0 };
-  /** Rings when the store is to be told again what it could not be told. */
-  #alarm: Alarm | undefined = undefined;
-  #isMakingGood = false;
+  readonly #makingGood: MakingGood;
 
   constructor(settings: SecondTierSettings<V, D>, events: Emitter<TieredCacheEvents>) {
     this.#settings = settings;
     this.#events = events;
     const getMany = (keys: readonly string[], { signal }: { readonly signal: AbortSignal }) => this.#get(keys, signal);
     this.#sent = new RecentlySent(settings.clock);
+    this.#makingGood = new MakingGood(
+      settings.clock,
+      this.#doubts,
+      (what) => this.#tellAgain(what),
+      (what) => this.#echo(asInvalidation(what)),
+    );
     this.#reads = new BatchSource(getMany, undefined, { maxSize: 100, maxWaitMs: 0 }, settings.clock);
   }
 
@@ -126,8 +128,7 @@ export class SecondTier<V, D> {
 
   /** Keeps a value that was loaded. What is there already, if there may be something, is in doubt until that is done. */
   keep(key: string, value: V, life: Life, mayHaveOlder: boolean): void {
-    const doubt = this.#doubts.of(key); // older than the load, or the value would not be kept
-    if (mayHaveOlder || doubt !== undefined) this.set(key, value, life);
+    if (mayHaveOlder || this.#doubts.has(key)) this.set(key, value, life);
     else this.#send(key, value, life);
   }
 
@@ -179,7 +180,7 @@ export class SecondTier<V, D> {
   async onIdle(): Promise<void> {
     await this.#lanes.whenIdle();
     await Promise.all(this.#matchings);
-    await this.#makeGood();
+    await this.#makingGood.now();
   }
 
   /** In doubt from now on until the store has done it. */
@@ -187,42 +188,12 @@ export class SecondTier<V, D> {
     const doubt = this.#doubts.raise(what);
     const isDone = await act();
     if (isDone) this.#doubts.settle(doubt);
-    else this.#fail(doubt);
+    else this.#makingGood.later(doubt);
     return isDone;
   }
 
-  #fail(doubt: Doubt): void {
-    this.#doubts.fail(doubt);
-    if (this.#alarm !== undefined) return;
-    this.#alarm = new Alarm(this.#settings.clock, PAUSE_MS, () => {
-      this.#alarm = undefined;
-      this.#makeGood();
-    });
-    this.#alarm.unref();
-  }
-
-  /** Tells the store what it could not be told, one after the other, until it fails again. */
-  async #makeGood(): Promise<void> {
-    if (this.#isMakingGood) return;
-    this.#isMakingGood = true;
-    for (let doubt = this.#doubts.nextFailed(); doubt !== undefined; doubt = this.#doubts.nextFailed()) {
-      if (!(await this.#tellAgain(doubt))) break;
-    }
-    this.#isMakingGood = false;
-  }
-
-  async #tellAgain(doubt: Doubt): Promise<boolean> {
-    const { what } = doubt;
-    const isDone = 'match' in what ? await this.#deleteMatching(what.match) : await this.#deleteAgain(what.key);
-    if (!isDone) {
-      this.#fail(doubt);
-      return false;
-    }
-    this.#doubts.settle(doubt);
-    this.#echo(
-      'match' in what ? { kind: 'deleteMatching', match: asMatch(what.match) } : { kind: 'delete', key: what.key },
-    );
-    return true;
+  #tellAgain(what: Doubt['what']): Promise<boolean> {
+    return 'match' in what ? this.#deleteMatching(what.match) : this.#deleteAgain(what.key);
   }
 
   /** Unless something newer is about to be written there. */
@@ -322,6 +293,9 @@ export class SecondTier<V, D> {
 }
 
 type Operation = TieredCacheEvents['secondTier']['operation'];
+
+const asInvalidation = (what: Doubt['what']): Invalidation<string> =>
+  'match' in what ? { kind: 'deleteMatching', match: asMatch(what.match) } : { kind: 'delete', key: what.key };
 
 const asMatch = ({ kind, text }: CheckedMatch): EntryMatch => ({ [kind]: text }) as unknown as EntryMatch;
 
