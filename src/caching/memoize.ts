@@ -16,6 +16,13 @@ export interface MemoizeOptions<A extends readonly unknown[], K, V> extends Cach
   readonly key?: ((...args: A) => K) | undefined;
 }
 
+type Primitive = string | number | bigint | boolean | null | undefined;
+
+/** Who has more than one argument, or one that is no primitive, has to say what calls share a value by. */
+type NeedsKey<A extends readonly unknown[], K> = A extends readonly [] | readonly [Primitive?]
+  ? unknown
+  : { readonly key: (...args: A) => K };
+
 /** What can be done to the values of a memoized function from outside, where nobody has arguments to load with. */
 export type MemoizeCache<K, V> = Omit<LoadingCache<K, V>, 'get' | 'getMany' | 'getSync' | 'refresh' | 'warmUp'>;
 
@@ -46,11 +53,12 @@ export interface Memoized<A extends readonly unknown[], K, V> {
  */
 export function memoize<A extends readonly unknown[], V, K = A[0]>(
   fn: (...args: A) => V | PromiseLike<V>,
-  options: MemoizeOptions<A, K, V>,
+  options: MemoizeOptions<A, K, V> & NeedsKey<A, K>,
 ): Memoized<A, K, V> {
   const owner = 'memoize';
   checkFunction(owner, 'fn', fn);
-  const own = readOptions(owner, options, { ...KEEPING_DEFAULTS, key: undefined });
+  const given: MemoizeOptions<A, K, V> = options;
+  const own = readOptions(owner, given, { ...KEEPING_DEFAULTS, key: undefined });
   const keyOf = checkOptionalFunction(owner, 'key', own.key) ?? ((...args: A) => onlyArgument(owner, args) as K);
   const policy = checkPolicy(owner, own.policy);
   const cache = new LoaderCache<K, V>(owner, own, checkLoadingOptions<K, V>(owner, own), noSource);

@@ -48,6 +48,13 @@ it('a memoized function keeps its parameters', () => {
   expectTypeOf(add).parameters.toEqualTypeOf<[number, number]>();
   expectTypeOf(add(1, 2)).toEqualTypeOf<Promise<number>>();
   add.cache.delete('1,2');
+  memoize((id: number) => id, { capacity: 10 });
+  memoize(() => 7, { capacity: 10 });
+  memoize((id?: string) => id, { capacity: 10 });
+  // @ts-expect-error what do calls share a value by?
+  memoize((a: number, b: number) => a + b, { capacity: 10 });
+  // @ts-expect-error an object is another one each time
+  memoize((user: User) => user.name, { capacity: 10 });
   // @ts-expect-error nobody has arguments to load with
   add.cache.get('1,2');
 });
