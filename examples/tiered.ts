@@ -149,7 +149,7 @@ try {
   await rm(directory, { recursive: true });
 }
 
-/* Prints:
+/* Prints, but for the milliseconds:
 [ 'Boats', 'Waves' ] 2 queries
 New 2 queries
 true
