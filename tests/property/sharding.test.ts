@@ -49,7 +49,10 @@ describe('rangeShards', () => {
         const all = [...keys, ...ends];
         expect(all.map((one) => router.get(one as number))).toEqual(all.map((one) => scan(list, one)));
       });
-    fc.assert(checked(fc.double({ noNaN: true, noDefaultInfinity: true })), { numRuns: runs(1000) });
+    // Plus 0: one zero, since an end may not be its own beginning.
+    fc.assert(checked(fc.double({ noNaN: true, noDefaultInfinity: true }).map((key) => key + 0)), {
+      numRuns: runs(1000),
+    });
     fc.assert(checked(fc.string({ unit: 'binary', maxLength: 4 })), { numRuns: runs(1000) });
     fc.assert(checked(fc.bigInt()), { numRuns: runs(1000) });
   });
