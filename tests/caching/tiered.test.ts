@@ -987,18 +987,34 @@ describe('a second tier that is not well', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('that cannot be told of ten thousand keys is in doubt as a whole', async () => {
-    const { store, process } = setUp();
+  it('that cannot be told of more than ten thousand keys is in doubt as a whole, and forgets everything', async () => {
+    const { clock, store, process } = setUp();
     const one = process();
     await one.set('kept', 'old');
     store.before = () => Promise.reject(new Error('down'));
-    for (let i = 0; i < 10_001; i++) await one.delete(`k${i}`);
-    expect(one.stats.l2.outstanding).toBeLessThanOrEqual(10_000);
+    for (let i = 0; i < 10_000; i++) await one.delete(`k${i}`);
+    expect(one.stats.l2.outstanding).toBe(10_000);
+    await one.delete('one more');
+    expect(one.stats.l2.outstanding).toBe(1);
     one.applyInvalidation({ kind: 'clear' });
     store.before = () => {};
     store.calls.length = 0;
     expect(await one.get('kept')).toBe('kept1');
     expect(store.operations.includes('get kept')).toBe(false);
+    await clock.advance(1000);
+    await turns();
+    expect(one.stats.l2.outstanding).toBe(0);
+    expect(store.operations).toContain('deleteMatching {"prefix":""}');
+  });
+
+  it('is in no doubt over however many writes are on their way, as long as they work', async () => {
+    const { clock, store, process } = setUp();
+    const one = process();
+    const keys = Array.from({ length: 10_001 }, (_, i) => `k${i}`);
+    expect(new Set(await Promise.all(keys.map((key) => one.set(key, 'x'))))).toEqual(new Set([true]));
+    await clock.advance(1000);
+    await turns();
+    expect([store.kept.size, one.stats.l2.outstanding]).toEqual([10_001, 0]);
   });
 });
 
@@ -1141,6 +1157,7 @@ describe('what it is made of', () => {
     expect(store.operations).toEqual(['get a', 'get a']);
     await one.set('a', 'x');
     expect([await one.get('a'), await make().get('a'), await one.refresh('b')]).toEqual(['x', 'x', undefined]);
+    expect([await one.refresh('a'), one.peek('a')]).toEqual(['x', 'x']); // from the second tier: there is no other place
     expect(await one.delete('a')).toBe(true);
     expect(await make().get('a')).toBeUndefined();
   });

@@ -3,12 +3,10 @@ import { type CheckedMatch, matchesKey } from '../match.js';
 /** Something that the second tier may still have though it is out of date: a key, or all that match. */
 export interface Doubt {
   readonly what: { readonly key: string } | { readonly match: CheckedMatch };
-  /** It is part of the doubt about everything. */
-  readonly isPart?: true;
 }
 
-/** Beyond that many, everything is in doubt. */
-const MOST_DOUBTS = 10_000;
+/** When the store could not be told of more than that, it is to forget everything. */
+const MOST_FAILED = 10_000;
 /** A read looks at each of these. */
 const MOST_MATCHES = 1000;
 
@@ -18,7 +16,8 @@ export const EVERYTHING: CheckedMatch = { kind: 'prefix', text: '' };
  * What the second tier has not been rid of yet: it is being told, or could not be told. As long as that is so nobody
  * reads it from there, or a deletion that was lost would be undone by the next read.
  *
- * O(1) a key, O(matches in doubt) a read; at most 10,000, then it is one doubt about everything.
+ * O(1) a key, O(matches in doubt) a read. Bounded by the calls under way, and at most 10,000 that have failed: then these
+ * are one doubt about everything.
  */
 export class Doubts {
   readonly #keys = new Map<string, Doubt>();
@@ -30,15 +29,6 @@ export class Doubts {
 
   /** A newer doubt about the same takes the place of the older one. */
   raise(what: Doubt['what']): Doubt {
-    if (this.size < MOST_DOUBTS && this.#matches.size < MOST_MATCHES) return this.#add(what);
-    this.#keys.clear();
-    this.#matches.clear();
-    this.#failed.clear();
-    this.#failed.add(this.#add({ match: EVERYTHING }));
-    return { what, isPart: true };
-  }
-
-  #add(what: Doubt['what']): Doubt {
     const doubt: Doubt = { what };
     const before = this.#find(what);
     if (before !== undefined) this.#failed.delete(before);
@@ -75,10 +65,16 @@ export class Doubts {
 
   /** The store was told, and it did not work: it is to be told again, after all others. */
   fail(doubt: Doubt): void {
+    if (!this.stands(doubt)) return;
     this.#failed.delete(doubt);
-    // What it was part of may be settled by now, which was before this one failed.
-    const standing = doubt.isPart ? this.raise(doubt.what) : doubt;
-    if (this.stands(standing)) this.#failed.add(standing);
+    this.#failed.add(doubt);
+    if (this.#failed.size > MOST_FAILED || this.#matches.size > MOST_MATCHES) this.#doubtEverything();
+  }
+
+  /** What is being told besides may still work, and stays a doubt of its own. */
+  #doubtEverything(): void {
+    for (const doubt of [...this.#failed]) this.settle(doubt);
+    this.#failed.add(this.raise({ match: EVERYTHING }));
   }
 
   /** What the store is to be told of next. */

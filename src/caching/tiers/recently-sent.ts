@@ -18,7 +18,7 @@ interface Sent {
  * Values that this process has just sent to the second tier. Another process may have invalidated one of them before it
  * arrived there, and the word of that may still be under way: then it is to be deleted when the word comes.
  *
- * At most 10,000, those of the last two seconds.
+ * Those of the last two seconds, at most 10,000 besides those on their way.
  */
 export class RecentlySent {
   readonly #clock: Clock;
@@ -59,7 +59,7 @@ export class RecentlySent {
   #forgetOld(): void {
     const now = this.#clock.now();
     for (const [key, { until }] of this.#sent) {
-      if (until > now && this.#sent.size < MOST_SENT) return;
+      if (until === Infinity || (until > now && this.#sent.size < MOST_SENT)) return;
       this.#sent.delete(key);
     }
   }

@@ -50,8 +50,9 @@ export class Records<V, D> {
    */
   read({ data, remainingMs }: StoredData<D>, ageMs: number): FoundValue<V> {
     const { value, staleMs, loadMs, tags } = checkRecord<V>(this.#serializer.deserialize(data));
-    if (typeof remainingMs !== 'number' || !(remainingMs >= 0))
+    if (typeof remainingMs !== 'number' || !(remainingMs >= 0)) {
       throw new TypeError(`remainingMs must be a number ≥ 0, but was ${remainingMs}`);
+    }
     return { value, life: { freshMs: remainingMs - ageMs - staleMs, tags, loadMs } };
   }
 }

@@ -92,8 +92,8 @@ export class TwoTierCache<V> implements TieredCache<V> {
   }
 
   refresh(key: string, options?: LoadingCacheGetOptions): Promise<V> {
-    const { first, source } = this.#tiers;
-    return first.refreshFrom(source.anew, key, options);
+    const { first, source, canReload } = this.#tiers;
+    return first.refreshFrom(canReload ? source.anew : source, key, options);
   }
 
   warmUp(keys: Iterable<string> | AsyncIterable<string>, options?: WarmUpOptions<string>): Promise<WarmUpResult> {

@@ -61,7 +61,8 @@ export class TieredSource<V> implements Source<string, V> {
 
   /** Who wants anew what is fresh still is not served with the same again, unless another process has renewed it. */
   #isGoodEnough({ life }: FoundValue<V>, { freshUntil }: LoadRequest<V>): boolean {
-    if (freshUntil === undefined) return life.freshMs > 0;
+    const isOnlyPlace = (this.#origin as Source<string, unknown>) === noOrigin;
+    if (freshUntil === undefined || isOnlyPlace) return life.freshMs > 0;
     return this.#clock.now() + life.freshMs > freshUntil + this.#lifetimes.readingMs;
   }
 
@@ -77,8 +78,8 @@ export class TieredSource<V> implements Source<string, V> {
     const startedAt = this.#clock.now();
     try {
       const value = await this.#origin.load(key, scope, previous, request);
-      this.#latency.add(this.#clock.now() - startedAt);
       const loadMs = this.#clock.now() - startedAt;
+      this.#latency.add(loadMs);
       if (request.life === undefined) {
         const life = { ...this.#lifetimes.lifeOf(value, key), loadMs };
         request.life = this.#lifetimes.inFirstTier(life);
