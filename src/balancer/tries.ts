@@ -1,5 +1,5 @@
 import type { CallContext } from '../core/call-context.js';
-import { Context } from '../core/context.js';
+import { isContext } from '../core/context.js';
 import { isResilienceError, NoHealthyNodeError } from '../core/errors.js';
 import { type Classify, defaultClassify, judge, type Outcome, type Verdict } from '../core/outcome.js';
 import type { Dispatch, Dispatcher } from './dispatcher.js';
@@ -61,7 +61,7 @@ export class Tries {
    * nothing of it.
    */
   #judge(outcome: Outcome, context: CallContext): Verdict {
-    const known = context instanceof Context ? context : undefined;
+    const known = isContext(context) ? context : undefined;
     if (!outcome.ok && known?.aborted) return isResilienceError(outcome.error, 'ERR_TIMEOUT') ? 'failure' : 'ignore';
     const classify = this.#settings.classify ?? known?.classify ?? defaultClassify;
     return judge('LoadBalancer', classify, outcome, context);
