@@ -41,11 +41,15 @@ export function isWithin(address: IpAddress, network: IpNetwork): boolean {
   });
 }
 
-/** An IPv4 address as it is; of an IPv6 address the network it is in, as RFC 5952 writes it: `2001:db8:0:100::/56`. */
-export function formatNetwork(address: IpAddress, ipv6Prefix: number): string {
+/**
+ * The network that an address is in: `192.0.2.0/24`, or as RFC 5952 writes it `2001:db8:0:100::/56`. A network of one
+ * address is written as that address.
+ */
+export function formatNetwork(address: IpAddress, ipv6Prefix: number, ipv4Prefix = 32): string {
   if (MAPPED.every((group, index) => address[index] === group)) {
-    const octets = address.slice(6).flatMap((group) => [group >> 8, group & 255]);
-    return octets.join('.');
+    const groups = address.map((group, index) => group & maskOf(96 + ipv4Prefix, index)).slice(6);
+    const network = groups.flatMap((group) => [group >> 8, group & 255]).join('.');
+    return ipv4Prefix === 32 ? network : `${network}/${ipv4Prefix}`;
   }
   const network = formatIpv6(address.map((group, index) => group & maskOf(ipv6Prefix, index)));
   return ipv6Prefix === 128 ? network : `${network}/${ipv6Prefix}`;

@@ -49,7 +49,7 @@ export class RateLimitGate<Args extends readonly unknown[]> {
     if (skip !== undefined && (await skip(...args))) return PASS;
     const key = await this.#keyOf(args);
     if (key === '' && onMissingKey !== 'share') {
-      return onMissingKey === 'refuse' && isEnforced ? { fields: [], problem: missingKeyProblem() } : PASS;
+      return onMissingKey === 'reject' && isEnforced ? { fields: [], problem: missingKeyProblem() } : PASS;
     }
     const cost = typeof price === 'number' ? price : await price(...args);
     if (refundWhen === undefined) return this.#judge(key, cost, await limiter.tryAcquire(key, cost), args);
