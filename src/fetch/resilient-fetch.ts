@@ -10,7 +10,13 @@ import { discard } from './discard.js';
 import { type AnyFetch, FetchCall, type FetchSettings } from './fetch-call.js';
 import { guardedBodyOf } from './guarded-body.js';
 import { onlyOnce } from './only-once.js';
-import type { FetchLike, ResilientFetchOptions } from './options.js';
+import type {
+  FetchControl,
+  FetchLike,
+  FetchRateLimitOptions,
+  ResilientFetch,
+  ResilientFetchOptions,
+} from './options.js';
 import { recommendedPolicy } from './recommended-policy.js';
 import { describeRequest, type OutgoingRequest, type RequestOptions, signalOf } from './request.js';
 
@@ -36,12 +42,18 @@ import { describeRequest, type OutgoingRequest, type RequestOptions, signalOf } 
  * console.log(response.status);
  * ```
  */
+export function resilientFetch<F extends FetchLike>(
+  options: ResilientFetchOptions<F> & { readonly fetch: F; readonly rateLimit: FetchRateLimitOptions },
+): ResilientFetch<F>;
+export function resilientFetch(
+  options: ResilientFetchOptions & { readonly rateLimit: FetchRateLimitOptions },
+): ResilientFetch;
 export function resilientFetch<F extends FetchLike>(options: ResilientFetchOptions<F> & { readonly fetch: F }): F;
 export function resilientFetch(options?: ResilientFetchOptions): typeof globalThis.fetch;
 export function resilientFetch(options?: ResilientFetchOptions<FetchLike>): FetchLike {
   const guarded = new GuardedFetch(options);
   const fetch: AnyFetch = async (input, init) => guarded.fetch(input, init);
-  return fetch as FetchLike;
+  return (guarded.control === undefined ? fetch : Object.assign(fetch, { breakwater: guarded.control })) as FetchLike;
 }
 
 const OWNER = 'resilientFetch';
@@ -70,6 +82,8 @@ const NO_DEFAULTS = {
 };
 
 class GuardedFetch {
+  /** For callers, if there is something to control. */
+  readonly control: FetchControl | undefined;
   readonly #settings: FetchSettings;
   readonly #policy: Policy;
   readonly #classify: Classify;
@@ -89,10 +103,10 @@ class GuardedFetch {
     const bodyTimeoutMs = toMs(OWNER, 'bodyTimeout', bodyTimeout, { orInfinity: true });
     this.#bodyDeadlines = new DeadlineList(clock, bodyTimeoutMs);
     this.#settings = checkSettings(own, clock);
-    this.#policy =
-      own.policy === undefined
-        ? recommendedPolicy(own, clock, bodyTimeoutMs, this.#settings.discard)
-        : checkPolicy(own.policy, own);
+    const recommended =
+      own.policy === undefined ? recommendedPolicy(own, clock, bodyTimeoutMs, this.#settings.discard) : undefined;
+    this.#policy = recommended?.policy ?? checkPolicy(own.policy as Policy, own);
+    this.control = own.rateLimit ? recommended?.control : undefined;
     this.#base = own.fetch === undefined && own.route === undefined ? undefined : RELATIVE;
     this.#holdsSlot = own.bulkhead !== false && own.bulkhead?.until === 'body';
   }
