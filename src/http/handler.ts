@@ -59,9 +59,10 @@ export function rateLimitHandler<Args extends readonly unknown[] = []>(
   checkOptionalFunction(owner, 'onRefused', onRefused);
   const addressOf = checkAddress(owner, address, shared.key);
   const client = clientKeyFor(owner, shared);
-  const gate = new RateLimitGate<[Request, ...Args]>(checkHttpOptions(owner, shared), async (request, ...args) =>
-    client((await addressOf(request, ...args)) ?? undefined, request.headers.get('x-forwarded-for')),
-  );
+  const gate = new RateLimitGate<[Request, ...Args]>(checkHttpOptions(owner, shared), async (request, ...args) => {
+    const forwardedFor = request.headers.get('x-forwarded-for');
+    return client((await addressOf(request, ...args)) ?? undefined, forwardedFor);
+  });
 
   return (handler) =>
     async (request, ...args) => {
