@@ -1,5 +1,5 @@
 import { type Bulkhead, bulkhead } from '../bulkhead/index.js';
-import { circuitBreaker } from '../circuit-breaker/index.js';
+import { type CircuitBreaker, circuitBreaker } from '../circuit-breaker/index.js';
 import { type Backoff, exponentialBackoff } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import { type Duration, toMs } from '../core/duration.js';
@@ -17,6 +17,7 @@ import { bodyGuardOf } from './guarded-body.js';
 import { unlessOnce } from './only-once.js';
 import type {
   FetchBulkheadOptions,
+  FetchControl,
   FetchLike,
   FetchRateLimitOptions,
   ResilientFetchListeners,
@@ -43,7 +44,7 @@ export function recommendedPolicy(
   clock: Clock,
   bodyTimeoutMs: number,
   discard: (response: Response) => void,
-): Policy {
+): { readonly policy: Policy; readonly control: FetchControl } {
   const random = checkRandom(OWNER, options.random);
   const on = readOptions<ResilientFetchListeners>(OWNER, options.on, NO_LISTENERS, 'on');
   for (const [name, listener] of Object.entries(on)) checkOptionalFunction(OWNER, `on.${name}`, listener);
@@ -51,17 +52,32 @@ export function recommendedPolicy(
   const breakerOptions = copy(checkPart('circuitBreaker', options.circuitBreaker));
   const bulkheadOptions = copy(checkPart('bulkhead', options.bulkhead));
   const limits = checkLimits(checkPart('rateLimit', options.rateLimit));
+  const resets = new WeakMap<Policy, () => void>();
   const gates = (key: string) => {
     const breaker = breakerFor(key, breakerOptions, on, clock, random);
     const slots = bulkheadFor(key, bulkheadOptions, on, clock, bodyTimeoutMs);
-    const [waits, listener] = limitsFor(key, limits, on, clock);
-    return pipeline(...[breaker, ...waits, slots, listener].filter((policy) => policy !== undefined));
+    const { waits, announced } = limitsFor(key, limits, on, clock);
+    const listener = announced && listenFor(announced, key, clock);
+    const all = pipeline(...[breaker, ...waits, slots, listener].filter((policy) => policy !== undefined));
+    resets.set(all, () => {
+      breaker?.reset();
+      announced?.reset();
+    });
+    return all;
   };
   breakerFor('the check of the options', breakerOptions, on, clock, random);
   bulkheadFor('the check of the options', bulkheadOptions, on, clock, bodyTimeoutMs);
   const again = retryFor(checkPart('retry', options.retry), on, clock, random, discard);
-  const inner = [keyed(gates, { clock }), timeoutFor('attempt', 'attemptTimeout', options, on, clock)];
-  return pipeline(timeoutFor('call', 'timeout', options, on, clock), ...(again ? [again] : []), ...inner);
+  const family = keyed(gates, { clock });
+  const inner = [family, timeoutFor('attempt', 'attemptTimeout', options, on, clock)];
+  return {
+    policy: pipeline(timeoutFor('call', 'timeout', options, on, clock), ...(again ? [again] : []), ...inner),
+    control: {
+      reset(key) {
+        if ([...family.keys()].includes(key)) resets.get(family.for(key))?.();
+      },
+    },
+  };
 }
 
 /** A copy of options and of the objects in them. */
@@ -122,7 +138,7 @@ function breakerFor(
   on: ResilientFetchListeners,
   clock: Clock,
   random: Random,
-): Policy | undefined {
+): CircuitBreaker | undefined {
   if (options === false) return undefined;
   const openFor = options?.openFor === undefined ? growing() : options.openFor;
   const breaker = circuitBreaker({ name: key, ...options, openFor, clock, random });
@@ -155,29 +171,40 @@ function bulkheadFor(
 
 interface Limits {
   readonly limiter: ((key: string) => RateLimiter) | undefined;
-  readonly listen: boolean;
+  readonly followServerLimits: boolean;
+  readonly maxServerPauseMs: number;
   readonly maxWait: Duration;
 }
 
 function checkLimits(options: FetchRateLimitOptions | false | undefined): Limits | undefined {
   if (options === undefined || options === false) return undefined;
-  const own = readOptions(OWNER, options, { limiter: undefined, listen: true, maxWait: '5s' as Duration }, 'rateLimit');
+  const defaults = {
+    limiter: undefined,
+    followServerLimits: true,
+    maxServerPause: '1m' as Duration,
+    maxWait: '5s' as Duration,
+  };
+  const own = readOptions(OWNER, options, defaults, 'rateLimit');
   checkOptionalFunction(OWNER, 'rateLimit.limiter', own.limiter);
   toMs(OWNER, 'rateLimit.maxWait', own.maxWait, { orZero: true, orInfinity: true });
-  if (typeof own.listen === 'boolean') return own;
-  throw new InvalidOptionError(OWNER, 'rateLimit.listen', 'must be a boolean', own.listen);
+  const { limiter, followServerLimits, maxWait } = own;
+  if (typeof followServerLimits !== 'boolean') {
+    throw new InvalidOptionError(OWNER, 'rateLimit.followServerLimits', 'must be a boolean', followServerLimits);
+  }
+  const maxServerPauseMs = toMs(OWNER, 'rateLimit.maxServerPause', own.maxServerPause, { min: 1 });
+  return { limiter, followServerLimits, maxServerPauseMs, maxWait };
 }
 
-/** Where a try waits, and what listens to the responses. */
+/** Where a try waits, and the limit that the server announces, if it is followed. */
 function limitsFor(
   key: string,
   limits: Limits | undefined,
   on: ResilientFetchListeners,
   clock: Clock,
-): [waits: Policy[], listener: Policy | undefined] {
-  if (limits === undefined) return [[], undefined];
-  const { limiter, listen, maxWait } = limits;
-  const announced = listen ? new ServerLimit(key, clock) : undefined;
+): { readonly waits: readonly Policy[]; readonly announced: ServerLimit | undefined } {
+  if (limits === undefined) return { waits: [], announced: undefined };
+  const { limiter, followServerLimits, maxServerPauseMs, maxWait } = limits;
+  const announced = followServerLimits ? new ServerLimit(key, clock, maxServerPauseMs) : undefined;
   const waits = [limiter?.(key), announced]
     .filter((one) => one !== undefined)
     .map((one) => {
@@ -185,7 +212,7 @@ function limitsFor(
       if (on.reject) wait.on('reject', (event) => on.reject?.({ key, by: 'rate-limit', event }));
       return wait;
     });
-  return [waits, announced && listenFor(announced, key, clock)];
+  return { waits, announced };
 }
 
 /** A bulkhead whose slots are held until the body has been read, has failed, or was discarded. */
