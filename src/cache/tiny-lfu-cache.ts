@@ -51,7 +51,7 @@ const FIRST_WINDOW = 0.35;
  * as it can be: the sketch of a young cache says little, and LRU is safe. Only entries that have been used this often
  * leave it for the main region, up to the size that the region had before.
  */
-const YOUNG_FREQUENCY = 4;
+const YOUNG_FREQUENCY = 5;
 /** A tuner is replaced if it was made for a cache that is larger or smaller by this factor. */
 const OTHER_SIZE = 2;
 
@@ -146,7 +146,8 @@ class TinyLfuOrder implements EvictionOrder<unknown> {
 
   #fitTuner(full: number): void {
     const known = this.#tuner.full;
-    if (full >= OTHER_SIZE * known || known >= OTHER_SIZE * full) this.#tuner = new WindowTuner(full, this.#isYoung ? LRU_SHARE : this.#windowShare);
+    if (full >= OTHER_SIZE * known || known >= OTHER_SIZE * full)
+      this.#tuner = new WindowTuner(full, this.#isYoung ? LRU_SHARE : this.#windowShare);
   }
 
   #record(hash: number): void {
