@@ -18,15 +18,15 @@ import { LRU_SHARE, WindowTuner } from './window-tuner.js';
  *                             loser goes          └──── overflow ◀───────┘
  * ```
  *
- * A newcomer is in a small LRU window first. When room is needed, the oldest of the window meets the oldest of the main
- * part, and the one that was used less often of late has to go; a sketch remembers that for keys that are not in the
- * cache too. So a scan passes through the window and leaves the main part alone. How large the window is, traffic
- * decides: it is made larger or smaller as the hit ratio asks for. An entry may be refused soon after it was set, in
- * favour of one used more often.
+ * A new entry is in an LRU window first. When room is needed, the oldest of the window meets the oldest of the main part,
+ * and the less frequent of them has to go; a sketch counts uses of keys that are not in the cache too. So a scan passes
+ * through the window and leaves the main part alone. The traffic decides how large the window is: simulations in
+ * miniature of three sizes show which one has the most hits. Where recency is all that counts, the window is the whole
+ * cache, which is LRU then. An entry may be evicted soon after it was set, in favour of one that is used more often.
  *
  * W-TinyLFU (Einziger, Friedman and Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", 2017, and "Adaptive
- * Software Cache Management", 2018). O(1) an operation, O(length) for a new string key; 30 to 45 bytes an
- * entry.
+ * Software Cache Management", 2018). O(1) an operation, O(length) for a new string key; 30 to 47 bytes an
+ * entry, and about 12 kB for each cache.
  *
  * @throws InvalidOptionError for options that cannot work.
  * @example
@@ -64,6 +64,10 @@ class TinyLfuOrder implements EvictionOrder<unknown> {
   #tuner = new WindowTuner(1, LRU_SHARE);
   #isYoung = true;
   #windowShare = FIRST_WINDOW;
+
+  get #hasBeenFull(): boolean {
+    return this.#windowShare !== FIRST_WINDOW;
+  }
 
   resize(capacity: number): void {
     this.#fitTuner(capacity);
@@ -105,7 +109,7 @@ class TinyLfuOrder implements EvictionOrder<unknown> {
     // Called when the cache is full, possibly of weight: shares are shares of the entries it holds then.
     const full = this.#segments.size;
     this.#fitTuner(full);
-    if (this.#isYoung) this.#windowShare = LRU_SHARE;
+    if (!this.#hasBeenFull) this.#windowShare = LRU_SHARE;
     this.#segments.setLimits(full, this.#windowShare);
     if (this.#isYoung) this.#segments.promote(this.#sketch, YOUNG_FREQUENCY, (1 - FIRST_WINDOW) * full);
     return this.#segments.victim(this.#sketch, spared);
@@ -147,12 +151,12 @@ class TinyLfuOrder implements EvictionOrder<unknown> {
   #fitTuner(full: number): void {
     const known = this.#tuner.full;
     if (full >= OTHER_SIZE * known || known >= OTHER_SIZE * full)
-      this.#tuner = new WindowTuner(full, this.#isYoung ? LRU_SHARE : this.#windowShare);
+      this.#tuner = new WindowTuner(full, this.#hasBeenFull ? this.#windowShare : LRU_SHARE);
   }
 
   #record(hash: number): void {
     const share = this.#tuner.record(hash, this.#sketch);
-    if (share === 0) return;
+    if (share === 0 || !this.#hasBeenFull) return; // all shares are equally good before the cache is full
     this.#windowShare = share; // the lists follow at the next eviction
     this.#isYoung = false;
   }

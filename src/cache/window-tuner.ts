@@ -24,8 +24,8 @@ const LEAD = 0.01;
  * for W-TinyLFU: Einziger, Eytan, Friedman and Manes, "Adaptive Software Cache Management", 2018). All of them see the
  * same requests, so that the difference between two hit ratios is known far better than the hit ratios themselves.
  *
- * One request in 64 costs three lookups more, in a cache of fewer than 4,096 entries one in 32 or more. About 3 bytes for
- * each entry of a large cache.
+ * One request in 64 costs three lookups more, in a cache of fewer than 2,048 entries one in 32 or more. About 2 bytes for
+ * each entry of a large cache, 12 kB in a small one.
  */
 export class WindowTuner {
   readonly #miniatures: readonly Miniature[];

@@ -24,7 +24,7 @@ const floors: Record<string, Record<number, Partial<Record<CacheName, number>>>>
   shifting: {
     200: { TinyLfuCache: -1, LfuCache: -3, ClockCache: 0 },
     1000: { TinyLfuCache: -1, LfuCache: -8, ClockCache: -1.5 },
-    2000: { TinyLfuCache: -1 },
+    2000: { TinyLfuCache: -2 }, // full only after eight requests an entry: what it promotes then is out of date soon
   },
   recency: {
     200: { TinyLfuCache: -0.5, LfuCache: -1, ClockCache: -1 },

@@ -177,6 +177,12 @@ describe('TinyLfuCache', () => {
     expect(kept(0, 100)).toBeLessThan(20);
   });
 
+  it('a scan passes by favourites that were used for a long time before the cache was first full', () => {
+    const { cache, kept } = withFavourites(100, 60, 100);
+    for (let n = 0; n < 150; n++) cache.getOrInsert(2e6 + n, n);
+    expect(kept()).toBeGreaterThan(55);
+  });
+
   it('becomes an LRU cache where recency is all that counts, and keeps favourites again when scans come', () => {
     const cache = new TinyLfuCache<number, number>({ capacity: 1000 });
     const hits = (keyOf: (n: number) => number) => {
