@@ -174,10 +174,17 @@ export class TimeoutError extends ResilienceError {
   readonly code = 'ERR_TIMEOUT';
   /** The timeout that ran out, in milliseconds. */
   readonly timeoutMs: number;
+  /**
+   * For how many milliseconds, as far as is known, this process's event loop was blocked while the call waited; 0 if it was
+   * not, or not for long (10 ms, or a tenth of the timeout if that is more). Above 0 the timeout is no evidence against the
+   * dependency: it may be retried, but circuit breakers and outlier detection do not count it.
+   */
+  readonly stalledMs: number;
 
-  constructor(init: ResilienceErrorInit & { readonly timeoutMs: number }) {
+  constructor(init: ResilienceErrorInit & { readonly timeoutMs: number; readonly stalledMs?: number | undefined }) {
     super(`"${init.policy}" timed out after ${init.timeoutMs} ms`, init);
     this.timeoutMs = init.timeoutMs;
+    this.stalledMs = init.stalledMs ?? 0;
   }
 
   override get name(): string {
@@ -244,6 +251,11 @@ export function isResilienceError<C extends ResilienceErrorCode>(error: unknown,
 export function isResilienceError(error: unknown, code?: ResilienceErrorCode): boolean {
   if (typeof error !== 'object' || error === null || read(error, BRAND) !== true) return false;
   return code === undefined || read(error, 'code') === code;
+}
+
+/** Whether a call timed out while our own event loop was blocked, which says nothing of the dependency. */
+export function isStalledTimeout(error: unknown): boolean {
+  return isResilienceError(error, 'ERR_TIMEOUT') && Number(read(error, 'stalledMs')) > 0;
 }
 
 /** Errors come from anywhere: a getter of theirs that throws must not replace them. */

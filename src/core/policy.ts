@@ -21,7 +21,10 @@ import { runTimed } from './timed-scope.js';
 export interface CallOptions {
   /** Aborts the call: it rejects with the signal's reason at once, wherever it stands. */
   readonly signal?: AbortSignal | null | undefined;
-  /** A total timeout for this call. Above 0; `Infinity` for none. */
+  /**
+   * A total timeout for this call. Above 0; `Infinity` for none. Unlike a `timeout` policy it is never prolonged because our
+   * own event loop was blocked.
+   */
   readonly timeout?: Duration | undefined;
   /** How this call's outcomes are judged, by every policy without a judgement of its own. @defaultValue `defaultClassify` */
   readonly classify?: Classify | undefined;
@@ -127,7 +130,7 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
   const running =
     timeoutMs === Infinity
       ? step(policy, callOperation, context)
-      : runTimed((inner) => step(policy, callOperation, inner), context, new DeadlineList(clock, timeoutMs), owner);
+      : runTimed((inner) => step(policy, callOperation, inner), context, totalTime(clock, timeoutMs), owner);
   if (scope === undefined) return running;
   return running.then(
     (value) => {
@@ -140,6 +143,12 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
     },
   );
 }
+
+function totalTime(clock: Clock, timeoutMs: number): DeadlineList {
+  return new DeadlineList(clock, timeoutMs, TOTAL);
+}
+
+const TOTAL = { compensatesStalls: false };
 
 /** One step of a chain, whose promise tells everything: a policy made by hand may throw, or answer without a promise. */
 export function step(policy: Policy<unknown>, next: Next, context: PolicyContext): Promise<unknown> {

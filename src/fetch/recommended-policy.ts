@@ -12,7 +12,7 @@ import { keyed } from '../keyed/index.js';
 import { pipeline } from '../pipeline/index.js';
 import { type RateLimiter, rateLimit } from '../rate-limit/index.js';
 import { RetryBudget, retry } from '../retry/index.js';
-import { timeout } from '../timeout/index.js';
+import { timeout, totalTimeout } from '../timeout/timeout.js';
 import { guardedBodyOf } from './guarded-body.js';
 import { unlessOnce } from './only-once.js';
 import type {
@@ -87,7 +87,7 @@ function timeoutFor(
 ): Policy {
   const { [option]: given = of === 'call' ? '30s' : '10s' } = options;
   const duration = toMs(OWNER, option, given, { orInfinity: true });
-  const limit = timeout({ duration, clock, name: `${OWNER} ${of}` });
+  const limit = (of === 'call' ? totalTimeout : timeout)({ duration, clock, name: `${OWNER} ${of}` });
   if (on.timeout) limit.on('timeout', ({ timeoutMs }) => on.timeout?.({ of, timeoutMs }));
   return limit;
 }
