@@ -68,7 +68,7 @@ export class CircuitOpenError extends ResilienceError {
   readonly retryAfterMs: number;
 
   constructor(init: ResilienceErrorInit & { readonly retryAfterMs: number }) {
-    super(`The circuit of "${init.policy}" is open`, init);
+    super(`The circuit of ${show(init.policy)} is open`, init);
     this.retryAfterMs = init.retryAfterMs;
   }
 
@@ -82,7 +82,7 @@ export class BulkheadFullError extends ResilienceError {
   readonly code = 'ERR_BULKHEAD_FULL';
 
   constructor(init: ResilienceErrorInit) {
-    super(`"${init.policy}" is full: no slot and no place in its queue`, init);
+    super(`${show(init.policy)} is full: no slot and no place in its queue`, init);
   }
 
   override get name(): string {
@@ -97,7 +97,7 @@ export class QueueTimeoutError extends ResilienceError {
   readonly timeoutMs: number;
 
   constructor(init: ResilienceErrorInit & { readonly timeoutMs: number }) {
-    super(`Waited ${init.timeoutMs} ms for a slot of "${init.policy}"`, init);
+    super(`Waited ${init.timeoutMs} ms for a slot of ${show(init.policy)}`, init);
     this.timeoutMs = init.timeoutMs;
   }
 
@@ -127,7 +127,7 @@ export class RateLimitedError extends ResilienceError {
   readonly decision: Decision;
 
   constructor(init: ResilienceErrorInit & { readonly decision: Decision }) {
-    super(`"${init.policy}" allows no more calls for now`, init);
+    super(`${show(init.policy)} allows no more calls for now`, init);
     this.decision = init.decision;
   }
 
@@ -157,7 +157,7 @@ export class LostWritesError<K = unknown, V = unknown> extends ResilienceError {
 
   constructor(init: ResilienceErrorInit & { readonly lost: readonly LostWrite<K, V>[] }) {
     const { policy, lost } = init;
-    super(`"${policy}" has lost ${lost.length} ${lost.length === 1 ? 'write' : 'writes'}`, {
+    super(`${show(policy)} has lost ${lost.length} ${lost.length === 1 ? 'write' : 'writes'}`, {
       policy,
       cause: lost[0]?.error,
     });
@@ -182,7 +182,7 @@ export class TimeoutError extends ResilienceError {
   readonly stalledMs: number;
 
   constructor(init: ResilienceErrorInit & { readonly timeoutMs: number; readonly stalledMs?: number | undefined }) {
-    super(`"${init.policy}" timed out after ${init.timeoutMs} ms`, init);
+    super(`${show(init.policy)} timed out after ${init.timeoutMs} ms`, init);
     this.timeoutMs = init.timeoutMs;
     this.stalledMs = init.stalledMs ?? 0;
   }
@@ -197,7 +197,7 @@ export class ClosedError extends ResilienceError {
   readonly code = 'ERR_CLOSED';
 
   constructor(init: ResilienceErrorInit) {
-    super(`"${init.policy}" is closed`, init);
+    super(`${show(init.policy)} is closed`, init);
   }
 
   override get name(): string {
@@ -210,7 +210,7 @@ export class NoHealthyNodeError extends ResilienceError {
   readonly code = 'ERR_NO_HEALTHY_NODE';
 
   constructor(init: ResilienceErrorInit) {
-    super(`"${init.policy}" has no healthy node`, init);
+    super(`${show(init.policy)} has no healthy node`, init);
   }
 
   override get name(): string {
@@ -228,7 +228,7 @@ export class InvalidOptionError extends TypeError {
 
   /** @param rule - completes the sentence: `must be an integer ≥ 1`. */
   constructor(owner: string, option: string, rule: string, value: unknown) {
-    super(`${owner}: "${option}" ${rule}, got ${show(value)}`);
+    super(`${cut(owner)}: "${cut(option)}" ${rule}, got ${show(value)}`);
     this.owner = owner;
     this.option = option;
     this.value = value;
@@ -267,11 +267,19 @@ export function read(error: object, property: string | symbol): unknown {
   }
 }
 
+/** The longest text of a caller that a message repeats. */
+export const LONGEST_TEXT = 60;
+
+/** The beginning of a text that may be of any length, as names and keys from outside are. */
+export function cut(text: string): string {
+  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
+}
+
 /** How a value reads in a message. Never calls into the value. */
 export function show(value: unknown): string {
   switch (typeof value) {
     case 'string':
-      return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+      return JSON.stringify(cut(value));
     case 'bigint':
       return `${value}n`;
     case 'function':

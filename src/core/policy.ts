@@ -13,11 +13,19 @@ import {
 import { DeadlineList } from './deadline-list.js';
 import { type Duration, toMs } from './duration.js';
 import { InvalidOptionError } from './errors.js';
-import { checkFunction, checkName, checkNumber, checkOptionalFunction, checkString, readOptions } from './options.js';
+import {
+  checkFunction,
+  checkName,
+  checkNumber,
+  checkOptionalFunction,
+  checkString,
+  own,
+  readOptions,
+} from './options.js';
 import type { Classify } from './outcome.js';
 import { runTimed } from './timed-scope.js';
 
-/** What one call may bring along. */
+/** What one call may bring along. Like all options they are read as the object's own properties: nothing is inherited. */
 export interface CallOptions {
   /** Aborts the call: it rejects with the signal's reason at once, wherever it stands. */
   readonly signal?: AbortSignal | null | undefined;
@@ -115,7 +123,11 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
     throw new InvalidOptionError(policy.name, 'options', 'must be an object', options);
   }
   const owner = policy.name;
-  const { signal = null, timeout = Infinity, classify, priority = DEFAULT_TERMS.priority, key } = options;
+  const signal = own(options, 'signal', null);
+  const timeout = own(options, 'timeout', Infinity);
+  const classify = own(options, 'classify');
+  const priority = own(options, 'priority', DEFAULT_TERMS.priority);
+  const key = own(options, 'key');
   const terms: CallTerms = {
     classify: classify === undefined ? DEFAULT_TERMS.classify : checkFunction(owner, 'classify', classify),
     priority: checkNumber(owner, 'priority', priority),

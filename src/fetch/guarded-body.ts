@@ -1,6 +1,7 @@
 import { AbortNode, scopeOf } from '../core/abort-scope.js';
 import { Deadline, type DeadlineList } from '../core/deadline-list.js';
 import { TimeoutError } from '../core/errors.js';
+import { weakly, whenCollected } from '../core/weak.js';
 
 /** By the responses that were made for them. */
 const bodies = new WeakMap<object, GuardedBody>();
@@ -137,11 +138,11 @@ export class GuardedBody {
 
 /** Holds the body weakly: a signal may live for ever, and bodies that nobody reads must not live as long. */
 class SignalLink extends AbortNode {
-  readonly #body: WeakRef<GuardedBody>;
+  readonly #body: Pick<WeakRef<GuardedBody>, 'deref'>;
 
   constructor(body: GuardedBody) {
     super();
-    this.#body = new WeakRef(body);
+    this.#body = weakly(body);
   }
 
   onAbort(reason: unknown): void {
@@ -150,7 +151,7 @@ class SignalLink extends AbortNode {
 }
 
 /** Lets go of what a body held that was dropped unread: its place behind the signal, and its connection. */
-const forgotten = /* @__PURE__ */ new FinalizationRegistry<Forgotten>(({ link, source }) => {
+const forgotten = /* @__PURE__ */ whenCollected<Forgotten>(({ link, source }) => {
   link.leave();
   source.cancel().catch(() => {});
 });
