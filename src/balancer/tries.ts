@@ -1,6 +1,6 @@
 import type { CallContext } from '../core/call-context.js';
 import { isContext } from '../core/context.js';
-import { isResilienceError, NoHealthyNodeError } from '../core/errors.js';
+import { isResilienceError, isStalledTimeout, NoHealthyNodeError } from '../core/errors.js';
 import { type Classify, defaultClassify, judge, type Outcome, type Verdict } from '../core/outcome.js';
 import type { Dispatch, Dispatcher } from './dispatcher.js';
 
@@ -49,7 +49,8 @@ export class Tries {
   end(dispatch: Dispatch, outcome: Outcome, context: CallContext): void {
     let verdict: Verdict | undefined;
     try {
-      verdict = this.#judge(outcome, context);
+      // Our own event loop was blocked meanwhile: of that nothing can be learnt about the node.
+      if (outcome.ok || !isStalledTimeout(outcome.error)) verdict = this.#judge(outcome, context);
     } finally {
       dispatch.end(verdict);
       this.#settings.tell();

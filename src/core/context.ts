@@ -3,6 +3,7 @@ import { AbortScope, settled } from './abort-scope.js';
 import type { CallContext, Operation } from './call-context.js';
 import type { Clock } from './clock.js';
 import { InvalidOptionError } from './errors.js';
+import { own } from './options.js';
 import { type Classify, defaultClassify } from './outcome.js';
 import { sleepIn } from './sleep.js';
 
@@ -123,7 +124,9 @@ export class Context implements ChildContext {
     return this.#scope?.reason;
   }
 
-  derive({ attempt = this.attempt, deadline = Infinity }: ContextChange): ChildContext {
+  derive(change: ContextChange): ChildContext {
+    const attempt = own(change, 'attempt', this.attempt);
+    const deadline = own(change, 'deadline', Infinity);
     if (Number.isNaN(deadline)) throw new InvalidOptionError('derive', 'deadline', 'must be a number', deadline);
     return this.within(new AbortScope(this.#scope), attempt, deadline);
   }

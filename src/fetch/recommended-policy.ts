@@ -12,7 +12,7 @@ import { keyed } from '../keyed/index.js';
 import { pipeline } from '../pipeline/index.js';
 import { type RateLimiter, rateLimit } from '../rate-limit/index.js';
 import { RetryBudget, retry } from '../retry/index.js';
-import { timeout } from '../timeout/index.js';
+import { timeout, totalTimeout } from '../timeout/timeout.js';
 import { bodyGuardOf } from './guarded-body.js';
 import { unlessOnce } from './only-once.js';
 import type {
@@ -103,7 +103,7 @@ function timeoutFor(
 ): Policy {
   const { [option]: given = of === 'call' ? '30s' : '10s' } = options;
   const duration = toMs(OWNER, option, given, { orInfinity: true });
-  const limit = timeout({ duration, clock, name: `${OWNER} ${of}` });
+  const limit = (of === 'call' ? totalTimeout : timeout)({ duration, clock, name: `${OWNER} ${of}` });
   if (on.timeout) limit.on('timeout', ({ timeoutMs }) => on.timeout?.({ of, timeoutMs }));
   return limit;
 }
@@ -116,9 +116,10 @@ function retryFor(
   discard: (response: Response) => void,
 ): Policy | undefined {
   if (options === false) return undefined;
-  const { backoff = spreadBackoff(), budget = new RetryBudget({ clock }) } = options ?? {};
-  const classify = options?.classify && unlessOnce(options.classify);
-  const again = retry({ ...options, classify, backoff, budget, clock, random });
+  const given = { backoff: undefined, budget: undefined, classify: undefined, ...options }; // nothing inherited
+  const { backoff = spreadBackoff(), budget = new RetryBudget({ clock }) } = given;
+  const classify = given.classify && unlessOnce(given.classify);
+  const again = retry({ ...given, classify, backoff, budget, clock, random });
   // Before the pause: the connection can then be used by others meanwhile.
   again.on('retry', ({ outcome }) => outcome.ok && discard(outcome.value as Response));
   if (on.retry) again.on('retry', on.retry);
@@ -140,7 +141,7 @@ function breakerFor(
   random: Random,
 ): CircuitBreaker | undefined {
   if (options === false) return undefined;
-  const openFor = options?.openFor === undefined ? growing() : options.openFor;
+  const { openFor = growing() } = { openFor: undefined, ...options };
   const breaker = circuitBreaker({ name: key, ...options, openFor, clock, random });
   if (on.stateChange) breaker.on('stateChange', (event) => on.stateChange?.({ key, ...event }));
   if (on.reject) breaker.on('reject', (event) => on.reject?.({ key, by: 'circuit-breaker', event }));
@@ -157,7 +158,8 @@ function bulkheadFor(
   bodyTimeoutMs: number,
 ): Policy | undefined {
   if (options === false) return undefined;
-  const { until, ...own }: FetchBulkheadOptions = { ...options };
+  const defaults = { until: undefined, maxConcurrent: undefined, maxQueue: undefined };
+  const { until, ...own }: FetchBulkheadOptions = { ...defaults, ...options };
   const { maxConcurrent = 256, maxQueue = 1024 } = own;
   const slots = bulkhead({ name: key, ...own, maxConcurrent, maxQueue, clock });
   if (on.reject) slots.on('reject', (event) => on.reject?.({ key, by: 'bulkhead', event }));

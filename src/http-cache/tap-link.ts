@@ -1,4 +1,5 @@
 import { AbortNode } from '../core/abort-scope.js';
+import { weakly, whenCollected } from '../core/weak.js';
 
 /** What can be cut off. */
 interface Tap {
@@ -7,11 +8,11 @@ interface Tap {
 
 /** Holds the tap weakly: a signal may live for ever, and bodies that nobody reads must not live as long. */
 export class TapLink extends AbortNode {
-  readonly #tap: WeakRef<Tap>;
+  readonly #tap: Pick<WeakRef<Tap>, 'deref'>;
 
   constructor(tap: Tap) {
     super();
-    this.#tap = new WeakRef(tap);
+    this.#tap = weakly(tap);
   }
 
   onAbort(reason: unknown): void {
@@ -19,7 +20,7 @@ export class TapLink extends AbortNode {
   }
 }
 
-const dropped = /* @__PURE__ */ new FinalizationRegistry<TapHoldings>(({ link, source }) => {
+const dropped = /* @__PURE__ */ whenCollected<TapHoldings>(({ link, source }) => {
   link?.leave();
   source.cancel().catch(() => {});
 });
