@@ -1,4 +1,5 @@
 import { AbortNode } from '../core/abort-scope.js';
+import type { BodyAccount, BodyPin } from './body-memory.js';
 
 /** What can be cut off. */
 interface Tap {
@@ -7,11 +8,12 @@ interface Tap {
 
 /** Holds the tap weakly: a signal may live for ever, and bodies that nobody reads must not live as long. */
 export class TapLink extends AbortNode {
-  readonly #tap: WeakRef<Tap>;
+  readonly #tap: { deref(): Tap | undefined };
 
   constructor(tap: Tap) {
     super();
-    this.#tap = new WeakRef(tap);
+    // Without WeakRef the tap lives as long as its place in the signal's list.
+    this.#tap = typeof WeakRef === 'function' ? new WeakRef(tap) : { deref: () => tap };
   }
 
   onAbort(reason: unknown): void {
@@ -19,18 +21,31 @@ export class TapLink extends AbortNode {
   }
 }
 
-const dropped = /* @__PURE__ */ new FinalizationRegistry<TapHoldings>(({ link, source }) => {
-  link?.leave();
-  source.cancel().catch(() => {});
-});
+let dropped: FinalizationRegistry<TapHoldings> | undefined;
 
 /** What a tap holds on to. */
 interface TapHoldings {
-  readonly link: TapLink | undefined;
-  readonly source: ReadableStreamDefaultReader<Uint8Array>;
+  readonly link?: AbortNode | undefined;
+  /** The source, where it has not come to its end. */
+  readonly source?: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  readonly account?: BodyAccount | undefined;
+  readonly pin?: BodyPin | undefined;
 }
 
-/** Once nobody can read from the tap any more, it is out of the signal, and the source is cancelled. */
-export function letGoWhenDropped(tap: Tap, holdings: TapHoldings): void {
-  dropped.register(tap, holdings);
+/** Whether the engine reports objects that have become unreachable. */
+export const canHearOfDrops = (): boolean => typeof FinalizationRegistry === 'function';
+
+/**
+ * Releases what the owner holds once the owner is unreachable: the place in the signal's list, the source, the memory.
+ * Does nothing in an engine without `FinalizationRegistry`.
+ */
+export function releaseWhenDropped(owner: object, holdings: TapHoldings): void {
+  if (!canHearOfDrops()) return;
+  dropped ??= new FinalizationRegistry(({ link, source, account, pin }) => {
+    link?.leave();
+    source?.cancel().catch(() => {});
+    account?.set(0);
+    pin?.release();
+  });
+  dropped.register(owner, holdings);
 }

@@ -4,6 +4,7 @@ import { defer, settle, watch } from '../support/promises.js';
 import { type OriginCall, ok, type Reply, setUp, URL_A } from './setup.js';
 
 const FRESH = { 'cache-control': 'max-age=60' };
+const PUBLIC = { 'cache-control': 'public, max-age=60' };
 const B = 'https://example.com/b';
 
 /** An origin whose GETs are fresh, and whose other methods answer by this. */
@@ -35,8 +36,14 @@ describe('invalidation by unsafe methods (RFC 9111, 4.4)', () => {
     [201, true],
     [303, true],
     [400, false],
+    [404, false],
+    [409, false],
     [412, false],
-    [500, false],
+    [429, false],
+    [500, true],
+    [501, true],
+    [502, true],
+    [504, true],
   ])('by its answer %i: %s', async (status, expected) => {
     expect(await forgets('PUT', () => ok({}, '', status))).toBe(expected);
   });
@@ -286,9 +293,9 @@ describe('of two exchanges for one URL', () => {
     const inB = { headers: { 'x-lang': 'b' } };
     const [older, newer] = [get({ headers: { 'x-lang': 'a' } }), get({ ...inB, cache: 'reload' })];
     await settle();
-    replies[1]!.resolve(ok({ ...FRESH, vary: 'x-lang' }, 'newer, for b'));
+    replies[1]!.resolve(ok({ ...PUBLIC, vary: 'x-lang' }, 'newer, for b'));
     await newer;
-    replies[0]!.resolve(ok(FRESH, 'older, for all'));
+    replies[0]!.resolve(ok(PUBLIC, 'older, for all'));
     await older;
     expect((await get(inB)).text).toBe('newer, for b');
     expect((await get({ headers: { 'x-lang': 'c' } })).text).toBe('older, for all');
