@@ -13,9 +13,19 @@ export abstract class Deadline {
   list: DeadlineList | undefined = undefined;
   sooner: Deadline | undefined = undefined;
   later: Deadline | undefined = undefined;
+  /** Whether its list is to keep the process alive for it; kept by `hold` and `release`. */
+  declare isHeld?: boolean;
 
   /** It is in the list no more. */
   abstract onDue(durationMs: number): void;
+}
+
+export interface DeadlineListOptions {
+  /**
+   * Whether the timer keeps the process alive while a deadline is in the list. If not, it does so only while a deadline is
+   * held: for waits on which a promise depends some of the time, such as a body that may be read or not. @defaultValue true
+   */
+  readonly keepsAlive?: boolean;
 }
 
 /**
@@ -38,10 +48,14 @@ export class DeadlineList {
   #polling = false;
   #isUsedAgain = false;
   #armedBy: unknown = undefined;
+  readonly #keepsAlive: boolean;
+  /** How many deadlines are held. */
+  #held = 0;
 
-  constructor(clock: Clock, durationMs: number) {
+  constructor(clock: Clock, durationMs: number, { keepsAlive = true }: DeadlineListOptions = {}) {
     this.clock = clock;
     this.durationMs = durationMs;
+    this.#keepsAlive = keepsAlive;
   }
 
   /** @param now - what the clock says, if that was read already. */
@@ -59,6 +73,7 @@ export class DeadlineList {
 
   remove(deadline: Deadline): void {
     if (deadline.list !== this) return;
+    if (!this.#keepsAlive) this.release(deadline);
     deadline.list = undefined;
     const { sooner, later } = deadline;
     if (sooner === undefined) this.#head = later;
@@ -70,9 +85,29 @@ export class DeadlineList {
     if (this.#head === undefined && this.#timer !== undefined) this.#rest(this.#timer as TimerHandle);
   }
 
+  /**
+   * Keeps the process alive for a deadline in this list until `release`, or until it is removed or due. Only for a list that
+   * does not do so anyway. O(1); a second call changes nothing.
+   */
+  hold(deadline: Deadline): void {
+    if (deadline.list !== this || deadline.isHeld) return;
+    deadline.isHeld = true;
+    this.#held++;
+    if (this.#held === 1) (this.#timer as TimerHandle | undefined)?.ref?.();
+  }
+
+  /** Ends a `hold`. Changes nothing if there is none. */
+  release(deadline: Deadline): void {
+    if (deadline.list !== this || !deadline.isHeld) return;
+    deadline.isHeld = false;
+    this.#held--;
+    if (this.#held === 0) (this.#timer as TimerHandle | undefined)?.unref?.();
+  }
+
   #wake(timer: TimerHandle): void {
-    if (this.#armedBy === globalThis.setTimeout) timer.ref?.();
-    else {
+    if (this.#armedBy === globalThis.setTimeout) {
+      if (this.#keepsAlive) timer.ref?.();
+    } else {
       // Somebody has put fake timers in place, or taken them away, and this one may never ring.
       this.clock.clearTimeout(timer);
       this.#arm(this.durationMs);
@@ -91,6 +126,7 @@ export class DeadlineList {
   #arm(ms: number): void {
     this.#armedBy = globalThis.setTimeout;
     this.#timer = this.clock.setTimeout(this.#onTimer, ms);
+    if (!this.#keepsAlive && this.#held === 0) (this.#timer as TimerHandle).unref?.();
   }
 
   readonly #onTimer = (): void => {

@@ -255,6 +255,27 @@ export function read(error: object, property: string | symbol): unknown {
   }
 }
 
+/**
+ * Whether an error is of one of the classes with these names, or of a class derived from one. By name and not by
+ * `instanceof`, which is false for errors of another realm, such as those of Jest or `node:vm`.
+ */
+export function isErrorOfClass(error: unknown, names: readonly string[]): boolean {
+  if (typeof error !== 'object' || error === null) return false;
+  if (names.includes(read(error, 'name') as string)) return true;
+  try {
+    for (let prototype = Object.getPrototypeOf(error), depth = 0; prototype !== null && depth < MAX_CLASSES; depth++) {
+      if (names.includes(prototype.constructor?.name)) return true;
+      prototype = Object.getPrototypeOf(prototype);
+    }
+  } catch {
+    // A proxy may throw at anything.
+  }
+  return false;
+}
+
+/** How many base classes are looked at: a proxy can have any number. */
+const MAX_CLASSES = 20;
+
 /** How a value reads in a message. Never calls into the value. */
 export function show(value: unknown): string {
   switch (typeof value) {

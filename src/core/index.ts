@@ -29,7 +29,8 @@ export {
   TimeoutError,
 } from './errors.js';
 export type { Observable } from './events.js';
-export { type Classify, defaultClassify, isNetworkError, type Outcome, type Verdict } from './outcome.js';
+export { isNetworkError } from './network-error.js';
+export { type Classify, defaultClassify, type Outcome, type Verdict } from './outcome.js';
 export type { Permit } from './permit.js';
 export {
   type CallOptions,

@@ -11,8 +11,8 @@ const MEMBERS: readonly string[] = [
 
 /**
  * Returns a plain copy of fetch's second argument, whatever it is made of: a literal, an object with inherited members,
- * getters or members that are not enumerable, or a Proxy. Each member is read once. The members of `Object.prototype` are
- * not part of it. O(members).
+ * getters or members that are not enumerable, or a Proxy. Each member is read once. The members of a polluted
+ * `Object.prototype` are undefined in it. O(members).
  *
  * @throws what a getter throws.
  */
@@ -31,7 +31,8 @@ export function readRequestInit(init: object): RequestInitCopy {
 
 function copyInherited(init: object, name: string, copy: RequestInitCopy): void {
   const value = (init as RequestInitCopy)[name];
-  if (value !== undefined && !comesFromObjectPrototype(init, name)) copy[name] = value;
+  if (value === undefined) return;
+  copy[name] = comesFromObjectPrototype(init, name) ? undefined : value; // undefined hides it from readers of the copy
 }
 
 /** Whether a member is there only because `Object.prototype` was polluted. */

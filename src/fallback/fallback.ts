@@ -3,7 +3,7 @@ import { anyClock } from '../core/clock.js';
 import type { Next, PolicyContext } from '../core/context.js';
 import { isResilienceError } from '../core/errors.js';
 import { checkName, checkOptionalFunction, readOptions } from '../core/options.js';
-import { type Classify, isAbortError, isProgrammingError, judge, type Outcome } from '../core/outcome.js';
+import { type Classify, isProgrammingError, judge, type Outcome } from '../core/outcome.js';
 import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
 
 export interface FallbackOptions {
@@ -70,7 +70,7 @@ class FallbackPolicy<Value> extends BasePolicy<Value> {
     if (this.#classify === undefined && !outcome.ok) {
       const { error } = outcome;
       if (isResilienceError(error)) return error.code !== 'ERR_INVALID_OPTION';
-      return !isProgrammingError(error) && !isAbortError(error);
+      return !isProgrammingError(error);
     }
     const verdict = judge('fallback', this.#classify ?? context.classify, outcome, context);
     return verdict === 'failure' || verdict === 'permanent';

@@ -1,53 +1,100 @@
 import type { CallContext } from '../core/call-context.js';
 import { reportUncaught } from '../core/events.js';
 import type { Outcome } from '../core/outcome.js';
+import { attributeRejection } from './attribute-rejection.js';
 import { guardBody } from './guarded-body.js';
 import type { ResilientFetchOptions, Route } from './options.js';
-import { asRequest, isRepeatable, type OutgoingRequest, type RequestOptions } from './request.js';
+import {
+  type CapturedRequest,
+  copyForAttempt,
+  isRepeatable,
+  type RequestOptions,
+  readdress,
+  withInputCopied,
+} from './request.js';
+import { copyBody, kindOfBody } from './request-body.js';
 
 export type AnyFetch = (input: unknown, init?: RequestOptions) => Promise<Response>;
 
 /** What all calls of one instance have in common. */
 export interface FetchSettings {
-  readonly fetch: AnyFetch;
   readonly route: ResilientFetchOptions['route'];
+  /** The most bytes of a mutable body that are copied, to be sent again. */
+  readonly replayLimit: number;
+  /** Whether the policy can ask for a second attempt. */
+  readonly mayRepeat: boolean;
   discard(response: Response): void;
 }
 
-/** The tries of one call. */
+/** The call that each response was made for, or has been returned to. */
+const owners = new WeakMap<object, FetchCall>();
+
+/** The attempts of one call. */
 export class FetchCall {
   readonly repeatable: boolean;
-  readonly #request: OutgoingRequest;
+  readonly #fetch: AnyFetch;
   readonly #settings: FetchSettings;
   readonly #isGuarded: boolean;
-  /** What the tries have brought so far, and nobody has read. */
+  #request: CapturedRequest;
+  #ownsBody = false;
+  #isBegun = false;
+  /** The responses of the attempts so far that have not been read. */
   readonly #unread = new Set<Response>();
   #ended = false;
-  /** The one try of a request that must not be repeated. */
+  /** The one attempt of a request that must not be repeated. */
   #only: Promise<Response> | undefined = undefined;
 
-  /** @param isGuarded - whether something will last until the end of the body. */
-  constructor(request: OutgoingRequest, settings: FetchSettings, isGuarded: boolean) {
-    this.repeatable = isRepeatable(request);
+  /** @param isGuarded - whether something lasts until the end of the body. */
+  constructor(request: CapturedRequest, fetch: AnyFetch, settings: FetchSettings, isGuarded: boolean) {
+    this.repeatable = isRepeatable(request, settings.replayLimit);
     this.#request = request;
+    this.#fetch = fetch;
     this.#settings = settings;
     this.#isGuarded = isGuarded;
+    if ((this.repeatable && settings.mayRepeat) || settings.route !== undefined) this.#copyBody();
   }
 
   attempt(context: CallContext): Promise<Response> {
     // Whatever a policy makes of it, a request that must not be repeated goes out once; its answer stays its answer.
     if (this.#only !== undefined) return this.#only;
-    this.#discardAllBut(undefined); // what is there already was not good enough
+    this.#isBegun = true;
+    this.#discardAllBut(undefined); // an earlier response was not good enough
+    const request = copyForAttempt(this.#request, !this.repeatable);
     const { route } = this.#settings;
-    const sent = route === undefined ? this.#send(this.#request.input, context) : this.#sendTo(route, context);
+    const sent = route === undefined ? this.#send(request, context) : this.#sendTo(route, request, context);
     if (!this.repeatable) this.#only = sent;
     return sent;
   }
 
-  /** Whatever policy is in use: a response that is not the answer is read by nobody. */
+  /**
+   * Copies what the caller could change before the first attempt, unless that has begun. To be called before the call
+   * returns to its caller.
+   */
+  captureIfWaiting(): void {
+    if (this.#isBegun) return;
+    this.#copyBody();
+    this.#request = withInputCopied(this.#request);
+  }
+
+  #copyBody(): void {
+    const { init } = this.#request;
+    if (this.#ownsBody || kindOfBody(init?.body) !== 'mutable') return;
+    this.#ownsBody = true;
+    this.#request = { ...this.#request, init: { ...init, body: copyBody(init?.body) } };
+  }
+
+  /** Whatever policy is in use: the responses that are not the answer are discarded. */
   end(answer: Response | undefined): void {
     this.#ended = true;
     this.#discardAllBut(answer);
+  }
+
+  /** Whether an answer is of this call alone. A policy that shares responses among calls would mix up their callers. */
+  claim(answer: Response): boolean {
+    if (typeof answer !== 'object' || answer === null) return true;
+    const owner = owners.get(answer);
+    if (owner === undefined) owners.set(answer, this);
+    return owner === undefined || owner === this;
   }
 
   #discardAllBut(answer: Response | undefined): void {
@@ -55,10 +102,11 @@ export class FetchCall {
     this.#unread.clear();
   }
 
-  async #send(input: unknown, context: CallContext): Promise<Response> {
+  async #send({ input, init }: CapturedRequest, context: CallContext): Promise<Response> {
     const { signal } = context;
-    const { fetch } = this.#settings; // not as its method: a browser's refuses to be called as somebody's
-    const response = await fetch(input, { ...this.#request.init, signal });
+    const fetch = this.#fetch; // not called as a method, which a browser's fetch refuses
+    const sent = fetch(input, { ...init, signal });
+    const response = await this.#received(sent, signal);
     if (signal.aborted || this.#ended) {
       this.#settings.discard(response); // from a fetch that ignores signals
       signal.throwIfAborted();
@@ -69,11 +117,24 @@ export class FetchCall {
     return guarded;
   }
 
-  async #sendTo(route: NonNullable<ResilientFetchOptions['route']>, context: CallContext): Promise<Response> {
-    const target = await route(this.#request, context);
+  async #received(sent: Promise<Response>, signal: AbortSignal): Promise<Response> {
+    try {
+      return await sent;
+    } catch (error) {
+      if (!signal.aborted) await attributeRejection(error, this.#request);
+      throw error;
+    }
+  }
+
+  async #sendTo(
+    route: NonNullable<ResilientFetchOptions['route']>,
+    request: CapturedRequest,
+    context: CallContext,
+  ): Promise<Response> {
+    const target = await route({ ...request, url: new URL(request.url) }, context);
     try {
       if (context.signal.aborted) throw context.signal.reason;
-      const response = await this.#send(readdress(this.#request.input, target.url), context);
+      const response = await this.#send({ ...request, input: readdress(request.input, target.url) }, context);
       release(target, { ok: true, value: response });
       return response;
     } catch (error) {
@@ -83,13 +144,7 @@ export class FetchCall {
   }
 }
 
-/** The same request to another place. */
-function readdress(input: unknown, url: string | URL): unknown {
-  const request = asRequest(input);
-  return request === undefined ? url : new (request.constructor as typeof Request)(url, request as Request);
-}
-
-/** Like a listener, it cannot change what it is told of. */
+/** Like a listener, it cannot change the outcome that it is notified of. */
 function release(target: Route, outcome: Outcome): void {
   try {
     target.release?.(outcome);

@@ -1,33 +1,43 @@
-import { AbortNode, scopeOf } from '../core/abort-scope.js';
-import { Deadline, type DeadlineList } from '../core/deadline-list.js';
-import { TimeoutError } from '../core/errors.js';
+import { BodyGuard } from './body-guard.js';
+import { guardReaders } from './guarded-readers.js';
 
-/** By the responses that were made for them. */
-const bodies = new WeakMap<object, GuardedBody>();
+/** The guards, by the responses that they are for. */
+const guards = new WeakMap<object, BodyGuard>();
 
-/** The guarded body of a response, if it has one. */
-export const guardedBodyOf = (response: object): GuardedBody | undefined => bodies.get(response);
+/** The guard of a response's body, if it has one. */
+export const bodyGuardOf = (response: object): BodyGuard | undefined => guards.get(response);
 
 /**
- * The same response with a body that can be cut off, and whose end can be told: for all that lasts longer than the
- * headers. What has no body to read, or is no real Response, is returned as it is.
+ * Returns the same response with a body that can be cut off, and whose end is known: for everything that lasts longer
+ * than the headers. A response that has no body, or none that can be guarded, is returned as it is.
  */
 export function guardBody(original: Response): Response {
-  const { body, headers, status } = original;
-  if (typeof body?.getReader !== 'function' || body.locked) return original;
-  const guarded = new GuardedBody(body);
+  const { body } = original;
+  if (body === null) return original;
   try {
-    // Of the same make as the original: undici's Response for undici's fetch.
-    const { constructor: Make } = original as unknown as { constructor: typeof Response };
-    const init = { headers, status: status >= 200 && status <= 599 ? status : 200 };
-    const response = likeOriginal(new Make(guarded.stream, init), original);
-    if (response.body !== guarded.stream) return original;
-    guarded.open();
-    bodies.set(response, guarded);
-    return response;
+    const guarded = typeof body?.getReader === 'function' ? guardStream(original, body) : guardReaders(original);
+    if (guarded === undefined) return original;
+    guards.set(guarded.response, guarded.guard);
+    return guarded.response;
   } catch {
     return original;
   }
+}
+
+function guardStream(
+  original: Response,
+  body: ReadableStream<Uint8Array>,
+): { readonly response: Response; readonly guard: BodyGuard } | undefined {
+  if (body.locked) return undefined;
+  const { headers, status } = original;
+  const guard = new GuardedStream(body);
+  // Of the same make as the original: undici's Response for undici's fetch.
+  const { constructor: Make } = original as unknown as { constructor: typeof Response };
+  const init = { headers, status: status >= 200 && status <= 599 ? status : 200 };
+  const response = likeOriginal(new Make(guard.stream, init), original);
+  if (response.body !== guard.stream) return undefined;
+  guard.open();
+  return { response, guard };
 }
 
 /** What cannot be given to a Response as it is made; its clones would lose it again. */
@@ -41,15 +51,14 @@ function likeOriginal(copy: Response, original: Response): Response {
 }
 
 /** A stream that passes on another one, and can be ended from outside. */
-export class GuardedBody {
+class GuardedStream extends BodyGuard {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly #source: ReadableStream<Uint8Array>;
-  readonly #onEnd: (() => void)[] = [];
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined = undefined;
   #controller: ReadableByteStreamController | undefined = undefined;
-  #ended = false;
 
   constructor(source: ReadableStream<Uint8Array>) {
+    super();
     this.#source = source;
     this.stream = new ReadableStream({
       type: 'bytes',
@@ -58,64 +67,43 @@ export class GuardedBody {
       },
       pull: () => this.#pull(),
       cancel: (reason) => {
-        this.#end();
+        this.end();
         return this.#reader?.cancel(reason);
       },
     });
   }
 
-  /** Takes hold of the original body. Nothing is read before somebody reads. */
+  /** Takes hold of the original body. Nothing is read before the caller reads. */
   open(): void {
     this.#reader = this.#source.getReader();
   }
 
-  /** Calls back once: when the body has been read, has failed, or was cancelled. */
-  whenEnded(callback: () => void): void {
-    if (this.#ended) callback();
-    else this.#onEnd.push(callback);
-  }
-
-  /** Cuts the body off when the signal aborts. */
-  follow(signal: AbortSignal): void {
-    if (this.#ended) return;
-    if (signal.aborted) {
-      this.cutOff(signal.reason);
-      return;
-    }
-    const link = new SignalLink(this);
-    scopeOf(signal).enter(link);
-    this.whenEnded(() => link.leave());
-    if (this.#reader !== undefined) forgotten.register(this, { link, source: this.#reader });
-  }
-
-  /** Cuts the body off after the time of the list. */
-  limit(deadlines: DeadlineList): void {
-    if (this.#ended) return;
-    const deadline = new ReadingTime(this, deadlines.durationMs);
-    deadlines.add(deadline);
-    this.whenEnded(() => deadlines.remove(deadline));
-  }
-
-  cutOff(reason: unknown): void {
-    if (this.#ended) return;
-    this.#end();
+  protected override onCutOff(reason: unknown): void {
     this.#controller?.error(reason);
     this.#reader?.cancel(reason).catch(() => {});
   }
 
+  protected override release(): (() => void) | undefined {
+    const reader = this.#reader;
+    return reader && (() => void reader.cancel().catch(() => {}));
+  }
+
   async #pull(): Promise<void> {
+    this.beginReading();
     try {
       const chunk = await this.#next();
-      if (this.#ended) return;
+      if (this.hasEnded) return;
       if (chunk !== undefined) this.#controller?.enqueue(chunk);
       else {
-        this.#end();
+        this.end();
         this.#controller?.close();
         this.#controller?.byobRequest?.respond(0);
       }
     } catch (error) {
-      this.#end();
+      this.end();
       throw error; // errors the stream
+    } finally {
+      this.endReading();
     }
   }
 
@@ -126,51 +114,5 @@ export class GuardedBody {
       if (done) return undefined;
       if (value.byteLength > 0) return value.slice();
     }
-  }
-
-  #end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    for (const callback of this.#onEnd) callback();
-  }
-}
-
-/** Holds the body weakly: a signal may live for ever, and bodies that nobody reads must not live as long. */
-class SignalLink extends AbortNode {
-  readonly #body: WeakRef<GuardedBody>;
-
-  constructor(body: GuardedBody) {
-    super();
-    this.#body = new WeakRef(body);
-  }
-
-  onAbort(reason: unknown): void {
-    this.#body.deref()?.cutOff(reason);
-  }
-}
-
-/** Lets go of what a body held that was dropped unread: its place behind the signal, and its connection. */
-const forgotten = /* @__PURE__ */ new FinalizationRegistry<Forgotten>(({ link, source }) => {
-  link.leave();
-  source.cancel().catch(() => {});
-});
-
-interface Forgotten {
-  readonly link: SignalLink;
-  readonly source: ReadableStreamDefaultReader<Uint8Array>;
-}
-
-class ReadingTime extends Deadline {
-  readonly #body: GuardedBody;
-  readonly #timeoutMs: number;
-
-  constructor(body: GuardedBody, timeoutMs: number) {
-    super();
-    this.#body = body;
-    this.#timeoutMs = timeoutMs;
-  }
-
-  onDue(): void {
-    this.#body.cutOff(new TimeoutError({ policy: 'resilientFetch body', timeoutMs: this.#timeoutMs }));
   }
 }

@@ -45,6 +45,12 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
   readonly key?: ((request: OutgoingRequest) => string) | undefined;
   /** Where each try goes: for load balancers. To breakers and bulkheads all places are one, told apart by `key` alone. */
   readonly route?: ((request: OutgoingRequest, context: CallContext) => Route | PromiseLike<Route>) | undefined;
+  /**
+   * The most bytes of a body that the caller could change (bytes, `URLSearchParams`, `FormData`) that are copied at the call
+   * so that the request can be sent again. A larger one is sent once; it is copied only if that attempt has to wait. Text,
+   * Blobs and files are never copied. Integer ≥ 0 or `Infinity`. @defaultValue 1048576
+   */
+  readonly replayLimit?: number | undefined;
   /** How many bytes of a discarded response are read, to keep its connection, before it is cancelled. @defaultValue 65536 */
   readonly drainLimit?: number | undefined;
   /** Who is told of what happens inside. */

@@ -13,7 +13,7 @@ import { pipeline } from '../pipeline/index.js';
 import { type RateLimiter, rateLimit } from '../rate-limit/index.js';
 import { RetryBudget, retry } from '../retry/index.js';
 import { timeout } from '../timeout/index.js';
-import { guardedBodyOf } from './guarded-body.js';
+import { bodyGuardOf } from './guarded-body.js';
 import { unlessOnce } from './only-once.js';
 import type {
   FetchBulkheadOptions,
@@ -197,7 +197,7 @@ function untilBodyEnd(slots: Bulkhead, clock: Clock): Policy {
       const permit = await slots.acquire({ signal: context.signal, priority: context.priority });
       try {
         const response = await next(context);
-        const body = guardedBodyOf(response as Response);
+        const body = bodyGuardOf(response as Response);
         if (body === undefined) permit.release();
         else body.whenEnded(() => permit.release());
         return response;

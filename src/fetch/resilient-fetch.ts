@@ -4,15 +4,24 @@ import { toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkFunction, checkInteger, checkOptionalFunction, readOptions } from '../core/options.js';
 import type { Classify } from '../core/outcome.js';
-import type { Policy } from '../core/policy.js';
+import type { Policy, PolicyDescription } from '../core/policy.js';
 import { classifyResponse } from './classify-response.js';
 import { discard } from './discard.js';
 import { type AnyFetch, FetchCall, type FetchSettings } from './fetch-call.js';
-import { guardedBodyOf } from './guarded-body.js';
+import { GlobalFetch } from './global-fetch.js';
+import { bodyGuardOf } from './guarded-body.js';
 import { onlyOnce } from './only-once.js';
 import type { FetchLike, ResilientFetchOptions } from './options.js';
 import { recommendedPolicy } from './recommended-policy.js';
-import { describeRequest, type OutgoingRequest, type RequestOptions, signalOf } from './request.js';
+import {
+  asRequest,
+  type CapturedRequest,
+  captureRequest,
+  type OutgoingRequest,
+  type RequestOptions,
+  readInit,
+  signalOf,
+} from './request.js';
 
 /**
  * `fetch` for a world in which servers fail. It takes and gives what `fetch` does, and adds, from the outside in: a total
@@ -64,14 +73,23 @@ const NO_DEFAULTS = {
   key: undefined,
   route: undefined,
   drainLimit: undefined,
+  replayLimit: undefined,
   on: undefined,
   clock: undefined,
   random: undefined,
 };
 
+/** Whether fetch takes it as its second argument. */
+const isInit = (init: unknown): boolean => init === undefined || init === null || typeof init === 'object';
+
 class GuardedFetch {
   readonly #settings: FetchSettings;
+  /** What was given as `fetch`, or else the global one. */
+  readonly #fetch: AnyFetch | undefined;
+  readonly #global: GlobalFetch | undefined;
   readonly #policy: Policy;
+  /** Whether the policy is one of the caller's. */
+  readonly #isGivenPolicy: boolean;
   readonly #classify: Classify;
   readonly #key: (request: OutgoingRequest) => string;
   readonly #bodyDeadlines: DeadlineList;
@@ -87,8 +105,11 @@ class GuardedFetch {
     this.#key = checkOptionalFunction(OWNER, 'key', own.key) ?? (({ url }) => url.origin);
     const { bodyTimeout = Infinity } = own;
     const bodyTimeoutMs = toMs(OWNER, 'bodyTimeout', bodyTimeout, { orInfinity: true });
-    this.#bodyDeadlines = new DeadlineList(clock, bodyTimeoutMs);
+    this.#bodyDeadlines = new DeadlineList(clock, bodyTimeoutMs, { keepsAlive: false });
+    this.#fetch = checkOptionalFunction(OWNER, 'fetch', own.fetch) as AnyFetch | undefined;
+    this.#global = this.#fetch === undefined ? new GlobalFetch() : undefined;
     this.#settings = checkSettings(own, clock);
+    this.#isGivenPolicy = own.policy !== undefined;
     this.#policy =
       own.policy === undefined
         ? recommendedPolicy(own, clock, bodyTimeoutMs, this.#settings.discard)
@@ -97,32 +118,48 @@ class GuardedFetch {
     this.#holdsSlot = own.bulkhead !== false && own.bulkhead?.until === 'body';
   }
 
+  /** Everything that the caller has given is read before this returns: the caller may change it afterwards. */
   fetch(input: unknown, init?: RequestOptions): Promise<Response> {
-    const request = describeRequest(input, init, this.#base);
-    const { fetch } = this.#settings;
-    if (request === undefined) return fetch(input, init);
-    const signal = signalOf(request);
+    const other = asRequest(init);
+    // fetch(url, request) takes everything but the URL from the Request.
+    if (other !== undefined)
+      return this.fetch(new (other.constructor as typeof Request)(input as string, other as Request));
+    const own = readInit(init);
+    const request = isInit(init) ? captureRequest(input, own, this.#base) : undefined;
+    const signal = request === undefined ? null : signalOf(request);
+    const direct = this.#global?.forReturningCall(signal);
+    const fetch = direct ?? this.#fetch ?? (this.#global as GlobalFetch).forCall(signal);
+    if (request === undefined || direct !== undefined) return fetch(input, own ?? init);
+    return this.#run(request, fetch, signal);
+  }
+
+  #run(request: CapturedRequest, fetch: AnyFetch, signal: AbortSignal | null): Promise<Response> {
     const isGuarded = signal !== null || this.#bodyDeadlines.durationMs < Infinity || this.#holdsSlot;
-    const call = new FetchCall(request, this.#settings, isGuarded);
+    const call = new FetchCall(request, fetch, this.#settings, isGuarded);
     const classify = call.repeatable ? this.#classify : onlyOnce(this.#classify);
-    return this.#policy
-      .execute((context) => call.attempt(context), { signal, classify, key: this.#key(request) })
-      .then(
-        (response) => {
-          call.end(response);
-          if (isGuarded) this.#guard(response, signal, request);
-          return response;
-        },
-        (error) => {
-          call.end(undefined);
-          throw error;
-        },
-      );
+    const answer = this.#policy.execute((context) => call.attempt(context), {
+      signal,
+      classify,
+      key: this.#key(request),
+    });
+    call.captureIfWaiting();
+    return answer.then(
+      (response) => {
+        call.end(response);
+        if (this.#isGivenPolicy && !call.claim(response)) throw mixesCallers(this.#policy);
+        if (isGuarded) this.#guard(response, signal, request);
+        return response;
+      },
+      (error) => {
+        call.end(undefined);
+        throw error;
+      },
+    );
   }
 
   /** What reaches beyond the headers: the caller's signal, and the time to read the body in. */
   #guard(response: Response, signal: AbortSignal | null, request: OutgoingRequest): void {
-    const body = guardedBodyOf(response);
+    const body = bodyGuardOf(response);
     // The signal of a Request follows the caller's only as long as somebody holds the Request.
     body?.whenEnded(() => void request);
     if (signal !== null) body?.follow(signal);
@@ -134,14 +171,15 @@ function checkSettings(own: Partial<ResilientFetchOptions<FetchLike>>, clock: Cl
   const drainLimit =
     own.drainLimit === undefined ? 65536 : checkInteger(OWNER, 'drainLimit', own.drainLimit, { min: 0 });
   return {
-    fetch: (checkOptionalFunction(OWNER, 'fetch', own.fetch) as AnyFetch | undefined) ?? platformFetch,
     route: checkOptionalFunction(OWNER, 'route', own.route),
+    replayLimit:
+      own.replayLimit === undefined
+        ? 2 ** 20
+        : checkInteger(OWNER, 'replayLimit', own.replayLimit, { min: 0, orInfinity: true }),
+    mayRepeat: own.policy !== undefined || own.retry !== false,
     discard: (response) => discard(response, drainLimit, clock),
   };
 }
-
-/** Looked up at each call, so that it can be replaced for tests. */
-const platformFetch: AnyFetch = (input, init) => globalThis.fetch(input as string, init as RequestInit);
 
 function checkPolicy(policy: Policy, given: Partial<ResilientFetchOptions<FetchLike>>): Policy {
   checkFunction(OWNER, 'policy', policy?.execute);
@@ -158,5 +196,19 @@ function checkPolicy(policy: Policy, given: Partial<ResilientFetchOptions<FetchL
     if (given[option] === undefined) continue;
     throw new InvalidOptionError(OWNER, option, 'has no effect beside "policy"', given[option]);
   }
+  if (typeof policy.describe === 'function' && sharesResults(policy.describe())) throw mixesCallers(policy);
   return policy;
+}
+
+/** Whether `coalesce` is among the policies. */
+function sharesResults({ kind, policies = [] }: PolicyDescription): boolean {
+  return kind === 'coalesce' || policies.some(sharesResults);
+}
+
+/** A key of a call is no key of a request: its URL, method, headers and body tell it from others, and its user does. */
+function mixesCallers(value: unknown): InvalidOptionError {
+  const rule =
+    'must not share responses among calls, as coalesce does: a caller would get the response to the request of another' +
+    '; wrap this fetch in cached() of "breakwater/http-cache", which joins equal requests of one user';
+  return new InvalidOptionError(OWNER, 'policy', rule, value);
 }

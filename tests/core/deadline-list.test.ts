@@ -129,6 +129,74 @@ describe('DeadlineList', () => {
     expect(log).toEqual(['set 100']);
   });
 
+  describe('that keeps the process alive for held deadlines only', () => {
+    /** A list of 100 ms on a clock whose handles know whether they are ref'd. */
+    function quietList() {
+      const clock = new TestClock();
+      const timers: { ref: boolean }[] = [];
+      const nodeLike: Clock = {
+        now: () => clock.now(),
+        setTimeout(callback, ms) {
+          const timer = { ref: true };
+          timers.push(timer);
+          const handle = {
+            inner: clock.setTimeout(callback, ms),
+            ref: () => (timer.ref = true),
+            unref: () => (timer.ref = false),
+          };
+          return handle;
+        },
+        clearTimeout: (handle) => clock.clearTimeout((handle as { inner: unknown }).inner),
+      };
+      const list = new DeadlineList(nodeLike, 100, { keepsAlive: false });
+      const log: string[] = [];
+      const add = (name: string) => {
+        const deadline = new Named(name, () => log.push(name));
+        list.add(deadline);
+        return deadline;
+      };
+      return { clock, list, log, add, isRefd: () => timers.at(-1)?.ref };
+    }
+
+    it('refs its timer while at least one deadline is held', () => {
+      const { list, add, isRefd } = quietList();
+      const [a, b] = [add('a'), add('b')];
+      expect(isRefd()).toBe(false);
+      list.hold(a);
+      list.hold(a);
+      list.hold(b);
+      expect(isRefd()).toBe(true);
+      list.release(a);
+      list.release(a);
+      expect(isRefd()).toBe(true);
+      list.release(b);
+      expect(isRefd()).toBe(false);
+    });
+
+    it('ends the hold of a deadline that is removed or due', async () => {
+      const { clock, list, log, add, isRefd } = quietList();
+      const [a, b] = [add('a'), add('b')];
+      list.hold(a);
+      list.remove(a);
+      expect(isRefd()).toBe(false);
+      list.hold(a); // in the list no more: nothing to hold
+      expect(isRefd()).toBe(false);
+      list.hold(b);
+      await clock.advance(50);
+      add('c');
+      await clock.advance(50);
+      expect(log).toEqual(['b']);
+      expect(isRefd()).toBe(false); // the timer that was armed for c
+      list.hold(add('d'));
+      expect(isRefd()).toBe(true);
+      await clock.advance(50);
+      expect([log, isRefd()]).toEqual([['b', 'c'], true]); // armed again while d is held
+      await clock.advance(50);
+      expect(log).toEqual(['b', 'c', 'd']);
+      expect(clock.pendingTimers).toBe(0);
+    });
+  });
+
   it('keeps 100,000 waits in one timer', () => {
     const clock = new TestClock();
     const { add } = listOf(clock);

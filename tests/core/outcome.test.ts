@@ -1,11 +1,13 @@
 import {
   BulkheadFullError,
+  type CallContext,
   CircuitOpenError,
   ClosedError,
   circuitBreaker,
   defaultClassify,
   InvalidOptionError,
   isNetworkError,
+  pipeline,
   retry,
   TimeoutError,
 } from 'breakwater';
@@ -83,9 +85,51 @@ describe('defaultClassify', () => {
     ['a TypeError', { ok: false, error: new TypeError('x is not a function') }, 'ignore'],
     ['a RangeError', { ok: false, error: new RangeError('Invalid array length') }, 'ignore'],
     ['a ReferenceError', { ok: false, error: new ReferenceError('x is not defined') }, 'ignore'],
-    ["somebody's abort", { ok: false, error: new DOMException('aborted', 'AbortError') }, 'ignore'],
+    [
+      "an abort of a signal that is not the call's",
+      { ok: false, error: new DOMException('no', 'AbortError') },
+      'failure',
+    ],
+    ['a bad certificate', { ok: false, error: coded('CERT_HAS_EXPIRED') }, 'permanent'],
   ] as const)('%s', (_name, outcome, verdict) => {
     expect(defaultClassify(outcome)).toBe(verdict);
+  });
+});
+
+describe('an AbortError', () => {
+  const outcome = { ok: false, error: new DOMException('no', 'AbortError') } as const;
+
+  it('is ignored if the signal of the call is aborted', () => {
+    const context = { signal: AbortSignal.abort() } as CallContext;
+    expect(defaultClassify(outcome, context)).toBe('ignore');
+  });
+
+  it('is a failure if the signal of the call is not aborted: it is retried and counts for the breaker', async () => {
+    const breaker = circuitBreaker({ consecutiveFailures: 3 });
+    let attempts = 0;
+    const call = pipeline(retry({ backoff: () => 0 }), breaker).execute(() => {
+      attempts++;
+      throw outcome.error;
+    });
+    await expect(call).rejects.toBe(outcome.error);
+    expect(attempts).toBe(3);
+    expect(breaker.state).toBe('open');
+  });
+
+  it("is neither retried nor counted if it is the caller's own abort", async () => {
+    const breaker = circuitBreaker({ consecutiveFailures: 1 });
+    const controller = new AbortController();
+    let attempts = 0;
+    const call = pipeline(retry({ backoff: () => 0 }), breaker).execute(
+      () => {
+        attempts++;
+        controller.abort();
+        throw outcome.error;
+      },
+      { signal: controller.signal },
+    );
+    await expect(call).rejects.toBe(controller.signal.reason);
+    expect([attempts, breaker.state]).toEqual([1, 'closed']);
   });
 });
 

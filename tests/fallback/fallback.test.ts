@@ -40,9 +40,13 @@ describe('fallback', () => {
     new TypeError('x is not a function'),
     new RangeError('Invalid array length'),
     new ReferenceError('x is not defined'),
-    new DOMException('stop', 'AbortError'),
   ])('does not hide %s', async (error) => {
     await expect(fallback('instead').execute(fail(error))).rejects.toBe(error);
+  });
+
+  it("answers an AbortError that is not the caller's own abort", async () => {
+    const inside = () => Promise.reject(new DOMException('the dependency gave up', 'AbortError'));
+    expect(await fallback('instead').execute(inside)).toBe('instead');
   });
 
   it('does not hide a bad option further inside', async () => {

@@ -46,7 +46,7 @@ describe('classifyResponse', () => {
     ['too many redirects', fetchFailed(new Error('redirect count exceeded')), 'ignore'],
     ['a mistake in the program', new TypeError('x is not a function'), 'ignore'],
     ['an open circuit', new CircuitOpenError({ policy: 'p', retryAfterMs: 1 }), 'ignore'],
-    ['an abort', new DOMException('stop', 'AbortError'), 'ignore'],
+    ["an abort of a signal that is not the call's", new DOMException('stop', 'AbortError'), 'failure'],
     ['any other error', new Error('down'), 'failure'],
   ] as const)('%s', (_name, error, verdict) => {
     expect(classifyResponse({ ok: false, error })).toBe(verdict);

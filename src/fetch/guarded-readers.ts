@@ -1,0 +1,86 @@
+import { BodyGuard } from './body-guard.js';
+
+/** The methods of a response that read its body to the end. */
+const READERS = ['text', 'json', 'arrayBuffer', 'bytes', 'blob', 'formData', 'buffer'] as const;
+
+type Reader = (...args: unknown[]) => Promise<unknown>;
+type ReadableResponse = Response & { readonly [name in (typeof READERS)[number]]?: Reader };
+
+/** The part of Node's streams that matters here. */
+interface NodeStream {
+  destroy?(error: Error): unknown;
+  on?(event: string, listener: () => void): unknown;
+}
+
+/**
+ * Guards a response whose body is no web stream, such as one of node-fetch, cross-fetch or React Native, through the
+ * methods that read it: they are replaced on the response itself. Undefined if it has none of them.
+ */
+export function guardReaders(
+  response: Response,
+): { readonly response: Response; readonly guard: BodyGuard } | undefined {
+  const guard = new GuardedReaders();
+  return guard.add(response) ? { response, guard } : undefined;
+}
+
+class GuardedReaders extends BodyGuard {
+  /** The response and its clones that have not been read: each has a body of its own, and they share this guard. */
+  readonly #unread = new Set<Response>();
+  readonly #pending = new Set<(reason: unknown) => void>();
+  #cutOffBy: { readonly reason: unknown } | undefined = undefined;
+
+  /** Whether there is anything to guard. */
+  add(response: Response): boolean {
+    const readers = READERS.filter((name) => typeof (response as ReadableResponse)[name] === 'function');
+    if (readers.length === 0) return false;
+    for (const name of readers) this.#replace(response, name, (response as ReadableResponse)[name] as Reader);
+    const { body, clone } = response as unknown as { body: NodeStream | undefined; clone: () => Response };
+    body?.on?.('error', () => this.#finish(response));
+    body?.on?.('close', () => this.#finish(response));
+    const cloneGuarded = (): Response => {
+      const copy = clone.call(response);
+      this.add(copy);
+      return copy;
+    };
+    if (typeof clone === 'function') Object.defineProperty(response, 'clone', { value: cloneGuarded });
+    this.#unread.add(response);
+    return true;
+  }
+
+  #replace(response: Response, name: (typeof READERS)[number], read: Reader): void {
+    const value = async (...args: unknown[]): Promise<unknown> => {
+      if (this.#cutOffBy !== undefined) throw this.#cutOffBy.reason;
+      this.beginReading();
+      let cutOff: (reason: unknown) => void = () => {};
+      try {
+        return await new Promise((resolve, reject) => {
+          cutOff = reject;
+          this.#pending.add(cutOff);
+          read.apply(response, args).then(resolve, reject);
+        });
+      } finally {
+        this.#pending.delete(cutOff);
+        this.endReading();
+        this.#finish(response);
+      }
+    };
+    Object.defineProperty(response, name, { value });
+  }
+
+  #finish(response: Response): void {
+    this.#unread.delete(response);
+    if (this.#unread.size === 0) this.end();
+  }
+
+  protected override onCutOff(reason: unknown): void {
+    this.#cutOffBy = { reason };
+    for (const reject of this.#pending) reject(reason);
+    const error = reason instanceof Error ? reason : new Error('The body was aborted', { cause: reason });
+    for (const { body } of this.#unread) (body as NodeStream | null | undefined)?.destroy?.(error);
+  }
+
+  /** The platform closes the connection of a Node stream that is collected. */
+  protected override release(): undefined {
+    return undefined;
+  }
+}
