@@ -6,6 +6,7 @@ import type { ExchangeTimes } from './freshness.js';
 import type { CachedSettings } from './options.js';
 import { isOriginError, maySpareError } from './serving.js';
 import { discardBody, hasItsLength, type ResponseShape, remade, shapeOf } from './shape.js';
+import { followWhileRead } from './signal-link.js';
 import type { MutableHttpCacheStats } from './stats.js';
 import { isShareable, isStorable, isWorthStoring } from './storable.js';
 import { ageOf, type StoredResponse, serve, storedResponse, withBody } from './stored-response.js';
@@ -180,8 +181,11 @@ export class Origin {
 
   /** What is no response that could be worked with: it is the leader's as it is. */
   #passOn(exchange: Exchange, response: Response): void {
-    if (exchange.leader === undefined || exchange.leader.isDone) discardBody(response);
-    exchange.leader?.resolve({ response });
+    const { leader, request, scope } = exchange;
+    if (leader === undefined || leader.isDone) discardBody(response);
+    // The fetch inside follows the signal of the exchange, for as long as it reads the body.
+    else if (request.signal !== null) followWhileRead(response, request.signal, scope);
+    leader?.resolve({ response });
     this.#end(exchange, 'unshared');
   }
 

@@ -61,6 +61,29 @@ describe('invalidation by unsafe methods (RFC 9111, 4.4)', () => {
     expect(await forgets('POST', () => ok(headers, '', 201), url)).toBe(expected);
   });
 
+  it.each<[string, string, boolean]>([
+    ['of the same origin', B, true],
+    ['of another origin, which has carried it out', 'https://other.example/b', true],
+  ])('forgets the URL %s that a redirected write ran on', async (_, url, expected) => {
+    const redirected = () => Object.defineProperty(ok({}), 'url', { value: `${url}#x` });
+    expect(await forgets('POST', redirected, url)).toBe(expected);
+    expect(await forgets('POST', redirected)).toBe(true);
+  });
+
+  it('reads the Location of a redirected write by the URL that has answered', async () => {
+    const other = 'https://other.example/c';
+    const redirected = () =>
+      Object.defineProperty(ok({ location: '/c' }, '', 201), 'url', { value: 'https://other.example/b' });
+    expect(await forgets('POST', redirected, other)).toBe(true);
+    expect(await forgets('POST', redirected, 'https://example.com/c')).toBe(false);
+  });
+
+  it('keeps the URL on which a redirected write was refused, and forgets the one that redirected it', async () => {
+    const redirected = () => Object.defineProperty(ok({}, '', 403), 'url', { value: B });
+    expect(await forgets('POST', redirected, B)).toBe(false);
+    expect(await forgets('POST', redirected)).toBe(true);
+  });
+
   it('forgets it for all users, and in all variants', async () => {
     const { get, fetch } = setUp(writing(() => ok({})));
     const ada = { headers: { authorization: 'ada' } };
