@@ -1,19 +1,10 @@
 import { type CacheDemands, readDemands } from './demands.js';
-
-/** The part of fetch's second argument that matters here; the rest is passed on untouched. */
-export interface FetchInit {
-  readonly method?: unknown;
-  readonly headers?: unknown;
-  readonly body?: unknown;
-  readonly signal?: AbortSignal | null | undefined;
-  readonly cache?: unknown;
-  readonly integrity?: unknown;
-}
+import type { FetchCall } from './fetch-call.js';
+import { RequestIdentity, type UserRules } from './request-identity.js';
 
 /** A call of fetch over HTTP. */
 export interface CacheRequest {
-  readonly input: unknown;
-  readonly init: FetchInit | undefined;
+  readonly call: FetchCall;
   /** Upper case. */
   readonly method: string;
   /** Without its fragment. */
@@ -23,30 +14,35 @@ export interface CacheRequest {
   readonly demands: CacheDemands;
   /** Whether it is not for the cache to answer, though it is a GET. */
   readonly bypasses: boolean;
+  /** Whether it asks for an event stream: such a request shares no exchange with another one. */
+  readonly isForStream: boolean;
+  readonly identity: RequestIdentity;
 }
 
 /** Conditions and ranges of the caller's own: the answer is about what he has, not about what is stored here. */
 const CALLERS_OWN = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range'];
 
 /** Undefined for what is not HTTP, and for what fetch will refuse: it words that best by itself. */
-export function readRequest(input: unknown, init: FetchInit | undefined): CacheRequest | undefined {
+export function readRequest(call: FetchCall, rules: UserRules): CacheRequest | undefined {
+  const { request, init } = call;
   try {
-    const request = isRequest(input) ? input : undefined;
-    const url = cacheUrl(request?.url ?? String(input));
+    const url = cacheUrl(call.address);
     if (url === undefined || !/^https?:/.test(url)) return undefined;
     const headers = new Headers((init?.headers ?? request?.headers) as HeadersInit | undefined);
     const demands = readDemands(headers, init?.cache ?? request?.cache);
     const hasBody = ((init?.body === undefined ? request?.body : init.body) ?? null) !== null;
     const isChecked = Boolean(init?.integrity ?? request?.integrity);
+    const signal = init?.signal === undefined ? request?.signal : init.signal;
     return {
-      input,
-      init,
+      call,
       method: String(init?.method ?? request?.method ?? 'GET').toUpperCase(),
       url,
       headers,
-      signal: (init?.signal === undefined ? request?.signal : init.signal) ?? null,
+      signal: (signal ?? null) as AbortSignal | null,
       demands,
       bypasses: demands.bypasses || hasBody || isChecked || CALLERS_OWN.some((name) => headers.has(name)),
+      isForStream: headers.get('accept')?.toLowerCase().includes('text/event-stream') === true,
+      identity: new RequestIdentity(call, url, headers, rules),
     };
   } catch {
     return undefined;
@@ -63,24 +59,6 @@ export function cacheUrl(address: string | null, base?: string): string | undefi
   } catch {
     return undefined;
   }
-}
-
-/** The request for the origin: on a signal of its own, with these headers besides the caller's. */
-export function outgoing(
-  { input, init, headers }: CacheRequest,
-  signal: AbortSignal,
-  extra: Record<string, string>,
-): [input: unknown, init: object] {
-  const changed = Object.keys(extra).length === 0 ? {} : { headers: { ...Object.fromEntries(headers), ...extra } };
-  // fetch(url, request) takes everything but the URL from the Request, of which nothing could be spread.
-  if (isRequest(init)) return [new (init.constructor as typeof Request)(input as string, init), { ...changed, signal }];
-  return [input, { ...init, ...changed, signal }];
-}
-
-/** A `Request` of any make: the platform's, undici's, a polyfill's. */
-function isRequest(value: unknown): value is Request {
-  const { url, method, clone } = Object(value) as Partial<Request>;
-  return typeof url === 'string' && typeof method === 'string' && typeof clone === 'function';
 }
 
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', 'TRACE'];

@@ -1,4 +1,6 @@
 import { Flight, type Passenger } from '../caching/flight.js';
+import { Alarm, type Clock } from '../core/clock.js';
+import { TimeoutError } from '../core/errors.js';
 import type { BodyTap } from './body-tap.js';
 import type { CacheRequest } from './cache-request.js';
 import type { ForwardReason } from './cache-status.js';
@@ -30,12 +32,16 @@ export class Exchange extends Flight<Arrival> {
   readonly stored: StoredResponse | undefined;
   /** Whose request it is; undefined in the background. He has the response as it comes, others when it is stored. */
   readonly leader: Passenger<Arrival> | undefined;
+  /** When it was opened, on the monotonic clock. */
+  readonly openedAt: number;
   /** Not when its URL was invalidated since it was sent, or a later exchange has brought what is not to be stored. */
   mayStore = true;
   tap: BodyTap | undefined = undefined;
+  /** Ends it in time, in the background. */
+  alarm: Alarm | undefined = undefined;
 
   constructor(
-    about: Pick<Exchange, 'number' | 'request' | 'group' | 'reason' | 'stored' | 'leader'>,
+    about: Pick<Exchange, 'number' | 'request' | 'group' | 'reason' | 'stored' | 'leader' | 'openedAt'>,
     onAbandoned: () => void,
   ) {
     super(onAbandoned);
@@ -45,6 +51,7 @@ export class Exchange extends Flight<Arrival> {
     this.reason = about.reason;
     this.stored = about.stored;
     this.leader = about.leader;
+    this.openedAt = about.openedAt;
     this.runsOn = about.leader === undefined;
     if (about.leader !== undefined) this.board(about.leader);
   }
@@ -64,6 +71,9 @@ export class Exchange extends Flight<Arrival> {
   }
 }
 
+/** A refresh in the background that has not ended after this time, in milliseconds, is aborted. */
+const LONGEST_REFRESH_MS = 30_000;
+
 /** The exchanges that are under way. What it remembers is bounded by them. */
 export class Exchanges {
   /** The number of the last one. */
@@ -71,29 +81,53 @@ export class Exchanges {
   /** By URL, in the order in which they were sent. */
   readonly #open = new Map<string, Set<Exchange>>();
   readonly #joinable = new Map<string, Exchange>();
+  readonly #clock: Clock;
 
-  /** The exchange of this group that others may wait for: the latest. */
-  find(group: string): Exchange | undefined {
-    return this.#joinable.get(group);
+  constructor(clock: Clock) {
+    this.#clock = clock;
   }
 
-  open(about: Omit<ConstructorParameters<typeof Exchange>[0], 'number'>): Exchange {
-    const exchange: Exchange = new Exchange({ ...about, number: ++this.latest }, () => {
+  /** The exchange of this group that others may wait for: the latest, if it was opened after `since`. */
+  find(group: string, since: number): Exchange | undefined {
+    const exchange = this.#joinable.get(group);
+    return exchange !== undefined && exchange.openedAt > since ? exchange : undefined;
+  }
+
+  open(about: Omit<ConstructorParameters<typeof Exchange>[0], 'number' | 'openedAt'>): Exchange {
+    const placed = { number: ++this.latest, openedAt: this.#clock.now() };
+    const exchange: Exchange = new Exchange({ ...about, ...placed }, () => {
       this.close(exchange);
       exchange.tap?.cancel(exchange.request.signal?.reason);
     });
     const { url } = exchange.request;
     this.#open.set(url, (this.#open.get(url) ?? new Set()).add(exchange));
-    this.#joinable.set(exchange.group, exchange);
+    if (!exchange.request.isForStream) this.#joinable.set(exchange.group, exchange);
+    if (about.leader === undefined) this.#limit(exchange);
     return exchange;
   }
 
+  #limit(exchange: Exchange): void {
+    exchange.alarm = new Alarm(this.#clock, LONGEST_REFRESH_MS, () =>
+      this.#abort(exchange, new TimeoutError({ policy: 'cached', timeoutMs: LONGEST_REFRESH_MS })),
+    );
+    exchange.alarm.unref();
+  }
+
   close(exchange: Exchange): void {
+    exchange.alarm?.clear();
     const { url } = exchange.request;
     const open = this.#open.get(url);
     open?.delete(exchange);
     if (open?.size === 0) this.#open.delete(url);
     this.#separate(exchange);
+  }
+
+  /** Ends the exchange; requests that wait for it go on by themselves. */
+  #abort(exchange: Exchange, reason: unknown): void {
+    this.close(exchange);
+    exchange.end('unshared');
+    exchange.tap?.cancel(reason);
+    exchange.scope.abort(reason);
   }
 
   /** What those for the URL, or all, bring is not to be stored, and nobody else is to wait for it. */

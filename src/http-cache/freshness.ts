@@ -9,9 +9,10 @@ export interface ResponseHead {
   readonly directives: CacheDirectives;
 }
 
-/** When a request was sent and its response came: on the monotonic clock, and what the wall clock said then. */
+/** When a request was sent and its response came, on the monotonic clock (`At`) and on the wall clock (`Date`). */
 export interface ExchangeTimes {
   readonly requestedAt: number;
+  readonly requestedDate: number;
   readonly receivedAt: number;
   readonly receivedDate: number;
 }
@@ -44,13 +45,14 @@ export function freshnessLifetime(response: ResponseHead, receivedDate: number, 
  * How old the response was when it came, in milliseconds (RFC 9111, 4.2.3): what the wall clocks say, or the caches on
  * the way and the time that the exchange took, whichever is more.
  */
-export function initialAge(headers: Headers, { requestedAt, receivedAt, receivedDate }: ExchangeTimes): number {
+export function initialAge(headers: Headers, times: ExchangeTimes): number {
+  const { requestedAt, requestedDate, receivedAt, receivedDate } = times;
   const date = headerDate(headers, 'date');
   // A date is a whole second, begun: of the time of day the same is taken, or all would be half a second old on arrival.
   const apparentAge = date === undefined ? 0 : Math.floor(receivedDate / 1000) * 1000 - date;
   const [first = ''] = (headers.get('age') ?? '').split(',');
   const ageValue = (parseDeltaSeconds(first.trim()) ?? 0) * 1000;
-  return Math.max(0, apparentAge, ageValue + (receivedAt - requestedAt));
+  return Math.max(0, apparentAge, ageValue + Math.max(receivedAt - requestedAt, receivedDate - requestedDate));
 }
 
 function headerDate(headers: Headers, name: string): number | undefined {

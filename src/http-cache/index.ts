@@ -11,5 +11,6 @@
 export { type CacheableFetch, type CachedFetch, cached } from './cached.js';
 export type { CachedOptions } from './options.js';
 export type { HttpCache } from './private-cache.js';
+export type { CacheUserRequest } from './request-identity.js';
 export type { StoredResponses } from './response-store.js';
 export type { HttpCacheStats } from './stats.js';

@@ -1,15 +1,21 @@
-import { LruCache } from '../cache/lru-cache.js';
 import { type CacheLike, checkCacheLike } from '../caching/cache-like.js';
 import { type Clock, checkClock } from '../core/clock.js';
+import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkFunction, checkInteger, checkNumber, readOptions } from '../core/options.js';
-import { ResponseStore, type StoredResponses } from './response-store.js';
-import type { StoringRules } from './stored-response.js';
+import { BodyMemory } from './body-memory.js';
+import { TOKEN } from './cache-control.js';
+import type { CacheUserRequest, UserRules } from './request-identity.js';
+import { BoundedStore, ResponseStore, type StoredResponses } from './response-store.js';
 
 export interface CachedOptions {
   /** How many URLs are kept at most, the one asked for least recently goes first: an integer ≥ 1. @defaultValue 10_000 */
   readonly capacity?: number | undefined;
-  /** About what all responses together may take up, in bytes: an integer ≥ 1. @defaultValue 50 MiB */
+  /**
+   * About how much memory all responses together may take up, in bytes: those that are stored, and the bodies that have
+   * come from the origin and have not been read. An integer ≥ 1. Where there is no room, the least recently used response
+   * is evicted first, and then a body is passed on as it is read and not stored. @defaultValue 50 MiB
+   */
   readonly maxBytes?: number | undefined;
   /** A longer body is passed on and not kept; in bytes, an integer ≥ 0, at most `maxBytes`. @defaultValue 5 MiB */
   readonly maxEntryBytes?: number | undefined;
@@ -25,10 +31,29 @@ export interface CachedOptions {
    */
   readonly heuristic?: number | undefined;
   /**
+   * Names the user of a request, where the request itself does not show one (sessions that an agent keeps), or shows more
+   * than one (a token that changes). A response that is not `public` answers only requests for which the function returns
+   * the same string; headers and members of `init` do not distinguish users then, except those in `userHeaders` if that
+   * is given. It is called once for a request, before the call of `fetch` returns; the call rejects with what the function
+   * throws. @defaultValue none: users are told apart by `userHeaders` and `init`
+   */
+  readonly user?: ((request: CacheUserRequest) => string) | undefined;
+  /**
    * The request headers that tell users apart: a response that is not `public` answers only requests that have the same
-   * in all of them. @defaultValue `['authorization', 'cookie', 'x-api-key']`
+   * value in all of them. An array of header names. A shorter list gives more hits; a list without a header that carries
+   * credentials gives one user's response to another. @defaultValue all headers, except those that never name a user:
+   * the CORS-safelisted ones, the conditional, range and preference fields of RFC 9110, `cache-control`, `pragma`,
+   * `user-agent`, `traceparent`, `tracestate`, `baggage`, `b3`, `x-b3-*`, `sentry-trace`, `x-request-id`,
+   * `x-correlation-id`, `x-amzn-trace-id`, `idempotency-key`
    */
   readonly userHeaders?: readonly string[] | undefined;
+  /**
+   * How long a request waits for the response to an equal request of another caller, until its body is there, before it
+   * goes to the origin on its own: a duration, finite, 0 for not at all. A request that has been in flight for longer than
+   * that is not joined any more. A shorter time frees callers sooner from a stalled body; a longer one spares a slow
+   * origin. @defaultValue '5s', as nginx's `proxy_cache_lock_timeout`
+   */
+  readonly lockTimeout?: Duration | undefined;
   /** What it goes by in `Cache-Status` fields: a token. @defaultValue 'breakwater' */
   readonly name?: string | undefined;
   /** What ages are measured by. @defaultValue `systemClock` */
@@ -43,8 +68,11 @@ export interface CachedSettings {
   readonly clock: Clock;
   readonly now: () => number;
   readonly maxEntryBytes: number;
-  readonly rules: StoringRules;
+  readonly heuristic: number;
+  readonly lockTimeoutMs: number;
+  readonly users: UserRules;
   readonly store: ResponseStore;
+  readonly bodies: BodyMemory;
 }
 
 const CACHED = 'cached';
@@ -55,7 +83,9 @@ const CACHED_DEFAULTS = {
   maxEntryBytes: undefined,
   store: undefined,
   heuristic: 0.1,
-  userHeaders: ['authorization', 'cookie', 'x-api-key'],
+  user: undefined,
+  userHeaders: undefined,
+  lockTimeout: '5s' as const,
   name: 'breakwater',
   clock: undefined,
   now: undefined,
@@ -70,24 +100,27 @@ export function checkCachedOptions(options: CachedOptions | undefined): CachedSe
   // A store of the caller's own has its own bounds.
   const most = own.store === undefined ? checkInteger(CACHED, 'maxBytes', maxBytes, { min: 1 }) : Infinity;
   const { maxEntryBytes = Math.min(5 * MIB, most) } = own;
-  const rules = {
-    heuristic: checkNumber(CACHED, 'heuristic', own.heuristic, { min: 0, max: 1 }),
-    userHeaders: checkHeaderNames(own.userHeaders),
-  };
-  const store = own.store === undefined ? makeStore(capacity, most, clock) : checkStore(own.store, own);
+  const bounded = own.store === undefined ? makeStore(capacity, most, clock) : undefined;
+  const store = bounded ?? checkStore(own.store as CacheLike<string, StoredResponses>, own);
+  checkInteger(CACHED, 'maxEntryBytes', maxEntryBytes, { min: 0, max: most });
   return {
     name: checkToken('name', own.name),
     clock,
     now: checkFunction(CACHED, 'now', now),
-    maxEntryBytes: checkInteger(CACHED, 'maxEntryBytes', maxEntryBytes, { min: 0, max: most }),
-    rules,
-    store: new ResponseStore(store, rules, most),
+    maxEntryBytes,
+    heuristic: checkNumber(CACHED, 'heuristic', own.heuristic, { min: 0, max: 1 }),
+    lockTimeoutMs: toMs(CACHED, 'lockTimeout', own.lockTimeout, { orZero: true }),
+    users: {
+      user: own.user === undefined ? undefined : checkFunction(CACHED, 'user', own.user),
+      userHeaders: own.userHeaders === undefined ? undefined : checkHeaderNames(own.userHeaders),
+    },
+    store: new ResponseStore(store, () => bounded?.room ?? Infinity),
+    bodies: bounded?.bodies ?? new BodyMemory(Math.max(50 * MIB, maxEntryBytes), () => {}),
   };
 }
 
-function makeStore(capacity: number, maxWeight: number, clock: Clock): CacheLike<string, StoredResponses> {
-  checkInteger(CACHED, 'capacity', capacity, { min: 1 });
-  return new LruCache<string, StoredResponses>({ capacity, maxWeight, weigh: ({ value }) => value.bytes, clock });
+function makeStore(capacity: number, maxBytes: number, clock: Clock): BoundedStore {
+  return new BoundedStore(checkInteger(CACHED, 'capacity', capacity, { min: 1 }), maxBytes, clock);
 }
 
 function checkStore<S>(store: S, given: CachedOptions): S {
@@ -98,8 +131,7 @@ function checkStore<S>(store: S, given: CachedOptions): S {
   return checkCacheLike(CACHED, 'store', store);
 }
 
-/** As HTTP has them (RFC 9110, 5.6.2). */
-const isToken = (value: unknown): value is string => typeof value === 'string' && /^[!#$%&'*+.^`|~\w-]+$/.test(value);
+const isToken = (value: unknown): value is string => typeof value === 'string' && TOKEN.test(value);
 
 function checkToken(option: string, value: unknown): string {
   if (isToken(value)) return value;

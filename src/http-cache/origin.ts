@@ -1,11 +1,12 @@
 import { BodyTap, type CollectedBody } from './body-tap.js';
-import { outgoing } from './cache-request.js';
 import { formatCacheStatus } from './cache-status.js';
 import type { Exchange, Exchanges, SharedArrival } from './exchange.js';
+import { outgoing } from './fetch-call.js';
 import type { ExchangeTimes } from './freshness.js';
 import type { CachedSettings } from './options.js';
 import { isOriginError, maySpareError } from './serving.js';
 import { discardBody, hasItsLength, type ResponseShape, remade, shapeOf } from './shape.js';
+import { followWhileRead } from './signal-link.js';
 import type { MutableHttpCacheStats } from './stats.js';
 import { isShareable, isStorable, isWorthStoring } from './storable.js';
 import { ageOf, type StoredResponse, serve, storedResponse, withBody } from './stored-response.js';
@@ -62,9 +63,9 @@ export class Origin {
 
   async #send({ request, scope }: Exchange, conditions: Record<string, string>): Promise<Reply> {
     const { clock, now } = this.#settings;
-    const requestedAt = clock.now();
-    const response = await this.#fetch(...outgoing(request, scope.signal, conditions));
-    return { response, times: { requestedAt, receivedAt: clock.now(), receivedDate: now() } };
+    const [requestedAt, requestedDate] = [clock.now(), now()];
+    const response = await this.#fetch(...outgoing(request.call, request.headers, scope.signal, conditions));
+    return { response, times: { requestedAt, requestedDate, receivedAt: clock.now(), receivedDate: now() } };
   }
 
   /** A 304: what is stored still holds, and is as fresh as the 304 says (RFC 9111, 4.3.4). */
@@ -72,7 +73,7 @@ export class Origin {
     const { request, number, reason } = exchange;
     const { shape, body } = before;
     const headers = freshenedHeaders(before, response.headers);
-    const stored = storedResponse({ request, number, shape, headers, body, times }, this.#settings.rules);
+    const stored = storedResponse({ request, number, shape, headers, body, times }, this.#settings.heuristic, before);
     this.#counts.validations++;
     const head = { status: shape.status, headers, directives: stored.directives };
     const isKept = isStorable(head, request.demands.directives) && this.#keep(exchange, stored);
@@ -103,7 +104,7 @@ export class Origin {
       this.#end(exchange, 'failed');
       return;
     }
-    const arrived = storedResponse({ request, number, shape, headers, body: null, times }, this.#settings.rules);
+    const arrived = storedResponse({ request, number, shape, headers, body: null, times }, this.#settings.heuristic);
     const head = { status: shape.status, headers, directives: arrived.directives };
     // What was redirected to is the answer of another URL, for as long as the redirect holds, which nobody knows here.
     const isToStore =
@@ -117,8 +118,8 @@ export class Origin {
   /** Whether nobody needs the origin's error: not in the background, and not who may have the stored response for it. */
   #answerInstead({ leader, stored, mayStore, reason, request }: Exchange, fwdStatus: number): boolean {
     if (leader === undefined) return true;
-    const now = this.#settings.clock.now();
-    if (stored === undefined || !mayStore || !maySpareError(stored, ageOf(stored, now), request.demands)) return false;
+    if (stored === undefined || !mayStore) return false;
+    if (!maySpareError(stored, ageOf(stored, this.#settings), request.demands)) return false;
     this.#counts.staleHits++;
     const status = { fwd: reason, fwdStatus, detail: 'stale-if-error' };
     leader.resolve({ response: serve(stored, this.#settings, status) });
@@ -133,17 +134,18 @@ export class Origin {
     isToStore: boolean,
     isToShare: boolean,
   ): void {
-    const { maxEntryBytes, name, store } = this.#settings;
+    const { maxEntryBytes, name, store, bodies } = this.#settings;
     const { leader, reason, request } = exchange;
     const { headers, shape, response } = reply;
     const length = Number(headers.get('content-length') ?? 0);
-    const room = Math.min(maxEntryBytes, store.roomBeside(arrived));
+    const room = Math.min(maxEntryBytes, store.roomBeside(arrived), bodies.free);
     const isKept = isToStore && exchange.mayStore && length <= room;
-    const isShared = isToShare && length <= maxEntryBytes;
+    const isShared = isToShare && length <= Math.min(maxEntryBytes, bodies.free);
     const onCollected = (body: CollectedBody | null) => this.#finish(exchange, reply, arrived, body, isKept, isShared);
     const onLeft = (cause: unknown) => leader?.disembark?.(cause);
     const limit = isKept ? room : isShared ? maxEntryBytes : -1;
-    const tap = response.body === null ? undefined : new BodyTap(response.body, limit, { onCollected, onLeft });
+    const events = { onCollected, onLeft };
+    const tap = response.body === null ? undefined : new BodyTap(response.body, limit, bodies.open(), events);
     const ttlMs = isToStore ? arrived.lifetimeMs - arrived.initialAgeMs : undefined;
     const status = formatCacheStatus(name, { fwd: reason, fwdStatus: shape.status, ttlMs, stored: isKept });
     const answer = remade(shape, tap?.stream ?? null, [...headers, ['cache-status', status]]);
@@ -179,8 +181,11 @@ export class Origin {
 
   /** What is no response that could be worked with: it is the leader's as it is. */
   #passOn(exchange: Exchange, response: Response): void {
-    if (exchange.leader === undefined || exchange.leader.isDone) discardBody(response);
-    exchange.leader?.resolve({ response });
+    const { leader, request, scope } = exchange;
+    if (leader === undefined || leader.isDone) discardBody(response);
+    // The fetch inside follows the signal of the exchange, for as long as it reads the body.
+    else if (request.signal !== null) followWhileRead(response, request.signal, scope);
+    leader?.resolve({ response });
     this.#end(exchange, 'unshared');
   }
 

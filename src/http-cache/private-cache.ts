@@ -1,9 +1,11 @@
 import { Passenger } from '../caching/flight.js';
 import { scopeOf } from '../core/abort-scope.js';
+import { DeadlineList } from '../core/deadline-list.js';
 import { InvalidOptionError } from '../core/errors.js';
-import { type CacheRequest, cacheUrl, type FetchInit, isSafe, readRequest } from './cache-request.js';
+import { type CacheRequest, cacheUrl, isSafe, readRequest } from './cache-request.js';
 import type { CacheStatus, ForwardReason } from './cache-status.js';
-import { type Arrival, Exchanges } from './exchange.js';
+import { type Arrival, type Exchange, Exchanges } from './exchange.js';
+import { type FetchCall, readCall } from './fetch-call.js';
 import type { CachedSettings } from './options.js';
 import { type InnerFetch, Origin } from './origin.js';
 import { maySpareError, type Serving, servingOf } from './serving.js';
@@ -29,14 +31,17 @@ const REASONS: Partial<Record<Serving, ForwardReason>> = { 'stale-first': 'stale
 export class PrivateCache implements HttpCache {
   readonly #fetch: InnerFetch;
   readonly #settings: CachedSettings;
-  readonly #exchanges = new Exchanges();
+  readonly #exchanges: Exchanges;
   readonly #origin: Origin;
+  readonly #waits: DeadlineList;
   readonly #counts = { hits: 0, staleHits: 0, forwards: 0, validations: 0, collapsed: 0, bypassed: 0, stored: 0 };
 
   constructor(fetch: InnerFetch, settings: CachedSettings) {
     this.#fetch = fetch;
     this.#settings = settings;
+    this.#exchanges = new Exchanges(settings.clock);
     this.#origin = new Origin(fetch, settings, this.#exchanges, this.#counts);
+    this.#waits = new DeadlineList(settings.clock, settings.lockTimeoutMs);
   }
 
   get stats(): HttpCacheStats {
@@ -54,26 +59,36 @@ export class PrivateCache implements HttpCache {
     this.#exchanges.invalidate();
   }
 
-  fetch(input: unknown, init: FetchInit | undefined): Promise<Response> {
-    const request = readRequest(input, init);
-    if (request === undefined) return this.#fetch(input, init);
+  fetch(input: unknown, init: unknown): Promise<Response> {
+    let call: FetchCall;
+    try {
+      call = readCall(input, init);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const request = readRequest(call, this.#settings.users);
+    if (request === undefined) return this.#passOn(call);
     if (!isSafe(request.method)) return this.#sendUnsafe(request);
-    if (request.method !== 'GET') return this.#fetch(input, init);
+    if (request.method !== 'GET') return this.#passOn(call);
     if (request.signal?.aborted) return Promise.reject(request.signal.reason);
     if (!request.bypasses) return this.#get(request);
     if (request.demands.otherwise !== 'forward') return this.#refuse(request);
     this.#counts.bypassed++;
-    return this.#fetch(input, init);
+    return this.#passOn(call);
+  }
+
+  #passOn({ input, init }: FetchCall): Promise<Response> {
+    return init === undefined ? this.#fetch(input) : this.#fetch(input, init as object);
   }
 
   /** From the store, or from the exchange that is under way, or from one of its own. */
   async #get(request: CacheRequest): Promise<Response> {
-    const { store, clock } = this.#settings;
+    const { store } = this.#settings;
     let arrival: Arrival | undefined;
     let first: ForwardReason | undefined;
     for (let round = 1; ; round++) {
       const { stored, isKnown } = store.find(request);
-      const serving = stored && servingOf(stored, ageOf(stored, clock.now()), request.demands);
+      const serving = stored && servingOf(stored, ageOf(stored, this.#settings), request.demands);
       const reason = serving === undefined ? (isKnown ? 'vary-miss' : 'uri-miss') : REASONS[serving];
       if (stored !== undefined && serving !== undefined && reason === undefined) {
         return this.#answer(request, stored, serving, first);
@@ -99,11 +114,16 @@ export class PrivateCache implements HttpCache {
     const { signal, demands } = request;
     const group = this.#settings.store.groupOf(request);
     // What is under way was asked for before: not what one gets who wants the origin's word from now on.
-    const underWay = mayJoin && !demands.fromOrigin ? this.#exchanges.find(group) : undefined;
+    const underWay = mayJoin && !demands.fromOrigin && !request.isForStream ? this.#findExchange(group) : undefined;
     const passenger = new Passenger<Arrival>();
     if (signal !== null) scopeOf(signal).enter(passenger);
-    if (underWay !== undefined) underWay.board(passenger);
-    else this.#send(request, group, stored, reason, passenger);
+    if (underWay !== undefined) {
+      underWay.board(passenger);
+      passenger.limit(this.#waits, () => {
+        passenger.resolve('unshared');
+        passenger.disembark?.(undefined);
+      });
+    } else this.#send(request, group, stored, reason, passenger);
     try {
       return await passenger.promise;
     } catch (error) {
@@ -111,6 +131,12 @@ export class PrivateCache implements HttpCache {
       if (spared === undefined) throw error;
       return { response: spared };
     }
+  }
+
+  /** The exchange of this group to wait for: not one that has lasted longer than a request waits. */
+  #findExchange(group: string): Exchange | undefined {
+    const { clock, lockTimeoutMs } = this.#settings;
+    return this.#exchanges.find(group, clock.now() - lockTimeoutMs);
   }
 
   /** What he has who waited for it; undefined when he is to look into the store, or to ask by himself. */
@@ -155,14 +181,14 @@ export class PrivateCache implements HttpCache {
   /** Asks the origin in the background, unless that is being done. */
   #refresh(request: CacheRequest, stored: StoredResponse): void {
     const group = this.#settings.store.groupOf(request);
-    if (this.#exchanges.find(group) === undefined) this.#send(request, group, stored, 'stale', undefined);
+    if (this.#findExchange(group) === undefined) this.#send(request, group, stored, 'stale', undefined);
   }
 
   /** What is stored, if it may stand in for an origin that has failed. */
   #spare(request: CacheRequest): Response | undefined {
-    const { store, clock } = this.#settings;
-    const { stored } = store.find(request);
-    if (stored === undefined || !maySpareError(stored, ageOf(stored, clock.now()), request.demands)) return undefined;
+    const { stored } = this.#settings.store.find(request);
+    if (stored === undefined) return undefined;
+    if (!maySpareError(stored, ageOf(stored, this.#settings), request.demands)) return undefined;
     this.#counts.staleHits++;
     return this.#serve(stored, { fwd: 'stale', detail: 'stale-if-error' });
   }
@@ -177,15 +203,24 @@ export class PrivateCache implements HttpCache {
     return gatewayTimeout(url, `${this.#settings.name}; detail=only-if-cached`);
   }
 
-  /** What it did, nobody knows: unless it was refused, what is stored is no longer to be relied on (RFC 9111, 4.4). */
-  async #sendUnsafe({ input, init, url }: CacheRequest): Promise<Response> {
+  /**
+   * Sends a request that may change something. Unless the origin refuses it (4xx), what is stored no longer holds (RFC
+   * 9111, 4.4): after a success, and also after a 5xx or a lost connection, when it is not known what the origin has done.
+   */
+  async #sendUnsafe({ call, url }: CacheRequest): Promise<Response> {
     try {
-      const response = await this.#fetch(input, init);
-      if (response.status >= 400) return response;
+      const response = await this.#passOn(call);
+      // A 307 or 308 was followed by the request itself: it ran on the URL that has answered.
+      const answered = cacheUrl(response.url || null) ?? url;
+      if (response.status >= 400 && response.status < 500) {
+        if (answered !== url) this.#invalidate(url);
+        return response;
+      }
       this.#invalidate(url);
+      if (answered !== url) this.#invalidate(answered);
       for (const name of ['location', 'content-location']) {
-        const other = cacheUrl(response.headers.get(name), url);
-        if (other !== undefined && new URL(other).origin === new URL(url).origin) this.#invalidate(other);
+        const other = cacheUrl(response.headers.get(name), answered);
+        if (other !== undefined && new URL(other).origin === new URL(answered).origin) this.#invalidate(other);
       }
       return response;
     } catch (error) {

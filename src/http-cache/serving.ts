@@ -43,7 +43,7 @@ function isYoungEnough(
 ): boolean {
   const maxAge = secondsOf(wanted, 'max-age');
   // A reload sends max-age=0, and what is immutable does not change by that as long as it is fresh (RFC 8246).
-  const isImmutable = isFresh && directives.has('immutable');
+  const isImmutable = isFresh && directives.get('immutable') === null;
   if (maxAge !== undefined && !isImmutable && ageMs > maxAge * 1000) return false;
   const minFresh = secondsOf(wanted, 'min-fresh');
   return minFresh === undefined || lifetimeMs - ageMs >= minFresh * 1000;

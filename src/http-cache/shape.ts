@@ -78,6 +78,15 @@ export function hasItsLength(headers: Headers, body: Uint8Array | null): boolean
   return length === null || headers.has('content-encoding') || Number(length) === (body?.byteLength ?? 0);
 }
 
+/** Ends a body that will not be read: a web stream, or a stream of Node's. */
 export function discardBody({ body }: Response): void {
-  if (body && !body.locked) body.cancel().catch(() => {});
+  if (!body || body.locked) return;
+  if (typeof body.cancel === 'function') body.cancel().catch(() => {});
+  else (body as Partial<NodeStream>).destroy?.();
+}
+
+/** What matters here of the streams that `node-fetch` and `cross-fetch` have as bodies. */
+export interface NodeStream {
+  once(event: 'close', listener: () => void): unknown;
+  destroy(): unknown;
 }

@@ -1,8 +1,10 @@
 import type { Clock } from '../core/clock.js';
-import { type CacheDirectives, parseCacheControl } from './cache-control.js';
+import type { BodyMemory } from './body-memory.js';
+import { type CacheDirectives, isForAllUsers, parseCacheControl } from './cache-control.js';
 import type { CacheRequest } from './cache-request.js';
 import { type CacheStatus, formatCacheStatus } from './cache-status.js';
 import { type ExchangeTimes, freshnessLifetime, initialAge } from './freshness.js';
+import { isHarmlessHeader } from './request-identity.js';
 import { type HeaderPairs, makeResponse, type ResponseShape } from './shape.js';
 import { varyNames } from './storable.js';
 
@@ -14,9 +16,17 @@ export interface StoredResponse {
   readonly headers: HeaderPairs;
   readonly directives: CacheDirectives;
   readonly body: Uint8Array<ArrayBuffer> | null;
-  /** What the request had in the headers that select this response; null for none. */
+  /**
+   * What a request must have to be answered by this response, by the name of a header (null for none), or of a part of
+   * its `RequestIdentity`, after a colon.
+   */
   readonly selectedBy: ReadonlyMap<string, string | null>;
+  /** Whether it may answer all users. */
+  readonly isPublic: boolean;
+  /** When it came, on the monotonic clock. */
   readonly receivedAt: number;
+  /** When it came, on the wall clock. */
+  readonly receivedDate: number;
   readonly initialAgeMs: number;
   readonly lifetimeMs: number;
   /** About what it takes up. */
@@ -33,24 +43,22 @@ export interface Arrived {
   readonly times: ExchangeTimes;
 }
 
-/** What all instances of one cache agree on. */
-export interface StoringRules {
-  readonly heuristic: number;
-  /** Request headers that tell users apart. */
-  readonly userHeaders: readonly string[];
-}
-
 /** What the objects and strings of one response take up besides what is counted. */
 const OVERHEAD_BYTES = 500;
 
+/**
+ * @param heuristic - the share of the time without a change for which a response is fresh that does not say how long.
+ * @param before - the stored response that a 304 has confirmed. If that was for one user, it stays so.
+ */
 export function storedResponse(
   { request, number, shape, headers, body, times }: Arrived,
-  rules: StoringRules,
+  heuristic: number,
+  before?: StoredResponse,
 ): StoredResponse {
   const directives = parseCacheControl(headers.get('cache-control'));
   const kept = keptHeaders(headers, times.receivedDate);
-  const names = selectingNames(headers, directives, rules.userHeaders);
-  const selectedBy = new Map(names.map((name) => [name, selectingValue(request.headers, name)]));
+  const isPublic = before?.isPublic !== false && isForAllUsers(directives);
+  const selectedBy = new Map(selectingNames(headers, isPublic).map((name) => [name, selectingValue(request, name)]));
   const head = { status: shape.status, headers, directives };
   return {
     number,
@@ -59,9 +67,11 @@ export function storedResponse(
     directives,
     body,
     selectedBy,
+    isPublic,
     receivedAt: times.receivedAt,
+    receivedDate: times.receivedDate,
     initialAgeMs: initialAge(headers, times),
-    lifetimeMs: freshnessLifetime(head, times.receivedDate, rules.heuristic),
+    lifetimeMs: freshnessLifetime(head, times.receivedDate, heuristic),
     bytes: OVERHEAD_BYTES + request.url.length + sizeOf([...kept, ...selectedBy]) + (body?.byteLength ?? 0),
   };
 }
@@ -76,22 +86,27 @@ function sizeOf(pairs: readonly (readonly [string, string | null])[]): number {
 }
 
 /**
- * The headers that a request must have alike to be answered by the response: those of its `Vary`, and, unless it is
- * `public`, those that tell users apart, since one process may fetch for many.
+ * What two requests must have alike to get one response: the headers that its `Vary` names; members of `init` that may
+ * change it; and, unless it is for all users, the user, since one process may fetch for many. Where `Vary` of a public
+ * response names a header that an agent or a dispatcher may add unseen, these must be the same too.
  */
-function selectingNames(headers: Headers, directives: CacheDirectives, userHeaders: readonly string[]): string[] {
-  const named = varyNames(headers) ?? [];
-  return [...new Set(directives.has('public') ? named : [...named, ...userHeaders])].sort();
+function selectingNames(headers: Headers, isPublic: boolean): string[] {
+  const named = [...new Set(varyNames(headers))].sort();
+  if (!isPublic) return [':variant', ':user', ...named];
+  return named.every(isHarmlessHeader) ? [':variant', ...named] : [':variant', ':connection', ...named];
 }
 
-/** What a request has in the header; null if it has none. In lists of what it accepts spaces do not matter. */
-export function selectingValue(headers: Headers, name: string): string | null {
+/** What a request has of a name in `selectedBy`. In lists of what it accepts spaces do not matter. */
+export function selectingValue({ headers, identity }: CacheRequest, name: string): string | null {
+  if (name === ':variant') return identity.variant;
+  if (name === ':user') return identity.user;
+  if (name === ':connection') return identity.connection;
   const value = headers.get(name);
   return /^accept(-|$)/.test(name) ? (value?.replace(/[ \t]*,[ \t]*/g, ',') ?? null) : value;
 }
 
 export function isSelectedBy(stored: StoredResponse, request: CacheRequest): boolean {
-  for (const [name, value] of stored.selectedBy) if (selectingValue(request.headers, name) !== value) return false;
+  for (const [name, value] of stored.selectedBy) if (selectingValue(request, name) !== value) return false;
   return true;
 }
 
@@ -108,29 +123,35 @@ function keptHeaders(headers: Headers, receivedDate: number): HeaderPairs {
   return kept;
 }
 
-export function ageOf(stored: StoredResponse, now: number): number {
-  return stored.initialAgeMs + Math.max(0, now - stored.receivedAt);
+/** The two clocks of a cache. */
+export interface CacheClocks {
+  readonly clock: Clock;
+  /** The time of day, in milliseconds since 1970. */
+  readonly now: () => number;
 }
 
-/** A response of its own for whoever asks, with the `Age` it has now. */
+/**
+ * How old the response is, in milliseconds (RFC 9111, 4.2.3). The time since it came is the larger one of what the two
+ * clocks say: the monotonic clock stands still while the machine sleeps, and the wall clock may be set back.
+ */
+export function ageOf(stored: StoredResponse, { clock, now }: CacheClocks): number {
+  return stored.initialAgeMs + Math.max(0, clock.now() - stored.receivedAt, now() - stored.receivedDate);
+}
+
+/** A response of its own for each request, with the `Age` it has now. */
 export function serve(
   stored: StoredResponse,
-  { name, clock }: ServingCache,
+  cache: CacheClocks & { readonly name: string; readonly bodies: BodyMemory },
   status: CacheStatus,
   extra: HeaderPairs = [],
 ): Response {
-  const ageMs = ageOf(stored, clock.now());
+  const ageMs = ageOf(stored, cache);
   const age = String(Math.floor(ageMs / 1000));
-  const cacheStatus = formatCacheStatus(name, { ttlMs: stored.lifetimeMs - ageMs, ...status });
-  return makeResponse(stored.shape, stored.body, [
+  const cacheStatus = formatCacheStatus(cache.name, { ttlMs: stored.lifetimeMs - ageMs, ...status });
+  return makeResponse(stored.shape, cache.bodies.bodyFor(stored.body), [
     ...stored.headers,
     ...extra,
     ['age', age],
     ['cache-status', cacheStatus],
   ]);
-}
-
-interface ServingCache {
-  readonly name: string;
-  readonly clock: Clock;
 }

@@ -1,5 +1,6 @@
 import { AbortNode } from '../core/abort-scope.js';
 import { weakly, whenCollected } from '../core/weak.js';
+import type { BodyAccount, BodyPin } from './body-memory.js';
 
 /** What can be cut off. */
 interface Tap {
@@ -20,18 +21,29 @@ export class TapLink extends AbortNode {
   }
 }
 
-const dropped = /* @__PURE__ */ whenCollected<TapHoldings>(({ link, source }) => {
+const dropped = /* @__PURE__ */ whenCollected<TapHoldings>(({ link, source, account, pin }) => {
   link?.leave();
-  source.cancel().catch(() => {});
+  source?.cancel().catch(() => {});
+  account?.set(0);
+  pin?.release();
 });
 
 /** What a tap holds on to. */
 interface TapHoldings {
-  readonly link: TapLink | undefined;
-  readonly source: ReadableStreamDefaultReader<Uint8Array>;
+  readonly link?: AbortNode | undefined;
+  /** The source, where it has not come to its end. */
+  readonly source?: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  readonly account?: BodyAccount | undefined;
+  readonly pin?: BodyPin | undefined;
 }
 
-/** Once nobody can read from the tap any more, it is out of the signal, and the source is cancelled. */
-export function letGoWhenDropped(tap: Tap, holdings: TapHoldings): void {
-  dropped.register(tap, holdings);
+/** Whether the engine reports objects that have become unreachable. */
+export const canHearOfDrops = (): boolean => typeof FinalizationRegistry === 'function';
+
+/**
+ * Releases what the owner holds once the owner is unreachable: the place in the signal's list, the source, the memory.
+ * Does nothing in an engine without `FinalizationRegistry`.
+ */
+export function releaseWhenDropped(owner: object, holdings: TapHoldings): void {
+  dropped.register(owner, holdings);
 }

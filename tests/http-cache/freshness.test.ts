@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { always, dateAt, setUp } from './setup.js';
+import { always, dateAt, ok, START, setUp } from './setup.js';
 
-const DAY = 86_400_000;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 
 /** For how long it is fresh, by its `Cache-Status`; undefined when it is not stored. */
 async function ttlOf(headers: Record<string, string>, options = {}, status = 200): Promise<number | undefined> {
@@ -110,12 +111,66 @@ describe('age (RFC 9111, 4.2.3)', () => {
     expect((await get()).said).toMatch(/^fwd=stale/);
   });
 
-  it('is measured by the monotonic clock: a wall clock that is set changes nothing', async () => {
-    let wall = Date.UTC(2026, 0, 1);
-    const { get, clock } = setUp(always({ 'cache-control': 'max-age=10' }), { now: () => wall });
+  it.each<[string, number, number, string]>([
+    ['both clocks run alike', 30_000, 30_000, 'hit; ttl=30'],
+    ['the machine has slept, and the monotonic clock with it', 30_000, 8 * HOUR, 'fwd=stale'],
+    ['the wall clock stands still', 60_000, 0, 'fwd=stale'],
+    ['the wall clock is set back', 30_000, -365 * DAY, 'hit; ttl=30'],
+    ['the wall clock is set back, and the response has expired', 60_000, -365 * DAY, 'fwd=stale'],
+  ])('is what the clock says that has moved on further: %s', async (_, monotonicMs, wallMs, expected) => {
+    let wall = START;
+    const { get, clock } = setUp(always({ 'cache-control': 'max-age=60', date: dateAt(0) }), { now: () => wall });
     await get();
-    wall += 365 * DAY;
-    await clock.advance(1000);
-    expect((await get()).age).toBe('1');
+    wall += wallMs;
+    await clock.advance(monotonicMs);
+    expect((await get()).said).toMatch(new RegExp(`^${expected}`));
+  });
+
+  it('is fresh again after a sleep once the origin has confirmed it', async () => {
+    let wall = START;
+    const headers = () => ({ 'cache-control': 'max-age=60', etag: '"1"', date: dateAt(wall - START) });
+    const { get, calls } = setUp(
+      ({ number }) => (number === 1 ? ok(headers()) : new Response(null, { status: 304, headers: headers() })),
+      { now: () => wall },
+    );
+    await get();
+    wall += 8 * HOUR;
+    expect((await get()).said).toBe('fwd=stale; fwd-status=304; ttl=60; stored');
+    expect((await get()).said).toBe('hit; ttl=60');
+    expect(calls).toHaveLength(2);
+  });
+
+  it('has in it a sleep of the machine between request and response', async () => {
+    let wall = START;
+    const { get } = setUp(
+      () => {
+        wall += 40_000;
+        return ok({ 'cache-control': 'max-age=60', age: '5', date: dateAt(0) });
+      },
+      { now: () => wall },
+    );
+    await get();
+    expect((await get()).age).toBe('45');
+  });
+
+  it('has the stale windows count a sleep as well', async () => {
+    let wall = START;
+    const control = 'max-age=10, stale-while-revalidate=60, stale-if-error=60';
+    const { get } = setUp(({ number }) => (number === 1 ? ok({ 'cache-control': control }) : ok({}, '', 503)), {
+      now: () => wall,
+    });
+    await get();
+    wall += HOUR;
+    expect((await get()).status).toBe(503);
+  });
+
+  it('compares Expires with the Date of the server, however wrong its clock is', async () => {
+    for (const skew of [-DAY, DAY]) {
+      const headers = { date: dateAt(skew), expires: dateAt(skew + 2 * DAY) };
+      const { get } = setUp(always(headers));
+      await get();
+      // A server whose clock is slow makes the response look old, which it may be (RFC 9111, 4.2.3).
+      expect((await get()).said).toBe(`hit; ttl=${skew < 0 ? 86_400 : 2 * 86_400}`);
+    }
   });
 });

@@ -123,6 +123,55 @@ describe('over HTTP', () => {
     expect(server.requests).toHaveLength(2);
   });
 
+  it.each([307, 308, 303, 302])('forgets the URL that a write was redirected to by a %i', async (status) => {
+    let version = 1;
+    await using server = await testServer(({ method, path }) => {
+      if (path === '/a') return { status, headers: { location: '/y' } };
+      if (method === 'POST') version++;
+      return { headers: control('max-age=60'), body: `version ${version}` };
+    });
+    const fetch = cached(globalThis.fetch);
+    const read = async () => (await fetch(`${server.origin}/y`)).text();
+    expect(await read()).toBe('version 1');
+    const written = await fetch(`${server.origin}/a`, { method: 'POST', body: 'x' });
+    expect(new URL(written.url).pathname).toBe('/y');
+    await written.text();
+    const isRepeated = status === 307 || status === 308;
+    expect(await read()).toBe(isRepeated ? 'version 2' : 'version 1');
+    expect(server.requests.filter(({ method, path }) => method === 'GET' && path === '/y')).toHaveLength(
+      isRepeated ? 2 : 3,
+    );
+  });
+
+  it('keeps the failure of one caller’s redirect: error from another caller', async () => {
+    await using server = await testServer(({ path }) =>
+      path === '/a' ? { status: 302, headers: { location: '/b' } } : { body: 'b' },
+    );
+    const fetch = cached(globalThis.fetch);
+    const url = `${server.origin}/a`;
+    const results = await Promise.allSettled([fetch(url, { redirect: 'error' }), fetch(url), fetch(url)]);
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
+  });
+
+  it('keeps users with dispatchers of their own apart', async () => {
+    await using server = await testServer(({ headers }) => ({
+      headers: control('private, max-age=60'),
+      body: `for ${headers.cookie}`,
+    }));
+    const fetch = cached(undici.fetch);
+    const session = (cookie: string) =>
+      new undici.Agent().compose(
+        (dispatch) => (options, handler) =>
+          dispatch({ ...options, headers: { ...(options.headers as Record<string, string>), cookie } }, handler),
+      );
+    const users = [session('ada'), session('bob')];
+    const read = async (dispatcher: undici.Dispatcher) => (await fetch(server.origin, { dispatcher })).text();
+    expect(await Promise.all(users.map(read))).toEqual(['for ada', 'for bob']);
+    expect(await Promise.all(users.map(read))).toEqual(['for ada', 'for bob']);
+    expect(server.requests).toHaveLength(2);
+    for (const user of users) await user.close();
+  });
+
   it('does not store what breaks off, and gives it again whole', async () => {
     await using server = await testServer(({ index, response }) => {
       if (index > 0) return { headers: control('max-age=60'), body: 'whole' };
@@ -199,7 +248,7 @@ describe('over HTTP', () => {
   });
 
   it('takes the fetch of undici, and gives responses of its make', async () => {
-    await using server = await testServer(page(control('max-age=60')).script);
+    await using server = await testServer(page(control('public, max-age=60')).script);
     const clock = new TestClock();
     const fetch = cached(undici.fetch, { clock });
     for (const expected of [/fwd=uri-miss/, /hit/]) {

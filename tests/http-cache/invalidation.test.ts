@@ -4,6 +4,7 @@ import { defer, settle, watch } from '../support/promises.js';
 import { type OriginCall, ok, type Reply, setUp, URL_A } from './setup.js';
 
 const FRESH = { 'cache-control': 'max-age=60' };
+const PUBLIC = { 'cache-control': 'public, max-age=60' };
 const B = 'https://example.com/b';
 
 /** An origin whose GETs are fresh, and whose other methods answer by this. */
@@ -35,8 +36,14 @@ describe('invalidation by unsafe methods (RFC 9111, 4.4)', () => {
     [201, true],
     [303, true],
     [400, false],
+    [404, false],
+    [409, false],
     [412, false],
-    [500, false],
+    [429, false],
+    [500, true],
+    [501, true],
+    [502, true],
+    [504, true],
   ])('by its answer %i: %s', async (status, expected) => {
     expect(await forgets('PUT', () => ok({}, '', status))).toBe(expected);
   });
@@ -52,6 +59,29 @@ describe('invalidation by unsafe methods (RFC 9111, 4.4)', () => {
     ['a Location that is none', { location: 'https://' }, false],
   ])('forgets what %s names too: %s', async (_, headers, expected, url = B) => {
     expect(await forgets('POST', () => ok(headers, '', 201), url)).toBe(expected);
+  });
+
+  it.each<[string, string, boolean]>([
+    ['of the same origin', B, true],
+    ['of another origin, which has carried it out', 'https://other.example/b', true],
+  ])('forgets the URL %s that a redirected write ran on', async (_, url, expected) => {
+    const redirected = () => Object.defineProperty(ok({}), 'url', { value: `${url}#x` });
+    expect(await forgets('POST', redirected, url)).toBe(expected);
+    expect(await forgets('POST', redirected)).toBe(true);
+  });
+
+  it('reads the Location of a redirected write by the URL that has answered', async () => {
+    const other = 'https://other.example/c';
+    const redirected = () =>
+      Object.defineProperty(ok({ location: '/c' }, '', 201), 'url', { value: 'https://other.example/b' });
+    expect(await forgets('POST', redirected, other)).toBe(true);
+    expect(await forgets('POST', redirected, 'https://example.com/c')).toBe(false);
+  });
+
+  it('keeps the URL on which a redirected write was refused, and forgets the one that redirected it', async () => {
+    const redirected = () => Object.defineProperty(ok({}, '', 403), 'url', { value: B });
+    expect(await forgets('POST', redirected, B)).toBe(false);
+    expect(await forgets('POST', redirected)).toBe(true);
   });
 
   it('forgets it for all users, and in all variants', async () => {
@@ -286,9 +316,9 @@ describe('of two exchanges for one URL', () => {
     const inB = { headers: { 'x-lang': 'b' } };
     const [older, newer] = [get({ headers: { 'x-lang': 'a' } }), get({ ...inB, cache: 'reload' })];
     await settle();
-    replies[1]!.resolve(ok({ ...FRESH, vary: 'x-lang' }, 'newer, for b'));
+    replies[1]!.resolve(ok({ ...PUBLIC, vary: 'x-lang' }, 'newer, for b'));
     await newer;
-    replies[0]!.resolve(ok(FRESH, 'older, for all'));
+    replies[0]!.resolve(ok(PUBLIC, 'older, for all'));
     await older;
     expect((await get(inB)).text).toBe('newer, for b');
     expect((await get({ headers: { 'x-lang': 'c' } })).text).toBe('older, for all');

@@ -14,6 +14,8 @@ describe('options of cached', () => {
     ['maxEntryBytes', [-1, 1.5, Number.NaN, Infinity, 51 * 1024 * 1024, null]],
     ['heuristic', [-0.1, 1.1, Number.NaN, '0.1', null]],
     ['userHeaders', ['cookie', [''], ['a b'], [1], null]],
+    ['user', ['ada', {}, null]],
+    ['lockTimeout', [-1, Number.NaN, Infinity, '5', '5 s', null]],
     ['name', ['', 'a b', 'a;b', 'ü', 1, null]],
     ['store', [{}, { get() {}, set() {} }, 1, null]],
     ['clock', [{}, 1, null]],
@@ -114,12 +116,12 @@ describe('what goes through untouched', () => {
 });
 
 describe('what reaches the fetch inside', () => {
-  it('is what the caller gave, but for the signal', async () => {
+  it('gets what the caller gave, in copies of its own, with another signal', async () => {
     const inner = vi.fn(async (..._arguments: unknown[]) => ok(FRESH));
     const init = { headers: { x: '1' }, priority: 'low' };
     await cached(inner)(URL_A, init);
     expect(inner.mock.calls[0]).toEqual([URL_A, { ...init, signal: expect.any(AbortSignal) }]);
-    expect((inner.mock.calls[0]![1] as RequestInit).headers).toBe(init.headers);
+    expect((inner.mock.calls[0]![1] as RequestInit).headers).not.toBe(init.headers);
   });
 
   it('is called by itself, as nobody’s method', async () => {

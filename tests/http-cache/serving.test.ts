@@ -168,7 +168,7 @@ describe('Vary (RFC 9111, 4.1)', () => {
 
   it('answers by the later response where both fit', async () => {
     const { get } = setUp(({ number }) =>
-      always({ ...control('max-age=60'), ...(number === 1 && { vary: 'x' }) })({ number } as never),
+      always({ ...control('public, max-age=60'), ...(number === 1 && { vary: 'x' }) })({ number } as never),
     );
     await get({ headers: { x: '1' } });
     await get({ headers: { x: '2' } });

@@ -20,6 +20,9 @@ import { runs } from '../support/runs.js';
 
 type Headers = Record<string, string>;
 
+/** The peer knows of no users. */
+const OF_ONE_USER = { userHeaders: [] };
+
 const seconds = fc.oneof(fc.integer({ min: 0, max: 30 }), fc.constantFrom(0, 1, 10, 100, 100_000));
 const directive = (name: string, value = seconds.map(String)) => value.map((text) => `${name}=${text}`);
 const field = (...directives: fc.Arbitrary<string>[]) =>
@@ -160,7 +163,10 @@ describe('the HTTP cache', () => {
         fc.integer({ min: 0, max: 150 }),
         async (first, given, second, wait) => {
           const [firstAsked, asked, headers] = [askedBy(first), askedBy(second), headersOf(given)];
-          const { get, clock, calls } = setUp(() => new Response('body', { status: given.status, headers }));
+          const { get, clock, calls } = setUp(
+            () => new Response('body', { status: given.status, headers }),
+            OF_ONE_USER,
+          );
           await get({ headers: firstAsked });
           const waitMs = wait * 1000 + 500; // between the seconds, where < and <= are the same
           await clock.advance(waitMs);
@@ -187,10 +193,12 @@ describe('the HTTP cache', () => {
         const headers = headersOf({ ...given, status: 200, date: undefined, expires: undefined, age: undefined });
         // A request that is answered by what is stored confirms nothing, so the second one wants the origin's word.
         const x = second.x === undefined ? {} : { x: second.x };
-        const { get, clock, calls } = setUp(({ number }) =>
-          number === 2
-            ? new Response(null, { status: 304, headers: { etag: '"1"', 'cache-control': newControl } })
-            : new Response('body', { headers }),
+        const { get, clock, calls } = setUp(
+          ({ number }) =>
+            number === 2
+              ? new Response(null, { status: 304, headers: { etag: '"1"', 'cache-control': newControl } })
+              : new Response('body', { headers }),
+          OF_ONE_USER,
         );
         await get({ headers: x });
         const peer = new Peer(x, 200, headers);

@@ -1,0 +1,185 @@
+import { InvalidOptionError } from '../core/errors.js';
+import type { FetchCall } from './fetch-call.js';
+
+/** A request as the `user` option sees it. */
+export interface CacheUserRequest {
+  /** The URL without its fragment. */
+  readonly url: string;
+  /** A copy of the request headers. */
+  readonly headers: Headers;
+  /** A copy of the second argument of `fetch`; empty where there is none. */
+  readonly init: Readonly<Record<PropertyKey, unknown>>;
+}
+
+/** How the requests of different users are told apart. */
+export interface UserRules {
+  readonly user: ((request: CacheUserRequest) => string) | undefined;
+  /** Undefined for all request headers but the harmless ones. */
+  readonly userHeaders: readonly string[] | undefined;
+}
+
+/**
+ * Request headers that never name a user: the CORS-safelisted ones, the conditional, range and preference fields of
+ * RFC 9110, the directives for caches of RFC 9111, and the identifiers that tracing adds to each request.
+ */
+const HARMLESS_HEADERS: ReadonlySet<string> = /* @__PURE__ */ new Set([
+  ...['accept', 'accept-language', 'content-language', 'content-type', 'accept-charset', 'accept-encoding', 'range'],
+  ...['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'cache-control', 'pragma'],
+  ...['user-agent', 'traceparent', 'tracestate', 'baggage', 'b3', 'sentry-trace', 'x-request-id', 'x-correlation-id'],
+  ...['x-amzn-trace-id', 'idempotency-key'],
+]);
+
+/** Whether a request header, in lower case, never names a user. */
+export const isHarmlessHeader = (name: string): boolean => HARMLESS_HEADERS.has(name) || name.startsWith('x-b3-');
+
+/** Members of `init` that the cache handles by itself, or that change neither the response nor for whom it is. */
+const HARMLESS_MEMBERS: ReadonlySet<PropertyKey> = /* @__PURE__ */ new Set([
+  ...['method', 'headers', 'body', 'signal', 'cache', 'integrity', 'duplex', 'keepalive', 'priority', 'window'],
+]);
+
+/** Members that a `Request` has, and the values they have unless they are set. */
+const REQUEST_MEMBERS: Readonly<Record<string, unknown>> = {
+  ...{ credentials: 'same-origin', mode: 'cors', redirect: 'follow', referrer: 'about:client', referrerPolicy: '' },
+  cf: undefined,
+};
+
+/**
+ * What tells the requests for one URL apart besides the headers that `Vary` names. Each part is a string, equal for
+ * requests that need not be told apart, and is worked out when it is first asked for, from copies of the arguments.
+ */
+export class RequestIdentity {
+  readonly #call: FetchCall;
+  readonly #url: string;
+  readonly #headers: Headers;
+  readonly #rules: UserRules;
+  #members: MemberParts | undefined = undefined;
+  #user: string | undefined = undefined;
+
+  constructor(call: FetchCall, url: string, headers: Headers, rules: UserRules) {
+    this.#call = call;
+    this.#url = url;
+    this.#headers = headers;
+    this.#rules = rules;
+  }
+
+  /** Members of `init` that may change the response, whoever the user is: strings, numbers, `cf`. */
+  get variant(): string {
+    return this.#parts.variant;
+  }
+
+  /** Members of `init` that may carry credentials the cache cannot see: agents, dispatchers, clients, `credentials`. */
+  get connection(): string {
+    return this.#parts.connection;
+  }
+
+  /** All members of `init` that may decide how a request ends: only requests that are equal here share one exchange. */
+  get exchange(): string {
+    const { variant, connection, redirect } = this.#parts;
+    return JSON.stringify([variant, connection, redirect]);
+  }
+
+  /** The user: what the `user` option returns, or all headers and connections that may stand for one. */
+  get user(): string {
+    this.#user ??= this.#nameUser();
+    return this.#user;
+  }
+
+  get #parts(): MemberParts {
+    this.#members ??= readMembers(this.#call);
+    return this.#members;
+  }
+
+  #nameUser(): string {
+    const { user, userHeaders } = this.#rules;
+    if (user === undefined) return JSON.stringify([this.connection, ...this.#userHeaders(userHeaders)]);
+    const request = { url: this.#url, headers: new Headers(this.#headers), init: { ...this.#call.init } };
+    const name: unknown = user(request);
+    if (typeof name !== 'string') throw new InvalidOptionError('cached', 'user', 'must return a string', name);
+    return JSON.stringify([name, ...this.#userHeaders(userHeaders ?? [])]);
+  }
+
+  #userHeaders(names: readonly string[] | undefined): (string | null)[] {
+    if (names !== undefined) return names.map((name) => this.#headers.get(name));
+    return [...this.#headers].filter(([name]) => !isHarmlessHeader(name)).flat();
+  }
+}
+
+interface MemberParts {
+  readonly variant: string;
+  readonly connection: string;
+  readonly redirect: string;
+}
+
+const NO_MEMBERS: MemberParts = { variant: '', connection: '', redirect: '' };
+
+function readMembers({ init, request }: FetchCall): MemberParts {
+  if (request === undefined && !init) return NO_MEMBERS;
+  const members = { ...(request && membersOf(request)), ...init };
+  let [variant, connection, redirect] = ['', '', ''];
+  const names = Reflect.ownKeys(members).filter((name) => !HARMLESS_MEMBERS.has(name));
+  for (const name of names.sort(byName)) {
+    const value = members[name as string];
+    if (value === undefined || value === REQUEST_MEMBERS[name as string]) continue;
+    const text = `${formatName(name)}:${JSON.stringify(name === 'cf' ? contentOf(value) : formatValue(value))};`;
+    if (name === 'redirect') redirect = text;
+    else if (name === 'credentials' || (isReference(value) && name !== 'cf')) connection += text;
+    else variant += text;
+  }
+  return variant === '' && connection === '' && redirect === '' ? NO_MEMBERS : { variant, connection, redirect };
+}
+
+/** What a `Request` carries: the standard members, those of polyfills, and the dispatcher where undici shows it. */
+function membersOf(request: Request): Record<PropertyKey, unknown> {
+  const members: Record<PropertyKey, unknown> = {};
+  for (const name of Object.keys(REQUEST_MEMBERS)) members[name] = (request as unknown as typeof members)[name];
+  for (const name of Reflect.ownKeys(request)) {
+    const isShown = typeof name === 'string' || name.description === 'dispatcher';
+    if (isShown) members[typeof name === 'string' ? name : 'dispatcher'] = Reflect.get(request, name);
+  }
+  // undici has null for none.
+  if (members.dispatcher === null) delete members.dispatcher;
+  return members;
+}
+
+const formatName = (name: PropertyKey): string =>
+  typeof name === 'symbol' ? `symbol ${idOf(name)}` : JSON.stringify(name);
+
+const byName = (one: PropertyKey, other: PropertyKey): number => (formatName(one) < formatName(other) ? -1 : 1);
+
+const isReference = (value: unknown): value is object =>
+  (typeof value === 'object' && value !== null) || typeof value === 'function';
+
+function formatValue(value: unknown): string {
+  if (isReference(value) || typeof value === 'symbol') return `#${idOf(value)}`;
+  return `${typeof value} ${String(value)}`;
+}
+
+/** Cloudflare's `cf` is plain data, and often a literal: it is compared by content. */
+function contentOf(value: unknown): string {
+  try {
+    return `json ${JSON.stringify(value)}`;
+  } catch {
+    return formatValue(value);
+  }
+}
+
+const ids = /* @__PURE__ */ new WeakMap<object, number>();
+let lastId = 0;
+
+/** A number for an object or symbol: the same one each time, and never that of another one. */
+function idOf(value: object | symbol): number | string {
+  // Registered symbols cannot be weak keys; their text identifies them.
+  const text = typeof value === 'symbol' ? Symbol.keyFor(value) : undefined;
+  if (text !== undefined) return JSON.stringify(text);
+  const key = value as object;
+  let id = ids.get(key);
+  if (id === undefined) {
+    id = ++lastId;
+    try {
+      ids.set(key, id);
+    } catch {
+      // An engine without symbols as weak keys: the request shares nothing.
+    }
+  }
+  return id;
+}
