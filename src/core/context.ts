@@ -2,7 +2,7 @@
 import { AbortScope, settled } from './abort-scope.js';
 import type { CallContext, Operation } from './call-context.js';
 import type { Clock } from './clock.js';
-import { InvalidOptionError } from './errors.js';
+import { InvalidOptionError, isErrorOfClass } from './errors.js';
 import { own } from './options.js';
 import { type Classify, defaultClassify } from './outcome.js';
 import { sleepIn } from './sleep.js';
@@ -213,7 +213,14 @@ export function begin(next: Next, context: PolicyContext): Promise<unknown> {
   }
 }
 
-/** For outcomes that are judged outside any call, such as those of a permit. */
+/** For outcomes that are judged outside any call, such as those of a permit or a lease. */
 export function detachedContext(clock: Clock): Context {
-  return new Context(clock, () => undefined, DEFAULT_TERMS);
+  return new Context(clock, () => undefined, DETACHED_TERMS);
 }
+
+/** An AbortError that is reported without a call is taken for the reporter's own abort: there is no signal to look at. */
+const DETACHED_TERMS: CallTerms = {
+  ...DEFAULT_TERMS,
+  classify: (outcome) =>
+    !outcome.ok && isErrorOfClass(outcome.error, ['AbortError']) ? 'ignore' : defaultClassify(outcome),
+};

@@ -132,11 +132,6 @@ it('16: no try is spent on what our own policies refuse', async () => {
 });
 
 it.each([
-  [
-    'an abort of a fetch whose signal nobody passed to us',
-    new DOMException('This operation was aborted', 'AbortError'),
-  ],
-  ['an abort by its name', Object.assign(new Error('aborted'), { name: 'AbortError' })],
   ['a mistake in the program', new TypeError("Cannot read properties of undefined (reading 'x')")],
   ['a peer that is not trusted', new TypeError('fetch failed', { cause: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' } })],
 ])('29: %s is not tried again', async (_name, error) => {
@@ -145,6 +140,17 @@ it.each([
   await clock.advance(1000);
   expect(call.error).toBe(error);
   expect(startedAt).toHaveLength(1);
+});
+
+it.each([
+  ['an abort of a fetch by a signal that is not of the call', new DOMException('aborted', 'AbortError')],
+  ['an error of a driver that is named AbortError', Object.assign(new Error('lost'), { name: 'AbortError' })],
+])('29: %s is a failure and is tried again', async (_name, error) => {
+  const { clock, policy, startedAt, operation } = setUp({}, () => error);
+  const call = watch(policy.execute(operation));
+  await clock.advance(10_000);
+  expect(call.error).toBe(error);
+  expect(startedAt.length).toBeGreaterThan(1);
 });
 
 it.each([
