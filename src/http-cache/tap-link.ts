@@ -1,5 +1,4 @@
 import { AbortNode } from '../core/abort-scope.js';
-import type { BodyAccount, BodyPin } from './body-memory.js';
 
 /** What can be cut off. */
 interface Tap {
@@ -28,8 +27,8 @@ interface TapHoldings {
   readonly link?: AbortNode | undefined;
   /** The source, where it has not come to its end. */
   readonly source?: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  readonly account?: BodyAccount | undefined;
-  readonly pin?: BodyPin | undefined;
+  readonly account?: { set(bytes: number): void } | undefined;
+  readonly pin?: { release(): void } | undefined;
 }
 
 /** Whether the engine reports objects that have become unreachable. */
