@@ -12,7 +12,7 @@ import type { Colors } from './format.js';
 import { lineView } from './lines.js';
 import { LEAST_COLUMNS, liveView } from './live.js';
 import { writeReport } from './report.js';
-import { type Run, startRun } from './run.js';
+import { isBusy, type Lateness, type Run, startRun } from './run.js';
 import { jsonResult } from './stats.js';
 import { table } from './table.js';
 
@@ -32,20 +32,21 @@ async function main(): Promise<number> {
     });
   }
 
-  let lateMs: number;
+  let lateness: Lateness;
   if (parsed.json) {
-    lateMs = await run.finished;
-    print(JSON.stringify(jsonResult(run)));
+    lateness = await run.finished;
+    print(JSON.stringify(jsonResult(run, lateness)));
   } else {
     const colors = pc.createColors(pc.isColorSupported && process.stdout.isTTY === true);
     print(introduction(run, colors));
     const view = isTerminal() ? liveView(run, process.stdout, colors) : lineView(run, print);
-    lateMs = await run.finished.finally(() => view.close());
+    lateness = await run.finished.finally(() => view.close());
     print(`\n${table(run, colors)}`);
   }
-  if (lateMs > 200) {
+  if (isBusy(lateness)) {
+    const [latest, delay] = [lateness.latestCallMs, lateness.loopDelayMs].map(Math.round);
     process.stderr.write(
-      `This machine was busy: calls began up to ${Math.round(lateMs)} ms late, which the figures cannot tell from a slow server.\n`,
+      `This machine was busy: calls began up to ${latest} ms late and event loops were late by ${delay} ms (p99), which the figures cannot tell from a slow server.\n`,
     );
   }
   if (parsed.report !== undefined) {

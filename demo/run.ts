@@ -1,5 +1,6 @@
 import { plainSend, resilientSend, type Send } from './clients.js';
 import { now } from './clock.js';
+import { watchLoopDelay } from './loop-delay.js';
 import { type Scenario, spans } from './scenario.js';
 import { openLoop, Side } from './traffic.js';
 import { buildServer, Upstream } from './upstream.js';
@@ -19,12 +20,20 @@ export interface Run {
   elapsedMs(): number;
   /** Ends the run now; the figures so far stay. */
   stop(): void;
-  /**
-   * Resolves, when all is over, with how many milliseconds late the latest call began; both sides were late together.
-   * Rejects when a server process dies that should not.
-   */
-  readonly finished: Promise<number>;
+  /** Resolves with how busy the machine was, when all is over. Rejects when a server process dies that should not. */
+  readonly finished: Promise<Lateness>;
 }
+
+/** By how much this program was late itself, in milliseconds: the figures cannot tell that from a slow server. */
+export interface Lateness {
+  /** The 99th percentile of how late the event loop was, in that of the run's processes where it was latest. */
+  readonly loopDelayMs: number;
+  /** How late the latest call began; both sides were late together. */
+  readonly latestCallMs: number;
+}
+
+/** Whether the figures of such a run say more about the machine than about the two sides. */
+export const isBusy = ({ loopDelayMs, latestCallMs }: Lateness): boolean => loopDelayMs > 100 || latestCallMs > 200;
 
 /** The same calls at the same moments to two equal servers, once with plain `fetch`, once with `resilientFetch`. */
 export function startRun(settings: RunSettings): Run {
@@ -34,6 +43,7 @@ export function startRun(settings: RunSettings): Run {
   const timers: NodeJS.Timeout[] = [];
   let startedAt: number | undefined;
   let endedAt: number | undefined;
+  let loopDelayMs = 0;
   const elapsedMs = (): number => (startedAt === undefined ? 0 : (endedAt ?? now()) - startedAt);
 
   const plain = new Side();
@@ -50,6 +60,9 @@ export function startRun(settings: RunSettings): Run {
       onRequest: (atMs) => {
         if (endedAt === undefined) side.arrivals.push(atMs);
       },
+      onLoopDelay: (ms) => {
+        loopDelayMs = Math.max(loopDelayMs, ms);
+      },
       onCrash: crash,
     });
   const pairs: readonly { side: Side; upstream: Upstream; send: Send }[] = [
@@ -63,18 +76,21 @@ export function startRun(settings: RunSettings): Run {
     },
   ];
 
-  async function drive(): Promise<number> {
+  async function drive(): Promise<Lateness> {
     const stopped = new Promise<void>((resolve) => stopping.signal.addEventListener('abort', () => resolve()));
     const program = await buildServer();
     await Promise.race([stopped, crashed, openServers(program)]);
-    if (stopping.signal.aborted) return 0;
+    if (stopping.signal.aborted) return { loopDelayMs, latestCallMs: 0 };
     startedAt = now();
+    const ownDelayMs = watchLoopDelay();
     for (const { upstream } of pairs) upstream.start(startedAt);
     scheduleOutages(program, startedAt);
     const fire = (): void => {
       for (const { side, upstream, send } of pairs) void side.call(send, upstream.url, elapsedMs);
     };
-    return await Promise.race([crashed, openLoop({ rps, durationMs, elapsedMs, fire, signal: stopping.signal })]);
+    const calls = openLoop({ rps, durationMs, elapsedMs, fire, signal: stopping.signal });
+    const latestCallMs = await Promise.race([crashed, calls]);
+    return { loopDelayMs: Math.max(loopDelayMs, ownDelayMs()), latestCallMs };
   }
 
   async function openServers(program: string): Promise<void> {

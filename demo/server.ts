@@ -6,6 +6,7 @@
 import { createServer } from 'node:http';
 import { seededRandom } from 'breakwater/testing';
 import { now } from './clock.js';
+import { watchLoopDelay } from './loop-delay.js';
 import { answerAt, scenarios } from './scenario.js';
 
 export interface ListenOrder {
@@ -21,7 +22,13 @@ export interface StartOrder {
   readonly startedAt: number;
 }
 
-export type ServerReport = { readonly port: number } | { readonly requestAtMs: number };
+export type ServerReport =
+  | { readonly port: number }
+  | { readonly requestAtMs: number }
+  | { readonly loopDelayMs: number };
+
+/** How often the server reports by how much its event loop is late. */
+const LOOP_REPORT_MS = 500;
 
 const body = JSON.stringify({ items: Array.from({ length: 20 }, (_, id) => ({ id, name: `item ${id}` })) });
 
@@ -72,8 +79,11 @@ function report(message: ServerReport): void {
 }
 
 process.on('message', (order: ListenOrder | StartOrder) => {
-  if ('startedAt' in order) startedAt = order.startedAt;
-  else listen(order);
+  if ('startedAt' in order) {
+    startedAt = order.startedAt;
+    const loopDelayMs = watchLoopDelay();
+    setInterval(() => report({ loopDelayMs: loopDelayMs() }), LOOP_REPORT_MS);
+  } else listen(order);
 });
 process.on('disconnect', () => process.exit());
 // Ctrl-C reaches every process of the terminal; when this one ends is its parent's decision.

@@ -1,5 +1,5 @@
 import type { Transition } from './clients.js';
-import type { Run } from './run.js';
+import { isBusy, type Lateness, type Run } from './run.js';
 import type { Call, Side } from './traffic.js';
 
 export interface Figures {
@@ -20,6 +20,8 @@ export interface JsonResult {
   readonly seconds: number;
   readonly plain: Figures;
   readonly resilient: Figures & { readonly breakerTransitions: readonly Transition[] };
+  /** Only if the machine was too busy for the figures to be trusted. */
+  readonly busy?: Lateness;
 }
 
 /** The smallest value that at least the share `q` of all values does not exceed (nearest rank). */
@@ -63,7 +65,7 @@ export function failures(side: Side): [reason: string, count: number][] {
   return [...counts].sort(([, a], [, b]) => b - a);
 }
 
-export function jsonResult(run: Run): JsonResult {
+export function jsonResult(run: Run, lateness: Lateness): JsonResult {
   const rounded = (side: Side): Figures => {
     const exact = figures(side);
     return {
@@ -84,6 +86,9 @@ export function jsonResult(run: Run): JsonResult {
         ...change,
       })),
     },
+    ...(isBusy(lateness) && {
+      busy: { loopDelayMs: Math.round(lateness.loopDelayMs), latestCallMs: Math.round(lateness.latestCallMs) },
+    }),
   };
 }
 

@@ -8,6 +8,8 @@ export interface UpstreamOptions {
   readonly durationMs: number;
   /** A request has reached the server, so long after the run began. */
   readonly onRequest: (atMs: number) => void;
+  /** The 99th percentile of how late the server's event loop has been since it started. */
+  readonly onLoopDelay: (ms: number) => void;
   /** The process ended and nobody had asked it to. */
   readonly onCrash: (error: Error) => void;
 }
@@ -38,6 +40,8 @@ export class Upstream {
     child.on('message', (message: ServerReport) => {
       if ('requestAtMs' in message) {
         this.#options.onRequest(message.requestAtMs);
+      } else if ('loopDelayMs' in message) {
+        this.#options.onLoopDelay(message.loopDelayMs);
       } else {
         this.#port = message.port;
         this.#onListening();

@@ -16,7 +16,7 @@ app.get('/', (context) => context.text('hello'));
 const limited = rateLimitHandler({
   limiter: new KeyedRateLimiter(() => new TokenBucket({ capacity: 2, refill: 1, per: '1s' })),
   key: (request) => request.headers.get('x-api-key') ?? undefined,
-  onMissingKey: 'refuse',
+  onMissingKey: 'reject',
   name: 'api',
   window: '2s',
 });

@@ -8,6 +8,9 @@ export const workloads: Readonly<Record<string, (random: Random) => Generator<Ke
   loop,
   shifting,
   recency,
+  news,
+  bursts,
+  zigzag,
 };
 
 const REQUESTS = 100_000;
@@ -79,5 +82,41 @@ function* recency(random: Random): Generator<Key> {
       if (random() < 0.6 && again[place] === undefined) again[place] = fresh;
       yield fresh++;
     }
+  }
+}
+
+/** Most requests are for what is new: the popularity of a key falls with its age. */
+function* news(random: Random): Generator<Key> {
+  for (let newest = 0; ; newest += 0.3) {
+    const age = -3_000 * Math.log(1 - random());
+    yield Math.floor(newest - age);
+  }
+}
+
+/** Half of the requests are for favourites, the others for keys that are used up to five times in a short while. */
+function* bursts(random: Random): Generator<Key> {
+  const rank = zipfRanks(random, 5_000, 0.8);
+  const due = new Map<number, number[]>();
+  for (let now = 0, fresh = 0; ; now++) {
+    for (const key of due.get(now) ?? []) yield `burst:${key}`;
+    due.delete(now);
+    if (random() < 0.5) yield `user:${rank()}`;
+    else {
+      yield `burst:${fresh}`;
+      for (let uses = Math.floor(random() * 5), at = now; uses > 0; uses--) {
+        at += 1 + Math.floor(random() * 800);
+        due.set(at, [...(due.get(at) ?? []), fresh]);
+      }
+      fresh++;
+    }
+  }
+}
+
+/** The same keys back and forth, not always to the same end. */
+function* zigzag(random: Random): Generator<Key> {
+  for (;;) {
+    const end = 2_900 + Math.floor(200 * random());
+    for (let key = 0; key < end; key++) yield key;
+    for (let key = end - 1; key >= 0; key--) yield key;
   }
 }

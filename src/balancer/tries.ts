@@ -1,6 +1,6 @@
 import type { CallContext } from '../core/call-context.js';
-import { Context } from '../core/context.js';
-import { isResilienceError, NoHealthyNodeError } from '../core/errors.js';
+import { isContext } from '../core/context.js';
+import { isResilienceError, isStalledTimeout, NoHealthyNodeError } from '../core/errors.js';
 import { type Classify, defaultClassify, judge, type Outcome, type Verdict } from '../core/outcome.js';
 import type { Dispatch, Dispatcher } from './dispatcher.js';
 
@@ -49,7 +49,8 @@ export class Tries {
   end(dispatch: Dispatch, outcome: Outcome, context: CallContext): void {
     let verdict: Verdict | undefined;
     try {
-      verdict = this.#judge(outcome, context);
+      // Our own event loop was blocked meanwhile: of that nothing can be learnt about the node.
+      if (outcome.ok || !isStalledTimeout(outcome.error)) verdict = this.#judge(outcome, context);
     } finally {
       dispatch.end(verdict);
       this.#settings.tell();
@@ -61,7 +62,7 @@ export class Tries {
    * nothing of it.
    */
   #judge(outcome: Outcome, context: CallContext): Verdict {
-    const known = context instanceof Context ? context : undefined;
+    const known = isContext(context) ? context : undefined;
     if (!outcome.ok && known?.aborted) return isResilienceError(outcome.error, 'ERR_TIMEOUT') ? 'failure' : 'ignore';
     const classify = this.#settings.classify ?? known?.classify ?? defaultClassify;
     return judge('LoadBalancer', classify, outcome, context);

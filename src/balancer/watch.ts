@@ -2,7 +2,7 @@ import { AbortScope } from '../core/abort-scope.js';
 import { Alarm, type Clock } from '../core/clock.js';
 import { Context, callOperation, DEFAULT_TERMS } from '../core/context.js';
 import { DeadlineList } from '../core/deadline-list.js';
-import { ClosedError } from '../core/errors.js';
+import { ClosedError, isStalledTimeout } from '../core/errors.js';
 import type { Outcome } from '../core/outcome.js';
 import type { Random } from '../core/random.js';
 import { runTimed } from '../core/timed-scope.js';
@@ -83,7 +83,8 @@ export class Watch {
     if (this.#isStopped) return;
     const { intervalMs, jitter } = this.#rules;
     this.#checkIn(intervalMs * (1 + jitter * (2 * this.#random() - 1)));
-    this.#judge(result);
+    // A check that timed out while our own event loop was blocked says nothing of the node.
+    if (result.ok || !isStalledTimeout(result.error)) this.#judge(result);
   }
 
   /** The first result of all decides alone: nothing was known before. */

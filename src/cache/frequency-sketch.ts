@@ -23,23 +23,25 @@ export class FrequencySketch {
 
   /** From 0 to 15. */
   estimate(hash: number): number {
+    const words = this.#words;
     const block = (hash & this.#blockMask) << 2;
     let least = MOST;
     for (let row = 0, bits = spread(hash); row < 4; row++, bits >>>= 3) {
-      const count = ((this.#words[block + row] as number) >>> ((bits & 7) << 2)) & MOST;
+      const count = ((words[block + row] as number) >>> ((bits & 7) << 2)) & MOST;
       if (count < least) least = count;
     }
     return least;
   }
 
   increment(hash: number): void {
+    const words = this.#words;
     const block = (hash & this.#blockMask) << 2;
     let added = 0;
     for (let row = 0, bits = spread(hash); row < 4; row++, bits >>>= 3) {
       const shift = (bits & 7) << 2;
-      const word = this.#words[block + row] as number;
+      const word = words[block + row] as number;
       if (((word >>> shift) & MOST) === MOST) continue;
-      this.#words[block + row] = word + (1 << shift);
+      words[block + row] = word + (1 << shift);
       added = 1;
     }
     this.#sampled += added;

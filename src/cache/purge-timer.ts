@@ -1,4 +1,5 @@
 import { Alarm, type Clock } from '../core/clock.js';
+import { weakly } from '../core/weak.js';
 
 /** What has entries that expire. */
 export interface Purgeable {
@@ -14,14 +15,14 @@ export interface Purgeable {
 export class PurgeTimer {
   readonly #clock: Clock;
   readonly #everyMs: number;
-  readonly #purged: WeakRef<Purgeable>;
+  readonly #purged: Pick<WeakRef<Purgeable>, 'deref'>;
   #alarm: Alarm | undefined = undefined;
   #isStopped = false;
 
   constructor(clock: Clock, everyMs: number, purged: Purgeable) {
     this.#clock = clock;
     this.#everyMs = everyMs;
-    this.#purged = new WeakRef(purged);
+    this.#purged = weakly(purged);
   }
 
   /** Something can expire. */

@@ -1,6 +1,6 @@
 import type { Duration } from '../core/duration.js';
 import { toMs } from '../core/duration.js';
-import { checkCallOptions } from '../core/options.js';
+import { checkCallOptions, own } from '../core/options.js';
 import type { CacheLike } from './cache-like.js';
 import { CachedEntry, type EntryAge } from './entry.js';
 import type { CheckedInvalidation } from './invalidation.js';
@@ -23,10 +23,10 @@ export function lifeOf<K, V>(
   { name, ttlMs, tagsOf, jitter, random }: LoadingSettings<K, V>,
   value: V,
   key: K,
-  own: LoadingCacheSetOptions = {},
+  options: LoadingCacheSetOptions = {},
 ): Life {
-  checkCallOptions(name, own, SET_OPTIONS);
-  const { ttl, tags } = own;
+  checkCallOptions(name, options, SET_OPTIONS);
+  const [ttl, tags] = [own(options, 'ttl'), own(options, 'tags')];
   const fullMs = ttl === undefined ? ttlMs(value, key) : toMs(name, 'ttl', ttl, { orZero: true, orInfinity: true });
   return {
     freshMs: jitter === 0 || fullMs === Infinity ? fullMs : fullMs * (1 - jitter * random()),

@@ -2,7 +2,7 @@
 import { checkClock } from '../core/clock.js';
 import { detachedContext, type Next, type PolicyContext, rejectSoon } from '../core/context.js';
 import { toMs } from '../core/duration.js';
-import { CircuitOpenError } from '../core/errors.js';
+import { CircuitOpenError, isStalledTimeout } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
 import { checkName, checkOneOf, checkOptionalFunction } from '../core/options.js';
 import { type Classify, defaultClassify, judge, type Outcome } from '../core/outcome.js';
@@ -64,8 +64,13 @@ export interface CircuitBreaker extends Policy, Observable<CircuitBreakerEvents>
  * ```
  *
  * Only results of the present state count: one that comes late, from before the breaker opened, changes nothing. An
- * abort by the caller and refusals of our own are no failures of the dependency. (Nygard, "Release It!"; the windows and
- * rates are those of resilience4j.)
+ * abort by the caller and refusals of our own are no failures of the dependency, and neither is a `TimeoutError` whose
+ * `stalledMs` is above 0, since our own event loop was blocked meanwhile: whatever `classify` says, it is not counted, and a
+ * probe that ends with it leaves its place to another. (Nygard, "Release It!"; the windows and rates are those of
+ * resilience4j.)
+ *
+ * Its times are those of the clock. `systemClock` stands still while the machine is suspended: after that an open breaker
+ * stays open for what was left of its time, and the calls from before are still in the window.
  *
  * O(1) a call, no timer, `window.calls` bytes or ten buckets of memory.
  *
@@ -230,7 +235,7 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
   }
 
   #health(outcome: Outcome, context: PolicyContext): Health {
-    if (context.aborted && !outcome.ok) return 'ignore';
+    if (!outcome.ok && (context.aborted || isStalledTimeout(outcome.error))) return 'ignore';
     const verdict = judge('circuitBreaker', this.#classify ?? context.classify, outcome, context);
     return verdict === 'permanent' ? 'failure' : verdict;
   }

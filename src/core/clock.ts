@@ -1,4 +1,7 @@
 import { checkMethods } from './options.js';
+import { systemClock } from './system-clock.js';
+
+export { afterNextPoll, anyClock, systemClock } from './system-clock.js';
 
 /** Monotonic time and timers. Inject another one to test without waiting: `TestClock` of `breakwater/testing`. */
 export interface Clock {
@@ -9,96 +12,32 @@ export interface Clock {
   clearTimeout(handle: unknown): void;
 }
 
-/** The longest delay a platform timer takes; a longer one would fire at once. */
-const LONGEST_TIMER_MS = 0x7fff_ffff;
-
-/** The platform's `performance`, and the timers beside which it was found. */
-let found: typeof performance | undefined;
-let foundBeside: unknown;
-
-/**
- * Looking `performance` up is half of what reading the clock costs in Node, so it is looked up once, and again whenever
- * somebody has put fake timers in place or taken them away.
- */
-function now(): number {
-  if (foundBeside !== globalThis.setTimeout || found === undefined) {
-    found = globalThis.performance;
-    foundBeside = globalThis.setTimeout;
-  }
-  return found.now();
-}
-
-/**
- * The platform's monotonic clock and timers, read from the global object at each call so that fake timers work.
- * Delays of any length: those above 2^31-1 ms are armed again on the way.
- */
-export const systemClock: Clock = {
-  now,
-  setTimeout: (callback, ms) =>
-    ms <= LONGEST_TIMER_MS ? globalThis.setTimeout(callback, ms) : new LongTimer(callback, ms),
-  clearTimeout(handle) {
-    if (handle instanceof LongTimer) handle.clear();
-    else globalThis.clearTimeout(handle as Parameters<typeof globalThis.clearTimeout>[0]);
-  },
-};
-
-/**
- * The clock of a policy that never looks at one (a fallback, say). It behaves as `systemClock`, and a pipeline lets it
- * stand beside any other.
- */
-export const anyClock: Clock = /* @__PURE__ */ Object.create(systemClock);
-
 /** What Node's timers have and a browser's, being numbers, have not. */
 export interface TimerHandle {
   ref?(): unknown;
   unref?(): unknown;
 }
 
-class LongTimer implements TimerHandle {
-  #timer: unknown;
-  #unrefd = false;
-
-  constructor(callback: () => void, ms: number) {
-    this.#arm(callback, ms);
-  }
-
-  #arm(callback: () => void, ms: number): void {
-    this.#timer =
-      ms <= LONGEST_TIMER_MS
-        ? globalThis.setTimeout(callback, ms)
-        : globalThis.setTimeout(() => this.#arm(callback, ms - LONGEST_TIMER_MS), LONGEST_TIMER_MS);
-    if (this.#unrefd) this.unref();
-  }
-
-  clear(): void {
-    globalThis.clearTimeout(this.#timer as Parameters<typeof globalThis.clearTimeout>[0]);
-  }
-
-  ref(): this {
-    this.#unrefd = false;
-    (this.#timer as TimerHandle).ref?.();
-    return this;
-  }
-
-  unref(): this {
-    this.#unrefd = true;
-    (this.#timer as TimerHandle).unref?.();
-    return this;
-  }
-}
-
-/** Calls back after the event loop has polled for I/O once more, or as near to that as the platform lets us. */
-export function afterNextPoll(callback: () => void): void {
-  const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => unknown };
-  if (setImmediate === undefined) globalThis.setTimeout(callback, 0);
-  else setImmediate(callback);
-}
-
 export function checkClock(owner: string, clock: Clock | undefined): Clock {
   return clock === undefined ? systemClock : checkMethods(owner, 'clock', clock, ['now', 'setTimeout', 'clearTimeout']);
 }
 
-/** One timer that never rings early: platform timers may, by the fraction of a millisecond they round away. */
+/** What platforms may round away: a timer that is early by no more is armed again, however short it is. */
+const ROUNDING_MS = 2;
+
+/**
+ * Whether a timer of `delayMs` that fires has to be armed again for the rest of its time: platforms round, and so may fire
+ * early by a part of a millisecond. A timer that this clock has not measured is believed, since to arm it again could mean to
+ * wait for ever: one that is early by more than half of its delay (the clock is frozen), and one that was armed before fake
+ * timers were installed or removed.
+ * @param armedBy - what `globalThis.setTimeout` was when the timer was armed.
+ */
+export function isEarly(remainingMs: number, delayMs: number, armedBy: unknown): boolean {
+  if (remainingMs <= 0 || armedBy !== globalThis.setTimeout) return false;
+  return remainingMs < delayMs && remainingMs <= Math.max(delayMs / 2, ROUNDING_MS);
+}
+
+/** One timer that never fires early. */
 export class Alarm {
   readonly #clock: Clock;
   readonly #due: number;
@@ -115,9 +54,10 @@ export class Alarm {
 
   #arm(ms: number): void {
     if (ms === Infinity) return;
+    const armedBy = globalThis.setTimeout;
     this.#handle = this.#clock.setTimeout(() => {
       const remaining = this.#due - this.#clock.now();
-      if (remaining > 0) this.#arm(remaining);
+      if (isEarly(remaining, ms, armedBy)) this.#arm(remaining);
       else this.#onDue();
     }, ms);
     if (this.#isUnrefd) this.unref();
@@ -127,7 +67,7 @@ export class Alarm {
     if (this.#handle !== undefined) this.#clock.clearTimeout(this.#handle);
   }
 
-  /** For housekeeping: lets the process exit before it rings. */
+  /** For housekeeping: lets the process exit before it fires. */
   unref(): void {
     this.#isUnrefd = true;
     (this.#handle as TimerHandle | undefined)?.unref?.();

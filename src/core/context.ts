@@ -3,6 +3,7 @@ import { AbortScope, settled } from './abort-scope.js';
 import type { CallContext, Operation } from './call-context.js';
 import type { Clock } from './clock.js';
 import { InvalidOptionError } from './errors.js';
+import { own } from './options.js';
 import { type Classify, defaultClassify } from './outcome.js';
 import { sleepIn } from './sleep.js';
 
@@ -84,6 +85,11 @@ export class Context implements ChildContext {
     this.#scope = scope;
   }
 
+  /** Marks the contexts of every copy of this package: ESM and CommonJS, or two versions. */
+  get '~context'(): true {
+    return true;
+  }
+
   get scope(): AbortScope | undefined {
     return this.#scope;
   }
@@ -118,7 +124,9 @@ export class Context implements ChildContext {
     return this.#scope?.reason;
   }
 
-  derive({ attempt = this.attempt, deadline = Infinity }: ContextChange): ChildContext {
+  derive(change: ContextChange): ChildContext {
+    const attempt = own(change, 'attempt', this.attempt);
+    const deadline = own(change, 'deadline', Infinity);
     if (Number.isNaN(deadline)) throw new InvalidOptionError('derive', 'deadline', 'must be a number', deadline);
     return this.within(new AbortScope(this.#scope), attempt, deadline);
   }
@@ -168,17 +176,22 @@ export class Context implements ChildContext {
 /** The innermost step of every chain: the operation itself. */
 export const callOperation: Next = (context) => asContext(context).run();
 
-const NO_CONTEXT = 'A context must be made with context.derive(); a copy of one hears of no abort';
+const NO_CONTEXT = 'A context must be made with context.derive(); a copy of one is not told of an abort';
 
-/** The context behind the interface, for the few policies that wait in a place of their own. */
+/** Returns the context behind the interface, for the few policies that wait in a place of their own. */
 export function asContext(context: PolicyContext): Context {
-  if (context instanceof Context) return context;
+  if (isContext(context)) return context;
   throw new TypeError(NO_CONTEXT);
 }
 
-/** For those who may have made a context by spreading one: the mistake is found where it was made. */
+/** Wraps `next` for code that may have made a context by spreading one: the mistake is found where it was made. */
 export function checkContexts(next: Next): Next {
-  return (context) => (context instanceof Context ? next(context) : Promise.reject(new TypeError(NO_CONTEXT)));
+  return (context) => (isContext(context) ? next(context) : Promise.reject(new TypeError(NO_CONTEXT)));
+}
+
+/** Whether it is a context of any copy of this package. A spread copy has no prototype, and so is none. */
+export function isContext(context: unknown): context is Context {
+  return typeof context === 'object' && context !== null && '~context' in context;
 }
 
 /**

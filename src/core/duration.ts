@@ -1,4 +1,5 @@
 import { InvalidOptionError } from './errors.js';
+import { own } from './options.js';
 
 /**
  * A span of time: a number of milliseconds, or a string such as `'250ms'`, `'1.5s'`, `'2m'`, `'1h'`, `'30d'`.
@@ -24,8 +25,9 @@ export interface DurationRule {
 export function toMs(owner: string, option: string, value: unknown, rule: DurationRule = {}): number {
   const ms = parse(value);
   const inRange = ms > 0 ? ms < Infinity || rule.orInfinity === true : ms === 0 && rule.orZero === true;
-  if (!inRange || ms < (rule.min ?? 0) || (ms === Infinity && value !== Infinity)) {
-    const least = rule.min === undefined ? (rule.orZero ? '≥ 0' : 'above 0') : `≥ ${rule.min} ms`;
+  const min = own(rule, 'min');
+  if (!inRange || ms < (min ?? 0) || (ms === Infinity && value !== Infinity)) {
+    const least = min === undefined ? (rule.orZero ? '≥ 0' : 'above 0') : `≥ ${min} ms`;
     const range = `${least}${rule.orInfinity ? ' (Infinity: never)' : ' and finite'}`;
     throw new InvalidOptionError(
       owner,

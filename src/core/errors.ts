@@ -68,7 +68,7 @@ export class CircuitOpenError extends ResilienceError {
   readonly retryAfterMs: number;
 
   constructor(init: ResilienceErrorInit & { readonly retryAfterMs: number }) {
-    super(`The circuit of "${init.policy}" is open`, init);
+    super(`The circuit of ${show(init.policy)} is open`, init);
     this.retryAfterMs = init.retryAfterMs;
   }
 
@@ -82,7 +82,7 @@ export class BulkheadFullError extends ResilienceError {
   readonly code = 'ERR_BULKHEAD_FULL';
 
   constructor(init: ResilienceErrorInit) {
-    super(`"${init.policy}" is full: no slot and no place in its queue`, init);
+    super(`${show(init.policy)} is full: no slot and no place in its queue`, init);
   }
 
   override get name(): string {
@@ -97,7 +97,7 @@ export class QueueTimeoutError extends ResilienceError {
   readonly timeoutMs: number;
 
   constructor(init: ResilienceErrorInit & { readonly timeoutMs: number }) {
-    super(`Waited ${init.timeoutMs} ms for a slot of "${init.policy}"`, init);
+    super(`Waited ${init.timeoutMs} ms for a slot of ${show(init.policy)}`, init);
     this.timeoutMs = init.timeoutMs;
   }
 
@@ -127,7 +127,7 @@ export class RateLimitedError extends ResilienceError {
   readonly decision: Decision;
 
   constructor(init: ResilienceErrorInit & { readonly decision: Decision }) {
-    super(`"${init.policy}" allows no more calls for now`, init);
+    super(`${show(init.policy)} allows no more calls for now`, init);
     this.decision = init.decision;
   }
 
@@ -157,7 +157,7 @@ export class LostWritesError<K = unknown, V = unknown> extends ResilienceError {
 
   constructor(init: ResilienceErrorInit & { readonly lost: readonly LostWrite<K, V>[] }) {
     const { policy, lost } = init;
-    super(`"${policy}" has lost ${lost.length} ${lost.length === 1 ? 'write' : 'writes'}`, {
+    super(`${show(policy)} has lost ${lost.length} ${lost.length === 1 ? 'write' : 'writes'}`, {
       policy,
       cause: lost[0]?.error,
     });
@@ -174,10 +174,17 @@ export class TimeoutError extends ResilienceError {
   readonly code = 'ERR_TIMEOUT';
   /** The timeout that ran out, in milliseconds. */
   readonly timeoutMs: number;
+  /**
+   * For how many milliseconds, as far as is known, this process's event loop was blocked while the call waited; 0 if it was
+   * not, or not for long (10 ms, or a tenth of the timeout if that is more). Above 0 the timeout is no evidence against the
+   * dependency: it may be retried, but circuit breakers and outlier detection do not count it.
+   */
+  readonly stalledMs: number;
 
-  constructor(init: ResilienceErrorInit & { readonly timeoutMs: number }) {
-    super(`"${init.policy}" timed out after ${init.timeoutMs} ms`, init);
+  constructor(init: ResilienceErrorInit & { readonly timeoutMs: number; readonly stalledMs?: number | undefined }) {
+    super(`${show(init.policy)} timed out after ${init.timeoutMs} ms`, init);
     this.timeoutMs = init.timeoutMs;
+    this.stalledMs = init.stalledMs ?? 0;
   }
 
   override get name(): string {
@@ -190,7 +197,7 @@ export class ClosedError extends ResilienceError {
   readonly code = 'ERR_CLOSED';
 
   constructor(init: ResilienceErrorInit) {
-    super(`"${init.policy}" is closed`, init);
+    super(`${show(init.policy)} is closed`, init);
   }
 
   override get name(): string {
@@ -203,7 +210,7 @@ export class NoHealthyNodeError extends ResilienceError {
   readonly code = 'ERR_NO_HEALTHY_NODE';
 
   constructor(init: ResilienceErrorInit) {
-    super(`"${init.policy}" has no healthy node`, init);
+    super(`${show(init.policy)} has no healthy node`, init);
   }
 
   override get name(): string {
@@ -221,7 +228,7 @@ export class InvalidOptionError extends TypeError {
 
   /** @param rule - completes the sentence: `must be an integer ≥ 1`. */
   constructor(owner: string, option: string, rule: string, value: unknown) {
-    super(`${owner}: "${option}" ${rule}, got ${show(value)}`);
+    super(`${cut(owner)}: "${cut(option)}" ${rule}, got ${show(value)}`);
     this.owner = owner;
     this.option = option;
     this.value = value;
@@ -244,6 +251,11 @@ export function isResilienceError<C extends ResilienceErrorCode>(error: unknown,
 export function isResilienceError(error: unknown, code?: ResilienceErrorCode): boolean {
   if (typeof error !== 'object' || error === null || read(error, BRAND) !== true) return false;
   return code === undefined || read(error, 'code') === code;
+}
+
+/** Whether a call timed out while our own event loop was blocked, which says nothing of the dependency. */
+export function isStalledTimeout(error: unknown): boolean {
+  return isResilienceError(error, 'ERR_TIMEOUT') && Number(read(error, 'stalledMs')) > 0;
 }
 
 /** Errors come from anywhere: a getter of theirs that throws must not replace them. */
@@ -276,11 +288,19 @@ export function isErrorOfClass(error: unknown, names: readonly string[]): boolea
 /** How many base classes are looked at: a proxy can have any number. */
 const MAX_CLASSES = 20;
 
+/** The longest text of a caller that a message repeats. */
+export const LONGEST_TEXT = 60;
+
+/** The beginning of a text that may be of any length, as names and keys from outside are. */
+export function cut(text: string): string {
+  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
+}
+
 /** How a value reads in a message. Never calls into the value. */
 export function show(value: unknown): string {
   switch (typeof value) {
     case 'string':
-      return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+      return JSON.stringify(cut(value));
     case 'bigint':
       return `${value}n`;
     case 'function':

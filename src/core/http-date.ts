@@ -8,12 +8,40 @@ const HTTP_DATES = [
 /** Longer header values are noise or an attack, and are not even looked at. */
 const LONGEST_DATE = 64;
 
-/** The milliseconds since 1970 that an HTTP date stands for; undefined for anything else. */
-export function parseHttpDate(value: string): number | undefined {
+/**
+ * Returns the milliseconds since 1970 that an HTTP date stands for; undefined for anything else. An RFC 850 date has a year
+ * of two digits: it is the one of these that is nearest to now, but at most 50 years ahead.
+ *
+ * @param now - the wall clock, in milliseconds since 1970.
+ */
+export function parseHttpDate(value: string, now: number = Date.now()): number | undefined {
   if (value.length > LONGEST_DATE) return undefined;
   const text = value.trim();
-  if (!HTTP_DATES.some((form) => form.test(text))) return undefined;
+  const form = HTTP_DATES.findIndex((one) => one.test(text));
+  if (form === -1) return undefined;
+  if (form === RFC_850) return parseRfc850Date(text, now);
   // asctime's form names no zone and means GMT; Date.parse would take it for local time.
   const at = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`);
   return Number.isNaN(at) ? undefined : at;
+}
+
+const RFC_850 = 1;
+
+/** Date.parse takes the years 50 to 99 for the last century, whatever the year is now (RFC 9110, 5.6.7). */
+function parseRfc850Date(text: string, now: number): number | undefined {
+  const [, day, month, year, time] = /(\d{2})-(\w{3})-(\d{2}) (.+)$/.exec(text) ?? [];
+  const thisYear = new Date(now).getUTCFullYear();
+  const inCentury = (century: number) => Date.parse(`${day} ${month} ${century + Number(year)} ${time}`);
+  const century = thisYear - (thisYear % 100);
+  const at = inCentury(century);
+  if (Number.isNaN(at)) return undefined;
+  const next = inCentury(century + 100);
+  if (next <= yearsAhead(now, 50)) return next;
+  return at > yearsAhead(now, 50) ? inCentury(century - 100) : at;
+}
+
+function yearsAhead(now: number, years: number): number {
+  const then = new Date(now);
+  then.setUTCFullYear(then.getUTCFullYear() + years);
+  return then.getTime();
 }

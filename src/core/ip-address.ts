@@ -12,6 +12,11 @@ export interface IpNetwork {
  * An address as text, of either kind, or undefined. A zone (`fe80::1%eth0`) says nothing of who it is and is dropped.
  */
 export function parseIp(text: string): IpAddress | undefined {
+  const address = parseAsWritten(text);
+  return address && fromNat64(address);
+}
+
+function parseAsWritten(text: string): IpAddress | undefined {
   const ipv4 = parseIpv4(text);
   if (ipv4 !== undefined) return [...MAPPED, ...ipv4];
   if (text.length > LONGEST) return undefined;
@@ -21,17 +26,19 @@ export function parseIp(text: string): IpAddress | undefined {
   if (before === undefined || after === undefined || more.length > 0) return undefined;
   const missing = 8 - before.length - after.length;
   if (tail === undefined ? missing !== 0 : missing < 1) return undefined;
-  return fromNat64([...before, ...Array<number>(missing).fill(0), ...after]);
+  return [...before, ...Array<number>(missing).fill(0), ...after];
 }
 
 /** `10.0.0.0/8`, `2001:db8::/32`, or one address by itself. */
 export function parseNetwork(text: string): IpNetwork | undefined {
   const [host = '', length, ...more] = text.split('/');
-  const address = parseIp(host);
+  const address = parseAsWritten(host);
   if (address === undefined || more.length > 0) return undefined;
   const width = host.includes(':') ? 128 : 32;
   const bits = length === undefined ? width : /^\d{1,3}$/.test(length) ? Number(length) : Number.NaN;
-  return bits <= width ? { address, bits: 128 - width + bits } : undefined;
+  if (!(bits <= width)) return undefined;
+  const isPartOfNat64 = width === 128 && bits >= 96; // a wider one is more than what is translated
+  return { address: isPartOfNat64 ? fromNat64(address) : address, bits: 128 - width + bits };
 }
 
 export function isWithin(address: IpAddress, network: IpNetwork): boolean {
@@ -41,11 +48,15 @@ export function isWithin(address: IpAddress, network: IpNetwork): boolean {
   });
 }
 
-/** An IPv4 address as it is; of an IPv6 address the network it is in, as RFC 5952 writes it: `2001:db8:0:100::/56`. */
-export function formatNetwork(address: IpAddress, ipv6Prefix: number): string {
+/**
+ * The network that an address is in: `192.0.2.0/24`, or as RFC 5952 writes it `2001:db8:0:100::/56`. A network of one
+ * address is written as that address.
+ */
+export function formatNetwork(address: IpAddress, ipv6Prefix: number, ipv4Prefix = 32): string {
   if (MAPPED.every((group, index) => address[index] === group)) {
-    const octets = address.slice(6).flatMap((group) => [group >> 8, group & 255]);
-    return octets.join('.');
+    const groups = address.map((group, index) => group & maskOf(96 + ipv4Prefix, index)).slice(6);
+    const network = groups.flatMap((group) => [group >> 8, group & 255]).join('.');
+    return ipv4Prefix === 32 ? network : `${network}/${ipv4Prefix}`;
   }
   const network = formatIpv6(address.map((group, index) => group & maskOf(ipv6Prefix, index)));
   return ipv6Prefix === 128 ? network : `${network}/${ipv6Prefix}`;

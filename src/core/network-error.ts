@@ -97,7 +97,7 @@ function faultOf(error: unknown): Fault | undefined {
 function collectFaults(error: unknown, faults: Set<Fault>, depth: number, seen: Set<unknown>): void {
   if (typeof error !== 'object' || error === null || depth === 0 || seen.has(error)) return;
   seen.add(error);
-  const fault = faultOfCode(error) ?? faultOfMessage(error);
+  const fault = attributed.get(error) ?? faultOfCode(error) ?? faultOfMessage(error);
   if (fault !== undefined) faults.add(fault);
   const errors = read(error, 'errors'); // of an AggregateError: one for each address that was tried
   if (Array.isArray(errors)) for (const one of errors.slice(0, MAX_DEPTH)) collectFaults(one, faults, depth - 1, seen);

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from './errors.js';
+import { InvalidOptionError, LONGEST_TEXT } from './errors.js';
 
 /** For each option its default; undefined for those that have none. */
 type Defaults<T> = { readonly [K in keyof T]-?: T[K] | undefined };
@@ -10,8 +10,9 @@ type WithDefaults<T, D extends Defaults<T>> = {
 
 /**
  * The caller's options with their defaults filled in: read once, detached from the caller's object and from any
- * prototype. An explicit undefined means the default. The values are still to be checked.
- * @throws InvalidOptionError when it is no object, or has a name that is not known; the message suggests the nearest.
+ * prototype, so that only the object's own properties are options. An explicit undefined means the default. The values are
+ * still to be checked.
+ * @throws InvalidOptionError when it is no object, or has a name that is not known; the message suggests a similar one.
  */
 export function readOptions<T extends object, const D extends Defaults<T> = Defaults<T>>(
   owner: string,
@@ -25,20 +26,35 @@ export function readOptions<T extends object, const D extends Defaults<T> = Defa
   for (const [name, value] of Object.entries(own)) {
     if (!Object.hasOwn(defaults, name)) {
       const path = option === 'options' ? name : `${option}.${name}`;
-      fail(owner, path, `is unknown (did you mean "${nearest(name, Object.keys(defaults))}"?)`, value);
+      fail(owner, path, unknown(name, Object.keys(defaults)), value);
     }
   }
   for (const [name, value] of Object.entries(defaults)) if (own[name] === undefined) own[name] = value;
   return own as WithDefaults<T, D>;
 }
 
-/** What one call brings along: an object with no other names than these. Cheaper than `readOptions`, which copies. */
+/**
+ * What an options object says of itself; undefined for what it inherits, so that a polluted `Object.prototype` sets no option.
+ * For the options of single calls: cheaper than `readOptions`, which copies.
+ */
+export function own<T extends object, K extends keyof T>(options: T, name: K): T[K] | undefined;
+export function own<T extends object, K extends keyof T, D>(
+  options: T,
+  name: K,
+  byDefault: D,
+): Exclude<T[K], undefined> | D;
+export function own<T extends object, K extends keyof T>(options: T, name: K, byDefault?: unknown): unknown {
+  const value = options[name];
+  return value === undefined || !Object.hasOwn(options, name) ? byDefault : value;
+}
+
+/** What one call brings along: an object with no other names of its own than these. */
 export function checkCallOptions(owner: string, options: object, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null) fail(owner, 'options', 'must be an object', options);
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
     const value = (options as Record<string, unknown>)[name];
-    fail(owner, name, `is unknown (did you mean "${nearest(name, known)}"?)`, value);
+    fail(owner, name, unknown(name, known), value);
   }
 }
 
@@ -53,7 +69,9 @@ export interface IntegerRule {
 }
 
 export function checkInteger(owner: string, option: string, value: unknown, rule: IntegerRule): number {
-  const { min, max = Infinity, orInfinity = false } = rule;
+  const { min } = rule;
+  const max = own(rule, 'max', Infinity);
+  const orInfinity = own(rule, 'orInfinity', false);
   if (typeof value === 'number' && value >= min && value <= max) {
     if (Number.isSafeInteger(value) || (value === Infinity && orInfinity)) return value + 0; // -0 becomes 0
   }
@@ -70,14 +88,20 @@ export interface NumberRule {
 
 /** A finite number within the rule. */
 export function checkNumber(owner: string, option: string, value: unknown, rule: NumberRule = {}): number {
-  const { min = -Infinity, above = -Infinity, max = Infinity } = rule;
-  if (typeof value === 'number' && Number.isFinite(value) && value >= min && value > above && value <= max) {
+  const [min, above, max] = [own(rule, 'min'), own(rule, 'above'), own(rule, 'max')];
+  if (
+    typeof value === 'number' &&
+    Number.isFinite(value) &&
+    value >= (min ?? -Infinity) &&
+    value > (above ?? -Infinity) &&
+    value <= (max ?? Infinity)
+  ) {
     return value + 0;
   }
   const bounds = [
-    rule.min !== undefined && `≥ ${rule.min}`,
-    rule.above !== undefined && `above ${rule.above}`,
-    rule.max !== undefined && `at most ${rule.max}`,
+    min !== undefined && `≥ ${min}`,
+    above !== undefined && `above ${above}`,
+    max !== undefined && `at most ${max}`,
   ].filter(Boolean);
   fail(owner, option, `must be a finite number ${bounds.join(' and ')}`.trimEnd(), value);
 }
@@ -122,9 +146,26 @@ export function checkMethods<T extends object>(
   fail(owner, option, `must be an object with ${methods.join(', ')}`, value);
 }
 
-function nearest(name: string, known: readonly string[]): string {
-  const distances = known.map((candidate) => editDistance(name.toLowerCase(), candidate.toLowerCase()));
-  return known[distances.indexOf(Math.min(...distances))] ?? '';
+const LIKELY_PREFIX = 3;
+
+/** Suggests a name only where it is likely to be what was meant. */
+function unknown(name: string, known: readonly string[]): string {
+  const meant = name.length > LONGEST_TEXT ? undefined : nearest(name.toLowerCase(), known);
+  return meant === undefined ? 'is unknown' : `is unknown (did you mean "${meant}"?)`;
+}
+
+/**
+ * The known name that takes the fewest changes, if it is likely to be meant: not more changes than it has letters, or the
+ * same beginning (`maxSize` for `maxWeight`).
+ */
+function nearest(name: string, known: readonly string[]): string | undefined {
+  let [best, least] = [undefined as string | undefined, Infinity];
+  for (const candidate of known) {
+    const distance = editDistance(name, candidate.toLowerCase());
+    if (distance < least) [best, least] = [candidate, distance];
+  }
+  if (best === undefined || least <= Math.max(name.length, best.length)) return best;
+  return best.toLowerCase().startsWith(name.slice(0, LIKELY_PREFIX)) ? best : undefined;
 }
 
 /**

@@ -13,15 +13,26 @@ import {
 import { DeadlineList } from './deadline-list.js';
 import { type Duration, toMs } from './duration.js';
 import { InvalidOptionError } from './errors.js';
-import { checkFunction, checkName, checkNumber, checkOptionalFunction, checkString, readOptions } from './options.js';
+import {
+  checkFunction,
+  checkName,
+  checkNumber,
+  checkOptionalFunction,
+  checkString,
+  own,
+  readOptions,
+} from './options.js';
 import type { Classify } from './outcome.js';
 import { runTimed } from './timed-scope.js';
 
-/** What one call may bring along. */
+/** What one call may bring along. Like all options they are read as the object's own properties: nothing is inherited. */
 export interface CallOptions {
   /** Aborts the call: it rejects with the signal's reason at once, wherever it stands. */
   readonly signal?: AbortSignal | null | undefined;
-  /** A total timeout for this call. Above 0; `Infinity` for none. */
+  /**
+   * A total timeout for this call. Above 0; `Infinity` for none. Unlike a `timeout` policy it is never prolonged because our
+   * own event loop was blocked.
+   */
   readonly timeout?: Duration | undefined;
   /** How this call's outcomes are judged, by every policy without a judgement of its own. @defaultValue `defaultClassify` */
   readonly classify?: Classify | undefined;
@@ -112,7 +123,11 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
     throw new InvalidOptionError(policy.name, 'options', 'must be an object', options);
   }
   const owner = policy.name;
-  const { signal = null, timeout = Infinity, classify, priority = DEFAULT_TERMS.priority, key } = options;
+  const signal = own(options, 'signal', null);
+  const timeout = own(options, 'timeout', Infinity);
+  const classify = own(options, 'classify');
+  const priority = own(options, 'priority', DEFAULT_TERMS.priority);
+  const key = own(options, 'key');
   const terms: CallTerms = {
     classify: classify === undefined ? DEFAULT_TERMS.classify : checkFunction(owner, 'classify', classify),
     priority: checkNumber(owner, 'priority', priority),
@@ -127,7 +142,7 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
   const running =
     timeoutMs === Infinity
       ? step(policy, callOperation, context)
-      : runTimed((inner) => step(policy, callOperation, inner), context, new DeadlineList(clock, timeoutMs), owner);
+      : runTimed((inner) => step(policy, callOperation, inner), context, totalTime(clock, timeoutMs), owner);
   if (scope === undefined) return running;
   return running.then(
     (value) => {
@@ -140,6 +155,12 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
     },
   );
 }
+
+function totalTime(clock: Clock, timeoutMs: number): DeadlineList {
+  return new DeadlineList(clock, timeoutMs, TOTAL);
+}
+
+const TOTAL = { compensatesStalls: false };
 
 /** One step of a chain, whose promise tells everything: a policy made by hand may throw, or answer without a promise. */
 export function step(policy: Policy<unknown>, next: Next, context: PolicyContext): Promise<unknown> {

@@ -6,14 +6,16 @@ import type { Outcome } from './outcome.js';
 const MAX_LENGTH = 64;
 
 /**
- * The milliseconds a `Retry-After` header asks to wait (RFC 9110, 10.2.3): whole seconds, or an HTTP date, which is
- * compared with `now`, the wall clock. A date in the past is 0. Anything else is undefined.
+ * Returns the milliseconds that a `Retry-After` header asks to wait (RFC 9110, 10.2.3): whole seconds, or an HTTP date,
+ * which is compared with `now`. A date in the past is 0. Anything else is undefined.
+ *
+ * @param now - the wall clock of the server, in milliseconds since 1970: the `Date` of its response. By default our own.
  */
 export function parseRetryAfter(value: string | null | undefined, now: number = Date.now()): number | undefined {
   if (typeof value !== 'string' || value.length > MAX_LENGTH) return undefined;
   const text = value.trim();
   if (/^[0-9]+$/.test(text)) return Number(text) * 1000;
-  const at = parseHttpDate(text);
+  const at = parseHttpDate(text, now);
   return at === undefined ? undefined : Math.max(0, at - now);
 }
 
@@ -28,10 +30,16 @@ export function retryAfterMs(outcome: Outcome): number | undefined {
   const headers = read(subject, 'headers');
   if (!outcome.ok && typeof hint === 'number') return hint >= 0 ? hint : undefined;
   try {
-    return hasGet(headers) ? parseRetryAfter(headers.get('retry-after')) : undefined;
+    return hasGet(headers) ? parseRetryAfter(headers.get('retry-after'), serverTime(headers)) : undefined;
   } catch {
     return undefined; // what only looks like headers
   }
+}
+
+/** The server's wall clock when it answered, by its `Date`: it may differ from ours by any amount. */
+export function serverTime(headers: { get(name: string): string | null }): number | undefined {
+  const date = headers.get('date');
+  return typeof date === 'string' ? parseHttpDate(date) : undefined;
 }
 
 function hasGet(headers: unknown): headers is { get(name: string): string | null } {

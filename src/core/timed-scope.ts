@@ -24,9 +24,9 @@ class TimedScope extends AbortScope implements Deadline {
     list.add(this, now);
   }
 
-  onDue(timeoutMs: number): void {
-    if (this.reason !== undefined) return; // aborted by somebody outside, a moment ago
-    this.error = new TimeoutError({ policy: this.#owner, timeoutMs });
+  onDue(timeoutMs: number, stalledMs: number): void {
+    if (this.reason !== undefined) return; // aborted from outside a moment ago
+    this.error = new TimeoutError({ policy: this.#owner, timeoutMs, stalledMs });
     this.abort(this.error);
   }
 

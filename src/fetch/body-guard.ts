@@ -1,6 +1,7 @@
 import { AbortNode, scopeOf } from '../core/abort-scope.js';
 import { Deadline, type DeadlineList } from '../core/deadline-list.js';
 import { TimeoutError } from '../core/errors.js';
+import { weakly, whenCollected } from '../core/weak.js';
 
 /** What ends the body of one response from outside: the caller's signal, and the time that may be spent on reading it. */
 export abstract class BodyGuard {
@@ -75,11 +76,11 @@ export abstract class BodyGuard {
 
 /** Holds the guard weakly: a signal may live for ever, and bodies that are never read must not live as long. */
 class SignalLink extends AbortNode {
-  readonly #guard: WeakRef<BodyGuard>;
+  readonly #guard: Pick<WeakRef<BodyGuard>, 'deref'>;
 
   constructor(guard: BodyGuard) {
     super();
-    this.#guard = new WeakRef(guard);
+    this.#guard = weakly(guard);
   }
 
   onAbort(reason: unknown): void {
@@ -93,7 +94,7 @@ interface Forgotten {
 }
 
 /** Releases what a body held that was dropped unread: its place behind the signal, and its connection. */
-const forgotten = /* @__PURE__ */ new FinalizationRegistry<Forgotten>(({ link, cancel }) => {
+const forgotten = /* @__PURE__ */ whenCollected<Forgotten>(({ link, cancel }) => {
   link.leave();
   cancel?.();
 });

@@ -12,9 +12,11 @@ export { parseRetryAfter } from '../core/retry-after.js';
 export { classifyResponse } from './classify-response.js';
 export type {
   FetchBulkheadOptions,
+  FetchControl,
   FetchLike,
   FetchRateLimitOptions,
   RejectEvent,
+  ResilientFetch,
   ResilientFetchListeners,
   ResilientFetchOptions,
   ResponseLike,

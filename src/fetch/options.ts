@@ -80,10 +80,30 @@ export interface FetchRateLimitOptions {
    * 429 or 503): what it would refuse is not sent.
    * @defaultValue true
    */
-  readonly listen?: boolean | undefined;
+  readonly followServerLimits?: boolean | undefined;
+  /**
+   * The longest time in which no request is sent because of what the server has announced. After it one request passes
+   * as a probe, and one more after each further `maxServerPause`; all others are rejected with the time that remains.
+   * The response to a probe counts instead of what was announced before. Above 0, and finite. Longer where a server
+   * punishes requests that come too early.
+   * @defaultValue '1m'
+   */
+  readonly maxServerPause?: Duration | undefined;
   /** How long a try may wait; one that would have to wait longer is refused at once. @defaultValue '5s' */
   readonly maxWait?: Duration | undefined;
 }
+
+/** What can be done to the policies of a fetch that has a `rateLimit`. */
+export interface FetchControl {
+  /**
+   * Forgets what the server of this key has announced of its limits, and closes the circuit of the key. A key that is not
+   * known changes nothing. By default a key is the origin of the URL.
+   */
+  reset(key: string): void;
+}
+
+/** A fetch with the control of its policies. */
+export type ResilientFetch<F extends FetchLike = typeof globalThis.fetch> = F & { readonly breakwater: FetchControl };
 
 /** Where a try goes, and whom to tell how it went. */
 export interface Route {

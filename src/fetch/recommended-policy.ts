@@ -1,5 +1,5 @@
 import { type Bulkhead, bulkhead } from '../bulkhead/index.js';
-import { circuitBreaker } from '../circuit-breaker/index.js';
+import { type CircuitBreaker, circuitBreaker } from '../circuit-breaker/index.js';
 import { type Backoff, exponentialBackoff } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import { type Duration, toMs } from '../core/duration.js';
@@ -12,11 +12,12 @@ import { keyed } from '../keyed/index.js';
 import { pipeline } from '../pipeline/index.js';
 import { type RateLimiter, rateLimit } from '../rate-limit/index.js';
 import { RetryBudget, retry } from '../retry/index.js';
-import { timeout } from '../timeout/index.js';
+import { timeout, totalTimeout } from '../timeout/timeout.js';
 import { bodyGuardOf } from './guarded-body.js';
 import { unlessOnce } from './only-once.js';
 import type {
   FetchBulkheadOptions,
+  FetchControl,
   FetchLike,
   FetchRateLimitOptions,
   ResilientFetchListeners,
@@ -43,7 +44,7 @@ export function recommendedPolicy(
   clock: Clock,
   bodyTimeoutMs: number,
   discard: (response: Response) => void,
-): Policy {
+): { readonly policy: Policy; readonly control: FetchControl } {
   const random = checkRandom(OWNER, options.random);
   const on = readOptions<ResilientFetchListeners>(OWNER, options.on, NO_LISTENERS, 'on');
   for (const [name, listener] of Object.entries(on)) checkOptionalFunction(OWNER, `on.${name}`, listener);
@@ -51,17 +52,32 @@ export function recommendedPolicy(
   const breakerOptions = copy(checkPart('circuitBreaker', options.circuitBreaker));
   const bulkheadOptions = copy(checkPart('bulkhead', options.bulkhead));
   const limits = checkLimits(checkPart('rateLimit', options.rateLimit));
+  const resets = new WeakMap<Policy, () => void>();
   const gates = (key: string) => {
     const breaker = breakerFor(key, breakerOptions, on, clock, random);
     const slots = bulkheadFor(key, bulkheadOptions, on, clock, bodyTimeoutMs);
-    const [waits, listener] = limitsFor(key, limits, on, clock);
-    return pipeline(...[breaker, ...waits, slots, listener].filter((policy) => policy !== undefined));
+    const { waits, announced } = limitsFor(key, limits, on, clock);
+    const listener = announced && listenFor(announced, key, clock);
+    const all = pipeline(...[breaker, ...waits, slots, listener].filter((policy) => policy !== undefined));
+    resets.set(all, () => {
+      breaker?.reset();
+      announced?.reset();
+    });
+    return all;
   };
   breakerFor('the check of the options', breakerOptions, on, clock, random);
   bulkheadFor('the check of the options', bulkheadOptions, on, clock, bodyTimeoutMs);
   const again = retryFor(checkPart('retry', options.retry), on, clock, random, discard);
-  const inner = [keyed(gates, { clock }), timeoutFor('attempt', 'attemptTimeout', options, on, clock)];
-  return pipeline(timeoutFor('call', 'timeout', options, on, clock), ...(again ? [again] : []), ...inner);
+  const family = keyed(gates, { clock });
+  const inner = [family, timeoutFor('attempt', 'attemptTimeout', options, on, clock)];
+  return {
+    policy: pipeline(timeoutFor('call', 'timeout', options, on, clock), ...(again ? [again] : []), ...inner),
+    control: {
+      reset(key) {
+        if ([...family.keys()].includes(key)) resets.get(family.for(key))?.();
+      },
+    },
+  };
 }
 
 /** A copy of options and of the objects in them. */
@@ -87,7 +103,7 @@ function timeoutFor(
 ): Policy {
   const { [option]: given = of === 'call' ? '30s' : '10s' } = options;
   const duration = toMs(OWNER, option, given, { orInfinity: true });
-  const limit = timeout({ duration, clock, name: `${OWNER} ${of}` });
+  const limit = (of === 'call' ? totalTimeout : timeout)({ duration, clock, name: `${OWNER} ${of}` });
   if (on.timeout) limit.on('timeout', ({ timeoutMs }) => on.timeout?.({ of, timeoutMs }));
   return limit;
 }
@@ -100,9 +116,10 @@ function retryFor(
   discard: (response: Response) => void,
 ): Policy | undefined {
   if (options === false) return undefined;
-  const { backoff = spreadBackoff(), budget = new RetryBudget({ clock }) } = options ?? {};
-  const classify = options?.classify && unlessOnce(options.classify);
-  const again = retry({ ...options, classify, backoff, budget, clock, random });
+  const given = { backoff: undefined, budget: undefined, classify: undefined, ...options }; // nothing inherited
+  const { backoff = spreadBackoff(), budget = new RetryBudget({ clock }) } = given;
+  const classify = given.classify && unlessOnce(given.classify);
+  const again = retry({ ...given, classify, backoff, budget, clock, random });
   // Before the pause: the connection can then be used by others meanwhile.
   again.on('retry', ({ outcome }) => outcome.ok && discard(outcome.value as Response));
   if (on.retry) again.on('retry', on.retry);
@@ -122,9 +139,9 @@ function breakerFor(
   on: ResilientFetchListeners,
   clock: Clock,
   random: Random,
-): Policy | undefined {
+): CircuitBreaker | undefined {
   if (options === false) return undefined;
-  const openFor = options?.openFor === undefined ? growing() : options.openFor;
+  const { openFor = growing() } = { openFor: undefined, ...options };
   const breaker = circuitBreaker({ name: key, ...options, openFor, clock, random });
   if (on.stateChange) breaker.on('stateChange', (event) => on.stateChange?.({ key, ...event }));
   if (on.reject) breaker.on('reject', (event) => on.reject?.({ key, by: 'circuit-breaker', event }));
@@ -141,7 +158,8 @@ function bulkheadFor(
   bodyTimeoutMs: number,
 ): Policy | undefined {
   if (options === false) return undefined;
-  const { until, ...own }: FetchBulkheadOptions = { ...options };
+  const defaults = { until: undefined, maxConcurrent: undefined, maxQueue: undefined };
+  const { until, ...own }: FetchBulkheadOptions = { ...defaults, ...options };
   const { maxConcurrent = 256, maxQueue = 1024 } = own;
   const slots = bulkhead({ name: key, ...own, maxConcurrent, maxQueue, clock });
   if (on.reject) slots.on('reject', (event) => on.reject?.({ key, by: 'bulkhead', event }));
@@ -155,29 +173,40 @@ function bulkheadFor(
 
 interface Limits {
   readonly limiter: ((key: string) => RateLimiter) | undefined;
-  readonly listen: boolean;
+  readonly followServerLimits: boolean;
+  readonly maxServerPauseMs: number;
   readonly maxWait: Duration;
 }
 
 function checkLimits(options: FetchRateLimitOptions | false | undefined): Limits | undefined {
   if (options === undefined || options === false) return undefined;
-  const own = readOptions(OWNER, options, { limiter: undefined, listen: true, maxWait: '5s' as Duration }, 'rateLimit');
+  const defaults = {
+    limiter: undefined,
+    followServerLimits: true,
+    maxServerPause: '1m' as Duration,
+    maxWait: '5s' as Duration,
+  };
+  const own = readOptions(OWNER, options, defaults, 'rateLimit');
   checkOptionalFunction(OWNER, 'rateLimit.limiter', own.limiter);
   toMs(OWNER, 'rateLimit.maxWait', own.maxWait, { orZero: true, orInfinity: true });
-  if (typeof own.listen === 'boolean') return own;
-  throw new InvalidOptionError(OWNER, 'rateLimit.listen', 'must be a boolean', own.listen);
+  const { limiter, followServerLimits, maxWait } = own;
+  if (typeof followServerLimits !== 'boolean') {
+    throw new InvalidOptionError(OWNER, 'rateLimit.followServerLimits', 'must be a boolean', followServerLimits);
+  }
+  const maxServerPauseMs = toMs(OWNER, 'rateLimit.maxServerPause', own.maxServerPause, { min: 1 });
+  return { limiter, followServerLimits, maxServerPauseMs, maxWait };
 }
 
-/** Where a try waits, and what listens to the responses. */
+/** Where a try waits, and the limit that the server announces, if it is followed. */
 function limitsFor(
   key: string,
   limits: Limits | undefined,
   on: ResilientFetchListeners,
   clock: Clock,
-): [waits: Policy[], listener: Policy | undefined] {
-  if (limits === undefined) return [[], undefined];
-  const { limiter, listen, maxWait } = limits;
-  const announced = listen ? new ServerLimit(key, clock) : undefined;
+): { readonly waits: readonly Policy[]; readonly announced: ServerLimit | undefined } {
+  if (limits === undefined) return { waits: [], announced: undefined };
+  const { limiter, followServerLimits, maxServerPauseMs, maxWait } = limits;
+  const announced = followServerLimits ? new ServerLimit(key, clock, maxServerPauseMs) : undefined;
   const waits = [limiter?.(key), announced]
     .filter((one) => one !== undefined)
     .map((one) => {
@@ -185,7 +214,7 @@ function limitsFor(
       if (on.reject) wait.on('reject', (event) => on.reject?.({ key, by: 'rate-limit', event }));
       return wait;
     });
-  return [waits, announced && listenFor(announced, key, clock)];
+  return { waits, announced };
 }
 
 /** A bulkhead whose slots are held until the body has been read, has failed, or was discarded. */

@@ -11,7 +11,13 @@ import { type AnyFetch, FetchCall, type FetchSettings } from './fetch-call.js';
 import { GlobalFetch } from './global-fetch.js';
 import { bodyGuardOf } from './guarded-body.js';
 import { onlyOnce } from './only-once.js';
-import type { FetchLike, ResilientFetchOptions } from './options.js';
+import type {
+  FetchControl,
+  FetchLike,
+  FetchRateLimitOptions,
+  ResilientFetch,
+  ResilientFetchOptions,
+} from './options.js';
 import { recommendedPolicy } from './recommended-policy.js';
 import {
   asRequest,
@@ -45,12 +51,18 @@ import {
  * console.log(response.status);
  * ```
  */
+export function resilientFetch<F extends FetchLike>(
+  options: ResilientFetchOptions<F> & { readonly fetch: F; readonly rateLimit: FetchRateLimitOptions },
+): ResilientFetch<F>;
+export function resilientFetch(
+  options: ResilientFetchOptions & { readonly rateLimit: FetchRateLimitOptions },
+): ResilientFetch;
 export function resilientFetch<F extends FetchLike>(options: ResilientFetchOptions<F> & { readonly fetch: F }): F;
 export function resilientFetch(options?: ResilientFetchOptions): typeof globalThis.fetch;
 export function resilientFetch(options?: ResilientFetchOptions<FetchLike>): FetchLike {
   const guarded = new GuardedFetch(options);
   const fetch: AnyFetch = async (input, init) => guarded.fetch(input, init);
-  return fetch as FetchLike;
+  return (guarded.control === undefined ? fetch : Object.assign(fetch, { breakwater: guarded.control })) as FetchLike;
 }
 
 const OWNER = 'resilientFetch';
@@ -83,6 +95,8 @@ const NO_DEFAULTS = {
 const isInit = (init: unknown): boolean => init === undefined || init === null || typeof init === 'object';
 
 class GuardedFetch {
+  /** For callers, if there is something to control. */
+  readonly control: FetchControl | undefined;
   readonly #settings: FetchSettings;
   /** What was given as `fetch`, or else the global one. */
   readonly #fetch: AnyFetch | undefined;
@@ -110,10 +124,10 @@ class GuardedFetch {
     this.#global = this.#fetch === undefined ? new GlobalFetch() : undefined;
     this.#settings = checkSettings(own, clock);
     this.#isGivenPolicy = own.policy !== undefined;
-    this.#policy =
-      own.policy === undefined
-        ? recommendedPolicy(own, clock, bodyTimeoutMs, this.#settings.discard)
-        : checkPolicy(own.policy, own);
+    const recommended =
+      own.policy === undefined ? recommendedPolicy(own, clock, bodyTimeoutMs, this.#settings.discard) : undefined;
+    this.#policy = recommended?.policy ?? checkPolicy(own.policy as Policy, own);
+    this.control = own.rateLimit ? recommended?.control : undefined;
     this.#base = own.fetch === undefined && own.route === undefined ? undefined : RELATIVE;
     this.#holdsSlot = own.bulkhead !== false && own.bulkhead?.until === 'body';
   }

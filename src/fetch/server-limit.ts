@@ -6,52 +6,104 @@ import { Ledger } from '../rate-limit/ledger.js';
 import { lineOf } from '../rate-limit/line.js';
 import { parseRateLimit, type RateLimitFields } from '../rate-limit/rate-limit-fields.js';
 import { type Numbers, Rules } from '../rate-limit/rules.js';
+import { LARGEST } from '../rate-limit/settings.js';
 import { toMicros } from '../rate-limit/timeline.js';
 
-/** What one response tells of the limit that binds first. */
+/** What one response says of the limit that binds first. */
 interface News {
-  /** What the server will still let through until the reset. */
-  readonly left?: number;
-  readonly resetAfterMs?: number;
-  /** What passes in one window, as far as that was told. */
-  readonly limit?: number | undefined;
-  readonly windowMs?: number | undefined;
-  /** Nothing is to be sent for so long. */
-  readonly pauseMs?: number | undefined;
+  /** What the server will still let through until the reset, if it said so. */
+  readonly window: { readonly left: number; readonly resetAfterMs: number } | undefined;
+  /** What passes in one window, as far as that was said. */
+  readonly limit: number | undefined;
+  readonly windowMs: number | undefined;
+  /** Nothing is to be sent for this long. */
+  readonly pauseMs: number | undefined;
+  /** Whether the pause before this one is over. */
+  readonly endsPause: boolean;
+  /** Whether all that was said before is void. */
+  readonly endsAll: boolean;
+}
+
+const NO_NEWS: News = {
+  window: undefined,
+  limit: undefined,
+  windowMs: undefined,
+  pauseMs: undefined,
+  endsPause: false,
+  endsAll: false,
+};
+
+/** How a response answered a request, beside its fields. */
+export interface Heard {
+  /** Its status is 429 or 503. */
+  readonly isRefusal: boolean;
+  /** It is neither a refusal nor a failure of the server. */
+  readonly isGood: boolean;
+  /** The request went out as a probe. */
+  readonly isProbe: boolean;
+  /** How many requests are under way that the server did not know of when it answered. */
+  sentSince(): number;
 }
 
 /**
- * The limit of a server, as it tells of it in its responses: a rate limiter whose numbers come from outside. Free until
- * something is told; then it lets through what is left, and after that nothing until the reset. What follows that is
- * one more window, if it was told how much passes in one; a limiter that knew nothing of it would send all who wait at
- * once.
+ * The limit of a server, as it announces it in its responses: a rate limiter whose numbers come from outside. Free until
+ * something is announced; then it lets through what is left, and after that nothing until the reset. What follows that is
+ * one more window, if it was announced how much passes in one; a limiter that knew nothing of it would send all who wait
+ * at once.
+ *
+ * A response may be mistaken, or hostile. So while nothing is to be sent, one request passes after each `maxPause` all the
+ * same, as a probe, and its response counts instead of what was announced before.
  */
 export class ServerLimit extends GatedLimiter {
-  constructor(owner: string, clock: Clock) {
+  readonly #maxPause: number;
+  /** When something was announced last. */
+  #heardAt = 0;
+
+  constructor(owner: string, clock: Clock, maxPauseMs: number) {
     const line = lineOf(clock);
-    super(new Gate(owner, line, [new Ledger(new AnnouncedRules(owner, {}, {}), line)]));
+    const maxPause = toMicros(maxPauseMs);
+    super(new Gate(owner, line, [new Ledger(new AnnouncedRules(owner, {}, NO_NEWS, maxPause), line)]));
+    this.#maxPause = maxPause;
   }
 
-  /** @param sentSince - how many requests are under way that the server did not know of when it answered. */
-  hear({ limits, retryAfterMs }: RateLimitFields, isRefusal: boolean, sentSince: () => number): void {
+  /** Whether a request that goes out now can only be a probe. */
+  get isProbing(): boolean {
+    const gate = this['~gate'];
+    const now = gate.line.now();
+    const [ledger] = gate.ledgers as readonly [Ledger<Announced>];
+    ledger.settle(now);
+    const state = { ...ledger.state };
+    if (ledger.first !== undefined) ledger.rules.load(state, ledger.first.before, 0); // without those that wait
+    return isClosed(state, 1, now) && now >= this.#heardAt + this.#maxPause;
+  }
+
+  hear({ limits, retryAfterMs }: RateLimitFields, { isRefusal, isGood, isProbe, sentSince }: Heard): void {
     const pauseMs = isRefusal ? retryAfterMs : undefined;
     const known = limits.filter(({ remaining, resetAfterMs }) => remaining !== undefined && resetAfterMs !== undefined);
     const [first] = known.sort((a, b) => a.remaining! - b.remaining! || b.resetAfterMs! - a.resetAfterMs!);
+    const endsPause = isProbe && (isGood || pauseMs !== undefined);
     if (first === undefined) {
-      if (pauseMs !== undefined) this.reconfigure({ pauseMs });
+      if (isProbe && isGood) this.reset();
+      else if (pauseMs !== undefined) this.#tell({ ...NO_NEWS, pauseMs, endsPause });
       return;
     }
     const { remaining, resetAfterMs, limit, windowMs } = first;
     const left = Math.max(0, remaining! - sentSince());
-    this.reconfigure({ left, resetAfterMs: resetAfterMs!, limit, windowMs, pauseMs });
+    this.#tell({ window: { left, resetAfterMs: resetAfterMs! }, limit, windowMs, pauseMs, endsPause, endsAll: false });
   }
 
-  override reconfigure(news: News): void {
+  /** Forgets all that was announced. */
+  reset(): void {
+    this.#tell({ ...NO_NEWS, endsAll: true });
+  }
+
+  #tell(news: News): void {
+    this.#heardAt = this['~gate'].line.now();
     super.reconfigure(news);
   }
 }
 
-/** Tells the limit what the responses to the requests inside say. */
+/** Reports what the responses to the requests inside say to the limit. */
 export function listenFor(limit: ServerLimit, name: string, clock: Clock): Policy {
   let sent = 0;
   const underWay = new Set<number>();
@@ -61,16 +113,22 @@ export function listenFor(limit: ServerLimit, name: string, clock: Clock): Polic
     async run(next, context) {
       const number = ++sent;
       underWay.add(number);
+      const isProbe = limit.isProbing;
       try {
         const response = (await next(context)) as Response;
-        const sentSince = () => [...underWay].filter((other) => other > number).length;
-        limit.hear(parseRateLimit(response.headers), response.status === 429 || response.status === 503, sentSince);
+        const { status, headers } = response;
+        limit.hear(parseRateLimit(headers), {
+          isRefusal: status === 429 || status === 503,
+          isGood: status < 500 && status !== 429,
+          isProbe,
+          sentSince: () => [...underWay].filter((other) => other > number).length,
+        });
         return response;
       } finally {
         underWay.delete(number);
       }
     },
-    describe: () => ({ kind: 'listen', name }),
+    describe: () => ({ kind: 'followServerLimits', name }),
   });
 }
 
@@ -79,6 +137,13 @@ interface Announced {
   /** When `left` is over. */
   until: number;
   pausedUntil: number;
+  /** From when on one request passes although nothing is to be sent. */
+  probeAt: number;
+}
+
+/** Whether the server has announced that it will refuse this. */
+function isClosed({ left, until, pausedUntil }: Announced, cost: number, time: number): boolean {
+  return time < pausedUntil || (time < until && left < cost);
 }
 
 /** More than anybody sends. */
@@ -91,43 +156,54 @@ interface Window {
 }
 
 class AnnouncedRules extends Rules<Announced> {
-  readonly width = 3;
+  readonly width = 4;
   readonly #window: Window;
-  /** For whoever adopts a state. */
+  /** For the state that is adopted next. */
   readonly #news: News;
+  readonly #maxPause: number;
 
-  constructor(owner: string, window: Window, news: News) {
+  constructor(owner: string, window: Window, news: News, maxPause: number) {
     super(owner, Math.max(1, window.limit ?? UNKNOWN));
     this.#window = window;
     this.#news = news;
+    this.#maxPause = maxPause;
   }
 
   fresh(): Announced {
-    return { left: UNKNOWN, until: 0, pausedUntil: 0 };
+    return { left: UNKNOWN, until: 0, pausedUntil: 0, probeAt: 0 };
   }
 
   save(state: Announced, into: Numbers, at: number): void {
     into[at] = state.left;
     into[at + 1] = state.until;
     into[at + 2] = state.pausedUntil;
+    into[at + 3] = state.probeAt;
   }
 
   load(state: Announced, from: Numbers, at: number): void {
     state.left = from[at] as number;
     state.until = from[at + 1] as number;
     state.pausedUntil = from[at + 2] as number;
+    state.probeAt = from[at + 3] as number;
   }
 
   availableAt(state: Announced, cost: number, from: number): number {
-    const at = Math.max(from, state.pausedUntil);
-    return at >= state.until || state.left >= cost ? at : state.until;
+    if (!isClosed(state, cost, from)) return from;
+    const resumed = Math.max(from, state.pausedUntil);
+    const opens = isClosed(state, cost, resumed) ? state.until : resumed;
+    return Math.min(opens, Math.max(from, state.probeAt));
   }
 
   take(state: Announced, cost: number, at: number): void {
+    if (isClosed(state, cost, at)) {
+      state.probeAt = at + this.#maxPause;
+      return;
+    }
     if (at >= state.until) {
       const { limit, ms = 0 } = this.#window;
       state.left = this.limit;
-      state.until = limit === undefined ? 0 : at + toMicros(ms);
+      state.until = limit === undefined ? 0 : after(at, ms);
+      state.probeAt = at + this.#maxPause;
     }
     state.left -= cost;
   }
@@ -137,8 +213,8 @@ class AnnouncedRules extends Rules<Announced> {
   }
 
   remaining(state: Announced, now: number): number {
-    if (now < state.pausedUntil) return 0;
-    return now >= state.until ? this.limit : Math.max(0, Math.min(this.limit, state.left));
+    if (isClosed(state, 1, now)) return now >= state.probeAt ? 1 : 0;
+    return now >= state.until ? this.limit : Math.min(this.limit, state.left);
   }
 
   idleAt(state: Announced): number {
@@ -147,16 +223,26 @@ class AnnouncedRules extends Rules<Announced> {
 
   /** What was said of the window before holds until something else is said. */
   changed(news: News): AnnouncedRules {
-    const { limit = this.#window.limit, resetAfterMs = this.#window.ms, windowMs = resetAfterMs } = news;
-    return new AnnouncedRules(this.owner, { limit, ms: windowMs }, news);
+    if (news.endsAll) return new AnnouncedRules(this.owner, {}, news, this.#maxPause);
+    const { limit = this.#window.limit, window } = news;
+    const ms = news.windowMs ?? window?.resetAfterMs ?? this.#window.ms;
+    return new AnnouncedRules(this.owner, { limit, ms }, news, this.#maxPause);
   }
 
   adopt(state: Announced, _before: AnnouncedRules, now: number): void {
-    const { left, resetAfterMs, pauseMs } = this.#news;
-    if (left !== undefined && resetAfterMs !== undefined) {
-      state.left = left;
-      state.until = now + toMicros(resetAfterMs);
+    const { window, pauseMs, endsPause, endsAll } = this.#news;
+    if (endsAll) Object.assign(state, this.fresh());
+    if (window !== undefined) {
+      state.left = window.left;
+      state.until = after(now, window.resetAfterMs);
     }
-    if (pauseMs !== undefined) state.pausedUntil = Math.max(state.pausedUntil, now + toMicros(pauseMs));
+    if (endsPause) state.pausedUntil = 0;
+    if (pauseMs !== undefined) state.pausedUntil = Math.max(state.pausedUntil, after(now, pauseMs));
+    state.probeAt = now + this.#maxPause;
   }
+}
+
+/** As far ahead as integers are exact: a header may say anything. */
+function after(time: number, ms: number): number {
+  return time + Math.min(LARGEST, toMicros(ms));
 }

@@ -66,7 +66,11 @@ export abstract class BaseRing extends Placement {
     const loads = [...share].map(([node, part]) => part / ((this.weights.get(node) as number) / total));
     const variance = loads.reduce((sum, load) => sum + (load - 1) ** 2, 0) / (loads.length || 1);
     const shares = new Map([...this.weights.keys()].map((node) => [node, share.get(node) ?? 0]));
-    return { share: shares, peakToMean: Math.max(...loads, 1), cv: Math.sqrt(variance) };
+    return {
+      share: shares,
+      peakToMean: loads.reduce((most, load) => Math.max(most, load), 1),
+      cv: Math.sqrt(variance),
+    };
   }
 
   /** What moves when `other` takes the place of this ring. @throws InvalidOptionError when it hashes keys differently. */

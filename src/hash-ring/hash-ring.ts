@@ -1,10 +1,10 @@
 import { InvalidOptionError } from '../core/errors.js';
-import { checkFunction, checkInteger, readOptions } from '../core/options.js';
+import { checkFunction, checkInteger, own, readOptions } from '../core/options.js';
 import { BaseRing } from './base-ring.js';
 import type { HashData, HashFunction } from './key-bytes.js';
 import { mixed, murmur3 } from './murmur3.js';
 import { checkNode, checkWeight, type NodeOption, sortedByName, sortedNodes } from './nodes.js';
-import { RingPoints } from './ring-points.js';
+import { checkCircle, RingPoints } from './ring-points.js';
 
 export interface HashRingOptions {
   /** Points of a node of weight 1: more of them spread keys more evenly. An integer from 1 to 65,536. @defaultValue 160 */
@@ -38,7 +38,7 @@ const MAX_POINTS = 0x100_0000;
  * whatever order they came.
  *
  * `get` is O(1), adding and removing O(points). With 160 points a node, shares scatter by 8 % (one over the root of the
- * points). About nine bytes a point.
+ * points). About nine bytes a point, for at most 2²¹ nodes and 2³⁰ points.
  *
  * @throws InvalidOptionError for options that cannot work.
  * @example
@@ -54,13 +54,19 @@ export class HashRing extends BaseRing {
   readonly #seed: number;
 
   constructor(nodes: Iterable<NodeOption> = [], options?: HashRingOptions) {
-    const own = readOptions('HashRing', options, { virtualNodes: 160, hash: murmur3, seed: 0 });
-    const virtualNodes = checkInteger('HashRing', 'virtualNodes', own.virtualNodes, { min: 1, max: 0x1_0000 });
-    const hash = checkHash(own.hash);
-    const seed = checkInteger('HashRing', 'seed', own.seed, { min: 0, max: 0xffff_ffff });
+    const given = readOptions('HashRing', options, { virtualNodes: 160, hash: murmur3, seed: 0 });
+    const virtualNodes = checkInteger('HashRing', 'virtualNodes', given.virtualNodes, { min: 1, max: 0x1_0000 });
+    const hash = checkHash(given.hash);
+    const seed = checkInteger('HashRing', 'seed', given.seed, { min: 0, max: 0xffff_ffff });
     const weights = sortedNodes('HashRing', nodes);
     const placed = [...weights].filter(([, weight]) => weight > 0);
-    const pointsOf = placed.map(([node, weight]) => virtualPoints(node, countOf(weight, virtualNodes), hash, seed));
+    const counts = placed.map(([, weight]) => countOf(weight, virtualNodes));
+    checkCircle(
+      'HashRing',
+      placed.length,
+      counts.reduce((sum, count) => sum + count, 0),
+    );
+    const pointsOf = placed.map(([node], rank) => virtualPoints(node, counts[rank] as number, hash, seed));
     super(
       'HashRing',
       RingPoints.of(
@@ -80,17 +86,19 @@ export class HashRing extends BaseRing {
       throw new InvalidOptionError('HashRing', 'json.layout', `must be ${LAYOUT}, as toJSON() gives it`, json?.layout);
     }
     const { virtualNodes, seed, nodes } = json;
-    return new HashRing(nodes, { virtualNodes, seed, hash: options?.hash });
+    return new HashRing(nodes, { virtualNodes, seed, hash: options && own(options, 'hash') });
   }
 
   /** Adds a node, or gives it another weight. Only keys move that must. */
-  add(node: string, { weight = 1 }: { readonly weight?: number | undefined } = {}): this {
+  add(node: string, options: { readonly weight?: number | undefined } = {}): this {
     checkNode('HashRing', node);
+    const weight = own(options, 'weight', 1);
     const points = countOf(checkWeight('HashRing', weight), this.#virtualNodes);
     const before = this.weightOf(node);
     if (before === weight) return this;
     let ring = before !== undefined && before > 0 ? this.ring.without(this.ring.rankOf(node)) : this.ring;
     if (weight > 0) {
+      checkCircle('HashRing', ring.nodes.length + 1, ring.size + points);
       ring = ring.with(node, ring.rankOf(node), virtualPoints(node, points, this.#hash, this.#seed));
     }
     this.replace(ring, sortedByName(new Map(this.weights).set(node, weight)));

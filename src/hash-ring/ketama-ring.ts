@@ -3,7 +3,7 @@ import { BaseRing } from './base-ring.js';
 import type { HashData } from './key-bytes.js';
 import { Md5 } from './md5.js';
 import { type NodeOption, sortedNodes } from './nodes.js';
-import { RingPoints } from './ring-points.js';
+import { checkCircle, RingPoints } from './ring-points.js';
 
 export interface KetamaRingOptions {
   /** Whose rings it is equal to: those of libketama in C, or of `hashring` from npm. @defaultValue 'libketama' */
@@ -38,6 +38,8 @@ export class KetamaRing extends BaseRing {
     const md5 = new Md5();
     const total = [...weights.values()].reduce((sum, weight) => sum + weight, 0);
     const names = [...weights.keys()];
+    // Four points for each hash, and 40 hashes for each node on average.
+    checkCircle('KetamaRing', names.length, 160 * names.length);
     const points = names.map((node) => {
       const hashes = hashesOf(weights.get(node) as number, total, weights.size, compat);
       return ketamaPoints(node, hashes, md5);

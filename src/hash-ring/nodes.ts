@@ -11,7 +11,7 @@ function readNodes(owner: string, nodes: Iterable<NodeOption>): Map<string, numb
   }
   const weights = new Map<string, number>();
   for (const one of nodes) {
-    const { node, weight = 1 } = typeof one === 'string' ? { node: one } : { ...one };
+    const { node, weight = 1 } = { weight: undefined, ...(typeof one === 'string' ? { node: one } : one) };
     weights.set(checkNode(owner, node), checkWeight(owner, weight));
   }
   return weights;

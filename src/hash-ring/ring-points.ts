@@ -1,7 +1,24 @@
+import { InvalidOptionError } from '../core/errors.js';
+
 /** 2³², the length of the circle. */
 const CIRCLE = 0x1_0000_0000;
 /** The owner's rank stands below the point in one double: 2³² × 2²¹ are its 53 bits. */
 const RANKS = 0x20_0000;
+/** The most points that the index can address. */
+const MAX_POINTS = 0x4000_0000;
+
+/**
+ * Refuses a circle that is too large, before anything of it is built.
+ * @throws InvalidOptionError for more nodes than have ranks, or more points than the index can address.
+ */
+export function checkCircle(owner: string, nodes: number, points: number): void {
+  if (nodes > RANKS) {
+    throw new InvalidOptionError(owner, 'nodes', `must be at most ${RANKS} that weigh anything`, nodes);
+  }
+  if (points > MAX_POINTS) {
+    throw new InvalidOptionError(owner, 'nodes', `must have at most ${MAX_POINTS} points in all`, points);
+  }
+}
 
 /**
  * A circle of 32-bit points, each with its owner, that never changes: what is placed belongs to the owner of the first
@@ -32,6 +49,10 @@ export class RingPoints {
       while (next < points.length && (points[next] as number) >>> this.#shift < bucket) next++;
       this.#starts[bucket] = next;
     }
+  }
+
+  get size(): number {
+    return this.#points.length;
   }
 
   /** @param nodes - sorted by name. @param pointsOf - the points of each of them. */

@@ -1,4 +1,5 @@
 import { AbortNode } from '../core/abort-scope.js';
+import { weakly, whenCollected } from '../core/weak.js';
 
 /** What can be cut off. */
 interface Tap {
@@ -7,12 +8,11 @@ interface Tap {
 
 /** Holds the tap weakly: a signal may live for ever, and bodies that nobody reads must not live as long. */
 export class TapLink extends AbortNode {
-  readonly #tap: { deref(): Tap | undefined };
+  readonly #tap: Pick<WeakRef<Tap>, 'deref'>;
 
   constructor(tap: Tap) {
     super();
-    // Without WeakRef the tap lives as long as its place in the signal's list.
-    this.#tap = typeof WeakRef === 'function' ? new WeakRef(tap) : { deref: () => tap };
+    this.#tap = weakly(tap);
   }
 
   onAbort(reason: unknown): void {
@@ -20,7 +20,12 @@ export class TapLink extends AbortNode {
   }
 }
 
-let dropped: FinalizationRegistry<TapHoldings> | undefined;
+const dropped = /* @__PURE__ */ whenCollected<TapHoldings>(({ link, source, account, pin }) => {
+  link?.leave();
+  source?.cancel().catch(() => {});
+  account?.set(0);
+  pin?.release();
+});
 
 /** What a tap holds on to. */
 interface TapHoldings {
@@ -39,12 +44,5 @@ export const canHearOfDrops = (): boolean => typeof FinalizationRegistry === 'fu
  * Does nothing in an engine without `FinalizationRegistry`.
  */
 export function releaseWhenDropped(owner: object, holdings: TapHoldings): void {
-  if (!canHearOfDrops()) return;
-  dropped ??= new FinalizationRegistry(({ link, source, account, pin }) => {
-    link?.leave();
-    source?.cancel().catch(() => {});
-    account?.set(0);
-    pin?.release();
-  });
   dropped.register(owner, holdings);
 }

@@ -1,6 +1,7 @@
 import { InvalidOptionError } from '../core/errors.js';
-import { formatNetwork, type IpAddress, type IpNetwork, isWithin, parseIp, parseNetwork } from '../core/ip-address.js';
+import { formatNetwork, type IpAddress, isWithin, parseIp } from '../core/ip-address.js';
 import { checkInteger, readOptions } from '../core/options.js';
+import { checkTrustedNetworks } from './trusted-networks.js';
 
 /**
  * Who may say on whose behalf a request comes, with `X-Forwarded-For`:
@@ -8,7 +9,8 @@ import { checkInteger, readOptions } from '../core/options.js';
  * - `false`: nobody. The header is not looked at.
  * - a number ≥ 1: so many proxies stand between the internet and this server. Right only if no request comes by a
  *   shorter way.
- * - a list of the proxies' addresses and networks: `['10.0.0.0/8', '2001:db8::1']`.
+ * - a list of the proxies' addresses and networks: `['10.0.0.0/8', '2001:db8::1']`. Refused if they are everybody: more
+ *   than an eighth of IPv4, in whichever way its addresses are written, or a /12 of the public IPv6 addresses or more.
  */
 export type TrustProxy = false | number | readonly string[];
 
@@ -80,30 +82,19 @@ function withoutPort(text: string): string {
 }
 
 function checkTrust(owner: string, trustProxy: TrustProxy): Trusts {
-  const fail = (option: string, rule: string, value: unknown): never => {
-    throw new InvalidOptionError(owner, option, rule, value);
+  const fail = (rule: string): never => {
+    throw new InvalidOptionError(owner, 'trustProxy', rule, trustProxy);
   };
   const allowed = 'the number of proxies (an integer ≥ 1), or a list of their addresses and networks';
   if (trustProxy === false) return () => false;
   if ((trustProxy as unknown) === true) {
-    fail(
-      'trustProxy',
-      `must not be true, or everybody could choose the address they go by; it may be ${allowed}`,
-      true,
-    );
+    fail(`must not be true, or everybody could choose the address they go by; it may be ${allowed}`);
   }
   if (typeof trustProxy === 'number') {
     const proxies = checkInteger(owner, 'trustProxy', trustProxy, { min: 1 });
     return (_proxy, hop) => hop < proxies;
   }
-  if (!Array.isArray(trustProxy) || trustProxy.length === 0)
-    fail('trustProxy', `must be false, ${allowed}`, trustProxy);
-  const networks = trustProxy.map((entry, index): IpNetwork => {
-    const network = typeof entry === 'string' ? parseNetwork(entry) : undefined;
-    if (network === undefined)
-      return fail(`trustProxy[${index}]`, 'must be an address, or a network like 10.0.0.0/8', entry);
-    const isEverybody = network.bits === (entry.includes(':') ? 0 : 96);
-    return isEverybody ? fail(`trustProxy[${index}]`, 'must not be everybody', entry) : network;
-  });
+  if (!Array.isArray(trustProxy) || trustProxy.length === 0) fail(`must be false, ${allowed}`);
+  const networks = checkTrustedNetworks(owner, trustProxy);
   return (proxy) => proxy !== undefined && networks.some((network) => isWithin(proxy, network));
 }

@@ -1,13 +1,14 @@
 import { InvalidOptionError } from '../core/errors.js';
 import { checkOptionalFunction, readOptions } from '../core/options.js';
 import { clientKeyFor } from './client-key.js';
-import type { Awaitable, RateLimitHttpOptions, RateLimitRefusal } from './options.js';
+import type { Awaitable, LimiterOrLimit, RateLimitRefusal } from './options.js';
 import { PROBLEM_JSON, type Problem } from './problem.js';
 import { RateLimitGate, type ResponseField } from './rate-limit-gate.js';
-import { checkHttpOptions, NO_HTTP_OPTIONS } from './settings.js';
+import { type AnyHttpOptions, checkHttpOptions, NO_HTTP_OPTIONS } from './settings.js';
 
-export interface RateLimitHandlerOptions<Args extends readonly unknown[] = []>
-  extends RateLimitHttpOptions<[request: Request, ...args: Args]> {
+export type RateLimitHandlerOptions<Args extends readonly unknown[] = []> = LimiterOrLimit<
+  [request: Request, ...args: Args]
+> & {
   /**
    * The address at the other end of the connection, which a `Request` does not know. Needed unless there is a `key`.
    *
@@ -25,7 +26,7 @@ export interface RateLimitHandlerOptions<Args extends readonly unknown[] = []>
   readonly onRefused?:
     | ((refusal: RateLimitRefusal, request: Request, ...args: Args) => Awaitable<Response>)
     | undefined;
-}
+};
 
 /** A function from `Request` to `Response`, with what the platform gives it besides. */
 export type RequestHandler<Args extends readonly unknown[]> = (request: Request, ...args: Args) => Awaitable<Response>;
@@ -53,13 +54,15 @@ export function rateLimitHandler<Args extends readonly unknown[] = []>(
 ) => (request: Request, ...args: [...Args, ...More]) => Promise<Response> {
   const owner = 'rateLimitHandler';
   const defaults = { ...NO_HTTP_OPTIONS, address: undefined, onRefused: undefined };
-  const { address, onRefused, ...shared } = readOptions(owner, options, defaults);
+  const given = options as AnyHttpOptions<[Request, ...Args]> & Pick<typeof options, 'address' | 'onRefused'>;
+  const { address, onRefused, ...shared } = readOptions(owner, given, defaults);
   checkOptionalFunction(owner, 'onRefused', onRefused);
   const addressOf = checkAddress(owner, address, shared.key);
   const client = clientKeyFor(owner, shared);
-  const gate = new RateLimitGate<[Request, ...Args]>(checkHttpOptions(owner, shared), async (request, ...args) =>
-    client((await addressOf(request, ...args)) ?? undefined, request.headers.get('x-forwarded-for')),
-  );
+  const gate = new RateLimitGate<[Request, ...Args]>(checkHttpOptions(owner, shared), async (request, ...args) => {
+    const forwardedFor = request.headers.get('x-forwarded-for');
+    return client((await addressOf(request, ...args)) ?? undefined, forwardedFor);
+  });
 
   return (handler) =>
     async (request, ...args) => {

@@ -26,11 +26,14 @@ export {
   rateLimitMiddleware,
 } from './middleware.js';
 export type {
+  ClientLimitOptions,
   HttpRateLimiter,
+  LimiterOrLimit,
   PolicyLabel,
   RateLimitHttpListeners,
   RateLimitHttpOptions,
   RateLimitRefusal,
+  RequestLimitOptions,
   ResponseEnding,
 } from './options.js';
 export { type RateLimitDialect, type RateLimitHeadersOptions, rateLimitHeaders } from './rate-limit-headers.js';

@@ -1,14 +1,14 @@
 import { checkOptionalFunction, readOptions } from '../core/options.js';
 import { clientKeyFor } from './client-key.js';
-import type { Awaitable, RateLimitHttpOptions, RateLimitRefusal } from './options.js';
+import type { Awaitable, LimiterOrLimit, RateLimitRefusal } from './options.js';
 import { PROBLEM_JSON, type Problem } from './problem.js';
 import { type Admission, RateLimitGate, type ResponseField } from './rate-limit-gate.js';
-import { checkHttpOptions, NO_HTTP_OPTIONS } from './settings.js';
+import { type AnyHttpOptions, checkHttpOptions, NO_HTTP_OPTIONS } from './settings.js';
 
-export interface RateLimitMiddlewareOptions<
+export type RateLimitMiddlewareOptions<
   Req extends IncomingRequest = IncomingRequest,
   Res extends OutgoingResponse = OutgoingResponse,
-> extends RateLimitHttpOptions<[request: Req, response: Res]> {
+> = LimiterOrLimit<[request: Req, response: Res]> & {
   /**
    * Answers a refused request in your way. Status and fields have been set by then; whatever it throws goes to `next`.
    * @defaultValue a problem document (RFC 9457) of the type `quota-exceeded`
@@ -16,7 +16,7 @@ export interface RateLimitMiddlewareOptions<
   readonly onRefused?:
     | ((refusal: RateLimitRefusal, request: Req, response: Res, next: NextFunction) => Awaitable<void>)
     | undefined;
-}
+};
 
 /** What is needed of a request: those of node:http and node:http2, Express, Connect and Fastify's `raw` have it. */
 export interface IncomingRequest {
@@ -68,7 +68,9 @@ export function rateLimitMiddleware<
   Res extends OutgoingResponse = OutgoingResponse,
 >(options: RateLimitMiddlewareOptions<Req, Res>): (request: Req, response: Res, next: NextFunction) => void {
   const owner = 'rateLimitMiddleware';
-  const { onRefused, ...shared } = readOptions(owner, options, { ...NO_HTTP_OPTIONS, onRefused: undefined });
+  const defaults = { ...NO_HTTP_OPTIONS, onRefused: undefined };
+  const given = options as AnyHttpOptions<[Req, Res]> & Pick<typeof options, 'onRefused'>;
+  const { onRefused, ...shared } = readOptions(owner, given, defaults);
   checkOptionalFunction(owner, 'onRefused', onRefused);
   const client = clientKeyFor(owner, shared);
   const gate = new RateLimitGate<[Req, Res]>(checkHttpOptions(owner, shared), ({ socket, headers }) =>

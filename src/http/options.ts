@@ -1,3 +1,4 @@
+import type { Clock } from '../core/clock.js';
 import type { Duration } from '../core/duration.js';
 import type { Decision } from '../core/errors.js';
 import type { Reservation, ReserveOptions } from '../rate-limit/rate-limiter.js';
@@ -16,12 +17,37 @@ export interface HttpRateLimiter {
   reserve?(key: string, options?: ReserveOptions): Awaitable<Pick<Reservation, 'decision' | 'cancel'>>;
 }
 
+/** The options of the middleware and of the handler, with a limiter of the caller's own. */
+export interface RateLimitHttpOptions<Args extends readonly unknown[]> extends RequestLimitOptions<Args> {
+  /** Decides. One limiter may serve several routes, which then share what it allows. */
+  readonly limiter: HttpRateLimiter;
+}
+
+/** A limit for each client, instead of a `limiter`: a `SlidingWindowCounter` that is made for each of them. */
+export interface ClientLimitOptions {
+  readonly limiter?: undefined;
+  /**
+   * The number of requests of one client in any `per`: an integer from 1 to 10^15. While `maxKeys` clients are in use, a
+   * new client shares the limit of its network, an IPv4 /24 or IPv6 /48; with a `key` of your own, that of all new keys.
+   */
+  readonly limit: number;
+  /** The length of the window of `limit`. Clients see it, unless there is a `window`. */
+  readonly per: Duration;
+  /** The number of clients that are kept: an integer from 1 to 16,777,215. @defaultValue 10_000 */
+  readonly maxKeys?: number | undefined;
+  /** The clock of the windows. @defaultValue `systemClock` */
+  readonly clock?: Clock | undefined;
+}
+
+/** Either a limiter or a limit for each client, and all that does not depend on which of them it is. */
+export type LimiterOrLimit<Args extends readonly unknown[]> =
+  | RateLimitHttpOptions<Args>
+  | (RequestLimitOptions<Args> & ClientLimitOptions);
+
 /**
  * What the middleware and the handler have in common. Functions get what the middleware, or the handler, got: `Args`.
  */
-export interface RateLimitHttpOptions<Args extends readonly unknown[]> extends ClientKeyOptions {
-  /** Decides. One limiter may serve several routes, which then share what it allows. */
-  readonly limiter: HttpRateLimiter;
+export interface RequestLimitOptions<Args extends readonly unknown[]> extends ClientKeyOptions {
   /**
    * Whom a request is counted for: an account, an API key. Leaves `trustProxy` and `ipv6Prefix` without effect; for a
    * key that has an address in it, see `clientKey`.
@@ -33,7 +59,7 @@ export interface RateLimitHttpOptions<Args extends readonly unknown[]> extends C
    * or is answered with 400.
    * @defaultValue 'share'
    */
-  readonly onMissingKey?: 'share' | 'skip' | 'refuse' | undefined;
+  readonly onMissingKey?: 'share' | 'skip' | 'reject' | undefined;
   /** What a request takes: an integer ≥ 0. @defaultValue 1 */
   readonly cost?: number | ((...args: Args) => Awaitable<number>) | undefined;
   /** True lets a request pass uncounted. @defaultValue none is skipped */
@@ -50,7 +76,7 @@ export interface RateLimitHttpOptions<Args extends readonly unknown[]> extends C
    * @defaultValue 'default'
    */
   readonly name?: string | undefined;
-  /** The time in which the limiter's `limit` passes, to be told to clients. @defaultValue not told */
+  /** The time in which the limiter's `limit` passes, for clients to see. @defaultValue `per`, or not sent */
   readonly window?: Duration | undefined;
   /** Instead of `name` and `window`, for a limiter made by `allOf`: those of each of its members, in the same order. */
   readonly policies?: readonly PolicyLabel[] | undefined;

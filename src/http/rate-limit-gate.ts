@@ -1,7 +1,7 @@
 import { type Decision, InvalidOptionError } from '../core/errors.js';
 import { reportUncaught } from '../core/events.js';
 import type { Reservation } from '../rate-limit/rate-limiter.js';
-import type { RateLimitRefusal, ResponseEnding } from './options.js';
+import type { Awaitable, RateLimitRefusal, ResponseEnding } from './options.js';
 import { missingKeyProblem, type Problem, quotaExceeded } from './problem.js';
 import { rateLimitHeaders, retryAfterSeconds } from './rate-limit-headers.js';
 import type { HttpSettings } from './settings.js';
@@ -11,11 +11,11 @@ export interface Admission {
   /** For the response, whoever writes it. */
   readonly fields: readonly ResponseField[];
   /** What to answer instead of passing the request on. */
-  readonly problem?: Problem;
+  readonly problem: Problem | undefined;
   /** Why, if a limiter said so. */
-  readonly refusal?: RateLimitRefusal;
+  readonly refusal: RateLimitRefusal | undefined;
   /** Wants to know how the response of a request that has passed has ended. */
-  readonly onEnd?: (ending: ResponseEnding) => void;
+  readonly onEnd: ((ending: ResponseEnding) => void) | undefined;
 }
 
 export interface ResponseField {
@@ -45,13 +45,23 @@ export class RateLimitGate<Args extends readonly unknown[]> {
 
   /** Rejects with what a function of the caller's throws. */
   async admit(args: Args): Promise<Admission> {
-    const { skip, onMissingKey, isEnforced, cost: price, limiter, refundWhen } = this.#settings;
-    if (skip !== undefined && (await skip(...args))) return PASS;
-    const key = await this.#keyOf(args);
-    if (key === '' && onMissingKey !== 'share') {
-      return onMissingKey === 'refuse' && isEnforced ? { fields: [], problem: missingKeyProblem() } : PASS;
+    const { skip, onMissingKey, isEnforced, cost: price, limiter, refundWhen, key: ownKey } = this.#settings;
+    // All is read before the first wait: until its end the connection may be gone, or the headers changed.
+    const address = ownKey === undefined ? this.#addressOf(...args) : undefined;
+    if (skip !== undefined) {
+      const skips = skip(...args);
+      if (isPromiseLike(address)) watch(address);
+      if (isPromiseLike(skips) ? await skips : skips) return PASS;
     }
-    const cost = typeof price === 'number' ? price : await price(...args);
+    const given = ownKey === undefined ? address : ownKey(...args);
+    if (isPromiseLike(given)) watch(given);
+    const priced = typeof price === 'number' ? price : price(...args);
+    if (isPromiseLike(priced)) watch(priced);
+    const key = await this.#checkKey(given);
+    if (key === '' && onMissingKey !== 'share') {
+      return onMissingKey === 'reject' && isEnforced ? { ...PASS, problem: missingKeyProblem() } : PASS;
+    }
+    const cost = await priced;
     if (refundWhen === undefined) return this.#judge(key, cost, await limiter.tryAcquire(key, cost), args);
     // A reservation that has not to be waited for is as good as taking; and it knows the window it came from.
     const reservation = await limiter.reserve!(key, { cost, maxWait: 0 });
@@ -60,21 +70,21 @@ export class RateLimitGate<Args extends readonly unknown[]> {
     return { ...admission, onEnd: (ending) => void this.#settle(key, cost, reservation, ending, args) };
   }
 
-  async #keyOf(args: Args): Promise<string> {
-    const { key: ownKey, owner } = this.#settings;
-    const key = await (ownKey ?? this.#addressOf)(...args);
+  async #checkKey(given: Awaitable<string | undefined>): Promise<string> {
+    const { owner } = this.#settings;
+    const key = await given;
     if (key === undefined || typeof key === 'string') return key ?? '';
     throw new InvalidOptionError(owner, 'key', 'must give a string or undefined', key);
   }
 
   async #judge(key: string, cost: number, decision: Decision, args: Args): Promise<Admission> {
     const { isEnforced, statusCode, message, on } = this.#settings;
-    if (decision.allowed) return isEnforced ? { fields: await this.#fieldsOf(key, decision) } : PASS;
+    if (decision.allowed) return isEnforced ? { ...PASS, fields: await this.#fieldsOf(key, decision) } : PASS;
     const refusal = { key, cost, policy: this.#policyOf(decision).name, decision };
     report(on.reject, { ...refusal, enforced: isEnforced, request: args[0] });
     if (!isEnforced) return PASS;
     const problem = quotaExceeded(statusCode, refusal.policy, message);
-    return { fields: await this.#fieldsOf(key, decision), problem, refusal };
+    return { ...PASS, fields: await this.#fieldsOf(key, decision), problem, refusal };
   }
 
   async #fieldsOf(key: string, decision: Decision): Promise<ResponseField[]> {
@@ -109,9 +119,10 @@ export class RateLimitGate<Args extends readonly unknown[]> {
     }
   }
 
-  #policyOf({ limitedBy = 0 }: Decision): { readonly name: string; readonly windowMs: number | undefined } {
+  #policyOf(decision: Decision): { readonly name: string; readonly windowMs: number | undefined } {
     const { policies } = this.#settings;
-    return policies[limitedBy] ?? policies[0]!;
+    const limitedBy = Object.hasOwn(decision, 'limitedBy') ? decision.limitedBy : undefined;
+    return policies[limitedBy ?? 0] ?? policies[0]!;
   }
 
   /** The response is under way or gone: what goes wrong now can only surface by itself. */
@@ -133,7 +144,16 @@ export class RateLimitGate<Args extends readonly unknown[]> {
   }
 }
 
-const PASS: Admission = { fields: [] };
+const PASS: Admission = { fields: [], problem: undefined, refusal: undefined, onEnd: undefined };
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value;
+}
+
+/** Its rejection is looked at later, or does not matter any more. */
+function watch(promise: PromiseLike<unknown>): void {
+  promise.then(undefined, () => {});
+}
 
 /** A listener that throws changes nothing. */
 function report<E>(listener: ((event: E) => void) | undefined, event: E): void {

@@ -1,16 +1,25 @@
-import { toMs } from '../core/duration.js';
+import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkInteger, checkMethods, checkOneOf, checkOptionalFunction, readOptions } from '../core/options.js';
-import type { PolicyLabel, RateLimitHttpListeners, RateLimitHttpOptions } from './options.js';
+import { KeyedRateLimiter } from '../rate-limit/keyed-rate-limiter.js';
+import { SlidingWindowCounter } from '../rate-limit/sliding-window-counter.js';
+import { ClientLimiter } from './client-limiter.js';
+import type {
+  ClientLimitOptions,
+  HttpRateLimiter,
+  PolicyLabel,
+  RateLimitHttpListeners,
+  RequestLimitOptions,
+} from './options.js';
 import { quoteName, RATE_LIMIT_DIALECTS, type RateLimitDialect } from './rate-limit-headers.js';
 
 /** The options that the middleware and the handler share, checked. */
 export interface HttpSettings<Args extends readonly unknown[]>
-  extends Pick<RateLimitHttpOptions<Args>, 'key' | 'skip' | 'partitionKey' | 'refundWhen' | 'message'> {
+  extends Pick<RequestLimitOptions<Args>, 'key' | 'skip' | 'partitionKey' | 'refundWhen' | 'message'> {
   readonly owner: string;
-  readonly limiter: RateLimitHttpOptions<Args>['limiter'];
-  readonly onMissingKey: 'share' | 'skip' | 'refuse';
-  readonly cost: number | Exclude<RateLimitHttpOptions<Args>['cost'], number | undefined>;
+  readonly limiter: HttpRateLimiter;
+  readonly onMissingKey: 'share' | 'skip' | 'reject';
+  readonly cost: number | Exclude<RequestLimitOptions<Args>['cost'], number | undefined>;
   readonly dialects: readonly RateLimitDialect[];
   readonly policies: readonly { readonly name: string; readonly windowMs: number | undefined }[];
   readonly isEnforced: boolean;
@@ -18,9 +27,17 @@ export interface HttpSettings<Args extends readonly unknown[]>
   readonly on: RateLimitHttpListeners<Args[0]>;
 }
 
+/** Whether there is a limiter or a limit has not been looked at yet. */
+export type AnyHttpOptions<Args extends readonly unknown[]> = RequestLimitOptions<Args> &
+  Partial<Omit<ClientLimitOptions, 'limiter'>> & { readonly limiter?: HttpRateLimiter | undefined };
+
 /** All undefined: a default that depends on another option is filled in when that is known. */
 export const NO_HTTP_OPTIONS = {
   limiter: undefined,
+  limit: undefined,
+  per: undefined,
+  maxKeys: undefined,
+  clock: undefined,
   key: undefined,
   trustProxy: undefined,
   ipv6Prefix: undefined,
@@ -42,16 +59,11 @@ export const NO_HTTP_OPTIONS = {
 /** @throws InvalidOptionError for options that cannot work, alone or together. */
 export function checkHttpOptions<Args extends readonly unknown[]>(
   owner: string,
-  own: RateLimitHttpOptions<Args>,
+  own: AnyHttpOptions<Args>,
 ): HttpSettings<Args> {
-  const { limiter, refundWhen, cost = 1, onMissingKey = 'share', mode = 'enforce', statusCode = 429, message } = own;
-  const verbs = refundWhen === undefined ? (['tryAcquire'] as const) : (['tryAcquire', 'reserve'] as const);
+  const { refundWhen, cost = 1, onMissingKey = 'share', mode = 'enforce', statusCode = 429, message } = own;
   if (message !== undefined && typeof message !== 'string') {
     throw new InvalidOptionError(owner, 'message', 'must be a string', message);
-  }
-  if (typeof limiter === 'object' && limiter !== null && '~gate' in limiter) {
-    const rule = 'must know clients by a key: new KeyedRateLimiter(() => limiter)';
-    throw new InvalidOptionError(owner, 'limiter', rule, limiter);
   }
   for (const option of own.key === undefined ? [] : (['trustProxy', 'ipv6Prefix'] as const)) {
     if (own[option] !== undefined)
@@ -59,9 +71,9 @@ export function checkHttpOptions<Args extends readonly unknown[]>(
   }
   return {
     owner,
-    limiter: checkMethods(owner, 'limiter', limiter, verbs),
+    limiter: checkLimiter(owner, own),
     key: checkOptionalFunction(owner, 'key', own.key),
-    onMissingKey: checkOneOf(owner, 'onMissingKey', onMissingKey, ['share', 'skip', 'refuse']),
+    onMissingKey: checkOneOf(owner, 'onMissingKey', onMissingKey, ['share', 'skip', 'reject']),
     cost: typeof cost === 'function' ? cost : checkInteger(owner, 'cost', cost, { min: 0 }),
     skip: checkOptionalFunction(owner, 'skip', own.skip),
     dialects: checkDialects(owner, own.headers),
@@ -73,6 +85,35 @@ export function checkHttpOptions<Args extends readonly unknown[]>(
     message,
     on: checkListeners(owner, own.on),
   };
+}
+
+/** The options of the shorthand that has no use beside a limiter. */
+const SHORTHAND = ['limit', 'per', 'maxKeys', 'clock'] as const;
+
+type LimiterOptions = Pick<AnyHttpOptions<[]>, 'limiter' | (typeof SHORTHAND)[number]> & {
+  readonly key?: unknown;
+  readonly refundWhen?: unknown;
+};
+
+function checkLimiter(owner: string, own: LimiterOptions): HttpRateLimiter {
+  const { limiter, limit, per, maxKeys, clock, key, refundWhen } = own;
+  if (limiter === undefined && (limit !== undefined || per !== undefined)) {
+    const rate = { limit: limit as number, per: per as Duration };
+    if (key === undefined) return new ClientLimiter(owner, { ...rate, maxKeys, clock });
+    const make = () => new SlidingWindowCounter({ ...rate, clock, name: owner });
+    return new KeyedRateLimiter(make, { maxKeys, name: owner });
+  }
+  if (typeof limiter === 'object' && limiter !== null && '~gate' in limiter) {
+    const rule = 'must know clients by a key: new KeyedRateLimiter(() => limiter)';
+    throw new InvalidOptionError(owner, 'limiter', rule, limiter);
+  }
+  const verbs = refundWhen === undefined ? (['tryAcquire'] as const) : (['tryAcquire', 'reserve'] as const);
+  const checked = checkMethods(owner, 'limiter', limiter as HttpRateLimiter, verbs);
+  for (const option of SHORTHAND) {
+    if (own[option] === undefined) continue;
+    throw new InvalidOptionError(owner, option, 'has no effect beside "limiter"', own[option]);
+  }
+  return checked;
 }
 
 function checkListeners<Req>(
@@ -104,9 +145,9 @@ function checkDialects(
 
 function checkLabels(
   owner: string,
-  { policies, name, window }: Pick<RateLimitHttpOptions<[]>, 'policies' | 'name' | 'window'>,
+  { policies, name, window, per }: Pick<AnyHttpOptions<[]>, 'policies' | 'name' | 'window' | 'per'>,
 ): HttpSettings<[]>['policies'] {
-  if (policies === undefined) return [checkLabel(owner, '', { name: name ?? 'default', window })];
+  if (policies === undefined) return [checkLabel(owner, '', { name: name ?? 'default', window: window ?? per })];
   if (!Array.isArray(policies) || policies.length === 0) {
     throw new InvalidOptionError(owner, 'policies', 'must be an array that is not empty', policies);
   }

@@ -1,6 +1,6 @@
 import { anyClock, type Clock } from '../core/clock.js';
 import { asContext, callOperation, type Next, type PolicyContext } from '../core/context.js';
-import { InvalidOptionError } from '../core/errors.js';
+import { InvalidOptionError, show } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
 import type { Outcome } from '../core/outcome.js';
 import { BasePolicy, type Policy, type PolicyDescription, step } from '../core/policy.js';
@@ -142,7 +142,7 @@ function sharedClock(policies: readonly Policy<unknown>[]): Clock {
     }
     if (policy.clock === anyClock) continue;
     if (shared !== anyClock && policy.clock !== shared) {
-      const rule = `must share one clock, but "${policy.name}" has another one`;
+      const rule = `must share one clock, but ${show(policy.name)} has another one`;
       throw new InvalidOptionError('pipeline', 'policies', rule, policy.clock);
     }
     shared = policy.clock;

@@ -14,6 +14,9 @@ export interface Counter {
   remove(place: Place): void;
   /** Lets those go whose time has come. */
   advance(now: number): void;
+  readonly first: Place | undefined;
+  /** Whether a waiter that was due at `due` and is released `now` takes otherwise than it would have taken then. */
+  isLate(place: Place, due: number, now: number): boolean;
   /** Told when it may be idle sooner than it was going to be. */
   readonly onEarlier: (() => void) | undefined;
 }
@@ -62,6 +65,24 @@ export abstract class Claim extends AbortNode {
     for (const { counter } of this.places) due = Math.max(due, counter.turnAt(this.cost, from));
     this.due = due;
     for (const place of this.places) place.counter.take(place, this.cost, due, now);
+  }
+
+  /** The claim at the front of all its lines that has to go before this one, or this one itself. */
+  get frontmost(): Claim {
+    for (const place of this.places) {
+      const { first } = place.counter;
+      if (first !== undefined && first !== place) return first.claim.frontmost;
+    }
+    return this;
+  }
+
+  /**
+   * Whether a waiter is released later than it was due, because the event loop was held up. It must then be placed again,
+   * from now on, or the calls of several windows would leave in the same moment. A reservation keeps its time.
+   */
+  isLate(now: number): boolean {
+    if (!this.isAwaited || this.due >= now) return false;
+    return this.places.some((place) => place.counter.isLate(place, this.due, now));
   }
 
   /** Whether somebody has to be told when it is due. */

@@ -13,10 +13,11 @@ export interface KeyedRateLimiterOptions {
   /** How many keys are kept: an integer from 1 to 16,777,215. @defaultValue 10_000 */
   readonly maxKeys?: number | undefined;
   /**
-   * What becomes of a new key when all that are kept are in use: it is refused until the first of them is idle, or it
-   * shares one limiter with all others that found no room. @defaultValue 'refuse'
+   * The treatment of a new key while all `maxKeys` keys are in use: `'share'` counts it on one limiter together with all
+   * other keys that found no room; `'reject'` rejects it until the first key is idle, so that whoever sends `maxKeys`
+   * made-up keys locks every new key out. @defaultValue 'share'
    */
-  readonly atLimit?: 'refuse' | 'share' | undefined;
+  readonly atLimit?: 'share' | 'reject' | undefined;
   /** What it goes by in errors. @defaultValue 'KeyedRateLimiter' */
   readonly name?: string | undefined;
   /** That of the limiters. To be given only for limiters that are not of this package. @defaultValue theirs */
@@ -56,10 +57,10 @@ export class KeyedRateLimiter {
   /** @param make - makes the limiter of one key. Called twice to begin with; for limiters not of ours, for each key. */
   constructor(make: () => RateLimiter, options?: KeyedRateLimiterOptions) {
     const kind = 'KeyedRateLimiter';
-    const own = readOptions(kind, options, { maxKeys: 10_000, atLimit: 'refuse', name: kind, clock: undefined });
+    const own = readOptions(kind, options, { maxKeys: 10_000, atLimit: 'share', name: kind, clock: undefined });
     this.#owner = checkName(kind, own.name);
     const maxKeys = checkInteger(this.#owner, 'maxKeys', own.maxKeys, { min: 1, max: MOST_KEYS });
-    this.#shares = checkOneOf(this.#owner, 'atLimit', own.atLimit, ['refuse', 'share']) === 'share';
+    this.#shares = checkOneOf(this.#owner, 'atLimit', own.atLimit, ['share', 'reject']) === 'share';
     const model = checkLimiter(this.#owner, 'make', checkFunction(this.#owner, 'make', make)());
     if (make() === model) throw new InvalidOptionError(this.#owner, 'make', 'must make a new limiter each time', make);
     this.#line = model instanceof GatedLimiter ? model['~gate'].line : lineOf(checkClock(this.#owner, own.clock));
@@ -125,7 +126,7 @@ export class KeyedRateLimiter {
     let limiter = this.#limiterOf(key, cost, true);
     if (limiter === undefined) return refusedReservation(this.#refusal());
     limiter = this.#ownIfItWaits(limiter, cost, maxWait);
-    if (!(limiter instanceof GatedLimiter)) return limiter.reserve(options);
+    if (!(limiter instanceof GatedLimiter)) return limiter.reserve({ cost, maxWait: maxWait / 1000 });
     const gate = limiter['~gate'];
     const booked = gate.book(cost, maxWait);
     this.#members.putBack();
@@ -159,6 +160,14 @@ export class KeyedRateLimiter {
   /** Forgets a key and all it has taken. Those who wait for it go on waiting at its old limiter. */
   delete(key: string): boolean {
     return this.#members.delete(checkLimitKey(this.#owner, key));
+  }
+
+  /** Not for callers: whether a key is kept, or would be. */
+  '~hasRoomFor'(key: string): boolean {
+    const { table } = this.#members;
+    if (table.get(key) !== undefined) return true;
+    const now = this.#line.now();
+    return table.roomAt(now) <= now;
   }
 
   /** The limiter of a key, which is made if need be; undefined when there is no room for it. */

@@ -37,7 +37,9 @@ export interface LeakyBucketOptions extends LeakyBucketRate {
  * Take it where the other side wants no bursts at all; otherwise a `TokenBucket` answers sooner.
  *
  * O(1) a decision; two numbers of state, integers as in `TokenBucket`. Turns are whole microseconds, and what is rounded
- * for one is not lost for the next: the flow is exact.
+ * for one is not lost for the next: the flow is exact. A waiter that is released late moves the turns behind it, so that
+ * calls never leave closer together than that. Turns less than a millisecond apart are forgiven 2 ms, since no timer
+ * could keep them apart.
  *
  * @throws InvalidOptionError for options that cannot work.
  * @example
@@ -62,6 +64,9 @@ export class LeakyBucket extends BaseLimiter<LeakyBucketRate> {
   }
 }
 
+/** In microseconds. */
+const MILLISECOND = 1000;
+
 interface Water {
   /** In grains, as of then. */
   level: number;
@@ -72,10 +77,12 @@ class LeakyBucketRules extends Rules<Water> {
   readonly width = 2;
   readonly #rate: LeakyBucketRate;
   readonly #flow: Flow;
+  readonly #leeway: number;
 
   constructor(owner: string, { capacity, leak, per }: LeakyBucketRate) {
     super(owner, checkLimit(owner, 'capacity', capacity));
     this.#flow = flowOf(owner, 'leak', leak, per, this.limit);
+    this.#leeway = this.#flow.perToken < MILLISECOND * this.#flow.perMicro ? 2 * MILLISECOND : 0;
     this.#rate = { capacity: this.limit, leak, per: periodOption(checkPeriod(owner, per)) };
   }
 
@@ -123,6 +130,11 @@ class LeakyBucketRules extends Rules<Water> {
       state.asOf += micros;
     }
     state.level += cost * this.#flow.perToken;
+  }
+
+  /** Turns that are closer together than timers can be set would otherwise become one turn a timer. */
+  override isLate(_before: Numbers, due: number, now: number): boolean {
+    return now - due > this.#leeway;
   }
 
   giveBack(state: Water, cost: number, now: number): void {

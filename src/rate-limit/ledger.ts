@@ -1,7 +1,8 @@
 import type { Decision } from '../core/errors.js';
-import type { Counter, Place } from './claim.js';
+import type { Claim, Counter, Place } from './claim.js';
 import type { Line } from './line.js';
 import { decide, type Rules, tooMuch } from './rules.js';
+import { toWholeMs } from './timeline.js';
 
 /** One limit: its rules, what has been taken, and who stands in line for more. */
 export class Ledger<S = unknown> implements Counter {
@@ -16,11 +17,17 @@ export class Ledger<S = unknown> implements Counter {
   #awaited = 0;
   #timer: unknown = undefined;
   #timerDue = 0;
+  /** When the timer rings if it is in time: up to a millisecond after `#timerDue`, since timers count in milliseconds. */
+  #timerRingsAt = 0;
 
   constructor(rules: Rules<S>, line: Line) {
     this.rules = rules;
     this.state = rules.fresh();
     this.line = line;
+  }
+
+  get first(): Place | undefined {
+    return this.#first;
   }
 
   get last(): Place | undefined {
@@ -105,6 +112,10 @@ export class Ledger<S = unknown> implements Counter {
     this.rules.takeTurn(this.state, Math.min(cost, this.rules.limit), at, now);
   }
 
+  isLate({ before }: Place, due: number, now: number): boolean {
+    return now > Math.max(due, this.#timerRingsAt) && this.rules.isLate(before, due, now);
+  }
+
   undo({ before }: Place): void {
     this.rules.load(this.state, before, 0);
   }
@@ -130,17 +141,15 @@ export class Ledger<S = unknown> implements Counter {
   }
 
   advance(now: number): void {
-    for (let first = this.#first; first !== undefined && first.claim.due <= now; first = this.#first)
-      this.#go(first, now);
+    for (let first = this.#first; first !== undefined && first.claim.due <= now; first = this.#first) {
+      const claim = first.claim.frontmost; // is due as well: nobody is due before those ahead
+      if (claim.isLate(now)) this.line.postpone(claim, now);
+      else this.#release(claim, now);
+    }
     this.#setTimer(now);
   }
 
-  /** Its time has come; that of all who are ahead of it anywhere has, too. */
-  #go({ claim }: Place, now: number): void {
-    for (const place of claim.places) {
-      const counter = place.counter as Ledger;
-      while (counter.#first !== place) counter.#go(counter.#first as Place, now);
-    }
+  #release(claim: Claim, now: number): void {
     this.line.leave(claim);
     claim.onDue(now);
   }
@@ -151,7 +160,9 @@ export class Ledger<S = unknown> implements Counter {
     if (due === undefined || this.#awaited === 0 || (this.#timer !== undefined && this.#timerDue <= due)) return;
     this.#clearTimer();
     this.#timerDue = due;
-    this.#timer = this.line.clock.setTimeout(this.#onTimer, Math.ceil((due - now) / 1000));
+    const delayMs = toWholeMs(due - now);
+    this.#timerRingsAt = now + delayMs * 1000;
+    this.#timer = this.line.clock.setTimeout(this.#onTimer, delayMs);
   }
 
   #clearTimer(): void {

@@ -1,6 +1,6 @@
 import { settled } from '../core/abort-scope.js';
 import type { Clock } from '../core/clock.js';
-import type { Claim, Counter } from './claim.js';
+import type { Claim, Counter, Place } from './claim.js';
 import { Timeline } from './timeline.js';
 
 /**
@@ -38,6 +38,12 @@ export class Line extends Timeline {
     for (const place of claim.places) place.counter.remove(place);
   }
 
+  /** Places a claim that is late, and all behind it, from now on. */
+  postpone(claim: Claim, now: number): void {
+    this.undo(claim);
+    this.repair(now);
+  }
+
   /** What this claim and those behind it took is to be taken anew. */
   undo(claim: Claim): void {
     for (const place of claim.places) {
@@ -52,6 +58,7 @@ export class Line extends Timeline {
   /** Places everybody anew whose place was undone. */
   repair(now: number): void {
     if (this.#undone.length === 0) return;
+    if (this.#undone.length === 1 && this.#repairAlone(this.#undone[0] as Counter, now)) return;
     const claims = new Set<Claim>();
     for (const counter of this.#undone) {
       for (let place = counter.last; place !== undefined && isUndone(place.claim, counter); place = place.ahead) {
@@ -67,6 +74,21 @@ export class Line extends Timeline {
       counter.advance(now);
       counter.onEarlier?.();
     }
+  }
+
+  /** The same for one counter whose claims wait at no other: no copy of the line is needed. False if one of them does. */
+  #repairAlone(counter: Counter, now: number): boolean {
+    let first: Place | undefined;
+    for (let place = counter.last; place !== undefined && isUndone(place.claim, counter); place = place.ahead) {
+      if (place.claim.places.length > 1) return false;
+      first = place;
+    }
+    this.#undone = [];
+    counter.undoneFrom = Infinity;
+    for (let place = first; place !== undefined; place = place.behind) place.claim.place(now);
+    counter.advance(now);
+    counter.onEarlier?.();
+    return true;
   }
 }
 

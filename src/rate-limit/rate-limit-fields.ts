@@ -17,7 +17,7 @@ type HeaderValue = string | number | readonly string[] | undefined;
 export interface ParseRateLimitOptions {
   /**
    * The time that dates are compared with, in milliseconds since 1970.
-   * @defaultValue the response's own `Date`, so that no clock need be right; `Date.now()` where there is none
+   * @defaultValue the response's own `Date` and its `Age`, so that no clock need be right; `Date.now()` without a valid one
    */
   readonly now?: number | undefined;
 }
@@ -46,9 +46,12 @@ export interface ParseRateLimitOptions {
  */
 export function parseRateLimit(headers: HeaderFields, options?: ParseRateLimitOptions): RateLimitFields {
   const fields = collect(headers);
-  const now = options?.now ?? dateOf(fields.get('date')) ?? Date.now();
+  const ageMs = ageOf(fields.get('age'));
+  const date = dateOf(fields.get('date'));
+  const given = options !== undefined && Object.hasOwn(options, 'now') ? options.now : undefined;
+  const now = given ?? (date === undefined ? Date.now() : date + ageMs);
   const retryAfterMs = parseRetryAfter(fields.get('retry-after'), now);
-  if (Number(fields.get('age') ?? 0) > 0) return { limits: [], retryAfterMs };
+  if (ageMs > 0) return { limits: [], retryAfterMs };
   const limits = [...serviceLimits(fields.get('ratelimit')), ...classicLimits(fields, now)];
   // Drafts up to 3 had the policies behind the limit itself: `RateLimit-Limit: 100, 100;w=60`.
   const policies = quotaPolicies(
@@ -82,6 +85,11 @@ function collect(headers: HeaderFields): Map<string, string> {
 /** An HTTP date as milliseconds since 1970. */
 function dateOf(text: string | undefined): number | undefined {
   return text === undefined || /^\s*\d/.test(text) ? undefined : parseRetryAfter(text, 0);
+}
+
+/** How long a cache has kept the response; 0 if that is not said. */
+function ageOf(text: string | undefined): number {
+  return text !== undefined && /^\s*\d{1,15}\s*$/.test(text) ? Number(text) * 1000 : 0;
 }
 
 /** `"burst";r=50;t=30`, or draft 7's `limit=100, remaining=50, reset=30`. */

@@ -14,7 +14,7 @@ export interface RateLimiter {
   /**
    * Waits for `cost`, first come first served: while somebody waits, nobody passes them. Refused at once when the wait
    * would be longer than `maxWait`. Rejects with the reason of `signal`, and the place goes to who is next; else
-   * only for a bad cost.
+   * only for a bad cost. A waiter that is released late, because the event loop was held up, counts from its release.
    */
   acquire(options?: WaitOptions): Promise<Decision>;
   /** Takes `cost` out of what is to come, for a caller that waits `delayMs` by itself. */
@@ -43,7 +43,10 @@ export interface WaitOptions extends ReserveOptions {
   readonly signal?: AbortSignal | null | undefined;
 }
 
-/** A promise that `cost` is there after `delayMs`; disposing of it cancels. */
+/**
+ * A promise that `cost` is there after `delayMs`; disposing of it cancels. The cost counts at that time, even if the
+ * caller starts later.
+ */
 export interface Reservation {
   readonly decision: Decision;
   /** Whole milliseconds to wait before acting; 0 when the reservation was refused, too. */

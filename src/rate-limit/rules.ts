@@ -47,6 +47,14 @@ export abstract class Rules<S> {
     this.take(state, cost, at, now);
   }
 
+  /**
+   * Whether a waiter that was due at `due` and is released at `now`, which is later, takes otherwise than it would have
+   * taken in time. @param _before - the state that it took from, as `save` wrote it.
+   */
+  isLate(_before: Numbers, due: number, now: number): boolean {
+    return now > due;
+  }
+
   /** Gives back what was taken at `takenAt`, or just now, to no window but its own and to none that is over. */
   abstract giveBack(state: S, cost: number, now: number, takenAt?: number): void;
   /** The largest cost that passes now. */

@@ -5,7 +5,7 @@
 
 export interface BareItem {
   readonly type: 'string' | 'integer' | 'decimal' | 'token' | 'bytes' | 'boolean' | 'date' | 'display';
-  /** Without quotes and escapes; bytes as the base64 they came in, display strings as they stand. */
+  /** Without quotes and escapes; bytes as the base64 they came in, dates as they are written. */
   readonly value: string | number | boolean;
 }
 
@@ -54,7 +54,7 @@ const FORMS: readonly (readonly [BareItem['type'], RegExp])[] = [
   ['decimal', /-?\d{1,12}\.\d{1,3}/y],
   ['integer', /-?\d{1,15}/y],
   ['token', /[A-Za-z*][!#$%&'*+.^`|~\w:/-]*/y],
-  ['bytes', /:[A-Za-z0-9+/]*={0,2}:/y],
+  ['bytes', /:(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?:/y],
   ['boolean', /\?[01]/y],
   ['date', /@-?\d{1,15}/y],
   ['display', /%"(?:[ !#$&-~]|%[0-9a-f]{2})*"/y],
@@ -122,12 +122,15 @@ function readParameters(reader: FieldReader): Map<string, BareItem> | undefined 
 function readBareItem(reader: FieldReader): BareItem | undefined {
   for (const [type, pattern] of FORMS) {
     const text = reader.take(pattern);
-    if (text !== undefined) return { type, value: readValue(type, text) };
+    if (text === undefined) continue;
+    const value = readValue(type, text);
+    return value === undefined ? undefined : { type, value };
   }
   return undefined;
 }
 
-function readValue(type: BareItem['type'], text: string): BareItem['value'] {
+/** Undefined for what is written as it should be and still has no meaning. */
+function readValue(type: BareItem['type'], text: string): BareItem['value'] | undefined {
   switch (type) {
     case 'string':
       return text.slice(1, -1).replace(/\\(.)/g, '$1');
@@ -138,7 +141,18 @@ function readValue(type: BareItem['type'], text: string): BareItem['value'] {
       return text === '?1';
     case 'bytes':
       return text.slice(1, -1);
+    case 'display':
+      return readDisplayString(text.slice(2, -1));
     default:
       return text;
+  }
+}
+
+/** Percent-encoded UTF-8; anything else fails (RFC 9651, 4.2.10). */
+function readDisplayString(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
   }
 }

@@ -106,6 +106,12 @@ class TokenBucketRules extends Rules<Tokens> {
     state.asOf = at;
   }
 
+  /** Tokens that wait in the bucket are not lost: a late waiter changes nothing unless the bucket has run over. */
+  override isLate(before: Numbers, _due: number, now: number): boolean {
+    const [level = 0, asOf = 0] = [before[0], before[1]];
+    return level + (now - asOf) * this.#flow.perMicro > this.#full;
+  }
+
   /** It is one and the same bucket whenever it was taken; what does not fit is lost. */
   giveBack(state: Tokens, cost: number, now: number): void {
     state.level = Math.min(this.#full, this.#levelAt(state, now) + cost * this.#flow.perToken);

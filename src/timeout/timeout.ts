@@ -28,10 +28,16 @@ export interface Timeout extends Policy, Observable<TimeoutEvents> {}
  * at once, even if the operation ignores the signal. What such an operation still brings is dropped without a sound.
  *
  * The `TimeoutError` is only for calls that our own timer ended: an abort from outside keeps its own reason. Timeouts
- * nest; the soonest wins. A timer that rings late because our own event loop was blocked lets an answer that has already
- * arrived win.
+ * nest; the soonest wins.
  *
- * O(1) a call. All running calls of one policy share one timer, armed while any of them runs.
+ * A stall of our own event loop is not the dependency's failure. If the timer fires late, an answer that has already arrived
+ * wins. If it is late by more than 10 ms and more than a tenth of the duration, each running call gets as much time again as
+ * was missed: once, and at most the duration, counted from the end of the stall. A call that times out after that has a
+ * `TimeoutError` whose `stalledMs` is above 0: by default it may be retried as any timeout, but circuit breakers and the
+ * balancer's outlier detection do not count it. `context.deadline` remains as it was. A timeout
+ * around this one ends the call when its own time is up, and the `timeout` option of `execute` is never prolonged.
+ *
+ * O(1) a call, O(running calls) for a stall. All running calls of one policy share one timer, armed while any of them runs.
  *
  * @throws InvalidOptionError for a duration that is none.
  * @example
@@ -44,14 +50,20 @@ export function timeout(options: Duration | TimeoutOptions): Timeout {
   return new TimeoutPolicy(typeof options === 'object' && options !== null ? options : { duration: options });
 }
 
+/** A timeout for a whole call, which is never prolonged, however long the event loop was blocked. */
+export function totalTimeout(options: TimeoutOptions): Timeout {
+  return new TimeoutPolicy(options, false);
+}
+
 class TimeoutPolicy extends BasePolicy implements Timeout {
   readonly #deadlines: DeadlineList;
   readonly #events = new Emitter<TimeoutEvents>();
 
-  constructor(options: TimeoutOptions) {
+  constructor(options: TimeoutOptions, compensatesStalls = true) {
     const own = readOptions('timeout', options, { duration: undefined, name: 'timeout', clock: undefined });
     super(checkName('timeout', own.name), checkClock('timeout', own.clock));
-    this.#deadlines = new DeadlineList(this.clock, toMs('timeout', 'duration', own.duration, { orInfinity: true }));
+    const durationMs = toMs('timeout', 'duration', own.duration, { orInfinity: true });
+    this.#deadlines = new DeadlineList(this.clock, durationMs, { compensatesStalls });
   }
 
   on<K extends keyof TimeoutEvents>(type: K, listener: (event: TimeoutEvents[K]) => void): () => void {

@@ -1,12 +1,13 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/core/clock.js';
 import { Deadline, DeadlineList } from '../../src/core/deadline-list.js';
 import { TestClock } from '../../src/testing/index.js';
+import { BlockedLoopClock } from '../support/blocked-loop-clock.js';
 
 class Named extends Deadline {
   constructor(
     readonly name: string,
-    readonly onDue: () => void,
+    readonly onDue: (durationMs: number, stalledMs: number) => void,
   ) {
     super();
   }
@@ -204,71 +205,134 @@ describe('DeadlineList', () => {
     expect(clock.pendingTimers).toBe(1);
   });
 
-  describe('when our own event loop was blocked', () => {
-    /** A clock whose timers ring late by `late` ms. */
-    function stalling(late: number) {
-      let now = 0;
-      const timers = new Map<number, () => void>();
-      const clock: Clock = {
-        now: () => now,
-        setTimeout: (callback) => {
-          timers.set(timers.size, callback);
-          return timers.size - 1;
-        },
-        clearTimeout: (handle) => timers.delete(handle as number),
-      };
-      const ring = () => {
-        now = 100 + late;
-        const [callback] = timers.values();
-        timers.clear();
-        callback?.();
-      };
-      return { clock, ring };
-    }
+  it('ends its waits when a frozen clock fires the timer', async () => {
+    const timers = new TestClock();
+    const frozen: Clock = {
+      now: () => 0,
+      setTimeout: (callback, ms) => timers.setTimeout(callback, ms),
+      clearTimeout: (handle) => timers.clearTimeout(handle),
+    };
+    const { log, add } = listOf(frozen);
+    add('a');
+    await timers.advance(100);
+    add('b');
+    await timers.advance(100);
+    expect(log).toEqual(['a@0', 'b@0']);
+    expect(timers.pendingTimers).toBe(0);
+  });
 
-    it('an answer that is already there gets one poll to arrive', async () => {
-      const { clock, ring } = stalling(500);
-      const { list, log, add } = listOf(clock);
+  describe('when the event loop was blocked', () => {
+    it('gives an answer that has already arrived one poll to remove its deadline', async () => {
+      const clock = new BlockedLoopClock();
+      const { list, log, add } = listOf(clock, 1000);
       const answered = add('answered');
       add('not answered');
-      ring();
+      await clock.advance(990);
+      const stalled = clock.stall(30);
       expect(log).toEqual([]);
       list.remove(answered);
-      await vi.waitFor(() => expect(log).toEqual(['not answered@600']));
+      await stalled;
+      expect(log).toEqual(['not answered@1020']);
     });
 
-    it('a little lateness is no stall', () => {
-      const { clock, ring } = stalling(1);
+    it('takes up to 2 ms for the rounding of the platform', () => {
+      let now = 0;
+      const callbacks: (() => void)[] = [];
+      const clock: Clock = {
+        now: () => now,
+        setTimeout: (callback) => callbacks.push(callback),
+        clearTimeout() {},
+      };
       const { log, add } = listOf(clock);
       add('a');
-      ring();
-      expect(log).toEqual(['a@101']);
+      now = 102;
+      callbacks[0]?.();
+      expect(log).toEqual(['a@102']);
     });
 
-    it('newcomers during the poll get a timer of their own afterwards', async () => {
-      const { clock, ring } = stalling(500);
-      const { list, log, add } = listOf(clock);
+    it('arms a timer for deadlines that are added during the poll', async () => {
+      const clock = new BlockedLoopClock();
+      const { log, add } = listOf(clock, 1000);
       add('old');
-      ring();
-      const late = add('new');
-      await vi.waitFor(() => expect(log).toEqual(['old@600']));
-      expect(late.due).toBe(700);
-      list.remove(late);
+      await clock.advance(990);
+      const stalled = clock.stall(30);
+      add('new');
+      await stalled;
+      expect([log, clock.pendingTimers]).toEqual([['old@1020'], 1]);
+      await clock.advance(1000);
+      expect(log).toEqual(['old@1020', 'new@2020']);
     });
 
-    it('does without setImmediate where there is none', async () => {
-      const { setImmediate } = globalThis;
-      Object.assign(globalThis, { setImmediate: undefined });
-      try {
-        const { clock, ring } = stalling(500);
-        const { log, add } = listOf(clock);
-        add('a');
-        ring();
-        expect(log).toEqual([]);
-        await vi.waitFor(() => expect(log).toEqual(['a@600']));
-      } finally {
-        Object.assign(globalThis, { setImmediate });
-      }
+    /** A list of 1000 ms that logs how long it knows each wait to have stalled. */
+    function stalledList(compensatesStalls?: boolean) {
+      const clock = new BlockedLoopClock();
+      const list = new DeadlineList(clock, 1000, compensatesStalls === undefined ? {} : { compensatesStalls });
+      const log: string[] = [];
+      const add = (name: string) => {
+        const deadline = new Named(name, (_, stalledMs) => log.push(`${name}@${clock.now()} stalled ${stalledMs}`));
+        list.add(deadline);
+        return deadline;
+      };
+      return { clock, list, log, add };
+    }
+
+    it.each([
+      [100, ['a@1090 stalled 0']],
+      [111, ['a@1202 stalled 101']],
+      [600, ['a@2180 stalled 590']],
+      [5000, ['a@6990 stalled 4990']],
+    ])('measures a stall of %s ms, 10 ms of them before a deadline of 1000 ms', async (stallMs, expected) => {
+      const { clock, log, add } = stalledList();
+      add('a');
+      await clock.advance(990);
+      await clock.stall(stallMs);
+      await clock.advance(10_000);
+      expect(log).toEqual(expected);
+    });
+
+    it('gives every deadline its time back, and none more than a deadline that begins after the stall', async () => {
+      const { clock, log, add } = stalledList();
+      add('a');
+      await clock.advance(400);
+      add('b');
+      await clock.advance(300);
+      add('c');
+      await clock.stall(700); // until 1400, the timer of a being 400 ms late
+      add('new');
+      await clock.advance(10_000);
+      expect(log).toEqual(['a@1800 stalled 400', 'b@1800 stalled 400', 'c@2100 stalled 400', 'new@2400 stalled 0']);
+      expect(clock.pendingTimers).toBe(0);
+    });
+
+    it('gives a deadline time back once, however often the event loop stalls', async () => {
+      const { clock, log, add } = stalledList();
+      add('a');
+      await clock.stall(1400); // a has until 1800
+      await clock.advance(300);
+      add('b');
+      await clock.stall(600); // until 2300
+      expect(log).toEqual(['a@2300 stalled 400']);
+      await clock.advance(10_000);
+      expect(log).toEqual(['a@2300 stalled 400', 'b@3200 stalled 500']);
+    });
+
+    it('notices a stall by a timer that fires in vain', async () => {
+      const { clock, list, log, add } = stalledList();
+      list.remove(add('first'));
+      const answered = add('answered');
+      await clock.advance(500);
+      add('a');
+      list.remove(answered); // its timer goes on
+      await clock.stall(1200); // until 1700
+      await clock.advance(10_000);
+      expect(log).toEqual(['a@2400 stalled 700']);
+    });
+
+    it('reports a stall without giving time back where that is switched off', async () => {
+      const { clock, log, add } = stalledList(false);
+      add('a');
+      await clock.stall(1400);
+      expect(log).toEqual(['a@1400 stalled 400']);
     });
   });
 });

@@ -1,5 +1,6 @@
 import { parseRetryAfter } from 'breakwater/fetch';
 import { describe, expect, it } from 'vitest';
+import { parseHttpDate } from '../../src/core/http-date.js';
 import { retryAfterMs } from '../../src/core/retry-after.js';
 
 const NOW = Date.UTC(2026, 10, 21, 12, 0, 0);
@@ -42,12 +43,64 @@ describe('parseRetryAfter', () => {
   });
 });
 
+describe('the two-digit year of an RFC 850 date (RFC 9110, 5.6.7)', () => {
+  it.each([
+    [2026, '21-Nov-26', 2026],
+    [2026, '18-Aug-50', 2050],
+    [2026, '18-Aug-70', 2070],
+    [2026, '21-Nov-76', 2076], // 50 years ahead is not more than 50
+    [2026, '22-Nov-76', 1976],
+    [2026, '18-Aug-77', 1977],
+    [2026, '18-Aug-00', 2000],
+    [1994, '06-Nov-94', 1994],
+    [1994, '06-Nov-04', 2004],
+    [1999, '30-Oct-49', 2049],
+    [1999, '31-Dec-49', 1949],
+    [2090, '01-Jan-05', 2105],
+    [2090, '01-Jan-41', 2041],
+  ])('read in %i, %s is in %i', (readIn, date, year) => {
+    const now = Date.UTC(readIn, 10, 21, 12);
+    const at = parseHttpDate(`Thursday, ${date} 12:00:00 GMT`, now);
+    expect(new Date(at as number).getUTCFullYear()).toBe(year);
+  });
+
+  it('depends on the current year, and not on the century of Date.parse', () => {
+    for (let year = 2000; year <= 2199; year++) {
+      const now = Date.UTC(year, 0, 1);
+      for (let ahead = -49; ahead <= 50; ahead++) {
+        const digits = String((year + ahead) % 100).padStart(2, '0');
+        expect(parseHttpDate(`Monday, 01-Jan-${digits} 00:00:00 GMT`, now)).toBe(Date.UTC(year + ahead, 0, 1));
+      }
+    }
+  });
+});
+
 describe('what an outcome asks for', () => {
   it('is the retryAfterMs of an error, or the header of a response, thrown or returned', () => {
     const response = new Response(null, { status: 503, headers: { 'Retry-After': '2' } });
     expect(retryAfterMs({ ok: false, error: Object.assign(new Error(), { retryAfterMs: 50 }) })).toBe(50);
     expect(retryAfterMs({ ok: true, value: response })).toBe(2000);
     expect(retryAfterMs({ ok: false, error: response })).toBe(2000);
+  });
+
+  it.each([0, -600, 600, 86_400 * 365])(
+    'a date goes by the Date of the response, whose clock is %i s off',
+    (offBySeconds) => {
+      const server = Date.now() + offBySeconds * 1000;
+      const date = (ms: number) => new Date(server + ms).toUTCString();
+      const headers = { date: date(0), 'retry-after': date(5000) };
+      expect(retryAfterMs({ ok: true, value: new Response(null, { status: 503, headers }) })).toBe(5000);
+    },
+  );
+
+  it.each([undefined, 'yesterday', ''])('a date goes by our clock if the Date of the response is %j', (date) => {
+    const headers = {
+      'retry-after': new Date(Date.now() + 60_000).toUTCString(),
+      ...(date === undefined ? {} : { date }),
+    };
+    const asked = retryAfterMs({ ok: true, value: new Response(null, { status: 503, headers }) });
+    expect(asked).toBeGreaterThan(50_000);
+    expect(asked).toBeLessThanOrEqual(60_000);
   });
 
   it.each([

@@ -29,7 +29,8 @@ describe('--json', { timeout: 30_000 }, () => {
     expect(out.trimEnd().split('\n')).toHaveLength(1);
 
     const result: JsonResult = JSON.parse(out);
-    expect(Object.keys(result)).toEqual(['scenario', 'seconds', 'plain', 'resilient']);
+    const busy = result.busy === undefined ? [] : ['busy'];
+    expect(Object.keys(result)).toEqual(['scenario', 'seconds', 'plain', 'resilient', ...busy]);
     expect(result).toMatchObject({ scenario: 'outage', seconds: 3 });
     const keys = ['requests', 'successes', 'successRate', 'p50Ms', 'p99Ms', 'upstreamRequests'];
     expect(Object.keys(result.plain)).toEqual(keys);

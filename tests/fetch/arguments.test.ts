@@ -428,7 +428,7 @@ describe('an init of any make', () => {
         received = { ...init };
         return new Response();
       };
-      Object.defineProperty(Object.prototype, name, { value: polluted[name], configurable: true });
+      Object.assign(Object.prototype, { [name]: polluted[name] });
       try {
         await resilientFetch({ fetch })(URL_A, {});
       } finally {

@@ -197,7 +197,7 @@ describe('listening to the server', () => {
   });
 
   it('is not listened to when told not to, nor without the option', async () => {
-    for (const rateLimit of [{ listen: false }, false, undefined] as const) {
+    for (const rateLimit of [{ followServerLimits: false }, false, undefined] as const) {
       const { fetch: bare, sent } = answering(() => ({ status: 429, headers: { 'retry-after': '60' } }));
       const fetch = resilientFetch({ ...plain, fetch: bare, rateLimit });
       await fetch(URL_A);
@@ -246,7 +246,10 @@ describe('bad options are refused at once', () => {
   it.each([
     [true, /"rateLimit" must be an object of options, or false/],
     [{ limiter: {} }, /"rateLimit.limiter" must be a function/],
-    [{ listen: 'yes' }, /"rateLimit.listen" must be a boolean/],
+    [{ followServerLimits: 'yes' }, /"rateLimit.followServerLimits" must be a boolean/],
+    [{ maxServerPause: 0 }, /"rateLimit.maxServerPause" must be/],
+    [{ maxServerPause: Infinity }, /"rateLimit.maxServerPause" must be/],
+    [{ maxServerPause: 'forever' }, /"rateLimit.maxServerPause" must be/],
     [{ maxWait: -1 }, /"rateLimit.maxWait" must be/],
     [{ wait: 1 }, /"rateLimit.wait" is unknown \(did you mean "maxWait"\?\)/],
   ])('%j', (rateLimit, message) => {

@@ -1,7 +1,8 @@
 /** Rendezvous, jump and Maglev. */
-import { jumpHash, MaglevTable, murmur3, Rendezvous } from 'breakwater/hash-ring';
+import { HashRing, jumpHash, MaglevTable, murmur3, Rendezvous } from 'breakwater/hash-ring';
 import { describe, expect, it } from 'vitest';
 import { fillTable } from '../../src/hash-ring/maglev-table.js';
+import { checkCircle } from '../../src/hash-ring/ring-points.js';
 import { vectors } from './vectors.js';
 
 const names = (count: number) => Array.from({ length: count }, (_, i) => `node-${i}`);
@@ -180,4 +181,30 @@ describe('jumpHash', () => {
   it.each([-1, 1.5, NaN, 2 ** 53, undefined, {}])('refuses the key %s', (key) => {
     expect(() => jumpHash(key as never, 3)).toThrow(/"key" must be a string, a bigint or an integer/);
   });
+});
+
+describe('a ring that is too large', () => {
+  it('is refused by its numbers, before anything is built', () => {
+    expect(() => checkCircle('HashRing', 2 ** 21, 2 ** 30)).not.toThrow();
+    expect(() => checkCircle('HashRing', 2 ** 21 + 1, 2 ** 21 + 1)).toThrow(
+      'HashRing: "nodes" must be at most 2097152 that weigh anything, got 2097153',
+    );
+    expect(() => checkCircle('HashRing', 100, 2 ** 30 + 1)).toThrow(
+      'HashRing: "nodes" must have at most 1073741824 points in all, got 1073741825',
+    );
+  });
+
+  it('is refused when it is made, and when it grows', () => {
+    const heavy = Array.from({ length: 65 }, (_, n) => ({ node: `n${n}`, weight: 256 }));
+    expect(() => new HashRing(heavy, { virtualNodes: 65_536 })).toThrow('must have at most 1073741824 points in all');
+    const points = Object.defineProperty(new HashRing(['a']), 'ring', {
+      value: { nodes: { length: 2 ** 21 }, size: 2 ** 21, rankOf: () => 0 },
+    });
+    expect(() => points.add('b')).toThrow('"nodes" must be at most 2097152 that weigh anything, got 2097153');
+  });
+});
+
+it('the statistics of a ring of 200,000 nodes can be computed', () => {
+  const ring = new HashRing(names(200_000), { virtualNodes: 1 });
+  expect(ring.stats().peakToMean).toBeGreaterThan(1);
 });

@@ -216,6 +216,25 @@ describe('trustProxy', () => {
   });
 });
 
+it.each([
+  [['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16']],
+  [['fc00::/7', 'fe80::/10', 'fec0::/10', '::1', 'ff00::/8']],
+  [['::ffff:10.0.0.0/104', '64:ff9b::10.0.0.0/104', '2002:a00::/24']],
+  // Some of the widest ranges of clouds.
+  [['3.0.0.0/9', '13.32.0.0/12', '18.128.0.0/9', '34.64.0.0/10', '35.184.0.0/13', '52.0.0.0/10', '104.16.0.0/13']],
+  [['2600:1f00::/24', '2603:1000::/24', '2600:1900::/28', '2606:4700::/32', '2a05:d000::/25', '2400:cb00::/32']],
+  [Array.from({ length: 32 }, (_, n) => `${2 * n}.0.0.0/8`)],
+  [Array.from({ length: 100 }, () => '64.0.0.0/4')], // the same one again and again
+])('networks like %j may be trusted', (trustProxy) => {
+  expect(clientKey({ trustProxy })('203.0.113.9', '198.51.100.7')).toBe('203.0.113.9');
+});
+
+it('a trusted part of NAT64 is the part of IPv4 that it stands for', () => {
+  const key = clientKey({ trustProxy: ['64:ff9b::10.0.0.0/104'] });
+  expect([key('10.1.2.3', '192.0.2.1'), key('64:ff9b::10.1.2.3', '192.0.2.1')]).toEqual(['192.0.2.1', '192.0.2.1']);
+  expect([key('11.1.2.3', '192.0.2.1'), key('::1', '192.0.2.1')]).toEqual(['11.1.2.3', '::/56']);
+});
+
 describe('options that cannot work', () => {
   it.each<[unknown, string]>([
     [{ trustProxy: true }, '"trustProxy" must not be true, or everybody could choose the address they go by'],
@@ -236,6 +255,28 @@ describe('options that cannot work', () => {
     [{ trustProxy: [10] }, '"trustProxy[0]" must be an address, or a network'],
     [{ trustProxy: ['0.0.0.0/0'] }, '"trustProxy[0]" must not be everybody, got "0.0.0.0/0"'],
     [{ trustProxy: ['::/0'] }, '"trustProxy[0]" must not be everybody, got "::/0"'],
+    [{ trustProxy: ['0.0.0.0/1', '128.0.0.0/1'] }, '"trustProxy[0]" must not be everybody, got "0.0.0.0/1"'],
+    [
+      { trustProxy: ['10.0.0.0/8', '0.0.0.0/3', '32.0.0.0/8'] },
+      '"trustProxy" must not be everybody, as its networks are together, got an array',
+    ],
+    [
+      { trustProxy: Array.from({ length: 33 }, (_, n) => `${n}.0.0.0/8`) },
+      '"trustProxy" must not be everybody, as its networks are together',
+    ],
+    [{ trustProxy: ['2600::/13', '2608::/13'] }, '"trustProxy" must not be everybody, as its networks are together'],
+    [{ trustProxy: ['::ffff:0.0.0.0/99', '::ffff:32.0.0.0/104'] }, '"trustProxy" must not be everybody'],
+    [{ trustProxy: ['2002::/19', '64:ff9b::32.0.0.0/104'] }, '"trustProxy" must not be everybody'],
+    ...[
+      ...['0.0.0.0/2', '128.0.0.0/1', '::/1', '8000::/1', '::/8', '::/79', '::/80', '::/96', '4000::/2', 'e000::/5'],
+      ...['::ffff:0:0/96', '::ffff:0.0.0.0/96', '::ffff:0:0/98', '::ffff:0:0:0/96', '::fffe:0:0/95'],
+      ...['64:ff9b::/96', '64:ff9b::/97', '64:ff9b::/64', '64:ff9b::/32', '64::/16', '64:ff9b:1::/48', '64:ff9b::/47'],
+      ...['2001::/32', '2001::/31', '2001::/16', '2001:0:53aa:64c::/64', '2002::/16', '2002::/18', '2002:8000::/17'],
+      ...['2000::/3', '2000::/4', '2400::/6', '2600::/7', '2600::/12', '3000::/4'],
+    ].map((entry): [unknown, string] => [
+      { trustProxy: ['10.0.0.1', entry] },
+      `"trustProxy[1]" must not be everybody, got "${entry}"`,
+    ]),
     [{ ipv6Prefix: 31 }, '"ipv6Prefix" must be an integer ≥ 32 and at most 128, got 31'],
     [{ ipv6Prefix: 129 }, '"ipv6Prefix" must be an integer ≥ 32 and at most 128, got 129'],
     [{ ipv6Prefix: '56' }, '"ipv6Prefix" must be an integer'],

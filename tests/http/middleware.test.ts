@@ -3,6 +3,7 @@ import type { Decision } from 'breakwater/core';
 import {
   type IncomingRequest,
   type OutgoingResponse,
+  type RateLimitHttpOptions,
   type RateLimitMiddlewareOptions,
   rateLimitMiddleware,
 } from 'breakwater/http';
@@ -57,7 +58,8 @@ const from = (remoteAddress: string | undefined, headers: FakeRequest['headers']
   headers,
 });
 
-type Options = Partial<RateLimitMiddlewareOptions<FakeRequest, FakeResponse>>;
+type Options = Partial<RateLimitHttpOptions<[request: FakeRequest, response: FakeResponse]>> &
+  Pick<RateLimitMiddlewareOptions<FakeRequest, FakeResponse>, 'onRefused'>;
 
 /** Sends one request through. */
 async function send(
@@ -112,7 +114,7 @@ describe('the key', () => {
     expect(next).toHaveBeenCalledExactlyOnceWith();
   });
 
-  it("that is missing: onMissingKey 'skip' lets the request pass, 'refuse' answers 400", async () => {
+  it("that is missing: onMissingKey 'skip' lets the request pass, 'reject' answers 400", async () => {
     const skipping = setup({ onMissingKey: 'skip' });
     const { next, response } = await send(skipping.middleware, from(undefined));
     expect(next).toHaveBeenCalledExactlyOnceWith();
@@ -120,7 +122,7 @@ describe('the key', () => {
     expect(skipping.limiter.calls).toEqual([]);
 
     const onRefused = vi.fn();
-    const refusing = setup({ onMissingKey: 'refuse', onRefused });
+    const refusing = setup({ onMissingKey: 'reject', onRefused });
     const refused = await send(refusing.middleware, from(undefined));
     expect(refused.next).not.toHaveBeenCalled();
     expect([refused.response.statusCode, refused.response.headers]).toEqual([
@@ -136,7 +138,7 @@ describe('the key', () => {
     expect(refusing.limiter.calls).toEqual([]);
     expect(onRefused).not.toHaveBeenCalled();
 
-    const observing = setup({ onMissingKey: 'refuse', mode: 'observe' });
+    const observing = setup({ onMissingKey: 'reject', mode: 'observe' });
     expect((await send(observing.middleware, from(undefined))).next).toHaveBeenCalledExactlyOnceWith();
   });
 

@@ -25,7 +25,7 @@ const bad: readonly [options: object, message: string][] = [
   [{ key: 'ip' }, '"key" must be a function, got "ip"'],
   [{ key, trustProxy: 1 }, '"trustProxy" has no effect beside "key", got 1'],
   [{ key, ipv6Prefix: 64 }, '"ipv6Prefix" has no effect beside "key", got 64'],
-  [{ onMissingKey: 'allow' }, `"onMissingKey" must be one of 'share', 'skip', 'refuse', got "allow"`],
+  [{ onMissingKey: 'allow' }, `"onMissingKey" must be one of 'share', 'skip', 'reject', got "allow"`],
   [{ cost: -1 }, '"cost" must be an integer ≥ 0, got -1'],
   [{ cost: 1.5 }, '"cost" must be an integer ≥ 0, got 1.5'],
   [{ cost: Number.NaN }, '"cost" must be an integer ≥ 0, got NaN'],
@@ -67,7 +67,7 @@ const bad: readonly [options: object, message: string][] = [
   [{ on: { reject: 5 } }, '"on.reject" must be a function, got 5'],
   [{ on: f }, '"on" must be an object, got a function'],
   [{ onRefused: 'x' }, '"onRefused" must be a function, got "x"'],
-  [{ limit: 5 }, '"limit" is unknown (did you mean "limiter"?), got 5'],
+  [{ limit: 5 }, '"limit" has no effect beside "limiter", got 5'],
   [{ windowMs: 60_000 }, '"windowMs" is unknown (did you mean "window"?), got 60000'],
 ];
 

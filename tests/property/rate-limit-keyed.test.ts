@@ -71,7 +71,7 @@ describe.each(MAKERS)('%s', (_name, make) => {
         async (size, per, steps) => {
           const clock = new TestClock();
           const makeOne = () => make({ size, per }, clock);
-          const keyed = new KeyedRateLimiter(makeOne, { maxKeys });
+          const keyed = new KeyedRateLimiter(makeOne, { maxKeys, atLimit: 'reject' });
           const own = new Map<string, RateLimiter>();
           const of = (key: string) => {
             if (!own.has(key)) own.set(key, makeOne());

@@ -4,7 +4,7 @@ import { TestClock } from 'breakwater/testing';
 import { expect, it } from 'vitest';
 import { settle, watch } from '../support/promises.js';
 
-const setUp = (options: { maxKeys?: number; atLimit?: 'refuse' | 'share' } = {}) => {
+const setUp = (options: { maxKeys?: number; atLimit?: 'reject' | 'share' } = {}) => {
   const clock = new TestClock();
   const make = () => new TokenBucket({ capacity: 2, refill: 2, per: '1s', clock });
   return { clock, limiter: new KeyedRateLimiter(make, options) };
@@ -36,7 +36,7 @@ it('looking at a key, asking for nothing or for too much keeps none', async () =
 });
 
 it('a new key takes the place of one that is idle, and only of such', async () => {
-  const { limiter, clock } = setUp({ maxKeys: 2 });
+  const { limiter, clock } = setUp({ maxKeys: 2, atLimit: 'reject' });
   limiter.tryAcquire('a', 2);
   await clock.advance(400);
   limiter.tryAcquire('b', 1);
@@ -55,7 +55,7 @@ it('a new key takes the place of one that is idle, and only of such', async () =
 });
 
 it('a refund or a cancelled reservation makes room at once', () => {
-  const { limiter } = setUp({ maxKeys: 2 });
+  const { limiter } = setUp({ maxKeys: 2, atLimit: 'reject' });
   limiter.tryAcquire('a', 2);
   const held = limiter.reserve('b', { cost: 2 });
   expect(limiter.tryAcquire('c').allowed).toBe(false);
@@ -67,7 +67,7 @@ it('a refund or a cancelled reservation makes room at once', () => {
 });
 
 it('a key with waiters or reservations is never forgotten; an abort makes room', async () => {
-  const { limiter, clock } = setUp({ maxKeys: 1 });
+  const { limiter, clock } = setUp({ maxKeys: 1, atLimit: 'reject' });
   limiter.tryAcquire('a', 2);
   const controller = new AbortController();
   const waiting = watch(limiter.acquire('a', { cost: 2, signal: controller.signal }));
@@ -83,7 +83,7 @@ it('a key with waiters or reservations is never forgotten; an abort makes room',
 });
 
 it('where new keys share, they share one limiter', async () => {
-  const { limiter, clock } = setUp({ maxKeys: 1, atLimit: 'share' });
+  const { limiter, clock } = setUp({ maxKeys: 1 });
   limiter.tryAcquire('a');
   expect([limiter.tryAcquire('b').remaining, limiter.tryAcquire('c').remaining]).toEqual([1, 0]);
   const held = limiter.reserve('d');
@@ -107,7 +107,7 @@ it('waits in line, each key for itself', async () => {
 });
 
 it('a key that is reconfigured has its own options until it is deleted', async () => {
-  const { limiter, clock } = setUp({ maxKeys: 2 });
+  const { limiter, clock } = setUp({ maxKeys: 2, atLimit: 'reject' });
   limiter.reconfigure('vip', { capacity: 10, refill: 10 });
   expect(limiter.peek('vip')).toMatchObject({ limit: 10, remaining: 2 });
   limiter.tryAcquire('a');
@@ -121,13 +121,13 @@ it('a key that is reconfigured has its own options until it is deleted', async (
 });
 
 it('only keys that were reconfigured: there will never be room', () => {
-  const { limiter } = setUp({ maxKeys: 1 });
+  const { limiter } = setUp({ maxKeys: 1, atLimit: 'reject' });
   limiter.reconfigure('vip', { capacity: 10 });
   expect(limiter.tryAcquire('a')).toMatchObject({ allowed: false, retryAfterMs: Infinity });
 });
 
 it('after a key is deleted, its place is free and its waiters go on', async () => {
-  const { limiter, clock } = setUp({ maxKeys: 2 });
+  const { limiter, clock } = setUp({ maxKeys: 2, atLimit: 'reject' });
   limiter.tryAcquire('a', 2);
   const waiting = watch(limiter.acquire('a'));
   limiter.tryAcquire('b');
@@ -144,7 +144,7 @@ it('what all keys share is not in the way of forgetting one', async () => {
   const clock = new TestClock();
   const everybodys = new TokenBucket({ capacity: 100, refill: 1, per: '1h', clock });
   const make = () => allOf(new SlidingWindowLog({ limit: 2, per: '1s', clock }), everybodys);
-  const limiter = new KeyedRateLimiter(make, { maxKeys: 1 });
+  const limiter = new KeyedRateLimiter(make, { maxKeys: 1, atLimit: 'reject' });
   expect(limiter.tryAcquire('a')).toMatchObject({ allowed: true, limitedBy: 0 });
   expect(limiter.tryAcquire('b')).toMatchObject({ allowed: false, retryAfterMs: 1000 });
   await clock.advance(1000);
@@ -167,7 +167,7 @@ it('takes limiters of others, and asks them when they will be idle', async () =>
       reconfigure: (options) => inner.reconfigure(options),
     };
   };
-  const limiter = new KeyedRateLimiter(make, { maxKeys: 1, clock });
+  const limiter = new KeyedRateLimiter(make, { maxKeys: 1, atLimit: 'reject', clock });
   expect([limiter.tryAcquire('a').allowed, limiter.tryAcquire('a').allowed, made]).toEqual([true, false, 3]);
   expect(limiter.tryAcquire('b')).toMatchObject({ allowed: false, retryAfterMs: 1000 });
   const waiting = watch(limiter.acquire('a'));
@@ -209,7 +209,7 @@ it('leaves the limiters alone that it was given as models', () => {
 });
 
 it('what has been reserved from what is shared goes back there', () => {
-  const { limiter } = setUp({ maxKeys: 1, atLimit: 'share' });
+  const { limiter } = setUp({ maxKeys: 1 });
   limiter.tryAcquire('a');
   const held = limiter.reserve('b', { cost: 2 });
   expect([held.delayMs, limiter.tryAcquire('c').allowed]).toEqual([0, false]);
@@ -218,7 +218,7 @@ it('what has been reserved from what is shared goes back there', () => {
 });
 
 it('those who wait for a key that was deleted do not stand for the one that has its place now', async () => {
-  const { limiter, clock } = setUp({ maxKeys: 2 });
+  const { limiter, clock } = setUp({ maxKeys: 2, atLimit: 'reject' });
   const controller = new AbortController();
   limiter.tryAcquire('a', 2);
   watch(limiter.acquire('a', { cost: 2, signal: controller.signal }));

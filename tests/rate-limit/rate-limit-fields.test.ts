@@ -414,3 +414,55 @@ describe('what comes from strangers', () => {
     expect(limitsOf({ [`x-ratelimit-limit-${'a'.repeat(64)}`]: '1' })).toEqual([]);
   });
 });
+
+describe('times go by the clock of the server', () => {
+  const at = (ms: number) => new Date(ms).toUTCString();
+
+  it.each([0, -600_000, 600_000, -86_400_000, 3e11])('whose clock is off by %i ms', (skew) => {
+    const server = Math.floor((Date.now() + skew) / 1000) * 1000;
+    const date = at(server);
+    expect(parseRateLimit({ date, 'retry-after': at(server + 5000) }).retryAfterMs).toBe(5000);
+    const resets = [
+      `${server / 1000 + 5}`,
+      `${server + 5000}`,
+      new Date(server + 5000).toISOString(),
+      at(server + 5000),
+    ];
+    for (const reset of resets) {
+      const { limits } = parseRateLimit({ date, 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': reset });
+      expect(limits, reset).toMatchObject([{ resetAfterMs: 5000 }]);
+    }
+  });
+
+  it.each([undefined, '', 'yesterday', '0', '1767225600', '2026-01-01T00:00:00Z', 'Thu, 99 Jan 2026 00:00:00 GMT'])(
+    'and by ours where its Date is %j',
+    (date) => {
+      const { retryAfterMs = 0 } = parseRateLimit({ date, 'retry-after': at(Date.now() + 100_000) });
+      expect(Math.abs(retryAfterMs - 100_000)).toBeLessThan(2000);
+    },
+  );
+
+  it.each([
+    ['60', '20', 60_000], // seconds count from when the response is received (RFC 9110, 10.2.3)
+    [at(1_767_225_660_000), 'old', 60_000],
+    [at(1_767_225_660_000), '-5', 60_000],
+    [at(1_767_225_660_000), '20', 40_000],
+    [at(1_767_225_660_000), '99', 0],
+    ['soon', '20', undefined],
+  ])('Retry-After: %s with Age: %s leaves %s ms', (retryAfter, age, expected) => {
+    const headers = { date: at(1_767_225_600_000), age, 'retry-after': retryAfter };
+    expect(parseRateLimit(headers).retryAfterMs).toBe(expected);
+  });
+
+  it('only an option of its own says otherwise', () => {
+    const prototype = Object.prototype as { now?: number };
+    prototype.now = 0;
+    try {
+      const headers = { date: at(1_767_225_600_000), 'retry-after': at(1_767_225_605_000) };
+      expect(parseRateLimit(headers, {}).retryAfterMs).toBe(5000);
+      expect(parseRateLimit(headers, { now: 1_767_225_604_000 }).retryAfterMs).toBe(1000);
+    } finally {
+      delete prototype.now;
+    }
+  });
+});

@@ -20,14 +20,14 @@ function inOurWords<T>(parse: () => T): T | undefined {
 
 function plain(value: peer.BareItem): unknown {
   if (value instanceof peer.Token) return `token ${value}`;
-  if (value instanceof peer.DisplayString) return 'display';
+  if (value instanceof peer.DisplayString) return `display ${value}`;
   if (value instanceof ArrayBuffer) return `bytes ${Buffer.from(value).toString('base64')}`;
   return typeof value === 'number' ? value + 0 : value;
 }
 
 function ours({ type, value }: BareItem): unknown {
   if (type === 'token') return `token ${value}`;
-  if (type === 'display') return 'display';
+  if (type === 'display') return `display ${value}`;
   if (type === 'bytes') return `bytes ${Buffer.from(String(value), 'base64').toString('base64')}`;
   return value;
 }
@@ -84,6 +84,19 @@ const snippet = fc.constantFrom(
   ],
   ...['1', '-1', '-0', '007', '999999999999999', '9999999999999999', '1.5', '1.', '.5', '1.2345', '123456789012.123'],
   ...['1234567890123.1', ':aGk=:', '::', ':%:', '?1', '?0', '?2', '%"x%c3%a9"', '%"%C3"'],
+  ...[
+    '%"%ff"',
+    '%"%ed%a0%80"',
+    '%"%f0%9f%98%80"',
+    '%"%C3%a9"',
+    '%"%c3"',
+    '%"%"',
+    ':a:',
+    ':=:',
+    ':aGk:',
+    ':aGk==:',
+    ':aaaa=:',
+  ],
   ...['(', ')', 'é', '\u007f', '-', 'A', '%"'],
 );
 const field = fc.array(snippet, { maxLength: 12 }).map((parts) => parts.join(''));
@@ -127,5 +140,79 @@ describe('structured fields, against the library structured-headers', () => {
       { value: '@-1' },
     ]);
     for (const text of ['@', '@1.5', '@a', '@ 1']) expect(parseFieldList(text)).toBeUndefined();
+  });
+});
+
+/** RFC 9651, section 4.2, fact by fact: the value, or undefined where parsing fails. */
+describe('RFC 9651, 4.2', () => {
+  it.each<[section: string, text: string, values: unknown[] | undefined]>([
+    ['4.2 an empty field is an empty list', '', []],
+    ['4.2 spaces around are dropped', '  1  ', [1]],
+    ['4.2 a tab before is none of them', '\t1', undefined],
+    ['4.2 what is not ASCII fails', '"é"', undefined],
+    ['4.2.1 tabs and spaces around commas', '1 \t,\t 2', [1, 2]],
+    ['4.2.1 a comma at the end fails', '1,', undefined],
+    ['4.2.1 a comma at the end fails, spaces behind it or not', '1, ', undefined],
+    ['4.2.1 two commas fail', '1,,2', undefined],
+    ['4.2.1 what follows an item fails', '1 2', undefined],
+    ['4.2.1 an empty member at the start fails', ',1', undefined],
+    ['4.2.3.2 a space before a semicolon fails', '1 ;a', undefined],
+    ['4.2.3.2 a tab behind a semicolon fails', '1;\ta', undefined],
+    ['4.2.3.2 spaces around an equals sign fail', '1;a =1', undefined],
+    ['4.2.3.3 keys are lower case', '1;A=1', undefined],
+    ['4.2.3.3 keys begin with a letter or an asterisk', '1;9=1', undefined],
+    ['4.2.3.3 keys may begin with an asterisk', '1;*a-._*9=1', [1]],
+    ['4.2.4 15 digits', '-999999999999999', [-999_999_999_999_999]],
+    ['4.2.4 16 digits fail', '1000000000000000', undefined],
+    ['4.2.4 a sign alone fails', '-', undefined],
+    ['4.2.4 a plus sign fails', '+1', undefined],
+    ['4.2.4 zeros in front', '-0042', [-42]],
+    ['4.2.4 12 digits before the point, 3 behind it', '123456789012.123', [123_456_789_012.123]],
+    ['4.2.4 13 digits before the point fail', '1234567890123.1', undefined],
+    ['4.2.4 4 digits behind the point fail', '1.1234', undefined],
+    ['4.2.4 nothing behind the point fails', '1.', undefined],
+    ['4.2.4 nothing before the point fails', '.1', undefined],
+    ['4.2.5 escapes', '"a\\"b\\\\"', ['a"b\\']],
+    ['4.2.5 other escapes fail', '"\\n"', undefined],
+    ['4.2.5 a string without an end fails', '"a', undefined],
+    ['4.2.5 a tab in a string fails', '"\t"', undefined],
+    ['4.2.5 DEL in a string fails', '"\x7f"', undefined],
+    ['4.2.6 tokens', "*a/:!#$%&'*+-.^_`|~9", ["*a/:!#$%&'*+-.^_`|~9"]],
+    ['4.2.7 bytes', ':aGk=:', ['aGk=']],
+    ['4.2.7 bytes without their padding', ':aGk:', ['aGk']],
+    ['4.2.7 no bytes', '::', ['']],
+    ['4.2.7 pad bits that are not zero', ':aGl=:', ['aGl=']],
+    ['4.2.7 what cannot be base64 fails', ':a:', undefined],
+    ['4.2.7 padding that pads nothing fails', ':aaaa=:', undefined],
+    ['4.2.7 too much padding fails', ':aGk==:', undefined],
+    ['4.2.7 the other base64 alphabet fails', ':a-_b:', undefined],
+    ['4.2.8 booleans', '?1, ?0', [true, false]],
+    ['4.2.8 other booleans fail', '?2', undefined],
+    ['4.2.9 dates', '@1659578233, @-1', ['@1659578233', '@-1']],
+    ['4.2.9 a date with a fraction fails', '@1659578233.12', undefined],
+    ['4.2.9 a date of 16 digits fails', '@1000000000000000', undefined],
+    ['4.2.10 display strings', '%"f%c3%bc%c3%bc %22x%22 100%25"', ['füü "x" 100%']],
+    ['4.2.10 four bytes', '%"%f0%9f%98%80"', ['😀']],
+    ['4.2.10 upper-case hexadecimal fails', '%"%C3%BC"', undefined],
+    ['4.2.10 half a character fails', '%"%c3"', undefined],
+    ['4.2.10 a byte that is never UTF-8 fails', '%"%ff"', undefined],
+    ['4.2.10 a surrogate fails', '%"%ed%a0%80"', undefined],
+    ['4.2.10 an overlong form fails', '%"%c0%af"', undefined],
+    ['4.2.10 beyond Unicode fails', '%"%f4%90%80%80"', undefined],
+    ['4.2.10 one digit fails', '%"%a"', undefined],
+    ['4.2.10 a display string without an end fails', '%"a', undefined],
+  ])('%s: %j', (_section, text, values) => {
+    expect(parseFieldList(text)?.map(({ value }) => value)).toEqual(values);
+    if (!text.includes('@')) expect(ourList(text)).toEqual(listOf(text));
+  });
+
+  it('4.2.2, 4.2.3.2: of two members, or parameters, with one key the last one counts', () => {
+    expect(parseFieldDictionary('a=1;x, b;y=2, a=3;x;x=4')?.get('a')).toMatchObject({ value: 3 });
+    expect(parseFieldList('1;x=1;y;x=2')?.[0]?.parameters.get('x')?.value).toBe(2);
+  });
+
+  it('4.2.10: a parameter that is no UTF-8 makes the whole field void', () => {
+    expect(parseFieldList('"a";r=1;x=%"%ff"')).toBeUndefined();
+    expect(parseFieldDictionary('limit=1, remaining=0, reset=5;x=%"%ff"')).toBeUndefined();
   });
 });

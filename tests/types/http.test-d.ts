@@ -60,11 +60,16 @@ describe('rateLimitMiddleware', () => {
     });
     expectTypeOf(limit).parameters.toEqualTypeOf<[IncomingMessage, ServerResponse, (error?: unknown) => void]>();
     rateLimitMiddleware({ limiter, key: ({ headers }) => headers['x-key']?.toString() });
+    rateLimitMiddleware({ limit: 100, per: '1m', key: ({ headers }) => headers['x-key']?.toString() });
+    const limited = rateLimitMiddleware<IncomingMessage, ServerResponse>({ limit: 100, per: '1m', trustProxy: 1 });
+    expectTypeOf(limited).toEqualTypeOf<typeof limit>();
   });
 
   it('takes no options that cannot work', () => {
     // @ts-expect-error: no limiter
     rateLimitMiddleware({});
+    // @ts-expect-error: a limit without a window
+    rateLimitMiddleware({ limit: 100 });
     // @ts-expect-error: a limiter that knows no keys
     rateLimitMiddleware({ limiter: { tryAcquire: (_cost?: number) => decision, peek: (_cost?: number) => decision } });
     // @ts-expect-error: that would be everybody

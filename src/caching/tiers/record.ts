@@ -1,3 +1,4 @@
+import { show } from '../../core/errors.js';
 import type { Life } from '../source.js';
 import type { StoredData } from './cache-store.js';
 import type { Serializer } from './serializer.js';
@@ -51,7 +52,7 @@ export class Records<V, D> {
   read({ data, remainingMs }: StoredData<D>, ageMs: number): FoundValue<V> {
     const { value, staleMs, loadMs, tags } = checkRecord<V>(this.#serializer.deserialize(data));
     if (typeof remainingMs !== 'number' || !(remainingMs >= 0)) {
-      throw new TypeError(`remainingMs must be a number ≥ 0, but was ${remainingMs}`);
+      throw new TypeError(`remainingMs must be a number ≥ 0, but was ${show(remainingMs)}`);
     }
     return { value, life: { freshMs: remainingMs - ageMs - staleMs, tags, loadMs } };
   }

@@ -1,0 +1,19 @@
+/** Runtimes that lack a part of what Node has: older Workers, Hermes, React Native, older browsers. */
+import { expect, it } from 'vitest';
+import { runChild } from '../support/child.js';
+
+it.concurrent.each([
+  ['WeakRef'],
+  ['FinalizationRegistry'],
+  ['WeakRef FinalizationRegistry'],
+  ['performance'],
+  ['setImmediate'],
+  ['structuredClone'],
+  ['AbortSignal.any AbortSignal.timeout'],
+  ['DOMException'],
+  ['Intl'],
+  ['URL.canParse'],
+])('every pattern works where there is no %s', async (missing) => {
+  const { code, lines, errors } = await runChild('missing-globals', { args: missing.split(' ') });
+  expect([code, lines, errors]).toEqual([0, [], '']);
+});

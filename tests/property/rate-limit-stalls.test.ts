@@ -1,0 +1,157 @@
+/** Waiters after the event loop was held up: what is let go at some time must be in order at that time. */
+import type { Clock } from 'breakwater';
+import { allOf, KeyedRateLimiter, type RateLimiter } from 'breakwater/rate-limit';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { HandClock } from '../cache/caches.js';
+import { LIMITERS, type Limits } from '../rate-limit/limiters.js';
+import { settle } from '../support/promises.js';
+import { runs } from '../support/runs.js';
+import { StallingClock } from '../support/stalling-clock.js';
+
+/** Rates and turns of whole milliseconds, in which no timer has to be rounded. */
+const limits: fc.Arbitrary<Limits> = fc.record({
+  size: fc.integer({ min: 1, max: 4 }),
+  flow: fc.constantFrom(1, 2, 4),
+  per: fc.integer({ min: 1, max: 30 }).map((n) => 4 * n),
+});
+
+const turn = fc.oneof(
+  { weight: 4, arbitrary: fc.integer({ min: 0, max: 10 }) },
+  { weight: 2, arbitrary: fc.integer({ min: 10, max: 150 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 150, max: 1000 }) },
+);
+
+type Step =
+  | { readonly do: 'acquire' | 'tryAcquire'; readonly cost: number }
+  | { readonly do: 'abort'; readonly pick: number }
+  | { readonly do: 'turn'; readonly ms: number };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('acquire' as const), cost: fc.integer({ min: 1, max: 3 }) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('tryAcquire' as const), cost: fc.integer({ min: 1, max: 3 }) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('abort' as const), pick: fc.nat(20) }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('turn' as const), ms: turn }) },
+);
+
+/** Acquires, and notes what was let go when. The promise of the limiter is checked with a fresh one that never waits. */
+class Run {
+  readonly clock = new StallingClock();
+  readonly limiter: RateLimiter;
+  readonly twin: RateLimiter;
+  readonly twinClock = new HandClock();
+  readonly waiting: { readonly cost: number; readonly abort: AbortController }[] = [];
+  late = 0;
+
+  constructor(
+    make: (clock: Clock) => RateLimiter,
+    readonly size: number,
+    readonly spaced: boolean,
+  ) {
+    this.limiter = make(this.clock);
+    this.twin = make(this.twinClock);
+  }
+
+  cost(wish: number): number {
+    return ((wish - 1) % this.size) + 1;
+  }
+
+  /** Whether the twin, which has taken all that was let go at the time it was let go, would let this pass now. */
+  #twinWouldPass(cost: number): boolean {
+    this.twinClock.time = this.clock.now();
+    if (!this.spaced) return this.twin.peek(cost).allowed;
+    const { decision, cancel } = this.twin.reserve({ cost, maxWait: 0 });
+    cancel();
+    return decision.allowed;
+  }
+
+  #letGo(cost: number): void {
+    expect(this.#twinWouldPass(cost), `${cost} at ${this.clock.now()}`).toBe(true);
+    this.twin.reserve({ cost, maxWait: 0 });
+  }
+
+  perform(step: Step): void {
+    if (step.do === 'tryAcquire') {
+      if (!this.spaced && this.limiter.tryAcquire(this.cost(step.cost)).allowed) this.#letGo(this.cost(step.cost));
+    } else if (step.do === 'abort') {
+      if (this.waiting.length > 0) this.waiting[step.pick % this.waiting.length]!.abort.abort();
+    } else if (step.do === 'acquire') {
+      const waiter = { cost: this.cost(step.cost), abort: new AbortController() };
+      this.waiting.push(waiter);
+      const leave = () => void this.waiting.splice(this.waiting.indexOf(waiter), 1);
+      this.limiter.acquire({ cost: waiter.cost, signal: waiter.abort.signal }).then(() => {
+        leave();
+        this.#letGo(waiter.cost);
+      }, leave);
+    }
+  }
+
+  /** Nobody waits for longer than necessary. */
+  check(): void {
+    const [first] = this.waiting;
+    if (first !== undefined) expect(this.#twinWouldPass(first.cost), `waiting at ${this.clock.now()}`).toBe(false);
+  }
+}
+
+async function replay(run: Run, steps: readonly Step[]): Promise<void> {
+  const failures: unknown[] = [];
+  const onRejection = (reason: unknown) => failures.push(reason);
+  process.on('unhandledRejection', onRejection);
+  try {
+    for (const each of steps) {
+      if (each.do === 'turn') await run.clock.turn(each.ms);
+      run.perform(each);
+      await settle();
+      expect(failures).toEqual([]);
+      if (each.do === 'turn') run.check();
+    }
+    for (let n = 0; n < 500 && run.waiting.length > 0; n++) await run.clock.turn(37);
+    expect(failures).toEqual([]);
+    expect([run.waiting.length, run.clock.pendingTimers]).toEqual([0, 0]);
+  } finally {
+    process.off('unhandledRejection', onRejection);
+  }
+}
+
+const steps = fc.array(step, { maxLength: 60, size: 'max' });
+
+describe.each(LIMITERS)('%s behind a loop that is held up', (name, make) => {
+  const spaced = name === 'LeakyBucket';
+
+  it('lets nobody go before the limit has room for them at that time, and nobody wait for longer', async () => {
+    await fc.assert(
+      fc.asyncProperty(limits, steps, async (config, each) => {
+        await replay(new Run((clock) => make(config, clock), config.size, spaced), each);
+      }),
+      { numRuns: runs(300) },
+    );
+  });
+
+  it('does so for each key, and in combinations', async () => {
+    await fc.assert(
+      fc.asyncProperty(limits, limits, fc.boolean(), steps, async (config, other, isKeyed, each) => {
+        const combined = (clock: Clock) => {
+          const one = make(config, clock);
+          if (isKeyed) return keyOf(new KeyedRateLimiter(() => make(config, clock), { clock }));
+          return allOf(one, make(other, clock), one);
+        };
+        const size = isKeyed ? config.size : Math.min(config.size, other.size);
+        await replay(new Run(combined, size, spaced), each);
+      }),
+      { numRuns: runs(300) },
+    );
+  });
+});
+
+/** The limiter of one key. */
+function keyOf(limiter: KeyedRateLimiter): RateLimiter {
+  const key = 'the key';
+  return {
+    tryAcquire: (cost) => limiter.tryAcquire(key, cost),
+    peek: (cost) => limiter.peek(key, cost),
+    acquire: (options) => limiter.acquire(key, options),
+    reserve: (options) => limiter.reserve(key, options),
+    refund: (cost) => limiter.refund(key, cost),
+    reconfigure: (options) => limiter.reconfigure(key, options),
+  };
+}
