@@ -119,7 +119,7 @@ export class Exchanges {
     const open = this.#open.get(url);
     open?.delete(exchange);
     if (open?.size === 0) this.#open.delete(url);
-    this.#separate(exchange);
+    this.separate(exchange);
   }
 
   /** Ends the exchange; requests that wait for it go on by themselves. */
@@ -137,7 +137,7 @@ export class Exchanges {
     for (const exchange of hit) {
       exchange.mayStore = false;
       exchange.runsOn = false;
-      this.#separate(exchange);
+      this.separate(exchange);
     }
     for (const exchange of hit) exchange.abandonIfEmpty();
   }
@@ -150,7 +150,8 @@ export class Exchanges {
     }
   }
 
-  #separate(exchange: Exchange): void {
+  /** No further request joins the exchange. */
+  separate(exchange: Exchange): void {
     if (this.#joinable.get(exchange.group) === exchange) this.#joinable.delete(exchange.group);
   }
 }

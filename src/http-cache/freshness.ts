@@ -52,7 +52,18 @@ export function initialAge(headers: Headers, times: ExchangeTimes): number {
   const apparentAge = date === undefined ? 0 : Math.floor(receivedDate / 1000) * 1000 - date;
   const [first = ''] = (headers.get('age') ?? '').split(',');
   const ageValue = (parseDeltaSeconds(first.trim()) ?? 0) * 1000;
-  return Math.max(0, apparentAge, ageValue + Math.max(receivedAt - requestedAt, receivedDate - requestedDate));
+  return Math.max(0, apparentAge, ageValue + elapsedMs(receivedAt - requestedAt, receivedDate - requestedDate));
+}
+
+/** Ages are whole seconds, and a wall clock is adjusted in smaller steps all the time. */
+const WALL_CLOCK_TOLERANCE_MS = 1000;
+
+/**
+ * How much time has passed, by a monotonic clock and a wall clock: the larger one, since the first one stands still while
+ * the machine sleeps, and the second one may be set back. A wall clock that is ahead by less than a second does not count.
+ */
+export function elapsedMs(monotonicMs: number, wallMs: number): number {
+  return Math.max(0, wallMs - monotonicMs < WALL_CLOCK_TOLERANCE_MS ? monotonicMs : wallMs);
 }
 
 function headerDate(headers: Headers, name: string): number | undefined {

@@ -142,7 +142,11 @@ export class Origin {
     const isKept = isToStore && exchange.mayStore && length <= room;
     const isShared = isToShare && length <= Math.min(maxEntryBytes, bodies.free);
     const onCollected = (body: CollectedBody | null) => this.#finish(exchange, reply, arrived, body, isKept, isShared);
-    const onLeft = (cause: unknown) => leader?.disembark?.(cause);
+    const onLeft = (cause: unknown) => {
+      // Requests that wait already may still get the body; no other one is to depend on a body that nothing reads.
+      this.#exchanges.separate(exchange);
+      leader?.disembark?.(cause);
+    };
     const limit = isKept ? room : isShared ? maxEntryBytes : -1;
     const events = { onCollected, onLeft };
     const tap = response.body === null ? undefined : new BodyTap(response.body, limit, bodies.open(), events);

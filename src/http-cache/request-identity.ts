@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '../core/errors.js';
+import type { RequestInitCopy } from '../core/request-init.js';
 import type { FetchCall } from './fetch-call.js';
 
 /** A request as the `user` option sees it. */
@@ -100,7 +101,9 @@ export class RequestIdentity {
 
   #userHeaders(names: readonly string[] | undefined): (string | null)[] {
     if (names !== undefined) return names.map((name) => this.#headers.get(name));
-    return [...this.#headers].filter(([name]) => !isHarmlessHeader(name)).flat();
+    const distinguishing: string[] = [];
+    for (const [name, value] of this.#headers) if (!isHarmlessHeader(name)) distinguishing.push(name, value);
+    return distinguishing;
   }
 }
 
@@ -114,9 +117,10 @@ const NO_MEMBERS: MemberParts = { variant: '', connection: '', redirect: '' };
 
 function readMembers({ init, request }: FetchCall): MemberParts {
   if (request === undefined && !init) return NO_MEMBERS;
-  const members = { ...(request && membersOf(request)), ...init };
-  let [variant, connection, redirect] = ['', '', ''];
+  const members = request === undefined ? (init as RequestInitCopy) : { ...membersOf(request), ...init };
   const names = Reflect.ownKeys(members).filter((name) => !HARMLESS_MEMBERS.has(name));
+  if (names.length === 0) return NO_MEMBERS;
+  let [variant, connection, redirect] = ['', '', ''];
   for (const name of names.sort(byName)) {
     const value = members[name as string];
     if (value === undefined || value === REQUEST_MEMBERS[name as string]) continue;
@@ -125,7 +129,7 @@ function readMembers({ init, request }: FetchCall): MemberParts {
     else if (name === 'credentials' || (isReference(value) && name !== 'cf')) connection += text;
     else variant += text;
   }
-  return variant === '' && connection === '' && redirect === '' ? NO_MEMBERS : { variant, connection, redirect };
+  return { variant, connection, redirect };
 }
 
 /** What a `Request` carries: the standard members, those of polyfills, and the dispatcher where undici shows it. */

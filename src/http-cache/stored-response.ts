@@ -3,7 +3,7 @@ import type { BodyMemory } from './body-memory.js';
 import { type CacheDirectives, isForAllUsers, parseCacheControl } from './cache-control.js';
 import type { CacheRequest } from './cache-request.js';
 import { type CacheStatus, formatCacheStatus } from './cache-status.js';
-import { type ExchangeTimes, freshnessLifetime, initialAge } from './freshness.js';
+import { type ExchangeTimes, elapsedMs, freshnessLifetime, initialAge } from './freshness.js';
 import { isHarmlessHeader } from './request-identity.js';
 import { type HeaderPairs, makeResponse, type ResponseShape } from './shape.js';
 import { varyNames } from './storable.js';
@@ -130,12 +130,9 @@ export interface CacheClocks {
   readonly now: () => number;
 }
 
-/**
- * How old the response is, in milliseconds (RFC 9111, 4.2.3). The time since it came is the larger one of what the two
- * clocks say: the monotonic clock stands still while the machine sleeps, and the wall clock may be set back.
- */
+/** How old the response is, in milliseconds, by both clocks (RFC 9111, 4.2.3). */
 export function ageOf(stored: StoredResponse, { clock, now }: CacheClocks): number {
-  return stored.initialAgeMs + Math.max(0, clock.now() - stored.receivedAt, now() - stored.receivedDate);
+  return stored.initialAgeMs + elapsedMs(clock.now() - stored.receivedAt, now() - stored.receivedDate);
 }
 
 /** A response of its own for each request, with the `Age` it has now. */

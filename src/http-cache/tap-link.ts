@@ -1,6 +1,5 @@
 import { AbortNode } from '../core/abort-scope.js';
 import { weakly, whenCollected } from '../core/weak.js';
-import type { BodyAccount, BodyPin } from './body-memory.js';
 
 /** What can be cut off. */
 interface Tap {
@@ -33,8 +32,8 @@ interface TapHoldings {
   readonly link?: AbortNode | undefined;
   /** The source, where it has not come to its end. */
   readonly source?: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  readonly account?: BodyAccount | undefined;
-  readonly pin?: BodyPin | undefined;
+  readonly account?: { set(bytes: number): void } | undefined;
+  readonly pin?: { release(): void } | undefined;
 }
 
 /** Whether the engine reports objects that have become unreachable. */

@@ -114,6 +114,8 @@ describe('age (RFC 9111, 4.2.3)', () => {
   it.each<[string, number, number, string]>([
     ['both clocks run alike', 30_000, 30_000, 'hit; ttl=30'],
     ['the machine has slept, and the monotonic clock with it', 30_000, 8 * HOUR, 'fwd=stale'],
+    ['the wall clock is adjusted by less than a second', 59_000, 59_999, 'hit; ttl=1'],
+    ['the wall clock is ahead by a second', 59_000, 60_000, 'fwd=stale'],
     ['the wall clock stands still', 60_000, 0, 'fwd=stale'],
     ['the wall clock is set back', 30_000, -365 * DAY, 'hit; ttl=30'],
     ['the wall clock is set back, and the response has expired', 60_000, -365 * DAY, 'fwd=stale'],

@@ -92,6 +92,17 @@ describe('a body that stalls', () => {
     expect([isCancelled(), calls[0]?.signal?.aborted]).toEqual([true, true]);
   });
 
+  it('holds up no further request once its reader has left, though another one waits', async () => {
+    const { fetch, get, clock, calls } = setUp(first(stalled().response));
+    const { body } = await fetch(URL_A);
+    const waiting = watch(get());
+    await body?.cancel();
+    expect((await get()).text).toBe('body 2');
+    await clock.advance(5000);
+    expect(waiting.value?.text).toBe('body 2');
+    expect(calls).toHaveLength(2);
+  });
+
   it('holds up no request once its reader has left and no other request waits', async () => {
     const { fetch, get } = setUp(first(stalled().response));
     await (await fetch(URL_A)).body?.cancel();
