@@ -1,4 +1,17 @@
-import type { Clock, TimerHandle } from './clock.js';
+/** Monotonic time and timers. Inject another one to test without waiting: `TestClock` of `breakwater/testing`. */
+export interface Clock {
+  /** Milliseconds that only grow. Their zero means nothing. */
+  now(): number;
+  /** Calls back after `ms` milliseconds, however many. The handle may have `ref()` and `unref()`, as Node's have. */
+  setTimeout(callback: () => void, ms: number): unknown;
+  clearTimeout(handle: unknown): void;
+}
+
+/** What Node's timers have and a browser's, being numbers, have not. */
+export interface TimerHandle {
+  ref?(): unknown;
+  unref?(): unknown;
+}
 
 /** The longest delay a platform timer takes; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 0x7fff_ffff;
