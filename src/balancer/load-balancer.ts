@@ -4,7 +4,7 @@ import { type Clock, checkClock } from '../core/clock.js';
 import { detachedContext } from '../core/context.js';
 import { ClosedError, InvalidOptionError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
-import { checkFunction, checkName, checkNumber, checkOneOf, checkOptionalFunction, own } from '../core/options.js';
+import { checkFunction, checkName, checkNumber, checkOneOf, checkOptionalFunction, given } from '../core/options.js';
 import { permit } from '../core/permit.js';
 import type { CallOptions, Policy } from '../core/policy.js';
 import { checkRandom } from '../core/random.js';
@@ -143,8 +143,8 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
    * @throws NoHealthyNodeError when there is none; ClosedError after dispose.
    */
   acquire(options: PickOptions = {}): Lease {
-    const tries = new Tries(this.#settings, readExclude(own(options, 'exclude')));
-    const dispatch = tries.begin(own(options, 'key'));
+    const tries = new Tries(this.#settings, readExclude(given(options, 'exclude')));
+    const dispatch = tries.begin(given(options, 'key'));
     this.#fleet.tell();
     const { release, [Symbol.dispose]: dispose } = permit((outcome) => {
       if (outcome === undefined) dispatch.end(undefined);
@@ -155,8 +155,8 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
 
   /** Which node `acquire` would give; undefined if none. Nothing changes by asking. */
   peek(options: PickOptions = {}): string | undefined {
-    const exclude = readExclude(own(options, 'exclude'));
-    return this.#isClosed ? undefined : this.#settings.dispatcher.peek(own(options, 'key'), new Set(exclude));
+    const exclude = readExclude(given(options, 'exclude'));
+    return this.#isClosed ? undefined : this.#settings.dispatcher.peek(given(options, 'key'), new Set(exclude));
   }
 
   /**

@@ -3,7 +3,7 @@ import { checkClock } from '../core/clock.js';
 import { toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { Emitter } from '../core/events.js';
-import { checkFunction, checkInteger, checkName, own } from '../core/options.js';
+import { checkFunction, checkInteger, checkName, NOTHING, unpolluted } from '../core/options.js';
 import type { Cache, CacheDump, CacheEvents, CacheOptions, CacheStats, SetOptions } from './cache.js';
 import { checkDump } from './dump.js';
 import { EntryTable, normalized } from './entry-table.js';
@@ -180,8 +180,8 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
     if (typeof options !== 'object' || options === null) {
       throw new InvalidOptionError(this.#owner, 'options', 'must be an object', options);
     }
-    const ttl = own(options, 'ttl');
-    const weight = own(options, 'weight');
+    const isPolluted = (NOTHING.ttl ?? NOTHING.weight) !== undefined;
+    const { ttl, weight } = isPolluted ? unpolluted(options, ['ttl', 'weight']) : options;
     if (weight !== undefined && this.#table.weights === undefined) {
       throw new InvalidOptionError(this.#owner, 'weight', 'needs a cache with "maxWeight"', weight);
     }

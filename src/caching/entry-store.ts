@@ -1,6 +1,6 @@
 import type { Duration } from '../core/duration.js';
 import { toMs } from '../core/duration.js';
-import { checkCallOptions, own } from '../core/options.js';
+import { checkCallOptions, NOTHING, unpolluted } from '../core/options.js';
 import type { CacheLike } from './cache-like.js';
 import { CachedEntry, type EntryAge } from './entry.js';
 import type { CheckedInvalidation } from './invalidation.js';
@@ -26,7 +26,8 @@ export function lifeOf<K, V>(
   options: LoadingCacheSetOptions = {},
 ): Life {
   checkCallOptions(name, options, SET_OPTIONS);
-  const [ttl, tags] = [own(options, 'ttl'), own(options, 'tags')];
+  const isPolluted = (NOTHING.ttl ?? NOTHING.tags) !== undefined;
+  const { ttl, tags } = isPolluted ? unpolluted(options, SET_OPTIONS) : options;
   const fullMs = ttl === undefined ? ttlMs(value, key) : toMs(name, 'ttl', ttl, { orZero: true, orInfinity: true });
   return {
     freshMs: jitter === 0 || fullMs === Infinity ? fullMs : fullMs * (1 - jitter * random()),

@@ -3,7 +3,7 @@ import { checkSignal } from '../core/abort-scope.js';
 import { rejectSoon } from '../core/context.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { Emitter } from '../core/events.js';
-import { checkCallOptions, checkInteger, own } from '../core/options.js';
+import { checkCallOptions, checkInteger, NOTHING, unpolluted } from '../core/options.js';
 import { type CacheLike, checkCacheLike } from './cache-like.js';
 import type { LoadingCache, LoadingCacheGetOptions } from './contract.js';
 import type { CachedEntry } from './entry.js';
@@ -187,7 +187,8 @@ export class LoaderCache<K, V> implements LoadingCache<K, V> {
   #checkSignal(options: LoadingCacheGetOptions): AbortSignal | null {
     const { name } = this.#settings;
     checkCallOptions(name, options, GET_OPTIONS);
-    return checkSignal(name, own(options, 'signal') ?? null);
+    const { signal } = NOTHING.signal === undefined ? options : unpolluted(options, GET_OPTIONS);
+    return checkSignal(name, signal ?? null);
   }
 }
 

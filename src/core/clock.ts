@@ -1,22 +1,7 @@
 import { checkMethods } from './options.js';
-import { systemClock } from './system-clock.js';
+import { type Clock, systemClock, type TimerHandle } from './system-clock.js';
 
-export { afterNextPoll, anyClock, systemClock } from './system-clock.js';
-
-/** Monotonic time and timers. Inject another one to test without waiting: `TestClock` of `breakwater/testing`. */
-export interface Clock {
-  /** Milliseconds that only grow. Their zero means nothing. */
-  now(): number;
-  /** Calls back after `ms` milliseconds, however many. The handle may have `ref()` and `unref()`, as Node's have. */
-  setTimeout(callback: () => void, ms: number): unknown;
-  clearTimeout(handle: unknown): void;
-}
-
-/** What Node's timers have and a browser's, being numbers, have not. */
-export interface TimerHandle {
-  ref?(): unknown;
-  unref?(): unknown;
-}
+export { afterNextPoll, anyClock, type Clock, systemClock, type TimerHandle } from './system-clock.js';
 
 export function checkClock(owner: string, clock: Clock | undefined): Clock {
   return clock === undefined ? systemClock : checkMethods(owner, 'clock', clock, ['now', 'setTimeout', 'clearTimeout']);

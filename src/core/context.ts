@@ -3,7 +3,7 @@ import { AbortScope, settled } from './abort-scope.js';
 import type { CallContext, Operation } from './call-context.js';
 import type { Clock } from './clock.js';
 import { InvalidOptionError, isErrorOfClass } from './errors.js';
-import { own } from './options.js';
+import { given } from './options.js';
 import { type Classify, defaultClassify } from './outcome.js';
 import { sleepIn } from './sleep.js';
 
@@ -125,8 +125,8 @@ export class Context implements ChildContext {
   }
 
   derive(change: ContextChange): ChildContext {
-    const attempt = own(change, 'attempt', this.attempt);
-    const deadline = own(change, 'deadline', Infinity);
+    const attempt = given(change, 'attempt', this.attempt);
+    const deadline = given(change, 'deadline', Infinity);
     if (Number.isNaN(deadline)) throw new InvalidOptionError('derive', 'deadline', 'must be a number', deadline);
     return this.within(new AbortScope(this.#scope), attempt, deadline);
   }

@@ -8,6 +8,9 @@ const LATE_MS = 2;
 const STALL_MS = 10;
 const STALL_SHARE = 0.1;
 
+/** A timer that is later than this was held up by a machine that was suspended: then no time is given back. */
+const SUSPEND_MS = 60_000;
+
 /** A timer that rests holds on to its list for so long at most. */
 const LONGEST_REST_MS = 60_000;
 
@@ -51,7 +54,8 @@ export interface DeadlineListOptions {
  * When the timer fires late because the event loop was blocked, an answer may already lie in a socket's buffer. The
  * waits get one turn of polling to be removed by it before they end. When it is late by more than `STALL_MS` and
  * `STALL_SHARE`, no wait in the list has had the time that it was promised: each gets as much again as was missed, once, and
- * at most its duration from now. That is O(n) for each stall.
+ * at most its duration from now. That is O(n) for each stall. After more than a minute the machine was suspended, and what
+ * the waits wait for is gone: they end.
  */
 export class DeadlineList {
   readonly clock: Clock;
@@ -145,7 +149,7 @@ export class DeadlineList {
   #replaceTimer(now: number): void {
     this.clock.clearTimeout(this.#timer);
     const { due } = this.#head as Deadline;
-    this.#arm(due, Math.max(0, due - now));
+    this.#arm(due, Math.min(Math.max(0, due - now), this.durationMs)); // the clock may have got another zero
   }
 
   readonly #onTimer = (): void => {
@@ -175,7 +179,7 @@ export class DeadlineList {
     for (let deadline = this.#head; deadline !== undefined; deadline = deadline.later) {
       if (deadline.stalledMs !== undefined) continue;
       deadline.stalledMs = stalledMs;
-      if (this.#compensatesStalls) {
+      if (this.#compensatesStalls && stalledMs <= SUSPEND_MS) {
         deadline.due = Math.min(Math.max(deadline.due, now) + stalledMs, now + this.durationMs);
       }
     }

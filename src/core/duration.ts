@@ -1,5 +1,5 @@
 import { InvalidOptionError } from './errors.js';
-import { own } from './options.js';
+import { ownRule } from './options.js';
 
 /**
  * A span of time: a number of milliseconds, or a string such as `'250ms'`, `'1.5s'`, `'2m'`, `'1h'`, `'30d'`.
@@ -23,12 +23,12 @@ export interface DurationRule {
  * @throws InvalidOptionError when it is not a duration, or outside the rule.
  */
 export function toMs(owner: string, option: string, value: unknown, rule: DurationRule = {}): number {
+  const { min, orZero = false, orInfinity = false } = ownRule(rule);
   const ms = parse(value);
-  const inRange = ms > 0 ? ms < Infinity || rule.orInfinity === true : ms === 0 && rule.orZero === true;
-  const min = own(rule, 'min');
+  const inRange = ms > 0 ? ms < Infinity || orInfinity : ms === 0 && orZero;
   if (!inRange || ms < (min ?? 0) || (ms === Infinity && value !== Infinity)) {
-    const least = min === undefined ? (rule.orZero ? '≥ 0' : 'above 0') : `≥ ${min} ms`;
-    const range = `${least}${rule.orInfinity ? ' (Infinity: never)' : ' and finite'}`;
+    const least = min === undefined ? (orZero ? '≥ 0' : 'above 0') : `≥ ${min} ms`;
+    const range = `${least}${orInfinity ? ' (Infinity: never)' : ' and finite'}`;
     throw new InvalidOptionError(
       owner,
       option,

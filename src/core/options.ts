@@ -33,19 +33,41 @@ export function readOptions<T extends object, const D extends Defaults<T> = Defa
   return own as WithDefaults<T, D>;
 }
 
+/** An object without options: what it has all the same comes from a polluted `Object.prototype`. */
+export const NOTHING: { readonly [option: string]: unknown } = {};
+
+/** Whether an object has an option that it does not merely inherit from `Object.prototype`. */
+function isGiven(options: object, name: PropertyKey): boolean {
+  for (let object: object | null = options; object !== null && object !== Object.prototype; ) {
+    if (Object.hasOwn(object, name)) return true;
+    object = Object.getPrototypeOf(object);
+  }
+  return false;
+}
+
 /**
- * What an options object says of itself; undefined for what it inherits, so that a polluted `Object.prototype` sets no option.
- * For the options of single calls: cheaper than `readOptions`, which copies.
+ * An option of a call. What is merely on `Object.prototype` is no option of anybody; a getter of a class is one, so that an
+ * `AbortController` or the context of a call can be given for its signal.
  */
-export function own<T extends object, K extends keyof T>(options: T, name: K): T[K] | undefined;
-export function own<T extends object, K extends keyof T, D>(
+export function given<T extends object, K extends keyof T>(options: T, name: K): T[K] | undefined;
+export function given<T extends object, K extends keyof T, D>(
   options: T,
   name: K,
   byDefault: D,
 ): Exclude<T[K], undefined> | D;
-export function own<T extends object, K extends keyof T>(options: T, name: K, byDefault?: unknown): unknown {
+export function given<T extends object, K extends keyof T>(options: T, name: K, byDefault?: unknown): unknown {
   const value = options[name];
-  return value === undefined || !Object.hasOwn(options, name) ? byDefault : value;
+  return value === undefined || !isGiven(options, name) ? byDefault : value;
+}
+
+/**
+ * The same for several options. Where a call is hot it is made only if `NOTHING` has one of them: otherwise they can be read
+ * as they are, which costs nothing.
+ */
+export function unpolluted<T extends object, K extends keyof T>(options: T, names: readonly K[]): { [P in K]?: T[P] } {
+  const own = Object.create(null);
+  for (const name of names) if (isGiven(options, name)) own[name] = options[name];
+  return own;
 }
 
 /** What one call brings along: an object with no other names of its own than these. */
@@ -62,6 +84,12 @@ function fail(owner: string, option: string, rule: string, value: unknown): neve
   throw new InvalidOptionError(owner, option, rule, value);
 }
 
+/** A rule of our own, which may leave out any of these. */
+export function ownRule<R extends object>(rule: R): R {
+  const { min, max, above } = NOTHING;
+  return (min ?? max ?? above) === undefined ? rule : Object.assign(Object.create(null), rule);
+}
+
 export interface IntegerRule {
   readonly min: number;
   readonly max?: number;
@@ -69,9 +97,7 @@ export interface IntegerRule {
 }
 
 export function checkInteger(owner: string, option: string, value: unknown, rule: IntegerRule): number {
-  const { min } = rule;
-  const max = own(rule, 'max', Infinity);
-  const orInfinity = own(rule, 'orInfinity', false);
+  const { min, max = Infinity, orInfinity = false } = ownRule(rule);
   if (typeof value === 'number' && value >= min && value <= max) {
     if (Number.isSafeInteger(value) || (value === Infinity && orInfinity)) return value + 0; // -0 becomes 0
   }
@@ -88,7 +114,7 @@ export interface NumberRule {
 
 /** A finite number within the rule. */
 export function checkNumber(owner: string, option: string, value: unknown, rule: NumberRule = {}): number {
-  const [min, above, max] = [own(rule, 'min'), own(rule, 'above'), own(rule, 'max')];
+  const { min, above, max } = ownRule(rule);
   if (
     typeof value === 'number' &&
     Number.isFinite(value) &&

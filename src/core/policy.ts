@@ -19,13 +19,14 @@ import {
   checkNumber,
   checkOptionalFunction,
   checkString,
-  own,
+  NOTHING,
   readOptions,
+  unpolluted,
 } from './options.js';
 import type { Classify } from './outcome.js';
 import { runTimed } from './timed-scope.js';
 
-/** What one call may bring along. Like all options they are read as the object's own properties: nothing is inherited. */
+/** What one call may bring along. Nothing is inherited from `Object.prototype`. */
 export interface CallOptions {
   /** Aborts the call: it rejects with the signal's reason at once, wherever it stands. */
   readonly signal?: AbortSignal | null | undefined;
@@ -123,11 +124,13 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
     throw new InvalidOptionError(policy.name, 'options', 'must be an object', options);
   }
   const owner = policy.name;
-  const signal = own(options, 'signal', null);
-  const timeout = own(options, 'timeout', Infinity);
-  const classify = own(options, 'classify');
-  const priority = own(options, 'priority', DEFAULT_TERMS.priority);
-  const key = own(options, 'key');
+  const {
+    signal = null,
+    timeout = Infinity,
+    classify,
+    priority = DEFAULT_TERMS.priority,
+    key,
+  } = isPolluted() ? unpolluted(options, CALL_OPTIONS) : options;
   const terms: CallTerms = {
     classify: classify === undefined ? DEFAULT_TERMS.classify : checkFunction(owner, 'classify', classify),
     priority: checkNumber(owner, 'priority', priority),
@@ -154,6 +157,13 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
       throw scope.reason === undefined ? error : scope.reason;
     },
   );
+}
+
+const CALL_OPTIONS = ['signal', 'timeout', 'classify', 'priority', 'key'] as const;
+
+function isPolluted(): boolean {
+  const { signal, timeout, classify, priority, key } = NOTHING;
+  return (signal ?? timeout ?? classify ?? priority ?? key) !== undefined;
 }
 
 function totalTime(clock: Clock, timeoutMs: number): DeadlineList {

@@ -1,4 +1,17 @@
-import type { Clock, TimerHandle } from './clock.js';
+/** Monotonic time and timers. Inject another one to test without waiting: `TestClock` of `breakwater/testing`. */
+export interface Clock {
+  /** Milliseconds that only grow. Their zero means nothing. */
+  now(): number;
+  /** Calls back after `ms` milliseconds, however many. The handle may have `ref()` and `unref()`, as Node's have. */
+  setTimeout(callback: () => void, ms: number): unknown;
+  clearTimeout(handle: unknown): void;
+}
+
+/** What Node's timers have and a browser's, being numbers, have not. */
+export interface TimerHandle {
+  ref?(): unknown;
+  unref?(): unknown;
+}
 
 /** The longest delay a platform timer takes; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 0x7fff_ffff;
@@ -72,45 +85,56 @@ function fakedSource(): TimeSource | undefined {
 }
 
 /**
- * The time while the timers are not the platform's. It is read from whatever is faked beside them (`performance`, the clock of
- * the fakes, or `Date`), and from the platform if nothing is. Besides, a timer that fires moves it to the time for which that
- * timer was set, so that no combination of fakes has timers that fire too early. It goes back neither when fakes are
- * installed nor when they are removed.
+ * The time while the timers are not the platform's. It is `performance.now()` if that is faked as well. Otherwise it goes on
+ * from the platform's time, at a whole second so that it stays exact, by what the clock of the fakes, `Date` or at last the
+ * platform shows. Besides, a timer that fires moves it to the time for which that timer was set, so that no combination of
+ * fakes has timers that fire too early. It goes back only to the zero of a `performance` that has just been faked.
  */
 class FakedTime {
   #now = 0;
   #source: TimeSource | undefined = undefined;
   #timers: unknown = undefined;
-  /** What the source showed when it was read last. */
-  #shown = 0;
+  /** By how much this time is ahead of what the source shows. */
+  #aheadMs = 0;
 
   now(): number {
     const source = fakedSource() ?? (platform as Platform);
-    const { setTimeout } = globals;
+    const { setTimeout, performance } = globals;
     const shown = typeof source.now === 'function' ? source.now() : source.now;
-    const isContinued = source === this.#source && setTimeout === this.#timers;
-    if (isContinued) this.#moveTo(this.#now + shown - this.#shown);
-    else if (platform !== undefined) this.#moveTo(platform.now() + aheadMs);
-    this.#source = source;
-    this.#timers = setTimeout;
-    this.#shown = shown;
+    if (source !== this.#source || setTimeout !== this.#timers) {
+      this.#source = source;
+      this.#timers = setTimeout;
+      this.#now = source === performance ? shown : Math.ceil(Math.max(this.#now, realNow()) / 1000) * 1000;
+      this.#aheadMs = this.#now - shown;
+    }
+    // If the source was set back, as a wall clock may be, time stands still and goes on from there.
+    this.#aheadMs = Math.max(this.#aheadMs, this.#now - shown);
+    this.#moveTo(shown + this.#aheadMs);
     return this.#now;
   }
 
   /** A timer that was set for `time` fires now. */
   reach(time: number): void {
-    if (this.now() < time) this.#moveTo(time);
+    const missing = time - this.now();
+    if (missing <= 0) return;
+    this.#aheadMs += missing;
+    this.#moveTo(time);
   }
 
   #moveTo(time: number): void {
-    this.#now = Math.max(this.#now, time);
-    if (platform !== undefined) aheadMs = Math.max(aheadMs, this.#now - platform.now());
+    this.#now = time;
+    if (platform !== undefined) aheadMs = Math.max(aheadMs, time - platform.now());
   }
 
   /** The platform has been found: its time goes on from here. */
   handOver(found: Platform): void {
     aheadMs = Math.max(0, this.#now - found.now());
   }
+}
+
+/** What `systemClock` would show without fakes. */
+function realNow(): number {
+  return platform === undefined ? 0 : platform.now() + aheadMs;
 }
 
 const fakedTime = /* @__PURE__ */ new FakedTime();
@@ -126,11 +150,13 @@ function platformInPlace(): Platform | undefined {
 
 /** The check for fakes costs next to nothing beside the reading; looking `performance` up each time would double it. */
 function now(): number {
-  return platform !== undefined && globals.setTimeout === platform.setTimeout ? platform.now() + aheadMs : slowNow();
+  // Nothing is added while there is nothing to add: each sum is a number on the heap.
+  return aheadMs === 0 && globals.setTimeout === platform?.setTimeout ? platform.now() : slowNow();
 }
 
 function slowNow(): number {
-  return platformInPlace() === undefined ? fakedTime.now() : now();
+  const inPlace = platformInPlace();
+  return inPlace === undefined ? fakedTime.now() : realNow();
 }
 
 /**

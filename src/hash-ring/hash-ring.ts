@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '../core/errors.js';
-import { checkFunction, checkInteger, own, readOptions } from '../core/options.js';
+import { checkFunction, checkInteger, given, readOptions } from '../core/options.js';
 import { BaseRing } from './base-ring.js';
 import type { HashData, HashFunction } from './key-bytes.js';
 import { mixed, murmur3 } from './murmur3.js';
@@ -54,10 +54,10 @@ export class HashRing extends BaseRing {
   readonly #seed: number;
 
   constructor(nodes: Iterable<NodeOption> = [], options?: HashRingOptions) {
-    const given = readOptions('HashRing', options, { virtualNodes: 160, hash: murmur3, seed: 0 });
-    const virtualNodes = checkInteger('HashRing', 'virtualNodes', given.virtualNodes, { min: 1, max: 0x1_0000 });
-    const hash = checkHash(given.hash);
-    const seed = checkInteger('HashRing', 'seed', given.seed, { min: 0, max: 0xffff_ffff });
+    const own = readOptions('HashRing', options, { virtualNodes: 160, hash: murmur3, seed: 0 });
+    const virtualNodes = checkInteger('HashRing', 'virtualNodes', own.virtualNodes, { min: 1, max: 0x1_0000 });
+    const hash = checkHash(own.hash);
+    const seed = checkInteger('HashRing', 'seed', own.seed, { min: 0, max: 0xffff_ffff });
     const weights = sortedNodes('HashRing', nodes);
     const placed = [...weights].filter(([, weight]) => weight > 0);
     const counts = placed.map(([, weight]) => countOf(weight, virtualNodes));
@@ -86,13 +86,13 @@ export class HashRing extends BaseRing {
       throw new InvalidOptionError('HashRing', 'json.layout', `must be ${LAYOUT}, as toJSON() gives it`, json?.layout);
     }
     const { virtualNodes, seed, nodes } = json;
-    return new HashRing(nodes, { virtualNodes, seed, hash: options && own(options, 'hash') });
+    return new HashRing(nodes, { virtualNodes, seed, hash: options && given(options, 'hash') });
   }
 
   /** Adds a node, or gives it another weight. Only keys move that must. */
   add(node: string, options: { readonly weight?: number | undefined } = {}): this {
     checkNode('HashRing', node);
-    const weight = own(options, 'weight', 1);
+    const weight = given(options, 'weight', 1);
     const points = countOf(checkWeight('HashRing', weight), this.#virtualNodes);
     const before = this.weightOf(node);
     if (before === weight) return this;

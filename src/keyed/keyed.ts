@@ -2,7 +2,7 @@ import { anyClock, type Clock, checkClock, systemClock } from '../core/clock.js'
 import type { Next, PolicyContext } from '../core/context.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
-import { checkFunction, checkInteger, checkName, own, readOptions } from '../core/options.js';
+import { checkFunction, checkInteger, checkName, given, NOTHING, readOptions } from '../core/options.js';
 import { BasePolicy, type CallOptions, type Policy, type PolicyDescription, step } from '../core/policy.js';
 import { type Member, MemberTable } from './member-table.js';
 
@@ -117,7 +117,7 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
   /** A family without a clock of its own goes by that of its members. */
   override clockOf(options: CallOptions): Clock {
     if (this.clock !== anyClock) return this.clock;
-    const key = this.#checkKey(own(options, 'key'));
+    const key = this.#checkKey(NOTHING.key === undefined ? options.key : given(options, 'key'));
     return (this.#members.peek(key) ?? this.#member(key)).policy.clock;
   }
 

@@ -1,6 +1,6 @@
 import { checkSignal } from '../core/abort-scope.js';
 import { InvalidOptionError } from '../core/errors.js';
-import { checkMethods, own } from '../core/options.js';
+import { checkMethods, given } from '../core/options.js';
 import type { AsyncShardRouter, ShardGetOptions, ShardRouter } from './shard-router.js';
 
 /**
@@ -81,7 +81,7 @@ class AsyncComposite<K> implements AsyncShardRouter<K> {
   }
 
   async get(key: K, options?: ShardGetOptions): Promise<string | undefined> {
-    const signal = checkSignal('compositeShards', options === undefined ? null : (own(options, 'signal') ?? null));
+    const signal = checkSignal('compositeShards', options === undefined ? null : (given(options, 'signal') ?? null));
     for (const router of this.#routers) {
       if (signal?.aborted) throw signal.reason;
       const shard = isSync(router) ? router.get(key) : await router.get(key, options);

@@ -3,7 +3,7 @@ import { type Clock, checkClock } from '../core/clock.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
-import { checkInteger, checkName, checkOptionalFunction, checkString, own, readOptions } from '../core/options.js';
+import { checkInteger, checkName, checkOptionalFunction, checkString, given, readOptions } from '../core/options.js';
 import { AnswerTable } from './answer-table.js';
 import { DirectoryLoad } from './directory-load.js';
 import { type AsyncShardRouter, checkIterable, checkShard, type ShardGetOptions } from './shard-router.js';
@@ -152,7 +152,7 @@ class Directory implements DirectoryShards {
 
   async get(key: string, options?: ShardGetOptions): Promise<string | undefined> {
     this.#checkKey(key);
-    const signal = checkSignal(this.#owner, options === undefined ? null : (own(options, 'signal') ?? null));
+    const signal = checkSignal(this.#owner, options === undefined ? null : (given(options, 'signal') ?? null));
     if (signal?.aborted) throw signal.reason;
     const shard = this.#entries.get(key) ?? (await this.#lookUp(key, signal));
     return shard ?? this.#defaultOf(key);

@@ -32,7 +32,8 @@ export interface Timeout extends Policy, Observable<TimeoutEvents> {}
  *
  * A stall of our own event loop is not the dependency's failure. If the timer fires late, an answer that has already arrived
  * wins. If it is late by more than 10 ms and more than a tenth of the duration, each running call gets as much time again as
- * was missed: once, and at most the duration, counted from the end of the stall. A call that times out after that has a
+ * was missed: once, and at most the duration, counted from the end of the stall; none after more than a minute, since the machine was
+ * suspended. A call that times out after that has a
  * `TimeoutError` whose `stalledMs` is above 0: by default it may be retried as any timeout, but circuit breakers and the
  * balancer's outlier detection do not count it. `context.deadline` remains as it was. A timeout
  * around this one ends the call when its own time is up, and the `timeout` option of `execute` is never prolonged.

@@ -316,6 +316,13 @@ describe('DeadlineList', () => {
       expect(log).toEqual(['a@2300 stalled 400', 'b@3200 stalled 500']);
     });
 
+    it('gives no time back after a machine was suspended for more than a minute', async () => {
+      const { clock, log, add } = stalledList();
+      add('a');
+      await clock.stall(61_001);
+      expect(log).toEqual(['a@61001 stalled 60001']);
+    });
+
     it('notices a stall by a timer that fires in vain', async () => {
       const { clock, list, log, add } = stalledList();
       list.remove(add('first'));

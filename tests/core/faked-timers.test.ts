@@ -84,18 +84,27 @@ describe('fakes beside real timers', () => {
 });
 
 describe('systemClock, when fake timers come and go', () => {
-  it('goes on from where it was, in either direction', () => {
-    const before = systemClock.now();
+  it('is that of a performance that is faked, and does not go back when the fakes are removed', () => {
     vi.useFakeTimers();
     const faked = systemClock.now();
-    expect(faked).toBeGreaterThanOrEqual(before);
-    expect(faked).toBeLessThan(before + 10_000);
+    expect(faked).toBe(performance.now());
+    vi.advanceTimersByTime(3_600_000.25);
+    expect(systemClock.now()).toBe(performance.now());
+    const latest = performance.now();
+    vi.useRealTimers();
+    expect(systemClock.now()).toBeGreaterThanOrEqual(latest);
+  });
+
+  it('goes on at the next whole second when only the timers and the date are faked', () => {
+    const before = systemClock.now();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+    const faked = systemClock.now();
+    expect(faked).toBe(Math.ceil(before / 1000) * 1000);
     vi.advanceTimersByTime(3_600_000);
     expect(systemClock.now()).toBe(faked + 3_600_000);
     vi.useRealTimers();
-    const after = systemClock.now();
-    expect(after).toBeGreaterThanOrEqual(faked + 3_600_000);
-    expect(after).toBeLessThan(faked + 3_610_000);
+    expect(systemClock.now()).toBeGreaterThanOrEqual(faked + 3_600_000);
+    expect(systemClock.now()).toBeLessThan(faked + 3_610_000);
   });
 
   it('never goes back while a test sets the date back and forth', () => {

@@ -27,3 +27,9 @@ it.concurrent.each([
   const { code, lines, errors } = await runChild('awaited', { args: [name] });
   expect([code, lines, errors]).toEqual([0, [expected], '']);
 });
+
+it('40: a process exits by itself, at once, when only timers of housekeeping are left', async () => {
+  const { code, lines, errors } = await runChild('idle-housekeeping');
+  expect([code, errors]).toEqual([0, '']);
+  expect(Number(lines[0])).toBeLessThan(1000); // each of the timers would have kept it alive for longer
+});

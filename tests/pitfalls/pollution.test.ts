@@ -1,4 +1,4 @@
-/** A polluted `Object.prototype`, or an options object with a prototype of its own, sets no option. */
+/** A polluted `Object.prototype` sets no option. */
 import {
   bulkhead,
   circuitBreaker,
@@ -178,10 +178,23 @@ describe.each(Object.entries(entries))('%s', (_, entry) => {
     }
     expect(result).toEqual(expected);
   });
+});
 
-  it('does as without them when options are inherited', async () => {
-    const expected = await resultOf(entry, (given) => given);
-    const inherited = <T extends object>(given: T): T => Object.assign(Object.create(POLLUTION), given);
-    expect(await resultOf(entry, inherited)).toEqual(expected);
+describe('the getter of a class', () => {
+  const controller = new AbortController();
+  controller.abort(new Error('left'));
+
+  it.each<[string, (options: AbortController) => unknown]>([
+    ['policy.execute', (options) => retry().execute(() => 1, options)],
+    ['loadingCache.get', (options) => loadingCache({ load: later, capacity: 2 }).get(1, options)],
+    ['directoryShards.get', (options) => directoryShards({ load: () => later('shard') }).get('a', options)],
+  ])('is an option of %s, also beside a polluted Object.prototype', async (_, call) => {
+    await expect(call(controller)).rejects.toThrow('left');
+    Object.defineProperty(Object.prototype, 'signal', { value: aborted, configurable: true });
+    try {
+      await expect(call(controller)).rejects.toThrow('left');
+    } finally {
+      Reflect.deleteProperty(Object.prototype, 'signal');
+    }
   });
 });
