@@ -1,5 +1,5 @@
 import type { CallContext, Operation } from '../core/call-context.js';
-import { anyClock, type Clock } from '../core/clock.js';
+import { type Clock, isAnyClock, isSameClock } from '../core/clock.js';
 import { asContext, begin, type Next, type PolicyContext } from '../core/context.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkMethods } from '../core/options.js';
@@ -51,7 +51,7 @@ export class BalancedCall extends BasePolicy {
 
 function checkPolicy(name: string, policy: Policy<unknown>, clock: Clock): Policy<unknown> {
   checkMethods(name, 'policy', policy, ['run']);
-  if (policy.clock === anyClock || policy.clock === clock) return policy;
+  if (isAnyClock(policy.clock) || isSameClock(policy.clock, clock)) return policy;
   throw new InvalidOptionError(name, 'policy', 'must have the clock of the balancer', policy.clock);
 }
 

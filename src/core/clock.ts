@@ -1,7 +1,15 @@
 import { checkMethods } from './options.js';
 import { type Clock, systemClock, type TimerHandle } from './system-clock.js';
 
-export { afterNextPoll, anyClock, type Clock, systemClock, type TimerHandle } from './system-clock.js';
+export {
+  afterNextPoll,
+  anyClock,
+  type Clock,
+  isAnyClock,
+  isSameClock,
+  systemClock,
+  type TimerHandle,
+} from './system-clock.js';
 
 export function checkClock(owner: string, clock: Clock | undefined): Clock {
   return clock === undefined ? systemClock : checkMethods(owner, 'clock', clock, ['now', 'setTimeout', 'clearTimeout']);

@@ -167,7 +167,8 @@ function slowNow(): number {
  *
  * It stands still while the machine is suspended, as the monotonic clocks of Linux and macOS do.
  */
-export const systemClock: Clock = {
+export const systemClock: MarkedClock = {
+  '~clock': 'system',
   now,
   setTimeout: (callback, ms) =>
     ms <= LONGEST_TIMER_MS && platformInPlace() !== undefined
@@ -180,10 +181,23 @@ export const systemClock: Clock = {
 };
 
 /**
- * The clock of a policy that never looks at one (a fallback, say). It behaves as `systemClock`, and a pipeline lets it
- * stand beside any other.
+ * The clock of a policy that never looks at one, such as a fallback. It behaves as `systemClock`, and a pipeline lets it be
+ * beside any other.
  */
-export const anyClock: Clock = /* @__PURE__ */ Object.create(systemClock);
+export const anyClock: Clock = /* @__PURE__ */ Object.create(systemClock, { '~clock': { value: 'any' } });
+
+/** A clock with the mark by which every copy of this package knows it: ESM and CommonJS, or two versions. */
+interface MarkedClock extends Clock {
+  readonly '~clock'?: 'system' | 'any';
+}
+
+/** Whether it is the `anyClock` of any copy of this package. */
+export const isAnyClock = (clock: MarkedClock | undefined): boolean => clock?.['~clock'] === 'any';
+
+/** Whether two clocks show the same time: one object, or the `systemClock` of two copies of this package. */
+export function isSameClock(one: MarkedClock | undefined, other: MarkedClock | undefined): boolean {
+  return one === other || (one?.['~clock'] === 'system' && other?.['~clock'] === 'system');
+}
 
 /** Without an object before the dot: browsers take it for the window that the function belongs to. */
 function clearWith(clearTimeout: TimeGlobals['clearTimeout'], handle: unknown): void {

@@ -1,4 +1,4 @@
-import { anyClock, type Clock, checkClock, systemClock } from '../core/clock.js';
+import { anyClock, type Clock, checkClock, isAnyClock, isSameClock, systemClock } from '../core/clock.js';
 import type { Next, PolicyContext } from '../core/context.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
@@ -110,13 +110,13 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
   #memberFor({ key, clock }: PolicyContext): Member<P> {
     const member = this.#member(this.#checkKey(key));
     const own = member.policy.clock;
-    if (own === anyClock || own === (clock === anyClock ? systemClock : clock)) return member;
+    if (isAnyClock(own) || isSameClock(own, isAnyClock(clock) ? systemClock : clock)) return member;
     throw new InvalidOptionError('keyed', 'make', 'must give its policies the clock of the call', own);
   }
 
   /** A family without a clock of its own goes by that of its members. */
   override clockOf(options: CallOptions): Clock {
-    if (this.clock !== anyClock) return this.clock;
+    if (!isAnyClock(this.clock)) return this.clock;
     const key = this.#checkKey(NOTHING.key === undefined ? options.key : given(options, 'key'));
     return (this.#members.peek(key) ?? this.#member(key)).policy.clock;
   }

@@ -1,4 +1,4 @@
-import { anyClock, type Clock } from '../core/clock.js';
+import { anyClock, type Clock, isAnyClock, isSameClock } from '../core/clock.js';
 import { asContext, callOperation, type Next, type PolicyContext } from '../core/context.js';
 import { InvalidOptionError, show } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
@@ -140,8 +140,8 @@ function sharedClock(policies: readonly Policy<unknown>[]): Clock {
     if (typeof policy?.run !== 'function') {
       throw new InvalidOptionError('pipeline', 'policies', 'must all be policies', policy);
     }
-    if (policy.clock === anyClock) continue;
-    if (shared !== anyClock && policy.clock !== shared) {
+    if (isAnyClock(policy.clock)) continue;
+    if (shared !== anyClock && !isSameClock(policy.clock, shared)) {
       const rule = `must share one clock, but ${show(policy.name)} has another one`;
       throw new InvalidOptionError('pipeline', 'policies', rule, policy.clock);
     }
