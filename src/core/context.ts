@@ -220,7 +220,8 @@ export function detachedContext(clock: Clock): Context {
 
 /** An AbortError that is reported without a call is taken for the reporter's own abort: there is no signal to look at. */
 const DETACHED_TERMS: CallTerms = {
-  ...DEFAULT_TERMS,
+  priority: 5,
+  key: undefined,
   classify: (outcome) =>
     !outcome.ok && isErrorOfClass(outcome.error, ['AbortError']) ? 'ignore' : defaultClassify(outcome),
 };

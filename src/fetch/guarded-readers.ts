@@ -25,7 +25,7 @@ export function guardReaders(
 
 class GuardedReaders extends BodyGuard {
   /** The response and its clones that have not been read: each has a body of its own, and they share this guard. */
-  readonly #unread = new Set<Response>();
+  readonly #unread = new Set<{ readonly body: unknown }>();
   readonly #pending = new Set<(reason: unknown) => void>();
   #cutOffBy: { readonly reason: unknown } | undefined = undefined;
 
@@ -76,7 +76,10 @@ class GuardedReaders extends BodyGuard {
     this.#cutOffBy = { reason };
     for (const reject of this.#pending) reject(reason);
     const error = reason instanceof Error ? reason : new Error('The body was aborted', { cause: reason });
-    for (const { body } of this.#unread) (body as NodeStream | null | undefined)?.destroy?.(error);
+    for (const { body } of this.#unread as Set<{ readonly body: NodeStream | null | undefined }>) {
+      body?.on?.('error', () => {}); // cloning has replaced it, and an error without a listener ends the process
+      body?.destroy?.(error);
+    }
   }
 
   /** The platform closes the connection of a Node stream that is collected. */

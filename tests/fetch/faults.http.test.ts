@@ -1,0 +1,133 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { coalesce, fallback, keyed, pipeline, resilientFetch, retry } from 'breakwater';
+import { TestClock } from 'breakwater/testing';
+import crossFetch from 'cross-fetch';
+import nodeFetch from 'node-fetch';
+import { describe, expect, it } from 'vitest';
+import { testServer } from '../support/http-server.js';
+
+describe('a policy that shares responses among calls', () => {
+  it.each([
+    ['coalesce', () => coalesce()],
+    ['a pipeline with coalesce outside', () => pipeline(coalesce(), retry())],
+    ['a pipeline in a pipeline', () => pipeline(retry(), pipeline(coalesce()))],
+  ])('is refused at construction, with the name of what to use instead: %s', (_what, policy) => {
+    expect(() => resilientFetch({ policy: policy() })).toThrowError(/"policy" must not share responses.*http-cache/);
+  });
+
+  it('that is found only when it is used gives no caller the response of another', async () => {
+    await using server = await testServer(async ({ headers }) => ({ body: `secret of ${headers.authorization}` }));
+    const guarded = resilientFetch({ policy: keyed(() => coalesce()) });
+    const get = (who: string) =>
+      guarded(`${server.origin}/${who}`, { headers: { authorization: who } }).then((response) => response.text());
+    const [ada, bob] = await Promise.allSettled([get('ada'), get('bob')]);
+    expect(ada).toEqual({ status: 'fulfilled', value: 'secret of ada' });
+    expect(bob).toMatchObject({ status: 'rejected', reason: { code: 'ERR_INVALID_OPTION', option: 'policy' } });
+  });
+
+  it('as a fallback to one response object does is refused the second time', async () => {
+    const fetch = async (_url: string) => Promise.reject<Response>(new Error('down'));
+    const shared = resilientFetch({ fetch, policy: fallback(new Response('sorry')) as never });
+    expect(await (await shared('https://a.test/')).text()).toBe('sorry');
+    await expect(shared('https://a.test/')).rejects.toMatchObject({ option: 'policy' });
+    const own = resilientFetch({ fetch, policy: fallback(() => new Response('sorry')) as never });
+    for (let time = 0; time < 2; time++) expect(await (await own('https://a.test/')).text()).toBe('sorry');
+  });
+});
+
+describe('a body that is a stream of Node', () => {
+  it.each([
+    ['node-fetch', nodeFetch],
+    ['cross-fetch', crossFetch],
+  ])('is cut off by the abort of the caller and by bodyTimeout: %s', async (_name, plain) => {
+    const server = createServer((_request, response) => void response.writeHead(200).write('partial'));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const url = `http://127.0.0.1:${(server.address() as { port: number }).port}/`;
+    try {
+      const clock = new TestClock();
+      const guarded = resilientFetch({ fetch: plain as typeof fetch, clock, bodyTimeout: 300 });
+      const controller = new AbortController();
+      const reason = new Error('left');
+      const reading = (await guarded(url, { signal: controller.signal })).text();
+      controller.abort(reason);
+      await expect(reading).rejects.toBe(reason);
+
+      const late = (await guarded(url)).text();
+      const cloned = (await guarded(url)).clone().text();
+      const results = Promise.allSettled([late, cloned]);
+      await clock.advance(300);
+      for (const result of await results)
+        expect(result).toMatchObject({ status: 'rejected', reason: { code: 'ERR_TIMEOUT' } });
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  it('is read as before', async () => {
+    await using server = await testServer(() => ({ body: '{"a":1}' }));
+    const guarded = resilientFetch({ fetch: nodeFetch as unknown as typeof fetch, bodyTimeout: '1m' });
+    expect(await (await guarded(server.origin)).json()).toEqual({ a: 1 });
+    expect(await (await guarded(server.origin)).clone().text()).toBe('{"a":1}');
+  });
+});
+
+describe('the global fetch', () => {
+  it.each<[string, (f: typeof fetch) => typeof fetch]>([
+    ['itself', (f) => f],
+    ['a function that calls it', (f) => (input, init) => f(input, init)],
+    ['a function that calls it later', (f) => (input, init) => Promise.resolve().then(() => f(input, init))],
+    [
+      'a function that replaces the signal',
+      (f) => (input, init) => f(input, { ...init, signal: new AbortController().signal }),
+    ],
+  ])('may be replaced by %s: requests go to the one that was there before', async (_what, wrap) => {
+    await using server = await testServer(({ index }) => ({ status: index % 3 === 2 ? 200 : 503 }));
+    const original = globalThis.fetch;
+    try {
+      const guarded = resilientFetch({ retry: { backoff: () => 0 } });
+      globalThis.fetch = wrap(guarded);
+      expect((await fetch(server.origin)).status).toBe(200);
+      expect((await guarded(server.origin)).status).toBe(200);
+      globalThis.fetch = resilientFetch({ retry: false }); // around the first one
+      expect((await fetch(server.origin)).status).toBe(200);
+    } finally {
+      globalThis.fetch = original;
+    }
+  });
+
+  it('is looked up at each call, so that tests can replace it', async () => {
+    const original = globalThis.fetch;
+    const guarded = resilientFetch();
+    try {
+      globalThis.fetch = async () => new Response('of the test');
+      expect(await (await guarded('https://a.test/')).text()).toBe('of the test');
+    } finally {
+      globalThis.fetch = original;
+    }
+  });
+});
+
+describe('a process', () => {
+  it.each([
+    ['a body that is not read', `const r = await f(url); if (!r.ok) throw 1;`],
+    ['no body', `const r = await f(url, { method: 'HEAD' }); if (!r.ok) throw 1;`],
+    ['a body that was read', `const r = await f(url); await r.text();`],
+  ])('exits by itself under a bodyTimeout of an hour: %s', async (_what, code) => {
+    await using server = await testServer(() => ({ body: 'small' }));
+    const script = `import { resilientFetch } from 'breakwater'; const url = '${server.origin}';
+      for (const f of [resilientFetch({ bodyTimeout: '1h' }), resilientFetch({ bodyTimeout: '1h', bulkhead: { until: 'body' } })]) { ${code} }`;
+    const source = new URL('../../src/index.ts', import.meta.url).href;
+    const child = spawn(
+      process.execPath,
+      ['--import', 'tsx', '--input-type=module', '-e', script.replace("'breakwater'", `'${source}'`)],
+      { stdio: 'ignore' },
+    );
+    const tooLong = setTimeout(() => child.kill('SIGKILL'), 30_000);
+    const [exitCode] = await once(child, 'exit');
+    clearTimeout(tooLong);
+    expect(exitCode).toBe(0);
+  });
+});
