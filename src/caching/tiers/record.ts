@@ -20,7 +20,7 @@ export interface FoundValue<V> {
 }
 
 /** JSON knows no `Infinity`. */
-const LONGEST_STALE_MS = 10 * 365 * 86_400_000;
+const LONGEST_STALE_MS = 315_360_000_000;
 
 /**
  * Writes records and reads them. A store says only how much longer it keeps a record, by its own clock: so no two clocks
