@@ -32,6 +32,9 @@ export interface ResilienceErrorInit {
 /**
  * The base of all errors of this package, `InvalidOptionError` included (which is a `TypeError` at the same time).
  *
+ * Across `structuredClone` and `postMessage` every error loses its class, its name and its own fields, `code` among them: that
+ * is how the platforms copy errors. Send `{ code: error.code, message: error.message }` instead.
+ *
  * A refusal is part of normal work when a dependency is down, so it carries no stack: collecting one costs ten times
  * what the refusal itself does. Set `ResilienceError.captureStack = true` while hunting for the place that refused.
  */

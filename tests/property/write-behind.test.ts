@@ -44,7 +44,7 @@ const rules = fc.record({
   flushEvery: fc.constantFrom(0, 10, 30),
   concurrency: fc.constantFrom(1, 2, 3),
   maxAttempts: fc.constantFrom(1, 2, Infinity),
-  atLimit: fc.constantFrom('wait' as const, 'refuse'),
+  atLimit: fc.constantFrom('wait' as const, 'reject'),
   hasJournal: fc.boolean(),
   isImpatient: fc.boolean(),
   isSingle: fc.boolean(),

@@ -39,7 +39,7 @@ export interface WriteBehindOptions<K, V> {
   /** How many keys may be pending: an integer ≥ 1, or `Infinity`. @defaultValue 10_000 */
   readonly maxPending?: number | undefined;
   /** What a write of one key more does: it waits for room, or is refused. @defaultValue 'wait' */
-  readonly atLimit?: 'wait' | 'refuse' | undefined;
+  readonly atLimit?: 'wait' | 'reject' | undefined;
   /** How many calls of `write` or `writeMany` run at once: an integer ≥ 1. Never two with the same key. @defaultValue 1 */
   readonly concurrency?: number | undefined;
   /** How long keys wait after a failure. One that gives undefined gives up. @defaultValue `exponentialBackoff()` */
@@ -111,7 +111,7 @@ export function checkWriteBehindOptions<K, V>(options: WriteBehindOptions<K, V>)
     flushEveryMs: toMs(WRITE_BEHIND, 'flushEvery', own.flushEvery, { orZero: true }),
     maxBatch,
     maxPending: checkInteger(WRITE_BEHIND, 'maxPending', own.maxPending, { min: 1, orInfinity: true }),
-    refuses: checkOneOf(WRITE_BEHIND, 'atLimit', own.atLimit, ['wait', 'refuse']) === 'refuse',
+    refuses: checkOneOf(WRITE_BEHIND, 'atLimit', own.atLimit, ['wait', 'reject']) === 'reject',
     concurrency: checkInteger(WRITE_BEHIND, 'concurrency', own.concurrency, { min: 1 }),
     backoff: checkOptionalFunction(WRITE_BEHIND, 'backoff', own.backoff) ?? exponentialBackoff(),
     maxAttempts: checkInteger(WRITE_BEHIND, 'maxAttempts', own.maxAttempts, { min: 1, orInfinity: true }),

@@ -709,7 +709,7 @@ describe('room', () => {
   });
 
   it('is refused by atLimit "refuse"', async () => {
-    const { writer } = await full({ atLimit: 'refuse', name: 'views' });
+    const { writer } = await full({ atLimit: 'reject', name: 'views' });
     await writer.set('a', '2');
     await expect(writer.set('c', '1')).rejects.toMatchObject({ code: 'ERR_BULKHEAD_FULL', policy: 'views' });
     expect(writer.stats.waiting).toBe(0);
@@ -1389,7 +1389,7 @@ describe('options', () => {
     [{ flushEvery: Infinity }, 'writeBehind: "flushEvery" must be'],
     [{ maxBatch: 0 }, 'writeBehind: "maxBatch" must be an integer ≥ 1'],
     [{ maxPending: 0 }, 'writeBehind: "maxPending" must be an integer ≥ 1'],
-    [{ atLimit: 'drop' }, `writeBehind: "atLimit" must be one of 'wait', 'refuse'`],
+    [{ atLimit: 'drop' }, `writeBehind: "atLimit" must be one of 'wait', 'reject'`],
     [{ concurrency: 0 }, 'writeBehind: "concurrency" must be an integer ≥ 1'],
     [{ backoff: 100 }, 'writeBehind: "backoff" must be a function'],
     [{ maxAttempts: 0 }, 'writeBehind: "maxAttempts" must be an integer ≥ 1'],
