@@ -32,7 +32,7 @@ class Told extends Error {
   constructor(name: string, verdict: Told['verdict']) {
     super(name);
     this.verdict = verdict;
-    if (verdict === 'ignore') this.name = 'AbortError'; // for `defaultClassify`
+    if (verdict === 'ignore') this.name = 'TypeError'; // for `defaultClassify`
   }
 }
 
