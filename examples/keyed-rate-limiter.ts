@@ -36,7 +36,7 @@ Ten thousand visitors ask once:
 An hour later one asks too often:
   passed: 10, kept: 10000
 It hides behind a hundred thousand other addresses, to be forgotten:
-  of these passed: 9999, kept: 10000
+  of these passed: 10009, kept: 10000
   forgotten: false
 A second later the others are idle, and it has one token:
   a new visitor: true

@@ -102,8 +102,10 @@ if (path !== undefined) {
     journal,
     initial: await journal.recover(),
   });
+  const failed = new Set<string>();
   views.on('failure', ({ write, error, attempt }) => {
-    if (attempt === 1) console.log(`  ${write.key}: ${(error as Error).message}`);
+    if (!failed.has(write.key)) console.log(`  ${write.key}: ${(error as Error).message}`);
+    failed.add(write.key);
     if (attempt === 3) isDown = false;
   });
   console.log(`  ${views.pending} pages pending`);
