@@ -142,7 +142,8 @@ const ROWS: readonly Row[] = [
   },
   {
     what: 'resets in the body',
-    serve: (socket) => void socket.write(`${ok('Content-Length: 10')}abc`, () => setTimeout(() => socket.resetAndDestroy(), 20)),
+    serve: (socket) =>
+      void socket.write(`${ok('Content-Length: 10')}abc`, () => setTimeout(() => socket.resetAndDestroy(), 20)),
     verdict: 'answer',
     reads: 'cut off',
   },
@@ -158,7 +159,12 @@ const ROWS: readonly Row[] = [
   { what: 'sends a bad chunk size', serve: chunked('xyz\r\nabc\r\n0\r\n\r\n'), verdict: 'answer', reads: 'cut off' },
   { what: 'sends a negative chunk size', serve: chunked('-3\r\nabc\r\n'), verdict: 'answer', reads: 'cut off' },
   { what: 'sends a bad second chunk', serve: chunked('3\r\nabc\r\n!\r\n'), verdict: 'answer', reads: 'cut off' },
-  { what: 'sends a chunk longer than its size', serve: chunked('1\r\nabc\r\n0\r\n\r\n'), verdict: 'answer', reads: 'cut off' },
+  {
+    what: 'sends a chunk longer than its size',
+    serve: chunked('1\r\nabc\r\n0\r\n\r\n'),
+    verdict: 'answer',
+    reads: 'cut off',
+  },
   { what: 'closes without a last chunk', serve: chunked('3\r\nabc\r\n'), verdict: 'answer', reads: 'cut off' },
   { what: 'closes in a chunk', serve: chunked('a\r\nabc'), verdict: 'answer', reads: 'cut off' },
   { what: 'closes in the trailers', serve: chunked('3\r\nabc\r\n0\r\nX-Su'), verdict: 'answer', reads: 'cut off' },
@@ -176,10 +182,22 @@ const ROWS: readonly Row[] = [
   { what: 'sends a space in the name of a field', serve: whole('X Y: z'), verdict: 'permanent' },
   { what: 'sends a NUL in a field', serve: whole('X: a\0b'), verdict: 'permanent' },
   { what: 'sends a bare CR in a field', serve: whole('X: a\rb'), verdict: 'permanent' },
-  { what: 'ends its lines by bare LF', serve: sends(ok('Content-Length: 3').replaceAll('\r', '') + 'abc'), verdict: 'permanent' },
+  {
+    what: 'ends its lines by bare LF',
+    serve: sends(`${ok('Content-Length: 3').replaceAll('\r', '')}abc`),
+    verdict: 'permanent',
+  },
   { what: 'sends a field of 1 MiB', serve: whole(`X: ${'x'.repeat(MIB)}`), verdict: 'permanent' },
-  { what: 'sends 10,000 fields', serve: whole(...Array.from({ length: 10_000 }, (_, i) => `X-${i}: y`)), verdict: 'permanent' },
-  { what: 'sends fields for ever', serve: sendsEndlessly('HTTP/1.1 200 OK\r\n', 'X-Y: z\r\n'.repeat(100)), verdict: 'permanent' },
+  {
+    what: 'sends 10,000 fields',
+    serve: whole(...Array.from({ length: 10_000 }, (_, i) => `X-${i}: y`)),
+    verdict: 'permanent',
+  },
+  {
+    what: 'sends fields for ever',
+    serve: sendsEndlessly('HTTP/1.1 200 OK\r\n', 'X-Y: z\r\n'.repeat(100)),
+    verdict: 'permanent',
+  },
   { what: 'sends its headers a byte at a time', serve: drips('HTTP/1.1 200 OK\r\nX-Slow: '), verdict: 'timeout' },
   {
     what: 'sends fields of other alphabets',
@@ -188,29 +206,87 @@ const ROWS: readonly Row[] = [
   },
 
   // Slow and endless bodies
-  { what: 'stalls after the headers', serve: sendsAndStays(ok('Content-Length: 10')), verdict: 'answer', reads: 'hangs' },
-  { what: 'stalls in the body', serve: sendsAndStays(`${ok('Content-Length: 10')}abc`), verdict: 'answer', reads: 'hangs' },
-  { what: 'sends its body a byte at a time', serve: drips(ok('Content-Length: 99999')), verdict: 'answer', reads: 'hangs' },
+  {
+    what: 'stalls after the headers',
+    serve: sendsAndStays(ok('Content-Length: 10')),
+    verdict: 'answer',
+    reads: 'hangs',
+  },
+  {
+    what: 'stalls in the body',
+    serve: sendsAndStays(`${ok('Content-Length: 10')}abc`),
+    verdict: 'answer',
+    reads: 'hangs',
+  },
+  {
+    what: 'sends its body a byte at a time',
+    serve: drips(ok('Content-Length: 99999')),
+    verdict: 'answer',
+    reads: 'hangs',
+  },
   { what: 'sends a body for ever', serve: sendsEndlessly(ok(), 'x'.repeat(10_000)), verdict: 'answer', reads: 'hangs' },
 
   // Interim responses and responses without a body
   { what: 'floods with 100 Continue', serve: sendsEndlessly('', 'HTTP/1.1 100 Continue\r\n\r\n'), verdict: 'retried' },
-  { what: 'floods with 103 Early Hints', serve: sendsEndlessly('', 'HTTP/1.1 103 Early Hints\r\n\r\n'), verdict: 'timeout' },
-  { what: 'sends a 102, and then nothing', serve: sendsAndStays('HTTP/1.1 102 Processing\r\n\r\n'), verdict: 'timeout' },
+  {
+    what: 'floods with 103 Early Hints',
+    serve: sendsEndlessly('', 'HTTP/1.1 103 Early Hints\r\n\r\n'),
+    verdict: 'timeout',
+  },
+  {
+    what: 'sends a 102, and then nothing',
+    serve: sendsAndStays('HTTP/1.1 102 Processing\r\n\r\n'),
+    verdict: 'timeout',
+  },
   { what: 'sends a 102, and closes', serve: sends('HTTP/1.1 102 Processing\r\n\r\n'), verdict: 'retried' },
-  { what: 'switches protocols without a request', serve: sendsAndStays('HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'), verdict: 'retried' },
+  {
+    what: 'switches protocols without a request',
+    serve: sendsAndStays('HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'),
+    verdict: 'retried',
+  },
   { what: 'sends a 101 without Upgrade', serve: sendsAndStays('HTTP/1.1 101 Switching\r\n\r\n'), verdict: 'retried' },
-  { what: 'sends a 204 with a body', serve: sends(`${head('204 No Content', 'Content-Length: 3')}abc`), verdict: 'answer', status: 204, text: '' },
-  { what: 'sends a 304 with a body', serve: sends(`${head('304 Not Modified', 'Content-Length: 3')}abc`), verdict: 'answer', status: 304, text: '' },
-  { what: 'sends a 205 with a body', serve: sends(`${head('205 Reset Content', 'Content-Length: 3')}abc`), verdict: 'permanent' },
+  {
+    what: 'sends a 204 with a body',
+    serve: sends(`${head('204 No Content', 'Content-Length: 3')}abc`),
+    verdict: 'answer',
+    status: 204,
+    text: '',
+  },
+  {
+    what: 'sends a 304 with a body',
+    serve: sends(`${head('304 Not Modified', 'Content-Length: 3')}abc`),
+    verdict: 'answer',
+    status: 304,
+    text: '',
+  },
+  {
+    what: 'sends a 205 with a body',
+    serve: sends(`${head('205 Reset Content', 'Content-Length: 3')}abc`),
+    verdict: 'permanent',
+  },
   { what: 'answers a HEAD with a body', init: { method: 'HEAD' }, serve: whole(), verdict: 'answer', text: '' },
-  { what: 'sends the status 999', serve: sends(`${head('999 Odd', 'Content-Length: 3')}abc`), verdict: 'answer', status: 999 },
+  {
+    what: 'sends the status 999',
+    serve: sends(`${head('999 Odd', 'Content-Length: 3')}abc`),
+    verdict: 'answer',
+    status: 999,
+  },
 
   // Redirects
-  { what: 'redirects to itself', serve: (socket) => void socket.end(redirect('/')), verdict: 'permanent', requests: 21 },
+  {
+    what: 'redirects to itself',
+    serve: (socket) => void socket.end(redirect('/')),
+    verdict: 'permanent',
+    requests: 21,
+  },
   { what: 'redirects to an invalid URL', serve: sends(redirect('http://[')), verdict: 'permanent' },
   { what: 'redirects to another scheme', serve: sends(redirect('javascript:alert(1)')), verdict: 'permanent' },
-  { what: 'redirects to nothing', serve: sends(head('302 Found', 'Content-Length: 3') + 'abc'), verdict: 'answer', status: 302 },
+  {
+    what: 'redirects to nothing',
+    serve: sends(`${head('302 Found', 'Content-Length: 3')}abc`),
+    verdict: 'answer',
+    status: 302,
+  },
 
   // Codings
   { what: 'calls plain text gzip', serve: whole('Content-Encoding: gzip'), verdict: 'answer', reads: 'cut off' },
@@ -253,16 +329,58 @@ const ROWS: readonly Row[] = [
     status: 429,
     requests: 2,
   },
-  { what: 'sends invalid Dates', serve: whole('Date: yesterday', 'Expires: -1', 'Last-Modified: 99/99/9999', 'Age: old'), verdict: 'answer' },
-  { what: 'sends an invalid Cache-Control', serve: whole('Cache-Control: max-age=-1, ="", private="', 'Vary: \x80', 'ETag: "'), verdict: 'answer' },
-  { what: 'sends invalid Set-Cookies', serve: whole('Set-Cookie: =;;=', 'Set-Cookie:', 'Set-Cookie: a=\x80; Expires=x'), verdict: 'answer' },
+  {
+    what: 'sends invalid Dates',
+    serve: whole('Date: yesterday', 'Expires: -1', 'Last-Modified: 99/99/9999', 'Age: old'),
+    verdict: 'answer',
+  },
+  {
+    what: 'sends an invalid Cache-Control',
+    serve: whole('Cache-Control: max-age=-1, ="", private="', 'Vary: \x80', 'ETag: "'),
+    verdict: 'answer',
+  },
+  {
+    what: 'sends invalid Set-Cookies',
+    serve: whole('Set-Cookie: =;;=', 'Set-Cookie:', 'Set-Cookie: a=\x80; Expires=x'),
+    verdict: 'answer',
+  },
 
   // TLS
-  { what: 'speaks plain HTTP on a TLS port', protocol: 'https', after: 'first byte', serve: whole(), verdict: 'permanent' },
-  { what: 'closes in the TLS handshake', protocol: 'https', after: 'first byte', serve: (socket) => socket.end(), verdict: 'retried' },
-  { what: 'resets in the TLS handshake', protocol: 'https', after: 'first byte', serve: (socket) => socket.resetAndDestroy(), verdict: 'retried' },
-  { what: 'sends a TLS alert', protocol: 'https', after: 'first byte', serve: sends('\x15\x03\x03\x00\x02\x02\x28'), verdict: 'permanent' },
-  { what: 'has a certificate signed by itself', protocol: 'TLS server', after: 'first byte', serve: () => {}, verdict: 'permanent' },
+  {
+    what: 'speaks plain HTTP on a TLS port',
+    protocol: 'https',
+    after: 'first byte',
+    serve: whole(),
+    verdict: 'permanent',
+  },
+  {
+    what: 'closes in the TLS handshake',
+    protocol: 'https',
+    after: 'first byte',
+    serve: (socket) => socket.end(),
+    verdict: 'retried',
+  },
+  {
+    what: 'resets in the TLS handshake',
+    protocol: 'https',
+    after: 'first byte',
+    serve: (socket) => socket.resetAndDestroy(),
+    verdict: 'retried',
+  },
+  {
+    what: 'sends a TLS alert',
+    protocol: 'https',
+    after: 'first byte',
+    serve: sends('\x15\x03\x03\x00\x02\x02\x28'),
+    verdict: 'permanent',
+  },
+  {
+    what: 'has a certificate signed by itself',
+    protocol: 'TLS server',
+    after: 'first byte',
+    serve: () => {},
+    verdict: 'permanent',
+  },
 ];
 
 let certificate: { readonly key: Buffer; readonly cert: Buffer };
@@ -325,7 +443,10 @@ class HostileServer implements AsyncDisposable {
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => {}); // a client that leaves is part of the tests
     const { after = 'request' } = this.#row;
-    if (after === 'connection') return this.#serve(socket);
+    if (after === 'connection') {
+      this.#serve(socket);
+      return;
+    }
     if (this.#row.protocol === 'TLS server') {
       this.served++;
       return;
@@ -368,7 +489,6 @@ async function callOnce(row: Row, fetch: Fetch, clock: TestClock, server: Hostil
     await clock.advance(BODY_MS);
   }
   await text?.done;
-  console.log('ROW', JSON.stringify([row.what, verdict, reads, call.state, server.served, call.value?.status, text?.state, String(text?.value).slice(0, 10), String(call.error), String((call.error as any)?.cause?.code), String((call.error as any)?.cause?.message), String(text?.error)]));
 
   if (verdict === 'answer') {
     expect(call.value?.status, String(call.error)).toBe(status);
@@ -394,7 +514,11 @@ const make = (clock: TestClock) =>
   });
 
 /** What holds for each row, whatever the verdict is. */
-async function checkRow(row: Row, wrap: (fetch: Fetch) => Fetch, after?: (fetch: Fetch, server: HostileServer) => Promise<void>) {
+async function checkRow(
+  row: Row,
+  wrap: (fetch: Fetch) => Fetch,
+  after?: (fetch: Fetch, server: HostileServer) => Promise<void>,
+) {
   using uncaught = catchUncaught();
   await using healthy = await testServer(() => ({ headers: { connection: 'close' }, body: 'well' }));
   await using server = await new HostileServer(row).listen();
