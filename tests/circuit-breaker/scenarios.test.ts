@@ -1,5 +1,6 @@
 /** Behaviours of the breakers of resilience4j, Polly v8, opossum and cockatiel, each as a row of steps for this one. */
 import {
+  BulkheadFullError,
   type CircuitBreaker,
   type CircuitBreakerOptions,
   type CircuitBreakerStats,
@@ -7,7 +8,6 @@ import {
   type CircuitState,
   circuitBreaker,
   type Permit,
-  RateLimitedError,
   TimeoutError,
 } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
@@ -433,7 +433,7 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       name: 'A timeout counts as a failure and a refusal of another policy does not',
       steps: [
         ...times(4, failWith(new CircuitOpenError({ policy: 'other', retryAfterMs: 1 }))),
-        ...times(4, failWith(new RateLimitedError({ policy: 'other', retryAfterMs: 1 }))),
+        ...times(4, failWith(new BulkheadFullError({ policy: 'other' }))),
         counts({ calls: 0 }),
         ...times(4, failWith(new TimeoutError({ policy: 'other', timeoutMs: 1, stalledMs: 0 }))),
         state('open'),
