@@ -160,9 +160,9 @@ function custom(does: (Spec & { kind: 'custom' })['does'], clock: TestClock): Po
           return next(context);
         case 'both': {
           const [first, second] = await Promise.allSettled([next(context), next(context)]);
-          if (first.status === 'fulfilled') return first.value;
-          if (second.status === 'fulfilled') return second.value;
-          throw first.reason;
+          if (first.status === 'rejected') throw first.reason;
+          if (second.status === 'rejected') throw second.reason;
+          return first.value;
         }
         case 'part': {
           using part = context.derive({});
