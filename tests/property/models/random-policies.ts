@@ -26,7 +26,10 @@ export type Spec =
   | { readonly kind: 'bulkhead'; readonly maxConcurrent: number; readonly maxQueue: number; readonly timed: boolean }
   | { readonly kind: 'fallback'; readonly answer: 'value' | 'throws' | 'never' }
   | { readonly kind: 'rateLimit'; readonly capacity: number; readonly maxWaitMs: number }
-  | { readonly kind: 'custom'; readonly does: 'pass' | 'throw' | 'sleep' | 'twice' | 'both' | 'part' | 'swallow' }
+  | {
+      readonly kind: 'custom';
+      readonly does: 'pass' | 'throw' | 'sleep' | 'twice' | 'both' | 'part' | 'swallow' | 'wrap';
+    }
   | { readonly kind: 'keyed'; readonly maxKeys: number; readonly member: Spec }
   | { readonly kind: 'pipeline'; readonly members: readonly Spec[] };
 
@@ -44,7 +47,7 @@ const simple: fc.Arbitrary<Spec> = fc.oneof(
   fc.record({ kind: fc.constant('rateLimit' as const), capacity: small, maxWaitMs: fc.constantFrom(0, 50, 1000) }),
   fc.record({
     kind: fc.constant('custom' as const),
-    does: fc.constantFrom(...(['pass', 'throw', 'sleep', 'twice', 'both', 'part', 'swallow'] as const)),
+    does: fc.constantFrom(...(['pass', 'throw', 'sleep', 'twice', 'both', 'part', 'swallow', 'wrap'] as const)),
   }),
 );
 const composed: fc.Arbitrary<Spec> = fc.oneof(
@@ -174,6 +177,12 @@ function custom(does: (Spec & { kind: 'custom' })['does'], clock: TestClock): Po
           } catch (error) {
             if (context.aborted) throw error;
             return 'swallowed';
+          }
+        case 'wrap': // even the abort of the caller, who must not see the other error
+          try {
+            return await next(context);
+          } catch (cause) {
+            throw new Error('wrapped', { cause });
           }
       }
     },
