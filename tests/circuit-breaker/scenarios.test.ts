@@ -273,6 +273,21 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       ],
     },
     {
+      name: 'A probe that comes back after its time has already counted as failed, and does not count again',
+      options: { halfOpen: { probes: 2, maxFailures: 1, probeTimeout: 500 } },
+      steps: [
+        ...halfOpened,
+        start('a'),
+        wait(500),
+        state('half-open'),
+        ends('a', 'fail'),
+        state('half-open'),
+        ok,
+        ok,
+        state('closed'),
+      ],
+    },
+    {
       name: 'A probe whose result is ignored leaves its place to another call',
       options: { halfOpen: { probes: 1 } },
       steps: [
