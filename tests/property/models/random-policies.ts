@@ -72,7 +72,7 @@ export interface Made {
   readonly onEvent: (policy: Policy<unknown>) => void;
 }
 
-export function build(spec: Spec, made: Made): Policy<unknown> {
+function build(spec: Spec, made: Made): Policy<unknown> {
   const { clock } = made;
   switch (spec.kind) {
     case 'retry': {
