@@ -34,10 +34,23 @@ function guardStream(
   // Of the same make as the original: undici's Response for undici's fetch.
   const { constructor: Make } = original as unknown as { constructor: typeof Response };
   const init = { headers, status: status >= 200 && status <= 599 ? status : 200 };
-  const response = likeOriginal(new Make(guard.stream, init), original);
+  const response = likeOriginal(makeWith(Make, guard.stream, init), original);
   if (response.body !== guard.stream) return undefined;
   guard.open();
   return { response, guard };
+}
+
+/** Parsers let fields through that no Response can be made with: the original's headers then take the place of its own. */
+function makeWith(
+  Make: typeof Response,
+  body: ReadableStream,
+  { headers, status }: { headers: Headers; status: number },
+) {
+  try {
+    return new Make(body, { headers, status });
+  } catch {
+    return Object.defineProperty(new Make(body, { status }), 'headers', { value: headers });
+  }
 }
 
 /** What cannot be given to a Response as it is made; its clones would lose it again. */

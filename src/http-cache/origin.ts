@@ -5,7 +5,7 @@ import { outgoing } from './fetch-call.js';
 import type { ExchangeTimes } from './freshness.js';
 import type { CachedSettings } from './options.js';
 import { isOriginError, maySpareError } from './serving.js';
-import { discardBody, hasItsLength, type ResponseShape, remade, shapeOf } from './shape.js';
+import { copyFields, discardBody, hasItsLength, type ResponseShape, remade, shapeOf } from './shape.js';
 import { followWhileRead } from './signal-link.js';
 import type { MutableHttpCacheStats } from './stats.js';
 import { isShareable, isStorable, isWorthStoring } from './storable.js';
@@ -48,7 +48,8 @@ export class Origin {
       let reply = await this.#send(exchange, conditions);
       const isAnswer = reply.response.status === 304 && Object.keys(conditions).length > 0;
       if (isAnswer && !exchange.isOver && stored !== undefined) {
-        if (isConfirmedBy(stored, reply.response.headers)) {
+        const fields = copyFields(reply.response.headers);
+        if (fields !== undefined && isConfirmedBy(stored, fields)) {
           this.#confirm(exchange, stored, reply);
           return;
         }
@@ -89,10 +90,11 @@ export class Origin {
     // He may not have heard of it yet: a body that begins now would be cut off behind his back.
     if (request.signal?.aborted) leader?.giveUp(request.signal.reason);
     const shape = shapeOf(response);
+    const headers = shape && copyFields(response.headers);
     if (exchange.isOver)
       discardBody(response); // from a fetch that ignores signals
-    else if (shape === undefined) this.#passOn(exchange, response);
-    else this.#receiveReadable(exchange, { response, times, shape, headers: new Headers([...response.headers]) });
+    else if (shape === undefined || headers === undefined) this.#passOn(exchange, response);
+    else this.#receiveReadable(exchange, { response, times, shape, headers });
   }
 
   #receiveReadable(exchange: Exchange, reply: ReadableReply): void {

@@ -35,6 +35,18 @@ export function shapeOf(response: unknown): ResponseShape | undefined {
   };
 }
 
+/**
+ * Returns a copy of a response's headers. Undefined if there is a field that `Headers` does not take: parsers let a name
+ * through that is empty or has a space in it. Such a response is not stored, since the field may be a `Cache-Control`.
+ */
+export function copyFields(headers: Headers): Headers | undefined {
+  try {
+    return new Headers([...headers]);
+  } catch {
+    return undefined;
+  }
+}
+
 /** @throws what its maker throws. */
 export function makeResponse(
   shape: ResponseShape,

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { createServer as createTcpServer } from 'node:net';
 import { coalesce, fallback, keyed, pipeline, resilientFetch, retry } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import crossFetch from 'cross-fetch';
@@ -129,5 +130,25 @@ describe('a process', () => {
     const [exitCode] = await once(child, 'exit');
     clearTimeout(tooLong);
     expect(exitCode).toBe(0);
+  });
+});
+
+describe('a response with a field that no Response can be made with', () => {
+  it.each([': value', 'X Y: z'])('can be cut off as any other, and keeps its headers: %s', async (field) => {
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () =>
+        socket.write(`HTTP/1.1 200 OK\r\n${field}\r\nX-Own: 1\r\nContent-Length: 9\r\n\r\npart`),
+      );
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const controller = new AbortController();
+    const url = `http://127.0.0.1:${(server.address() as { port: number }).port}/`;
+    const response = await resilientFetch()(url, { signal: controller.signal });
+    expect(response.headers.get('x-own')).toBe('1');
+    const reading = response.text();
+    controller.abort(new Error('left'));
+    await expect(reading).rejects.toThrow('left');
+    server.close();
   });
 });
