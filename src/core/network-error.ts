@@ -16,6 +16,7 @@ const FAULT_BY_CODE: readonly (readonly [Fault, readonly string[]])[] = [
   ['network', ['UND_ERR_SOCKS5_REPLY_1', 'UND_ERR_SOCKS5_REPLY_3', 'UND_ERR_SOCKS5_REPLY_4', 'UND_ERR_SOCKS5_REPLY_5']],
   ['network', ['UND_ERR_SOCKS5_REPLY_6']],
   ['peer', ['UND_ERR_SOCKS5_']],
+  ['network', ['UND_ERR_SOCKS5', 'UND_ERR_ABORT']],
   ['network', ['EAI_', 'ENOTFOUND', 'ECONN', 'EHOST', 'ENET', 'ENOTCONN', 'EPIPE', 'ETIMEDOUT', 'EADDR', 'ERR_HTTP2_']],
   ['network', ['UND_ERR_SOCKET', 'UND_ERR_CLOSED', 'UND_ERR_DESTROYED', 'UND_ERR_INFO', 'UND_ERR_REQ_RETRY']],
   ['network', ['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_PRX_TLS']],

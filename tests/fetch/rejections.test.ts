@@ -139,6 +139,8 @@ describe('a rejection of the fetch', () => {
     ['UND_ERR_INFO', 'HTTP/2: "stream ended" before headers', true],
     ['UND_ERR_INFO', 'HTTP/2: "stream error" received - code 8', true],
     ['UND_ERR_PRX_TLS', 'Secure Proxy Connection failed', true],
+    ['UND_ERR_SOCKS5', 'SOCKS5 proxy error', true],
+    ['UND_ERR_ABORT', 'aborted', true],
     ['UND_ERR_SOCKS5_REPLY_5', 'SOCKS5 connection failed: Connection refused', true],
     ['UND_ERR_SOCKS5_REPLY_2', 'SOCKS5 connection failed: not allowed by ruleset', false],
     ['UND_ERR_SOCKS5_AUTH_FAILED', 'Authentication failed', false],
