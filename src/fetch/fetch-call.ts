@@ -36,7 +36,6 @@ export class FetchCall {
   readonly #settings: FetchSettings;
   readonly #isGuarded: boolean;
   #request: CapturedRequest;
-  #ownsBody = false;
   #isBegun = false;
   /** The responses of the attempts so far that have not been read. */
   readonly #unread = new Set<Response>();
@@ -51,7 +50,7 @@ export class FetchCall {
     this.#fetch = fetch;
     this.#settings = settings;
     this.#isGuarded = isGuarded;
-    if ((this.repeatable && settings.mayRepeat) || settings.route !== undefined) this.#copyBody();
+    if (this.#copiesAtOnce) this.#copyBody();
   }
 
   attempt(context: CallContext): Promise<Response> {
@@ -72,15 +71,20 @@ export class FetchCall {
    */
   captureIfWaiting(): void {
     if (this.#isBegun) return;
-    this.#copyBody();
+    if (!this.#copiesAtOnce) this.#copyBody();
     this.#request = withInputCopied(this.#request);
+  }
+
+  /** Whether an attempt may begin after the call has returned, however soon the first one begins. */
+  get #copiesAtOnce(): boolean {
+    const { mayRepeat, route } = this.#settings;
+    return (this.repeatable && mayRepeat) || route !== undefined;
   }
 
   #copyBody(): void {
     const { init } = this.#request;
-    if (this.#ownsBody || kindOfBody(init?.body) !== 'mutable') return;
-    this.#ownsBody = true;
-    this.#request = { ...this.#request, init: { ...init, body: copyBody(init?.body) } };
+    if (kindOfBody(init?.body) === 'mutable')
+      this.#request = { ...this.#request, init: { ...init, body: copyBody(init?.body) } };
   }
 
   /** Whatever policy is in use: the responses that are not the answer are discarded. */
@@ -106,7 +110,13 @@ export class FetchCall {
     const { signal } = context;
     const fetch = this.#fetch; // not called as a method, which a browser's fetch refuses
     const sent = fetch(input, { ...init, signal });
-    const response = await this.#received(sent, signal);
+    let response: Response;
+    try {
+      response = await sent;
+    } catch (error) {
+      if (!signal.aborted) await attributeRejection(error, this.#request);
+      throw error;
+    }
     if (signal.aborted || this.#ended) {
       this.#settings.discard(response); // from a fetch that ignores signals
       signal.throwIfAborted();
@@ -115,15 +125,6 @@ export class FetchCall {
     const guarded = this.#isGuarded ? guardBody(response) : response;
     this.#unread.add(guarded);
     return guarded;
-  }
-
-  async #received(sent: Promise<Response>, signal: AbortSignal): Promise<Response> {
-    try {
-      return await sent;
-    } catch (error) {
-      if (!signal.aborted) await attributeRejection(error, this.#request);
-      throw error;
-    }
   }
 
   async #sendTo(
