@@ -176,7 +176,7 @@ export class Context implements ChildContext {
 /** The innermost step of every chain: the operation itself. */
 export const callOperation: Next = (context) => asContext(context).run();
 
-const NO_CONTEXT = 'A context must be made with context.derive(); a copy of one is not told of an abort';
+const NO_CONTEXT = 'A context must be made with context.derive(); a copy of one does not follow aborts';
 
 /** Returns the context behind the interface, for the few policies that wait in a place of their own. */
 export function asContext(context: PolicyContext): Context {

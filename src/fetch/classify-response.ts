@@ -3,9 +3,8 @@ import { defaultClassify, type Outcome, type Verdict } from '../core/outcome.js'
 
 /**
  * Judges the outcome of a request over HTTP: 429, 408 and 5xx but 501 (which another attempt does not change) are
- * failures, any other response is a success, a 404 too. Errors are judged by `defaultClassify`. `resilientFetch` has then
- * already told network errors from the program's own: a rejection of its `fetch` is a network error unless it is known to
- * be something else, whatever the wording of the platform.
+ * failures, any other response is a success, a 404 too. Errors are judged by `defaultClassify`. Inside `resilientFetch`, a
+ * rejection of its `fetch` is a network error unless it is known to be something else, whatever the platform's wording.
  */
 export function classifyResponse(outcome: Outcome, context?: CallContext): Verdict {
   if (!outcome.ok) return defaultClassify(outcome, context);

@@ -48,7 +48,7 @@ export function asRequest(input: unknown): RequestLike | undefined {
  * best error.
  *
  * @param base - what relative URLs are relative to, outside of a browser.
- * @param init - a plain object that nobody else holds.
+ * @param init - a plain object of our own, not the caller's.
  */
 export function captureRequest(
   input: unknown,

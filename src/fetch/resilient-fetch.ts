@@ -219,7 +219,7 @@ function sharesResults({ kind, policies = [] }: PolicyDescription): boolean {
   return kind === 'coalesce' || policies.some(sharesResults);
 }
 
-/** A key of a call is no key of a request: its URL, method, headers and body tell it from others, and its user does. */
+/** The key of a call does not identify its request: URL, method, headers, body and user may differ under one key. */
 function mixesCallers(value: unknown): InvalidOptionError {
   const rule =
     'must not share responses among calls, as coalesce does: a caller would get the response to the request of another' +
