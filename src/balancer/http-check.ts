@@ -1,4 +1,4 @@
-import { cut } from '../core/errors.js';
+import { cut } from '../core/inspect.js';
 import { checkOptionalFunction, checkString, readOptions } from '../core/options.js';
 import type { HealthCheck } from './health-check.js';
 

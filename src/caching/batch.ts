@@ -1,6 +1,6 @@
 import { AbortNode, AbortScope } from '../core/abort-scope.js';
 import { Alarm, afterNextPoll, type Clock } from '../core/clock.js';
-import { show } from '../core/errors.js';
+import { show } from '../core/inspect.js';
 import type { Policy } from '../core/policy.js';
 import type { LoadedMany, LoadingCacheOptions } from './options.js';
 import { callUnder, type Source } from './source.js';

@@ -2,7 +2,8 @@
 import { AbortScope, settled } from './abort-scope.js';
 import type { CallContext, Operation } from './call-context.js';
 import type { Clock } from './clock.js';
-import { InvalidOptionError, isErrorOfClass } from './errors.js';
+import { InvalidOptionError } from './errors.js';
+import { isErrorOfClass } from './inspect.js';
 import { given } from './options.js';
 import { type Classify, defaultClassify } from './outcome.js';
 import { sleepIn } from './sleep.js';

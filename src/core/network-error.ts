@@ -1,4 +1,4 @@
-import { isErrorOfClass, read } from './errors.js';
+import { isErrorOfClass, read } from './inspect.js';
 
 /** Which side of a connection an error blames: the calling program, the network on the way, or the peer that it leads to. */
 type Fault = 'caller' | 'network' | 'peer';

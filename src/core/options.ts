@@ -1,4 +1,5 @@
-import { InvalidOptionError, LONGEST_TEXT } from './errors.js';
+import { InvalidOptionError } from './errors.js';
+import { LONGEST_TEXT } from './inspect.js';
 
 /** For each option its default; undefined for those that have none. */
 type Defaults<T> = { readonly [K in keyof T]-?: T[K] | undefined };

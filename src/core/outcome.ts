@@ -1,5 +1,6 @@
 import type { CallContext } from './call-context.js';
-import { InvalidOptionError, isErrorOfClass, isResilienceError } from './errors.js';
+import { InvalidOptionError, isResilienceError } from './errors.js';
+import { isErrorOfClass } from './inspect.js';
 import { isCallerError, isNetworkError, isPeerError } from './network-error.js';
 
 /** How an operation ended. */

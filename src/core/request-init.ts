@@ -18,25 +18,30 @@ const MEMBERS: readonly string[] = [
  */
 export function readRequestInit(init: object): RequestInitCopy {
   const copy: RequestInitCopy = { ...init };
-  for (const name of MEMBERS) {
-    if (!Object.hasOwn(copy, name)) copyInherited(init, name, copy);
-  }
-  const prototype = Object.getPrototypeOf(init);
-  if (prototype === Object.prototype || prototype === null) return copy;
-  for (const name in init) {
-    if (!Object.hasOwn(copy, name)) copyInherited(init, name, copy);
+  for (const name of MEMBERS) if (!Object.hasOwn(copy, name)) copyMember(init, name, copy);
+  for (let holder = init; holder !== null && holder !== Object.prototype; holder = Object.getPrototypeOf(holder)) {
+    for (const name of Reflect.ownKeys(holder)) {
+      if (!Object.hasOwn(copy, name) && (holder === init || isMember(holder, name))) copyMember(init, name, copy);
+    }
   }
   return copy;
 }
 
-function copyInherited(init: object, name: string, copy: RequestInitCopy): void {
+/** Of a prototype, its accessors and values are members; its constructor and methods are not. */
+function isMember(prototype: object, name: string | symbol): boolean {
+  if (name === '__proto__') return false; // of the Object.prototype of another realm
+  const descriptor = Object.getOwnPropertyDescriptor(prototype, name);
+  return descriptor?.enumerable === true || typeof descriptor?.value !== 'function';
+}
+
+function copyMember(init: object, name: string | symbol, copy: RequestInitCopy): void {
   const value = (init as RequestInitCopy)[name];
   if (value === undefined) return;
   copy[name] = comesFromObjectPrototype(init, name) ? undefined : value; // undefined hides it from readers of the copy
 }
 
 /** Whether a member is there only because `Object.prototype` was polluted. */
-function comesFromObjectPrototype(init: object, name: string): boolean {
+function comesFromObjectPrototype(init: object, name: string | symbol): boolean {
   if (!(name in Object.prototype)) return false;
   for (let holder = init; holder !== Object.prototype; holder = Object.getPrototypeOf(holder)) {
     if (holder === null || Object.hasOwn(holder, name)) return false;

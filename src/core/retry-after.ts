@@ -1,5 +1,6 @@
-import { isResilienceError, read } from './errors.js';
+import { isResilienceError } from './errors.js';
 import { parseHttpDate } from './http-date.js';
+import { read } from './inspect.js';
 import type { Outcome } from './outcome.js';
 
 /** Longer header values are noise or an attack, and are not even looked at. */

@@ -1,4 +1,5 @@
-import { isErrorOfClass, isResilienceError, read } from '../core/errors.js';
+import { isResilienceError } from '../core/errors.js';
+import { isErrorOfClass, read } from '../core/inspect.js';
 import { attribute, isNetworkError, isPeerError } from '../core/network-error.js';
 import { asRequest, type OutgoingRequest } from './request.js';
 import { hasFailed, kindOfBody } from './request-body.js';

@@ -1,7 +1,8 @@
-import { AbortNode, scopeOf } from '../core/abort-scope.js';
+import { scopeOf } from '../core/abort-scope.js';
+import { CutOffLink } from '../core/cut-off-link.js';
 import { Deadline, type DeadlineList } from '../core/deadline-list.js';
 import { TimeoutError } from '../core/errors.js';
-import { weakly, whenCollected } from '../core/weak.js';
+import { whenCollected } from '../core/weak.js';
 
 /** What ends the body of one response from outside: the caller's signal, and the time that may be spent on reading it. */
 export abstract class BodyGuard {
@@ -28,7 +29,7 @@ export abstract class BodyGuard {
       this.cutOff(signal.reason);
       return;
     }
-    const link = new SignalLink(this);
+    const link = new CutOffLink(this);
     scopeOf(signal).enter(link);
     this.whenEnded(() => link.leave());
     forgotten.register(this, { link, cancel: this.release() });
@@ -74,22 +75,8 @@ export abstract class BodyGuard {
   }
 }
 
-/** Holds the guard weakly: a signal may live for ever, and bodies that are never read must not live as long. */
-class SignalLink extends AbortNode {
-  readonly #guard: Pick<WeakRef<BodyGuard>, 'deref'>;
-
-  constructor(guard: BodyGuard) {
-    super();
-    this.#guard = weakly(guard);
-  }
-
-  onAbort(reason: unknown): void {
-    this.#guard.deref()?.cutOff(reason);
-  }
-}
-
 interface Forgotten {
-  readonly link: SignalLink;
+  readonly link: CutOffLink;
   readonly cancel: (() => void) | undefined;
 }
 

@@ -23,10 +23,12 @@ export interface FetchSettings {
   readonly replayLimit: number;
   /** Whether the policy can ask for a second attempt. */
   readonly mayRepeat: boolean;
+  /** Whether the policy is the caller's own, and may mix up calls. */
+  readonly checksOwners: boolean;
   discard(response: Response): void;
 }
 
-/** The call that each response was made for, or has been returned to. */
+/** The call that each response was made for, or was returned to first. */
 const owners = new WeakMap<object, FetchCall>();
 
 /** The attempts of one call. */
@@ -95,7 +97,7 @@ export class FetchCall {
 
   /** Whether an answer is of this call alone. A policy that shares responses among calls would mix up their callers. */
   claim(answer: Response): boolean {
-    if (typeof answer !== 'object' || answer === null) return true;
+    if (!this.#settings.checksOwners || typeof answer !== 'object' || answer === null) return true;
     const owner = owners.get(answer);
     if (owner === undefined) owners.set(answer, this);
     return owner === undefined || owner === this;
@@ -124,6 +126,7 @@ export class FetchCall {
     }
     const guarded = this.#isGuarded ? guardBody(response) : response;
     this.#unread.add(guarded);
+    if (this.#settings.checksOwners) owners.set(guarded, this);
     return guarded;
   }
 

@@ -102,8 +102,6 @@ class GuardedFetch {
   readonly #fetch: AnyFetch | undefined;
   readonly #global: GlobalFetch | undefined;
   readonly #policy: Policy;
-  /** Whether the policy is one of the caller's. */
-  readonly #isGivenPolicy: boolean;
   readonly #classify: Classify;
   readonly #key: (request: OutgoingRequest) => string;
   readonly #bodyDeadlines: DeadlineList;
@@ -123,7 +121,6 @@ class GuardedFetch {
     this.#fetch = checkOptionalFunction(OWNER, 'fetch', own.fetch) as AnyFetch | undefined;
     this.#global = this.#fetch === undefined ? new GlobalFetch() : undefined;
     this.#settings = checkSettings(own, clock);
-    this.#isGivenPolicy = own.policy !== undefined;
     const recommended =
       own.policy === undefined ? recommendedPolicy(own, clock, bodyTimeoutMs, this.#settings.discard) : undefined;
     this.#policy = recommended?.policy ?? checkPolicy(own.policy as Policy, own);
@@ -160,7 +157,7 @@ class GuardedFetch {
     return answer.then(
       (response) => {
         call.end(response);
-        if (this.#isGivenPolicy && !call.claim(response)) throw mixesCallers(this.#policy);
+        if (!call.claim(response)) throw mixesCallers(this.#policy);
         if (isGuarded) this.#guard(response, signal, request);
         return response;
       },
@@ -191,6 +188,7 @@ function checkSettings(own: Partial<ResilientFetchOptions<FetchLike>>, clock: Cl
         ? 2 ** 20
         : checkInteger(OWNER, 'replayLimit', own.replayLimit, { min: 0, orInfinity: true }),
     mayRepeat: own.policy !== undefined || own.retry !== false,
+    checksOwners: own.policy !== undefined,
     discard: (response) => discard(response, drainLimit, clock),
   };
 }

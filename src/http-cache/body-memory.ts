@@ -1,4 +1,4 @@
-import { canHearOfDrops, releaseWhenDropped } from './tap-link.js';
+import { canHearOfDrops, releaseWhenDropped } from './release-when-dropped.js';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

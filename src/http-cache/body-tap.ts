@@ -1,6 +1,7 @@
 import { scopeOf } from '../core/abort-scope.js';
+import { CutOffLink } from '../core/cut-off-link.js';
 import type { BodyAccount, BodyPin } from './body-memory.js';
-import { releaseWhenDropped, TapLink } from './tap-link.js';
+import { releaseWhenDropped } from './release-when-dropped.js';
 
 /** The whole body, or why there will be none to keep. */
 export type CollectedBody = Uint8Array<ArrayBuffer> | 'too-long' | 'cut-off';
@@ -33,7 +34,7 @@ export class BodyTap {
   readonly #events: BodyTapEvents;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined = undefined;
   #controller: ReadableByteStreamController | undefined = undefined;
-  #link: TapLink | undefined = undefined;
+  #link: CutOffLink | undefined = undefined;
   /** All of it so far, as long as it is to be kept. */
   #kept: Uint8Array[] | undefined = [];
   #keptBytes = 0;
@@ -82,7 +83,7 @@ export class BodyTap {
       this.cutOff(signal.reason);
       return;
     }
-    const link = new TapLink(this);
+    const link = new CutOffLink(this);
     this.#link = link;
     scopeOf(signal).enter(link);
   }

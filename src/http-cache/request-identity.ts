@@ -63,7 +63,7 @@ export class RequestIdentity {
     this.#rules = rules;
   }
 
-  /** Members of `init` that may change the response, whoever the user is: strings, numbers, `cf`. */
+  /** Members of `init` that may change the response, for every user: strings, numbers, `cf`. */
   get variant(): string {
     return this.#parts.variant;
   }

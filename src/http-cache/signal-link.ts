@@ -1,6 +1,6 @@
 import { AbortNode, type AbortScope, scopeOf } from '../core/abort-scope.js';
+import { releaseWhenDropped } from './release-when-dropped.js';
 import type { NodeStream } from './shape.js';
-import { releaseWhenDropped } from './tap-link.js';
 
 /** Aborts a scope when the signal does in whose list it is. */
 class SignalLink extends AbortNode {

@@ -1,7 +1,8 @@
 import { anyClock, type Clock, isAnyClock, isSameClock } from '../core/clock.js';
 import { asContext, callOperation, type Next, type PolicyContext } from '../core/context.js';
-import { InvalidOptionError, show } from '../core/errors.js';
+import { InvalidOptionError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
+import { show } from '../core/inspect.js';
 import type { Outcome } from '../core/outcome.js';
 import { BasePolicy, type Policy, type PolicyDescription, step } from '../core/policy.js';
 

@@ -14,8 +14,8 @@ export interface KeyedRateLimiterOptions {
   readonly maxKeys?: number | undefined;
   /**
    * The treatment of a new key while all `maxKeys` keys are in use: `'share'` counts it on one limiter together with all
-   * other keys that found no room; `'reject'` rejects it until the first key is idle, so that whoever sends `maxKeys`
-   * made-up keys locks every new key out. @defaultValue 'share'
+   * other keys that found no room; `'reject'` rejects it until the first key is idle, so that a client with
+   * `maxKeys` made-up keys locks every new key out. @defaultValue 'share'
    */
   readonly atLimit?: 'share' | 'reject' | undefined;
   /** What it goes by in errors. @defaultValue 'KeyedRateLimiter' */

@@ -142,7 +142,7 @@ export class Ledger<S = unknown> implements Counter {
 
   advance(now: number): void {
     for (let first = this.#first; first !== undefined && first.claim.due <= now; first = this.#first) {
-      const claim = first.claim.frontmost; // is due as well: nobody is due before those ahead
+      const claim = first.claim.frontmost; // is due as well: no claim is due before those ahead
       if (claim.isLate(now)) this.line.postpone(claim, now);
       else this.#release(claim, now);
     }

@@ -1,4 +1,5 @@
-import { InvalidOptionError, show } from '../core/errors.js';
+import { InvalidOptionError } from '../core/errors.js';
+import { show } from '../core/inspect.js';
 import { readOptions } from '../core/options.js';
 import { type Comparable, checkRangeKey, comparable, type KeyKind, type RangeKey, toRangeKey } from './range-keys.js';
 import { checkIterable, checkShard } from './shard-router.js';

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { bulkhead, pipeline, resilientFetch, retry } from 'breakwater';
 import { describe, expect, it } from 'vitest';
 
@@ -403,6 +404,34 @@ describe('an init of any make', () => {
     const { sent, fetch } = recordingFetch(0);
     await expect(resilientFetch({ fetch })(URL_A, init)).rejects.toBe(broken);
     expect(sent).toEqual([]);
+  });
+
+  it('members that only some platforms know are kept, whatever holds them', async () => {
+    class Base {
+      get agent() {
+        return 'agent';
+      }
+    }
+    class WithAgent extends Base {
+      get client() {
+        return 'client';
+      }
+      method = 'GET';
+      describe() {
+        return 'no member';
+      }
+    }
+    const hiddenAgent = Object.defineProperty({}, 'agent', { value: 'agent' });
+    const foreign = runInNewContext("new (class { get agent() { return 'agent' } })()");
+    for (const init of [new WithAgent(), hiddenAgent, foreign]) {
+      const { raw, fetch } = recordingFetch(0);
+      await resilientFetch({ fetch })(URL_A, init as RequestInit);
+      const sent = raw[0]?.[1] as Record<string, unknown>;
+      expect(sent.agent).toBe('agent');
+      expect(sent.client).toBe(init instanceof WithAgent ? 'client' : undefined);
+      expect(Object.hasOwn(sent, 'describe')).toBe(false);
+      expect(Object.getPrototypeOf(sent)).toBe(Object.prototype);
+    }
   });
 
   it('members with names of their own reach the fetch, symbols as well', async () => {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
-import { coalesce, fallback, keyed, pipeline, resilientFetch, retry } from 'breakwater';
+import { coalesce, definePolicy, fallback, keyed, pipeline, resilientFetch, retry } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import crossFetch from 'cross-fetch';
 import nodeFetch from 'node-fetch';
@@ -26,6 +26,27 @@ describe('a policy that shares responses among calls', () => {
     const [ada, bob] = await Promise.allSettled([get('ada'), get('bob')]);
     expect(ada).toEqual({ status: 'fulfilled', value: 'secret of ada' });
     expect(bob).toMatchObject({ status: 'rejected', reason: { code: 'ERR_INVALID_OPTION', option: 'policy' } });
+  });
+
+  it('of one call to another first is refused there, and the call that it was made for keeps it', async () => {
+    // Made by hand: what the first call gets is also the outcome of every call that begins meanwhile, and those end first.
+    let shared: Promise<unknown> | undefined;
+    const swapping = definePolicy({
+      name: 'swapping',
+      async run(next, context) {
+        if (shared !== undefined) return shared;
+        shared = next(context);
+        return shared.then(async (response) => {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          return response;
+        });
+      },
+    });
+    const fetch = async (url: string) => new Response(`secret of ${url}`);
+    const guarded = resilientFetch({ fetch, policy: swapping });
+    const [ada, bob] = await Promise.allSettled([guarded('https://a.test/ada'), guarded('https://a.test/bob')]);
+    expect(bob).toMatchObject({ status: 'rejected', reason: { option: 'policy' } });
+    expect(ada.status === 'fulfilled' && (await ada.value.text())).toBe('secret of https://a.test/ada');
   });
 
   it('as a fallback to one response object does is refused the second time', async () => {

@@ -1,4 +1,4 @@
-import { show } from '../../core/errors.js';
+import { show } from '../../core/inspect.js';
 import type { Life } from '../source.js';
 import type { StoredData } from './cache-store.js';
 import type { Serializer } from './serializer.js';

@@ -1,24 +1,5 @@
-import { AbortNode } from '../core/abort-scope.js';
-import { weakly, whenCollected } from '../core/weak.js';
-
-/** What can be cut off. */
-interface Tap {
-  cutOff(reason: unknown): void;
-}
-
-/** Holds the tap weakly: a signal may live for ever, and bodies that nobody reads must not live as long. */
-export class TapLink extends AbortNode {
-  readonly #tap: Pick<WeakRef<Tap>, 'deref'>;
-
-  constructor(tap: Tap) {
-    super();
-    this.#tap = weakly(tap);
-  }
-
-  onAbort(reason: unknown): void {
-    this.#tap.deref()?.cutOff(reason);
-  }
-}
+import type { AbortNode } from '../core/abort-scope.js';
+import { whenCollected } from '../core/weak.js';
 
 const dropped = /* @__PURE__ */ whenCollected<TapHoldings>(({ link, source, account, pin }) => {
   link?.leave();
