@@ -24,7 +24,9 @@ export interface Coalesce extends Policy {
  * is aborted. So it has no caller's signal or deadline, but one of its own. What it is, is up to the first caller: calls
  * with one key must mean one and the same thing. It runs in that caller's async context, under his `classify`.
  *
- * Only for what may be shared: a read, never a payment. O(1) a call.
+ * Only for what may be shared: a read, never a payment. A `Response` can be read once, so it is to be read inside the
+ * operation, as below. `resilientFetch` refuses this policy: the key of its calls is the origin, which would give a caller
+ * the response to another request. O(1) a call.
  *
  * @throws InvalidOptionError for options that cannot work, and, as a rejection, for a call without a key.
  * @example
