@@ -4,8 +4,12 @@ import type { Decision } from '../core/errors.js';
 /** A limiter, as those see it who stand in line at it. */
 export interface Counter {
   readonly last: Place | undefined;
-  /** Claims with this number or a greater one are not in the counter's state: they are to be placed anew. */
+  /** Claims with this number or a greater one are not in the counter's state, and have to be placed again. */
   undoneFrom: number;
+  /** The earliest time from which undone claims are placed; `Infinity` for the time of the repair. */
+  undoneSince: number;
+  /** Whether claims wait here that wait at other counters as well. */
+  readonly hasCombined: boolean;
   turnAt(cost: number, from: number): number;
   take(place: Place, cost: number, at: number, now: number): void;
   /** Takes the state back to before this place. */
@@ -57,14 +61,33 @@ export abstract class Claim extends AbortNode {
     this.places = counters.map((counter) => new Place(this, counter));
   }
 
-  /** Takes from all counters at the first time at which each of them can give, and not before who is ahead. */
+  /**
+   * Takes from all counters at the first time at which each of them can give, and not before the claims ahead. An undone
+   * claim is placed as it would have been when it was undone, so that it does not matter when that is made up for.
+   */
   place(now: number): void {
-    let due = Math.max(now, this.earliest);
-    for (const { ahead } of this.places) if (ahead !== undefined) due = Math.max(due, ahead.claim.due);
+    let due = this.earliest;
+    for (const { ahead, counter } of this.places) {
+      due = Math.max(due, this.isUndoneAt(counter) ? Math.min(counter.undoneSince, now) : now);
+      if (ahead !== undefined) due = Math.max(due, ahead.claim.due);
+    }
     const from = due;
     for (const { counter } of this.places) due = Math.max(due, counter.turnAt(this.cost, from));
     this.due = due;
     for (const place of this.places) place.counter.take(place, this.cost, due, now);
+  }
+
+  /** Whether the counter's state is that from before this claim. */
+  isUndoneAt(counter: Counter): boolean {
+    return this.number >= counter.undoneFrom;
+  }
+
+  get isUndone(): boolean {
+    return this.places.some(({ counter }) => this.isUndoneAt(counter));
+  }
+
+  get isCombined(): boolean {
+    return this.places.length > 1;
   }
 
   /** The claim at the front of all its lines that has to go before this one, or this one itself. */

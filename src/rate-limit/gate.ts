@@ -60,10 +60,13 @@ export class Gate {
 
   /** Waits in line for `cost`; refused at once if that would take longer than `maxWait`. */
   acquire(cost: number, maxWait: number, scope: AbortScope | undefined): Decision | Promise<Decision> {
-    const now = this.#open(cost);
-    const last = this.#lastToPass(cost, now, true);
-    if (last.at > now + maxWait) return this.#refuse(now, last);
-    if (last.at <= now) return this.#takeTurn(cost, now);
+    const now = this.#open(cost, maxWait === Infinity);
+    const isBehindOthers = cost > 0 && this.ledgers.some((ledger) => ledger.hasLine);
+    if (maxWait < Infinity || !isBehindOthers) {
+      const last = this.#lastToPass(cost, now, true);
+      if (last.at > now + maxWait) return this.#refuse(now, last);
+      if (last.at <= now) return this.#takeTurn(cost, now);
+    }
     return new Promise((resolve, reject) => {
       const grant = (at: number) => this.#grant(at);
       const giveUp = () => this.line.remove(waiter);
@@ -108,11 +111,14 @@ export class Gate {
     for (const ledger of this.ledgers) ledger.onEarlier?.();
   }
 
-  /** Checks the cost, reads the clock and brings the lines up to date. */
-  #open(cost: number): number {
+  /**
+   * Checks the cost, reads the clock and brings the lines up to date.
+   * @param isPatient - whether the front of the lines is enough, for a waiter that does not ask how long it will take.
+   */
+  #open(cost: number, isPatient = false): number {
     for (const { rules } of this.ledgers) checkCost(rules, cost);
     const now = this.line.now();
-    for (const ledger of this.ledgers) ledger.settle(now);
+    for (const ledger of this.ledgers) isPatient ? ledger.settleFront(now) : ledger.settle(now);
     return now;
   }
 

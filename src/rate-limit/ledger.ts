@@ -10,11 +10,15 @@ export class Ledger<S = unknown> implements Counter {
   state: S;
   readonly line: Line;
   undoneFrom = Infinity;
+  undoneSince = -Infinity;
   onEarlier: (() => void) | undefined = undefined;
+  /** When the state was going to be as good as fresh before claims were undone. */
+  #plannedIdleAt = 0;
   #first: Place | undefined = undefined;
   #last: Place | undefined = undefined;
   /** How many in line have to be told. */
   #awaited = 0;
+  #combined = 0;
   #timer: unknown = undefined;
   #timerDue = 0;
   /** When the timer rings if it is in time: up to a millisecond after `#timerDue`, since timers count in milliseconds. */
@@ -38,15 +42,30 @@ export class Ledger<S = unknown> implements Counter {
     return this.#first !== undefined;
   }
 
+  get hasCombined(): boolean {
+    return this.#combined > 0;
+  }
+
   /** The time after all that are in line. */
   #behindLine(now: number): number {
     return this.#last === undefined ? now : Math.max(now, this.#last.claim.due);
   }
 
-  /** Brings the line up to date. */
+  get #isSettled(): boolean {
+    return this.#first === undefined && this.undoneFrom === Infinity;
+  }
+
+  /** Releases the claims that are due, and places all undone claims. */
   settle(now: number): void {
-    if (this.#first === undefined) return;
-    this.line.repair(now);
+    if (this.#isSettled) return;
+    this.settleFront(now);
+    this.line.repairFor(this, now);
+  }
+
+  /** Releases the claims that are due, and leaves claims undone that are not at the front. */
+  settleFront(now: number): void {
+    if (this.#isSettled) return;
+    this.line.repairIfScheduled(now);
     this.advance(now);
   }
 
@@ -67,11 +86,14 @@ export class Ledger<S = unknown> implements Counter {
   }
 
   remaining(now: number): number {
-    return this.#behindLine(now) > now ? 0 : this.rules.remaining(this.state, now);
+    const isStale = this.#last?.claim.isUndoneAt(this) === true;
+    return isStale || this.#behindLine(now) > now ? 0 : this.rules.remaining(this.state, now);
   }
 
+  /** When the state is as good as fresh. A lower bound while claims are undone: they will take later than was planned. */
   idleAt(): number {
-    return this.rules.idleAt(this.state);
+    const idleAt = this.rules.idleAt(this.state);
+    return this.undoneFrom === Infinity ? idleAt : Math.max(idleAt, this.#plannedIdleAt);
   }
 
   /** To be followed by a repair of the line. */
@@ -117,6 +139,7 @@ export class Ledger<S = unknown> implements Counter {
   }
 
   undo({ before }: Place): void {
+    this.#plannedIdleAt = this.idleAt();
     this.rules.load(this.state, before, 0);
   }
 
@@ -126,6 +149,7 @@ export class Ledger<S = unknown> implements Counter {
     else this.#last.behind = place;
     this.#last = place;
     if (place.claim.isAwaited) this.#awaited++;
+    if (place.claim.isCombined) this.#combined++;
   }
 
   remove(place: Place): void {
@@ -137,14 +161,22 @@ export class Ledger<S = unknown> implements Counter {
     place.ahead = undefined; // or who keeps a reservation would keep all that came after it
     place.behind = undefined;
     if (place.claim.isAwaited) this.#awaited--;
+    if (place.claim.isCombined) this.#combined--;
     if (this.#awaited === 0) this.#clearTimer();
   }
 
+  /** Releases the claims that are due, and places the first that is not if it is undone. */
   advance(now: number): void {
-    for (let first = this.#first; first !== undefined && first.claim.due <= now; first = this.#first) {
+    for (let first = this.#first; first !== undefined; first = this.#first) {
+      if (first.claim.due > now && !first.claim.isUndone) break;
       const claim = first.claim.frontmost; // is due as well: no claim is due before those ahead
-      if (claim.isLate(now)) this.line.postpone(claim, now);
-      else this.#release(claim, now);
+      if (claim.isUndone || claim.isLate(now)) this.line.placeFront(claim, now);
+      if (claim.due <= now) this.#release(claim, now);
+      else {
+        // Placed again, and due later: so is the first here, which waits behind it at another counter.
+        first.claim.due = Math.max(first.claim.due, claim.due);
+        break;
+      }
     }
     this.#setTimer(now);
   }
@@ -173,8 +205,6 @@ export class Ledger<S = unknown> implements Counter {
 
   readonly #onTimer = (): void => {
     this.#timer = undefined;
-    const now = this.line.now();
-    this.line.repair(now);
-    this.advance(now);
+    this.settleFront(this.line.now());
   };
 }

@@ -4,96 +4,153 @@ import type { Claim, Counter, Place } from './claim.js';
 import { Timeline } from './timeline.js';
 
 /**
- * All who wait at the limiters of one clock, in the order they came. Each stands in line at one counter or, where limiters
- * are combined, at several.
+ * All claims at the limiters of one clock, in arrival order. Each claim is in the line of one counter or, where limiters
+ * are combined, of several.
  *
- * A claim is taken out of the counters' states at once, as of the time when it will be due. When one in the middle gives
- * up, what was taken after it is undone, back to the state that it had found, and is placed anew in the old order: all
- * behind it move up. That is put off until somebody asks, or to the next microtask, so that a thousand who give up
- * together cause it once.
+ * A claim is taken from the states of its counters at once, as of the time when it will be due. Two things undo what the
+ * claims from some place on have taken, back to the state that the first of them had found:
+ *
+ * - A claim in the middle gives up. All claims behind it move up. They are placed again when the line is next asked for
+ *   something, or in the next microtask, so that a thousand claims that give up together cause one repair.
+ * - The front claim is released late. All claims behind it move back, so their old due times are lower bounds. Only the
+ *   front of each line is placed again (`placeFront`), and the others when they become the front or when the line is
+ *   next asked for something. Draining n late waiters therefore costs O(n), not O(n²).
  */
 export class Line extends Timeline {
   #claims = 0;
-  #undone: Counter[] = [];
+  /** The counters from which claims are undone. */
+  readonly #undone = new Set<Counter>();
+  #isRepairScheduled = false;
 
-  /** Puts a claim behind all others of its counters. */
+  /** Puts a claim behind all others of its counters. It is undone if it is behind an undone claim. */
   add(claim: Claim, now: number): void {
-    this.repair(now);
     claim.number = ++this.#claims;
     claim.isInLine = true;
     for (const place of claim.places) place.counter.push(place);
-    claim.place(now);
+    if (claim.isUndone) this.#joinUndone(claim, now);
+    else claim.place(now);
     for (const { counter } of claim.places) counter.advance(now);
   }
 
-  /** The claim is not due yet, and gives up. */
+  /** A claim behind an undone one is undone at all of its counters. */
+  #joinUndone(claim: Claim, now: number): void {
+    for (const { counter, ahead } of claim.places) {
+      if (!claim.isUndoneAt(counter)) this.#markUndone(claim, counter, now);
+      claim.due = Math.max(claim.due, ahead === undefined ? now : ahead.claim.due);
+    }
+  }
+
+  /** Removes a claim that gives up before it is due. */
   remove(claim: Claim): void {
     this.undo(claim);
     this.leave(claim);
   }
 
-  /** It stands in line no more; what it took is taken. */
+  /** Removes a claim from its lines. What it has taken stays taken. */
   leave(claim: Claim): void {
     claim.isInLine = false;
     for (const place of claim.places) place.counter.remove(place);
   }
 
-  /** Places a claim that is late, and all behind it, from now on. */
-  postpone(claim: Claim, now: number): void {
-    this.undo(claim);
-    this.repair(now);
-  }
-
-  /** What this claim and those behind it took is to be taken anew. */
+  /** Undoes what this claim and those behind it took; the next repair places them again. */
   undo(claim: Claim): void {
     for (const place of claim.places) {
-      const { counter } = place;
-      if (isUndone(claim, counter)) continue;
-      counter.undo(place);
-      counter.undoneFrom = claim.number;
-      if (this.#undone.push(counter) === 1) settled.then(() => this.repair(this.now()));
+      this.#undoAt(place, Infinity);
+      place.counter.undoneSince = Infinity;
+    }
+    if (this.#isRepairScheduled) return;
+    this.#isRepairScheduled = true;
+    settled.then(() => {
+      if (this.#isRepairScheduled) this.repair(this.now());
+    });
+  }
+
+  /** Undoes a place and those behind it, to be placed from `since` on. */
+  #undoAt(place: Place, since: number): void {
+    const { claim, counter } = place;
+    if (claim.isUndoneAt(counter)) return;
+    counter.undo(place);
+    this.#markUndone(claim, counter, since);
+  }
+
+  #markUndone(claim: Claim, counter: Counter, since: number): void {
+    counter.undoneFrom = claim.number;
+    counter.undoneSince = Math.max(counter.undoneSince, since);
+    // To the end of the set, or a repair that has already walked this counter would miss what is undone now.
+    this.#undone.delete(counter);
+    this.#undone.add(counter);
+  }
+
+  /** Places a claim that is late or undone, and the first at all of its counters. Those behind it stay undone. */
+  placeFront(claim: Claim, now: number): void {
+    for (const place of claim.places) this.#undoAt(place, now);
+    claim.place(now);
+    for (const { counter, behind } of claim.places) {
+      counter.undoneFrom = behind === undefined ? Infinity : behind.claim.number;
+      counter.undoneSince = claim.due;
+      if (behind === undefined) this.#forget(counter);
     }
   }
 
-  /** Places everybody anew whose place was undone. */
+  #forget(counter: Counter): void {
+    this.#undone.delete(counter);
+    counter.undoneFrom = Infinity;
+    counter.undoneSince = -Infinity;
+  }
+
+  /** Does the repair that is scheduled, if there is one: until then, due times may be too late. */
+  repairIfScheduled(now: number): void {
+    if (this.#isRepairScheduled) this.repair(now);
+  }
+
+  /** Places the undone claims that may move up. */
   repair(now: number): void {
-    if (this.#undone.length === 0) return;
-    if (this.#undone.length === 1 && this.#repairAlone(this.#undone[0] as Counter, now)) return;
+    this.#isRepairScheduled = false;
+    for (const counter of [...this.#undone]) {
+      if (!counter.hasCombined && counter.undoneSince === Infinity) this.#repairAlone(counter, now);
+    }
+    this.#repairCombined(now);
+  }
+
+  /** Places all undone claims that the due times of this counter's claims depend on. */
+  repairFor(counter: Counter, now: number): void {
+    if (counter.hasCombined) this.#repairCombined(now);
+    else if (counter.undoneFrom < Infinity) this.#repairAlone(counter, now);
+  }
+
+  /** Repairs a counter whose claims wait at no other. */
+  #repairAlone(counter: Counter, now: number): void {
+    let first: Place | undefined;
+    for (let place = counter.last; place?.claim.isUndoneAt(counter); place = place.ahead) first = place;
+    for (let place = first; place !== undefined; place = place.behind) place.claim.place(now);
+    this.#finishRepair([counter], now);
+  }
+
+  /** Repairs all counters that combined claims wait at, in arrival order. */
+  #repairCombined(now: number): void {
     const claims = new Set<Claim>();
     for (const counter of this.#undone) {
-      for (let place = counter.last; place !== undefined && isUndone(place.claim, counter); place = place.ahead) {
+      if (!counter.hasCombined) continue;
+      for (let place = counter.last; place?.claim.isUndoneAt(counter); place = place.ahead) {
         claims.add(place.claim);
-        this.undo(place.claim); // at its other counters, which adds to the list that is being walked
+        // At its other counters as well, which adds to the set that is being walked.
+        for (const other of place.claim.places) this.#undoAt(other, now);
       }
     }
-    const counters = this.#undone;
-    this.#undone = [];
-    for (const counter of counters) counter.undoneFrom = Infinity;
     for (const claim of [...claims].sort((a, b) => a.number - b.number)) claim.place(now);
+    this.#finishRepair(
+      [...this.#undone].filter((counter) => counter.hasCombined),
+      now,
+    );
+  }
+
+  #finishRepair(counters: readonly Counter[], now: number): void {
+    for (const counter of counters) this.#forget(counter);
     for (const counter of counters) {
       counter.advance(now);
       counter.onEarlier?.();
     }
   }
-
-  /** The same for one counter whose claims wait at no other: no copy of the line is needed. False if one of them does. */
-  #repairAlone(counter: Counter, now: number): boolean {
-    let first: Place | undefined;
-    for (let place = counter.last; place !== undefined && isUndone(place.claim, counter); place = place.ahead) {
-      if (place.claim.places.length > 1) return false;
-      first = place;
-    }
-    this.#undone = [];
-    counter.undoneFrom = Infinity;
-    for (let place = first; place !== undefined; place = place.behind) place.claim.place(now);
-    counter.advance(now);
-    counter.onEarlier?.();
-    return true;
-  }
-}
-
-function isUndone(claim: Claim, counter: Counter): boolean {
-  return claim.number >= counter.undoneFrom;
 }
 
 /** No state of ours: it goes when the clock goes. */

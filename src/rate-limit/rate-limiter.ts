@@ -15,8 +15,8 @@ export interface RateLimiter {
    * Waits for `cost`, first come first served: while somebody waits, nobody passes them. Refused at once when the wait
    * would be longer than `maxWait`. Rejects with the reason of `signal`, and the place goes to who is next; else
    * only for a bad cost. A waiter that is released late, because the event loop was held up, counts from its release.
-   * O(1), or O(1) per claim ahead where limiters are combined; O(waiters) when a waiter is released late, which places all
-   * behind it again.
+   * O(1), or O(1) per claim ahead where limiters are combined. After a late release, the next call that needs the time at
+   * the end of the line (`tryAcquire`, `peek`, `reserve`, or `acquire` with `maxWait`) costs O(waiters) once.
    */
   acquire(options?: WaitOptions): Promise<Decision>;
   /** Takes `cost` out of what is to come, for a caller that waits `delayMs` by itself. */

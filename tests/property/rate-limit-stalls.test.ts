@@ -143,6 +143,74 @@ describe.each(LIMITERS)('%s behind a loop that is held up', (name, make) => {
   });
 });
 
+type SharedStep =
+  | { readonly do: 'acquire'; readonly at: number; readonly cost: number; readonly maxWait: number }
+  | { readonly do: 'abort'; readonly pick: number }
+  | { readonly do: 'turn'; readonly ms: number };
+
+const sharedStep: fc.Arbitrary<SharedStep> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('acquire' as const),
+      at: fc.nat(4),
+      cost: fc.integer({ min: 1, max: 3 }),
+      maxWait: fc.constantFrom(Infinity, Infinity, 500),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('abort' as const), pick: fc.nat(20) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('turn' as const), ms: turn }) },
+);
+
+/** Waiters at three limiters, each by itself and in two combinations, in lines that depend on each other. */
+describe.each(LIMITERS)('%s, shared by combinations, behind a loop that is held up', (name, make) => {
+  it('releases waiters in arrival order, each when all of its limits have room, and all in the end', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.tuple(limits, limits, limits),
+        fc.array(sharedStep, { maxLength: 60, size: 'max' }),
+        async (configs, steps) => {
+          const [clock, twinClock] = [new StallingClock(), new HandClock()];
+          const [a, b, c] = configs.map((config) => make(config, clock)) as [RateLimiter, RateLimiter, RateLimiter];
+          const twins = configs.map((config) => make(config, twinClock));
+          const lines = [[0], [1], [2], [0, 1], [1, 2]];
+          const limiters = [a, b, c, allOf(a, b), allOf(b, c)];
+          const waiting: { readonly line: readonly number[]; readonly abort: AbortController }[] = [];
+          const failures: unknown[] = [];
+          const release = (waiter: (typeof waiting)[number], cost: number): void => {
+            const ahead = waiting.slice(0, waiting.indexOf(waiter));
+            const isOvertaking = ahead.some(({ line }) => line.some((index) => waiter.line.includes(index)));
+            twinClock.time = clock.now();
+            const passes = waiter.line.map((index) => twins[index]!.reserve({ cost, maxWait: 0 }).decision.allowed);
+            if (isOvertaking || passes.includes(false)) failures.push({ at: clock.now(), line: waiter.line, ahead });
+          };
+          for (const each of steps) {
+            if (each.do === 'turn') await clock.turn(each.ms);
+            else if (each.do === 'abort') waiting[each.pick % Math.max(1, waiting.length)]?.abort.abort();
+            else {
+              const line = lines[each.at]!;
+              const cost = Math.min(each.cost, ...line.map((index) => configs[index]!.size));
+              const waiter = { line, abort: new AbortController() };
+              waiting.push(waiter);
+              const leave = () => void waiting.splice(waiting.indexOf(waiter), 1);
+              const { signal } = waiter.abort;
+              limiters[each.at]!.acquire({ cost, maxWait: each.maxWait, signal }).then(({ allowed }) => {
+                if (allowed) release(waiter, cost);
+                leave();
+              }, leave);
+            }
+            await settle();
+          }
+          for (let n = 0; n < 1_000 && waiting.length > 0; n++) await clock.turn(37);
+          expect(failures).toEqual([]);
+          expect([waiting.length, clock.pendingTimers]).toEqual([0, 0]);
+        },
+      ),
+      { numRuns: runs(name === 'LeakyBucket' ? 100 : 200) },
+    );
+  });
+});
+
 /** The limiter of one key. */
 function keyOf(limiter: KeyedRateLimiter): RateLimiter {
   const key = 'the key';

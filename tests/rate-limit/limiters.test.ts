@@ -1,11 +1,12 @@
 /** What holds for every limiter. */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { InvalidOptionError } from 'breakwater';
+import { type Decision, InvalidOptionError } from 'breakwater';
 import type { RateLimiter } from 'breakwater/rate-limit';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
 import { microtasks, settle, watch } from '../support/promises.js';
 import { countingController } from '../support/signals.js';
+import { StallingClock } from '../support/stalling-clock.js';
 import { LIMITERS, optionsOf } from './limiters.js';
 
 describe.each(LIMITERS)('%s', (name, make) => {
@@ -182,6 +183,37 @@ describe.each(LIMITERS)('%s', (name, make) => {
     await clock.advance(1e9);
     expect(await Promise.all(all)).toHaveLength(50_000);
     expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('places only the front of the line again when waiters are released late', async () => {
+    const clock = new StallingClock();
+    const limiter = make({ size: 4, per: '1s' }, clock);
+    drain(limiter);
+    const all: Promise<unknown>[] = [];
+    for (let n = 0; n < 20_000; n++) all.push(limiter.acquire());
+    const before = process.cpuUsage();
+    let released = 0;
+    for (const each of all) each.then(() => released++);
+    while (released < 10_000) {
+      await clock.turn(333);
+      all.push(limiter.acquire());
+    }
+    const { user } = process.cpuUsage(before);
+    expect(user).toBeLessThan(10_000_000); // to place all of them each time would take minutes
+  });
+
+  it('gives a waiter that is released late a decision that counts the waiters behind it', async () => {
+    const clock = new StallingClock();
+    const limiter = make({ size: 4, per: '1s' }, clock);
+    drain(limiter);
+    const decisions: Decision[] = [];
+    for (let n = 0; n < 12; n++) limiter.acquire().then((decision) => decisions.push(decision));
+    await settle();
+    const { resetAfterMs } = limiter.peek(0);
+    await clock.turn(2_101);
+    expect(decisions[0]).toMatchObject({ allowed: true, remaining: 0 });
+    expect(decisions[0]!.resetAfterMs).toBeGreaterThanOrEqual(resetAfterMs - 2_101);
+    expect(limiter.peek()).toMatchObject({ allowed: false, remaining: 0 });
   });
 
   it('reserve: the time is kept, a cancel before it is as if it had never been', async () => {
