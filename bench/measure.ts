@@ -20,7 +20,8 @@ const BYTES_USES = 1_000;
 /** What surely fits into the nursery that run.ts asks for. */
 const NURSERY_BYTES = 64_000_000;
 
-const [what, moduleName, candidateName] = process.argv.slice(2) as ['time' | 'bytes' | 'memory', string, string];
+type What = 'time' | 'bytes' | 'memory' | 'uses';
+const [what, moduleName, candidateName, uses] = process.argv.slice(2) as [What, string, string, string];
 const { bench } = (await import(new URL(`${moduleName}.bench.js`, import.meta.url).href)) as { bench: Bench };
 const { perUse = 1, rejects = false } = bench.measured === 'memory' ? {} : bench;
 
@@ -116,6 +117,10 @@ async function measure(): Promise<Result> {
     return { bytes: await keptEach(make, count) };
   }
   const [use, useFloor] = [await pick(bench.candidates).make(), await floorOf(bench.candidates).make()];
+  if (what === 'uses') {
+    await repeat(use, Number(uses)); // instructions.ts counts from outside
+    return {};
+  }
   if (what === 'time') return measureTime(use, useFloor);
   return { bytes: (await bytesEach(use)) - (await bytesEach(useFloor)) };
 }

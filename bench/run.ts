@@ -9,36 +9,10 @@
  * `node --cpu-prof --cpu-prof-dir=reports/profiles reports/bench/measure.js time timeout ours`
  */
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { build } from 'esbuild';
 import type { Bench } from './bench.js';
+import { buildBenches, built, namesOf } from './build.js';
 import { type Result, tableOf } from './table.js';
-
-const here = new URL('./', import.meta.url);
-const built = new URL('../reports/bench/', import.meta.url);
-const known = readdirSync(here)
-  .flatMap((file) => (file.endsWith('.bench.ts') ? [file.slice(0, -9)] : []))
-  .sort();
-
-/** Built as the package is: what runs TypeScript directly adds to every function that is made. */
-async function buildAll(): Promise<void> {
-  const { devDependencies } = JSON.parse(readFileSync(new URL('../package.json', here), 'utf8')) as {
-    devDependencies: Record<string, string>;
-  };
-  const files = ['measure.ts', 'server.ts', ...known.map((name) => `${name}.bench.ts`)];
-  await build({
-    entryPoints: files.map((file) => new URL(file, here).pathname),
-    outdir: built.pathname,
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'es2022',
-    sourcemap: true,
-    external: Object.keys(devDependencies),
-  });
-}
 
 /** What measure.ts is asked, how often, with which flags of Node. */
 interface Question {
@@ -90,12 +64,6 @@ async function run(moduleName: string): Promise<void> {
   console.log(tableOf(moduleName, bench, results));
 }
 
-const asked = process.argv.slice(2);
-for (const name of asked) {
-  if (!known.some((one) => one.startsWith(name)))
-    throw new Error(`no benchmark "${name}"; there are ${known.join(', ')}`);
-}
-await buildAll();
-for (const name of known) {
-  if (asked.length === 0 || asked.some((prefix) => name.startsWith(prefix))) await run(name);
-}
+const names = namesOf(process.argv.slice(2));
+await buildBenches();
+for (const name of names) await run(name);
