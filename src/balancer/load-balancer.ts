@@ -118,7 +118,7 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
   /** How the nodes are doing, in the order in which they were given. */
   get nodes(): readonly NodeStatus[] {
     const now = this.#clock.now();
-    this.#fleet.usable(now); // whoever is back by now is back
+    this.#fleet.update(now); // ejections that are over are ended
     const statuses = this.#fleet.nodes.map((state) => statusOf(state, now));
     this.#fleet.tell();
     return statuses;

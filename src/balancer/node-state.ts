@@ -22,6 +22,8 @@ export class NodeState implements Candidate {
   isUp: boolean;
   /** Whether it has come and no check of it has ended yet. */
   isNew: boolean;
+  /** Whether it is in the list of usable nodes. */
+  isUsable = false;
   /** When it may come back; -Infinity when it is not ejected. */
   ejectedUntil = -Infinity;
   /** When its slow start began; -Infinity when it has none. */

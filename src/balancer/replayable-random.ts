@@ -17,7 +17,7 @@ export class ReplayableRandom {
 
   /** One pick is over; with `take`, what it has drawn is used up. */
   end(take: boolean): void {
-    if (take && this.#position > 0) this.#seen = this.#seen.slice(this.#position);
+    if (take && this.#position > 0) this.#seen.splice(0, this.#position);
     this.#position = 0;
   }
 }
