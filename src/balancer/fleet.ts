@@ -100,7 +100,8 @@ export class Fleet {
   /** The nodes that may have calls now, in the order of the list. */
   usable(now: number): readonly NodeState[] {
     if (this.#isStale || now >= this.#nextReturn) this.#refresh(now);
-    else if (this.#ramping.length > 0 && (now >= this.#rampedAt + RAMP_STEP_MS || now < this.#rampedAt)) this.#ramp(now);
+    else if (this.#ramping.length > 0 && (now >= this.#rampedAt + RAMP_STEP_MS || now < this.#rampedAt))
+      this.#ramp(now);
     return this.#usable;
   }
 

@@ -4,7 +4,7 @@ import { PeakEwma } from './peak-ewma.js';
 import type { Candidate } from './picker.js';
 
 /** How fast response times are forgotten (Finagle's default). */
-const LATENCY_DECAY_MS = 10_000;
+export const LATENCY_DECAY_MS = 10_000;
 
 /** What is known of a node. It lasts as long as the node is in the list, whatever else changes. */
 export class NodeState implements Candidate {

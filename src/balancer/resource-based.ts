@@ -110,11 +110,7 @@ class ResourceBased implements Chooser {
     return chosen;
   }
 
-  chooseExcept(
-    candidates: readonly Candidate[],
-    excluded: ReadonlySet<Candidate>,
-    { now, take }: PickCall,
-  ): Candidate {
+  chooseExcept(candidates: readonly Candidate[], excluded: ReadonlySet<Candidate>, { now, take }: PickCall): Candidate {
     const others = candidates.filter((one) => !excluded.has(one));
     this.#now = now;
     this.#mean = this.#weigh(others, 0).mean;
