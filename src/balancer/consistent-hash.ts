@@ -4,6 +4,7 @@ import { HashRing, type HashRingOptions } from '../hash-ring/hash-ring.js';
 import type { NodeOption } from '../hash-ring/nodes.js';
 import { CandidateIndex, CandidateIndexes } from './candidate-index.js';
 import type { Candidate, Chooser, PickCall, Picker } from './picker.js';
+import { WeightTree } from './weight-tree.js';
 
 export interface ConsistentHashOptions extends HashRingOptions {
   /**
@@ -38,10 +39,8 @@ export function consistentHash(options?: ConsistentHashOptions): Picker {
 /** Chooses by what `placeOf` makes of the key. */
 export class ByKey implements Chooser {
   readonly #owner: string;
-  readonly #options: HashRingOptions;
-  #ring: HashRing;
-  /** Of the nodes to come. */
-  #next: HashRing;
+  /** Nodes of which the balancer knows nothing are passed over, so that they may be in it for a while. */
+  readonly #ring: HashRing;
   readonly #bound: number;
   readonly #placeOf: (key: string) => string;
   #byName: ReadonlyMap<string, Candidate> = new Map();
@@ -49,9 +48,7 @@ export class ByKey implements Chooser {
 
   constructor(owner: string, options: HashRingOptions, bound: number, placeOf: (key: string) => string) {
     this.#owner = owner;
-    this.#options = options;
     this.#ring = new HashRing([], options);
-    this.#next = this.#ring;
     this.#bound = bound;
     this.#placeOf = placeOf;
   }
@@ -97,12 +94,12 @@ export class ByKey implements Chooser {
   }
 
   checkNodes(nodes: Iterable<NodeOption>): void {
-    this.#next = new HashRing(nodes, this.#options);
+    this.#ring.addAll(nodes);
   }
 
   nodesChanged(nodes: readonly Candidate[]): void {
-    this.#ring = this.#next;
     this.#byName = new Map(nodes.map((one) => [one.node, one]));
+    this.#ring.removeAll(this.#ring.nodes.filter((node) => !this.#byName.has(node)));
   }
 }
 
@@ -111,35 +108,35 @@ const NONE: ReadonlySet<Candidate> = new Set();
 /** The calls in flight in a list and the weight of its nodes, kept as they change. */
 class CapacityIndex extends CandidateIndex {
   readonly #active: Float64Array;
-  readonly #weights: Float64Array;
+  readonly #weights: WeightTree;
   #allActive: number;
-  #allWeights: number;
 
   constructor(candidates: readonly Candidate[]) {
     super(candidates);
     this.#active = Float64Array.from(candidates, ({ active }) => active);
-    this.#weights = Float64Array.from(candidates, ({ effectiveWeight }) => effectiveWeight);
+    this.#weights = new WeightTree(candidates.map(({ effectiveWeight }) => effectiveWeight));
     this.#allActive = this.#active.reduce((sum, one) => sum + one, 0);
-    this.#allWeights = this.#weights.reduce((sum, one) => sum + one, 0);
   }
 
   update(one: Candidate): void {
     const position = this.positionOf(one);
     if (position === undefined) return;
     this.#allActive += one.active - (this.#active[position] as number);
-    this.#allWeights += one.effectiveWeight - (this.#weights[position] as number);
     this.#active[position] = one.active;
-    this.#weights[position] = one.effectiveWeight;
+    if (one.effectiveWeight !== this.#weights.weightAt(position)) this.#weights.set(position, one.effectiveWeight);
   }
 
   /** The most calls that a weight may have: `bound` times its share of the calls of all that are not excluded, and one more. */
   boundWithout(excluded: ReadonlySet<Candidate>, bound: number): (weight: number) => number {
-    let [active, weights] = [this.#allActive + 1, this.#allWeights];
+    let active = this.#allActive + 1;
     for (const one of excluded) {
-      if (this.positionOf(one) === undefined) continue;
+      const position = this.positionOf(one);
+      if (position === undefined) continue;
       active -= one.active;
-      weights -= one.effectiveWeight;
+      this.#weights.set(position, 0); // subtracting it from the total would leave the rounding of a large weight
     }
-    return (weight) => Math.ceil((bound * active * weight) / weights);
+    const { total } = this.#weights;
+    for (const one of excluded) this.update(one);
+    return (weight) => Math.ceil((bound * active * weight) / total);
   }
 }
