@@ -49,6 +49,11 @@ export class CandidateIndexes<Index extends CandidateIndex> {
     return taken;
   }
 
+  /** Removes all. For when the nodes of the balancer change: then their `index` is no longer the one they were found by. */
+  clear(): void {
+    this.#indexes = [];
+  }
+
   /** The indexes that have any of these nodes. */
   overlapping(candidates: readonly Candidate[]): readonly Index[] {
     return this.#indexes.filter((one) => this.#overlap(one, candidates));

@@ -98,6 +98,7 @@ export class ByKey implements Chooser {
   }
 
   nodesChanged(nodes: readonly Candidate[]): void {
+    this.#indexes.clear();
     this.#byName = new Map(nodes.map((one) => [one.node, one]));
     this.#ring.removeAll(this.#ring.nodes.filter((node) => !this.#byName.has(node)));
   }

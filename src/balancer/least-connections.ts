@@ -46,6 +46,11 @@ class LeastConnections implements Chooser {
     for (const one of nodes) this.loadChanged(one);
   }
 
+  nodesChanged(): void {
+    for (const index of this.#indexes.all) index.saveCredits();
+    this.#indexes.clear();
+  }
+
   #of(candidates: readonly Candidate[]): TurnIndex {
     const known = this.#indexes.find(candidates);
     if (known !== undefined) return known;

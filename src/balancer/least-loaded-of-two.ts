@@ -40,10 +40,18 @@ class LeastLoadedOfTwo implements Chooser {
   }
 
   chooseExcept(candidates: readonly Candidate[], excluded: ReadonlySet<Candidate>, call: PickCall): Candidate {
+    if (candidates.length <= excluded.size + 1) {
+      const others = candidates.filter((one) => !excluded.has(one));
+      if (others.length === 1) return others[0] as Candidate; // without a draw, as of a list of one
+    }
     return this.#weighted.without(candidates, excluded, () => this.choose(candidates, call));
   }
 
   weightsChanged(nodes: readonly Candidate[]): void {
     this.#weighted.weightsChanged(nodes);
+  }
+
+  nodesChanged(): void {
+    this.#weighted.nodesChanged();
   }
 }

@@ -44,6 +44,10 @@ class LeastResponseTime implements Chooser {
     for (const one of nodes) this.loadChanged(one, now);
   }
 
+  nodesChanged(): void {
+    this.#indexes.clear();
+  }
+
   #of(candidates: readonly Candidate[], now: number): LatencyIndex {
     const known = this.#indexes.find(candidates);
     return known?.isPrecise(now) ? known : this.#indexes.add(new LatencyIndex(candidates, now));

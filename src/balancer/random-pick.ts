@@ -20,4 +20,8 @@ class RandomPick implements Chooser {
   weightsChanged(nodes: readonly Candidate[]): void {
     this.#weighted.weightsChanged(nodes);
   }
+
+  nodesChanged(): void {
+    this.#weighted.nodesChanged();
+  }
 }

@@ -123,6 +123,11 @@ class ResourceBased implements Chooser {
     this.#version++;
   }
 
+  nodesChanged(): void {
+    this.#weighings.clear();
+    this.#turns.nodesChanged();
+  }
+
   /** Weighing is O(n): after at least n / 8 calls it is O(1) for each of them. */
   #isDue({ version, asOf, validUntil, picks, candidates }: Weighing): boolean {
     if (version === this.#version && this.#now < validUntil && this.#now >= asOf) return false;

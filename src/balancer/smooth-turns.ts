@@ -37,6 +37,11 @@ export class SmoothTurns {
     this.#indexes.add(new TurnIndex(candidates, NO_LOAD, this.#weightOf));
   }
 
+  nodesChanged(): void {
+    for (const index of this.#indexes.all) index.saveCredits();
+    this.#indexes.clear();
+  }
+
   #settle(candidates: readonly Candidate[]): TurnIndex {
     for (const old of this.#indexes.take(candidates)) old.saveCredits();
     const settled = settlement(candidates, this.#weightOf);

@@ -25,6 +25,10 @@ export class WeightedRandom {
     for (const index of this.#indexes.all) for (const one of nodes) index.update(one);
   }
 
+  nodesChanged(): void {
+    this.#indexes.clear();
+  }
+
   #of(candidates: readonly Candidate[]): WeightIndex {
     return this.#indexes.find(candidates) ?? this.#indexes.add(new WeightIndex(candidates));
   }

@@ -26,4 +26,8 @@ class WeightedRoundRobin implements Chooser {
   weightsChanged(nodes: readonly Candidate[]): void {
     this.#turns.weightsChanged(nodes);
   }
+
+  nodesChanged(): void {
+    this.#turns.nodesChanged();
+  }
 }
