@@ -84,7 +84,7 @@ class ResourceBased implements Chooser {
   #mean = 1;
   #now = 0;
   readonly #turns = new SmoothTurns((one) => this.#relativeWeightOf(one));
-  /** Counts the reports and the steps of slow starts. */
+  /** Counts the reports. */
   #version = 0;
   #nextUpdate = -Infinity;
 
@@ -119,8 +119,12 @@ class ResourceBased implements Chooser {
     return chosen;
   }
 
-  weightsChanged(): void {
-    this.#version++;
+  weightsChanged(nodes: readonly Candidate[], now: number): void {
+    this.#now = now;
+    for (const weighing of this.#weighings.all) {
+      this.#mean = weighing.mean;
+      this.#turns.weightsChanged(nodes.filter((one) => weighing.positionOf(one) !== undefined));
+    }
   }
 
   nodesChanged(): void {
