@@ -461,7 +461,10 @@ describe('options', () => {
     balancer.acquire({ exclude: ['b', 'c', 'd'] }).release(FAILED); // a is out
     expect(balancer.acquire({ exclude: ['a', 'b', 'unheard of'] }).node).toBe('c');
     expect(seen).toEqual([
-      [['a', 'b', 'c', 'd'], ['b', 'c', 'd']],
+      [
+        ['a', 'b', 'c', 'd'],
+        ['b', 'c', 'd'],
+      ],
       [['b', 'c', 'd'], ['b']],
     ]);
   });
