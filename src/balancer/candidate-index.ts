@@ -9,7 +9,8 @@ export class CandidateIndex {
   constructor(candidates: readonly Candidate[]) {
     this.candidates = candidates;
     this.#positions = new Int32Array((candidates[candidates.length - 1] as Candidate).index + 1);
-    for (const [position, { index }] of candidates.entries()) this.#positions[index] = position;
+    let position = 0;
+    for (const { index } of candidates) this.#positions[index] = position++;
   }
 
   /** The position in the list; undefined when the node is not in it. */

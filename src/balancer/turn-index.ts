@@ -43,6 +43,7 @@ export class TurnIndex extends CandidateIndex {
 
   saveCredits(): void {
     const credits = this.#tree.credits();
-    for (const [position, one] of this.candidates.entries()) one.credit = credits[position] as number;
+    let position = 0;
+    for (const one of this.candidates) one.credit = credits[position++] as number;
   }
 }

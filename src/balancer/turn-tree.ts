@@ -30,7 +30,8 @@ export class TurnTree {
   constructor(lines: readonly { readonly load: number; readonly weight: number; readonly credit: number }[]) {
     this.#leaves = 2 ** Math.ceil(Math.log2(lines.length));
     const size = 2 * this.#leaves;
-    this.#winner = Uint32Array.from({ length: size }, (_, at) => at);
+    this.#winner = new Uint32Array(size);
+    for (let at = 0; at < size; at++) this.#winner[at] = at;
     this.#load = new Float64Array(size).fill(Infinity);
     this.#credit = new Float64Array(size).fill(-Infinity);
     this.#weight = new Float64Array(size);
@@ -70,7 +71,11 @@ export class TurnTree {
   /** The credits by position, without the coming turn's. */
   credits(): Float64Array {
     for (let at = 1; at < this.#leaves; at++) this.#passOn(at);
-    return this.#credit.slice(this.#leaves).map((credit, i) => credit - (this.#weight[this.#leaves + i] as number));
+    const credits = this.#credit.slice(this.#leaves);
+    for (let i = 0; i < credits.length; i++) {
+      credits[i] = (credits[i] as number) - (this.#weight[this.#leaves + i] as number);
+    }
+    return credits;
   }
 
   #setLeaf(leaf: number, load: number, weight: number, credit: number): void {
