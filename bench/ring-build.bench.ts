@@ -6,6 +6,7 @@ import { type Bench, floor, ours, type Prepare, peer } from './bench.js';
 import { NODES } from './rings.js';
 
 const EXTRA = '10.0.1.1:11211';
+const MORE = Array.from({ length: 100 }, (_, index) => `10.0.2.${index}:11211`);
 
 const made =
   (make: () => unknown): Prepare =>
@@ -26,6 +27,11 @@ export const bench: Bench = {
     'HashRing, one comes and goes': ours(() => {
       const ring = new HashRing(NODES);
       return async () => ring.add(EXTRA).remove(EXTRA);
+    }),
+    'HashRing, a hundred added by addAll': ours(made(() => new HashRing().addAll(NODES))),
+    'HashRing, a hundred come and go at once': ours(() => {
+      const ring = new HashRing(NODES);
+      return async () => ring.addAll(MORE).removeAll(MORE);
     }),
     'KetamaRing made': ours(made(() => new KetamaRing(NODES))),
     'Rendezvous made': ours(made(() => new Rendezvous(NODES))),

@@ -2,7 +2,9 @@ import { InvalidOptionError } from '../core/errors.js';
 import { checkNumber, readOptions } from '../core/options.js';
 import { HashRing, type HashRingOptions } from '../hash-ring/hash-ring.js';
 import type { NodeOption } from '../hash-ring/nodes.js';
+import { CandidateIndex, CandidateIndexes } from './candidate-index.js';
 import type { Candidate, Chooser, PickCall, Picker } from './picker.js';
+import { WeightTree } from './weight-tree.js';
 
 export interface ConsistentHashOptions extends HashRingOptions {
   /**
@@ -17,7 +19,7 @@ export interface ConsistentHashOptions extends HashRingOptions {
  * go. While a node is out, or has all it may have with `boundedLoad` (Mirrokni, Thorup and Zadimoghaddam, "Consistent
  * Hashing with Bounded Loads", 2018), its keys go to the nodes after it on the ring, each to its own.
  *
- * O(1) while the key's node can have it, O(n) with `boundedLoad`. Slow start does not change the ring.
+ * O(1), and a step for each node on the ring that is out or full. Slow start does not change the ring.
  *
  * @throws InvalidOptionError for options that cannot work; picking throws it for a call without a key.
  */
@@ -37,39 +39,40 @@ export function consistentHash(options?: ConsistentHashOptions): Picker {
 /** Chooses by what `placeOf` makes of the key. */
 export class ByKey implements Chooser {
   readonly #owner: string;
-  readonly #options: HashRingOptions;
-  #ring: HashRing;
-  /** Of the nodes to come. */
-  #next: HashRing;
+  /** Nodes of which the balancer knows nothing are passed over, so that they may be in it for a while. */
+  readonly #ring: HashRing;
   readonly #bound: number;
   readonly #placeOf: (key: string) => string;
-  /** The candidates of the last call, and the same by name: they are the same list until something happens to a node. */
-  #candidates: readonly Candidate[] = [];
   #byName: ReadonlyMap<string, Candidate> = new Map();
+  readonly #indexes = new CandidateIndexes<CapacityIndex>();
 
   constructor(owner: string, options: HashRingOptions, bound: number, placeOf: (key: string) => string) {
     this.#owner = owner;
-    this.#options = options;
     this.#ring = new HashRing([], options);
-    this.#next = this.#ring;
     this.#bound = bound;
     this.#placeOf = placeOf;
   }
 
-  choose(candidates: readonly Candidate[], { key }: PickCall): Candidate {
+  choose(candidates: readonly Candidate[], call: PickCall): Candidate {
+    return this.chooseExcept(candidates, NONE, call);
+  }
+
+  chooseExcept(candidates: readonly Candidate[], excluded: ReadonlySet<Candidate>, { key }: PickCall): Candidate {
     if (typeof key !== 'string')
       throw new InvalidOptionError(this.#owner, 'key', 'must be a string, given with each call', key);
-    const canHave = this.#bound === Infinity ? () => true : roomIn(candidates, this.#bound);
-    if (candidates !== this.#candidates) {
-      this.#candidates = candidates;
-      this.#byName = new Map(candidates.map((one) => [one.node, one]));
-    }
+    const index = this.#indexes.find(candidates) ?? this.#indexes.add(new CapacityIndex(candidates));
+    const bound = this.#bound === Infinity ? undefined : index.boundWithout(excluded, this.#bound);
     const place = this.#placeOf(key);
+    const canHave = (one: Candidate | undefined): one is Candidate =>
+      one !== undefined &&
+      index.positionOf(one) !== undefined &&
+      !excluded.has(one) &&
+      (bound === undefined || one.active < bound(one.effectiveWeight));
     const own = this.#byName.get(this.#ring.get(place) as string);
-    if (own !== undefined && canHave(own)) return own;
+    if (canHave(own)) return own;
     for (const node of this.#afterOwn(place)) {
       const one = this.#byName.get(node);
-      if (one !== undefined && canHave(one)) return one;
+      if (canHave(one)) return one;
     }
     throw new Error('unreachable: every candidate is on the ring, and one of them has no more than its share');
   }
@@ -82,18 +85,59 @@ export class ByKey implements Chooser {
     }
   }
 
-  checkNodes(nodes: Iterable<NodeOption>): void {
-    this.#next = new HashRing(nodes, this.#options);
+  loadChanged(node: Candidate): void {
+    for (const index of this.#indexes.all) index.update(node);
   }
 
-  nodesChanged(): void {
-    this.#ring = this.#next;
+  weightsChanged(nodes: readonly Candidate[]): void {
+    for (const one of nodes) this.loadChanged(one);
+  }
+
+  checkNodes(nodes: Iterable<NodeOption>): void {
+    this.#ring.addAll(nodes);
+  }
+
+  nodesChanged(nodes: readonly Candidate[]): void {
+    this.#indexes.clear();
+    this.#byName = new Map(nodes.map((one) => [one.node, one]));
+    this.#ring.removeAll(this.#ring.nodes.filter((node) => !this.#byName.has(node)));
   }
 }
 
-/** Whether a node has room for one more: at most `bound` times its share of all calls in flight, this one included. */
-function roomIn(candidates: readonly Candidate[], bound: number): (one: Candidate) => boolean {
-  const active = candidates.reduce((sum, one) => sum + one.active, 1);
-  const weights = candidates.reduce((sum, { effectiveWeight }) => sum + effectiveWeight, 0);
-  return (one) => one.active < Math.ceil((bound * active * one.effectiveWeight) / weights);
+const NONE: ReadonlySet<Candidate> = new Set();
+
+/** The calls in flight in a list and the weight of its nodes, kept as they change. */
+class CapacityIndex extends CandidateIndex {
+  readonly #active: Float64Array;
+  readonly #weights: WeightTree;
+  #allActive: number;
+
+  constructor(candidates: readonly Candidate[]) {
+    super(candidates);
+    this.#active = Float64Array.from(candidates, ({ active }) => active);
+    this.#weights = new WeightTree(candidates.map(({ effectiveWeight }) => effectiveWeight));
+    this.#allActive = this.#active.reduce((sum, one) => sum + one, 0);
+  }
+
+  update(one: Candidate): void {
+    const position = this.positionOf(one);
+    if (position === undefined) return;
+    this.#allActive += one.active - (this.#active[position] as number);
+    this.#active[position] = one.active;
+    if (one.effectiveWeight !== this.#weights.weightAt(position)) this.#weights.set(position, one.effectiveWeight);
+  }
+
+  /** The most calls that a weight may have: `bound` times its share of the calls of all that are not excluded, and one more. */
+  boundWithout(excluded: ReadonlySet<Candidate>, bound: number): (weight: number) => number {
+    let active = this.#allActive + 1;
+    for (const one of excluded) {
+      const position = this.positionOf(one);
+      if (position === undefined) continue;
+      active -= one.active;
+      this.#weights.set(position, 0); // subtracting it from the total would leave the rounding of a large weight
+    }
+    const { total } = this.#weights;
+    for (const one of excluded) this.update(one);
+    return (weight) => Math.ceil((bound * active * weight) / total);
+  }
 }

@@ -5,15 +5,30 @@ import type { Random } from '../core/random.js';
 import type { Fleet } from './fleet.js';
 import { NodeState } from './node-state.js';
 import type { OutlierDetector } from './outlier.js';
-import type { Chooser } from './picker.js';
+import type { Chooser, PickCall } from './picker.js';
 import { ReplayableRandom } from './replayable-random.js';
 import type { ZonePreference } from './zone-preference.js';
 
 /** A call that a node has. */
-export interface Dispatch {
+export class Dispatch {
   readonly node: string;
-  /** Once: the call has ended; without a verdict nothing is learnt from it. */
-  end(verdict: Verdict | undefined): void;
+  readonly #dispatcher: Dispatcher;
+  readonly #state: NodeState;
+  readonly #generation: number;
+  readonly #startedAt: number;
+
+  constructor(dispatcher: Dispatcher, state: NodeState, startedAt: number) {
+    this.node = state.node;
+    this.#dispatcher = dispatcher;
+    this.#state = state;
+    this.#generation = state.generation;
+    this.#startedAt = startedAt;
+  }
+
+  /** Ends the call, once; without a verdict the balancer learns nothing from it. */
+  end(verdict: Verdict | undefined): void {
+    this.#dispatcher.end(this.#state, this.#generation, this.#startedAt, verdict);
+  }
 }
 
 /** Finds a node for each call, and learns from how it ends. */
@@ -46,15 +61,15 @@ export class Dispatcher {
     return this.#choose(key, exclude, this.#clock.now(), false)?.node;
   }
 
-  /** Undefined when there is no node for it. */
+  /** Gives a call to a node; undefined when there is none for it. */
   dispatch(key: string | undefined, exclude: ReadonlySet<string> | undefined): Dispatch | undefined {
     const startedAt = this.#clock.now();
     const state = this.#choose(key, exclude, startedAt, true);
     if (state === undefined) return undefined;
     state.active++;
     state.picks++;
-    const { generation } = state;
-    return { node: state.node, end: (verdict) => this.#end(state, generation, startedAt, verdict) };
+    this.#chooser.loadChanged?.(state, startedAt);
+    return new Dispatch(this, state, startedAt);
   }
 
   #choose(
@@ -64,27 +79,46 @@ export class Dispatcher {
     take: boolean,
   ): NodeState | undefined {
     const usable = this.#fleet.usable(now);
-    const allowed =
-      exclude === undefined || exclude.size === 0 ? usable : usable.filter(({ node }) => !exclude.has(node));
-    if (allowed.length === 0) return undefined;
+    const excluded = exclude === undefined ? NONE : this.#usableAmong(exclude);
+    if (excluded.size === usable.length) return undefined;
     const random = this.#random.next;
+    this.#random.begin(take);
     try {
       const isChoosy = this.#zone !== undefined && !this.#fleet.isPanicking;
-      const candidates = isChoosy ? this.#zone.narrow(allowed, this.#fleet.nodes, key, random) : allowed;
-      const chosen = this.#chooser.choose(candidates, { key, now, random, take });
+      const candidates = isChoosy ? this.#zone.narrow(usable, excluded, this.#fleet.nodes, key, random) : usable;
+      const chosen = this.#ask(candidates, excluded, { key, now, random, take });
       if (chosen instanceof NodeState) return chosen;
       throw new InvalidOptionError('LoadBalancer', 'pick', 'must choose one of the candidates it is given', chosen);
     } finally {
-      this.#random.end(take);
+      this.#random.end();
     }
   }
 
-  #end(state: NodeState, generation: number, startedAt: number, verdict: Verdict | undefined): void {
+  #ask(candidates: readonly NodeState[], excluded: ReadonlySet<NodeState>, call: PickCall): unknown {
+    if (excluded.size === 0) return this.#chooser.choose(candidates, call);
+    if (this.#chooser.chooseExcept !== undefined) return this.#chooser.chooseExcept(candidates, excluded, call);
+    return this.#chooser.choose(
+      candidates.filter((one) => !excluded.has(one)),
+      call,
+    );
+  }
+
+  #usableAmong(names: ReadonlySet<string>): ReadonlySet<NodeState> {
+    const states = new Set<NodeState>();
+    for (const name of names) {
+      const state = this.#fleet.find(name);
+      if (state?.isUsable) states.add(state);
+    }
+    return states;
+  }
+
+  /** Ends a call, as its `Dispatch` asks. */
+  end(state: NodeState, generation: number, startedAt: number, verdict: Verdict | undefined): void {
     state.active--;
-    if (verdict === undefined) return;
-    const now = this.#clock.now();
-    state.observe(now - startedAt, now, verdict);
-    if (verdict === 'ignore') return;
+    const now = verdict === undefined ? startedAt : this.#clock.now();
+    if (verdict !== undefined) state.observe(now - startedAt, now, verdict);
+    this.#chooser.loadChanged?.(state, now);
+    if (verdict === undefined || verdict === 'ignore') return;
     if (verdict === 'success') state.successes++;
     else state.failures++;
     if (generation === state.generation && this.#fleet.has(state)) {
@@ -92,3 +126,5 @@ export class Dispatcher {
     }
   }
 }
+
+const NONE: ReadonlySet<NodeState> = new Set();

@@ -4,7 +4,7 @@
  *
  * For a client that knows its servers by their addresses. Not where something in between balances already (a Kubernetes
  * service, a proxy): it would see one node. Where keys belong to nodes and nowhere else, use `breakwater/hash-ring`.
- * O(1) to O(n) a call, by picker; timers only for active checks.
+ * O(1) to O(log n) a call, by picker; timers only for active checks.
  *
  * @module
  */

@@ -1,12 +1,13 @@
+import { CandidateIndexes } from './candidate-index.js';
 import type { Candidate, Chooser, PickCall, Picker } from './picker.js';
-import { smoothTurn } from './smooth-turns.js';
+import { TurnIndex } from './turn-index.js';
 
-/** The node with the fewest calls in flight; equals in turn. Weights count for nothing, slow start does. O(n). */
+/** The node with the fewest calls in flight; equals in turn. Weights count for nothing, slow start does. O(log n). */
 export function leastConnections(): Picker {
   return { name: 'leastConnections', start: () => new LeastConnections(({ ramp }) => ramp) };
 }
 
-/** The node with the fewest calls in flight for its weight; equals in turn, by weight (nginx, least_conn). O(n). */
+/** The node with the fewest calls in flight for its weight; equals in turn, by weight (nginx, least_conn). O(log n). */
 export function weightedLeastConnections(): Picker {
   return {
     name: 'weightedLeastConnections',
@@ -16,21 +17,44 @@ export function weightedLeastConnections(): Picker {
 
 class LeastConnections implements Chooser {
   readonly #weightOf: (one: Candidate) => number;
+  readonly #loadOf: (one: Candidate) => number;
+  readonly #indexes = new CandidateIndexes<TurnIndex>();
 
   constructor(weightOf: (one: Candidate) => number) {
     this.#weightOf = weightOf;
+    this.#loadOf = (one) => one.active / weightOf(one);
   }
 
   choose(candidates: readonly Candidate[], { take }: PickCall): Candidate {
-    const weightOf = this.#weightOf;
-    let least: Candidate[] = [];
-    for (const one of candidates) {
-      // As nginx compares them: a product loses nothing that a quotient would.
-      const first = least[0];
-      const lead = first === undefined ? -1 : one.active * weightOf(first) - first.active * weightOf(one);
-      if (lead < 0) least = [one];
-      else if (lead === 0) least.push(one);
-    }
-    return least.length === 1 ? (least[0] as Candidate) : smoothTurn(least, take, weightOf);
+    return this.#of(candidates).next(take);
+  }
+
+  /** The excluded ones are given an infinite load meanwhile: O(log n) for each of them. */
+  chooseExcept(candidates: readonly Candidate[], excluded: ReadonlySet<Candidate>, { take }: PickCall): Candidate {
+    const index = this.#of(candidates);
+    for (const one of excluded) index.withhold(one);
+    const chosen = index.next(take);
+    for (const one of excluded) index.update(one);
+    return chosen;
+  }
+
+  loadChanged(node: Candidate): void {
+    for (const index of this.#indexes.all) index.update(node);
+  }
+
+  weightsChanged(nodes: readonly Candidate[]): void {
+    for (const one of nodes) this.loadChanged(one);
+  }
+
+  nodesChanged(): void {
+    for (const index of this.#indexes.all) index.saveCredits();
+    this.#indexes.clear();
+  }
+
+  #of(candidates: readonly Candidate[]): TurnIndex {
+    const known = this.#indexes.find(candidates);
+    if (known !== undefined) return known;
+    for (const old of this.#indexes.take(candidates)) old.saveCredits();
+    return this.#indexes.add(new TurnIndex(candidates, this.#loadOf, this.#weightOf));
   }
 }

@@ -1,7 +1,7 @@
 import { checkOneOf, readOptions } from '../core/options.js';
 import { activeLoad, type Load, latencyLoad } from './load.js';
-import { Lottery } from './lottery.js';
 import type { Candidate, Chooser, PickCall, Picker } from './picker.js';
+import { WeightedRandom } from './weighted-random.js';
 
 export interface LeastLoadedOfTwoOptions {
   /**
@@ -26,7 +26,7 @@ export function leastLoadedOfTwo(options?: LeastLoadedOfTwoOptions): Picker {
 }
 
 class LeastLoadedOfTwo implements Chooser {
-  readonly #lottery = new Lottery();
+  readonly #weighted = new WeightedRandom();
   readonly #load: Load;
 
   constructor(load: Load) {
@@ -35,8 +35,23 @@ class LeastLoadedOfTwo implements Chooser {
 
   choose(candidates: readonly Candidate[], { now, random }: PickCall): Candidate {
     if (candidates.length === 1) return candidates[0] as Candidate;
-    this.#lottery.use(candidates);
-    const [one, other] = this.#lottery.drawTwo(random);
+    const [one, other] = this.#weighted.drawTwo(candidates, random);
     return this.#load(other, now) < this.#load(one, now) ? other : one;
+  }
+
+  chooseExcept(candidates: readonly Candidate[], excluded: ReadonlySet<Candidate>, call: PickCall): Candidate {
+    if (candidates.length <= excluded.size + 1) {
+      const others = candidates.filter((one) => !excluded.has(one));
+      if (others.length === 1) return others[0] as Candidate; // without a draw, as of a list of one
+    }
+    return this.#weighted.without(candidates, excluded, () => this.choose(candidates, call));
+  }
+
+  weightsChanged(nodes: readonly Candidate[]): void {
+    this.#weighted.weightsChanged(nodes);
+  }
+
+  nodesChanged(): void {
+    this.#weighted.nodesChanged();
   }
 }

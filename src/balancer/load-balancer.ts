@@ -2,10 +2,9 @@
 import type { CallContext } from '../core/call-context.js';
 import { type Clock, checkClock } from '../core/clock.js';
 import { detachedContext } from '../core/context.js';
-import { ClosedError, InvalidOptionError } from '../core/errors.js';
+import { ClosedError, InvalidOptionError, NoHealthyNodeError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
 import { checkFunction, checkName, checkNumber, checkOneOf, checkOptionalFunction, given } from '../core/options.js';
-import { permit } from '../core/permit.js';
 import type { CallOptions, Policy } from '../core/policy.js';
 import { checkRandom } from '../core/random.js';
 import { BalancedCall, type NodeContext } from './balanced-call.js';
@@ -13,7 +12,7 @@ import { Dispatcher } from './dispatcher.js';
 import type { LoadBalancerEvents } from './events.js';
 import { Fleet } from './fleet.js';
 import { HealthChecks, readHealthOptions } from './health.js';
-import type { Lease } from './lease.js';
+import { HeldLease, type Lease } from './lease.js';
 import type { NodeState } from './node-state.js';
 import { type BalancerNode, readBalancerNodes } from './nodes.js';
 import { type LoadBalancerOptions, type PickOptions, readExclude, readLoadBalancerOptions } from './options.js';
@@ -79,6 +78,8 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
   readonly #checks: HealthChecks | undefined;
   readonly #events = new Emitter<LoadBalancerEvents>();
   readonly #settings: TrySettings;
+  /** One for all leases: they belong to no call. */
+  readonly #leaseContext: CallContext;
   #isClosed = false;
 
   constructor(nodes: Iterable<BalancerNode>, options?: LoadBalancerOptions) {
@@ -87,6 +88,8 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
     this.name = checkName(owner, own.name);
     this.#clock = checkClock(owner, own.clock);
     const random = checkRandom(owner, own.random);
+    this.#leaseContext = detachedContext(this.#clock);
+    this.#chooser = startPicker(own.pick);
     this.#fleet = new Fleet(
       {
         ramp: readSlowStart(owner, own.slowStart),
@@ -94,12 +97,12 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
         onNoHealthyNode: checkOneOf(owner, 'onNoHealthyNode', own.onNoHealthyNode, ['all', 'fail']),
       },
       this.#events,
+      this.#chooser.weightsChanged?.bind(this.#chooser),
     );
     const rules = own.outlier === undefined ? undefined : readOutlierOptions(owner, own.outlier);
     const outliers = rules && new OutlierDetector(rules, this.#fleet, this.#clock.now());
     const zone = own.zone === undefined ? undefined : readZone(owner, own.zone);
     const health = own.health === undefined ? undefined : readHealthOptions(owner, own.health);
-    this.#chooser = startPicker(own.pick);
     this.#checks = health && new HealthChecks(health, this.#fleet, this.#clock, random);
     this.#settings = {
       name: this.name,
@@ -118,7 +121,7 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
   /** How the nodes are doing, in the order in which they were given. */
   get nodes(): readonly NodeStatus[] {
     const now = this.#clock.now();
-    this.#fleet.usable(now); // whoever is back by now is back
+    this.#fleet.update(now); // ejections that are over are ended
     const statuses = this.#fleet.nodes.map((state) => statusOf(state, now));
     this.#fleet.tell();
     return statuses;
@@ -143,14 +146,13 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
    * @throws NoHealthyNodeError when there is none; ClosedError after dispose.
    */
   acquire(options: PickOptions = {}): Lease {
-    const tries = new Tries(this.#settings, readExclude(given(options, 'exclude')));
-    const dispatch = tries.begin(given(options, 'key'));
+    const exclude = given(options, 'exclude');
+    const excluded = exclude === undefined ? undefined : new Set(readExclude(exclude));
+    this.#checkOpen();
+    const dispatch = this.#settings.dispatcher.dispatch(given(options, 'key'), excluded);
     this.#fleet.tell();
-    const { release, [Symbol.dispose]: dispose } = permit((outcome) => {
-      if (outcome === undefined) dispatch.end(undefined);
-      else tries.end(dispatch, outcome, detachedContext(this.#clock));
-    });
-    return { node: dispatch.node, release, [Symbol.dispose]: dispose };
+    if (dispatch === undefined) throw new NoHealthyNodeError({ policy: this.name });
+    return new HeldLease(dispatch, this.#settings, this.#leaseContext);
   }
 
   /** Which node `acquire` would give; undefined if none. Nothing changes by asking. */

@@ -4,7 +4,7 @@ import { PeakEwma } from './peak-ewma.js';
 import type { Candidate } from './picker.js';
 
 /** How fast response times are forgotten (Finagle's default). */
-const LATENCY_DECAY_MS = 10_000;
+export const LATENCY_DECAY_MS = 10_000;
 
 /** What is known of a node. It lasts as long as the node is in the list, whatever else changes. */
 export class NodeState implements Candidate {
@@ -22,6 +22,8 @@ export class NodeState implements Candidate {
   isUp: boolean;
   /** Whether it has come and no check of it has ended yet. */
   isNew: boolean;
+  /** Whether it is in the list of usable nodes. */
+  isUsable = false;
   /** When it may come back; -Infinity when it is not ejected. */
   ejectedUntil = -Infinity;
   /** When its slow start began; -Infinity when it has none. */

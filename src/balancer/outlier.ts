@@ -142,10 +142,9 @@ export class OutlierDetector {
   }
 
   #eject(state: NodeState, reason: 'consecutive-failures' | 'success-rate', now: number): void {
-    const nodes = this.#fleet.nodes.filter(({ weight }) => weight > 0);
-    const ejected = nodes.filter(({ isEjected }) => isEjected).length;
+    const { weighted, ejected } = this.#fleet.ejections;
     const { maxEjectedShare, ejectForMs, maxEjectForMs, intervalMs } = this.#rules;
-    const most = Math.min(nodes.length - 1, Math.max(1, Math.floor(maxEjectedShare * nodes.length)));
+    const most = Math.min(weighted - 1, Math.max(1, Math.floor(maxEjectedShare * weighted)));
     if (state.isEjected || ejected >= most) return;
     const tally = this.#tallyOf(state);
     // Of an ejection that a check has ended early, the rest was never served: nothing is forgiven for it.

@@ -33,10 +33,19 @@ export interface PickCall {
 /** What chooses for one balancer. */
 export interface Chooser {
   /**
-   * One of the candidates: there is at least one, they are in the order of their `index`, and whatever is new about them but
-   * `active` and `credit` comes in a new list.
+   * Returns one of the candidates. There is at least one, and they are in the order of their `index`. Everything new about
+   * them comes in a new list, except `active`, response times and `credit`; with `weightsChanged` also except `ramp`.
    */
   choose(candidates: readonly Candidate[], call: PickCall): Candidate;
+  /**
+   * Returns one of the candidates, but none that is excluded: each of `excluded` may be a candidate, and at least one
+   * candidate is not excluded. Without this method the balancer makes a list of the others for `choose`, which is O(n).
+   */
+  chooseExcept?(candidates: readonly Candidate[], excluded: ReadonlySet<Candidate>, call: PickCall): Candidate;
+  /** Takes notice that `active`, or the response time, of a node has changed. Called for each call that begins or ends. */
+  loadChanged?(node: Candidate, now: number): void;
+  /** Takes notice that slow start has changed the `ramp` of these nodes. Without this method they come in a new list. */
+  weightsChanged?(nodes: readonly Candidate[], now: number): void;
   /** The balancer is about to have these nodes: throws if it cannot work with them, before anything has changed. */
   checkNodes?(nodes: readonly NodeEntry[]): void;
   /** The balancer has other nodes now, or other weights: these, those without any weight among them. */

@@ -1,5 +1,5 @@
-import { Lottery } from './lottery.js';
 import type { Candidate, Chooser, PickCall, Picker } from './picker.js';
+import { WeightedRandom } from './weighted-random.js';
 
 /** By chance, each as often as its weight says. O(log n). */
 export function randomPick(): Picker {
@@ -7,10 +7,21 @@ export function randomPick(): Picker {
 }
 
 class RandomPick implements Chooser {
-  readonly #lottery = new Lottery();
+  readonly #weighted = new WeightedRandom();
 
   choose(candidates: readonly Candidate[], { random }: PickCall): Candidate {
-    this.#lottery.use(candidates);
-    return this.#lottery.draw(random);
+    return this.#weighted.draw(candidates, random);
+  }
+
+  chooseExcept(candidates: readonly Candidate[], excluded: ReadonlySet<Candidate>, call: PickCall): Candidate {
+    return this.#weighted.without(candidates, excluded, () => this.choose(candidates, call));
+  }
+
+  weightsChanged(nodes: readonly Candidate[]): void {
+    this.#weighted.weightsChanged(nodes);
+  }
+
+  nodesChanged(): void {
+    this.#weighted.nodesChanged();
   }
 }

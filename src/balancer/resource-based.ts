@@ -1,5 +1,6 @@
 import { type Duration, toMs } from '../core/duration.js';
 import { checkFunction, checkNumber, readOptions } from '../core/options.js';
+import { CandidateIndex, CandidateIndexes } from './candidate-index.js';
 import type { Candidate, Chooser, PickCall, Picker } from './picker.js';
 import { SmoothTurns } from './smooth-turns.js';
 
@@ -27,7 +28,8 @@ export interface ResourceBasedOptions {
 /**
  * In turn, each as often as what it says of its load allows: weighted round robin by calls for each unit of utilization
  * (gRPC, A58). The weight of a node is `callsPerSecond / (utilization + errorPenalty × errorsPerSecond / callsPerSecond)`,
- * times its own weight. A node of which nothing is known has the mean of the others. O(n).
+ * times its own weight. A node of which nothing is known has the mean of the others. O(log n); O(n) once in `updateEvery`, with
+ * `exclude`, and for a retry. With n nodes, new reports count at the latest after n / 8 calls or `updateEvery`.
  *
  * `report` is asked when a call comes in, for the calls after it, and may answer later. What it throws, rejects with, or says that is no report, counts
  * as no report.
@@ -77,9 +79,13 @@ interface Usage {
 class ResourceBased implements Chooser {
   readonly #rules: Rules;
   readonly #usages = new WeakMap<Candidate, Usage>();
-  /** Of this call. */
-  #relative: (one: Candidate) => number = () => 1;
-  readonly #turns = new SmoothTurns((one) => this.#relative(one));
+  readonly #weighings = new CandidateIndexes<Weighing>();
+  /** Of this call: the mean of the weights that are known, and the time. */
+  #mean = 1;
+  #now = 0;
+  readonly #turns = new SmoothTurns((one) => this.#relativeWeightOf(one));
+  /** Counts the reports. */
+  #version = 0;
   #nextUpdate = -Infinity;
 
   constructor(rules: Rules) {
@@ -87,24 +93,84 @@ class ResourceBased implements Chooser {
   }
 
   choose(candidates: readonly Candidate[], { now, take }: PickCall): Candidate {
-    const known = candidates.map((one) => this.#weightOf(one, now)).filter((weight) => weight !== undefined);
-    const mean = known.length === 0 ? 1 : known.reduce((sum, weight) => sum + weight, 0) / known.length;
-    // Relative to the mean: what was owed while nothing was known must not last, nor be lost, when weights are in hundreds.
-    this.#relative = (one) => ((this.#weightOf(one, now) ?? mean) / mean) * one.effectiveWeight;
+    this.#now = now;
+    let weighing = this.#weighings.find(candidates);
+    if (weighing === undefined || this.#isDue(weighing)) {
+      weighing = this.#weigh(candidates, take ? 0 : (weighing?.picks ?? 0));
+      this.#weighings.add(weighing);
+      this.#mean = weighing.mean;
+      this.#turns.reweigh(candidates);
+    }
+    this.#mean = weighing.mean;
     const chosen = this.#turns.next(candidates, take);
-    // After the choice, which is the one that a peek has seen.
-    if (take && now >= this.#nextUpdate) {
-      this.#nextUpdate = now + this.#rules.updateMs;
-      for (const one of candidates) this.#ask(one, now);
+    if (take) {
+      weighing.picks++;
+      this.#askAll(candidates, now); // after the choice, which is the one that a peek has seen
     }
     return chosen;
   }
 
-  #weightOf(one: Candidate, now: number): number | undefined {
+  chooseExcept(candidates: readonly Candidate[], excluded: ReadonlySet<Candidate>, { now, take }: PickCall): Candidate {
+    const others = candidates.filter((one) => !excluded.has(one));
+    this.#now = now;
+    this.#mean = this.#weigh(others, 0).mean;
+    const chosen = this.#turns.nextOnce(others, take);
+    if (take) this.#askAll(others, now);
+    return chosen;
+  }
+
+  weightsChanged(nodes: readonly Candidate[], now: number): void {
+    this.#now = now;
+    for (const weighing of this.#weighings.all) {
+      this.#mean = weighing.mean;
+      this.#turns.weightsChanged(nodes.filter((one) => weighing.positionOf(one) !== undefined));
+    }
+  }
+
+  nodesChanged(): void {
+    this.#weighings.clear();
+    this.#turns.nodesChanged();
+  }
+
+  /** Weighing is O(n): after at least n / 8 calls it is O(1) for each of them. */
+  #isDue({ version, asOf, validUntil, picks, candidates }: Weighing): boolean {
+    if (version === this.#version && this.#now < validUntil && this.#now >= asOf) return false;
+    return picks >= Math.floor(candidates.length / 8) || Math.abs(this.#now - asOf) >= this.#rules.updateMs;
+  }
+
+  #weigh(candidates: readonly Candidate[], picks: number): Weighing {
+    const { blackoutMs, expireMs } = this.#rules;
+    const now = this.#now;
+    let [sum, known, validUntil] = [0, 0, Infinity];
+    for (const one of candidates) {
+      const usage = this.#usages.get(one);
+      if (usage === undefined || now - usage.updatedAt >= expireMs) continue;
+      const countsFrom = usage.since + blackoutMs;
+      validUntil = Math.min(validUntil, countsFrom > now ? countsFrom : usage.updatedAt + expireMs);
+      if (countsFrom > now) continue;
+      sum += usage.weight;
+      known++;
+    }
+    return new Weighing(candidates, known === 0 ? 1 : sum / known, this.#version, now, validUntil, picks);
+  }
+
+  /** To the mean: what was owed while nothing was known must not last, nor be lost, when weights are in hundreds. */
+  #relativeWeightOf(one: Candidate): number {
+    return ((this.#weightOf(one) ?? this.#mean) / this.#mean) * one.effectiveWeight;
+  }
+
+  #weightOf(one: Candidate): number | undefined {
     const usage = this.#usages.get(one);
     const { blackoutMs, expireMs } = this.#rules;
-    if (usage === undefined || now - usage.since < blackoutMs || now - usage.updatedAt >= expireMs) return undefined;
+    const now = this.#now;
+    if (usage === undefined || now < usage.since + blackoutMs || now - usage.updatedAt >= expireMs) return undefined;
     return usage.weight;
+  }
+
+  #askAll(candidates: readonly Candidate[], now: number): void {
+    if (now < this.#nextUpdate) return;
+    this.#nextUpdate = now + this.#rules.updateMs;
+    for (const one of candidates) this.#ask(one, now);
   }
 
   #ask(one: Candidate, now: number): void {
@@ -135,6 +201,23 @@ class ResourceBased implements Chooser {
     if (now - usage.updatedAt >= this.#rules.expireMs) usage.since = now;
     usage.weight = weight;
     usage.updatedAt = now;
+    this.#version++;
+  }
+}
+
+/** The mean weight in a list, and for how long it holds. */
+class Weighing extends CandidateIndex {
+  constructor(
+    candidates: readonly Candidate[],
+    readonly mean: number,
+    readonly version: number,
+    readonly asOf: number,
+    /** When the next report begins to count, or expires. */
+    readonly validUntil: number,
+    /** The picks since then. */
+    public picks: number,
+  ) {
+    super(candidates);
   }
 }
 

@@ -1,55 +1,80 @@
+import { CandidateIndexes } from './candidate-index.js';
 import type { Candidate } from './picker.js';
+import { TurnIndex } from './turn-index.js';
 
 /**
- * Whose turn it is, in proportion to weights, spread as evenly as can be: of weights 5, 1 and 1 come a a b a c a a (nginx,
- * smooth weighted round robin).
+ * Takes turns in proportion to weights, spread as evenly as can be: of weights 5, 1 and 1 come a a b a c a a (nginx, smooth
+ * weighted round robin).
  *
- * Each turn every candidate is credited its weight, and the one with most credit pays for all of them: at any time the
- * credits of all add up to 0. Of equals the first wins. O(n) a turn.
- *
- * @param take - whether the turn is over with this, or somebody only asks.
- * @param settled - what is left of a credit, where the candidates are not those of the last turn.
+ * Each turn every candidate is credited its weight, and the one with most credit pays for all of them: the credits of all
+ * always add up to 0. Of equals the first wins. O(log n) a turn while the list is the same, O(n) for another list.
  */
-export function smoothTurn(
-  candidates: readonly Candidate[],
-  take: boolean,
-  weightOf: (one: Candidate) => number,
-  settled: (credit: number) => number = asItIs,
-): Candidate {
-  let best = candidates[0] as Candidate;
-  let most = -Infinity;
-  let total = 0;
-  for (const one of candidates) {
-    const weight = weightOf(one);
-    const credit = settled(one.credit) + weight;
-    total += weight;
-    if (take) one.credit = credit;
-    if (credit > most) {
-      best = one;
-      most = credit;
-    }
-  }
-  if (take) best.credit -= total;
-  return best;
-}
-
-const asItIs = (credit: number): number => credit;
-
-/** Turns by weight, among candidates that come and go. */
 export class SmoothTurns {
   readonly #weightOf: (one: Candidate) => number;
-  #company: readonly Candidate[] = [];
+  readonly #indexes = new CandidateIndexes<TurnIndex>();
 
   constructor(weightOf: (one: Candidate) => number) {
     this.#weightOf = weightOf;
   }
 
+  /** @param take - whether the turn is taken, or only looked at. */
   next(candidates: readonly Candidate[], take: boolean): Candidate {
-    if (candidates === this.#company) return smoothTurn(candidates, take, this.#weightOf);
-    if (take) this.#company = candidates;
-    return smoothTurn(candidates, take, this.#weightOf, settlement(candidates, this.#weightOf));
+    const known = this.#indexes.find(candidates);
+    if (known === undefined && !take) return this.nextOnce(candidates, false);
+    return (known ?? this.#settle(candidates)).next(take);
+  }
+
+  /** Gives these nodes their present weights; what they owe each other stays. */
+  weightsChanged(nodes: readonly Candidate[]): void {
+    for (const index of this.#indexes.all) for (const one of nodes) index.update(one);
+  }
+
+  /** Gives all nodes of a list their present weights: O(n), less than `weightsChanged` takes for all of them. */
+  reweigh(candidates: readonly Candidate[]): void {
+    const known = this.#indexes.find(candidates);
+    if (known === undefined) return;
+    known.saveCredits();
+    this.#indexes.add(new TurnIndex(candidates, NO_LOAD, this.#weightOf));
+  }
+
+  nodesChanged(): void {
+    for (const index of this.#indexes.all) index.saveCredits();
+    this.#indexes.clear();
+  }
+
+  #settle(candidates: readonly Candidate[]): TurnIndex {
+    for (const old of this.#indexes.take(candidates)) old.saveCredits();
+    const settled = settlement(candidates, this.#weightOf);
+    for (const one of candidates) one.credit = settled(one.credit);
+    return this.#indexes.add(new TurnIndex(candidates, NO_LOAD, this.#weightOf));
+  }
+
+  /** The turn of a list that is used once, such as a part of another list. The lists it is from begin again after it. */
+  nextOnce(candidates: readonly Candidate[], take: boolean): Candidate {
+    const indexes = this.#indexes;
+    for (const old of take ? indexes.take(candidates) : indexes.overlapping(candidates)) old.saveCredits();
+    const weightOf = this.#weightOf;
+    const settled = settlement(candidates, weightOf);
+    let best = candidates[0] as Candidate;
+    let most = -Infinity;
+    let total = 0;
+    for (const one of candidates) {
+      const weight = weightOf(one);
+      const credit = settled(one.credit) + weight;
+      total += weight;
+      if (take) one.credit = credit;
+      if (credit > most) {
+        best = one;
+        most = credit;
+      }
+    }
+    if (take) best.credit -= total;
+    return best;
   }
 }
+
+/** Weights alone decide. */
+const NO_LOAD = (): number => 0;
 
 /**
  * What the candidates owe to, or are owed by, others than themselves is forgotten, and so is what is more than they could

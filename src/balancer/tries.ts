@@ -41,30 +41,35 @@ export class Tries {
   }
 
   #dispatch(key: string | undefined, tried: readonly string[]): Dispatch | undefined {
-    const avoided = [...this.#excluded, ...tried];
-    return this.#settings.dispatcher.dispatch(key, avoided.length === 0 ? undefined : new Set(avoided));
+    const { dispatcher } = this.#settings;
+    if (this.#excluded.length === 0 && tried.length === 0) return dispatcher.dispatch(key, undefined);
+    return dispatcher.dispatch(key, new Set([...this.#excluded, ...tried]));
   }
 
-  /** The try has ended. It is given back even if the judgement throws: that error is then the call's. */
   end(dispatch: Dispatch, outcome: Outcome, context: CallContext): void {
-    let verdict: Verdict | undefined;
-    try {
-      // Our own event loop was blocked meanwhile: of that nothing can be learnt about the node.
-      if (outcome.ok || !isStalledTimeout(outcome.error)) verdict = this.#judge(outcome, context);
-    } finally {
-      dispatch.end(verdict);
-      this.#settings.tell();
-    }
+    endDispatch(this.#settings, dispatch, outcome, context);
   }
+}
 
-  /**
-   * A timeout of ours, of the try or of the call, counts against the node that has kept us waiting; any other abort says
-   * nothing of it.
-   */
-  #judge(outcome: Outcome, context: CallContext): Verdict {
-    const known = isContext(context) ? context : undefined;
-    if (!outcome.ok && known?.aborted) return isResilienceError(outcome.error, 'ERR_TIMEOUT') ? 'failure' : 'ignore';
-    const classify = this.#settings.classify ?? known?.classify ?? defaultClassify;
-    return judge('LoadBalancer', classify, outcome, context);
+/** Ends a try. The node is free again even if the judgement throws: that error is then the call's. */
+export function endDispatch(settings: TrySettings, dispatch: Dispatch, outcome: Outcome, context: CallContext): void {
+  let verdict: Verdict | undefined;
+  try {
+    // Our own event loop was blocked meanwhile: of that nothing can be learnt about the node.
+    if (outcome.ok || !isStalledTimeout(outcome.error)) verdict = judgeTry(settings, outcome, context);
+  } finally {
+    dispatch.end(verdict);
+    settings.tell();
   }
+}
+
+/**
+ * A timeout of ours, of the try or of the call, counts against the node that has kept us waiting; any other abort says
+ * nothing of it.
+ */
+function judgeTry(settings: TrySettings, outcome: Outcome, context: CallContext): Verdict {
+  const known = isContext(context) ? context : undefined;
+  if (!outcome.ok && known?.aborted) return isResilienceError(outcome.error, 'ERR_TIMEOUT') ? 'failure' : 'ignore';
+  const classify = settings.classify ?? known?.classify ?? defaultClassify;
+  return judge('LoadBalancer', classify, outcome, context);
 }

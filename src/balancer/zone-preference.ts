@@ -29,26 +29,41 @@ export class ZonePreference {
   #usable: readonly NodeState[] = [];
   #local: readonly NodeState[] = [];
   #elsewhere: readonly NodeState[] = [];
-  /** What part of the calls stays. */
-  #localShare = 0;
+  /** The weight of the usable nodes of this zone, and of all its nodes. */
+  #localWeight = 0;
+  #wholeWeight = 0;
 
   constructor(zone: string, overprovision: number) {
     this.#zone = zone;
     this.#overprovision = overprovision;
   }
 
-  /** Of the usable nodes, those this call is for. By its key, if it has one: the same key stays in the same zone. */
+  /**
+   * Of the usable nodes those that this call is for, some of the excluded ones among them, but never these alone. A call with
+   * a key goes by it: the same key stays in the same zone.
+   */
   narrow(
     usable: readonly NodeState[],
+    excluded: ReadonlySet<NodeState>,
     all: readonly NodeState[],
     key: string | undefined,
     random: Random,
   ): readonly NodeState[] {
     if (usable !== this.#usable) this.#divide(usable, all);
-    if (this.#local.length === 0 || this.#elsewhere.length === 0) return usable;
-    if (this.#localShare >= 1) return this.#local;
+    const [local, elsewhere] = [this.#local, this.#elsewhere];
+    if (local.length === 0 || elsewhere.length === 0) return usable;
+    let [localWeight, localCount] = [this.#localWeight, local.length];
+    for (const state of excluded) {
+      if (state.zone !== this.#zone) continue;
+      localWeight -= state.weight;
+      localCount--;
+    }
+    if (localCount === 0) return elsewhere;
+    if (elsewhere.length === excluded.size - (local.length - localCount)) return local;
+    const localShare = (this.#overprovision * localWeight) / this.#wholeWeight;
+    if (localShare >= 1) return local;
     const draw = key === undefined ? random() : murmur3(key) / 2 ** 32;
-    return draw < this.#localShare ? this.#local : this.#elsewhere;
+    return draw < localShare ? local : elsewhere;
   }
 
   #divide(usable: readonly NodeState[], all: readonly NodeState[]): void {
@@ -56,7 +71,8 @@ export class ZonePreference {
     this.#usable = usable;
     this.#local = usable.filter(isLocal);
     this.#elsewhere = usable.filter((state) => !isLocal(state));
-    this.#localShare = (this.#overprovision * weightOf(this.#local)) / weightOf(all.filter(isLocal));
+    this.#localWeight = weightOf(this.#local);
+    this.#wholeWeight = weightOf(all.filter(isLocal));
   }
 }
 

@@ -3,7 +3,7 @@ import { checkFunction, checkInteger, given, readOptions } from '../core/options
 import { BaseRing } from './base-ring.js';
 import type { HashData, HashFunction } from './key-bytes.js';
 import { mixed, murmur3 } from './murmur3.js';
-import { checkNode, checkWeight, type NodeOption, sortedByName, sortedNodes } from './nodes.js';
+import { checkNode, checkNodeList, checkWeight, type NodeOption, sortedByName, sortedNodes } from './nodes.js';
 import { checkCircle, RingPoints } from './ring-points.js';
 
 export interface HashRingOptions {
@@ -37,7 +37,7 @@ const MAX_POINTS = 0x100_0000;
  * those that stay nothing moves, nor when a weight changes. The same nodes make the same ring in every process, in
  * whatever order they came.
  *
- * `get` is O(1), adding and removing O(points). With 160 points a node, shares scatter by 8 % (one over the root of the
+ * `get` is O(1). Adding and removing is O(points), for one node or for many at once. With 160 points a node, shares scatter by 8 % (one over the root of the
  * points). About nine bytes a point, for at most 2²¹ nodes and 2³⁰ points.
  *
  * @throws InvalidOptionError for options that cannot work.
@@ -89,30 +89,69 @@ export class HashRing extends BaseRing {
     return new HashRing(nodes, { virtualNodes, seed, hash: options && given(options, 'hash') });
   }
 
-  /** Adds a node, or gives it another weight. Only keys move that must. */
+  /** Adds a node, or gives it another weight. Only keys move that must. O(points): for many nodes use `addAll`. */
   add(node: string, options: { readonly weight?: number | undefined } = {}): this {
     checkNode('HashRing', node);
-    const weight = given(options, 'weight', 1);
-    const points = countOf(checkWeight('HashRing', weight), this.#virtualNodes);
-    const before = this.weightOf(node);
-    if (before === weight) return this;
-    let ring = before !== undefined && before > 0 ? this.ring.without(this.ring.rankOf(node)) : this.ring;
-    if (weight > 0) {
-      checkCircle('HashRing', ring.nodes.length + 1, ring.size + points);
-      ring = ring.with(node, ring.rankOf(node), virtualPoints(node, points, this.#hash, this.#seed));
-    }
-    this.replace(ring, sortedByName(new Map(this.weights).set(node, weight)));
+    const weight = checkWeight('HashRing', given(options, 'weight', 1));
+    this.#become(new Map(this.weights).set(node, weight));
     return this;
   }
 
-  /** Whether it was there. */
+  /**
+   * Adds nodes, or gives them other weights: the same ring as by `add` for each of them, for the cost of one. Of several
+   * entries for one node the last one counts. O(points); one step whose failure changes nothing.
+   *
+   * @throws InvalidOptionError if any of the nodes or weights cannot work.
+   * @example
+   * ```ts
+   * const ring = new HashRing(['a', 'b']);
+   * ring.addAll(['c', { node: 'd', weight: 2 }]);
+   * console.log(ring.nodes); // [ 'a', 'b', 'c', 'd' ]
+   * ```
+   */
+  addAll(nodes: Iterable<NodeOption>): this {
+    this.#become(new Map([...this.weights, ...sortedNodes('HashRing', nodes)]));
+    return this;
+  }
+
+  /** Removes a node and returns whether it was in the ring. O(points): for many nodes use `removeAll`. */
   remove(node: string): boolean {
-    const weight = this.weightOf(node);
-    if (weight === undefined) return false;
+    return this.removeAll([node]) === 1;
+  }
+
+  /**
+   * Removes nodes and returns the number of those that were in the ring. O(points).
+   * @throws InvalidOptionError if it is no list, and removes none.
+   */
+  removeAll(nodes: Iterable<string>): number {
     const weights = new Map(this.weights);
-    weights.delete(node);
-    this.replace(weight > 0 ? this.ring.without(this.ring.rankOf(node)) : this.ring, weights);
-    return true;
+    for (const node of checkNodeList('HashRing', nodes)) weights.delete(node);
+    const removed = this.size - weights.size;
+    this.#become(weights);
+    return removed;
+  }
+
+  /** Makes these the nodes. Points are computed for new weights only, and nothing changes if that fails. */
+  #become(weights: ReadonlyMap<string, number>): void {
+    const sorted = sortedByName(weights);
+    const counts = new Map<string, number>();
+    let [owners, points] = [this.ring.nodes.length, this.ring.size];
+    const count = (weight: number | undefined, by: 1 | -1): number => {
+      const more = weight === undefined ? 0 : countOf(weight, this.#virtualNodes);
+      if (more > 0) owners += by;
+      points += by * more;
+      return more;
+    };
+    for (const [node, weight] of this.weights) if (sorted.get(node) !== weight) count(weight, -1);
+    for (const [node, weight] of sorted) {
+      if (this.weightOf(node) !== weight) counts.set(node, count(weight, 1));
+    }
+    if (counts.size === 0 && sorted.size === this.size) return;
+    checkCircle('HashRing', owners, points);
+    const added = new Map<string, Uint32Array>();
+    for (const [node, size] of counts) added.set(node, virtualPoints(node, size, this.#hash, this.#seed));
+    const nodes = [...sorted].filter(([, weight]) => weight > 0).map(([node]) => node);
+    this.replace(this.ring.become(nodes, added), sorted);
   }
 
   toJSON(): HashRingJson {

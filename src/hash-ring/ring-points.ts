@@ -4,6 +4,8 @@ import { InvalidOptionError } from '../core/errors.js';
 const CIRCLE = 0x1_0000_0000;
 /** The owner's rank stands below the point in one double: 2³² × 2²¹ are its 53 bits. */
 const RANKS = 0x20_0000;
+/** Up to this number of owners, a search among those seen is faster than a mark for each that there is. */
+const FEW = 16;
 /** The most points that the index can address. */
 const MAX_POINTS = 0x4000_0000;
 
@@ -57,13 +59,17 @@ export class RingPoints {
 
   /** @param nodes - sorted by name. @param pointsOf - the points of each of them. */
   static of(nodes: readonly string[], pointsOf: readonly Uint32Array[]): RingPoints {
-    const packed = new Float64Array(pointsOf.reduce((sum, points) => sum + points.length, 0));
+    return RingPoints.#unpack(nodes, RingPoints.#pack(pointsOf));
+  }
+
+  /** Points and the ranks of their owners in one double each, sorted. */
+  static #pack(pointsOf: readonly (Uint32Array | undefined)[]): Float64Array {
+    const packed = new Float64Array(pointsOf.reduce((sum, points) => sum + (points?.length ?? 0), 0));
     let filled = 0;
     for (const [rank, points] of pointsOf.entries()) {
-      for (const point of points) packed[filled++] = point * RANKS + rank;
+      for (const point of points ?? []) packed[filled++] = point * RANKS + rank;
     }
-    packed.sort(); // by number, without a comparator: twice as fast as sorting objects
-    return RingPoints.#unpack(nodes, packed);
+    return packed.sort(); // by number, without a comparator: twice as fast as sorting objects
   }
 
   static #unpack(nodes: readonly string[], packed: Float64Array): RingPoints {
@@ -76,46 +82,39 @@ export class RingPoints {
     return new RingPoints(nodes, points, owners);
   }
 
-  /** With one more node; O(points), without sorting all of them again. @param rank - its place among the names. */
-  with(node: string, rank: number, added: Uint32Array): RingPoints {
-    const more = added.slice().sort();
-    const packed = new Float64Array(this.#points.length + more.length);
+  /**
+   * The circle with other owners. Points that stay are merged with the new ones, not sorted again: O(points).
+   * @param nodes - the owners from now on, sorted by name.
+   * @param added - the points of new owners, and of those that get other points.
+   */
+  become(nodes: readonly string[], added: ReadonlyMap<string, Uint32Array>): RingPoints {
+    const ranks = this.#ranksAmong(nodes, added);
+    const fresh = RingPoints.#pack(nodes.map((node) => added.get(node)));
+    let kept = 0;
+    for (const owner of this.#owners) kept += Number((ranks[owner] as number) >= 0);
+    const packed = new Float64Array(kept + fresh.length);
     let next = 0;
     let filled = 0;
     for (let i = 0; i < this.#points.length; i++) {
-      const owner = this.#owners[i] as number;
-      const old = (this.#points[i] as number) * RANKS + owner + Number(owner >= rank);
-      while (next < more.length && (more[next] as number) * RANKS + rank < old) {
-        packed[filled++] = (more[next++] as number) * RANKS + rank;
-      }
+      const rank = ranks[this.#owners[i] as number] as number;
+      if (rank < 0) continue;
+      const old = (this.#points[i] as number) * RANKS + rank;
+      while (next < fresh.length && (fresh[next] as number) < old) packed[filled++] = fresh[next++] as number;
       packed[filled++] = old;
     }
-    while (next < more.length) packed[filled++] = (more[next++] as number) * RANKS + rank;
-    return RingPoints.#unpack([...this.nodes.slice(0, rank), node, ...this.nodes.slice(rank)], packed);
+    packed.set(fresh.subarray(next), filled);
+    return RingPoints.#unpack(nodes, packed);
   }
 
-  /** Without the node of this rank. */
-  without(rank: number): RingPoints {
-    const packed: number[] = [];
-    for (let i = 0; i < this.#points.length; i++) {
-      const owner = this.#owners[i] as number;
-      if (owner !== rank) packed.push((this.#points[i] as number) * RANKS + owner - Number(owner > rank));
+  /** For each present owner its place in other owners; -1 where none of its points stays. */
+  #ranksAmong(nodes: readonly string[], added: ReadonlyMap<string, Uint32Array>): Int32Array {
+    const ranks = new Int32Array(this.nodes.length).fill(-1);
+    let rank = 0;
+    for (const [old, node] of this.nodes.entries()) {
+      while (rank < nodes.length && (nodes[rank] as string) < node) rank++;
+      if (nodes[rank] === node && !added.has(node)) ranks[old] = rank;
     }
-    return RingPoints.#unpack(
-      this.nodes.filter((_, other) => other !== rank),
-      Float64Array.from(packed),
-    );
-  }
-
-  /** Where a name stands among the owners, or would stand. */
-  rankOf(node: string): number {
-    let [from, to] = [0, this.nodes.length];
-    while (from < to) {
-      const middle = (from + to) >> 1;
-      if ((this.nodes[middle] as string) < node) from = middle + 1;
-      else to = middle;
-    }
-    return from;
+    return ranks;
   }
 
   /** The owner of a hash; undefined when there is no point. */
@@ -123,14 +122,22 @@ export class RingPoints {
     return this.nodes[this.#owners[this.#indexOf(hash)] as number];
   }
 
-  /** All owners, each once, in the order in which the circle comes to them from here. */
+  /**
+   * All owners, each once, in the order in which the circle comes to them from here. The first few cost no more in a circle of
+   * many owners: only then is there a mark for each of these.
+   */
   *walk(hash: number): Generator<string> {
-    const seen = new Uint8Array(this.nodes.length);
     const first = this.#indexOf(hash);
+    const few: number[] = [];
+    let seen: Uint8Array | undefined;
     for (let step = 0; step < this.#points.length; step++) {
       const owner = this.#owners[(first + step) % this.#points.length] as number;
-      if (seen[owner] === 1) continue;
-      seen[owner] = 1;
+      if (seen === undefined ? few.includes(owner) : seen[owner] === 1) continue;
+      if (seen !== undefined) seen[owner] = 1;
+      else if (few.push(owner) === FEW) {
+        seen = new Uint8Array(this.nodes.length);
+        for (const one of few) seen[one] = 1;
+      }
       yield this.nodes[owner] as string;
     }
   }

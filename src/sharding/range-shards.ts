@@ -1,6 +1,6 @@
 import { InvalidOptionError } from '../core/errors.js';
 import { type Comparable, checkRangeKey, comparable, type RangeKey, toRangeKey } from './range-keys.js';
-import { indexOfKey, lastStartingBy, readSpans, type ShardRange, type Spans } from './range-spans.js';
+import { indexOfKey, lastStartingBy, readSpans, type ShardRange, type Span, type Spans } from './range-spans.js';
 import { checkShard, type ShardRouter } from './shard-router.js';
 
 /** The kind of a key, whatever its value. */
@@ -38,7 +38,8 @@ export interface RangeShards<K extends RangeKey> extends ShardRouter<K> {
  * writes. Ranges may come in any order, and a shard may have several. Between them there is no gap; below the first and
  * above the last, if those ends are closed, `get` answers undefined.
  *
- * `get` is O(log n) by binary search; `split` and `merge` are O(n).
+ * `get` is O(log n) by binary search; `getRange` is O(log n) and a step for each range it covers; `split`, `merge` and
+ * `ranges` are O(n).
  *
  * @throws InvalidOptionError for ranges with gaps or overlaps, or that are empty; for keys of different kinds, numbers that
  * are not finite, and dates that are not valid.
@@ -88,7 +89,8 @@ export class RangeTable<K extends RangeKey> implements RangeShards<K> {
     }
     const { list } = this.spans;
     const asked = new Set<string>();
-    for (const span of list.slice(Math.max(0, lastStartingBy(list, first)))) {
+    for (let index = Math.max(0, lastStartingBy(list, first)); index < list.length; index++) {
+      const span = list[index] as Span;
       if (end !== undefined && span.from !== undefined && span.from >= end) break;
       if (first === undefined || span.to === undefined || span.to > first) asked.add(span.shard);
     }

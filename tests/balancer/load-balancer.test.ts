@@ -1,4 +1,5 @@
 import {
+  type Candidate,
   type ExecuteOptions,
   LoadBalancer,
   type LoadBalancerOptions,
@@ -38,6 +39,15 @@ describe('a lease', () => {
     other[Symbol.dispose]();
     other.release(FAILED);
     expect(status('a')).toMatchObject({ active: 0, successes: 1, failures: 0 });
+  });
+
+  it('can be released by its function alone, once', () => {
+    const { balancer, status } = balance(['a']);
+    const { node, release } = balancer.acquire();
+    expect(status(node).active).toBe(1);
+    release(FAILED);
+    release(OK);
+    expect(status('a')).toMatchObject({ active: 0, successes: 0, failures: 1 });
   });
 
   it('is over at the end of its block, by using', () => {
@@ -437,6 +447,49 @@ describe('options', () => {
   it('a picker that chooses what it was not given is found out', () => {
     const pick = { name: 'mine', start: () => ({ choose: () => undefined as never }) };
     expect(() => new LoadBalancer(['a'], { pick }).acquire()).toThrow('"pick" must choose one of the candidates');
+  });
+
+  it("a picker's own chooseExcept gets the whole list and what is excluded of it", () => {
+    const seen: unknown[] = [];
+    const choose = <C>([first]: readonly C[]) => first as C;
+    const chooseExcept = <C extends { node: string }>(candidates: readonly C[], excluded: ReadonlySet<C>) => {
+      seen.push([candidates.map(({ node }) => node), [...excluded].map(({ node }) => node)]);
+      return candidates.find((one) => !excluded.has(one)) as C;
+    };
+    const pick = { name: 'mine', start: () => ({ choose, chooseExcept }) };
+    const { balancer } = balance(['a', 'b', 'c', 'd'], { pick, outlier: { consecutiveFailures: 1 } });
+    balancer.acquire({ exclude: ['b', 'c', 'd'] }).release(FAILED); // a is out
+    expect(balancer.acquire({ exclude: ['a', 'b', 'unheard of'] }).node).toBe('c');
+    expect(seen).toEqual([
+      [
+        ['a', 'b', 'c', 'd'],
+        ['b', 'c', 'd'],
+      ],
+      [['b', 'c', 'd'], ['b']],
+    ]);
+  });
+
+  it('a picker hears of each call that begins or ends on a node', () => {
+    const heard: unknown[] = [];
+    const pick = {
+      name: 'mine',
+      start: () => ({
+        choose: <C>([first]: readonly C[]) => first as C,
+        loadChanged: ({ node, active }: Candidate, now: number) => void heard.push([node, active, now]),
+      }),
+    };
+    const clock = new HandClock();
+    const balancer = new LoadBalancer(['a', 'b'], { pick, clock });
+    const [one, other] = [balancer.acquire(), balancer.acquire()];
+    clock.time = 30;
+    one.release(OK);
+    other.release();
+    expect(heard).toEqual([
+      ['a', 1, 0],
+      ['a', 2, 0],
+      ['a', 1, 30],
+      ['a', 0, 0],
+    ]);
   });
 
   it("a picker of one's own sees candidates and chooses", () => {

@@ -67,6 +67,62 @@ describe('slow start', () => {
     expect(sharesOf(balancer, 99)).toEqual({ old: 33, new: 66 });
   });
 
+  /** A picker that takes the first node and counts the lists and the notices that it gets. */
+  function counted(hasNotices: boolean) {
+    const counts = { lists: 0, notices: 0, noticed: 0 };
+    let last: unknown;
+    const start = () => ({
+      choose: <C>(candidates: readonly C[]) => {
+        if (candidates !== last) counts.lists++;
+        last = candidates;
+        return candidates[0] as C;
+      },
+      ...(hasNotices && {
+        weightsChanged: (nodes: readonly unknown[]) => {
+          counts.notices++;
+          counts.noticed += nodes.length;
+        },
+      }),
+    });
+    return { pick: { name: 'counted', start }, counts };
+  }
+
+  it.each([
+    [true, { lists: 1, notices: 9, noticed: 9 }],
+    [false, { lists: 10, notices: 0, noticed: 0 }],
+  ])('goes on in steps of 10 ms, for the nodes that are starting (told of them: %s)', async (hasNotices, expected) => {
+    const clock = new TestClock();
+    const { pick, counts } = counted(hasNotices);
+    const list = Array.from({ length: 20 }, (_, index) => `n${index}`);
+    const balancer = new LoadBalancer(list, { clock, slowStart: '10s', pick });
+    balancer.setNodes([...list, 'new']);
+    for (let call = 0; call < 100; call++) {
+      balancer.acquire();
+      await clock.advance(1);
+    }
+    expect(counts).toEqual(expected);
+    expect(balancer.nodes.at(-1)!.effectiveWeight).toBeCloseTo(0.1, 9);
+  });
+
+  it('is exact in the status of nodes, between the steps as well', async () => {
+    const node = added('10s');
+    await node.clock.advance(5000);
+    node.balancer.acquire();
+    await node.clock.advance(3);
+    expect(node.weight()).toBeCloseTo(2 * 0.5003, 9);
+  });
+
+  it('gives many nodes at once in a new list', async () => {
+    const clock = new TestClock();
+    const { pick, counts } = counted(true);
+    const balancer = new LoadBalancer(['old'], { clock, slowStart: '10s', pick });
+    balancer.setNodes(['old', 'new']);
+    balancer.acquire();
+    await clock.advance(2000);
+    balancer.acquire();
+    expect(counts).toEqual({ lists: 2, notices: 0, noticed: 0 });
+  });
+
   it('begins when a node gets weight, if it came without', async () => {
     const { clock, balancer } = added('10s');
     balancer.setNodes(['old', { node: 'new', weight: 0 }]);

@@ -179,7 +179,86 @@ describe('HashRing.add and remove', () => {
   });
 });
 
+describe('HashRing.addAll and removeAll', () => {
+  const placesOf = (ring: HashRing) => Array.from({ length: 500 }, (_, key) => ring.getMany(`key-${key}`, 3));
+  const changes = ['late', { node: 'node-3', weight: 2 }, { node: 'idle', weight: 0 }, { node: 'node-5', weight: 0 }];
+
+  it('addAll makes the ring that add makes of each node in turn', () => {
+    const one = new HashRing(names(10));
+    for (const change of changes) {
+      if (typeof change === 'string') one.add(change);
+      else one.add(change.node, { weight: change.weight });
+    }
+    const all = new HashRing(names(10));
+    expect(all.addAll(new Set(changes).values())).toBe(all);
+    expect(all.toJSON()).toEqual(one.toJSON());
+    expect(placesOf(all)).toEqual(placesOf(one));
+    expect(all.diff(HashRing.fromJSON(one.toJSON())).share).toBe(0);
+  });
+
+  it('of several entries for one node in addAll the last one counts', () => {
+    const ring = new HashRing(['a']).addAll(['b', { node: 'b', weight: 3 }, 'a']);
+    expect([ring.weightOf('b'), ring.size]).toEqual([3, 2]);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['a bad weight', ['c', { node: 'd', weight: -1 }], '"weight"'],
+    ['a bad node', ['c', 7], '"node" must be a string'],
+    ['a weight too large', ['c', { node: 'd', weight: 2 ** 30 }], '"weight" must be at most'],
+    ['a name by itself', 'cd', '"nodes" must be a list of nodes, got "cd"'],
+  ])('%s in addAll changes nothing', (_what, nodes, message) => {
+    const ring = new HashRing(['a', 'b']);
+    const before = placesOf(ring);
+    expect(() => ring.addAll(nodes as never)).toThrow(message);
+    expect(ring.nodes).toEqual(['a', 'b']);
+    expect(placesOf(ring)).toEqual(before);
+  });
+
+  it('a hash function that throws in addAll changes nothing', () => {
+    const hash = (data: string | Uint8Array, seed: number) => {
+      if (String(data).endsWith(':d')) throw new Error('no hash');
+      return murmur3(data, seed);
+    };
+    const ring = new HashRing(['a', 'b'], { hash });
+    expect(() => ring.addAll(['c', 'd'])).toThrow('no hash');
+    expect([ring.nodes, placesOf(ring)]).toEqual([['a', 'b'], placesOf(new HashRing(['a', 'b']))]);
+  });
+
+  it('removeAll makes the ring of the nodes that stay, and counts those that were there', () => {
+    const ring = new HashRing(names(10)).add('idle', { weight: 0 });
+    expect(ring.removeAll(['node-3', 'node-3', 'unheard of', 'idle', 'node-0'])).toBe(3);
+    const stay = names(10).filter((node) => node !== 'node-3' && node !== 'node-0');
+    expect(ring.nodes).toEqual(new HashRing(stay).nodes);
+    expect(placesOf(ring)).toEqual(placesOf(new HashRing(stay)));
+    expect(() => ring.removeAll('node-1' as never)).toThrow('"nodes" must be a list of nodes');
+    expect(ring.has('node-1')).toBe(true);
+  });
+
+  it('addAll of nodes that are there with the same weight computes no points', () => {
+    let hashes = 0;
+    const hash = (data: string | Uint8Array, seed: number) => {
+      hashes++;
+      return murmur3(data, seed);
+    };
+    const ring = new HashRing(names(10), { hash });
+    const before = hashes;
+    ring.addAll(names(10));
+    expect(hashes).toBe(before);
+    ring.addAll([...names(10), 'late']);
+    expect(hashes).toBe(before + 2);
+  });
+});
+
 describe('HashRing.getMany', () => {
+  it('returns every node once, in an order that a longer list goes on with, for few nodes and for many', () => {
+    const ring = new HashRing(names(40));
+    for (let key = 0; key < 50; key++) {
+      const all = ring.getMany(`key-${key}`, Infinity);
+      expect(new Set(all).size).toBe(40);
+      for (const count of [1, 15, 16, 17, 39]) expect(ring.getMany(`key-${key}`, count)).toEqual(all.slice(0, count));
+    }
+  });
+
   const ring = new HashRing(names(12));
 
   it('gives different nodes, the first one get(key), each list the beginning of the longer ones', () => {

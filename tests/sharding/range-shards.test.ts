@@ -1,5 +1,6 @@
 import { rangeShards, type ShardRange } from 'breakwater/sharding';
 import { describe, expect, it } from 'vitest';
+import { RangeTable } from '../../src/sharding/range-shards.js';
 
 const letters = rangeShards([
   { from: 'n', shard: 'n-z' },
@@ -170,6 +171,22 @@ describe('ranges and shards', () => {
 });
 
 describe('getRange', () => {
+  it('looks at no more ranges than it covers and the search needs', () => {
+    const ranges = Array.from({ length: 10_000 }, (_, from) => ({ from, to: from + 1, shard: `s${from % 7}` }));
+    const router = rangeShards(ranges) as unknown as RangeTable<number>;
+    let reads = 0;
+    const list = new Proxy(router.spans.list, {
+      get: (target, key) => {
+        reads += Number(typeof key === 'string' && /^\d+$/.test(key));
+        return Reflect.get(target, key);
+      },
+    });
+    const counted = new RangeTable<number>({ ...router.spans, list });
+    reads = 0;
+    expect(counted.getRange(5000, 5002)).toEqual(['s2', 's3']);
+    expect(reads).toBeLessThan(30);
+  });
+
   it('gives the shards that have some of the keys, each once, in order', () => {
     expect(ids.getRange(5, 25)).toEqual(['a', 'b']);
     expect(ids.getRange(10, 20)).toEqual(['b']);

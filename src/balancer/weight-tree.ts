@@ -1,0 +1,49 @@
+/**
+ * Weights in a list, drawn by chance in proportion: a binary tree of sums (a segment tree). O(n) to make, O(log n) to draw or
+ * to change a weight. Each sum is added up from its two parts anew, so that rounding does not add up over changes.
+ */
+export class WeightTree {
+  /** The root is at 1, the parts of the sum at i are at 2i and 2i + 1, and the weights begin at `#leaves`. */
+  readonly #sums: Float64Array;
+  readonly #leaves: number;
+
+  constructor(weights: ArrayLike<number>) {
+    this.#leaves = 2 ** Math.ceil(Math.log2(weights.length));
+    this.#sums = new Float64Array(2 * this.#leaves);
+    this.#sums.set(weights, this.#leaves);
+    for (let at = this.#leaves - 1; at > 0; at--) this.#add(at);
+  }
+
+  get total(): number {
+    return this.#sums[1] as number;
+  }
+
+  weightAt(position: number): number {
+    return this.#sums[this.#leaves + position] as number;
+  }
+
+  set(position: number, weight: number): void {
+    let at = this.#leaves + position;
+    this.#sums[at] = weight;
+    for (at >>= 1; at > 0; at >>= 1) this.#add(at);
+  }
+
+  /** The position whose part of the total has the ticket, which is at least 0 and below the total. */
+  find(ticket: number): number {
+    let rest = ticket;
+    let at = 1;
+    while (at < this.#leaves) {
+      at *= 2;
+      const left = this.#sums[at] as number;
+      // Sums are rounded: where nothing is on the right, the ticket is for the left.
+      if (rest < left || this.#sums[at + 1] === 0) continue;
+      rest -= left;
+      at++;
+    }
+    return at - this.#leaves;
+  }
+
+  #add(at: number): void {
+    this.#sums[at] = (this.#sums[2 * at] as number) + (this.#sums[2 * at + 1] as number);
+  }
+}

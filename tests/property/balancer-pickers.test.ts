@@ -1,0 +1,121 @@
+import {
+  type Lease,
+  LoadBalancer,
+  leastConnections,
+  leastLoadedOfTwo,
+  leastResponseTime,
+  type Picker,
+  randomPick,
+  roundRobin,
+  weightedLeastConnections,
+  weightedRoundRobin,
+} from 'breakwater/balancer';
+import { seededRandom, TestClock } from 'breakwater/testing';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { runs } from '../support/runs.js';
+import {
+  naiveLeastConnections,
+  naiveLeastLoadedOfTwo,
+  naiveLeastResponseTime,
+  naiveRandomPick,
+  naiveRoundRobin,
+  naiveWeightedRoundRobin,
+} from './models/naive-pickers.js';
+
+const OK = { ok: true, value: undefined } as const;
+const FAILED = { ok: false, error: new Error('no') } as const;
+const NAMES = Array.from({ length: 11 }, (_, index) => `n${index}`);
+
+const nodes = fc.uniqueArray(
+  fc.record({
+    node: fc.constantFrom(...NAMES),
+    weight: fc.constantFrom(1, 1, 1, 2, 3, 8, 50, 0),
+    zone: fc.constantFrom('here', 'there'),
+  }),
+  { selector: ({ node }) => node, maxLength: NAMES.length },
+);
+const command = fc.oneof(
+  { weight: 12, arbitrary: fc.record({ acquire: fc.constant([] as string[]), peeks: fc.boolean() }) },
+  { weight: 3, arbitrary: fc.record({ acquire: fc.subarray(NAMES, { maxLength: 5 }), peeks: fc.boolean() }) },
+  { weight: 8, arbitrary: fc.record({ end: fc.nat(12), how: fc.constantFrom('ok', 'ok', 'failed', 'silent') }) },
+  { weight: 1, arbitrary: fc.record({ nodes }) },
+  // Whole seconds of sixteen: the weights of slow start are then exact, as ties must be.
+  { weight: 2, arbitrary: fc.record({ seconds: fc.integer({ min: 1, max: 9 }) }) },
+);
+
+const pickers: readonly (readonly [string, () => Picker, () => Picker])[] = [
+  ['roundRobin', roundRobin, naiveRoundRobin],
+  ['weightedRoundRobin', weightedRoundRobin, naiveWeightedRoundRobin],
+  ['leastConnections', leastConnections, () => naiveLeastConnections(({ ramp }) => ramp)],
+  [
+    'weightedLeastConnections',
+    weightedLeastConnections,
+    () => naiveLeastConnections(({ effectiveWeight }) => effectiveWeight),
+  ],
+  ['leastResponseTime', leastResponseTime, naiveLeastResponseTime],
+  ['randomPick', randomPick, naiveRandomPick],
+  ['leastLoadedOfTwo', leastLoadedOfTwo, naiveLeastLoadedOfTwo],
+];
+
+describe('a picker that keeps a tree', () => {
+  it.each(pickers)(
+    '%s picks what a loop over all candidates picks, whatever happens to the nodes',
+    async (_, pick, naive) => {
+      const property = fc.asyncProperty(
+        nodes,
+        fc.array(command, { maxLength: 80 }),
+        fc.constantFrom(undefined, 'here'),
+        async (first, commands, zone) => {
+          const clock = new TestClock();
+          const start = (own: Picker) =>
+            new LoadBalancer(first, {
+              clock,
+              pick: own,
+              zone,
+              random: seededRandom(1),
+              slowStart: { duration: '16s', minShare: 0.125 },
+              outlier: { consecutiveFailures: 2, ejectFor: '20s' },
+            });
+          const both = [start(pick()), start(naive())] as const;
+          const held: (readonly [Lease, Lease])[] = [];
+          const canPick = (exclude: readonly string[]) => both[1].peek({ exclude }) !== undefined;
+          for (const one of commands) {
+            if ('acquire' in one) {
+              const options = { exclude: one.acquire };
+              if (one.peeks) expect(both[0].peek(options)).toBe(both[1].peek(options));
+              if (!canPick(one.acquire)) continue;
+              const leases = [both[0].acquire(options), both[1].acquire(options)] as const;
+              expect(leases[0].node).toBe(leases[1].node);
+              held.push(leases);
+            } else if ('end' in one) {
+              for (const lease of held.splice(one.end, 1)[0] ?? []) {
+                if (one.how === 'silent') lease.release();
+                else lease.release(one.how === 'ok' ? OK : FAILED);
+              }
+            } else if ('nodes' in one) for (const balancer of both) balancer.setNodes(one.nodes);
+            else await clock.advance(1000 * one.seconds);
+          }
+        },
+      );
+      await fc.assert(property, { numRuns: runs(500) });
+    },
+  );
+
+  it.each(pickers)('%s picks the same among many nodes', (_, pick, naive) => {
+    const clock = new TestClock();
+    const random = seededRandom(3);
+    const list = Array.from({ length: 100 }, (_, index) => ({
+      node: `n${index}`,
+      weight: 1 + Math.floor(random() * 9),
+    }));
+    const both = [pick(), naive()].map((own) => new LoadBalancer(list, { clock, pick: own, random: seededRandom(1) }));
+    const held: Lease[][] = [];
+    for (let call = 0; call < 3000; call++) {
+      const leases = both.map((balancer) => balancer.acquire());
+      expect(leases[0]!.node).toBe(leases[1]!.node);
+      held.push(leases);
+      if (random() < 0.9) for (const lease of held.splice(Math.floor(random() * held.length), 1)[0]!) lease.release(OK);
+    }
+  });
+});
