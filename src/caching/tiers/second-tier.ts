@@ -42,7 +42,8 @@ const MOST_AT_ONCE = 100;
 export class SecondTier<V, D> {
   readonly #settings: SecondTierSettings<V, D>;
   readonly #events: Emitter<TieredCacheEvents>;
-  readonly #reads: BatchSource<string, StoredData<D> | undefined>;
+  /** Undefined for a store that has no `getMany`. */
+  readonly #batches: BatchSource<string, StoredData<D> | undefined> | undefined;
   readonly #doubts = new Doubts();
   readonly #lanes = new WriteLanes();
   readonly #late = new LateWrites();
@@ -63,7 +64,8 @@ export class SecondTier<V, D> {
       (what) => this.#tellAgain(what),
       (what) => this.#echo(asInvalidation(what)),
     );
-    this.#reads = new BatchSource((keys, scope) => this.#get(keys, scope), READ_BATCHES, settings.clock);
+    const getBatch = (keys: readonly string[], scope: AbortScope) => this.#getBatch(keys, scope);
+    if (settings.store.getMany !== undefined) this.#batches = new BatchSource(getBatch, READ_BATCHES, settings.clock);
   }
 
   get stats(): SecondTierStats {
@@ -84,7 +86,8 @@ export class SecondTier<V, D> {
     const { clock } = this.#settings;
     const askedAt = clock.now();
     try {
-      const stored = await this.#reads.load(this.#nameOf(key), scope);
+      const name = this.#nameOf(key);
+      const stored = await (this.#batches?.load(name, scope) ?? this.#get(name, scope));
       return this.#take(key, stored, clock.now() - askedAt, matches);
     } catch {
       if (scope.reason === undefined) this.#counts.unread++;
@@ -118,14 +121,18 @@ export class SecondTier<V, D> {
     }
   }
 
-  #get(keys: readonly string[], scope: AbortScope): Promise<readonly (StoredData<D> | undefined)[]> {
+  #get(name: string, scope: AbortScope): Promise<StoredData<D> | undefined> {
+    return this.#call('get', 1, scope, (context) => this.#settings.store.get(name, context));
+  }
+
+  async #getBatch(names: readonly string[], scope: AbortScope): Promise<readonly (StoredData<D> | undefined)[]> {
     const { store } = this.#settings;
-    const [only] = keys;
-    return this.#call('get', keys.length, scope, async (context) => {
-      if (keys.length === 1) return [await store.get(only as string, context)];
-      const found = await store.getMany(keys, context);
-      if (Array.isArray(found) && found.length === keys.length) return found;
-      throw new TypeError(`getMany must bring an array of as many as it was given keys: ${keys.length}`);
+    const [only] = names;
+    if (names.length === 1) return [await this.#get(only as string, scope)];
+    return this.#call('get', names.length, scope, async (context) => {
+      const found = await store.getMany?.(names, context);
+      if (Array.isArray(found) && found.length === names.length) return found;
+      throw new TypeError(`getMany must return an array with one value for each key: ${names.length}`);
     });
   }
 
