@@ -33,7 +33,9 @@ export interface CacheStore<D = string> {
    * are one call, made at the end of the turn. A store that gains nothing by that, such as one in memory, leaves it out: then
    * each key is one `get`, made at once.
    */
-  getMany?(keys: readonly string[], context: CacheStoreContext): PromiseLike<readonly (StoredData<D> | undefined)[]>;
+  readonly getMany?:
+    | ((keys: readonly string[], context: CacheStoreContext) => PromiseLike<readonly (StoredData<D> | undefined)[]>)
+    | undefined;
   set(key: string, data: D, options: CacheStoreSetOptions, context: CacheStoreContext): PromiseLike<unknown>;
   delete(key: string, context: CacheStoreContext): PromiseLike<unknown>;
   /**
