@@ -53,7 +53,7 @@ export const candidates: Candidates<Prepare> = {
         return (key) => cache.get(key);
       }),
     ),
-    targets: { floor: 1.5 },
+    targets: { floor: 1.4, peers: { [YARDSTICK]: 1 } },
   },
   'loadingCache.get, ttl': {
     ...ours(
@@ -62,7 +62,7 @@ export const candidates: Candidates<Prepare> = {
         return (key) => cache.get(key);
       }),
     ),
-    targets: { peers: { [FLOOR_WITH_TTL]: 1.5 } },
+    targets: { floor: 1.7, peers: { [YARDSTICK]: 1 } },
   },
   'loadingCache.getSync, ttl': {
     ...ours(
@@ -71,7 +71,7 @@ export const candidates: Candidates<Prepare> = {
         return (key) => cache.getSync(key) ?? cache.get(key);
       }),
     ),
-    targets: { peers: { [FLOOR_WITH_TTL]: 1.5 } },
+    targets: { floor: 1.7 },
   },
   [FLOOR_WITH_TTL]: ours(reads(lru(HOUR_MS))),
   [YARDSTICK]: peer(

@@ -15,13 +15,18 @@ async function startServer(): Promise<string> {
   return `http://127.0.0.1:${port}/items`;
 }
 
+/** The URL of a server of its own for this process. */
+export function serverUrl(): Promise<string> {
+  url ??= startServer();
+  return url;
+}
+
 /** Many requests, so many at a time, each answer read to its end by `send`. */
 export const requests =
   (makeSend: () => (url: string) => Promise<string>): Prepare =>
   async () => {
     const send = makeSend();
-    url ??= startServer();
-    const address = await url;
+    const address = await serverUrl();
     return () => {
       let left = REQUESTS;
       const sendInTurn = async () => {

@@ -1,11 +1,11 @@
 import { AbortNode, AbortScope } from '../core/abort-scope.js';
 import { Alarm, afterNextPoll, type Clock } from '../core/clock.js';
 import { show } from '../core/inspect.js';
-import type { Policy } from '../core/policy.js';
-import type { LoadedMany, LoadingCacheOptions } from './options.js';
-import { callUnder, type Source } from './source.js';
+import type { LoadedMany } from './options.js';
+import type { Source } from './source.js';
 
-type LoadMany<K, V> = NonNullable<LoadingCacheOptions<K, V>['loadMany']>;
+/** Loads many keys. Never throws: whatever happens is in the promise. The scope is aborted when all keys have left. */
+type LoadBatch<K, V> = (keys: readonly K[], scope: AbortScope) => Promise<LoadedMany<K, V>>;
 
 /**
  * One call for many keys: those asked for in one turn of the event loop, or within `maxWaitMs` of the first, up to
@@ -15,21 +15,18 @@ type LoadMany<K, V> = NonNullable<LoadingCacheOptions<K, V>['loadMany']>;
  * The call runs in the async context of the first key's first reader.
  */
 export class BatchSource<K, V> implements Source<K, V> {
-  readonly #loadMany: LoadMany<K, V>;
-  readonly #policy: Policy<LoadedMany<K, V>> | undefined;
+  readonly #loadBatch: LoadBatch<K, V>;
   readonly #maxSize: number;
   readonly #maxWaitMs: number;
   readonly #clock: Clock;
   #open: Batch<K, V> | undefined = undefined;
 
   constructor(
-    loadMany: LoadMany<K, V>,
-    policy: Policy<LoadedMany<K, V>> | undefined,
+    loadBatch: LoadBatch<K, V>,
     { maxSize, maxWaitMs }: { maxSize: number; maxWaitMs: number },
     clock: Clock,
   ) {
-    this.#loadMany = loadMany;
-    this.#policy = policy;
+    this.#loadBatch = loadBatch;
     this.#maxSize = maxSize;
     this.#maxWaitMs = maxWaitMs;
     this.#clock = clock;
@@ -59,18 +56,8 @@ export class BatchSource<K, V> implements Source<K, V> {
     if (batch.isSent || batch.size === 0) return;
     batch.isSent = true;
     const keys = [...batch.keys];
-    const loadMany = this.#loadMany;
-    const many = callUnder(this.#policy, batch.scope, undefined, (signal) =>
-      loadMany(
-        keys.map(({ key }) => key),
-        {
-          get signal() {
-            return signal();
-          },
-        },
-      ),
-    );
-    many
+    const asked = keys.map(({ key }) => key);
+    this.#loadBatch(asked, batch.scope)
       .then((loaded) => deliver(keys, loaded))
       .catch((error) => {
         for (const key of keys) key.reject(error);

@@ -34,8 +34,9 @@ export interface LoadingCache<K, V> extends Observable<LoadingCacheEvents<K>> {
   /** Makes a value stale as of now: it is only served where a stale one may be. Otherwise as `delete`. */
   expire(key: K): boolean;
   /**
-   * `delete` for all entries that match, and for loads under way. Entries are recognised when they are next read: it costs
-   * O(loads under way), however many there are.
+   * `delete` for all entries that match, and for the loads in flight. O(loads in flight) for a prefix or a glob, since the
+   * loads whose keys match are not kept; O(1) for a tag. The numbers of entries and of earlier invalidations do not matter:
+   * an entry is compared with the newer invalidations when it is next read.
    */
   deleteMatching(match: EntryMatch): void;
   /** `expire` for all entries that match. */

@@ -1,4 +1,5 @@
-import { type CheckedMatch, matchesKey } from './match.js';
+import { FifoMap } from './fifo-map.js';
+import { type CheckedMatch, matchesKey, nameOf } from './match.js';
 
 /** An invalidation: its number among all of them, and when it was made. */
 interface Mark {
@@ -76,10 +77,11 @@ interface Pattern {
 /** The marks of one kind: of each tag and pattern its last ones, the oldest first. */
 class Marks {
   readonly #mostTags: number;
-  /** The one marked last at the end. */
-  readonly #tags = new Map<string, Mark[]>();
-  /** Likewise. */
-  #patterns: Pattern[] = [];
+  /** The tag marked last is the newest. */
+  readonly #tags = new FifoMap<string, Mark[]>();
+  readonly #patterns = new Map<string, Pattern>();
+  /** The pattern marked last at the end. */
+  readonly #order: Pattern[] = [];
 
   constructor(mostTags: number) {
     this.#mostTags = mostTags;
@@ -93,34 +95,39 @@ class Marks {
   #addToTag(tag: string, mark: Mark): number {
     const marks = this.#tags.get(tag) ?? [];
     push(marks, mark);
-    this.#tags.delete(tag);
     this.#tags.set(tag, marks);
     return this.#tags.size > this.#mostTags ? this.#forgetOldestTag() : 0;
   }
 
   #forgetOldestTag(): number {
-    for (const [tag, marks] of this.#tags) {
-      this.#tags.delete(tag);
-      return lastNumber(marks);
-    }
-    return 0;
+    const [tag, marks] = this.#tags.oldest as readonly [string, Mark[]];
+    this.#tags.delete(tag);
+    return lastNumber(marks);
   }
 
   #addToPattern(match: CheckedMatch, mark: Mark): number {
-    const isSame = (it: Pattern) => it.match.kind === match.kind && it.match.text === match.text;
-    const pattern = this.#patterns.find(isSame) ?? { match, marks: [] };
+    const name = nameOf(match);
+    const known = this.#patterns.get(name);
+    const pattern = known ?? { match, marks: [] };
     push(pattern.marks, mark);
-    this.#patterns = [...this.#patterns.filter((it) => it !== pattern), pattern];
-    const oldest = this.#patterns.length > MOST_PATTERNS ? this.#patterns.shift() : undefined;
-    return oldest === undefined ? 0 : lastNumber(oldest.marks);
+    if (known === undefined) this.#patterns.set(name, pattern);
+    else this.#order.splice(this.#order.indexOf(known), 1);
+    this.#order.push(pattern);
+    return this.#order.length > MOST_PATTERNS ? this.#forgetOldestPattern() : 0;
+  }
+
+  #forgetOldestPattern(): number {
+    const { match, marks } = this.#order.shift() as Pattern;
+    this.#patterns.delete(nameOf(match));
+    return lastNumber(marks);
   }
 
   /** The first mark that has hit since the one of that number. */
   first(key: unknown, tags: readonly string[], since: number): Mark | undefined {
     let found: Mark | undefined;
     for (const tag of tags) found = earlier(found, firstAfter(since, this.#tags.get(tag)));
-    for (let i = this.#patterns.length - 1; i >= 0; i--) {
-      const { match, marks } = this.#patterns[i] as Pattern;
+    for (let i = this.#order.length - 1; i >= 0; i--) {
+      const { match, marks } = this.#order[i] as Pattern;
       if (lastNumber(marks) <= since) break;
       if (matchesKey(match, key)) found = earlier(found, firstAfter(since, marks));
     }
@@ -132,8 +139,9 @@ class Marks {
 function push(marks: Mark[], mark: Mark): void {
   marks.push(mark);
   if (marks.length <= MOST_MARKS_EACH) return;
-  const [{ time }, { number }] = marks.splice(0, 2) as [Mark, Mark];
-  marks.unshift({ number, time });
+  const { time } = marks.shift() as Mark;
+  const { number } = marks[0] as Mark;
+  marks[0] = { number, time };
 }
 
 const lastNumber = (marks: readonly Mark[]): number => (marks[marks.length - 1] as Mark).number;

@@ -70,8 +70,12 @@ export class Loads<K, V> implements LoadTable<K, V> {
     return load;
   }
 
-  /** Likewise, all whose keys it hits. No key looks like a tag: those loads are asked when they are over. */
+  /**
+   * Takes the loads out whose keys the invalidation hits: O(loads in flight), unless it is about one key or a tag. No key
+   * matches a tag: a load is compared with tags at its end.
+   */
   detachHit(invalidation: CheckedInvalidation<K>): Load<K, V>[] {
+    if ('match' in invalidation && invalidation.match.kind === 'tag') return [];
     const keys = 'key' in invalidation ? [invalidation.key] : this.#keysHit(invalidation);
     return keys.map((key) => this.detach(key)).filter((load) => load !== undefined);
   }

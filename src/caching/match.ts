@@ -28,6 +28,9 @@ export function checkMatch(owner: string, match: EntryMatch): CheckedMatch {
   throw new InvalidOptionError(owner, 'match', 'must have one of "tag", "prefix", "glob", a string', match);
 }
 
+/** A name for the match: equal only for matches of the same kind and text. */
+export const nameOf = ({ kind, text }: CheckedMatch): string => `${kind} ${text}`;
+
 /** Whether a key looks like that. None looks like a tag. */
 export function matchesKey({ kind, text }: CheckedMatch, key: unknown): boolean {
   if (typeof key !== 'string' || kind === 'tag') return false;

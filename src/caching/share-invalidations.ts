@@ -1,5 +1,6 @@
 import { type Observable, reportUncaught } from '../core/events.js';
 import { checkFunction, checkMethods, checkOptionalFunction, checkString, readOptions } from '../core/options.js';
+import { FifoMap } from './fifo-map.js';
 import type { Invalidation } from './invalidation.js';
 
 /** Who listens to a bus. */
@@ -100,7 +101,7 @@ class CacheOnBus<K extends string | number> implements SharedInvalidations {
   readonly #origin: string;
   readonly #onError: ShareInvalidationsOptions['onError'];
   /** The number of the last message of each sender; the one heard of last at the end. */
-  readonly #heard = new Map<string, number>();
+  readonly #heard = new FifoMap<string, number>();
   readonly #counts = { published: 0, received: 0, gaps: 0, failures: 0 };
   readonly #ends: readonly (() => unknown)[];
   #sent = 0;
@@ -179,9 +180,9 @@ class CacheOnBus<K extends string | number> implements SharedInvalidations {
    */
   #isNext({ origin, number }: BusMessage<K>): boolean {
     const last = this.#heard.get(origin);
-    this.#heard.delete(origin);
     this.#heard.set(origin, number === 1 ? 1 : Math.max(number, last ?? number)); // 1: it has begun anew
-    if (this.#heard.size > MOST_ORIGINS) this.#heard.delete(this.#heard.keys().next().value as string);
+    const oldest = this.#heard.size > MOST_ORIGINS ? this.#heard.oldest : undefined;
+    if (oldest !== undefined) this.#heard.delete(oldest[0]);
     return last === undefined || number === last + 1 || number === last;
   }
 

@@ -4,7 +4,7 @@ import { checkFunction } from '../core/options.js';
 import type { Policy } from '../core/policy.js';
 import { BatchSource } from './batch.js';
 import { checkBatchOptions, checkPolicy, type LoadedMany, type LoadingCacheOptions } from './options.js';
-import { LoaderSource, type Source } from './source.js';
+import { callUnder, LoaderSource, SignalContext, type Source } from './source.js';
 
 /** The options that say where values come from. */
 type SourceOptions<K, V> = Pick<LoadingCacheOptions<K, V>, 'load' | 'loadMany' | 'batch' | 'policy'>;
@@ -23,9 +23,9 @@ export function sourceOf<K, V>(
     return new LoaderSource(checkFunction(owner, 'load', load as NonNullable<typeof load>), checked);
   }
   const policyOfMany = checked as Policy<unknown> as Policy<LoadedMany<K, V>> | undefined;
-  return new BatchSource(
-    checkFunction(owner, 'loadMany', loadMany),
-    policyOfMany,
+  const loadKeys = checkFunction(owner, 'loadMany', loadMany);
+  return new BatchSource<K, V>(
+    (keys, scope) => callUnder(policyOfMany, scope, undefined, (call) => loadKeys(keys, new SignalContext(call))),
     checkBatchOptions(owner, batch),
     clock,
   );

@@ -1,5 +1,5 @@
 import type { AbortScope } from '../core/abort-scope.js';
-import type { Policy } from '../core/policy.js';
+import { type Policy, runWithPolicy } from '../core/policy.js';
 import type { LoadContext } from './options.js';
 
 /** Where values come from. Never throws: whatever happens is in the promise. */
@@ -44,22 +44,34 @@ export class LoaderSource<K, V> implements Source<K, V> {
 
   load(key: K, scope: AbortScope, previous: V | undefined): Promise<V> {
     const load = this.#load;
-    return callUnder(this.#policy, scope, keyName(key), (signal) => load(key, new LazyContext(signal, previous)));
+    return callUnder(this.#policy, scope, keyName(key), (call) => load(key, new LoaderContext(call, previous)));
   }
 }
 
-/** Its signal is made when the loader reads it: on Node 20 one costs more than all else about a load. */
-class LazyContext<V> implements LoadContext<V> {
-  readonly previous: V | undefined;
-  readonly #signal: () => AbortSignal;
+/** A call whose signal is made when it is first read: on Node 20 a signal costs more than the rest of a load. */
+export interface SignalSource {
+  readonly signal: AbortSignal;
+}
 
-  constructor(signal: () => AbortSignal, previous: V | undefined) {
-    this.#signal = signal;
-    this.previous = previous;
+/** What a function of the caller sees of its call: the signal alone, made when the function reads it. */
+export class SignalContext implements SignalSource {
+  readonly #call: SignalSource;
+
+  constructor(call: SignalSource) {
+    this.#call = call;
   }
 
   get signal(): AbortSignal {
-    return this.#signal();
+    return this.#call.signal;
+  }
+}
+
+class LoaderContext<V> extends SignalContext implements LoadContext<V> {
+  readonly previous: V | undefined;
+
+  constructor(call: SignalSource, previous: V | undefined) {
+    super(call);
+    this.previous = previous;
   }
 }
 
@@ -72,11 +84,10 @@ export function callUnder<T>(
   policy: Policy<T> | undefined,
   scope: AbortScope,
   key: string | undefined,
-  call: (signal: () => AbortSignal) => T | PromiseLike<T>,
+  call: (context: SignalSource) => T | PromiseLike<T>,
 ): Promise<T> {
   try {
-    if (policy === undefined) return Promise.resolve(call(() => scope.signal));
-    return policy.execute<T>((context) => call(() => context.signal), { signal: scope.signal, key });
+    return policy === undefined ? Promise.resolve(call(scope)) : runWithPolicy<T>(policy, call, scope, key);
   } catch (error) {
     return Promise.reject(error);
   }

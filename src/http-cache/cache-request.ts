@@ -28,7 +28,9 @@ export function readRequest(call: FetchCall, rules: UserRules): CacheRequest | u
   try {
     const url = cacheUrl(call.address);
     if (url === undefined || !/^https?:/.test(url)) return undefined;
-    const headers = new Headers((init?.headers ?? request?.headers) as HeadersInit | undefined);
+    const given = (init?.headers ?? request?.headers) as HeadersInit | undefined;
+    const headers = new Headers(given);
+    const has = (name: string) => given !== undefined && headers.has(name);
     const demands = readDemands(headers, init?.cache ?? request?.cache);
     const hasBody = ((init?.body === undefined ? request?.body : init.body) ?? null) !== null;
     const isChecked = Boolean(init?.integrity ?? request?.integrity);
@@ -40,8 +42,8 @@ export function readRequest(call: FetchCall, rules: UserRules): CacheRequest | u
       headers,
       signal: (signal ?? null) as AbortSignal | null,
       demands,
-      bypasses: demands.bypasses || hasBody || isChecked || CALLERS_OWN.some((name) => headers.has(name)),
-      isForStream: headers.get('accept')?.toLowerCase().includes('text/event-stream') === true,
+      bypasses: demands.bypasses || hasBody || isChecked || CALLERS_OWN.some(has),
+      isForStream: has('accept') && headers.get('accept')?.toLowerCase().includes('text/event-stream') === true,
       identity: new RequestIdentity(call, url, headers, rules),
     };
   } catch {
@@ -53,9 +55,10 @@ export function readRequest(call: FetchCall, rules: UserRules): CacheRequest | u
 export function cacheUrl(address: string | null, base?: string): string | undefined {
   const page = (globalThis as { location?: { href?: string } }).location?.href;
   try {
-    const url = new URL(address ?? '', base ?? page);
-    url.hash = '';
-    return address === null ? undefined : url.href;
+    if (address === null) return undefined;
+    const { href } = new URL(address, base ?? page);
+    const fragment = href.indexOf('#'); // elsewhere in a URL it is escaped; setting `hash` would parse all of it again
+    return fragment < 0 ? href : href.slice(0, fragment);
   } catch {
     return undefined;
   }

@@ -42,7 +42,7 @@ export function cached<F extends CacheableFetch>(fetch: F, options?: CachedOptio
   // By itself: the platform's refuses to be called as somebody's method.
   const inner: InnerFetch = async (input, init) => (fetch as unknown as InnerFetch)(input, init);
   const cache = new PrivateCache(inner, checkCachedOptions(options));
-  const cachedFetch: InnerFetch = async (input, init) => cache.fetch(input, init);
+  const cachedFetch: InnerFetch = (input, init) => cache.fetch(input, init);
   // Defined, since some that a function has cannot be assigned to.
   const properties = Object.getOwnPropertyDescriptors({ ...fetch, cache: cache as HttpCache });
   return Object.defineProperties(cachedFetch, properties) as unknown as CachedFetch<F>;

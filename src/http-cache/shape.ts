@@ -64,14 +64,20 @@ export function gatewayTimeout(url: string, cacheStatus: string): Response {
   return makeResponse({ make: Response, ...given }, null, [['cache-status', cacheStatus]]);
 }
 
-/** What cannot be given to a Response as it is made; its clones would lose it again. */
+/** Adds what a Response cannot be given when it is made. Its clones get it as well. */
 function dress(response: Response, shape: ResponseShape): Response {
   const { url, redirected, type, statusText } = shape;
-  const clone = () => dress(Object.getPrototypeOf(response).clone.call(response), shape);
-  for (const [name, value] of Object.entries({ url, redirected, type, statusText, clone })) {
-    Object.defineProperty(response, name, { value });
-  }
+  const { clone } = Object.getPrototypeOf(response) as Response;
+  define(response, 'url', url);
+  define(response, 'redirected', redirected);
+  define(response, 'type', type);
+  define(response, 'statusText', statusText);
+  define(response, 'clone', () => dress(clone.call(response), shape));
   return response;
+}
+
+function define(response: Response, name: keyof Response, value: unknown): void {
+  Object.defineProperty(response, name, { value });
 }
 
 /** Undefined when the maker of the original cannot make another one. */

@@ -195,6 +195,26 @@ describe('the marks', () => {
     expect([marks.expiredAt('b', [], afterFirst), marks.expiredAt('abc', [], afterFirst)]).toEqual([3, undefined]);
   });
 
+  it('of a pattern that is marked again are not the oldest any more, and a forgotten pattern begins again', () => {
+    const marks = new Invalidations();
+    marks.delete({ kind: 'prefix', text: 'first' }, 1);
+    marks.delete({ kind: 'prefix', text: 'second' }, 1);
+    marks.delete({ kind: 'prefix', text: 'third' }, 1);
+    const afterThird = marks.latest;
+    marks.delete({ kind: 'prefix', text: 'second' }, 2);
+    for (let i = 0; i < 998; i++) marks.delete({ kind: 'prefix', text: `p${i}` }, 3);
+    expect(marks.haveDeleted('k', [], 0)).toBe(true); // the first was forgotten
+    expect(marks.haveDeleted('k', [], 1)).toBe(false); // and nothing after it
+    expect(['first', 'second', 'third'].map((key) => marks.haveDeleted(key, [], afterThird))).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    marks.delete({ kind: 'prefix', text: 'first' }, 4);
+    expect(marks.haveDeleted('first', [], marks.latest - 1)).toBe(true);
+    expect(marks.haveDeleted('first', [], marks.latest)).toBe(false);
+  });
+
   it('of one tag, or one pattern, are so many at most: older ones are taken to be as old as the oldest', () => {
     const marks = new Invalidations();
     for (const kind of ['tag', 'prefix'] as const) {

@@ -2,20 +2,23 @@ import v8 from 'node:v8';
 import { decode, encode } from '@msgpack/msgpack';
 import {
   type CachedEntry,
+  type CacheStore,
   CircuitOpenError,
   circuitBreaker,
   type Invalidation,
   LruCache,
+  pipeline,
   type Serializer,
   sleep,
   type TieredCache,
   type TieredLoadingOptions,
   TimeoutError,
   tiered,
+  timeout,
 } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import { LRUCache } from 'lru-cache';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type Deferred, defer, settle, watch } from '../support/promises.js';
 import { MapStore, type StoreCall } from './map-store.js';
 
@@ -124,6 +127,78 @@ describe('a read of two tiers', () => {
     expect([read.state, store.calls[0]!.signal.aborted]).toEqual(['rejected', true]);
     await letGo();
     expect([loads, one.stats.l2.failures, one.loading]).toEqual([[], 0, 0]);
+  });
+
+  it('makes no signal for a store, a loader and policies that read none', async () => {
+    const { clock } = setUp();
+    const kept = new Map([['a', { data: '{"value":"A","staleMs":0,"loadMs":0,"tags":[]}', remainingMs: 1000 }]]);
+    const store: CacheStore = {
+      get: async (key) => kept.get(key),
+      getMany: async (keys) => keys.map((key) => kept.get(key)),
+      set: async () => {},
+      delete: async () => {},
+      deleteMatching: async () => {},
+    };
+    const policy = pipeline(circuitBreaker({ clock }), timeout({ duration: 100, clock }));
+    const one = tiered<string>({ capacity: 10 }, store, { load: async (key) => key, policy, clock });
+    const make = vi.spyOn(globalThis, 'AbortController');
+    try {
+      expect(await one.get('a')).toBe('A');
+      expect(await one.getMany(['b', 'c'])).toEqual(['b', 'c']);
+      await one.delete('a');
+      await one.onIdle();
+      expect(make).not.toHaveBeenCalled();
+    } finally {
+      make.mockRestore();
+    }
+  });
+
+  it('leaves the breaker of an abandoned read closed, and counts no failure', async () => {
+    const { store, process, clock } = setUp();
+    const breaker = circuitBreaker({ consecutiveFailures: 1, clock });
+    const { letGo } = holdUp(store, 'before', isAbout('get'));
+    const one = process({ l2Policy: breaker });
+    const controller = new AbortController();
+    const read = watch(one.get('a', { signal: controller.signal }));
+    await turns();
+    controller.abort(new Error('left'));
+    await turns();
+    expect([read.state, breaker.state, one.stats.l2.failures, clock.pendingTimers]).toEqual([
+      'rejected',
+      'closed',
+      0,
+      0,
+    ]);
+    await letGo();
+  });
+
+  it('asks a store without getMany for each key by itself, without waiting for the end of the turn', async () => {
+    const { store, process } = setUp();
+    await process().getMany(['a', 'b']);
+    await turns();
+    store.calls.length = 0;
+    Object.assign(store, { getMany: undefined });
+    const read = watch(process().getMany(['a', 'b']));
+    for (let microtask = 0; microtask < 100; microtask++) await undefined;
+    expect([read.value, store.operations]).toEqual([
+      ['a1', 'b1'],
+      ['get a', 'get b'],
+    ]);
+  });
+
+  it('aborts the one get of a store without getMany when its last reader leaves', async () => {
+    const { store, loads, process } = setUp();
+    Object.assign(store, { getMany: undefined });
+    const { letGo } = holdUp(store, 'before', isAbout('get'));
+    const controller = new AbortController();
+    const one = process();
+    const read = watch(one.get('a', { signal: controller.signal }));
+    await turns();
+    controller.abort(new Error('left'));
+    await turns();
+    expect([read.state, store.calls[0]!.signal.aborted, one.stats.l2.failures]).toEqual(['rejected', true, 0]);
+    await letGo();
+    expect([loads, one.loading]).toEqual([[], 0]);
   });
 
   it('takes a key that is no string as a mistake, before it becomes one in the store', async () => {
@@ -1182,7 +1257,7 @@ describe('what it is made of', () => {
     [undefined, { size: 7 }, '"l1.size" is unknown'],
     [undefined, { get: 7 }, '"l1" must be an object with get, set, delete'],
     [undefined, null, '"l1" must be an object with get, set, delete'],
-    [{ get: () => {} }, { capacity: 7 }, '"l2" must be an object with get, getMany, set, delete, deleteMatching'],
+    [{ get: () => {} }, { capacity: 7 }, '"l2" must be an object with get, set, delete, deleteMatching'],
   ])('refuses the tiers %o and %o', (l2, l1, message) => {
     const { store, clock } = setUp();
     expect(() => tiered(l1 as never, (l2 ?? store) as never, { load: async () => 1, clock })).toThrow(message);

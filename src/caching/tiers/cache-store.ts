@@ -28,8 +28,14 @@ export interface CacheStoreSetOptions {
 export interface CacheStore<D = string> {
   /** Undefined for what it has not, and for what is over. */
   get(key: string, context: CacheStoreContext): PromiseLike<StoredData<D> | undefined>;
-  /** Likewise, in the order of the keys. */
-  getMany(keys: readonly string[], context: CacheStoreContext): PromiseLike<readonly (StoredData<D> | undefined)[]>;
+  /**
+   * Returns the data of many keys, in the order of the keys. With it, all keys that are missed in one turn of the event loop
+   * are one call, made at the end of the turn. A store that gains nothing by that, such as one in memory, leaves it out: then
+   * each key is one `get`, made at once.
+   */
+  readonly getMany?:
+    | ((keys: readonly string[], context: CacheStoreContext) => PromiseLike<readonly (StoredData<D> | undefined)[]>)
+    | undefined;
   set(key: string, data: D, options: CacheStoreSetOptions, context: CacheStoreContext): PromiseLike<unknown>;
   delete(key: string, context: CacheStoreContext): PromiseLike<unknown>;
   /**

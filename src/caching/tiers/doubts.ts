@@ -1,4 +1,5 @@
-import { type CheckedMatch, matchesKey } from '../match.js';
+import { FifoMap } from '../fifo-map.js';
+import { type CheckedMatch, matchesKey, nameOf } from '../match.js';
 
 /** Something that the second tier may still have though it is out of date: a key, or all that match. */
 export interface Doubt {
@@ -23,7 +24,7 @@ export class Doubts {
   readonly #keys = new Map<string, Doubt>();
   readonly #matches = new Map<string, Doubt>();
   /** In the order in which they failed. */
-  readonly #failed = new Set<Doubt>();
+  readonly #failed = new FifoMap<Doubt, true>();
   /** Replaced, never changed: a read holds on to those of its beginning. */
   #list: readonly CheckedMatch[] = [];
 
@@ -66,21 +67,19 @@ export class Doubts {
   /** The store was told, and it did not work: it is to be told again, after all others. */
   fail(doubt: Doubt): void {
     if (!this.stands(doubt)) return;
-    this.#failed.delete(doubt);
-    this.#failed.add(doubt);
+    this.#failed.set(doubt, true);
     if (this.#failed.size > MOST_FAILED || this.#matches.size > MOST_MATCHES) this.#doubtEverything();
   }
 
   /** What is being told besides may still work, and stays a doubt of its own. */
   #doubtEverything(): void {
-    for (const doubt of [...this.#failed]) this.settle(doubt);
-    this.#failed.add(this.raise({ match: EVERYTHING }));
+    for (const doubt of [...this.#failed.keys()]) this.settle(doubt);
+    this.#failed.set(this.raise({ match: EVERYTHING }), true);
   }
 
   /** What the store is to be told of next. */
   nextFailed(): Doubt | undefined {
-    const [first] = this.#failed;
-    return first;
+    return this.#failed.oldest?.[0];
   }
 
   get size(): number {
@@ -100,5 +99,3 @@ export class Doubts {
     this.#list = [...this.#matches.values()].map(({ what }) => (what as { match: CheckedMatch }).match);
   }
 }
-
-const nameOf = ({ kind, text }: CheckedMatch): string => `${kind} ${text}`;

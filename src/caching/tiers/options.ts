@@ -117,7 +117,7 @@ export function checkTieredOptions<V, D>(
     loading: { ...loading, jitter: 0 },
     lifetimes: new OptionLifetimes(loading, toMs(owner, 'l1Ttl', own.l1Ttl, { orInfinity: true }), readingMs),
     tier: {
-      store: checkMethods(owner, 'l2', store, ['get', 'getMany', 'set', 'delete', 'deleteMatching']),
+      store: checkStore(owner, store),
       records: new Records<V, D>(serializer, Math.max(windows.revalidateMs, windows.errorMs)),
       prefix: checkString(owner, 'prefix', own.prefix),
       policy: checkPolicy(owner, own.l2Policy, 'l2Policy') ?? breaker(),
@@ -125,6 +125,12 @@ export function checkTieredOptions<V, D>(
       clock,
     },
   };
+}
+
+function checkStore<D>(owner: string, store: CacheStore<D>): CacheStore<D> {
+  const required = ['get', 'set', 'delete', 'deleteMatching'] as const;
+  checkMethods(owner, 'l2', store, required);
+  return checkMethods(owner, 'l2', store, store.getMany === undefined ? required : [...required, 'getMany']);
 }
 
 /** As the options say. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.js';
+import { FifoMap } from '../fifo-map.js';
 import { type CheckedInvalidation, hitsKey } from '../invalidation.js';
 import { hitsEntry } from '../match.js';
 
@@ -23,7 +24,7 @@ interface Sent {
 export class RecentlySent {
   readonly #clock: Clock;
   /** The oldest first. */
-  readonly #sent = new Map<string, Sent>();
+  readonly #sent = new FifoMap<string, Sent>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -33,7 +34,6 @@ export class RecentlySent {
   begin(key: string, tags: readonly string[]): () => void {
     this.#forgetOld();
     const sent: Sent = { tags, until: Infinity };
-    this.#sent.delete(key);
     this.#sent.set(key, sent);
     return () => {
       sent.until = this.#clock.now() + WORD_MS;
@@ -58,7 +58,8 @@ export class RecentlySent {
 
   #forgetOld(): void {
     const now = this.#clock.now();
-    for (const [key, { until }] of this.#sent) {
+    for (let oldest = this.#sent.oldest; oldest !== undefined; oldest = this.#sent.oldest) {
+      const [key, { until }] = oldest;
       if (until === Infinity || (until > now && this.#sent.size < MOST_SENT)) return;
       this.#sent.delete(key);
     }

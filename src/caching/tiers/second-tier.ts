@@ -1,7 +1,9 @@
 import type { AbortScope } from '../../core/abort-scope.js';
+import type { CallContext } from '../../core/call-context.js';
 import type { Clock } from '../../core/clock.js';
+import { callOperation, isContext } from '../../core/context.js';
 import type { Emitter } from '../../core/events.js';
-import type { Policy } from '../../core/policy.js';
+import { type Policy, runWithPolicy } from '../../core/policy.js';
 import { BatchSource } from '../batch.js';
 import type { CheckedInvalidation, Invalidation } from '../invalidation.js';
 import { type CheckedMatch, type EntryMatch, hitsEntry } from '../match.js';
@@ -27,6 +29,8 @@ export interface SecondTierSettings<V, D> {
   readonly clock: Clock;
 }
 
+const READ_BATCHES = { maxSize: 100, maxWaitMs: 0 };
+
 /** So many keys are deleted one by one. */
 const MOST_AT_ONCE = 100;
 
@@ -38,7 +42,8 @@ const MOST_AT_ONCE = 100;
 export class SecondTier<V, D> {
   readonly #settings: SecondTierSettings<V, D>;
   readonly #events: Emitter<TieredCacheEvents>;
-  readonly #reads: BatchSource<string, StoredData<D> | undefined>;
+  /** Undefined for a store that has no `getMany`. */
+  readonly #batches: BatchSource<string, StoredData<D> | undefined> | undefined;
   readonly #doubts = new Doubts();
   readonly #lanes = new WriteLanes();
   readonly #late = new LateWrites();
@@ -52,7 +57,6 @@ export class SecondTier<V, D> {
   constructor(settings: SecondTierSettings<V, D>, events: Emitter<TieredCacheEvents>) {
     this.#settings = settings;
     this.#events = events;
-    const getMany = (keys: readonly string[], { signal }: { readonly signal: AbortSignal }) => this.#get(keys, signal);
     this.#sent = new RecentlySent(settings.clock);
     this.#makingGood = new MakingGood(
       settings.clock,
@@ -60,7 +64,8 @@ export class SecondTier<V, D> {
       (what) => this.#tellAgain(what),
       (what) => this.#echo(asInvalidation(what)),
     );
-    this.#reads = new BatchSource(getMany, undefined, { maxSize: 100, maxWaitMs: 0 }, settings.clock);
+    const getBatch = (keys: readonly string[], scope: AbortScope) => this.#getBatch(keys, scope);
+    if (settings.store.getMany !== undefined) this.#batches = new BatchSource(getBatch, READ_BATCHES, settings.clock);
   }
 
   get stats(): SecondTierStats {
@@ -81,7 +86,8 @@ export class SecondTier<V, D> {
     const { clock } = this.#settings;
     const askedAt = clock.now();
     try {
-      const stored = await this.#reads.load(this.#nameOf(key), scope);
+      const name = this.#nameOf(key);
+      const stored = await (this.#batches?.load(name, scope) ?? this.#get(name, scope));
       return this.#take(key, stored, clock.now() - askedAt, matches);
     } catch {
       if (scope.reason === undefined) this.#counts.unread++;
@@ -115,14 +121,18 @@ export class SecondTier<V, D> {
     }
   }
 
-  #get(keys: readonly string[], signal: AbortSignal): Promise<readonly (StoredData<D> | undefined)[]> {
+  #get(name: string, scope: AbortScope): Promise<StoredData<D> | undefined> {
+    return this.#call('get', 1, scope, (context) => this.#settings.store.get(name, context));
+  }
+
+  async #getBatch(names: readonly string[], scope: AbortScope): Promise<readonly (StoredData<D> | undefined)[]> {
     const { store } = this.#settings;
-    const [only] = keys;
-    return this.#call('get', keys.length, signal, async (context) => {
-      if (keys.length === 1) return [await store.get(only as string, context)];
-      const found = await store.getMany(keys, context);
-      if (Array.isArray(found) && found.length === keys.length) return found;
-      throw new TypeError(`getMany must bring an array of as many as it was given keys: ${keys.length}`);
+    const [only] = names;
+    if (names.length === 1) return [await this.#get(only as string, scope)];
+    return this.#call('get', names.length, scope, async (context) => {
+      const found = await store.getMany?.(names, context);
+      if (Array.isArray(found) && found.length === names.length) return found;
+      throw new TypeError(`getMany must return an array with one value for each key: ${names.length}`);
     });
   }
 
@@ -265,19 +275,19 @@ export class SecondTier<V, D> {
   async #call<T>(
     operation: Operation,
     keys: number,
-    signal: AbortSignal | undefined,
+    scope: AbortScope | undefined,
     act: (context: CacheStoreContext) => PromiseLike<T>,
   ): Promise<T> {
     const { policy, deadline, clock } = this.#settings;
     const startedAt = clock.now();
     try {
-      const answer = await policy.execute((outer) => deadline.execute(act, { signal: outer.signal }), { signal });
+      const answer = await runWithPolicy(policy, (call) => runWithin(deadline, call, act), scope);
       const durationMs = clock.now() - startedAt;
       this.#latency.add(durationMs);
       this.#tell({ operation, keys, durationMs });
       return answer;
     } catch (error) {
-      if (!signal?.aborted) this.#failed({ operation, keys, durationMs: clock.now() - startedAt, error });
+      if (scope?.reason === undefined) this.#failed({ operation, keys, durationMs: clock.now() - startedAt, error });
       throw error;
     }
   }
@@ -290,6 +300,16 @@ export class SecondTier<V, D> {
   #tell(event: TieredCacheEvents['secondTier']): void {
     if (this.#events.has('secondTier')) this.#events.emit('secondTier', event);
   }
+}
+
+/** Runs the operation under the policy, as a part of the call. The context of a hand-written policy has only its signal. */
+function runWithin<T>(
+  policy: Policy,
+  call: CallContext,
+  operation: (context: CallContext) => PromiseLike<T>,
+): Promise<T> {
+  if (!isContext(call)) return policy.execute(operation, { signal: call.signal });
+  return policy.run(callOperation, call.calling(operation)) as Promise<T>;
 }
 
 type Operation = TieredCacheEvents['secondTier']['operation'];

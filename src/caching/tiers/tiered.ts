@@ -35,7 +35,8 @@ import { noOrigin, TieredSource } from './tiered-source.js';
  *
  * Without `load` and `loadMany` it has what was put there, and undefined for the rest.
  *
- * O(1) a read that the first tier answers. All that it misses in one turn of the event loop is one call to the second.
+ * O(1) a read. All keys that the first tier misses in one turn of the event loop are one call to the second tier, if the
+ * store has `getMany`; else each key is one call, made at once.
  *
  * @throws InvalidOptionError for options that cannot work.
  * @example

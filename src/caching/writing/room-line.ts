@@ -1,4 +1,5 @@
 import { scopeOf } from '../../core/abort-scope.js';
+import { FifoMap } from '../fifo-map.js';
 import { Passenger } from '../flight.js';
 import type { WriteEntry } from './write-entry.js';
 
@@ -31,12 +32,13 @@ export class WriteCaller<K, V> extends Passenger<void> {
 export class RoomLine<K, V> {
   /** How many callers wait. */
   size = 0;
-  readonly #keys = new Map<K, Set<WriteCaller<K, V>>>();
+  readonly #keys = new FifoMap<K, Set<WriteCaller<K, V>>>();
 
   join(caller: WriteCaller<K, V>): void {
     const { key } = caller.entry;
-    const callers = this.#keys.get(key) ?? new Set();
-    this.#keys.set(key, callers.add(caller));
+    const callers = this.#keys.get(key);
+    if (callers === undefined) this.#keys.set(key, new Set([caller]));
+    else callers.add(caller);
     caller.line = this;
     this.size++;
   }
@@ -51,11 +53,8 @@ export class RoomLine<K, V> {
 
   /** All callers of the key that is first in line, out of it. */
   takeFirst(): WriteCaller<K, V>[] {
-    for (const callers of this.#keys.values()) {
-      const taken = [...callers];
-      for (const caller of taken) this.leave(caller);
-      return taken;
-    }
-    return [];
+    const taken = [...(this.#keys.oldest?.[1] ?? [])];
+    for (const caller of taken) this.leave(caller);
+    return taken;
   }
 }

@@ -1,6 +1,6 @@
 import { AbortScope } from '../../core/abort-scope.js';
 import type { Policy } from '../../core/policy.js';
-import { callUnder } from '../source.js';
+import { callUnder, SignalContext } from '../source.js';
 
 /** What a function that writes is told besides what to write. */
 export interface WriteContext {
@@ -32,15 +32,7 @@ export class StoreCall {
     key: string | undefined,
     write: (context: WriteContext) => T | PromiseLike<T>,
   ): Promise<T> {
-    const running = callUnder(policy, this.scope, key, (signal) =>
-      this.#count(() =>
-        write({
-          get signal() {
-            return signal();
-          },
-        }),
-      ),
-    );
+    const running = callUnder(policy, this.scope, key, (call) => this.#count(() => write(new SignalContext(call))));
     return this.scope.race(running as Promise<T>);
   }
 

@@ -35,7 +35,8 @@ export interface WriteBehind<K, V> extends Observable<WriteBehindEvents<K, V>> {
   ): (key: K, context: C) => Promise<V | D>;
   /**
    * Writes all that is pending now, without waiting for company or for a backoff, and resolves when the store has what was
-   * accepted before the call, however many tries that takes. A signal ends the wait alone.
+   * accepted before the call, however many tries that takes. A signal ends the wait alone. O(pending keys) in time and
+   * memory for each call: call it once after many writes, not after each.
    * @throws LostWritesError for what was given up meanwhile; ClosedError if `close` gives up first (rejections)
    */
   flush(options?: WriteOptions): Promise<void>;
