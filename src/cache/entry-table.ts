@@ -1,9 +1,12 @@
 import type { Clock } from '../core/clock.js';
-import type { DumpedEntry, RemoveReason } from './cache.js';
+import type { Emitter } from '../core/events.js';
+import type { CacheEvents, DumpedEntry, RemoveReason, SetOptions } from './cache.js';
 import type { EvictionOrder } from './eviction-order.js';
 import { Expiry } from './expiry.js';
 import { type Purgeable, PurgeTimer } from './purge-timer.js';
-import type { Removals } from './removals.js';
+import { Removals } from './removals.js';
+import { checkSetOptions } from './set-options.js';
+import type { SlotList } from './slot-list.js';
 import type { Weights } from './weights.js';
 
 const FIRST_SLOTS = 16;
@@ -12,6 +15,9 @@ const TOO_SPARSE = 4;
 
 /** What a table is made of; all numbers are checked. */
 export interface TableParts<K, V> {
+  /** The name of the cache in errors. */
+  readonly owner: string;
+  readonly events: Emitter<CacheEvents<K, V>>;
   readonly capacity: number;
   readonly clock: Clock;
   readonly order: EvictionOrder<K>;
@@ -22,7 +28,6 @@ export interface TableParts<K, V> {
   readonly touchOnGet: boolean;
   readonly purgeEveryMs: number | undefined;
   readonly weights: Weights<K, V> | undefined;
-  readonly removals: Removals<K, V>;
 }
 
 /**
@@ -37,11 +42,18 @@ export interface TableParts<K, V> {
  * is whole.
  */
 export class EntryTable<K, V> implements Purgeable {
+  readonly owner: string;
+  readonly events: Emitter<CacheEvents<K, V>>;
   readonly weights: Weights<K, V> | undefined;
   readonly counts = { hits: 0, misses: 0, inserts: 0, updates: 0, evictions: 0, expirations: 0, rejections: 0 };
   readonly #removals: Removals<K, V>;
   readonly #clock: Clock;
   readonly #order: EvictionOrder<K>;
+  /** What a use does, as the order says; see `EvictionOrder`. */
+  readonly #recency: SlotList | undefined;
+  readonly #mostMarks: number;
+  #marks: Uint8Array | undefined = undefined;
+  readonly #usedOrder: EvictionOrder<K> | undefined;
   readonly #ttlMs: number;
   readonly #touchOnGet: boolean;
   readonly #timer: PurgeTimer | undefined;
@@ -55,10 +67,16 @@ export class EntryTable<K, V> implements Purgeable {
   #expiry: Expiry | undefined;
 
   constructor(parts: TableParts<K, V>) {
+    this.owner = parts.owner;
+    this.events = parts.events;
     this.weights = parts.weights;
-    this.#removals = parts.removals;
+    this.#removals = new Removals(parts.events);
     this.#clock = parts.clock;
-    this.#order = parts.order;
+    const { order } = parts;
+    this.#order = order;
+    this.#recency = order.recency;
+    this.#mostMarks = order.mostMarks ?? 0;
+    this.#usedOrder = order.use === undefined ? undefined : order;
     this.#ttlMs = parts.ttlMs;
     this.#touchOnGet = parts.touchOnGet;
     const { purgeEveryMs } = parts;
@@ -109,7 +127,11 @@ export class EntryTable<K, V> implements Purgeable {
     return this.#expiry === undefined || this.#isAlive(this.#expiry, slot, now) ? slot : 0;
   }
 
-  /** Likewise, as a use of it. */
+  get(key: K): V | undefined {
+    return this.#values[this.lookUp(key)];
+  }
+
+  /** Returns the slot of an entry as `find` does. The lookup counts as a hit or a miss, and as a use of the entry. */
   lookUp(key: K): number {
     const slot = this.#index.get(key);
     const expiry = this.#expiry;
@@ -118,19 +140,19 @@ export class EntryTable<K, V> implements Purgeable {
       return 0;
     }
     this.counts.hits++;
-    this.#order.use(slot);
+    if (this.#usedOrder === undefined) this.#use(slot);
+    else this.#usedOrder.use?.(slot);
     if (expiry !== undefined && this.#touchOnGet) expiry.renew(slot, this.#clock.now());
     return slot;
   }
 
-  set(given: K, value: V, ttlMs = this.#ttlMs, ownWeight?: number): void {
-    const key = normalized(given);
-    const weight = this.weights === undefined ? 1 : this.weights.weigh(key, value, ownWeight);
-    const expires = this.#expiry !== undefined || ttlMs !== Infinity;
-    const now = expires ? this.#clock.now() : 0;
-    const slot = this.#put(key, value, weight, now);
-    if (expires) this.#schedule(slot, now + ttlMs, ttlMs);
-    this.#tell();
+  set(key: K, value: V, options?: SetOptions): void {
+    if (options === undefined) {
+      this.#store(key, value, this.#ttlMs, undefined);
+      return;
+    }
+    const { ttlMs = this.#ttlMs, weight } = checkSetOptions(this.owner, this.weights !== undefined, options);
+    this.#store(key, value, ttlMs, weight);
   }
 
   delete(key: K): boolean {
@@ -214,6 +236,27 @@ export class EntryTable<K, V> implements Purgeable {
     this.#expiry?.sort();
   }
 
+  #store(given: K, value: V, ttlMs: number, ownWeight: number | undefined): void {
+    const key = normalized(given);
+    const weight = this.weights === undefined ? 1 : this.weights.weigh(key, value, ownWeight);
+    const expires = this.#expiry !== undefined || ttlMs !== Infinity;
+    const now = expires ? this.#clock.now() : 0;
+    const slot = this.#put(key, value, weight, now);
+    if (expires) this.#schedule(slot, now + ttlMs, ttlMs);
+    this.#tell();
+  }
+
+  /**
+   * Does what a use does in most orders from their data: a call with seven possible targets costs more than all it does.
+   * The call for the others is the caller's, since V8 would not inline this together with it (`cache-hit`,
+   * `cache-update` with all kinds in use).
+   */
+  #use(slot: number): void {
+    const marks = this.#marks;
+    if (this.#recency !== undefined) this.#recency.moveToFront(slot);
+    else if (marks !== undefined && (marks[slot] as number) < this.#mostMarks) (marks[slot] as number)++;
+  }
+
   #tell(): void {
     this.#removals.tell(this.#capacity);
   }
@@ -252,7 +295,8 @@ export class EntryTable<K, V> implements Purgeable {
     this.#values[slot] = value;
     this.#expiry?.cancel(slot);
     if (weights !== undefined) this.#changeWeight(weights, slot, weight, now);
-    this.#order.use(slot);
+    if (this.#usedOrder === undefined) this.#use(slot);
+    else this.#usedOrder.use?.(slot);
     return slot;
   }
 
@@ -300,17 +344,23 @@ export class EntryTable<K, V> implements Purgeable {
   #makeRoom(now: number, spared = 0): number {
     const overdue = this.#overdue(now);
     if (overdue !== 0) return this.#forget(overdue, 'expired');
-    return this.#forget(this.#order.victim(spared), 'evicted');
+    const victim = this.#order.evict(spared);
+    this.counts.evictions++;
+    return this.#forgetUnordered(victim, 'evicted');
   }
 
-  /** Afterwards only the slot itself still holds the key and the value: it is to be filled anew, or given back. */
+  /** Afterwards only the slot itself still holds the key and the value. The caller reuses the slot or gives it back. */
   #forget(slot: number, reason: RemoveReason): number {
+    if (reason === 'expired') this.counts.expirations++;
+    this.#order.remove(slot);
+    return this.#forgetUnordered(slot, reason);
+  }
+
+  /** As `#forget`, for a slot that has left the order already. */
+  #forgetUnordered(slot: number, reason: RemoveReason): number {
     const key = this.keyOf(slot);
     if (this.#removals.areHeard) this.#removals.add(key, this.valueOf(slot) as V, reason);
-    if (reason === 'evicted') this.counts.evictions++;
-    else if (reason === 'expired') this.counts.expirations++;
     this.#index.delete(key);
-    this.#order.remove(slot);
     this.#expiry?.cancel(slot);
     this.weights?.set(slot, 0);
     return slot;
@@ -336,6 +386,7 @@ export class EntryTable<K, V> implements Purgeable {
     this.#keys = this.#keys.concat(new Array(more));
     this.#values = this.#values.concat(new Array(more));
     this.#order.grow(length - 1);
+    this.#marks = this.#order.marks; // a longer one
     this.#expiry?.grow(length - 1);
     this.weights?.grow(length - 1);
   }

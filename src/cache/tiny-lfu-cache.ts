@@ -1,6 +1,7 @@
 import { readOptions } from '../core/options.js';
-import { BaseCache, CACHE_DEFAULTS } from './base-cache.js';
-import type { CacheOptions } from './cache.js';
+import { BaseCache, CACHE_DEFAULTS, createTable } from './base-cache.js';
+import type { CacheOptions, SetOptions } from './cache.js';
+import type { EntryTable } from './entry-table.js';
 import type { EvictionOrder } from './eviction-order.js';
 import { FrequencySketch } from './frequency-sketch.js';
 import { hashOf } from './key-hash.js';
@@ -36,8 +37,23 @@ import { LRU_SHARE, WindowTuner } from './window-tuner.js';
  * ```
  */
 export class TinyLfuCache<K, V> extends BaseCache<K, V> {
+  readonly #table: EntryTable<K, V>;
+
   constructor(options: CacheOptions<K, V>) {
-    super('TinyLfuCache', readOptions('TinyLfuCache', options, CACHE_DEFAULTS), new TinyLfuOrder());
+    const own = readOptions('TinyLfuCache', options, CACHE_DEFAULTS);
+    const table = createTable('TinyLfuCache', own, new TinyLfuOrder());
+    super(table);
+    this.#table = table;
+  }
+
+  // A copy in each class, for speed: see BaseCache.
+  get(key: K): V | undefined {
+    return this.#table.get(key);
+  }
+
+  set(key: K, value: V, options?: SetOptions): this {
+    this.#table.set(key, value, options);
+    return this;
   }
 }
 
@@ -104,7 +120,7 @@ class TinyLfuOrder implements EvictionOrder<unknown> {
     this.#segments.remove(slot);
   }
 
-  victim(spared: number): number {
+  evict(spared: number): number {
     this.#workOff();
     // Called when the cache is full, possibly of weight: shares are shares of the entries it holds then.
     const full = this.#segments.size;
@@ -112,7 +128,9 @@ class TinyLfuOrder implements EvictionOrder<unknown> {
     if (!this.#hasBeenFull) this.#windowShare = LRU_SHARE;
     this.#segments.setLimits(full, this.#windowShare);
     if (this.#isYoung) this.#segments.promote(this.#sketch, YOUNG_FREQUENCY, (1 - FIRST_WINDOW) * full);
-    return this.#segments.victim(this.#sketch, spared);
+    const slot = this.#segments.victim(this.#sketch, spared);
+    this.#segments.remove(slot);
+    return slot;
   }
 
   slots(): Iterable<number> {
