@@ -140,8 +140,7 @@ export class EntryTable<K, V> implements Purgeable {
       return 0;
     }
     this.counts.hits++;
-    if (this.#usedOrder === undefined) this.#use(slot);
-    else this.#usedOrder.use?.(slot);
+    if (!this.#use(slot)) this.#usedOrder?.use?.(slot);
     if (expiry !== undefined && this.#touchOnGet) expiry.renew(slot, this.#clock.now());
     return slot;
   }
@@ -247,14 +246,20 @@ export class EntryTable<K, V> implements Purgeable {
   }
 
   /**
-   * Does what a use does in most orders from their data: a call with seven possible targets costs more than all it does.
-   * The call for the others is the caller's, since V8 would not inline this together with it (`cache-hit`,
-   * `cache-update` with all kinds in use).
+   * Does what a use does from the order's data, without a call: a call with seven possible targets costs more than all
+   * it does. Returns false if the order has to be called. That is left to the caller, since V8 does not inline this
+   * method once it has inlined an order's `use` into it (`cache-hit`, `cache-update` with all kinds in use).
    */
-  #use(slot: number): void {
+  #use(slot: number): boolean {
+    if (this.#recency !== undefined) {
+      this.#recency.moveToFront(slot);
+      return true;
+    }
     const marks = this.#marks;
-    if (this.#recency !== undefined) this.#recency.moveToFront(slot);
-    else if (marks !== undefined && (marks[slot] as number) < this.#mostMarks) (marks[slot] as number)++;
+    if (marks === undefined) return false;
+    const mark = marks[slot] as number;
+    if (mark < this.#mostMarks) marks[slot] = mark + 1;
+    return mark <= this.#mostMarks;
   }
 
   #tell(): void {
@@ -295,8 +300,7 @@ export class EntryTable<K, V> implements Purgeable {
     this.#values[slot] = value;
     this.#expiry?.cancel(slot);
     if (weights !== undefined) this.#changeWeight(weights, slot, weight, now);
-    if (this.#usedOrder === undefined) this.#use(slot);
-    else this.#usedOrder.use?.(slot);
+    if (!this.#use(slot)) this.#usedOrder?.use?.(slot);
     return slot;
   }
 

@@ -7,14 +7,17 @@ import type { SlotList } from './slot-list.js';
 export interface EvictionOrder<K> {
   /** A list of which a use moves the entry to the front. The table does that itself. */
   readonly recency?: SlotList;
-  /** A byte for each slot. A use adds one to it, up to `mostMarks`; the table does that itself. `grow` replaces it. */
+  /**
+   * A byte for each slot. A use adds one to it, up to `mostMarks`; the table does that itself. Where the byte is above
+   * `mostMarks`, the table calls `use` instead. `grow` replaces the column.
+   */
   readonly marks?: Uint8Array;
   readonly mostMarks?: number;
   /** Slots up to this one, itself included, may come from now on. */
   grow(lastSlot: number): void;
   /** A new entry. @param uses - what `uses` said of it when it was dumped. */
   add(slot: number, key: K, uses?: number): void;
-  /** The entry was read, or its value replaced. Not called where `recency` or a mark below `mostMarks` says it all. */
+  /** The entry was read, or its value replaced. Not called where `recency` or `marks` does. */
   use?(slot: number): void;
   /** The entry is gone, for whatever reason. */
   remove(slot: number): void;

@@ -5,7 +5,7 @@ import type { EntryTable } from './entry-table.js';
 import type { EvictionOrder } from './eviction-order.js';
 import { FrequencySketch } from './frequency-sketch.js';
 import { hashOf } from './key-hash.js';
-import { TinyLfuSegments } from './tiny-lfu-segments.js';
+import { MOST_UNSEEN, TinyLfuSegments } from './tiny-lfu-segments.js';
 import { LRU_SHARE, WindowTuner } from './window-tuner.js';
 
 /**
@@ -57,9 +57,6 @@ export class TinyLfuCache<K, V> extends BaseCache<K, V> {
   }
 }
 
-/** Uses that are noted before they are worked off together. */
-const NOTED_USES = 64;
-
 /** The share of the window until the cache is full for the first time: it decides where entries are, not which ones. */
 const FIRST_WINDOW = 0.35;
 /**
@@ -71,15 +68,21 @@ const YOUNG_FREQUENCY = 5;
 /** A tuner is replaced if it was made for a cache that is larger or smaller by this factor. */
 const OTHER_SIZE = 2;
 
+/**
+ * A use writes one byte, which the table does itself; see `TinyLfuSegments`. Only uses of keys in the tuner's sample are
+ * reported at once, since the tuner needs requests in their order: the mark of such an entry is above `mostMarks`.
+ */
 class TinyLfuOrder implements EvictionOrder<unknown> {
-  readonly #segments = new TinyLfuSegments();
-  /** A use writes one number here; the lists and the sketch follow in one go. Nothing reads them before that. */
-  readonly #noted = new Int32Array(NOTED_USES);
-  #notedUses = 0;
+  readonly mostMarks = MOST_UNSEEN;
+  readonly #segments = new TinyLfuSegments((hash, uses) => this.#sketch.add(hash, uses));
   #sketch = new FrequencySketch(1);
   #tuner = new WindowTuner(1, LRU_SHARE);
   #isYoung = true;
   #windowShare = FIRST_WINDOW;
+
+  get marks(): Uint8Array {
+    return this.#segments.marks;
+  }
 
   get #hasBeenFull(): boolean {
     return this.#windowShare !== FIRST_WINDOW;
@@ -95,33 +98,32 @@ class TinyLfuOrder implements EvictionOrder<unknown> {
   grow(lastSlot: number): void {
     const before = this.#sketch;
     this.#sketch = new FrequencySketch(lastSlot);
-    for (const slot of this.slots()) {
+    for (const slot of this.#segments.slots()) {
       const hash = this.#segments.hashOf(slot);
-      this.#count(hash, before.estimate(hash));
+      this.#sketch.add(hash, before.estimate(hash));
     }
     this.#segments.grow(lastSlot);
   }
 
   add(slot: number, key: unknown, uses = 1): void {
-    this.#workOff();
     const hash = hashOf(key);
-    this.#count(hash, uses);
-    this.#record(hash);
-    this.#segments.add(slot, hash);
+    const isSampled = this.#tuner.isSampled(hash);
+    this.#sketch.add(hash, Math.min(uses, MOST_UNSEEN));
+    if (isSampled) this.#record(hash);
+    this.#segments.add(slot, hash, isSampled);
   }
 
+  /** Only called for entries in the sample. */
   use(slot: number): void {
-    this.#noted[this.#notedUses++] = slot;
-    if (this.#notedUses === NOTED_USES) this.#workOff();
+    this.#segments.use(slot);
+    this.#record(this.#segments.hashOf(slot));
   }
 
   remove(slot: number): void {
-    this.#workOff();
     this.#segments.remove(slot);
   }
 
   evict(spared: number): number {
-    this.#workOff();
     // Called when the cache is full, possibly of weight: shares are shares of the entries it holds then.
     const full = this.#segments.size;
     this.#fitTuner(full);
@@ -134,42 +136,25 @@ class TinyLfuOrder implements EvictionOrder<unknown> {
   }
 
   slots(): Iterable<number> {
-    this.#workOff();
     return this.#segments.slots();
   }
 
   uses(slot: number): number {
-    this.#workOff();
-    return this.#sketch.estimate(this.#segments.hashOf(slot));
+    const seen = this.#sketch.estimate(this.#segments.hashOf(slot));
+    return Math.min(MOST_UNSEEN, seen + this.#segments.unseenUsesOf(slot));
   }
 
   clear(): void {
-    this.#notedUses = 0;
     this.#segments.clear();
     this.#sketch = new FrequencySketch(1);
   }
 
-  #workOff(): void {
-    const uses = this.#notedUses;
-    if (uses === 0) return;
-    this.#notedUses = 0;
-    for (let i = 0; i < uses; i++) {
-      const slot = this.#noted[i] as number;
-      const hash = this.#segments.hashOf(slot);
-      this.#sketch.increment(hash);
-      this.#segments.use(slot);
-      this.#record(hash);
-    }
-  }
-
-  #count(hash: number, uses: number): void {
-    for (let i = 0; i < Math.min(uses, 15); i++) this.#sketch.increment(hash);
-  }
-
   #fitTuner(full: number): void {
     const known = this.#tuner.full;
-    if (full >= OTHER_SIZE * known || known >= OTHER_SIZE * full)
-      this.#tuner = new WindowTuner(full, this.#hasBeenFull ? this.#windowShare : LRU_SHARE);
+    if (full < OTHER_SIZE * known && known < OTHER_SIZE * full) return;
+    const tuner = new WindowTuner(full, this.#hasBeenFull ? this.#windowShare : LRU_SHARE);
+    this.#tuner = tuner;
+    this.#segments.sample((hash) => tuner.isSampled(hash));
   }
 
   #record(hash: number): void {
