@@ -133,15 +133,16 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
   }
 
   *entries(): IterableIterator<[K, V]> {
-    for (const [key, slot] of this.#present()) yield [key, this.#table.valueOf(slot) as V];
+    const table = this.#table;
+    for (const slot of table.present()) yield [table.keyOf(slot), table.valueOf(slot) as V];
   }
 
   *keys(): IterableIterator<K> {
-    for (const [key] of this.#present()) yield key;
+    for (const slot of this.#table.present()) yield this.#table.keyOf(slot);
   }
 
   *values(): IterableIterator<V> {
-    for (const [, slot] of this.#present()) yield this.#table.valueOf(slot) as V;
+    for (const slot of this.#table.present()) yield this.#table.valueOf(slot) as V;
   }
 
   [Symbol.iterator](): IterableIterator<[K, V]> {
@@ -181,15 +182,5 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
 
   [Symbol.dispose](): void {
     this.#table.stopTimer();
-  }
-
-  /** The keys there are when it begins, each with its slot when it is reached, unless it has gone since. */
-  *#present(): Generator<[K, number]> {
-    this.purgeExpired();
-    const keys = Array.from(this.#table.slots(), (slot) => this.#table.keyOf(slot));
-    for (const key of keys) {
-      const slot = this.#table.find(key);
-      if (slot !== 0) yield [key, slot];
-    }
   }
 }

@@ -3,6 +3,7 @@ import type { Emitter } from '../core/events.js';
 import type { CacheEvents, DumpedEntry, RemoveReason, SetOptions } from './cache.js';
 import type { EvictionOrder } from './eviction-order.js';
 import { Expiry } from './expiry.js';
+import { Iteration, OpenIterations } from './iteration.js';
 import { type Purgeable, PurgeTimer } from './purge-timer.js';
 import { Removals } from './removals.js';
 import { checkSetOptions } from './set-options.js';
@@ -57,6 +58,8 @@ export class EntryTable<K, V> implements Purgeable {
   readonly #ttlMs: number;
   readonly #touchOnGet: boolean;
   readonly #timer: PurgeTimer | undefined;
+  /** There are some, if there are any, until the first change. */
+  #iterations: OpenIterations | undefined = undefined;
   #capacity: number;
   #index = new Map<K, number>();
   #keys: (K | undefined)[] = [];
@@ -115,9 +118,23 @@ export class EntryTable<K, V> implements Purgeable {
     return this.#values[slot];
   }
 
-  /** All slots in use, from what is kept longest to what goes next. */
+  /** All slots in use, from what is kept longest to what goes next. Not to be used any more after a change. */
   slots(): Iterable<number> {
     return this.#order.slots();
+  }
+
+  /** The slots of the entries that are there at the first `next()`, passing over those that have gone since. */
+  *present(): Generator<number> {
+    this.purge();
+    const iteration = new Iteration(this);
+    this.#iterations ??= new OpenIterations();
+    const iterations = this.#iterations;
+    const reference = iterations.add(iteration);
+    try {
+      for (let slot = iteration.next(); slot !== 0; slot = iteration.next()) yield slot;
+    } finally {
+      iterations.delete(reference);
+    }
   }
 
   /** The slot of an entry that is there, or 0. */
@@ -139,6 +156,7 @@ export class EntryTable<K, V> implements Purgeable {
       this.counts.misses++;
       return 0;
     }
+    if (this.#iterations !== undefined) this.#detachIterations();
     this.counts.hits++;
     if (!this.#use(slot)) this.#usedOrder?.use?.(slot);
     if (expiry !== undefined && this.#touchOnGet) expiry.renew(slot, this.#clock.now());
@@ -172,6 +190,7 @@ export class EntryTable<K, V> implements Purgeable {
 
   resize(capacity: number): void {
     const now = this.now();
+    this.#detachIterations();
     this.#capacity = capacity;
     this.#order.resize?.(capacity);
     while (this.#index.size > capacity) this.#giveBack(this.#makeRoom(now));
@@ -275,12 +294,19 @@ export class EntryTable<K, V> implements Purgeable {
     return false;
   }
 
+  /** Before every change of the order. */
+  #detachIterations(): void {
+    this.#iterations?.detachAll();
+    this.#iterations = undefined;
+  }
+
   #overdue(now: number): number {
     return this.#expiry === undefined ? 0 : this.#expiry.overdue(now);
   }
 
   /** Stores all but the time of expiry. Gives the slot, or 0 for an entry that is too heavy. */
   #put(key: K, value: V, weight: number, now: number, uses?: number): number {
+    if (this.#iterations !== undefined) this.#detachIterations();
     const slot = this.#index.get(key);
     if (slot === undefined) return this.#insert(key, value, weight, now, uses);
     const { weights } = this;
@@ -355,6 +381,7 @@ export class EntryTable<K, V> implements Purgeable {
 
   /** Afterwards only the slot itself still holds the key and the value. The caller reuses the slot or gives it back. */
   #forget(slot: number, reason: RemoveReason): number {
+    this.#detachIterations();
     if (reason === 'expired') this.counts.expirations++;
     this.#order.remove(slot);
     return this.#forgetUnordered(slot, reason);
@@ -397,6 +424,7 @@ export class EntryTable<K, V> implements Purgeable {
 
   /** As it was made. */
   #reset(): void {
+    this.#detachIterations();
     this.#index = new Map();
     this.#keys = [];
     this.#values = [];

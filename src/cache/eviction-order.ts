@@ -26,7 +26,7 @@ export interface EvictionOrder<K> {
    * @param spared - not this one: the entry that has just been set is not what makes room for itself. 0 for none.
    */
   evict(spared: number): number;
-  /** All slots, from what is kept longest to what goes next. */
+  /** All slots, from what is kept longest to what goes next. Lazy, and not used any more after a change. */
   slots(): Iterable<number>;
   /** How much an entry is worth keeping, where count of that is kept. */
   uses?(slot: number): number;

@@ -85,8 +85,8 @@ class RandomOrder implements EvictionOrder<unknown> {
   }
 
   /** None is kept longer than another: the newest first. */
-  slots(): Iterable<number> {
-    return this.#slots.slice(0, this.#size).reverse();
+  *slots(): Generator<number> {
+    for (let place = this.#size - 1; place >= 0; place--) yield this.#slots[place] as number;
   }
 
   clear(): void {

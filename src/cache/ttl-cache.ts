@@ -70,6 +70,6 @@ class TtlOrder implements EvictionOrder<unknown> {
   }
 
   slots(): Iterable<number> {
-    return this.#expiry.slots().reverse();
+    return this.#expiry.latestFirst();
   }
 }
