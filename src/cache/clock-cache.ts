@@ -50,6 +50,7 @@ const MARKED = 2;
 class ClockOrder implements EvictionOrder<unknown> {
   marks = new Uint8Array(1);
   readonly mostMarks = MARKED;
+  readonly passesEmptySlots = true;
   /** The slot at which the hand stopped. */
   #hand = 0;
   /** The highest slot that was ever in use: the circle ends there. */

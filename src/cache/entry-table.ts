@@ -245,8 +245,10 @@ export class EntryTable<K, V> implements Purgeable {
   /** What goes next comes first, and is what a smaller table has no room for. */
   #refill(entries: readonly DumpedEntry<K, V>[]): void {
     const now = this.#clock.now();
-    for (let i = entries.length - 1; i >= 0; i--) {
-      const entry = entries[i] as DumpedEntry<K, V>;
+    // A dump is sorted already, unless it was edited, merged with another one, or is that of another kind of cache.
+    const sorted = this.#order.isByUses === true ? [...entries].sort(byUses) : entries;
+    for (let i = sorted.length - 1; i >= 0; i--) {
+      const entry = sorted[i] as DumpedEntry<K, V>;
       const { expiresInMs = Infinity, ttlMs = expiresInMs, weight = 1 } = entry;
       const slot = this.#put(entry.key, entry.value, weight, now, entry.uses);
       this.#schedule(slot, now + expiresInMs, ttlMs);
@@ -404,6 +406,8 @@ export class EntryTable<K, V> implements Purgeable {
   }
 
   #takeSlot(): number {
+    const isSparse = this.#freeSlots.length > TOO_SPARSE * (this.#index.size + FIRST_SLOTS);
+    if (isSparse && this.#order.passesEmptySlots === true) this.#rebuild();
     const free = this.#freeSlots.pop();
     if (free !== undefined) return free;
     const { length } = this.#keys;
@@ -443,6 +447,14 @@ export class EntryTable<K, V> implements Purgeable {
     this.#refill(entries);
     this.counts.inserts -= entries.length; // they were here before
   }
+}
+
+/** Stable, the most used first. */
+function byUses(
+  { uses: a = 1 }: DumpedEntry<unknown, unknown>,
+  { uses: b = 1 }: DumpedEntry<unknown, unknown>,
+): number {
+  return a === b ? 0 : b - a;
 }
 
 /** -0 is 0, as in a Map. */

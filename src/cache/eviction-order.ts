@@ -13,6 +13,10 @@ export interface EvictionOrder<K> {
    */
   readonly marks?: Uint8Array;
   readonly mostMarks?: number;
+  /** Whether an entry with more uses is always kept longer than one with fewer. Restored entries come sorted then. */
+  readonly isByUses?: boolean;
+  /** Whether `evict` passes empty slots one by one. The table does not let them become many more than the others. */
+  readonly passesEmptySlots?: boolean;
   /** Slots up to this one, itself included, may come from now on. */
   grow(lastSlot: number): void;
   /** A new entry. @param uses - what `uses` said of it when it was dumped. */

@@ -66,6 +66,7 @@ class Bucket {
 }
 
 class LfuOrder implements EvictionOrder<unknown> {
+  readonly isByUses = true;
   readonly #links = new SlotLinks();
   #buckets: Bucket[] = [];
   #lowest: Bucket | undefined = undefined;
