@@ -23,10 +23,11 @@ import { LRU_SHARE, WindowTuner } from './window-tuner.js';
  * and the less frequent of them has to go; a sketch counts uses of keys that are not in the cache too. So a scan passes
  * through the window and leaves the main part alone. The traffic decides how large the window is: simulations in
  * miniature of three sizes show which one has the most hits. Where recency is all that counts, the window is the whole
- * cache, which is LRU then. An entry may be evicted soon after it was set, in favour of one that is used more often.
+ * cache. A hit writes one byte; lists and sketch learn of it when the entry is next examined, as in a `ClockCache`. An
+ * entry may be evicted soon after it was set, in favour of one that is used more often.
  *
  * W-TinyLFU (Einziger, Friedman and Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", 2017, and "Adaptive
- * Software Cache Management", 2018). O(1) an operation, O(length) for a new string key; 30 to 47 bytes an
+ * Software Cache Management", 2018). O(1) an operation, O(length) for a new string key; 31 to 48 bytes an
  * entry, and about 12 kB for each cache.
  *
  * @throws InvalidOptionError for options that cannot work.
