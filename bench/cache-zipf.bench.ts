@@ -25,7 +25,7 @@ export const bench = cacheBench({
     }
     return sum;
   },
-  expected: { LruCache: 1.05, ClockCache: 1.2 },
+  expected: { LruCache: 1, TinyLfuCache: 1.2 },
 });
 
 function shuffled<T>(items: T[], random: () => number): T[] {

@@ -99,7 +99,11 @@ export interface Cache<K, V> extends Observable<CacheEvents<K, V>> {
   getOrInsertComputed(key: K, compute: (key: K) => V): V;
   delete(key: K): boolean;
   clear(): void;
-  /** From what is kept longest to what goes next, as it was at the first `next()`. Ends under any change. */
+  /**
+   * Returns the keys that are there at the first `next()`, from what is kept longest to what goes next, without those
+   * that have gone since. Ends under any change. Lazy; if the cache changes before the end, the keys that are left are
+   * copied once, O(n).
+   */
   keys(): IterableIterator<K>;
   values(): IterableIterator<V>;
   entries(): IterableIterator<[K, V]>;

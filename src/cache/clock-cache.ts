@@ -1,6 +1,7 @@
 import { readOptions } from '../core/options.js';
-import { BaseCache, CACHE_DEFAULTS } from './base-cache.js';
-import type { CacheOptions } from './cache.js';
+import { BaseCache, CACHE_DEFAULTS, createTable } from './base-cache.js';
+import type { CacheOptions, SetOptions } from './cache.js';
+import type { EntryTable } from './entry-table.js';
 import type { EvictionOrder } from './eviction-order.js';
 import { grown } from './slot-list.js';
 
@@ -22,8 +23,23 @@ import { grown } from './slot-list.js';
  * ```
  */
 export class ClockCache<K, V> extends BaseCache<K, V> {
+  readonly #table: EntryTable<K, V>;
+
   constructor(options: CacheOptions<K, V>) {
-    super('ClockCache', readOptions('ClockCache', options, CACHE_DEFAULTS), new ClockOrder());
+    const own = readOptions('ClockCache', options, CACHE_DEFAULTS);
+    const table = createTable('ClockCache', own, new ClockOrder());
+    super(table);
+    this.#table = table;
+  }
+
+  // A copy in each class, for speed: see BaseCache.
+  get(key: K): V | undefined {
+    return this.#table.get(key);
+  }
+
+  set(key: K, value: V, options?: SetOptions): this {
+    this.#table.set(key, value, options);
+    return this;
   }
 }
 
@@ -32,52 +48,64 @@ const PRESENT = 1;
 const MARKED = 2;
 
 class ClockOrder implements EvictionOrder<unknown> {
-  #states = new Uint8Array(1);
+  marks = new Uint8Array(1);
+  readonly mostMarks = MARKED;
+  readonly passesEmptySlots = true;
   /** The slot at which the hand stopped. */
   #hand = 0;
   /** The highest slot that was ever in use: the circle ends there. */
   #last = 0;
 
   grow(lastSlot: number): void {
-    this.#states = grown(this.#states, lastSlot);
+    this.marks = grown(this.marks, lastSlot);
   }
 
   add(slot: number, _key: unknown, uses = 0): void {
-    this.#states[slot] = uses > 0 ? MARKED : PRESENT;
+    this.marks[slot] = uses > 0 ? MARKED : PRESENT;
     if (slot > this.#last) this.#last = slot;
   }
 
-  use(slot: number): void {
-    this.#states[slot] = MARKED;
-  }
-
   remove(slot: number): void {
-    this.#states[slot] = EMPTY;
+    this.marks[slot] = EMPTY;
   }
 
-  victim(spared: number): number {
+  evict(spared: number): number {
+    const { marks } = this;
     for (;;) {
-      this.#hand = this.#hand >= this.#last ? 1 : this.#hand + 1;
-      if (this.#hand === spared) continue;
-      const state = this.#states[this.#hand];
-      if (state === PRESENT) return this.#hand;
-      if (state === MARKED) this.#states[this.#hand] = PRESENT;
+      const slot = this.#hand >= this.#last ? 1 : this.#hand + 1;
+      this.#hand = slot;
+      if (slot === spared) continue;
+      if (marks[slot] === PRESENT) {
+        marks[slot] = EMPTY;
+        return slot;
+      }
+      if (marks[slot] === MARKED) marks[slot] = PRESENT;
     }
   }
 
   /** The hand takes those without a mark first, and the others the next time it comes round. */
-  slots(): Iterable<number> {
-    const around = Array.from({ length: this.#last }, (_, i) => ((this.#hand + i) % this.#last) + 1);
-    const inState = (wanted: number) => around.filter((slot) => this.#states[slot] === wanted);
-    return [...inState(PRESENT), ...inState(MARKED)].reverse();
+  *slots(): Generator<number> {
+    for (const state of [MARKED, PRESENT]) {
+      yield* this.#slotsIn(state, this.#hand, 1);
+      yield* this.#slotsIn(state, this.#last, this.#hand + 1);
+    }
+  }
+
+  /** Downwards. The search for the next one is native: a pass over a million marks takes less than a millisecond. */
+  *#slotsIn(state: number, from: number, to: number): Generator<number> {
+    let slot = from;
+    while (slot >= to) {
+      slot = this.marks.lastIndexOf(state, slot);
+      if (slot >= to) yield slot--;
+    }
   }
 
   uses(slot: number): number {
-    return this.#states[slot] === MARKED ? 1 : 0;
+    return this.marks[slot] === MARKED ? 1 : 0;
   }
 
   clear(): void {
-    this.#states = new Uint8Array(1);
+    this.marks = new Uint8Array(1);
     this.#hand = 0;
     this.#last = 0;
   }

@@ -1,9 +1,13 @@
 import type { Clock } from '../core/clock.js';
-import type { DumpedEntry, RemoveReason } from './cache.js';
+import type { Emitter } from '../core/events.js';
+import type { CacheEvents, DumpedEntry, RemoveReason, SetOptions } from './cache.js';
 import type { EvictionOrder } from './eviction-order.js';
 import { Expiry } from './expiry.js';
+import { Iteration, OpenIterations } from './iteration.js';
 import { type Purgeable, PurgeTimer } from './purge-timer.js';
-import type { Removals } from './removals.js';
+import { Removals } from './removals.js';
+import { checkSetOptions } from './set-options.js';
+import type { SlotList } from './slot-list.js';
 import type { Weights } from './weights.js';
 
 const FIRST_SLOTS = 16;
@@ -12,6 +16,9 @@ const TOO_SPARSE = 4;
 
 /** What a table is made of; all numbers are checked. */
 export interface TableParts<K, V> {
+  /** The name of the cache in errors. */
+  readonly owner: string;
+  readonly events: Emitter<CacheEvents<K, V>>;
   readonly capacity: number;
   readonly clock: Clock;
   readonly order: EvictionOrder<K>;
@@ -22,7 +29,6 @@ export interface TableParts<K, V> {
   readonly touchOnGet: boolean;
   readonly purgeEveryMs: number | undefined;
   readonly weights: Weights<K, V> | undefined;
-  readonly removals: Removals<K, V>;
 }
 
 /**
@@ -37,14 +43,23 @@ export interface TableParts<K, V> {
  * is whole.
  */
 export class EntryTable<K, V> implements Purgeable {
+  readonly owner: string;
+  readonly events: Emitter<CacheEvents<K, V>>;
   readonly weights: Weights<K, V> | undefined;
   readonly counts = { hits: 0, misses: 0, inserts: 0, updates: 0, evictions: 0, expirations: 0, rejections: 0 };
   readonly #removals: Removals<K, V>;
   readonly #clock: Clock;
   readonly #order: EvictionOrder<K>;
+  /** What a use does, as the order says; see `EvictionOrder`. */
+  readonly #recency: SlotList | undefined;
+  readonly #mostMarks: number;
+  #marks: Uint8Array | undefined = undefined;
+  readonly #usedOrder: EvictionOrder<K> | undefined;
   readonly #ttlMs: number;
   readonly #touchOnGet: boolean;
   readonly #timer: PurgeTimer | undefined;
+  /** There are some, if there are any, until the first change. */
+  #iterations: OpenIterations | undefined = undefined;
   #capacity: number;
   #index = new Map<K, number>();
   #keys: (K | undefined)[] = [];
@@ -55,10 +70,16 @@ export class EntryTable<K, V> implements Purgeable {
   #expiry: Expiry | undefined;
 
   constructor(parts: TableParts<K, V>) {
+    this.owner = parts.owner;
+    this.events = parts.events;
     this.weights = parts.weights;
-    this.#removals = parts.removals;
+    this.#removals = new Removals(parts.events);
     this.#clock = parts.clock;
-    this.#order = parts.order;
+    const { order } = parts;
+    this.#order = order;
+    this.#recency = order.recency;
+    this.#mostMarks = order.mostMarks ?? 0;
+    this.#usedOrder = order.use === undefined ? undefined : order;
     this.#ttlMs = parts.ttlMs;
     this.#touchOnGet = parts.touchOnGet;
     const { purgeEveryMs } = parts;
@@ -97,9 +118,23 @@ export class EntryTable<K, V> implements Purgeable {
     return this.#values[slot];
   }
 
-  /** All slots in use, from what is kept longest to what goes next. */
+  /** All slots in use, from what is kept longest to what goes next. Not to be used any more after a change. */
   slots(): Iterable<number> {
     return this.#order.slots();
+  }
+
+  /** The slots of the entries that are there at the first `next()`, passing over those that have gone since. */
+  *present(): Generator<number> {
+    this.purge();
+    const iteration = new Iteration(this);
+    this.#iterations ??= new OpenIterations();
+    const iterations = this.#iterations;
+    const reference = iterations.add(iteration);
+    try {
+      for (let slot = iteration.next(); slot !== 0; slot = iteration.next()) yield slot;
+    } finally {
+      iterations.delete(reference);
+    }
   }
 
   /** The slot of an entry that is there, or 0. */
@@ -109,7 +144,11 @@ export class EntryTable<K, V> implements Purgeable {
     return this.#expiry === undefined || this.#isAlive(this.#expiry, slot, now) ? slot : 0;
   }
 
-  /** Likewise, as a use of it. */
+  get(key: K): V | undefined {
+    return this.#values[this.lookUp(key)];
+  }
+
+  /** Returns the slot of an entry as `find` does. The lookup counts as a hit or a miss, and as a use of the entry. */
   lookUp(key: K): number {
     const slot = this.#index.get(key);
     const expiry = this.#expiry;
@@ -117,20 +156,20 @@ export class EntryTable<K, V> implements Purgeable {
       this.counts.misses++;
       return 0;
     }
+    if (this.#iterations !== undefined) this.#detachIterations();
     this.counts.hits++;
-    this.#order.use(slot);
+    if (!this.#use(slot)) this.#usedOrder?.use?.(slot);
     if (expiry !== undefined && this.#touchOnGet) expiry.renew(slot, this.#clock.now());
     return slot;
   }
 
-  set(given: K, value: V, ttlMs = this.#ttlMs, ownWeight?: number): void {
-    const key = normalized(given);
-    const weight = this.weights === undefined ? 1 : this.weights.weigh(key, value, ownWeight);
-    const expires = this.#expiry !== undefined || ttlMs !== Infinity;
-    const now = expires ? this.#clock.now() : 0;
-    const slot = this.#put(key, value, weight, now);
-    if (expires) this.#schedule(slot, now + ttlMs, ttlMs);
-    this.#tell();
+  set(key: K, value: V, options?: SetOptions): void {
+    if (options === undefined) {
+      this.#store(key, value, this.#ttlMs, undefined);
+      return;
+    }
+    const { ttlMs = this.#ttlMs, weight } = checkSetOptions(this.owner, this.weights !== undefined, options);
+    this.#store(key, value, ttlMs, weight);
   }
 
   delete(key: K): boolean {
@@ -151,6 +190,7 @@ export class EntryTable<K, V> implements Purgeable {
 
   resize(capacity: number): void {
     const now = this.now();
+    this.#detachIterations();
     this.#capacity = capacity;
     this.#order.resize?.(capacity);
     while (this.#index.size > capacity) this.#giveBack(this.#makeRoom(now));
@@ -205,13 +245,42 @@ export class EntryTable<K, V> implements Purgeable {
   /** What goes next comes first, and is what a smaller table has no room for. */
   #refill(entries: readonly DumpedEntry<K, V>[]): void {
     const now = this.#clock.now();
-    for (let i = entries.length - 1; i >= 0; i--) {
-      const entry = entries[i] as DumpedEntry<K, V>;
+    // A dump is sorted already, unless it was edited, merged with another one, or is that of another kind of cache.
+    const sorted = this.#order.isByUses === true ? [...entries].sort(byUses) : entries;
+    for (let i = sorted.length - 1; i >= 0; i--) {
+      const entry = sorted[i] as DumpedEntry<K, V>;
       const { expiresInMs = Infinity, ttlMs = expiresInMs, weight = 1 } = entry;
       const slot = this.#put(entry.key, entry.value, weight, now, entry.uses);
       this.#schedule(slot, now + expiresInMs, ttlMs);
     }
     this.#expiry?.sort();
+  }
+
+  #store(given: K, value: V, ttlMs: number, ownWeight: number | undefined): void {
+    const key = normalized(given);
+    const weight = this.weights === undefined ? 1 : this.weights.weigh(key, value, ownWeight);
+    const expires = this.#expiry !== undefined || ttlMs !== Infinity;
+    const now = expires ? this.#clock.now() : 0;
+    const slot = this.#put(key, value, weight, now);
+    if (expires) this.#schedule(slot, now + ttlMs, ttlMs);
+    this.#tell();
+  }
+
+  /**
+   * Does what a use does from the order's data, without a call: a call with seven possible targets costs more than all
+   * it does. Returns false if the order has to be called. That is left to the caller, since V8 does not inline this
+   * method once it has inlined an order's `use` into it (`cache-hit`, `cache-update` with all kinds in use).
+   */
+  #use(slot: number): boolean {
+    if (this.#recency !== undefined) {
+      this.#recency.moveToFront(slot);
+      return true;
+    }
+    const marks = this.#marks;
+    if (marks === undefined) return false;
+    const mark = marks[slot] as number;
+    if (mark < this.#mostMarks) marks[slot] = mark + 1;
+    return mark <= this.#mostMarks;
   }
 
   #tell(): void {
@@ -227,12 +296,19 @@ export class EntryTable<K, V> implements Purgeable {
     return false;
   }
 
+  /** Before every change of the order. */
+  #detachIterations(): void {
+    this.#iterations?.detachAll();
+    this.#iterations = undefined;
+  }
+
   #overdue(now: number): number {
     return this.#expiry === undefined ? 0 : this.#expiry.overdue(now);
   }
 
   /** Stores all but the time of expiry. Gives the slot, or 0 for an entry that is too heavy. */
   #put(key: K, value: V, weight: number, now: number, uses?: number): number {
+    if (this.#iterations !== undefined) this.#detachIterations();
     const slot = this.#index.get(key);
     if (slot === undefined) return this.#insert(key, value, weight, now, uses);
     const { weights } = this;
@@ -252,7 +328,7 @@ export class EntryTable<K, V> implements Purgeable {
     this.#values[slot] = value;
     this.#expiry?.cancel(slot);
     if (weights !== undefined) this.#changeWeight(weights, slot, weight, now);
-    this.#order.use(slot);
+    if (!this.#use(slot)) this.#usedOrder?.use?.(slot);
     return slot;
   }
 
@@ -300,17 +376,24 @@ export class EntryTable<K, V> implements Purgeable {
   #makeRoom(now: number, spared = 0): number {
     const overdue = this.#overdue(now);
     if (overdue !== 0) return this.#forget(overdue, 'expired');
-    return this.#forget(this.#order.victim(spared), 'evicted');
+    const victim = this.#order.evict(spared);
+    this.counts.evictions++;
+    return this.#forgetUnordered(victim, 'evicted');
   }
 
-  /** Afterwards only the slot itself still holds the key and the value: it is to be filled anew, or given back. */
+  /** Afterwards only the slot itself still holds the key and the value. The caller reuses the slot or gives it back. */
   #forget(slot: number, reason: RemoveReason): number {
+    this.#detachIterations();
+    if (reason === 'expired') this.counts.expirations++;
+    this.#order.remove(slot);
+    return this.#forgetUnordered(slot, reason);
+  }
+
+  /** As `#forget`, for a slot that has left the order already. */
+  #forgetUnordered(slot: number, reason: RemoveReason): number {
     const key = this.keyOf(slot);
     if (this.#removals.areHeard) this.#removals.add(key, this.valueOf(slot) as V, reason);
-    if (reason === 'evicted') this.counts.evictions++;
-    else if (reason === 'expired') this.counts.expirations++;
     this.#index.delete(key);
-    this.#order.remove(slot);
     this.#expiry?.cancel(slot);
     this.weights?.set(slot, 0);
     return slot;
@@ -323,6 +406,8 @@ export class EntryTable<K, V> implements Purgeable {
   }
 
   #takeSlot(): number {
+    const isSparse = this.#freeSlots.length > TOO_SPARSE * (this.#index.size + FIRST_SLOTS);
+    if (isSparse && this.#order.passesEmptySlots === true) this.#rebuild();
     const free = this.#freeSlots.pop();
     if (free !== undefined) return free;
     const { length } = this.#keys;
@@ -336,12 +421,14 @@ export class EntryTable<K, V> implements Purgeable {
     this.#keys = this.#keys.concat(new Array(more));
     this.#values = this.#values.concat(new Array(more));
     this.#order.grow(length - 1);
+    this.#marks = this.#order.marks; // a longer one
     this.#expiry?.grow(length - 1);
     this.weights?.grow(length - 1);
   }
 
   /** As it was made. */
   #reset(): void {
+    this.#detachIterations();
     this.#index = new Map();
     this.#keys = [];
     this.#values = [];
@@ -360,6 +447,14 @@ export class EntryTable<K, V> implements Purgeable {
     this.#refill(entries);
     this.counts.inserts -= entries.length; // they were here before
   }
+}
+
+/** Stable, the most used first. */
+function byUses(
+  { uses: a = 1 }: DumpedEntry<unknown, unknown>,
+  { uses: b = 1 }: DumpedEntry<unknown, unknown>,
+): number {
+  return a === b ? 0 : b - a;
 }
 
 /** -0 is 0, as in a Map. */

@@ -52,6 +52,11 @@ export class ExpiryHeap implements ExpiryOrder {
     return this.#heap.slice(0, this.#size).sort((a, b) => (this.#isBefore(a, b) ? -1 : 1));
   }
 
+  /** Sorts all slots: O(n log n). */
+  latestFirst(): Iterable<number> {
+    return this.slots().reverse();
+  }
+
   #isBefore(a: number, b: number): boolean {
     const { due } = this.#times;
     const [dueA, dueB] = [due[a] as number, due[b] as number];

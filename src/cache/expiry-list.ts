@@ -34,4 +34,9 @@ export class ExpiryList implements ExpiryOrder {
   slots(): Int32Array {
     return Int32Array.from(this.#list).reverse();
   }
+
+  /** Lazy. */
+  latestFirst(): Iterable<number> {
+    return this.#list;
+  }
 }

@@ -13,4 +13,6 @@ export interface ExpiryOrder {
   readonly first: number;
   /** All slots, what is due first in front. */
   slots(): Int32Array;
+  /** All slots, what is due last in front. */
+  latestFirst(): Iterable<number>;
 }

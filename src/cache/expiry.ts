@@ -94,6 +94,10 @@ export class Expiry implements DueTimes {
     return this.#order.slots();
   }
 
+  latestFirst(): Iterable<number> {
+    return this.#order.latestFirst();
+  }
+
   /** Its columns are to be grown again. */
   clear(): void {
     this.due = new Float64Array(1);

@@ -33,16 +33,17 @@ export class FrequencySketch {
     return least;
   }
 
-  increment(hash: number): void {
+  /** Counts uses of a key. Counters stop at 15. */
+  add(hash: number, uses: number): void {
     const words = this.#words;
     const block = (hash & this.#blockMask) << 2;
     let added = 0;
     for (let row = 0, bits = spread(hash); row < 4; row++, bits >>>= 3) {
       const shift = (bits & 7) << 2;
       const word = words[block + row] as number;
-      if (((word >>> shift) & MOST) === MOST) continue;
-      words[block + row] = word + (1 << shift);
-      added = 1;
+      const more = Math.min(uses, MOST - ((word >>> shift) & MOST));
+      words[block + row] = word + (more << shift);
+      if (more > added) added = more;
     }
     this.#sampled += added;
     if (this.#sampled >= this.#sampleSize) this.#halve();

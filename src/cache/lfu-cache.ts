@@ -1,6 +1,7 @@
 import { readOptions } from '../core/options.js';
-import { BaseCache, CACHE_DEFAULTS } from './base-cache.js';
-import type { CacheOptions } from './cache.js';
+import { BaseCache, CACHE_DEFAULTS, createTable } from './base-cache.js';
+import type { CacheOptions, SetOptions } from './cache.js';
+import type { EntryTable } from './entry-table.js';
 import type { EvictionOrder } from './eviction-order.js';
 import { SlotLinks, SlotList } from './slot-list.js';
 
@@ -28,8 +29,23 @@ import { SlotLinks, SlotList } from './slot-list.js';
  * ```
  */
 export class LfuCache<K, V> extends BaseCache<K, V> {
+  readonly #table: EntryTable<K, V>;
+
   constructor(options: CacheOptions<K, V>) {
-    super('LfuCache', readOptions('LfuCache', options, CACHE_DEFAULTS), new LfuOrder());
+    const own = readOptions('LfuCache', options, CACHE_DEFAULTS);
+    const table = createTable('LfuCache', own, new LfuOrder());
+    super(table);
+    this.#table = table;
+  }
+
+  // A copy in each class, for speed: see BaseCache.
+  get(key: K): V | undefined {
+    return this.#table.get(key);
+  }
+
+  set(key: K, value: V, options?: SetOptions): this {
+    this.#table.set(key, value, options);
+    return this;
   }
 }
 
@@ -50,6 +66,7 @@ class Bucket {
 }
 
 class LfuOrder implements EvictionOrder<unknown> {
+  readonly isByUses = true;
   readonly #links = new SlotLinks();
   #buckets: Bucket[] = [];
   #lowest: Bucket | undefined = undefined;
@@ -91,11 +108,13 @@ class LfuOrder implements EvictionOrder<unknown> {
     bucket.higher = undefined;
   }
 
-  victim(spared: number): number {
+  evict(spared: number): number {
     let bucket = this.#lowest as Bucket;
     if (bucket.list.lastBut(spared) === 0) bucket = bucket.higher as Bucket;
     this.#age = bucket.score;
-    return bucket.list.lastBut(spared);
+    const slot = bucket.list.lastBut(spared);
+    this.remove(slot);
+    return slot;
   }
 
   *slots(): Generator<number> {

@@ -18,14 +18,14 @@ export class ListOrder implements EvictionOrder<unknown> {
     this.list.unshift(slot);
   }
 
-  use(_slot: number): void {}
-
   remove(slot: number): void {
     this.list.remove(slot);
   }
 
-  victim(spared: number): number {
-    return this.list.lastBut(spared);
+  evict(spared: number): number {
+    const slot = this.list.lastBut(spared);
+    this.list.remove(slot);
+    return slot;
   }
 
   slots(): Iterable<number> {

@@ -1,7 +1,8 @@
 import { readOptions } from '../core/options.js';
 import { checkRandom, type Random } from '../core/random.js';
-import { BaseCache, CACHE_DEFAULTS } from './base-cache.js';
-import type { CacheOptions } from './cache.js';
+import { BaseCache, CACHE_DEFAULTS, createTable } from './base-cache.js';
+import type { CacheOptions, SetOptions } from './cache.js';
+import type { EntryTable } from './entry-table.js';
 import type { EvictionOrder } from './eviction-order.js';
 import { grown } from './slot-list.js';
 
@@ -25,9 +26,23 @@ export interface RandomCacheOptions<K, V> extends CacheOptions<K, V> {
  * ```
  */
 export class RandomCache<K, V> extends BaseCache<K, V> {
+  readonly #table: EntryTable<K, V>;
+
   constructor(options: RandomCacheOptions<K, V>) {
     const own = readOptions('RandomCache', options, { ...CACHE_DEFAULTS, random: undefined });
-    super('RandomCache', own, new RandomOrder(checkRandom('RandomCache', own.random)));
+    const table = createTable('RandomCache', own, new RandomOrder(checkRandom('RandomCache', own.random)));
+    super(table);
+    this.#table = table;
+  }
+
+  // A copy in each class, for speed: see BaseCache.
+  get(key: K): V | undefined {
+    return this.#table.get(key);
+  }
+
+  set(key: K, value: V, options?: SetOptions): this {
+    this.#table.set(key, value, options);
+    return this;
   }
 }
 
@@ -53,8 +68,6 @@ class RandomOrder implements EvictionOrder<unknown> {
     this.#places[slot] = this.#size++;
   }
 
-  use(): void {}
-
   remove(slot: number): void {
     const place = this.#places[slot] as number;
     const last = this.#slots[--this.#size] as number;
@@ -62,16 +75,18 @@ class RandomOrder implements EvictionOrder<unknown> {
     this.#places[last] = place;
   }
 
-  victim(spared: number): number {
+  evict(spared: number): number {
     const drawn = (this.#random() * this.#size) | 0; // a number, whatever the caller's source returns
     const place = Math.min(Math.max(drawn, 0), this.#size - 1);
-    const slot = this.#slots[place] as number;
-    return slot === spared ? (this.#slots[(place + 1) % this.#size] as number) : slot;
+    const drawnSlot = this.#slots[place] as number;
+    const slot = drawnSlot === spared ? (this.#slots[(place + 1) % this.#size] as number) : drawnSlot;
+    this.remove(slot);
+    return slot;
   }
 
   /** None is kept longer than another: the newest first. */
-  slots(): Iterable<number> {
-    return this.#slots.slice(0, this.#size).reverse();
+  *slots(): Generator<number> {
+    for (let place = this.#size - 1; place >= 0; place--) yield this.#slots[place] as number;
   }
 
   clear(): void {

@@ -30,6 +30,7 @@ const LEAD = 0.01;
 export class WindowTuner {
   readonly #miniatures: readonly Miniature[];
   readonly #rateMask: number;
+  /** Sampled requests between two decisions. */
   readonly #period: number;
   #requests = 0;
   #sampled = 0;
@@ -48,17 +49,24 @@ export class WindowTuner {
     const capacity = Math.round(full / rate);
     this.#miniatures = WINDOW_SHARES.map((windowShare) => new Miniature(capacity, windowShare));
     this.#rateMask = rate - 1;
-    this.#period = PERIOD * full;
+    this.#period = PERIOD * capacity;
     this.#current = this.#miniatures.find(({ windowShare }) => windowShare === share) as Miniature;
   }
 
-  /** Returns the share to use from now on if a decision is due, otherwise 0. The sketch has counted the request. */
+  /** Whether requests for the key are to be recorded. */
+  isSampled(hash: number): boolean {
+    return ((hash >>> 20) & this.#rateMask) === 0;
+  }
+
+  /**
+   * Records a request for a sampled key. Returns the share to use from now on if a decision is due, otherwise 0.
+   *
+   * @param sketch - has counted the request.
+   */
   record(hash: number, sketch: FrequencySketch): number {
-    if (((hash >>> 20) & this.#rateMask) === 0) {
-      this.#sampled++;
-      const miniatures = this.#miniatures;
-      for (let i = 0; i < miniatures.length; i++) (miniatures[i] as Miniature).request(hash, sketch);
-    }
+    this.#sampled++;
+    const miniatures = this.#miniatures;
+    for (let i = 0; i < miniatures.length; i++) (miniatures[i] as Miniature).request(hash, sketch);
     return ++this.#requests < this.#period ? 0 : this.#decide();
   }
 

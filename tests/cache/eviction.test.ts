@@ -10,7 +10,8 @@ import {
   TtlCache,
 } from 'breakwater/cache';
 import { seededRandom } from 'breakwater/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { EntryTable } from '../../src/cache/entry-table.js';
 import { HandClock, toldOf } from './caches.js';
 
 const fill = <C extends Cache<string, number>>(cache: C, keys: string): C => {
@@ -132,6 +133,20 @@ describe('LfuCache forgets what was used least often', () => {
     expect(victims(cache, 1)).toEqual(['c']);
   });
 
+  it('a dump in any order is restored by uses, and in its own order where they are equal', () => {
+    const uses = [3, 9, undefined, 3, 1, 200, 2, 9, Infinity, 0];
+    const entries = uses.map((one, n) => ({
+      key: 'abcdefghij'[n]!,
+      value: n,
+      ...(one !== undefined && { uses: one }),
+    }));
+    const cache = new LfuCache<string, number>({ capacity: 10 });
+    cache.restore({ entries });
+    expect(keysOf(cache)).toBe('ifbhadgcej');
+    cache.resize(5);
+    expect(keysOf(cache)).toBe('ifbha');
+  });
+
   it('a heavier value counts as one use, whatever had to make room for it', () => {
     const cache = new LfuCache<string, number>({ capacity: 9, ...weighed });
     cache.set('a', 1).set('b', 5).set('c', 4);
@@ -162,6 +177,19 @@ describe('ClockCache forgets what was not used since the hand last passed it', (
     expect(victims(cache, 1)).toEqual(['a']);
     cache.get('c');
     expect(victims(cache, 1)).toEqual(['b']);
+  });
+
+  it('a cache that holds few entries where it held many does not pass all the gaps at each eviction', () => {
+    using rebuilds = vi.spyOn(EntryTable.prototype, 'dump');
+    const cache = new ClockCache<number, number>({ capacity: 1000, maxWeight: 1000, weigh: ({ value }) => value });
+    for (let n = 0; n < 1000; n++) cache.set(n, 1);
+    for (let n = 0; n < 4; n++) cache.set(-n, 240).get(-n); // four of them, of which each has a mark
+    cache.set(-9, 40); // fits beside them
+    expect([...cache.keys()].filter((key) => key < 0).length).toBe(5 - 1); // -0 is 0
+    expect(rebuilds.mock.calls.length).toBe(1);
+    for (let n = 0; n < 100; n++) cache.set(2000 + n, 240);
+    expect(rebuilds.mock.calls.length).toBe(1);
+    expect([cache.size, cache.weight]).toEqual([[...cache].length, [...cache.values()].reduce((a, b) => a + b)]);
   });
 
   it('what is deleted leaves a gap that the next one takes', () => {

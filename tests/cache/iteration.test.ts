@@ -1,5 +1,6 @@
 /** Iteration goes over what was there when it began and still is when it gets there. It ends, whatever happens meanwhile. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { EntryTable } from '../../src/cache/entry-table.js';
 import { CACHES, HandClock } from './caches.js';
 
 const LETTERS = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
@@ -146,5 +147,79 @@ describe.each(CACHES)('%s, iterated', (_name, make) => {
   it('of an empty cache gives nothing', () => {
     const cache = make<string, number>({ capacity: 1 });
     expect([...cache, ...cache.keys(), ...cache.values(), ...cache.entries()]).toEqual([]);
+  });
+
+  describe('with many entries', () => {
+    const COUNT = 5000;
+    const setUp = () => {
+      const cache = make<number, number>({ capacity: COUNT });
+      for (let n = 0; n < COUNT; n++) cache.set(n, n);
+      return cache;
+    };
+    /** How many keys the table is asked for. */
+    const keysRead = (act: () => void) => {
+      using keyOf = vi.spyOn(EntryTable.prototype, 'keyOf');
+      act();
+      return keyOf.mock.calls.length;
+    };
+
+    it.each(['keys', 'values', 'entries'] as const)('an iterator of %s reads one entry at a time', (what) => {
+      const cache = setUp();
+      const iterator = cache[what]();
+      expect(keysRead(() => iterator.next())).toBeLessThanOrEqual(3);
+      expect(keysRead(() => iterator.next())).toBeLessThanOrEqual(3);
+    });
+
+    it('iterations copy the keys that are left once, at the first change', () => {
+      const cache = setUp();
+      const [one, other] = [cache.keys(), cache.keys()];
+      const expected = [...cache.keys()];
+      const visited = [one.next().value, other.next().value, one.next().value];
+      expect(keysRead(() => cache.delete(expected.at(-1) as number))).toBeLessThanOrEqual(2 * COUNT);
+      expect(keysRead(() => cache.set(-1, 1).delete(-2))).toBeLessThanOrEqual(3);
+      expect([...visited, ...one]).toEqual([expected[0], expected[0], ...expected.slice(1, -1)]);
+      expect([...other]).toEqual(expected.slice(1, -1));
+    });
+
+    it('a loop that was left, and an iteration that has ended, cost later changes nothing', () => {
+      const cache = setUp();
+      for (const _ of cache) break;
+      expect([...cache.keys()]).toHaveLength(COUNT);
+      expect(keysRead(() => cache.set(-1, 1))).toBeLessThanOrEqual(3);
+    });
+  });
+
+  it.each([
+    ['get', (cache: ReturnType<typeof filled>, key: string) => cache.get(key)],
+    ['set', (cache: ReturnType<typeof filled>, key: string) => cache.set(key, 1)],
+    ['delete', (cache: ReturnType<typeof filled>, key: string) => cache.delete(key)],
+    ['clear', (cache: ReturnType<typeof filled>) => cache.clear()],
+    ['resize', (cache: ReturnType<typeof filled>) => cache.resize(3)],
+    ['restore', (cache: ReturnType<typeof filled>) => cache.restore({ entries: [{ key: 'a', value: 1 }] })],
+    ['insert', (cache: ReturnType<typeof filled>) => cache.set('new', 1)],
+  ])('an iterator that waits while %s changes any entry visits what is left in its first order', (_what, change) => {
+    for (const key of LETTERS) {
+      const cache = filled();
+      const order = [...cache.keys()];
+      const iterator = cache.keys();
+      const visited = [iterator.next().value, iterator.next().value];
+      change(cache, key);
+      expect([...visited, ...iterator]).toEqual([
+        ...order.slice(0, 2),
+        ...order.slice(2).filter((letter) => cache.has(letter)),
+      ]);
+    }
+  });
+
+  it('removes an expired entry when it comes to it, and goes on', () => {
+    const clock = new HandClock();
+    const cache = make<string, number>({ capacity: 6, clock });
+    for (const [n, letter] of LETTERS.entries()) cache.set(letter, n, { ttl: n % 2 === 0 ? 10 : 20 });
+    const order = [...cache.keys()];
+    const iterator = cache.keys();
+    const first = iterator.next().value as string;
+    clock.time = 10;
+    expect([first, ...iterator]).toEqual([first, ...order.slice(1).filter((letter) => 'bdf'.includes(letter))]);
+    expect(cache.stats.expirations).toBe('ace'.includes(first) ? 2 : 3);
   });
 });

@@ -77,4 +77,27 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect((await heapUsed()) - before).toBeLessThan(4_000_000);
     expect(cache.size).toBe(100);
   });
+
+  it('lets go of iterators that were abandoned, though nothing has changed since', async () => {
+    const cache = make<number, number>({ capacity: 100 });
+    for (let n = 0; n < 100; n++) cache.set(n, n);
+    const abandon = (count: number) => {
+      for (let n = 0; n < count; n++) cache.keys().next();
+    };
+    const refs = (() => {
+      const iterators = Array.from({ length: 30 }, () => cache.keys());
+      for (const iterator of iterators) iterator.next();
+      return iterators.map((iterator) => new WeakRef(iterator));
+    })();
+    expect(await countLeft(refs)).toBe(0);
+    abandon(1000);
+    const before = await heapUsed();
+    for (let turn = 0; turn < 20; turn++) {
+      abandon(2000);
+      await settle(); // a WeakRef that was made holds until the turn ends
+      collectGarbage();
+    }
+    expect((await heapUsed()) - before).toBeLessThan(2_000_000);
+    expect(cache.size).toBe(100);
+  });
 });

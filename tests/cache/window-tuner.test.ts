@@ -10,8 +10,8 @@ function decisions(full: number, keys: Iterable<number>, share: number = LRU_SHA
   const decided: number[] = [];
   for (const key of keys) {
     const hash = hashOf(key);
-    sketch.increment(hash);
-    const decision = tuner.record(hash, sketch);
+    sketch.add(hash, 1);
+    const decision = tuner.isSampled(hash) ? tuner.record(hash, sketch) : 0;
     if (decision !== 0) decided.push(decision);
   }
   return decided;
@@ -20,7 +20,7 @@ function decisions(full: number, keys: Iterable<number>, share: number = LRU_SHA
 const keys = (count: number, keyOf: (n: number) => number) => Array.from({ length: count }, (_, n) => keyOf(n));
 
 describe('WindowTuner', () => {
-  it.each([1, 2, 40, 1000])('decides after four requests for each of %i entries', (full) => {
+  it.each([1, 2, 40])('decides after four requests for each of %i entries', (full) => {
     const fewer = keys(4 * full - 1, (n) => n);
     expect(decisions(full, fewer)).toEqual([]);
     expect(decisions(full, [...fewer, 0])).toHaveLength(1);
@@ -31,6 +31,22 @@ describe('WindowTuner', () => {
       ),
     ).toHaveLength(3);
   });
+
+  it.each([64, 1000, 20_000])(
+    'decides after four sampled requests for each entry of a miniature of %i entries',
+    (full) => {
+      const tuner = new WindowTuner(full, LRU_SHARE);
+      const sketch = new FrequencySketch(full);
+      const sampled = keys(80 * full, (n) => hashOf(n)).filter((hash) => tuner.isSampled(hash));
+      const share = Math.round((80 * full) / sampled.length);
+      expect(Math.abs(Math.log2(share) - Math.round(Math.log2(share)))).toBeLessThan(0.1);
+      const rate = 2 ** Math.round(Math.log2(share));
+      const decided = sampled.map((hash) => tuner.record(hash, sketch));
+      const due = 4 * Math.round(full / rate);
+      expect(decided.indexOf(LRU_SHARE)).toBe(due - 1);
+      expect(decided.filter((one) => one !== 0)).toHaveLength(Math.floor(sampled.length / due));
+    },
+  );
 
   it.each(WINDOW_SHARES)('keeps the share of %d while no other one has more hits', (share) => {
     expect(
