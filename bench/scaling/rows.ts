@@ -319,11 +319,18 @@ function balancerRows(): Record<string, Row> {
 const ringRows: Record<string, Row> = {
   'hash-ring: HashRing.get': {
     make: (n) => {
-      const ring = new HashRing(keys(n / 20));
+      const ring = new HashRing(keys(n / 200));
       return times(n, (i) => ring.get(`user-${i}`));
     },
   },
   'hash-ring: a HashRing of n nodes, made': { n: 100, make: (n) => () => new HashRing(keys(n)) },
+  'hash-ring: HashRing.addAll of n nodes to n others': {
+    n: 100,
+    make: (n) => {
+      const ring = new HashRing(keys(n));
+      return () => ring.addAll(keys(n).map((key) => `more-${key}`));
+    },
+  },
   'hash-ring: a KetamaRing of n nodes, made': { n: 100, make: (n) => () => new KetamaRing(keys(n)) },
   'hash-ring: a MaglevTable, made': { n: 20, make: (n) => () => new MaglevTable(keys(n), { size: 65_537 }) },
   'hash-ring: Rendezvous.get': {
@@ -372,8 +379,9 @@ class MapStore implements CacheStore {
 const padded = (index: number) => String(index).padStart(9, '0');
 
 function rangesOf(n: number, shift = 0) {
+  const bound = (i: number) => (i === 0 || i === n ? undefined : padded(i));
   return rangeShards(
-    Array.from({ length: n }, (_, i) => ({ from: i === 0 ? '' : padded(i), shard: `shard-${(i + shift) % 7}` })),
+    Array.from({ length: n }, (_, i) => ({ from: bound(i), to: bound(i + 1), shard: `shard-${(i + shift) % 7}` })),
   );
 }
 
