@@ -89,6 +89,9 @@ export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
   abstract run(next: Next, context: PolicyContext): Promise<unknown>;
   abstract describe(): PolicyDescription;
 
+  /** Uses the settings of another member of the same family if they are equal, so that thousands of members keep one copy. */
+  shareRules(_sibling: BasePolicy<unknown>): void {}
+
   /** The clock a call runs on. */
   clockOf(_options: CallOptions): Clock {
     return this.clock;

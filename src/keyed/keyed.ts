@@ -54,6 +54,8 @@ export function keyed<P extends Policy<unknown>>(make: (key: string) => P, optio
 class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
   readonly #make: (key: string) => P;
   readonly #members: MemberTable<P>;
+  /** Members made one after the other mostly have equal rules, of which each takes over the one copy. */
+  #lastMade: BasePolicy<unknown> | undefined = undefined;
 
   constructor(make: (key: string) => P, options?: KeyedOptions) {
     const owner = 'keyed';
@@ -132,6 +134,10 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
     const known = this.#members.get(key, now);
     if (known !== undefined) return known;
     const policy = this.#checkPolicy(this.#make(key));
+    if (policy instanceof BasePolicy) {
+      if (this.#lastMade !== undefined) policy.shareRules(this.#lastMade);
+      this.#lastMade = policy;
+    }
     return this.#members.get(key, now) ?? this.#members.add(key, policy, now); // the factory may have asked for the key
   }
 

@@ -68,6 +68,14 @@ class PipelinePolicy<Adds> extends BasePolicy<Adds> implements Pipeline<Adds> {
     return this.#events.on(type, listener);
   }
 
+  override shareRules(sibling: BasePolicy<unknown>): void {
+    if (!(sibling instanceof PipelinePolicy)) return;
+    for (const [index, policy] of this.policies.entries()) {
+      const other = sibling.policies[index];
+      if (policy instanceof BasePolicy && other instanceof BasePolicy) policy.shareRules(other);
+    }
+  }
+
   describe(): PolicyDescription {
     return { kind: 'pipeline', name: this.name, policies: this.policies.map((policy) => policy.describe()) };
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { CountWindow } from '../../src/circuit-breaker/windows.js';
+import { countWindow } from '../../src/circuit-breaker/windows.js';
 import { TimeWindow } from '../../src/core/time-window.js';
 import { runs } from '../support/runs.js';
 
@@ -16,7 +16,7 @@ it('a time window counts all of its last nine tenths and nothing older than itse
       fc.double({ min: 0, max: 1e12, noNaN: true }),
       (scale, events, origin) => {
         const durationMs = 100 * scale;
-        const window = new TimeWindow(durationMs, 2);
+        const window = new TimeWindow(durationMs);
         let now = origin;
         const times: number[] = [];
         for (const { gap, add } of events) {
@@ -47,7 +47,7 @@ it('a count window holds exactly the last calls', () => {
       fc.integer({ min: 1, max: 40 }),
       fc.array(fc.record({ failed: fc.boolean(), slow: fc.boolean(), clear: fc.nat(30) }), { maxLength: 200 }),
       (size, calls) => {
-        const window = new CountWindow(size);
+        const window = countWindow(size);
         let recorded: typeof calls = [];
         for (const call of calls) {
           if (call.clear === 0) {
