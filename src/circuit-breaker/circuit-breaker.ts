@@ -1,12 +1,21 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { BracketPolicy } from '../core/bracket-policy.js';
 import { checkClock } from '../core/clock.js';
-import { detachedContext, type Next, type PolicyContext, rejectSoon } from '../core/context.js';
+import {
+  asContext,
+  type Context,
+  detachedContext,
+  type Next,
+  type PolicyContext,
+  rejectSoon,
+} from '../core/context.js';
 import { CircuitOpenError, isStalledTimeout } from '../core/errors.js';
 import type { Observable } from '../core/events.js';
+import type { Frame } from '../core/frame.js';
 import { checkName } from '../core/options.js';
 import { defaultClassify, judge, type Outcome } from '../core/outcome.js';
 import { type Permit, permit } from '../core/permit.js';
-import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
+import type { BasePolicy, Policy, PolicyDescription } from '../core/policy.js';
 import type { CircuitBreakerEvents } from './announcer.js';
 import { Circuit } from './circuit.js';
 import { ManualControl } from './manual-control.js';
@@ -18,7 +27,7 @@ import {
   checkRules,
   readCircuitBreakerOptions,
 } from './options.js';
-import { type CircuitState, Closed, type Health, type Lease, UNCOUNTED, UNKNOWN } from './states.js';
+import { type CircuitState, Closed, type Health, type Lease, SUCCESS, UNCOUNTED, UNKNOWN } from './states.js';
 
 export interface CircuitBreakerStats {
   /** Calls in the window that count. */
@@ -87,7 +96,7 @@ export function circuitBreaker(options?: CircuitBreakerOptions): CircuitBreaker 
   return new CircuitBreakerPolicy(options);
 }
 
-class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
+class CircuitBreakerPolicy extends BracketPolicy implements CircuitBreaker {
   readonly #circuit: Circuit;
   #control: ManualControl | undefined = undefined;
 
@@ -114,21 +123,40 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
     return { kind: 'circuitBreaker', name: this.name, state: this.state };
   }
 
-  run(next: Next, context: PolicyContext): Promise<unknown> {
-    if (context.aborted) return next(context); // rejects with the reason, and starts nothing
-    const { current, rules } = this.#circuit;
-    const classify = rules.classify ?? context.classify;
-    if (!(current instanceof Closed) || rules.slowCallMs < Infinity || classify !== defaultClassify) {
-      return this.#runWatched(next, context);
-    }
-    // Closed, and nothing to be asked of a value or its duration: no clock is read, nothing is made for a success.
-    return next(context).then(current.onValue, (error) => {
-      this.#settle(current, 0, { ok: false, error }, context);
+  /** Whether a listener of transitions may hear of the end of a call; refusals are emitted as the call begins. */
+  get isObserved(): boolean {
+    return this.#circuit.events?.isObserved === true;
+  }
+
+  /** Alone it needs no frame: its handler of values is the same for all calls. */
+  override run(next: Next, context: PolicyContext): Promise<unknown> {
+    const closed = this.#closedFor(context);
+    if (closed === undefined) return this.runAtLength(next, asContext(context));
+    return next(context).then(closed.onValue, (error) => {
+      this.fail(closed, error, context);
       throw error;
     });
   }
 
-  #runWatched(next: Next, context: PolicyContext): Promise<unknown> {
+  enter(context: Context, outer: Frame | undefined): Frame | undefined {
+    const closed = this.#closedFor(context);
+    return closed && new CountedCall(context, outer, closed, this);
+  }
+
+  /** Closed, and nothing to be asked of a value or its duration: no clock is read, nothing is made for a success. */
+  #closedFor(context: PolicyContext): Closed | undefined {
+    const { current, rules } = this.#circuit;
+    if (!(current instanceof Closed) || rules.slowCallMs < Infinity || context.aborted) return undefined;
+    return (rules.classify ?? context.classify) === defaultClassify ? current : undefined;
+  }
+
+  /** A call that was let in by a closed breaker has failed. */
+  fail(closed: Closed, error: unknown, context: PolicyContext): void {
+    this.#settle(closed, 0, { ok: false, error }, context);
+  }
+
+  runAtLength(next: Next, context: Context): Promise<unknown> {
+    if (context.aborted) return next(context); // rejects with the reason, and starts nothing
     const startedAt = this.clock.now();
     const lease = this.#admit(startedAt);
     return lease === undefined
@@ -235,5 +263,29 @@ class CircuitBreakerPolicy extends BasePolicy implements CircuitBreaker {
     if (!outcome.ok && (context.aborted || isStalledTimeout(outcome.error))) return 'ignore';
     const verdict = judge('circuitBreaker', this.#circuit.rules.classify ?? context.classify, outcome, context);
     return verdict === 'permanent' ? 'failure' : verdict;
+  }
+}
+
+/** A call that a closed breaker has let in. */
+class CountedCall implements Frame {
+  readonly inside: Context;
+  readonly outer: Frame | undefined;
+  readonly #closed: Closed;
+  readonly #breaker: CircuitBreakerPolicy;
+
+  constructor(context: Context, outer: Frame | undefined, closed: Closed, breaker: CircuitBreakerPolicy) {
+    this.inside = context;
+    this.outer = outer;
+    this.#closed = closed;
+    this.#breaker = breaker;
+  }
+
+  onValue(): void {
+    this.#closed.settle('success', false, SUCCESS);
+  }
+
+  onError(error: unknown): unknown {
+    this.#breaker.fail(this.#closed, error, this.inside);
+    return error;
   }
 }

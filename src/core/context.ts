@@ -3,6 +3,7 @@ import { AbortScope, settled } from './abort-scope.js';
 import type { CallContext, Operation } from './call-context.js';
 import type { Clock } from './clock.js';
 import { InvalidOptionError } from './errors.js';
+import { type Frame, leave } from './frame.js';
 import { isErrorOfClass } from './inspect.js';
 import { given } from './options.js';
 import { type Classify, defaultClassify } from './outcome.js';
@@ -162,6 +163,20 @@ export class Context implements ChildContext {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** Runs the operation inside policies that the call has entered, and leaves them when it ends. Never throws. */
+  runWithin(frame: Frame): Promise<unknown> {
+    const scope = this.#scope; // before the operation makes one by reading its signal
+    if (scope === undefined || scope.reason !== undefined) return leave(frame, this.run());
+    const { operation } = this;
+    let native: Promise<unknown>;
+    try {
+      native = Promise.resolve(operation(this));
+    } catch (error) {
+      return leave(frame, Promise.reject(error));
+    }
+    return scope.raceWithin(native, frame);
   }
 
   wait<T>(promise: PromiseLike<T>): Promise<T> {

@@ -61,6 +61,11 @@ export class Emitter<E> implements Observable<E> {
     return this.#listeners?.has(type) === true;
   }
 
+  /** Whether there is any listener. */
+  get isObserved(): boolean {
+    return this.#listeners !== undefined && this.#listeners.size > 0;
+  }
+
   emit<K extends keyof E>(type: K, event: E[K]): void {
     for (const listener of this.#listeners?.get(type)?.snapshot() ?? []) {
       try {

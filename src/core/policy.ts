@@ -148,7 +148,7 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
   const running =
     timeoutMs === Infinity
       ? step(policy, callOperation, context)
-      : runTimed((inner) => step(policy, callOperation, inner), context, totalTime(clock, timeoutMs), owner);
+      : runTimed((inner) => step(policy, callOperation, inner), context, totalTime(clock, timeoutMs), policy);
   if (scope === undefined) return running;
   return running.then(
     (value) => {

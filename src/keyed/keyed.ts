@@ -1,7 +1,9 @@
+import { BracketPolicy } from '../core/bracket-policy.js';
 import { anyClock, type Clock, checkClock, isAnyClock, isSameClock, systemClock } from '../core/clock.js';
-import type { Next, PolicyContext } from '../core/context.js';
+import { asContext, type Context, type Next, type PolicyContext } from '../core/context.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
+import { type Frame, leave } from '../core/frame.js';
 import { checkFunction, checkInteger, checkName, given, NOTHING, readOptions } from '../core/options.js';
 import { BasePolicy, type CallOptions, type Policy, type PolicyDescription, step } from '../core/policy.js';
 import { type Member, MemberTable } from './member-table.js';
@@ -97,16 +99,10 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
       return Promise.reject(error);
     }
     this.#members.enter(member);
-    return step(member.policy, next, context).then(
-      (value) => {
-        this.#members.leave(member, this.clock.now());
-        return value;
-      },
-      (error) => {
-        this.#members.leave(member, this.clock.now());
-        throw error;
-      },
-    );
+    const frame = new KeyInUse(asContext(context), this.#members, member, this.clock);
+    const { policy } = member;
+    if (policy instanceof BracketPolicy) return policy.runInside(frame, next, frame.inside);
+    return leave(frame, step(policy, next, context));
   }
 
   #memberFor({ key, clock }: PolicyContext): Member<P> {
@@ -129,6 +125,8 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
   }
 
   #member(key: string): Member<P> {
+    const inUse = this.#members.peek(key);
+    if (inUse !== undefined && inUse.inFlight > 0) return inUse; // it is not idle, whatever the clock says
     const now = this.clock.now();
     this.#members.forgetIdle(now);
     const known = this.#members.get(key, now);
@@ -144,5 +142,34 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
   #checkPolicy(policy: P): P {
     if (typeof policy?.run === 'function') return policy;
     throw new InvalidOptionError('keyed', 'make', 'must return a policy', policy);
+  }
+}
+
+/** A call that uses a key. */
+class KeyInUse<P extends Policy<unknown>> implements Frame {
+  readonly inside: Context;
+  readonly #members: MemberTable<P>;
+  readonly #member: Member<P>;
+  readonly #clock: Clock;
+
+  constructor(context: Context, members: MemberTable<P>, member: Member<P>, clock: Clock) {
+    this.inside = context;
+    this.#members = members;
+    this.#member = member;
+    this.#clock = clock;
+  }
+
+  /** Other policies of the call have their own reactions. */
+  get outer(): undefined {
+    return undefined;
+  }
+
+  onValue(): void {
+    this.#members.leave(this.#member, this.#clock.now());
+  }
+
+  onError(error: unknown): unknown {
+    this.#members.leave(this.#member, this.#clock.now());
+    return error;
   }
 }

@@ -99,6 +99,7 @@ export class MemberTable<P extends Policy<unknown>> {
     member.inFlight--;
     member.lastUsed = now;
     this.#list(member, this.#resting);
+    this.forgetIdle(now);
     this.#evict();
   }
 
