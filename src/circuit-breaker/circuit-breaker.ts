@@ -79,8 +79,8 @@ export interface CircuitBreaker extends Policy, Observable<CircuitBreakerEvents>
  * Its times are those of the clock. `systemClock` stands still while the machine is suspended: after that an open breaker
  * stays open for what was left of its time, and the calls from before are still in the window.
  *
- * A busy window of time does not read the clock for each success. With n calls in the window, up to n / 64 successes in a row,
- * and at most 15, count as of the last reading. Failures and slow calls are always counted at their own time.
+ * A busy window of time does not read the clock for each success. If a reading finds n calls in the window, up to n / 64
+ * successes after it, and at most 15, count as of that reading. Failures and slow calls are always counted at their own time.
  *
  * O(1) a call, no timer, `window.calls` bytes or ten buckets of memory.
  *

@@ -118,27 +118,27 @@ const MAX_UNREAD = 15;
  * The calls of the last `durationMs`.
  *
  * Reading a clock costs as much as all else about a success, so a busy window does not read it each time
- * (`npm run bench -- circuit-breaker`). With n calls in the window, up to n / 64 successes in a row, and at most 15, count
- * as of the last reading. The window is exact below 64 calls. Above, at most 1 in 64 of the calls is attributed too early,
+ * (`npm run bench -- circuit-breaker`). If a reading finds n calls in the window, up to n / 64 successes after it, and at
+ * most 15, count as of that reading. The window is exact below 64 calls. Above, at most 1 in 64 of the calls is attributed too early,
  * by at most one reading.
  */
 export class DurationWindow implements CallWindow {
   readonly #counts: TimeWindow;
-  /** The successes since the last reading. */
-  #unread = 0;
+  /** How many more successes may be recorded before the next reading. */
+  #unreadLeft = 0;
 
   constructor(durationMs: number) {
     this.#counts = new TimeWindow(durationMs);
   }
 
   needsReading(): boolean {
-    this.#unread++;
-    return this.#unread > MAX_UNREAD || this.#unread > this.calls >> 6;
+    this.#unreadLeft--;
+    return this.#unreadLeft < 0;
   }
 
   advance(now: number): void {
-    this.#unread = 0;
     this.#counts.advance(now);
+    this.#unreadLeft = Math.min(this.calls >> 6, MAX_UNREAD);
   }
 
   record(failed: boolean, slow: boolean): void {
@@ -161,6 +161,7 @@ export class DurationWindow implements CallWindow {
 
   clear(): void {
     this.#counts.clear();
+    this.#unreadLeft = 0;
   }
 }
 

@@ -129,19 +129,19 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
   const owner = policy.name;
   const {
     signal = null,
-    timeout = Infinity,
+    timeout,
     classify,
-    priority = DEFAULT_TERMS.priority,
+    priority,
     key,
   } = isPolluted() ? unpolluted(options, CALL_OPTIONS) : options;
   const terms: CallTerms = {
     classify: classify === undefined ? DEFAULT_TERMS.classify : checkFunction(owner, 'classify', classify),
-    priority: checkNumber(owner, 'priority', priority),
+    priority: priority === undefined ? DEFAULT_TERMS.priority : checkNumber(owner, 'priority', priority),
     key: key === undefined ? undefined : checkString(owner, 'key', key),
   };
   const clock = policy.clockOf(options);
   checkFunction(owner, 'operation', operation);
-  const timeoutMs = toMs(owner, 'timeout', timeout, { orInfinity: true });
+  const timeoutMs = timeout === undefined ? Infinity : toMs(owner, 'timeout', timeout, { orInfinity: true });
   if (checkSignal(owner, signal)?.aborted) return Promise.reject(signal?.reason);
   const scope = signal === null ? undefined : new AbortScope(scopeOf(signal));
   const context = new Context(clock, operation, terms, 1, undefined, scope);

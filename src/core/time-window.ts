@@ -38,7 +38,8 @@ export class TimeWindow {
 
   /** The count as of the last `advance`. */
   total(series: number): number {
-    return this.#cells[series * CELLS] ?? 0;
+    const total = series * CELLS;
+    return total < this.#cells.length ? (this.#cells[total] as number) : 0;
   }
 
   clear(): void {

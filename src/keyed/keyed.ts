@@ -75,7 +75,10 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
   }
 
   for(key: string): P {
-    return this.#member(this.#checkKey(key)).policy;
+    const now = this.clock.now();
+    const member = this.#member(this.#checkKey(key), now);
+    this.#members.touch(member, now);
+    return member.policy;
   }
 
   delete(key: string): boolean {
@@ -106,7 +109,7 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
   }
 
   #memberFor({ key, clock }: PolicyContext): Member<P> {
-    const member = this.#member(this.#checkKey(key));
+    const member = this.#memberInUse(this.#checkKey(key));
     const own = member.policy.clock;
     if (isAnyClock(own) || isSameClock(own, isAnyClock(clock) ? systemClock : clock)) return member;
     throw new InvalidOptionError('keyed', 'make', 'must give its policies the clock of the call', own);
@@ -116,7 +119,7 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
   override clockOf(options: CallOptions): Clock {
     if (!isAnyClock(this.clock)) return this.clock;
     const key = this.#checkKey(NOTHING.key === undefined ? options.key : given(options, 'key'));
-    return (this.#members.peek(key) ?? this.#member(key)).policy.clock;
+    return (this.#members.peek(key) ?? this.#member(key, this.clock.now())).policy.clock;
   }
 
   #checkKey(key: string | undefined): string {
@@ -124,19 +127,23 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
     throw new InvalidOptionError(this.name, 'key', 'must be a string: a keyed policy picks by it', key);
   }
 
-  #member(key: string): Member<P> {
-    const inUse = this.#members.peek(key);
-    if (inUse !== undefined && inUse.inFlight > 0) return inUse; // it is not idle, whatever the clock says
-    const now = this.clock.now();
+  /** A key with calls in flight is not idle, whatever the clock says. */
+  #memberInUse(key: string): Member<P> {
+    const known = this.#members.peek(key);
+    return known !== undefined && known.inFlight > 0 ? known : this.#member(key, this.clock.now());
+  }
+
+  /** The member of the key, made if there is none or it has been idle for too long. */
+  #member(key: string, now: number): Member<P> {
     this.#members.forgetIdle(now);
-    const known = this.#members.get(key, now);
+    const known = this.#members.peek(key);
     if (known !== undefined) return known;
     const policy = this.#checkPolicy(this.#make(key));
     if (policy instanceof BasePolicy) {
       if (this.#lastMade !== undefined) policy.shareRules(this.#lastMade);
       this.#lastMade = policy;
     }
-    return this.#members.get(key, now) ?? this.#members.add(key, policy, now); // the factory may have asked for the key
+    return this.#members.peek(key) ?? this.#members.add(key, policy, now); // the factory may have asked for the key
   }
 
   #checkPolicy(policy: P): P {
