@@ -780,7 +780,7 @@ it('retry does not spend its tries on an open breaker, and works again when it h
 
 it('A breaker does not open on failures that have left the window before the clock was read again', async () => {
   const clock = new TestClock();
-  const breaker = circuitBreaker({ clock, window: { duration: '1s' }, minimumCalls: 65 });
+  const breaker = circuitBreaker({ clock, window: { duration: '1s' }, minimumCalls: 65, failureRateThreshold: 0.4 });
   for (let i = 0; i < 64; i++)
     await breaker.execute(() => (i % 2 === 0 ? Promise.reject(down) : 'fine')).catch(() => {});
   expect(breaker.stats.calls).toBe(64); // from here on, one success may count without a reading
