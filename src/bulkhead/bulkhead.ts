@@ -1,12 +1,19 @@
 import { type AbortScope, checkSignal, scopeOf } from '../core/abort-scope.js';
 import { BracketPolicy } from '../core/bracket-policy.js';
 import { type Clock, checkClock } from '../core/clock.js';
-import { asContext, begin, type Context, type Next, type PolicyContext, rejectSoon } from '../core/context.js';
+import {
+  asContext,
+  begin,
+  type Context,
+  type Frame,
+  type Next,
+  type PolicyContext,
+  rejectSoon,
+} from '../core/context.js';
 import { DeadlineList } from '../core/deadline-list.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { BulkheadFullError, ClosedError, QueueTimeoutError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
-import type { Frame } from '../core/frame.js';
 import { checkInteger, checkName, checkNumber, readOptions } from '../core/options.js';
 import { type Permit, permit } from '../core/permit.js';
 import type { Policy, PolicyDescription } from '../core/policy.js';

@@ -1,18 +1,8 @@
-import type { Waiter, WaitingQueue } from './waiting-queue.js';
-
-/** The waiters of one priority, in arrival order. A lane is in the heap while it has a waiter. */
-export class Lane {
-  readonly queue: WaitingQueue;
+/** A lane as the heap sees it. */
+interface HeapLane {
   readonly priority: number;
-  first: Waiter | undefined = undefined;
-  last: Waiter | undefined = undefined;
   /** The position in the heap. */
-  index = 0;
-
-  constructor(queue: WaitingQueue, priority: number) {
-    this.queue = queue;
-    this.priority = priority;
-  }
+  index: number;
 }
 
 /** The number of children of a node. Four make the heap half as deep as two, and share a cache line of `#priorities`. */
@@ -25,7 +15,7 @@ const ARITY = 4;
  * The heap compares priorities in an array of their own. Reading them from the lanes would cost a cache miss each: a burst
  * of a million calls with distinct priorities would take a third more CPU.
  */
-export class LaneHeap {
+export class LaneHeap<Lane extends HeapLane> {
   readonly #byPriority = new Map<number, Lane>();
   readonly #lanes: Lane[] = [];
   /** `#priorities[i]` is the priority of `#lanes[i]`. */

@@ -1,6 +1,6 @@
 import { AbortNode, type AbortScope } from '../core/abort-scope.js';
 import { Deadline, type DeadlineList } from '../core/deadline-list.js';
-import { Lane, LaneHeap } from './lane-heap.js';
+import { LaneHeap } from './lane-heap.js';
 
 /** Somebody in the queue: its own node there. Leaves by being admitted or refused. */
 export class Waiter {
@@ -76,6 +76,21 @@ class PlaceGivenUp extends AbortNode {
   }
 }
 
+/** The waiters of one priority, in arrival order. A lane is in the heap while it has a waiter. */
+class Lane {
+  readonly queue: WaitingQueue;
+  readonly priority: number;
+  first: Waiter | undefined = undefined;
+  last: Waiter | undefined = undefined;
+  /** The position in the heap. */
+  index = 0;
+
+  constructor(queue: WaitingQueue, priority: number) {
+    this.queue = queue;
+    this.priority = priority;
+  }
+}
+
 /**
  * Lower priority numbers leave first, and within one priority who came first. Joining, leaving from the front, and giving
  * up a place anywhere are O(1), and O(log n) for the first and the last waiter of a priority, where n is the number of
@@ -87,7 +102,7 @@ export class WaitingQueue {
   size = 0;
   /** Called for a waiter that has waited too long, in time to refuse it. */
   readonly #onTimeout: (waiter: Waiter) => void;
-  readonly #lanes = new LaneHeap();
+  readonly #lanes = new LaneHeap<Lane>();
   readonly #timeouts: DeadlineList | undefined;
 
   constructor(timeouts: DeadlineList | undefined, onTimeout: (waiter: Waiter) => void) {

@@ -5,13 +5,13 @@ import {
   asContext,
   type Context,
   detachedContext,
+  type Frame,
   type Next,
   type PolicyContext,
   rejectSoon,
 } from '../core/context.js';
 import { CircuitOpenError, isStalledTimeout } from '../core/errors.js';
 import type { Observable } from '../core/events.js';
-import type { Frame } from '../core/frame.js';
 import { checkName } from '../core/options.js';
 import { defaultClassify, judge, type Outcome } from '../core/outcome.js';
 import { type Permit, permit } from '../core/permit.js';

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from './errors.js';
-import { type Frame, leave, leaveWithError, leaveWithValue } from './frame.js';
+import { type Exit, leave, leaveWithError, leaveWithValue } from './frame.js';
 
 /** Something that wants to hear of an abort: its own node in the list of the scope it is in. */
 export abstract class AbortNode {
@@ -131,7 +131,7 @@ export class AbortScope extends AbortNode {
   }
 
   /** As `race`, and leaves the frames in the same reaction: one promise and one microtask less than `leave` after a race. */
-  raceWithin(promise: Promise<unknown>, frame: Frame): Promise<unknown> {
+  raceWithin(promise: Promise<unknown>, frame: Exit): Promise<unknown> {
     if (this.#endWait !== undefined) return leave(frame, this.#raceApart(promise));
     const raced = new Promise<unknown>(takeEnds);
     const { resolve, reject } = ends as { resolve: (value: unknown) => void; reject: PromiseEnds['reject'] };

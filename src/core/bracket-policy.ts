@@ -1,5 +1,5 @@
-import { asContext, begin, type Context, callOperation, type Next, type PolicyContext } from './context.js';
-import { type Frame, leave } from './frame.js';
+import { asContext, begin, type Context, callOperation, type Frame, type Next, type PolicyContext } from './context.js';
+import { leave } from './frame.js';
 import { BasePolicy } from './policy.js';
 
 /**

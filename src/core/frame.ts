@@ -1,14 +1,10 @@
-import type { Context } from './context.js';
-
 /**
- * One policy's part in a call that has entered it: what the inside sees, and what is to be done when the call leaves.
+ * One policy's part in a call that has entered it: what is to be done when the call leaves.
  * Frames of policies around each other form a list, as on a call stack, and are left together in one reaction.
  */
-export interface Frame {
+export interface Exit {
   /** The frame of the next policy outside that is left in the same reaction. */
-  readonly outer: Frame | undefined;
-  /** The context that the inside sees. */
-  readonly inside: Context;
+  readonly outer: Exit | undefined;
   /** The call has brought a value. */
   onValue(): void;
   /**
@@ -19,7 +15,7 @@ export interface Frame {
 }
 
 /** Leaves all frames in a reaction of its own, when the promise settles. */
-export function leave<T>(inner: Frame, running: Promise<T>): Promise<T> {
+export function leave<T>(inner: Exit, running: Promise<T>): Promise<T> {
   return running.then(
     (value) => {
       leaveWithValue(inner);
@@ -32,8 +28,8 @@ export function leave<T>(inner: Frame, running: Promise<T>): Promise<T> {
 }
 
 /** @throws what a frame throws, after the frames outside have been left with that error. */
-export function leaveWithValue(inner: Frame): void {
-  let frame: Frame | undefined = inner;
+export function leaveWithValue(inner: Exit): void {
+  let frame: Exit | undefined = inner;
   try {
     for (; frame !== undefined; frame = frame.outer) frame.onValue();
   } catch (error) {
@@ -42,7 +38,7 @@ export function leaveWithValue(inner: Frame): void {
 }
 
 /** Returns the error that the outermost frame goes on with. */
-export function leaveWithError(inner: Frame | undefined, error: unknown): unknown {
+export function leaveWithError(inner: Exit | undefined, error: unknown): unknown {
   let latest = error;
   for (let frame = inner; frame !== undefined; frame = frame.outer) {
     try {

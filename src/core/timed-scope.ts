@@ -1,8 +1,8 @@
 import { AbortScope } from './abort-scope.js';
-import { begin, type Context, type Next } from './context.js';
+import { begin, type Context, type Frame, type Next } from './context.js';
 import type { Deadline, DeadlineList } from './deadline-list.js';
 import { TimeoutError } from './errors.js';
-import { type Frame, leave } from './frame.js';
+import { leave } from './frame.js';
 
 /** What a time limit belongs to. */
 interface TimeoutOwner {

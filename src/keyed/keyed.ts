@@ -1,9 +1,9 @@
 import { BracketPolicy } from '../core/bracket-policy.js';
 import { anyClock, type Clock, checkClock, isAnyClock, isSameClock, systemClock } from '../core/clock.js';
-import { asContext, type Context, type Next, type PolicyContext } from '../core/context.js';
+import { asContext, type Context, type Frame, type Next, type PolicyContext } from '../core/context.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
-import { type Frame, leave } from '../core/frame.js';
+import { leave } from '../core/frame.js';
 import { checkFunction, checkInteger, checkName, given, NOTHING, readOptions } from '../core/options.js';
 import { BasePolicy, type CallOptions, type Policy, type PolicyDescription, step } from '../core/policy.js';
 import { type Member, MemberTable } from './member-table.js';

@@ -1,10 +1,9 @@
 import { BracketPolicy } from '../core/bracket-policy.js';
 import { type Clock, checkClock } from '../core/clock.js';
-import type { Context, Next } from '../core/context.js';
+import type { Context, Frame, Next } from '../core/context.js';
 import { DeadlineList } from '../core/deadline-list.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { Emitter, type Observable } from '../core/events.js';
-import type { Frame } from '../core/frame.js';
 import { checkName, readOptions } from '../core/options.js';
 import type { Policy, PolicyDescription } from '../core/policy.js';
 import { TimedScope } from '../core/timed-scope.js';
