@@ -64,7 +64,7 @@ export class Watch {
     this.#scope = new AbortScope();
     const context = new Context(this.#clock, this.#ask, DEFAULT_TERMS, 1, undefined, this.#scope);
     const timeouts = new DeadlineList(this.#clock, this.#rules.timeoutMs);
-    runTimed(callOperation, context, timeouts, 'LoadBalancer health check').then(
+    runTimed(callOperation, context, timeouts, { name: 'LoadBalancer health check' }).then(
       (value) => this.#conclude({ ok: true, value }),
       (error) => this.#conclude({ ok: false, error }),
     );

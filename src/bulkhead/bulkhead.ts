@@ -1,13 +1,22 @@
 import { type AbortScope, checkSignal, scopeOf } from '../core/abort-scope.js';
+import { BracketPolicy } from '../core/bracket-policy.js';
 import { type Clock, checkClock } from '../core/clock.js';
-import { asContext, begin, type Next, type PolicyContext, rejectSoon } from '../core/context.js';
+import {
+  asContext,
+  begin,
+  type Context,
+  type Frame,
+  type Next,
+  type PolicyContext,
+  rejectSoon,
+} from '../core/context.js';
 import { DeadlineList } from '../core/deadline-list.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { BulkheadFullError, ClosedError, QueueTimeoutError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
 import { checkInteger, checkName, checkNumber, readOptions } from '../core/options.js';
 import { type Permit, permit } from '../core/permit.js';
-import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
+import type { Policy, PolicyDescription } from '../core/policy.js';
 import { Waiter, WaitingQueue } from './waiting-queue.js';
 
 export interface BulkheadOptions {
@@ -83,7 +92,7 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
   return new BulkheadPolicy(options);
 }
 
-class BulkheadPolicy extends BasePolicy implements Bulkhead {
+class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   active = 0;
   #maxConcurrent: number;
   readonly #maxQueue: number;
@@ -131,13 +140,27 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
     };
   }
 
-  run(next: Next, context: PolicyContext): Promise<unknown> {
+  get isObserved(): boolean {
+    return this.#events.has('idle');
+  }
+
+  /** Alone it needs no frame: its handlers are the same for all calls. */
+  override run(next: Next, context: PolicyContext): Promise<unknown> {
+    if (!context.aborted && this.#take()) return begin(next, context).then(this.#onValue, this.#onError);
+    return this.runAtLength(next, asContext(context));
+  }
+
+  enter(context: Context, outer: Frame | undefined): Frame | undefined {
+    return !context.aborted && this.#take() ? new RunningCall(context, outer, this.#release) : undefined;
+  }
+
+  /** For a call without a free slot. */
+  runAtLength(next: Next, context: Context): Promise<unknown> {
     if (context.aborted) return next(context); // rejects with the reason, and starts nothing
-    if (this.#take()) return begin(next, context).then(this.#onValue, this.#onError);
     const refusal = this.#refusal();
     if (refusal !== undefined) return rejectSoon(refusal);
     // `then` is called here, in the caller's async context, so that is where the operation will run.
-    return this.#wait(context.priority, asContext(context).scope).then(() =>
+    return this.#wait(context.priority, context.scope).then(() =>
       begin(next, context).then(this.#onValue, this.#onError),
     );
   }
@@ -238,4 +261,26 @@ class BulkheadPolicy extends BasePolicy implements Bulkhead {
     this.#release();
     throw error;
   };
+}
+
+/** A call that has a slot. */
+class RunningCall implements Frame {
+  readonly inside: Context;
+  readonly outer: Frame | undefined;
+  readonly #release: () => void;
+
+  constructor(context: Context, outer: Frame | undefined, release: () => void) {
+    this.inside = context;
+    this.outer = outer;
+    this.#release = release;
+  }
+
+  onValue(): void {
+    this.#release();
+  }
+
+  onError(error: unknown): unknown {
+    this.#release();
+    return error;
+  }
 }

@@ -1,5 +1,6 @@
 import { AbortNode, type AbortScope } from '../core/abort-scope.js';
 import { Deadline, type DeadlineList } from '../core/deadline-list.js';
+import { LaneHeap } from './lane-heap.js';
 
 /** Somebody in the queue: its own node there. Leaves by being admitted or refused. */
 export class Waiter {
@@ -75,12 +76,14 @@ class PlaceGivenUp extends AbortNode {
   }
 }
 
-/** Those who wait with one priority, in the order they came. */
+/** The waiters of one priority, in arrival order. A lane is in the heap while it has a waiter. */
 class Lane {
   readonly queue: WaitingQueue;
   readonly priority: number;
   first: Waiter | undefined = undefined;
   last: Waiter | undefined = undefined;
+  /** The position in the heap. */
+  index = 0;
 
   constructor(queue: WaitingQueue, priority: number) {
     this.queue = queue;
@@ -89,8 +92,9 @@ class Lane {
 }
 
 /**
- * Lower priority numbers leave first, and within one priority who came first. O(1) to join, to leave from the front, and
- * to give up a place anywhere, for the few priorities that are in use at a time.
+ * Lower priority numbers leave first, and within one priority who came first. Joining, leaving from the front, and giving
+ * up a place anywhere are O(1), and O(log n) for the first and the last waiter of a priority, where n is the number of
+ * distinct priorities in the queue.
  *
  * Linked lists rather than ring buffers: a waiter that gives up leaves no hole, so there is nothing to compact.
  */
@@ -98,8 +102,7 @@ export class WaitingQueue {
   size = 0;
   /** Called for a waiter that has waited too long, in time to refuse it. */
   readonly #onTimeout: (waiter: Waiter) => void;
-  /** The lanes that have somebody, most important first. */
-  readonly #lanes: Lane[] = [];
+  readonly #lanes = new LaneHeap<Lane>();
   readonly #timeouts: DeadlineList | undefined;
 
   constructor(timeouts: DeadlineList | undefined, onTimeout: (waiter: Waiter) => void) {
@@ -122,7 +125,7 @@ export class WaitingQueue {
 
   /** Who leaves next; it stays until it is admitted or refused. */
   get first(): Waiter | undefined {
-    return this.#lanes[0]?.first;
+    return this.#lanes.first?.first;
   }
 
   remove(waiter: Waiter): void {
@@ -136,17 +139,15 @@ export class WaitingQueue {
     waiter.ahead = undefined;
     waiter.behind = undefined;
     this.size--;
-    if (lane.first === undefined) this.#lanes.splice(this.#lanes.indexOf(lane), 1);
+    if (lane.first === undefined) this.#lanes.remove(lane);
     if (waiter.timeout !== undefined) this.#timeouts?.remove(waiter.timeout);
   }
 
   #laneOf(priority: number): Lane {
-    let index = 0;
-    for (let lane = this.#lanes[0]; lane !== undefined && lane.priority <= priority; lane = this.#lanes[++index]) {
-      if (lane.priority === priority) return lane;
-    }
+    const known = this.#lanes.find(priority);
+    if (known !== undefined) return known;
     const lane = new Lane(this, priority);
-    this.#lanes.splice(index, 0, lane);
+    this.#lanes.add(lane);
     return lane;
   }
 }

@@ -1,4 +1,4 @@
-import type { Emitter } from '../core/events.js';
+import { Emitter } from '../core/events.js';
 import { type CircuitState, Open, type State, type TransitionReason } from './states.js';
 
 export interface CircuitBreakerEvents {
@@ -18,12 +18,8 @@ interface Transition {
 
 /** Tells of transitions, one after the other. */
 export class Announcer {
-  readonly #events: Emitter<CircuitBreakerEvents>;
+  readonly events = new Emitter<CircuitBreakerEvents>();
   #untold: Transition[] | undefined = undefined;
-
-  constructor(events: Emitter<CircuitBreakerEvents>) {
-    this.#events = events;
-  }
 
   /** A listener may cause the next transition: that is told after this one, so that the last told is the present. */
   announce(transition: Transition): void {
@@ -37,7 +33,7 @@ export class Announcer {
   }
 
   #tell({ from, to, reason }: Transition): void {
-    const events = this.#events;
+    const { events } = this;
     if (to instanceof Open && events.has('open')) events.emit('open', { reason, openForMs: to.openForMs });
     if (to.name === 'half-open' && events.has('halfOpen')) events.emit('halfOpen', { reason });
     if (to.name === 'closed' && events.has('close')) events.emit('close', { reason });

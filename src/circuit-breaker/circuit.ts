@@ -1,8 +1,9 @@
 import type { Clock } from '../core/clock.js';
 import type { Outcome } from '../core/outcome.js';
-import type { Announcer } from './announcer.js';
+import { Announcer } from './announcer.js';
+import { openForMs, openingDelayMs } from './open-for.js';
 import { type CircuitRules, Closed, type Machine, Open, type State, type TransitionReason } from './states.js';
-import type { CallWindow } from './windows.js';
+import { type CallWindow, countWindow, DurationWindow } from './windows.js';
 
 /**
  * The state machine of a breaker. Every state is an object of its own, made when it is entered and never used again once
@@ -12,22 +13,34 @@ import type { CallWindow } from './windows.js';
  * Nothing ticks: `advance(now)` makes up for the time that has passed, as if there had been timers.
  */
 export class Circuit implements Machine {
-  readonly rules: CircuitRules;
+  rules: CircuitRules;
   readonly window: CallWindow;
   readonly clock: Clock;
-  readonly #announcer: Announcer;
+  #announcer: Announcer | undefined = undefined;
   current: State;
   /** Openings since it was last closed. */
   openings = 0;
   /** The error that counted last; undefined if it was a bad value, which is its caller's. */
   lastFailure: unknown = undefined;
+  /** What the backoff answered last. */
+  #previousDelayMs: number | undefined = undefined;
 
-  constructor(rules: CircuitRules, window: CallWindow, clock: Clock, announcer: Announcer) {
+  constructor(rules: CircuitRules, clock: Clock) {
     this.rules = rules;
-    this.window = window;
+    this.window = rules.windowMs < Infinity ? new DurationWindow(rules.windowMs) : countWindow(rules.windowCalls);
     this.clock = clock;
-    this.#announcer = announcer;
     this.current = new Closed(this);
+  }
+
+  /** Made for the first listener: most breakers of a family never have one. */
+  get announcer(): Announcer {
+    this.#announcer ??= new Announcer();
+    return this.#announcer;
+  }
+
+  /** The events, if they have ever had a listener. */
+  get events(): Announcer['events'] | undefined {
+    return this.#announcer?.events;
   }
 
   /** The state at `now`. */
@@ -41,7 +54,7 @@ export class Circuit implements Machine {
   enter(state: State, reason: TransitionReason): void {
     const from = this.current.name;
     this.current = state;
-    this.#announcer.announce({ from, to: state, reason });
+    this.#announcer?.announce({ from, to: state, reason });
   }
 
   /** A new state, closed, with everything forgotten. */
@@ -54,8 +67,11 @@ export class Circuit implements Machine {
 
   /** A new state, open, for as long as the rules say. */
   opened(outcome: Outcome, now: number): Open {
-    const openForMs = this.rules.openForMs(this.openings + 1, outcome);
+    const previousDelayMs = this.openings === 0 ? undefined : this.#previousDelayMs;
+    const delayMs = openingDelayMs(this.rules, this.openings + 1, previousDelayMs, outcome);
+    const openMs = openForMs(this.rules, delayMs, outcome);
+    this.#previousDelayMs = delayMs;
     this.openings++;
-    return new Open(this, now + openForMs, openForMs);
+    return new Open(this, now + openMs, openMs);
   }
 }

@@ -1,14 +1,11 @@
-import { type Backoff, checkDelay, exponentialBackoff } from '../core/backoff.js';
+import { type Backoff, exponentialBackoff } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
-import { reportUncaught } from '../core/events.js';
-import { checkInteger, checkNumber, readOptions } from '../core/options.js';
-import type { Classify, Outcome } from '../core/outcome.js';
-import type { Random } from '../core/random.js';
-import { retryAfterMs } from '../core/retry-after.js';
+import { checkInteger, checkNumber, checkOneOf, checkOptionalFunction, readOptions } from '../core/options.js';
+import type { Classify } from '../core/outcome.js';
+import { checkRandom, type Random } from '../core/random.js';
 import type { CircuitRules, CircuitState } from './states.js';
-import { type CallWindow, CountWindow, DurationWindow } from './windows.js';
 
 export interface CircuitBreakerOptions {
   /** The share of failed calls in the window at or above which it opens: (0, 1]. @defaultValue 0.5 */
@@ -65,10 +62,6 @@ export interface CircuitSnapshot {
 const OWNER = 'circuitBreaker';
 const STATES: readonly CircuitState[] = ['closed', 'open', 'half-open', 'isolated', 'disabled'];
 const MAX_WINDOW_CALLS = 1_000_000;
-/** A longer wish is for retries to honour; a breaker that sleeps for an hour would miss the recovery. */
-const MAX_RETRY_AFTER_MS = 60_000;
-/** For a backoff that does not answer with a duration. */
-const FALLBACK_OPEN_MS = 5_000;
 
 const DEFAULTS = {
   failureRateThreshold: 0.5,
@@ -94,11 +87,14 @@ export function readCircuitBreakerOptions(options: CircuitBreakerOptions | undef
   return readOptions(OWNER, options, DEFAULTS);
 }
 
-export function checkRules(own: OwnOptions, windowCalls: number, random: Random): CircuitRules {
+export function checkRules(own: OwnOptions): CircuitRules {
   const halfOpen = readOptions(OWNER, own.halfOpen, { probes: 3, maxFailures: 0, probeTimeout: '30s' }, 'halfOpen');
   const rate = { above: 0, max: 1 };
+  const { windowMs, windowCalls } = checkWindow(own.window);
   const minimumCalls = own.minimumCalls === undefined ? Math.min(20, windowCalls) : own.minimumCalls;
   return {
+    windowMs,
+    windowCalls,
     failureRateThreshold: checkNumber(OWNER, 'failureRateThreshold', own.failureRateThreshold, rate),
     slowCallRateThreshold: checkNumber(OWNER, 'slowCallRateThreshold', own.slowCallRateThreshold, rate),
     consecutiveFailures:
@@ -109,12 +105,19 @@ export function checkRules(own: OwnOptions, windowCalls: number, random: Random)
     probes: checkInteger(OWNER, 'halfOpen.probes', halfOpen.probes, { min: 1 }),
     maxProbeFailures: checkInteger(OWNER, 'halfOpen.maxFailures', halfOpen.maxFailures, { min: 0 }),
     probeTimeoutMs: toMs(OWNER, 'halfOpen.probeTimeout', halfOpen.probeTimeout, { orInfinity: true }),
-    openForMs: checkOpenFor(own.openFor, random),
+    openFor: checkOpenFor(own.openFor),
+    random: checkRandom(OWNER, own.random),
+    slowCallMs: own.slowCallDuration === undefined ? Infinity : toMs(OWNER, 'slowCallDuration', own.slowCallDuration),
+    isObserving: checkOneOf(OWNER, 'mode', own.mode, ['enforce', 'observe']) === 'observe',
+    classify: checkOptionalFunction(OWNER, 'classify', own.classify),
   };
 }
 
-/** @returns the window, and how many calls it can hold. */
-export function checkWindow(window: OwnOptions['window']): [CallWindow, number] {
+export function areEqual(rules: CircuitRules, others: CircuitRules): boolean {
+  return (Object.keys(rules) as (keyof CircuitRules)[]).every((name) => rules[name] === others[name]);
+}
+
+function checkWindow(window: OwnOptions['window']): { readonly windowMs: number; readonly windowCalls: number } {
   const own = readOptions<{ duration?: Duration; calls?: number }>(
     OWNER,
     window,
@@ -124,32 +127,16 @@ export function checkWindow(window: OwnOptions['window']): [CallWindow, number] 
   if ((own.duration === undefined) === (own.calls === undefined)) {
     throw new InvalidOptionError(OWNER, 'window', 'must have either "duration" or "calls"', window);
   }
-  if (own.duration !== undefined)
-    return [new DurationWindow(toMs(OWNER, 'window.duration', own.duration, { min: 1 })), Infinity];
-  const calls = checkInteger(OWNER, 'window.calls', own.calls, { min: 1, max: MAX_WINDOW_CALLS });
-  return [new CountWindow(calls), calls];
+  if (own.duration !== undefined) {
+    return { windowMs: toMs(OWNER, 'window.duration', own.duration, { min: 1 }), windowCalls: Infinity };
+  }
+  const windowCalls = checkInteger(OWNER, 'window.calls', own.calls, { min: 1, max: MAX_WINDOW_CALLS });
+  return { windowMs: Infinity, windowCalls };
 }
 
-function checkOpenFor(openFor: CircuitBreakerOptions['openFor'], random: Random): CircuitRules['openForMs'] {
-  if (openFor !== undefined && typeof openFor !== 'function') {
-    const openForMs = toMs(OWNER, 'openFor', openFor);
-    return () => openForMs;
-  }
-  const backoff = openFor ?? defaultOpenFor;
-  let previousDelayMs: number | undefined;
-  return (openings: number, outcome: Outcome): number => {
-    const event = { attempt: openings, previousDelayMs: openings === 1 ? undefined : previousDelayMs, outcome, random };
-    let openForMs: number;
-    try {
-      openForMs = checkDelay(OWNER, 'openFor', backoff(event));
-    } catch (error) {
-      // The call that is ending has nothing to do with it, and the breaker must open all the same.
-      reportUncaught(error);
-      openForMs = FALLBACK_OPEN_MS;
-    }
-    previousDelayMs = openForMs;
-    return Math.max(openForMs, Math.min(retryAfterMs(outcome) ?? 0, MAX_RETRY_AFTER_MS));
-  };
+function checkOpenFor(openFor: CircuitBreakerOptions['openFor']): CircuitRules['openFor'] {
+  if (openFor !== undefined && typeof openFor !== 'function') return toMs(OWNER, 'openFor', openFor);
+  return openFor ?? defaultOpenFor;
 }
 
 /** One for all: it keeps no state. */

@@ -1,5 +1,7 @@
+import type { Backoff } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
-import type { Outcome } from '../core/outcome.js';
+import type { Classify, Outcome } from '../core/outcome.js';
+import type { Random } from '../core/random.js';
 import type { CallWindow } from './windows.js';
 
 export type CircuitState = 'closed' | 'open' | 'half-open' | 'isolated' | 'disabled';
@@ -28,8 +30,17 @@ export interface Lease {
   settle(health: Health, slow: boolean, outcome: Outcome): void;
 }
 
-/** What decides, all checked and in milliseconds. */
+/** The options that never change, all checked and in milliseconds. Breakers with equal rules may share one object. */
 export interface CircuitRules {
+  /** `Infinity` for a window of calls. */
+  readonly windowMs: number;
+  /** `Infinity` for a window of time. */
+  readonly windowCalls: number;
+  /** `Infinity` if slowness does not matter. */
+  readonly slowCallMs: number;
+  /** Whether the breaker only counts and reports. */
+  readonly isObserving: boolean;
+  readonly classify: Classify | undefined;
   readonly failureRateThreshold: number;
   readonly slowCallRateThreshold: number;
   readonly consecutiveFailures: number;
@@ -37,8 +48,9 @@ export interface CircuitRules {
   readonly probes: number;
   readonly maxProbeFailures: number;
   readonly probeTimeoutMs: number;
-  /** How long to open for, the `openings`-th time in a row. */
-  openForMs(openings: number, outcome: Outcome): number;
+  /** How long to open for, in milliseconds, if it is a number. */
+  readonly openFor: number | Backoff;
+  readonly random: Random;
 }
 
 /** What a state knows of the machine it belongs to. */
@@ -86,8 +98,13 @@ export abstract class State {
 
 /** Lets everybody in, and counts. It is its own lease. */
 export class Closed extends State implements Lease {
-  readonly name = 'closed';
   #failuresInARow = 0;
+  #onValue: (<T>(value: T) => T) | undefined = undefined;
+
+  /** A getter, since each breaker of a family has a closed state: a field would cost each of them 8 bytes. */
+  get name(): 'closed' {
+    return 'closed';
+  }
 
   admit(): Lease {
     return this;
@@ -99,17 +116,28 @@ export class Closed extends State implements Lease {
     const failed = health === 'failure';
     this.#failuresInARow = failed ? this.#failuresInARow + 1 : 0;
     if (failed) circuit.lastFailure = outcome.ok ? undefined : outcome.error;
-    if (circuit.window.isTimed) circuit.window.advance(circuit.clock.now());
+    if (failed || slow || circuit.window.needsReading()) circuit.window.advance(circuit.clock.now());
     circuit.window.record(failed, slow);
-    const reason = this.#verdict();
-    if (reason !== undefined) circuit.enter(circuit.opened(outcome, circuit.clock.now()), reason);
+    if (this.#verdict() !== undefined) this.#open(outcome);
   }
 
-  /** What a call that was let in passes its value through, if all values are good. Made once, for all of them. */
-  readonly onValue = <T>(value: T): T => {
-    this.settle('success', false, SUCCESS);
-    return value;
-  };
+  /** Never opens on counts as of an earlier reading: what they say may have left the window since. */
+  #open(outcome: Outcome): void {
+    const { circuit } = this;
+    const now = circuit.clock.now();
+    circuit.window.advance(now);
+    const reason = this.#verdict();
+    if (reason !== undefined) circuit.enter(circuit.opened(outcome, now), reason);
+  }
+
+  /** What a call that was let in passes its value through, if all values are good. Made on first use, for all of them. */
+  get onValue(): <T>(value: T) => T {
+    this.#onValue ??= (value) => {
+      this.settle('success', false, SUCCESS);
+      return value;
+    };
+    return this.#onValue;
+  }
 
   /** Asked after successes too: a slow one may be one too many. */
   #verdict(): TransitionReason | undefined {

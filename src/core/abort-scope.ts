@@ -1,4 +1,5 @@
 import { InvalidOptionError } from './errors.js';
+import { type Exit, leave, leaveWithError, leaveWithValue } from './frame.js';
 
 /** Something that wants to hear of an abort: its own node in the list of the scope it is in. */
 export abstract class AbortNode {
@@ -126,6 +127,35 @@ export class AbortScope extends AbortNode {
     this.#endWait = reject;
     promise.then(resolve as (value: T) => void, reject);
     if (this.reason !== undefined) this.#loseWait(reject); // while the promise was being made
+    return raced;
+  }
+
+  /** As `race`, and leaves the frames in the same reaction: one promise and one microtask less than `leave` after a race. */
+  raceWithin(promise: Promise<unknown>, frame: Exit): Promise<unknown> {
+    if (this.#endWait !== undefined) return leave(frame, this.#raceApart(promise));
+    const raced = new Promise<unknown>(takeEnds);
+    const { resolve, reject } = ends as { resolve: (value: unknown) => void; reject: PromiseEnds['reject'] };
+    ends.resolve = noEnd;
+    ends.reject = noEnd;
+    let isOver = false;
+    const onError = (error: unknown): void => {
+      if (isOver) return;
+      isOver = true;
+      reject(leaveWithError(frame, error));
+    };
+    const onValue = (value: unknown): void => {
+      if (isOver) return;
+      isOver = true;
+      try {
+        leaveWithValue(frame);
+        resolve(value);
+      } catch (error) {
+        reject(error);
+      }
+    };
+    this.#endWait = onError;
+    promise.then(onValue, onError);
+    if (this.reason !== undefined) this.#loseWait(onError); // while the promise was being made
     return raced;
   }
 

@@ -3,6 +3,7 @@ import { AbortScope, settled } from './abort-scope.js';
 import type { CallContext, Operation } from './call-context.js';
 import type { Clock } from './clock.js';
 import { InvalidOptionError } from './errors.js';
+import { type Exit, leave } from './frame.js';
 import { isErrorOfClass } from './inspect.js';
 import { given } from './options.js';
 import { type Classify, defaultClassify } from './outcome.js';
@@ -164,6 +165,20 @@ export class Context implements ChildContext {
     }
   }
 
+  /** Runs the operation inside policies that the call has entered, and leaves them when it ends. Never throws. */
+  runWithin(frame: Exit): Promise<unknown> {
+    const scope = this.#scope; // before the operation makes one by reading its signal
+    if (scope === undefined || scope.reason !== undefined) return leave(frame, this.run());
+    const { operation } = this;
+    let native: Promise<unknown>;
+    try {
+      native = Promise.resolve(operation(this));
+    } catch (error) {
+      return leave(frame, Promise.reject(error));
+    }
+    return scope.raceWithin(native, frame);
+  }
+
   wait<T>(promise: PromiseLike<T>): Promise<T> {
     const native = Promise.resolve(promise); // also tames thenables: one that throws in `then` rejects
     return this.#scope === undefined ? native : this.#scope.race(native);
@@ -172,6 +187,12 @@ export class Context implements ChildContext {
   sleep(ms: number): Promise<void> {
     return this.aborted ? Promise.reject(this.reason) : sleepIn(this.#scope, this.clock, ms);
   }
+}
+
+/** One policy's part in a call that has entered it. */
+export interface Frame extends Exit {
+  /** The context that the inside sees. */
+  readonly inside: Context;
 }
 
 /** The innermost step of every chain: the operation itself. */

@@ -7,26 +7,53 @@ export interface Observable<E> {
 
 type Listener = (event: never) => void;
 
+/** The listeners of one type. Adding and removing are O(1); the first event after a change copies the list. */
+class ListenerList {
+  readonly #entries = new Set<Listener>();
+  #snapshot: readonly Listener[] | undefined = undefined;
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  add(entry: Listener): void {
+    this.#entries.add(entry);
+    this.#snapshot = undefined;
+  }
+
+  delete(entry: Listener): void {
+    this.#entries.delete(entry);
+    this.#snapshot = undefined;
+  }
+
+  /** The listeners of now: what a listener adds or removes while it is called counts from the next event on. */
+  snapshot(): readonly Listener[] {
+    this.#snapshot ??= [...this.#entries];
+    return this.#snapshot;
+  }
+}
+
 /**
  * Typed events. Listeners run at once, in the order they came; one that throws changes nothing for anybody: its error
  * surfaces by itself, as an uncaught one. With no listener an event costs one check and is not even built.
  */
 export class Emitter<E> implements Observable<E> {
-  #listeners: Map<keyof E, readonly Listener[]> | undefined = undefined;
+  #listeners: Map<keyof E, ListenerList> | undefined = undefined;
 
   on<K extends keyof E>(type: K, listener: (event: E[K]) => void): () => void {
     checkFunction('on', 'listener', listener);
     this.#listeners ??= new Map();
-    // Lists are replaced, never changed: a listener may add and take off others while they are being called.
+    const list = this.#listeners.get(type) ?? new ListenerList();
+    this.#listeners.set(type, list);
     const entry: Listener = (event: never) => listener(event);
-    this.#listeners.set(type, [...(this.#listeners.get(type) ?? []), entry]);
+    list.add(entry);
     return () => this.#off(type, entry);
   }
 
   #off(type: keyof E, entry: Listener): void {
-    const remaining = this.#listeners?.get(type)?.filter((one) => one !== entry) ?? [];
-    if (remaining.length > 0) this.#listeners?.set(type, remaining);
-    else this.#listeners?.delete(type);
+    const list = this.#listeners?.get(type);
+    list?.delete(entry);
+    if (list?.size === 0) this.#listeners?.delete(type);
   }
 
   /** Whether it is worth building an event of this type. */
@@ -34,8 +61,13 @@ export class Emitter<E> implements Observable<E> {
     return this.#listeners?.has(type) === true;
   }
 
+  /** Whether there is any listener. */
+  get isObserved(): boolean {
+    return this.#listeners !== undefined && this.#listeners.size > 0;
+  }
+
   emit<K extends keyof E>(type: K, event: E[K]): void {
-    for (const listener of this.#listeners?.get(type) ?? []) {
+    for (const listener of this.#listeners?.get(type)?.snapshot() ?? []) {
       try {
         listener(event as never);
       } catch (error) {

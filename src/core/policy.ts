@@ -89,6 +89,9 @@ export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
   abstract run(next: Next, context: PolicyContext): Promise<unknown>;
   abstract describe(): PolicyDescription;
 
+  /** Uses the settings of another member of the same family if they are equal, so that thousands of members keep one copy. */
+  shareRules(_sibling: BasePolicy<unknown>): void {}
+
   /** The clock a call runs on. */
   clockOf(_options: CallOptions): Clock {
     return this.clock;
@@ -126,26 +129,26 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
   const owner = policy.name;
   const {
     signal = null,
-    timeout = Infinity,
+    timeout,
     classify,
-    priority = DEFAULT_TERMS.priority,
+    priority,
     key,
   } = isPolluted() ? unpolluted(options, CALL_OPTIONS) : options;
   const terms: CallTerms = {
     classify: classify === undefined ? DEFAULT_TERMS.classify : checkFunction(owner, 'classify', classify),
-    priority: checkNumber(owner, 'priority', priority),
+    priority: priority === undefined ? DEFAULT_TERMS.priority : checkNumber(owner, 'priority', priority),
     key: key === undefined ? undefined : checkString(owner, 'key', key),
   };
   const clock = policy.clockOf(options);
   checkFunction(owner, 'operation', operation);
-  const timeoutMs = toMs(owner, 'timeout', timeout, { orInfinity: true });
+  const timeoutMs = timeout === undefined ? Infinity : toMs(owner, 'timeout', timeout, { orInfinity: true });
   if (checkSignal(owner, signal)?.aborted) return Promise.reject(signal?.reason);
   const scope = signal === null ? undefined : new AbortScope(scopeOf(signal));
   const context = new Context(clock, operation, terms, 1, undefined, scope);
   const running =
     timeoutMs === Infinity
       ? step(policy, callOperation, context)
-      : runTimed((inner) => step(policy, callOperation, inner), context, totalTime(clock, timeoutMs), owner);
+      : runTimed((inner) => step(policy, callOperation, inner), context, totalTime(clock, timeoutMs), policy);
   return scope === undefined ? running : leaveAfter(running, scope);
 }
 

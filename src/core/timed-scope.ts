@@ -1,22 +1,40 @@
 import { AbortScope } from './abort-scope.js';
-import { begin, type Context, type Next } from './context.js';
+import { begin, type Context, type Frame, type Next } from './context.js';
 import type { Deadline, DeadlineList } from './deadline-list.js';
 import { TimeoutError } from './errors.js';
+import { leave } from './frame.js';
 
-/** A scope that may last only so long. It is its own node in the list of deadlines. */
-class TimedScope extends AbortScope implements Deadline {
-  readonly #owner: string;
+/** What a time limit belongs to. */
+interface TimeoutOwner {
+  readonly name: string;
+  /** A call has run out of time. */
+  onTimeout?(): void;
+}
+
+/**
+ * A scope that may last only as long as the list says. It is its own node in the list of deadlines, and its own frame. Only
+ * a call that our own timer has ended rejects with a `TimeoutError` of ours: an abort from outside keeps its own reason.
+ */
+export class TimedScope extends AbortScope implements Deadline, Frame {
+  readonly outer: Frame | undefined;
+  readonly inside: Context;
+  readonly #outside: Context;
+  readonly #owner: TimeoutOwner;
   /** Set once its own time is up. */
-  error: TimeoutError | undefined;
+  #error: TimeoutError | undefined;
   due: number;
   sooner: Deadline | undefined;
   later: Deadline | undefined;
   list: DeadlineList | undefined;
 
-  constructor(outer: AbortScope | undefined, list: DeadlineList, owner: string, now: number) {
-    super(outer);
+  constructor(outside: Context, outer: Frame | undefined, list: DeadlineList, owner: TimeoutOwner) {
+    super(outside.scope);
+    const now = list.clock.now();
+    this.outer = outer;
+    this.inside = outside.within(this, outside.attempt, now + list.durationMs);
+    this.#outside = outside;
     this.#owner = owner;
-    this.error = undefined;
+    this.#error = undefined;
     this.due = 0;
     this.sooner = undefined;
     this.later = undefined;
@@ -26,40 +44,29 @@ class TimedScope extends AbortScope implements Deadline {
 
   onDue(timeoutMs: number, stalledMs: number): void {
     if (this.reason !== undefined) return; // aborted from outside a moment ago
-    this.error = new TimeoutError({ policy: this.#owner, timeoutMs, stalledMs });
-    this.abort(this.error);
+    this.#error = new TimeoutError({ policy: this.#owner.name, timeoutMs, stalledMs });
+    this.abort(this.#error);
   }
 
   override leave(): void {
     this.list?.remove(this);
     super.leave();
   }
+
+  onValue(): void {
+    this.leave();
+  }
+
+  onError(error: unknown): unknown {
+    this.leave();
+    if (this.#error === undefined || this.#outside.aborted) return error;
+    this.#owner.onTimeout?.();
+    return this.#error;
+  }
 }
 
-/**
- * Goes on to `next` for as long as the list says. Only a call that our own timer has ended rejects with a `TimeoutError`
- * of ours: an abort from outside keeps its own reason.
- */
-export function runTimed(
-  next: Next,
-  context: Context,
-  list: DeadlineList,
-  owner: string,
-  onTimeout?: () => void,
-): Promise<unknown> {
-  const now = list.clock.now();
-  const scope = new TimedScope(context.scope, list, owner, now);
-  const inner = context.within(scope, context.attempt, now + list.durationMs);
-  return begin(next, inner).then(
-    (value) => {
-      scope.leave();
-      return value;
-    },
-    (error) => {
-      scope.leave();
-      if (scope.error === undefined || context.aborted) throw error;
-      onTimeout?.();
-      throw scope.error;
-    },
-  );
+/** Goes on to `next` for as long as the list says. */
+export function runTimed(next: Next, context: Context, list: DeadlineList, owner: TimeoutOwner): Promise<unknown> {
+  const frame = new TimedScope(context, undefined, list, owner);
+  return leave(frame, begin(next, frame.inside));
 }

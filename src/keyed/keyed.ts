@@ -1,7 +1,9 @@
+import { BracketPolicy } from '../core/bracket-policy.js';
 import { anyClock, type Clock, checkClock, isAnyClock, isSameClock, systemClock } from '../core/clock.js';
-import type { Next, PolicyContext } from '../core/context.js';
+import { asContext, type Context, type Frame, type Next, type PolicyContext } from '../core/context.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
+import { leave } from '../core/frame.js';
 import { checkFunction, checkInteger, checkName, given, NOTHING, readOptions } from '../core/options.js';
 import { BasePolicy, type CallOptions, type Policy, type PolicyDescription, step } from '../core/policy.js';
 import { type Member, MemberTable } from './member-table.js';
@@ -54,6 +56,8 @@ export function keyed<P extends Policy<unknown>>(make: (key: string) => P, optio
 class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
   readonly #make: (key: string) => P;
   readonly #members: MemberTable<P>;
+  /** Members made one after the other mostly have equal rules, of which each takes over the one copy. */
+  #lastMade: BasePolicy<unknown> | undefined = undefined;
 
   constructor(make: (key: string) => P, options?: KeyedOptions) {
     const owner = 'keyed';
@@ -71,7 +75,10 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
   }
 
   for(key: string): P {
-    return this.#member(this.#checkKey(key)).policy;
+    const now = this.clock.now();
+    const member = this.#member(this.#checkKey(key), now);
+    this.#members.touch(member, now);
+    return member.policy;
   }
 
   delete(key: string): boolean {
@@ -95,20 +102,14 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
       return Promise.reject(error);
     }
     this.#members.enter(member);
-    return step(member.policy, next, context).then(
-      (value) => {
-        this.#members.leave(member, this.clock.now());
-        return value;
-      },
-      (error) => {
-        this.#members.leave(member, this.clock.now());
-        throw error;
-      },
-    );
+    const frame = new KeyInUse(asContext(context), this.#members, member, this.clock);
+    const { policy } = member;
+    if (policy instanceof BracketPolicy) return policy.runInside(frame, next, frame.inside);
+    return leave(frame, step(policy, next, context));
   }
 
   #memberFor({ key, clock }: PolicyContext): Member<P> {
-    const member = this.#member(this.#checkKey(key));
+    const member = this.#memberInUse(this.#checkKey(key));
     const own = member.policy.clock;
     if (isAnyClock(own) || isSameClock(own, isAnyClock(clock) ? systemClock : clock)) return member;
     throw new InvalidOptionError('keyed', 'make', 'must give its policies the clock of the call', own);
@@ -118,7 +119,7 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
   override clockOf(options: CallOptions): Clock {
     if (!isAnyClock(this.clock)) return this.clock;
     const key = this.#checkKey(NOTHING.key === undefined ? options.key : given(options, 'key'));
-    return (this.#members.peek(key) ?? this.#member(key)).policy.clock;
+    return (this.#members.peek(key) ?? this.#member(key, this.clock.now())).policy.clock;
   }
 
   #checkKey(key: string | undefined): string {
@@ -126,17 +127,56 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
     throw new InvalidOptionError(this.name, 'key', 'must be a string: a keyed policy picks by it', key);
   }
 
-  #member(key: string): Member<P> {
-    const now = this.clock.now();
+  /** A key with calls in flight is not idle, whatever the clock says. */
+  #memberInUse(key: string): Member<P> {
+    const known = this.#members.peek(key);
+    return known !== undefined && known.inFlight > 0 ? known : this.#member(key, this.clock.now());
+  }
+
+  /** The member of the key, made if there is none or it has been idle for too long. */
+  #member(key: string, now: number): Member<P> {
     this.#members.forgetIdle(now);
-    const known = this.#members.get(key, now);
+    const known = this.#members.peek(key);
     if (known !== undefined) return known;
     const policy = this.#checkPolicy(this.#make(key));
-    return this.#members.get(key, now) ?? this.#members.add(key, policy, now); // the factory may have asked for the key
+    if (policy instanceof BasePolicy) {
+      if (this.#lastMade !== undefined) policy.shareRules(this.#lastMade);
+      this.#lastMade = policy;
+    }
+    return this.#members.peek(key) ?? this.#members.add(key, policy, now); // the factory may have asked for the key
   }
 
   #checkPolicy(policy: P): P {
     if (typeof policy?.run === 'function') return policy;
     throw new InvalidOptionError('keyed', 'make', 'must return a policy', policy);
+  }
+}
+
+/** A call that uses a key. */
+class KeyInUse<P extends Policy<unknown>> implements Frame {
+  readonly inside: Context;
+  readonly #members: MemberTable<P>;
+  readonly #member: Member<P>;
+  readonly #clock: Clock;
+
+  constructor(context: Context, members: MemberTable<P>, member: Member<P>, clock: Clock) {
+    this.inside = context;
+    this.#members = members;
+    this.#member = member;
+    this.#clock = clock;
+  }
+
+  /** Other policies of the call have their own reactions. */
+  get outer(): undefined {
+    return undefined;
+  }
+
+  onValue(): void {
+    this.#members.leave(this.#member, this.#clock.now());
+  }
+
+  onError(error: unknown): unknown {
+    this.#members.leave(this.#member, this.#clock.now());
+    return error;
   }
 }

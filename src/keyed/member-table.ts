@@ -68,12 +68,6 @@ export class MemberTable<P extends Policy<unknown>> {
     return this.#byKey.get(key);
   }
 
-  get(key: string, now: number): Member<P> | undefined {
-    const member = this.#byKey.get(key);
-    if (member !== undefined) this.#touch(member, now);
-    return member;
-  }
-
   add(key: string, policy: P, now: number): Member<P> {
     const member: Member<P> = {
       key,
@@ -99,6 +93,7 @@ export class MemberTable<P extends Policy<unknown>> {
     member.inFlight--;
     member.lastUsed = now;
     this.#list(member, this.#resting);
+    this.forgetIdle(now);
     this.#evict();
   }
 
@@ -115,11 +110,14 @@ export class MemberTable<P extends Policy<unknown>> {
 
   forgetIdle(now: number): void {
     if (this.#idleMs === Infinity) return;
-    for (const list of [this.#resting, this.#guarding]) {
-      while (list.first !== undefined && now - list.first.lastUsed >= this.#idleMs) {
-        if (isHeldByHand(list.first.policy)) this.#touch(list.first, now);
-        else this.delete(list.first.key);
-      }
+    this.#forgetIdleOf(this.#resting, now);
+    this.#forgetIdleOf(this.#guarding, now);
+  }
+
+  #forgetIdleOf(list: MemberList<P>, now: number): void {
+    while (list.first !== undefined && now - list.first.lastUsed >= this.#idleMs) {
+      if (isHeldByHand(list.first.policy)) this.touch(list.first, now);
+      else this.delete(list.first.key);
     }
   }
 
@@ -131,7 +129,8 @@ export class MemberTable<P extends Policy<unknown>> {
     for (const member of [...this.#byKey.values()]) if (member.list === undefined) yield member.key;
   }
 
-  #touch(member: Member<P>, now: number): void {
+  /** Counts as a use. */
+  touch(member: Member<P>, now: number): void {
     member.lastUsed = now;
     member.list?.push(member);
   }

@@ -1,3 +1,4 @@
+import { BracketPolicy, bracket } from '../core/bracket-policy.js';
 import { anyClock, type Clock, isAnyClock, isSameClock } from '../core/clock.js';
 import { asContext, callOperation, type Next, type PolicyContext } from '../core/context.js';
 import { InvalidOptionError } from '../core/errors.js';
@@ -68,6 +69,14 @@ class PipelinePolicy<Adds> extends BasePolicy<Adds> implements Pipeline<Adds> {
     return this.#events.on(type, listener);
   }
 
+  override shareRules(sibling: BasePolicy<unknown>): void {
+    if (!(sibling instanceof PipelinePolicy)) return;
+    for (const [index, policy] of this.policies.entries()) {
+      const other = sibling.policies[index];
+      if (policy instanceof BasePolicy && other instanceof BasePolicy) policy.shareRules(other);
+    }
+  }
+
   describe(): PolicyDescription {
     return { kind: 'pipeline', name: this.name, policies: this.policies.map((policy) => policy.describe()) };
   }
@@ -84,7 +93,7 @@ class PipelinePolicy<Adds> extends BasePolicy<Adds> implements Pipeline<Adds> {
 
   /** The whole chain as one step in front of `next`. */
   bind(next: Next): Next {
-    const chain = this.policies.reduceRight(link, next);
+    const chain = chainOf(this.policies, next);
     return (context) => (this.#isObserved() ? this.#observe(chain, context) : chain(context));
   }
 
@@ -126,6 +135,24 @@ function isGood(outcome: Outcome, context: PolicyContext): boolean {
   } catch {
     return true;
   }
+}
+
+/** Built from the inside out. Members next to each other that are brackets become one step. */
+function chainOf(policies: readonly Policy<unknown>[], next: Next): Next {
+  /** For each member of the bracket in front of the chain, what follows it. */
+  let rests: Next[] = [];
+  let members: BracketPolicy<unknown>[] = [];
+  return policies.reduceRight((rest, policy) => {
+    if (!(policy instanceof BracketPolicy)) {
+      [members, rests] = [[], []];
+      return link(rest, policy);
+    }
+    [members, rests] = [
+      [policy, ...members],
+      [rest, ...rests],
+    ];
+    return bracket(members, rests);
+  }, next);
 }
 
 /** One member in front of the rest. */

@@ -57,7 +57,7 @@ export class RetryBudget {
     this.ratio = checkNumber(owner, 'ratio', own.ratio, { min: 0, max: 1 });
     this.floor = (checkNumber(owner, 'minPerSecond', own.minPerSecond, { min: 0 }) * windowMs) / 1000;
     this.#clock = checkClock(owner, own.clock);
-    this.#window = new TimeWindow(windowMs, 2);
+    this.#window = new TimeWindow(windowMs);
   }
 
   /** Counts a request: a first try. */

@@ -1,11 +1,12 @@
+import { BracketPolicy } from '../core/bracket-policy.js';
 import { type Clock, checkClock } from '../core/clock.js';
-import { asContext, type Next, type PolicyContext } from '../core/context.js';
+import type { Context, Frame, Next } from '../core/context.js';
 import { DeadlineList } from '../core/deadline-list.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { Emitter, type Observable } from '../core/events.js';
 import { checkName, readOptions } from '../core/options.js';
-import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
-import { runTimed } from '../core/timed-scope.js';
+import type { Policy, PolicyDescription } from '../core/policy.js';
+import { TimedScope } from '../core/timed-scope.js';
 
 export interface TimeoutOptions {
   /** How long the inside may take. Above 0; `Infinity` arms nothing. */
@@ -56,7 +57,7 @@ export function totalTimeout(options: TimeoutOptions): Timeout {
   return new TimeoutPolicy(options, false);
 }
 
-class TimeoutPolicy extends BasePolicy implements Timeout {
+class TimeoutPolicy extends BracketPolicy implements Timeout {
   readonly #deadlines: DeadlineList;
   readonly #events = new Emitter<TimeoutEvents>();
 
@@ -75,12 +76,21 @@ class TimeoutPolicy extends BasePolicy implements Timeout {
     return { kind: 'timeout', name: this.name, timeoutMs: this.#deadlines.durationMs };
   }
 
-  run(next: Next, context: PolicyContext): Promise<unknown> {
-    if (this.#deadlines.durationMs === Infinity) return next(context);
-    return runTimed(next, asContext(context), this.#deadlines, this.name, this.#onTimeout);
+  get isObserved(): boolean {
+    return this.#events.has('timeout');
   }
 
-  readonly #onTimeout = (): void => {
+  enter(context: Context, outer: Frame | undefined): Frame | undefined {
+    if (this.#deadlines.durationMs === Infinity) return undefined;
+    return new TimedScope(context, outer, this.#deadlines, this);
+  }
+
+  /** Without an end there is nothing to do. */
+  runAtLength(next: Next, context: Context): Promise<unknown> {
+    return next(context);
+  }
+
+  onTimeout(): void {
     if (this.#events.has('timeout')) this.#events.emit('timeout', { timeoutMs: this.#deadlines.durationMs });
-  };
+  }
 }

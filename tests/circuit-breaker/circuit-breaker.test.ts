@@ -777,3 +777,14 @@ it('retry does not spend its tries on an open breaker, and works again when it h
   expect(result.error).toBeInstanceOf(CircuitOpenError);
   expect(await policy.execute(() => 'well again')).toBe('well again');
 });
+
+it('A breaker does not open on failures that have left the window before the clock was read again', async () => {
+  const clock = new TestClock();
+  const breaker = circuitBreaker({ clock, window: { duration: '1s' }, minimumCalls: 65, failureRateThreshold: 0.4 });
+  for (let i = 0; i < 64; i++)
+    await breaker.execute(() => (i % 2 === 0 ? Promise.reject(down) : 'fine')).catch(() => {});
+  expect(breaker.stats.calls).toBe(64); // from here on, one success may count without a reading
+  await clock.advance(5000);
+  await breaker.execute(() => 'fine');
+  expect([breaker.state, breaker.stats.failures]).toEqual(['closed', 0]);
+});

@@ -78,6 +78,16 @@ describe('Emitter', () => {
     }
   });
 
+  it('The emitter adds and removes each of 100,000 listeners without copying the others', () => {
+    const emitter = new Emitter<Events>();
+    let calls = 0;
+    const offs = Array.from({ length: 100_000 }, () => emitter.on('moved', () => calls++));
+    emitter.emit('moved', { by: 1 });
+    for (const off of offs.slice(1)) off();
+    emitter.emit('moved', { by: 1 });
+    expect(calls).toBe(100_001);
+  });
+
   it('takes only functions', () => {
     expect(() => new Emitter<Events>().on('moved', undefined as never)).toThrow('"listener" must be a function');
   });

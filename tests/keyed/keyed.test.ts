@@ -280,3 +280,76 @@ describe('keyed', () => {
     await expect(pipeline(family).execute(() => 1, { key: 'a' })).rejects.toThrow('the factory is ill');
   });
 });
+
+describe('keyed breakers that share rules', () => {
+  /** How many failures in a row open the breaker of this key. */
+  const failuresToOpen = async (family: Keyed<CircuitBreaker>, key: string) => {
+    let failures = 0;
+    while (family.for(key).state === 'closed') {
+      await family.execute(down, { key }).catch(() => {});
+      failures++;
+    }
+    return failures;
+  };
+
+  it('Each breaker keeps the rules it was made with, when the factory changes its options between two keys', async () => {
+    const options = { clock: new TestClock(), consecutiveFailures: 1 };
+    const family = keyed(() => circuitBreaker(options));
+    family.for('a');
+    family.for('b');
+    options.consecutiveFailures = 3;
+    family.for('c');
+    options.consecutiveFailures = 2;
+    const opened = await Promise.all(['a', 'b', 'c', 'd'].map((key) => failuresToOpen(family, key)));
+    expect(opened).toEqual([1, 1, 3, 2]);
+  });
+
+  it('The breakers of two keys have their own state, backoff included, whatever they share', async () => {
+    const clock = new TestClock();
+    const previous: unknown[] = [];
+    const openFor = ({ previousDelayMs = 0 }: { previousDelayMs?: number | undefined }) => {
+      previous.push(previousDelayMs);
+      return previousDelayMs + 100;
+    };
+    const family = keyed(() => pipeline(circuitBreaker({ clock, consecutiveFailures: 1, openFor })));
+    const fail = (key: string) => family.execute(down, { key }).catch(() => {});
+    await fail('a');
+    await clock.advance(100);
+    await fail('a');
+    await fail('b');
+    await clock.advance(200);
+    await fail('a');
+    expect(previous).toEqual([0, 100, 0, 200]);
+  });
+});
+
+it('A keyed policy reads the clock when a key is taken up and when a call ends, not for more calls of a key in use', async () => {
+  let readings = 0;
+  const time = new TestClock();
+  const clock = {
+    now: () => {
+      readings++;
+      return time.now();
+    },
+    setTimeout: time.setTimeout.bind(time),
+    clearTimeout: time.clearTimeout.bind(time),
+  };
+  const family = keyed(() => fallback(0), { clock });
+  const first = defer<number>();
+  const call = family.execute(() => first.promise, { key: 'a' });
+  expect(readings).toBe(1);
+  await family.execute(() => 1, { key: 'a' });
+  expect(readings).toBe(2);
+  first.resolve(1);
+  await call;
+  expect(readings).toBe(3);
+});
+
+it('A key that is never out of use does not keep idle keys alive', async () => {
+  const { clock, family } = setUp({ idleFor: 1000 });
+  family.for('idle');
+  void family.execute(() => new Promise(() => {}), { key: 'busy' });
+  await clock.advance(1000);
+  await family.execute(() => 1, { key: 'busy' });
+  expect(family.describe().size).toBe(1);
+});

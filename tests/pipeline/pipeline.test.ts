@@ -1,6 +1,8 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   bulkhead,
   type CallContext,
+  type Clock,
   circuitBreaker,
   constantBackoff,
   definePolicy,
@@ -277,4 +279,69 @@ describe('contexts', () => {
     const spreading = definePolicy({ name: 'spreading', run: (next, context) => next({ ...context }) });
     await expect(spreading.execute(() => 1)).rejects.toThrow('A context must be made with context.derive()');
   });
+});
+
+describe('policies that are left in one reaction', () => {
+  it('Listeners of a timeout, a breaker and a bulkhead run in the async context of the call that they are about', async () => {
+    const clock = new TestClock();
+    const storage = new AsyncLocalStorage<string>();
+    const heard: string[] = [];
+    const hear = (event: string) => () => heard.push(`${event}: ${storage.getStore()}`);
+    for (const observed of ['timeout', 'breaker', 'bulkhead']) {
+      const [breaker, slots, limit] = [
+        circuitBreaker({ clock, consecutiveFailures: 2 }),
+        bulkhead({ maxConcurrent: 2, clock }),
+        timeout({ duration: 100, clock }),
+      ];
+      if (observed === 'timeout') limit.on('timeout', hear('timeout'));
+      if (observed === 'breaker') breaker.on('open', hear('open'));
+      if (observed === 'bulkhead') slots.on('idle', hear('idle'));
+      const policy = pipeline(breaker, slots, limit);
+      const calls = ['first', 'second'].map((name) =>
+        watch(storage.run(name, () => policy.execute(() => new Promise(() => {})))),
+      );
+      await storage.run('the test', () => clock.advance(100));
+      expect(calls.map(({ error }) => (error as Error | undefined)?.name)).toEqual(['TimeoutError', 'TimeoutError']);
+    }
+    expect(heard).toEqual(['timeout: first', 'timeout: second', 'open: second', 'idle: second']);
+  });
+
+  it('A timeout frees the slot and counts for the breaker outside, even if the operation settles later', async () => {
+    const clock = new TestClock();
+    const breaker = circuitBreaker({ clock, window: { calls: 10 } });
+    const slots = bulkhead({ maxConcurrent: 1, clock });
+    const policy = pipeline(breaker, slots, timeout({ duration: 100, clock }));
+    let answer: (value: string) => void = () => {};
+    const call = watch(policy.execute(() => new Promise<string>((resolve) => (answer = resolve))));
+    await clock.advance(100);
+    expect([slots.active, breaker.stats.calls, breaker.stats.failures]).toEqual([0, 1, 1]);
+    answer('late');
+    await clock.advance(1);
+    expect([slots.active, breaker.stats.calls, breaker.stats.failures]).toEqual([0, 1, 1]);
+    expect(call.error).toMatchObject({ code: 'ERR_TIMEOUT' });
+    expect(await policy.execute(() => 'next')).toBe('next');
+    expect(clock.pendingTimers).toBe(0);
+  });
+});
+
+it('A clock that throws while a call enters a policy leaves the policies around it, and their permits', async () => {
+  const clock = new TestClock();
+  const broken = new Error('no time');
+  let isBroken = false;
+  const now = () => {
+    if (isBroken) throw broken;
+    return clock.now();
+  };
+  const failing: Clock = { now, setTimeout: (...args) => clock.setTimeout(...args), clearTimeout: () => {} };
+  const slots = bulkhead({ maxConcurrent: 1, clock: failing });
+  const policy = pipeline(
+    slots,
+    timeout({ duration: '1s', clock: failing }),
+    timeout({ duration: '1s', clock: failing }),
+  );
+  isBroken = true;
+  await expect(policy.execute(async () => 1)).rejects.toBe(broken);
+  expect(slots.active).toBe(0);
+  isBroken = false;
+  expect(await policy.execute(async () => 1)).toBe(1);
 });

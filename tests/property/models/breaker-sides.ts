@@ -269,6 +269,7 @@ export class NaiveSide extends Reacting implements Side {
 
   look(): void {
     this.model.look();
+    this.model.counts; // as the statistics do, it reads the clock for the window
   }
 
   trip(): void {

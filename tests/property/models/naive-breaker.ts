@@ -45,6 +45,9 @@ export class NaiveBreaker {
   #openings = 0;
   #lastFailure: string | undefined = undefined;
   #counted: { at: number; failed: boolean; slow: boolean }[] = [];
+  /** When the clock was read last for the window, and how many successes may still count as of then. */
+  #readAt = -Infinity;
+  #unreadLeft = 0;
   #failuresInARow = 0;
   #openUntil = 0;
   #probes: { id: number; expiresAt: number }[] = [];
@@ -135,11 +138,13 @@ export class NaiveBreaker {
   #settleClosed(verdict: NaiveEnd['verdict'], slow: boolean, error: string | undefined): void {
     if (verdict === 'ignore') return;
     const failed = verdict === 'failure';
-    this.#counted.push({ at: this.#now(), failed, slow });
+    if (failed || slow || this.#unreadLeft === 0) this.#read();
+    else this.#unreadLeft--;
+    this.#counted.push({ at: this.#readAt, failed, slow });
     this.#failuresInARow = failed ? this.#failuresInARow + 1 : 0;
     if (failed) this.#lastFailure = error;
     const { minimumCalls, failureRateThreshold, slowCallRateThreshold, slowCallDuration } = this.#rules;
-    const { calls, failures, slow: slowCalls } = this.counts;
+    const { calls, failures, slow: slowCalls } = this.#countsAt(this.#readAt);
     const isEnough = calls >= minimumCalls;
     if (this.#failuresInARow >= (this.#rules.consecutiveFailures ?? Infinity)) this.#open('consecutive-failures');
     else if (isEnough && failures / calls >= failureRateThreshold) this.#open('failure-rate');
@@ -192,12 +197,24 @@ export class NaiveBreaker {
   }
 
   get counts(): { calls: number; failures: number; slow: number } {
+    this.#read();
+    return this.#countsAt(this.#readAt);
+  }
+
+  /** Of 64 calls in a window of time, one success may count as of this reading; 15 at most. */
+  #read(): void {
+    this.#readAt = this.#now();
+    const mayBeUnread = Math.min(15, Math.floor(this.#countsAt(this.#readAt).calls / 64));
+    this.#unreadLeft = 'duration' in this.#rules.window ? mayBeUnread : 0;
+  }
+
+  #countsAt(now: number): { calls: number; failures: number; slow: number } {
     const { window } = this.#rules;
     const bucket = (at: number) => ('duration' in window ? Math.floor(at / (window.duration / 10)) : 0);
     const counted =
       'calls' in window
         ? this.#counted.slice(-window.calls)
-        : this.#counted.filter(({ at }) => bucket(at) > bucket(this.#now()) - 10);
+        : this.#counted.filter(({ at }) => bucket(at) > bucket(now) - 10);
     return {
       calls: counted.length,
       failures: counted.filter(({ failed }) => failed).length,
@@ -234,6 +251,7 @@ export class NaiveBreaker {
     this.#openings = 0;
     this.#lastFailure = undefined;
     this.#counted = [];
+    this.#unreadLeft = 0;
     this.#change('closed', reason);
   }
 
