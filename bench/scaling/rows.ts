@@ -74,12 +74,14 @@ function cacheRows(): Record<string, Row> {
       return { cache, all };
     };
     all[`cache: ${name}.get`] = {
+      bound: 'memory',
       make: (n) => {
         const { cache, all } = filled(n);
         return times(n, (i) => cache.get(all[i]!));
       },
     };
     all[`cache: ${name}.set of new keys into a full cache`] = {
+      bound: 'memory',
       make: (n) => {
         const { cache } = filled(n);
         const others = Array.from({ length: n }, (_, i) => `other-${i}`);
@@ -87,6 +89,7 @@ function cacheRows(): Record<string, Row> {
       },
     };
     all[`cache: ${name}.set with mixed ttls and weights`] = {
+      bound: 'memory',
       make: (n) => {
         const cache = new Kind<string, number>({
           capacity: n,
@@ -99,12 +102,14 @@ function cacheRows(): Record<string, Row> {
       },
     };
     all[`cache: ${name}.delete`] = {
+      bound: 'memory',
       make: (n) => {
         const { cache, all } = filled(n);
         return times(n, (i) => cache.delete(all[(i * 7919) % n]!));
       },
     };
     all[`cache: ${name}, the first key of an iterator`] = {
+      bound: 'memory',
       make: (n) => {
         const { cache } = filled(n);
         return times(n, () => cache.keys().next());
@@ -155,6 +160,7 @@ function limiterRows(): Record<string, Row> {
     },
   };
   all['rate-limit: KeyedRateLimiter.tryAcquire, n keys'] = {
+    bound: 'memory',
     make: (n) => {
       const limiter = new KeyedRateLimiter(() => new TokenBucket({ capacity: 10, refill: 10, per: '1s' }), {
         maxKeys: n,
@@ -164,6 +170,7 @@ function limiterRows(): Record<string, Row> {
     },
   };
   all['rate-limit: KeyedRateLimiter.tryAcquire, n keys where n / 2 are kept'] = {
+    bound: 'memory',
     make: (n) => {
       const clock = new TestClock();
       const limiter = new KeyedRateLimiter(() => new TokenBucket({ capacity: 10, refill: 10, per: '1s', clock }), {
@@ -201,6 +208,7 @@ const policyRows: Record<string, Row> = {
     },
   },
   'retry: n calls that wait for their next attempt, and abort': {
+    bound: 'memory',
     make: (n) => {
       const policy = retry({ backoff: constantBackoff('1h'), clock: new TestClock() });
       const { signal, abort } = controller();
@@ -237,12 +245,14 @@ const policyRows: Record<string, Row> = {
     },
   },
   'bulkhead: n waiters of n priorities': {
+    bound: 'memory',
     make: (n) => {
       const policy = bulkhead({ maxConcurrent: 1, maxQueue: n });
       return together(n, (i) => policy.execute(async () => 1, { priority: (i * 7919) % n }));
     },
   },
   'bulkhead: n waiters of n priorities that abort one by one': {
+    bound: 'memory',
     make: (n) => {
       const policy = bulkhead({ maxConcurrent: 1, maxQueue: n });
       void policy.execute(never);
@@ -255,6 +265,7 @@ const policyRows: Record<string, Row> = {
     },
   },
   'keyed: n keys, each called twice': {
+    bound: 'memory',
     make: (n) => {
       const breakers = keyed(() => circuitBreaker(), { maxKeys: n });
       const all = keys(n);
@@ -262,6 +273,7 @@ const policyRows: Record<string, Row> = {
     },
   },
   'keyed: n keys where n / 2 are kept': {
+    bound: 'memory',
     make: (n) => {
       const breakers = keyed(() => circuitBreaker(), { maxKeys: n / 2 });
       const all = keys(n);
@@ -295,6 +307,7 @@ function balancerRows(): Record<string, Row> {
     for (const slowStart of [false, true]) {
       const when = slowStart ? ' in slow start' : '';
       all[`balancer: ${name}, leases among n nodes${when}`] = {
+        bound: 'memory',
         make: (n) => {
           const clock = new TestClock();
           const balancer = new LoadBalancer(nodes(n), { pick: pick(), clock, ...(slowStart && { slowStart: '30s' }) });
@@ -308,6 +321,7 @@ function balancerRows(): Record<string, Row> {
     }
   }
   all['balancer: failed calls among n nodes, with outlier ejection'] = {
+    bound: 'O(n)',
     make: (n) => {
       const balancer = new LoadBalancer(nodes(n), { clock: new TestClock(), outlier: { consecutiveFailures: 2 } });
       return times(n, () => balancer.acquire().release({ ok: false, error: new Error('down') }));
@@ -335,7 +349,7 @@ const ringRows: Record<string, Row> = {
   'hash-ring: a MaglevTable, made': { n: 20, make: (n) => () => new MaglevTable(keys(n), { size: 65_537 }) },
   'hash-ring: Rendezvous.get': {
     n: 100,
-    documented: 'O(n)',
+    bound: 'O(n)',
     make: (n) => {
       const ring = new Rendezvous(keys(n));
       return times(n, (i) => ring.get(`user-${i}`));
@@ -354,6 +368,7 @@ const ringRows: Record<string, Row> = {
     },
   },
   'sharding: rebalancePlan of n ranges': {
+    bound: 'memory',
     make: (n) => {
       const [before, after] = [rangesOf(n), rangesOf(n, 1)];
       return () => rebalancePlan(before, after);
@@ -387,6 +402,7 @@ function rangesOf(n: number, shift = 0) {
 
 const loadingRows: Record<string, Row> = {
   'caching: loadingCache.get, n keys loaded together': {
+    bound: 'memory',
     make: (n) => {
       const cache = loadingCache({ load: async (key: string) => key, capacity: n });
       const all = keys(n);
@@ -424,6 +440,7 @@ const loadingRows: Record<string, Row> = {
     },
   },
   'caching: deleteMatching of n tags in turn': {
+    bound: 'memory',
     make: (n) => {
       const cache = loadingCache({ load: async (key: string) => key, capacity: n });
       return times(n, (i) => cache.deleteMatching({ tag: `tag-${i}` }));

@@ -1,5 +1,6 @@
 import type { AbortScope } from '../core/abort-scope.js';
-import { type Policy, runWithPolicy } from '../core/policy.js';
+import type { Policy } from '../core/policy.js';
+import { runWithPolicy } from '../core/run-with-policy.js';
 import type { LoadContext } from './options.js';
 
 /** Where values come from. Never throws: whatever happens is in the promise. */

@@ -111,6 +111,22 @@ export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
     }
   }
 
+  /** Not for callers: where `runWithPolicy` nests scopes. Undefined for a scope of another copy of the package. */
+  '~runInScope'(
+    operation: Operation,
+    outer: AbortScope | undefined,
+    key: string | undefined,
+  ): Promise<unknown> | undefined {
+    if (this.execute !== BasePolicy.prototype.execute) return undefined;
+    if (outer !== undefined && !(outer instanceof AbortScope)) return undefined;
+    if (outer?.reason !== undefined) return Promise.reject(outer.reason);
+    const scope = outer && new AbortScope(outer);
+    const terms = key === undefined ? DEFAULT_TERMS : { ...DEFAULT_TERMS, key };
+    const context = new Context(this.clockOf({ key }), operation, terms, 1, undefined, scope);
+    const running = step(this, callOperation, context);
+    return scope === undefined ? running : leaveAfter(running, scope);
+  }
+
   wrap<This, A extends unknown[], T>(
     fn: (this: This, ...args: A) => T | PromiseLike<T>,
   ): (this: This, ...args: A) => Promise<T | Adds> {
@@ -164,36 +180,6 @@ function leaveAfter(running: Promise<unknown>, scope: AbortScope): Promise<unkno
       throw scope.reason === undefined ? error : scope.reason;
     },
   );
-}
-
-/**
- * Runs an operation of the library itself under a policy: `execute`, aborted by a scope instead of a signal. On Node 20
- * the signal and its listener would cost more than the rest of the call (`npm run bench -- tiered-cache`). A policy with
- * an `execute` of its own, such as a hand-written one, gets the scope's signal.
- *
- * @param key - what `keyed` policies distinguish calls by.
- */
-export function runWithPolicy<T>(
-  policy: Policy<unknown>,
-  operation: Operation<T>,
-  outer: AbortScope | undefined,
-  key?: string,
-): Promise<T> {
-  if (!hasOwnScopes(policy)) return policy.execute(operation, { signal: outer?.signal, key }) as Promise<T>;
-  if (outer?.reason !== undefined) return Promise.reject(outer.reason);
-  const scope = outer && new AbortScope(outer);
-  const terms = key === undefined ? DEFAULT_TERMS : { ...DEFAULT_TERMS, key };
-  const running = step(
-    policy,
-    callOperation,
-    new Context(policy.clockOf({ key }), operation, terms, 1, undefined, scope),
-  );
-  return (scope === undefined ? running : leaveAfter(running, scope)) as Promise<T>;
-}
-
-/** Whether a call of the policy does what `BasePolicy.execute` does, and nothing else. */
-function hasOwnScopes(policy: Policy<unknown>): policy is BasePolicy<unknown> {
-  return policy.execute === BasePolicy.prototype.execute;
 }
 
 const CALL_OPTIONS = ['signal', 'timeout', 'classify', 'priority', 'key'] as const;

@@ -2,7 +2,7 @@ import { definePolicy, type Policy, pipeline, retry, timeout } from 'breakwater'
 import { TestClock } from 'breakwater/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { AbortScope } from '../../src/core/abort-scope.js';
-import { runWithPolicy } from '../../src/core/policy.js';
+import { runWithPolicy } from '../../src/core/run-with-policy.js';
 import { settle, watch } from '../support/promises.js';
 
 const never = (_done?: unknown) => new Promise<never>(() => {});
