@@ -1,5 +1,5 @@
-import { resilientFetch } from 'breakwater';
-import { Agent, interceptors, fetch as undiciFetch } from 'undici';
+import { bulkhead, circuitBreaker, keyed, pipeline, resilientFetch, retry, timeout } from 'breakwater';
+import { Agent, interceptors, request, fetch as undiciFetch } from 'undici';
 import { type Bench, floor, ours, peer } from './bench.js';
 import { REQUESTS, read, requests } from './requests.js';
 
@@ -20,6 +20,29 @@ export const bench: Bench = {
         const dispatcher = new Agent();
         const fetch = resilientFetch({ fetch: undiciFetch });
         return async (url) => read(await fetch(url, { dispatcher }));
+      }),
+    ),
+    'our policies around undici.request': ours(
+      requests(() => {
+        const dispatcher = new Agent();
+        const policy = pipeline(
+          retry(),
+          keyed(() => pipeline(circuitBreaker(), bulkhead({ maxConcurrent: 100 }), timeout('10s'))),
+        );
+        return async (url) => {
+          const send = ({ signal }: { signal: AbortSignal }) => request(url, { dispatcher, signal });
+          const { statusCode, body } = await policy.execute(send, { key: 'origin' });
+          return read({ status: statusCode, text: () => body.text() });
+        };
+      }),
+    ),
+    'undici.request': peer(
+      requests(() => {
+        const dispatcher = new Agent();
+        return async (url) => {
+          const { statusCode, body } = await request(url, { dispatcher });
+          return read({ status: statusCode, text: () => body.text() });
+        };
       }),
     ),
     'interceptors.retry()': peer(

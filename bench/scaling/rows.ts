@@ -230,6 +230,7 @@ const policyRows: Record<string, Row> = {
     },
   },
   'circuit-breaker: n listeners of one event, added and removed': {
+    bound: 'memory',
     make: (n) => {
       const policy = circuitBreaker();
       return () => {
