@@ -17,5 +17,5 @@ export const bench: Bench = {
     'p-queue': peer(freeSlot(pQueue)),
     'async-sema': peer(freeSlot(semaphore)),
   },
-  targets: { floor: 2.2, bytes: 250, peers: { [cockatielName]: 0.8, 'p-limit': 0.25 } },
+  targets: { floor: 2.3, bytes: 250, peers: { [cockatielName]: 0.85, 'p-limit': 0.25 } },
 };

@@ -64,4 +64,5 @@ export const bench: Bench = {
       ),
     ),
   },
+  targets: { floor: 5.5 },
 };

@@ -17,5 +17,5 @@ export const bench: Bench = {
     [abortOff]: peer(() => cockatielPipeline(false)),
     [asItComes]: peer(() => cockatielPipeline(true)),
   },
-  targets: { floor: 7.5, bytes: 1600, peers: { [abortOff]: 0.25, [asItComes]: 0.06 } },
+  targets: { floor: 9, bytes: 1300, peers: { [abortOff]: 0.05, [asItComes]: 0.05 } },
 };

@@ -17,5 +17,5 @@ export const bench: Bench = {
     [abortOff]: peer(() => cockatielTimeout(false)),
     [asItComes]: peer(() => cockatielTimeout(true)),
   },
-  targets: { floor: 4.5, bytes: 1000, peers: { [abortOff]: 0.3 } },
+  targets: { floor: 6, bytes: 1000, peers: { [abortOff]: 0.1 } },
 };

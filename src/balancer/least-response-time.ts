@@ -55,9 +55,9 @@ class LeastResponseTime implements Chooser {
 }
 
 /** Above any load, however much it has been scaled up. */
-const UNHEARD_OF_SCALE = 2 ** 500;
-/** How long loads are scaled up before a new index begins at 1 again: by e¹⁰⁰ at most. */
-const PRECISE_MS = 100 * LATENCY_DECAY_MS;
+const UNHEARD_OF_SCALE = 1e150;
+/** How many decay times loads are scaled up for before a new index begins at 1 again: by e¹⁰⁰ at most. */
+const PRECISE_DECAYS = 100;
 
 /**
  * Loads of a list, each as of the time when it last changed. All response times fall by the same factor in the same time, so
@@ -77,7 +77,7 @@ class LatencyIndex extends CandidateIndex {
   }
 
   isPrecise(now: number): boolean {
-    return now - this.#since <= PRECISE_MS;
+    return now - this.#since <= PRECISE_DECAYS * LATENCY_DECAY_MS;
   }
 
   leastFrom(start: number): Candidate {
