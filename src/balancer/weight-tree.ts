@@ -1,6 +1,6 @@
 /**
  * Weights in a list, drawn by chance in proportion: a binary tree of sums (a segment tree). O(n) to make, O(log n) to draw or
- * to change a weight. Each sum is added up from its two parts anew, so that rounding does not add up over changes.
+ * to change a weight. Each sum is computed from its two parts again, so that rounding does not add up over changes.
  */
 export class WeightTree {
   /** The root is at 1, the parts of the sum at i are at 2i and 2i + 1, and the weights begin at `#leaves`. */

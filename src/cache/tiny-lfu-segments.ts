@@ -106,7 +106,7 @@ export class TinyLfuSegments {
     if (this.unseenUsesOf(slot) < MOST_UNSEEN) (this.marks[slot] as number)++;
   }
 
-  /** Chooses anew which entries are sampled. */
+  /** Chooses again which entries are sampled. */
   sample(isSampled: (hash: number) => boolean): void {
     for (const slot of this.slots()) {
       this.marks[slot] = this.unseenUsesOf(slot) + (isSampled(this.hashOf(slot)) ? SAMPLED : 0);

@@ -58,7 +58,7 @@ class CountWindow implements CallWindow {
   }
 }
 
-/** The calls that `BitWindow` can hold: a number of so many bits is no object of its own in V8. */
+/** The calls that `BitWindow` can hold: V8 keeps a number of that many bits without an object of its own. */
 const MAX_BITS = 30;
 
 /**

@@ -6,6 +6,8 @@ export interface Member<P> {
   readonly policy: P;
   inFlight: number;
   lastUsed: number;
+  /** Whether the key still leads here: a key in use may be deleted. */
+  isKept: boolean;
   list: MemberList<P> | undefined;
   previous: Member<P> | undefined;
   next: Member<P> | undefined;
@@ -74,6 +76,7 @@ export class MemberTable<P extends Policy<unknown>> {
       policy,
       inFlight: 0,
       lastUsed: now,
+      isKept: true,
       list: undefined,
       previous: undefined,
       next: undefined,
@@ -97,14 +100,16 @@ export class MemberTable<P extends Policy<unknown>> {
     this.#evict();
   }
 
-  /** Only what is idle and still known may be forgotten. */
+  /** Lists a member that may be forgotten: it is idle, and has not been forgotten. */
   #list(member: Member<P>, list: MemberList<P>): void {
-    if (member.inFlight === 0 && this.#byKey.get(member.key) === member) list.push(member);
+    if (member.inFlight === 0 && member.isKept) list.push(member);
   }
 
   delete(key: string): boolean {
     const member = this.#byKey.get(key);
-    member?.list?.remove(member);
+    if (member === undefined) return false;
+    member.list?.remove(member);
+    member.isKept = false;
     return this.#byKey.delete(key);
   }
 
