@@ -38,8 +38,10 @@ export class FifoMap<K, V> {
   }
 
   delete(key: K): boolean {
-    if (this.#oldest !== undefined && Object.is(this.#oldest[0], key)) this.#oldest = undefined;
-    return this.#map.delete(key);
+    const isKnown = this.#map.delete(key);
+    // Asked of the map, which takes -0 for 0 and knows NaN.
+    if (isKnown && this.#oldest !== undefined && !this.#map.has(this.#oldest[0])) this.#oldest = undefined;
+    return isKnown;
   }
 
   clear(): void {
