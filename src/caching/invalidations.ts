@@ -1,4 +1,4 @@
-import { FifoMap } from './fifo-map.js';
+import { FifoMap } from '../core/fifo-map.js';
 import { type CheckedMatch, matchesKey, nameOf } from './match.js';
 
 /** An invalidation: its number among all of them, and when it was made. */

@@ -1,6 +1,6 @@
 import { type Observable, reportUncaught } from '../core/events.js';
+import { FifoMap } from '../core/fifo-map.js';
 import { checkFunction, checkMethods, checkOptionalFunction, checkString, readOptions } from '../core/options.js';
-import { FifoMap } from './fifo-map.js';
 import type { Invalidation } from './invalidation.js';
 
 /** Who listens to a bus. */

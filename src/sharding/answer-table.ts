@@ -1,4 +1,6 @@
-/** What a directory was told of a key. */
+import { FifoMap } from '../core/fifo-map.js';
+
+/** The answer of a directory to a key. */
 interface Answer {
   /** Undefined: that no shard has it. */
   readonly shard: string | undefined;
@@ -14,10 +16,10 @@ export interface AnswerLimits {
   readonly staleMs: number;
 }
 
-/** The answers a directory keeps, the least recently used first: a Map remembers the order in which its keys came. */
+/** The answers a directory keeps, the least recently used first. O(1) an operation, amortized. */
 export class AnswerTable {
   readonly #limits: AnswerLimits;
-  readonly #answers = new Map<string, Answer>();
+  readonly #answers = new FifoMap<string, Answer>();
 
   constructor(limits: AnswerLimits) {
     this.#limits = limits;
@@ -48,7 +50,8 @@ export class AnswerTable {
     const keepMs = shard === undefined ? negativeTtlMs : ttlMs;
     if (keepMs === 0) return;
     this.#answers.set(key, { shard, freshUntil: now + keepMs });
-    if (this.#answers.size > capacity) this.#answers.delete(this.#answers.keys().next().value as string);
+    const { oldest } = this.#answers;
+    if (this.#answers.size > capacity && oldest !== undefined) this.#answers.delete(oldest[0]);
   }
 
   delete(key: string): void {
@@ -60,7 +63,9 @@ export class AnswerTable {
   }
 
   shards(): string[] {
-    return Array.from(this.#answers.values(), ({ shard }) => shard).filter((shard) => shard !== undefined);
+    return Array.from(this.#answers.keys(), (key) => this.#answers.get(key)?.shard).filter(
+      (shard) => shard !== undefined,
+    );
   }
 
   #isUseful({ shard, freshUntil }: Answer, now: number): boolean {

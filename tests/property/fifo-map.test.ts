@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FifoMap } from '../../src/caching/fifo-map.js';
+import { FifoMap } from '../../src/core/fifo-map.js';
 
 const key = fc.constantFrom('a', 'b', 'c', 'd', Number.NaN, 0, -0);
 const step = fc.oneof(

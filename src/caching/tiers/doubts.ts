@@ -1,4 +1,4 @@
-import { FifoMap } from '../fifo-map.js';
+import { FifoMap } from '../../core/fifo-map.js';
 import { type CheckedMatch, matchesKey, nameOf } from '../match.js';
 
 /** Something that the second tier may still have though it is out of date: a key, or all that match. */

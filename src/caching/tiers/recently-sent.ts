@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.js';
-import { FifoMap } from '../fifo-map.js';
+import { FifoMap } from '../../core/fifo-map.js';
 import { type CheckedInvalidation, hitsKey } from '../invalidation.js';
 import { hitsEntry } from '../match.js';
 

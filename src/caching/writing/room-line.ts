@@ -1,5 +1,5 @@
 import { scopeOf } from '../../core/abort-scope.js';
-import { FifoMap } from '../fifo-map.js';
+import { FifoMap } from '../../core/fifo-map.js';
 import { Passenger } from '../flight.js';
 import type { WriteEntry } from './write-entry.js';
 
