@@ -1,4 +1,4 @@
-import { LoadBalancer, leastLoadedOfTwo, type Picker, roundRobin } from 'breakwater';
+import { LoadBalancer, powerOfTwoChoices, type PickerFactory, roundRobin } from 'breakwater';
 import { type Bench, floor, ours, type Prepare } from './bench.js';
 
 const CALLS = 64;
@@ -7,7 +7,7 @@ const names = (count: number) => Array.from({ length: count }, (_, index) => `10
 
 /** Leases taken and released, eight in flight. */
 const leases =
-  (pick: Picker, count: number): Prepare =>
+  (pick: PickerFactory, count: number): Prepare =>
   () => {
     const balancer = new LoadBalancer(names(count), { pick });
     const inFlight = Array.from({ length: 8 }, () => balancer.acquire());
@@ -34,6 +34,6 @@ export const bench: Bench = {
   candidates: {
     'two clock reads': floor(clockReads),
     'roundRobin, 3 nodes': { ...ours(leases(roundRobin(), 3)), targets: { bytes: 500 } },
-    'leastLoadedOfTwo, 30 nodes': { ...ours(leases(leastLoadedOfTwo(), 30)), targets: { bytes: 500 } },
+    'leastLoadedOfTwo, 30 nodes': { ...ours(leases(powerOfTwoChoices(), 30)), targets: { bytes: 500 } },
   },
 };

@@ -3,9 +3,9 @@ import {
   consistentHash,
   LoadBalancer,
   leastConnections,
-  leastLoadedOfTwo,
+  powerOfTwoChoices,
   leastResponseTime,
-  type Picker,
+  type PickerFactory,
   randomPick,
   roundRobin,
   weightedLeastConnections,
@@ -25,7 +25,7 @@ const OK = { ok: true, value: undefined } as const;
 
 /** So many leases taken and given back with their outcome, eight at a time in flight. */
 const leases =
-  (pick: () => Picker, nodes: readonly BalancerNode[] = NAMES): Prepare =>
+  (pick: () => PickerFactory, nodes: readonly BalancerNode[] = NAMES): Prepare =>
   () => {
     const balancer = new LoadBalancer(nodes, { pick: pick() });
     const inFlight = Array.from({ length: 8 }, () => balancer.acquire({ key: 'first' }));
@@ -61,8 +61,8 @@ export const bench: Bench = {
     leastResponseTime: ours(leases(leastResponseTime)),
     randomPick: ours(leases(randomPick)),
     'randomPick, weighted': ours(leases(randomPick, WEIGHTED)),
-    leastLoadedOfTwo: ours(leases(() => leastLoadedOfTwo())),
-    'leastLoadedOfTwo by latency': ours(leases(() => leastLoadedOfTwo({ by: 'latency' }))),
+    leastLoadedOfTwo: ours(leases(() => powerOfTwoChoices())),
+    'leastLoadedOfTwo by latency': ours(leases(() => powerOfTwoChoices({ by: 'latency' }))),
     consistentHash: ours(leases(() => consistentHash())),
     'consistentHash, bounded': ours(leases(() => consistentHash({ boundedLoad: 1.25 }))),
   },

@@ -2,9 +2,9 @@ import {
   consistentHash,
   LoadBalancer,
   leastConnections,
-  leastLoadedOfTwo,
+  powerOfTwoChoices,
   leastResponseTime,
-  type Picker,
+  type PickerFactory,
   randomPick,
   resourceBased,
   roundRobin,
@@ -17,15 +17,15 @@ const CALLS = 64;
 const OK = { ok: true, value: undefined } as const;
 const KEYS = Array.from({ length: 1024 }, (_, index) => `user:${index}`);
 
-const pickers: Readonly<Record<string, () => Picker>> = {
+const pickers: Readonly<Record<string, () => PickerFactory>> = {
   roundRobin,
   weightedRoundRobin,
   leastConnections,
   weightedLeastConnections,
   leastResponseTime,
   randomPick,
-  leastLoadedOfTwo: () => leastLoadedOfTwo(),
-  'leastLoadedOfTwo by latency': () => leastLoadedOfTwo({ by: 'latency' }),
+  leastLoadedOfTwo: () => powerOfTwoChoices(),
+  'leastLoadedOfTwo by latency': () => powerOfTwoChoices({ by: 'latency' }),
   resourceBased: () =>
     resourceBased((node) => ({ utilization: node.length / 20, callsPerSecond: 100 }), { blackout: 0 }),
   consistentHash: () => consistentHash({ virtualNodes: 20 }),
@@ -34,7 +34,7 @@ const pickers: Readonly<Record<string, () => Picker>> = {
 
 /** Leases of nodes of five weights, 64 in flight. With slow start, one node is starting all the time. */
 const leases =
-  (pick: () => Picker, count: number, isStarting: boolean): Prepare =>
+  (pick: () => PickerFactory, count: number, isStarting: boolean): Prepare =>
   () => {
     const nodes = Array.from({ length: count }, (_, index) => ({ node: `node-${index}`, weight: 1 + (index % 5) }));
     const balancer = new LoadBalancer(nodes, { pick: pick(), slowStart: isStarting ? '24h' : undefined });

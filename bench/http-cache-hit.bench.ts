@@ -1,4 +1,4 @@
-import { cached } from 'breakwater/http-cache';
+import { cachedFetch } from 'breakwater/http-cache';
 import { Agent, interceptors, request, fetch as undiciFetch } from 'undici';
 import { type Bench, floor, ours, type Prepare, peer } from './bench.js';
 import { read, serverUrl } from './requests.js';
@@ -24,7 +24,7 @@ export const bench: Bench = {
     'new Response().text()': floor(hits(() => () => new Response(BODY).text())),
     'cached fetch': ours(
       hits(() => {
-        const fetch = cached(globalThis.fetch);
+        const fetch = cachedFetch(globalThis.fetch);
         return async (url) => read(await fetch(url));
       }),
     ),

@@ -6,7 +6,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { cached, resilientFetch, sleep } from 'breakwater';
+import { cachedFetch, resilientFetch, sleep } from 'breakwater';
 
 let version = 1;
 const server = createServer((request, response) => {
@@ -19,7 +19,7 @@ const server = createServer((request, response) => {
 await once(server.listen(0, '127.0.0.1'), 'listening');
 const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/catalogue`;
 
-const fetch = cached(resilientFetch({ retry: false }));
+const fetch = cachedFetch(resilientFetch({ retry: false }));
 
 async function read(): Promise<string> {
   const response = await fetch(url);

@@ -12,11 +12,11 @@ import {
   LoadBalancer,
   LruCache,
   leastConnections,
-  leastLoadedOfTwo,
+  powerOfTwoChoices,
   leastResponseTime,
   loadingCache,
   MaglevTable,
-  type Picker,
+  type PickerFactory,
   RandomCache,
   Rendezvous,
   randomPick,
@@ -291,11 +291,11 @@ const policyRows: Record<string, Row> = {
   },
 };
 
-const pickers: Record<string, () => Picker> = {
+const pickers: Record<string, () => PickerFactory> = {
   roundRobin,
   weightedRoundRobin,
   leastConnections,
-  leastLoadedOfTwo,
+  powerOfTwoChoices,
   leastResponseTime,
   randomPick,
   consistentHash,

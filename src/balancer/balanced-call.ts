@@ -1,10 +1,10 @@
 import type { CallContext, Operation } from '../core/call-context.js';
 import { type Clock, isAnyClock, isSameClock } from '../core/clock.js';
-import { asContext, begin, type Next, type PolicyContext } from '../core/context.js';
+import { asContext, invoke, type Next, type PolicyContext } from '../core/context.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkMethods } from '../core/options.js';
-import { BasePolicy, type Policy, type PolicyDescription, step } from '../core/policy.js';
-import type { Tries } from './tries.js';
+import { BasePolicy, type Policy, type PolicyDescription, runPolicy } from '../core/policy.js';
+import type { Attempts } from './tries.js';
 
 /** What an operation sees: its call, and the node it is for. */
 export interface NodeContext extends CallContext {
@@ -13,34 +13,34 @@ export interface NodeContext extends CallContext {
 
 /** One call: a policy around the tries, each of which gets a node of its own. */
 export class BalancedCall extends BasePolicy {
-  readonly #tries: Tries;
+  readonly #attempts: Attempts;
   readonly #around: Policy<unknown> | undefined;
 
-  constructor(name: string, clock: Clock, tries: Tries, around: Policy<unknown> | undefined) {
+  constructor(name: string, clock: Clock, tries: Attempts, around: Policy<unknown> | undefined) {
     super(name, clock);
-    this.#tries = tries;
+    this.#attempts = tries;
     this.#around = around && checkPolicy(name, around, clock);
   }
 
   run(next: Next, context: PolicyContext): Promise<unknown> {
     const attempt: Next = (inner) => this.#attempt(next, inner);
-    return this.#around === undefined ? attempt(context) : step(this.#around, attempt, context);
+    return this.#around === undefined ? attempt(context) : runPolicy(this.#around, attempt, context);
   }
 
   async #attempt(next: Next, context: PolicyContext): Promise<unknown> {
     if (context.aborted) return next(context); // rejects with the reason, and starts nothing
-    const dispatch = this.#tries.begin(context.key);
+    const dispatch = this.#attempts.begin(context.key);
     const call = asContext(context);
     const { operation } = call;
     const withNode: Operation = (inner) => operation(new CallToNode(inner, dispatch.node));
     let value: unknown;
     try {
-      value = await begin(next, call.calling(withNode));
+      value = await invoke(next, call.calling(withNode));
     } catch (error) {
-      this.#tries.end(dispatch, { ok: false, error }, context);
+      this.#attempts.end(dispatch, { ok: false, error }, context);
       throw error;
     }
-    this.#tries.end(dispatch, { ok: true, value }, context);
+    this.#attempts.end(dispatch, { ok: true, value }, context);
     return value;
   }
 

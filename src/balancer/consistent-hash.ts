@@ -3,7 +3,7 @@ import { checkNumber, readOptions } from '../core/options.js';
 import { HashRing, type HashRingOptions } from '../hash-ring/hash-ring.js';
 import type { NodeOption } from '../hash-ring/nodes.js';
 import { CandidateIndex, CandidateIndexes } from './candidate-index.js';
-import type { Candidate, Chooser, PickCall, Picker } from './picker.js';
+import type { Candidate, Picker, PickCall, PickerFactory } from './picker.js';
 import { WeightTree } from './weight-tree.js';
 
 export interface ConsistentHashOptions extends HashRingOptions {
@@ -23,7 +23,7 @@ export interface ConsistentHashOptions extends HashRingOptions {
  *
  * @throws InvalidOptionError for options that cannot work; picking throws it for a call without a key.
  */
-export function consistentHash(options?: ConsistentHashOptions): Picker {
+export function consistentHash(options?: ConsistentHashOptions): PickerFactory {
   const name = 'consistentHash';
   const { boundedLoad, ...ring } = readOptions<ConsistentHashOptions>(name, options, {
     boundedLoad: undefined,
@@ -37,7 +37,7 @@ export function consistentHash(options?: ConsistentHashOptions): Picker {
 }
 
 /** Chooses by what `placeOf` makes of the key. */
-export class ByKey implements Chooser {
+export class ByKey implements Picker {
   readonly #owner: string;
   /** Nodes of which the balancer knows nothing are passed over, so that they may be in it for a while. */
   readonly #ring: HashRing;

@@ -2,10 +2,10 @@ import type { Clock } from '../core/clock.js';
 import { InvalidOptionError } from '../core/errors.js';
 import type { Verdict } from '../core/outcome.js';
 import type { Random } from '../core/random.js';
-import type { Fleet } from './fleet.js';
+import type { NodeSet } from './fleet.js';
 import { NodeState } from './node-state.js';
 import type { OutlierDetector } from './outlier.js';
-import type { Chooser, PickCall } from './picker.js';
+import type { Picker, PickCall } from './picker.js';
 import { ReplayableRandom } from './replayable-random.js';
 import type { ZonePreference } from './zone-preference.js';
 
@@ -33,23 +33,23 @@ export class Dispatch {
 
 /** Finds a node for each call, and learns from how it ends. */
 export class Dispatcher {
-  readonly #fleet: Fleet;
-  readonly #chooser: Chooser;
+  readonly #nodes: NodeSet;
+  readonly #picker: Picker;
   readonly #outliers: OutlierDetector | undefined;
   readonly #zone: ZonePreference | undefined;
   readonly #clock: Clock;
   readonly #random: ReplayableRandom;
 
   constructor(
-    fleet: Fleet,
-    chooser: Chooser,
+    fleet: NodeSet,
+    chooser: Picker,
     outliers: OutlierDetector | undefined,
     zone: ZonePreference | undefined,
     clock: Clock,
     random: Random,
   ) {
-    this.#fleet = fleet;
-    this.#chooser = chooser;
+    this.#nodes = fleet;
+    this.#picker = chooser;
     this.#outliers = outliers;
     this.#zone = zone;
     this.#clock = clock;
@@ -68,7 +68,7 @@ export class Dispatcher {
     if (state === undefined) return undefined;
     state.active++;
     state.picks++;
-    this.#chooser.loadChanged?.(state, startedAt);
+    this.#picker.loadChanged?.(state, startedAt);
     return new Dispatch(this, state, startedAt);
   }
 
@@ -78,14 +78,14 @@ export class Dispatcher {
     now: number,
     take: boolean,
   ): NodeState | undefined {
-    const usable = this.#fleet.usable(now);
+    const usable = this.#nodes.usable(now);
     const excluded = exclude === undefined ? NONE : this.#usableAmong(exclude);
     if (excluded.size === usable.length) return undefined;
     const random = this.#random.next;
     this.#random.begin(take);
     try {
-      const isChoosy = this.#zone !== undefined && !this.#fleet.isPanicking;
-      const candidates = isChoosy ? this.#zone.narrow(usable, excluded, this.#fleet.nodes, key, random) : usable;
+      const isChoosy = this.#zone !== undefined && !this.#nodes.isPanicking;
+      const candidates = isChoosy ? this.#zone.narrow(usable, excluded, this.#nodes.nodes, key, random) : usable;
       const chosen = this.#ask(candidates, excluded, { key, now, random, take });
       if (chosen instanceof NodeState) return chosen;
       throw new InvalidOptionError('LoadBalancer', 'pick', 'must choose one of the candidates it is given', chosen);
@@ -95,9 +95,9 @@ export class Dispatcher {
   }
 
   #ask(candidates: readonly NodeState[], excluded: ReadonlySet<NodeState>, call: PickCall): unknown {
-    if (excluded.size === 0) return this.#chooser.choose(candidates, call);
-    if (this.#chooser.chooseExcept !== undefined) return this.#chooser.chooseExcept(candidates, excluded, call);
-    return this.#chooser.choose(
+    if (excluded.size === 0) return this.#picker.choose(candidates, call);
+    if (this.#picker.chooseExcept !== undefined) return this.#picker.chooseExcept(candidates, excluded, call);
+    return this.#picker.choose(
       candidates.filter((one) => !excluded.has(one)),
       call,
     );
@@ -106,7 +106,7 @@ export class Dispatcher {
   #usableAmong(names: ReadonlySet<string>): ReadonlySet<NodeState> {
     const states = new Set<NodeState>();
     for (const name of names) {
-      const state = this.#fleet.find(name);
+      const state = this.#nodes.find(name);
       if (state?.isUsable) states.add(state);
     }
     return states;
@@ -117,11 +117,11 @@ export class Dispatcher {
     state.active--;
     const now = verdict === undefined ? startedAt : this.#clock.now();
     if (verdict !== undefined) state.observe(now - startedAt, now, verdict);
-    this.#chooser.loadChanged?.(state, now);
+    this.#picker.loadChanged?.(state, now);
     if (verdict === undefined || verdict === 'ignore') return;
     if (verdict === 'success') state.successes++;
     else state.failures++;
-    if (generation === state.generation && this.#fleet.has(state)) {
+    if (generation === state.generation && this.#nodes.has(state)) {
       this.#outliers?.record(state, verdict === 'success', now);
     }
   }

@@ -14,6 +14,6 @@ export interface LoadBalancerEvents {
 }
 
 /** One of them, to be told. */
-export type LoadBalancerNews = {
+export type PendingEvent = {
   [K in keyof LoadBalancerEvents]: { readonly type: K; readonly event: LoadBalancerEvents[K] };
 }[keyof LoadBalancerEvents];

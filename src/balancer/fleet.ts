@@ -1,10 +1,10 @@
 import type { Emitter } from '../core/events.js';
-import type { LoadBalancerEvents, LoadBalancerNews } from './events.js';
+import type { LoadBalancerEvents, PendingEvent } from './events.js';
 import { NodeState } from './node-state.js';
 import type { NodeEntry } from './nodes.js';
 import type { Ramp } from './slow-start.js';
 
-export interface FleetRules {
+export interface NodeSetRules {
   readonly ramp: Ramp;
   /** Below this share of healthy nodes, all are used. */
   readonly panicThreshold: number;
@@ -21,8 +21,8 @@ const RAMP_STEP_MS = 10;
  * decided from counts, so that n results of checks in a row cost O(n) in all. Slow start weights are updated every 10 ms
  * while there are calls, for the nodes that are starting. No timer runs.
  */
-export class Fleet {
-  readonly #rules: FleetRules;
+export class NodeSet {
+  readonly #rules: NodeSetRules;
   readonly #events: Emitter<LoadBalancerEvents>;
   /** Takes the nodes whose slow start weights have changed; without it they come in a new list. */
   readonly #onRamp: ((nodes: readonly NodeState[], now: number) => void) | undefined;
@@ -38,11 +38,11 @@ export class Fleet {
   /** The nodes whose slow start is not over, as of the last update of their weights. */
   #ramping: readonly NodeState[] = [];
   #rampedAt = -Infinity;
-  readonly #untold: LoadBalancerNews[] = [];
-  #isTelling = false;
+  readonly #pendingEvents: PendingEvent[] = [];
+  #isEmitting = false;
 
   constructor(
-    rules: FleetRules,
+    rules: NodeSetRules,
     events: Emitter<LoadBalancerEvents>,
     onRamp?: (nodes: readonly NodeState[], now: number) => void,
   ) {
@@ -153,7 +153,7 @@ export class Fleet {
     this.#counts.add(state);
     if (!state.isUp) return;
     state.startedAt = since;
-    this.#tellLater({ type: 'nodeUp', event: { node: state.node, reason: 'ejection-over' } });
+    this.#emitLater({ type: 'nodeUp', event: { node: state.node, reason: 'ejection-over' } });
   }
 
   /** Whether calls go to unhealthy nodes as well, by the counts. */
@@ -171,7 +171,7 @@ export class Fleet {
   #setPanicking(panicking: boolean, healthy: number, nodes: number): void {
     if (panicking === this.#isPanicking) return;
     this.#isPanicking = panicking;
-    this.#tellLater({ type: 'panic', event: { panicking, healthy, nodes } });
+    this.#emitLater({ type: 'panic', event: { panicking, healthy, nodes } });
   }
 
   /**
@@ -185,9 +185,9 @@ export class Fleet {
       if (isUp && !state.isUp) {
         state.ejectedUntil = -Infinity;
         state.startedAt = now;
-        this.#tellLater({ type: 'nodeUp', event: { node: state.node, reason: 'check' } });
+        this.#emitLater({ type: 'nodeUp', event: { node: state.node, reason: 'check' } });
       } else if (!isUp && state.isUp) {
-        this.#tellLater({ type: 'nodeDown', event: { node: state.node, reason: 'check', error } });
+        this.#emitLater({ type: 'nodeDown', event: { node: state.node, reason: 'check', error } });
       }
       state.isUp = isUp;
       this.#counts.add(state);
@@ -204,21 +204,21 @@ export class Fleet {
     state.generation++;
     this.#isStale = true;
     this.#nextReturn = Math.min(this.#nextReturn, state.ejectedUntil);
-    this.#tellLater({ type: 'ejected', event: { node: state.node, reason, ejectedForMs } });
+    this.#emitLater({ type: 'ejected', event: { node: state.node, reason, ejectedForMs } });
   }
 
-  #tellLater(news: LoadBalancerNews): void {
-    if (this.#events.has(news.type)) this.#untold.push(news);
+  #emitLater(news: PendingEvent): void {
+    if (this.#events.has(news.type)) this.#pendingEvents.push(news);
   }
 
   /** Tells what has happened, now that everything is in its place: listeners may do to the balancer what they like. */
-  tell(): void {
-    if (this.#isTelling) return; // what a listener causes is told after what it is being told
-    this.#isTelling = true;
-    for (let news = this.#untold.shift(); news !== undefined; news = this.#untold.shift()) {
+  emitPending(): void {
+    if (this.#isEmitting) return; // what a listener causes is told after what it is being told
+    this.#isEmitting = true;
+    for (let news = this.#pendingEvents.shift(); news !== undefined; news = this.#pendingEvents.shift()) {
       this.#events.emit(news.type, news.event as never);
     }
-    this.#isTelling = false;
+    this.#isEmitting = false;
   }
 }
 

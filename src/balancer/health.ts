@@ -2,10 +2,10 @@ import type { Clock } from '../core/clock.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { checkFunction, checkInteger, checkNumber, readOptions } from '../core/options.js';
 import type { Random } from '../core/random.js';
-import type { Fleet } from './fleet.js';
+import type { NodeSet } from './fleet.js';
 import type { HealthCheck } from './health-check.js';
 import type { NodeState } from './node-state.js';
-import { type HealthRules, Watch } from './watch.js';
+import { type HealthRules, ActiveHealthCheck } from './watch.js';
 
 export interface HealthOptions {
   /** How a node is asked: `httpCheck()`, `tcpCheck()`, or a function of your own. */
@@ -38,34 +38,34 @@ export function readHealthOptions(owner: string, options: HealthOptions): Health
 /** The checks of all nodes. */
 export class HealthChecks {
   readonly #rules: HealthRules;
-  readonly #fleet: Fleet;
+  readonly #nodes: NodeSet;
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #watches = new Map<NodeState, Watch>();
+  readonly #active = new Map<NodeState, ActiveHealthCheck>();
 
-  constructor(rules: HealthRules, fleet: Fleet, clock: Clock, random: Random) {
+  constructor(rules: HealthRules, fleet: NodeSet, clock: Clock, random: Random) {
     this.#rules = rules;
-    this.#fleet = fleet;
+    this.#nodes = fleet;
     this.#clock = clock;
     this.#random = random;
   }
 
   /** Begins with the nodes that have come, ends with those that have gone. */
   follow(): void {
-    const nodes = new Set(this.#fleet.nodes);
-    for (const [state, watch] of this.#watches) {
+    const nodes = new Set(this.#nodes.nodes);
+    for (const [state, watch] of this.#active) {
       if (nodes.has(state)) continue;
       watch.stop();
-      this.#watches.delete(state);
+      this.#active.delete(state);
     }
     for (const state of nodes) {
-      if (this.#watches.has(state)) continue;
-      this.#watches.set(state, new Watch(state, this.#rules, this.#fleet, this.#clock, this.#random));
+      if (this.#active.has(state)) continue;
+      this.#active.set(state, new ActiveHealthCheck(state, this.#rules, this.#nodes, this.#clock, this.#random));
     }
   }
 
   stop(): void {
-    for (const watch of this.#watches.values()) watch.stop();
-    this.#watches.clear();
+    for (const watch of this.#active.values()) watch.stop();
+    this.#active.clear();
   }
 }

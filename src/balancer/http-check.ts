@@ -1,4 +1,4 @@
-import { cut } from '../core/inspect.js';
+import { truncate } from '../core/inspect.js';
 import { checkOptionalFunction, checkString, readOptions } from '../core/options.js';
 import type { HealthCheck } from './health-check.js';
 
@@ -51,7 +51,7 @@ export function httpCheck(options?: HttpCheckOptions): HealthCheck {
     });
     // Nobody reads it, and an unread body holds its connection.
     await response.body?.cancel();
-    if (!isHealthy(response.status)) throw new Error(`${cut(node)} answered with status ${response.status}`);
+    if (!isHealthy(response.status)) throw new Error(`${truncate(node)} answered with status ${response.status}`);
   };
 }
 

@@ -2,7 +2,7 @@
 import type { CallContext } from '../core/call-context.js';
 import type { Outcome } from '../core/outcome.js';
 import type { Dispatch } from './dispatcher.js';
-import { endDispatch, type TrySettings } from './tries.js';
+import { endDispatch, type AttemptSettings } from './tries.js';
 
 /**
  * The right to one call to a node. Give it back when the call has ended, whatever its end, and say how: a node whose failures
@@ -35,11 +35,11 @@ export interface Lease {
 export class HeldLease implements Lease {
   readonly node: string;
   #dispatch: Dispatch | undefined;
-  readonly #settings: TrySettings;
+  readonly #settings: AttemptSettings;
   readonly #context: CallContext;
 
   /** @param context - what the outcome is judged in, since a lease belongs to no call. */
-  constructor(dispatch: Dispatch, settings: TrySettings, context: CallContext) {
+  constructor(dispatch: Dispatch, settings: AttemptSettings, context: CallContext) {
     this.node = dispatch.node;
     this.#dispatch = dispatch;
     this.#settings = settings;

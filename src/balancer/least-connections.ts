@@ -1,24 +1,24 @@
 import { CandidateIndexes } from './candidate-index.js';
-import type { Candidate, Chooser, PickCall, Picker } from './picker.js';
-import { TurnIndex } from './turn-index.js';
+import type { Candidate, Picker, PickCall, PickerFactory } from './picker.js';
+import { SmoothWeightIndex } from './turn-index.js';
 
 /** The node with the fewest calls in flight; equals in turn. Weights count for nothing, slow start does. O(log n). */
-export function leastConnections(): Picker {
+export function leastConnections(): PickerFactory {
   return { name: 'leastConnections', start: () => new LeastConnections(({ ramp }) => ramp) };
 }
 
 /** The node with the fewest calls in flight for its weight; equals in turn, by weight (nginx, least_conn). O(log n). */
-export function weightedLeastConnections(): Picker {
+export function weightedLeastConnections(): PickerFactory {
   return {
     name: 'weightedLeastConnections',
     start: () => new LeastConnections(({ effectiveWeight }) => effectiveWeight),
   };
 }
 
-class LeastConnections implements Chooser {
+class LeastConnections implements Picker {
   readonly #weightOf: (one: Candidate) => number;
   readonly #loadOf: (one: Candidate) => number;
-  readonly #indexes = new CandidateIndexes<TurnIndex>();
+  readonly #indexes = new CandidateIndexes<SmoothWeightIndex>();
 
   constructor(weightOf: (one: Candidate) => number) {
     this.#weightOf = weightOf;
@@ -51,10 +51,10 @@ class LeastConnections implements Chooser {
     this.#indexes.clear();
   }
 
-  #of(candidates: readonly Candidate[]): TurnIndex {
+  #of(candidates: readonly Candidate[]): SmoothWeightIndex {
     const known = this.#indexes.find(candidates);
     if (known !== undefined) return known;
     for (const old of this.#indexes.take(candidates)) old.saveCredits();
-    return this.#indexes.add(new TurnIndex(candidates, this.#loadOf, this.#weightOf));
+    return this.#indexes.add(new SmoothWeightIndex(candidates, this.#loadOf, this.#weightOf));
   }
 }

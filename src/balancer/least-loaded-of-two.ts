@@ -1,9 +1,9 @@
 import { checkOneOf, readOptions } from '../core/options.js';
 import { activeLoad, type Load, latencyLoad } from './load.js';
-import type { Candidate, Chooser, PickCall, Picker } from './picker.js';
+import type { Candidate, Picker, PickCall, PickerFactory } from './picker.js';
 import { WeightedRandom } from './weighted-random.js';
 
-export interface LeastLoadedOfTwoOptions {
+export interface PowerOfTwoChoicesOptions {
   /**
    * What load is: `'active'`, the calls in flight for the node's weight; `'latency'`, how long one more is likely to take
    * (Finagle's peak EWMA). @defaultValue 'active'
@@ -18,14 +18,14 @@ export interface LeastLoadedOfTwoOptions {
  *
  * @throws InvalidOptionError for another `by`.
  */
-export function leastLoadedOfTwo(options?: LeastLoadedOfTwoOptions): Picker {
+export function powerOfTwoChoices(options?: PowerOfTwoChoicesOptions): PickerFactory {
   const name = 'leastLoadedOfTwo';
-  const { by } = readOptions<LeastLoadedOfTwoOptions, { by: 'active' | 'latency' }>(name, options, { by: 'active' });
+  const { by } = readOptions<PowerOfTwoChoicesOptions, { by: 'active' | 'latency' }>(name, options, { by: 'active' });
   const load = checkOneOf(name, 'by', by, ['active', 'latency']) === 'active' ? activeLoad : latencyLoad;
-  return { name, start: () => new LeastLoadedOfTwo(load) };
+  return { name, start: () => new PowerOfTwoChoices(load) };
 }
 
-class LeastLoadedOfTwo implements Chooser {
+class PowerOfTwoChoices implements Picker {
   readonly #weighted = new WeightedRandom();
   readonly #load: Load;
 

@@ -1,8 +1,8 @@
 import { CandidateIndex, CandidateIndexes } from './candidate-index.js';
-import { isUnheardOf, latencyLoad } from './load.js';
+import { isUnmeasured, latencyLoad } from './load.js';
 import { MinTree } from './min-tree.js';
 import { LATENCY_DECAY_MS } from './node-state.js';
-import type { Candidate, Chooser, PickCall, Picker } from './picker.js';
+import type { Candidate, Picker, PickCall, PickerFactory } from './picker.js';
 
 /**
  * The node that is likely to answer first: by its recent response times, peaks counting most, and the calls it has in flight
@@ -11,11 +11,11 @@ import type { Candidate, Chooser, PickCall, Picker } from './picker.js';
  * Everybody goes to the best node at once, until its load shows: with many clients prefer
  * `leastLoadedOfTwo({ by: 'latency' })`, which spreads them.
  */
-export function leastResponseTime(): Picker {
+export function leastResponseTime(): PickerFactory {
   return { name: 'leastResponseTime', start: () => new LeastResponseTime() };
 }
 
-class LeastResponseTime implements Chooser {
+class LeastResponseTime implements Picker {
   readonly #indexes = new CandidateIndexes<LatencyIndex>();
 
   choose(candidates: readonly Candidate[], { now, random }: PickCall): Candidate {
@@ -55,7 +55,7 @@ class LeastResponseTime implements Chooser {
 }
 
 /** Above any load, however much it has been scaled up. */
-const UNHEARD_OF_SCALE = 1e150;
+const UNMEASURED_SCALE = 1e150;
 /** How many decay times loads are scaled up for before a new index begins at 1 again: by e¹⁰⁰ at most. */
 const PRECISE_DECAYS = 100;
 
@@ -97,7 +97,7 @@ class LatencyIndex extends CandidateIndex {
 
   #loadOf(one: Candidate, now: number): number {
     this.#latest = Math.max(this.#latest, now);
-    const scale = isUnheardOf(one, now) ? UNHEARD_OF_SCALE : Math.exp((this.#latest - this.#since) / LATENCY_DECAY_MS);
+    const scale = isUnmeasured(one, now) ? UNMEASURED_SCALE : Math.exp((this.#latest - this.#since) / LATENCY_DECAY_MS);
     return latencyLoad(one, now) * scale;
   }
 }

@@ -10,17 +10,17 @@ import { checkRandom } from '../core/random.js';
 import { BalancedCall, type NodeContext } from './balanced-call.js';
 import { Dispatcher } from './dispatcher.js';
 import type { LoadBalancerEvents } from './events.js';
-import { Fleet } from './fleet.js';
+import { NodeSet } from './fleet.js';
 import { HealthChecks, readHealthOptions } from './health.js';
 import { HeldLease, type Lease } from './lease.js';
 import type { NodeState } from './node-state.js';
 import { type BalancerNode, readBalancerNodes } from './nodes.js';
 import { type LoadBalancerOptions, type PickOptions, readExclude, readLoadBalancerOptions } from './options.js';
 import { OutlierDetector, readOutlierOptions } from './outlier.js';
-import type { Chooser, Picker } from './picker.js';
+import type { Picker, PickerFactory } from './picker.js';
 import { type NodeRoute, type RouteOptions, routeBy } from './route.js';
 import { readSlowStart } from './slow-start.js';
-import { Tries, type TrySettings } from './tries.js';
+import { Attempts, type AttemptSettings } from './tries.js';
 import { readZone } from './zone-preference.js';
 
 /** How a node is doing. */
@@ -73,11 +73,11 @@ export interface ExecuteOptions<Adds = never> extends CallOptions {
 export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable {
   readonly name: string;
   readonly #clock: Clock;
-  readonly #chooser: Chooser;
-  readonly #fleet: Fleet;
+  readonly #picker: Picker;
+  readonly #nodes: NodeSet;
   readonly #checks: HealthChecks | undefined;
   readonly #events = new Emitter<LoadBalancerEvents>();
-  readonly #settings: TrySettings;
+  readonly #settings: AttemptSettings;
   /** One for all leases: they belong to no call. */
   readonly #leaseContext: CallContext;
   #isClosed = false;
@@ -89,27 +89,27 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
     this.#clock = checkClock(owner, own.clock);
     const random = checkRandom(owner, own.random);
     this.#leaseContext = detachedContext(this.#clock);
-    this.#chooser = startPicker(own.pick);
-    this.#fleet = new Fleet(
+    this.#picker = startPicker(own.pick);
+    this.#nodes = new NodeSet(
       {
         ramp: readSlowStart(owner, own.slowStart),
         panicThreshold: checkNumber(owner, 'panicThreshold', own.panicThreshold, { min: 0, max: 1 }),
         onNoHealthyNode: checkOneOf(owner, 'onNoHealthyNode', own.onNoHealthyNode, ['all', 'fail']),
       },
       this.#events,
-      this.#chooser.weightsChanged?.bind(this.#chooser),
+      this.#picker.weightsChanged?.bind(this.#picker),
     );
     const rules = own.outlier === undefined ? undefined : readOutlierOptions(owner, own.outlier);
-    const outliers = rules && new OutlierDetector(rules, this.#fleet, this.#clock.now());
+    const outliers = rules && new OutlierDetector(rules, this.#nodes, this.#clock.now());
     const zone = own.zone === undefined ? undefined : readZone(owner, own.zone);
     const health = own.health === undefined ? undefined : readHealthOptions(owner, own.health);
-    this.#checks = health && new HealthChecks(health, this.#fleet, this.#clock, random);
+    this.#checks = health && new HealthChecks(health, this.#nodes, this.#clock, random);
     this.#settings = {
       name: this.name,
-      dispatcher: new Dispatcher(this.#fleet, this.#chooser, outliers, zone, this.#clock, random),
+      dispatcher: new Dispatcher(this.#nodes, this.#picker, outliers, zone, this.#clock, random),
       classify: checkOptionalFunction(owner, 'classify', own.classify),
       checkOpen: () => this.#checkOpen(),
-      tell: () => this.#fleet.tell(),
+      emitPending: () => this.#nodes.emitPending(),
     };
     this.setNodes(nodes);
   }
@@ -121,9 +121,9 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
   /** How the nodes are doing, in the order in which they were given. */
   get nodes(): readonly NodeStatus[] {
     const now = this.#clock.now();
-    this.#fleet.update(now); // ejections that are over are ended
-    const statuses = this.#fleet.nodes.map((state) => statusOf(state, now));
-    this.#fleet.tell();
+    this.#nodes.update(now); // ejections that are over are ended
+    const statuses = this.#nodes.nodes.map((state) => statusOf(state, now));
+    this.#nodes.emitPending();
     return statuses;
   }
 
@@ -134,10 +134,10 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
   setNodes(nodes: Iterable<BalancerNode>): void {
     this.#checkOpen();
     const entries = readBalancerNodes(nodes);
-    this.#chooser.checkNodes?.(entries);
-    const areFirst = this.#fleet.nodes.length === 0;
-    this.#fleet.setNodes(entries, this.#clock.now(), areFirst || this.#checks === undefined);
-    this.#chooser.nodesChanged?.(this.#fleet.nodes);
+    this.#picker.checkNodes?.(entries);
+    const areFirst = this.#nodes.nodes.length === 0;
+    this.#nodes.setNodes(entries, this.#clock.now(), areFirst || this.#checks === undefined);
+    this.#picker.nodesChanged?.(this.#nodes.nodes);
     this.#checks?.follow();
   }
 
@@ -150,7 +150,7 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
     const excluded = exclude === undefined ? undefined : new Set(readExclude(exclude));
     this.#checkOpen();
     const dispatch = this.#settings.dispatcher.dispatch(given(options, 'key'), excluded);
-    this.#fleet.tell();
+    this.#nodes.emitPending();
     if (dispatch === undefined) throw new NoHealthyNodeError({ policy: this.name });
     return new HeldLease(dispatch, this.#settings, this.#leaseContext);
   }
@@ -177,7 +177,7 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
       const balanced = new BalancedCall(
         this.name,
         this.#clock,
-        new Tries(this.#settings, readExclude(exclude)),
+        new Attempts(this.#settings, readExclude(exclude)),
         policy,
       );
       return balanced.execute(operation as (context: CallContext) => T | PromiseLike<T>, call);
@@ -214,7 +214,7 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
   }
 }
 
-function startPicker(pick: Picker): Chooser {
+function startPicker(pick: PickerFactory): Picker {
   const start = typeof pick === 'object' && pick !== null ? pick.start : undefined;
   if (typeof start === 'function') return pick.start();
   throw new InvalidOptionError('LoadBalancer', 'pick', 'must be a picker, as roundRobin() makes one', pick);

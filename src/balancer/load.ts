@@ -11,13 +11,13 @@ export const activeLoad: Load = ({ active, effectiveWeight }) => active / effect
  * one. A node that has calls and has never answered one is the last choice: nobody knows whether it will.
  */
 export const latencyLoad: Load = (one, now) => {
-  const load = isUnheardOf(one, now) ? UNHEARD_OF + one.active : one.latencyMs(now) * (one.active + 1);
+  const load = isUnmeasured(one, now) ? UNMEASURED + one.active : one.latencyMs(now) * (one.active + 1);
   return load / one.effectiveWeight;
 };
 
 /** Whether the node has calls and has never answered one. */
-export const isUnheardOf: (one: Candidate, now: number) => boolean = (one, now) =>
+export const isUnmeasured: (one: Candidate, now: number) => boolean = (one, now) =>
   one.active > 0 && one.latencyMs(now) === 0;
 
 /** Above any real load, and far below where adding 1 changes nothing. */
-const UNHEARD_OF = 2 ** 50;
+const UNMEASURED = 2 ** 50;

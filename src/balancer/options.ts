@@ -5,9 +5,9 @@ import { readOptions } from '../core/options.js';
 import type { Classify } from '../core/outcome.js';
 import type { Random } from '../core/random.js';
 import type { HealthOptions } from './health.js';
-import { leastLoadedOfTwo } from './least-loaded-of-two.js';
+import { powerOfTwoChoices } from './least-loaded-of-two.js';
 import type { OutlierOptions } from './outlier.js';
-import type { Picker } from './picker.js';
+import type { PickerFactory } from './picker.js';
 import type { SlowStartOptions } from './slow-start.js';
 import type { ZoneOptions } from './zone-preference.js';
 
@@ -15,7 +15,7 @@ export interface LoadBalancerOptions {
   /** What it goes by in errors. @defaultValue 'LoadBalancer' */
   readonly name?: string | undefined;
   /** Which of the usable nodes a call goes to. @defaultValue `leastLoadedOfTwo()` */
-  readonly pick?: Picker | undefined;
+  readonly pick?: PickerFactory | undefined;
   /** Asks the nodes whether they are well. @defaultValue none: they are */
   readonly health?: HealthOptions | undefined;
   /** Leaves out nodes that calls fail on; `{}` for all its defaults. @defaultValue none */
@@ -53,7 +53,7 @@ export interface PickOptions {
 export function readLoadBalancerOptions(options: LoadBalancerOptions | undefined) {
   const defaults = {
     name: 'LoadBalancer',
-    pick: leastLoadedOfTwo(),
+    pick: powerOfTwoChoices(),
     health: undefined,
     outlier: undefined,
     slowStart: undefined,

@@ -1,6 +1,6 @@
 import { type Duration, toMs } from '../core/duration.js';
 import { checkInteger, checkNumber, readOptions } from '../core/options.js';
-import type { Fleet } from './fleet.js';
+import type { NodeSet } from './fleet.js';
 import type { NodeState } from './node-state.js';
 
 export interface OutlierOptions {
@@ -90,13 +90,13 @@ interface Tally {
  */
 export class OutlierDetector {
   readonly #rules: OutlierRules;
-  readonly #fleet: Fleet;
+  readonly #nodes: NodeSet;
   readonly #tallies = new WeakMap<NodeState, Tally>();
   #intervalEndsAt: number;
 
-  constructor(rules: OutlierRules, fleet: Fleet, now: number) {
+  constructor(rules: OutlierRules, fleet: NodeSet, now: number) {
     this.#rules = rules;
-    this.#fleet = fleet;
+    this.#nodes = fleet;
     this.#intervalEndsAt = now + rules.intervalMs;
   }
 
@@ -118,7 +118,7 @@ export class OutlierDetector {
     // What nobody has asked about for a whole interval more is too old to judge by.
     const isRecent = now < this.#intervalEndsAt + intervalMs;
     const outliers = isRecent && successRate !== undefined ? this.#lowest(successRate) : [];
-    for (const state of this.#fleet.nodes) {
+    for (const state of this.#nodes.nodes) {
       const tally = this.#tallyOf(state);
       tally.calls = 0;
       tally.successes = 0;
@@ -129,7 +129,7 @@ export class OutlierDetector {
 
   /** Whose success rate is far enough below the mean of all; the worst first. */
   #lowest({ minCalls, minNodes, deviations, minDifference }: NonNullable<OutlierRules['successRate']>): NodeState[] {
-    const judged = this.#fleet.nodes
+    const judged = this.#nodes.nodes
       .map((state) => ({ state, tally: this.#tallyOf(state) }))
       .filter(({ tally }) => tally.calls >= minCalls)
       .map(({ state, tally }) => ({ state, rate: tally.successes / tally.calls }));
@@ -142,7 +142,7 @@ export class OutlierDetector {
   }
 
   #eject(state: NodeState, reason: 'consecutive-failures' | 'success-rate', now: number): void {
-    const { weighted, ejected } = this.#fleet.ejections;
+    const { weighted, ejected } = this.#nodes.ejections;
     const { maxEjectedShare, ejectForMs, maxEjectForMs, intervalMs } = this.#rules;
     const most = Math.min(weighted - 1, Math.max(1, Math.floor(maxEjectedShare * weighted)));
     if (state.isEjected || ejected >= most) return;
@@ -152,7 +152,7 @@ export class OutlierDetector {
     tally.ejections = Math.max(0, tally.ejections - forgiven) + 1;
     const ejectedForMs = Math.min(ejectForMs * tally.ejections, maxEjectForMs);
     Object.assign(tally, { failuresInARow: 0, calls: 0, successes: 0, returnedAt: now + ejectedForMs });
-    this.#fleet.eject(state, reason, ejectedForMs, now);
+    this.#nodes.eject(state, reason, ejectedForMs, now);
   }
 
   #tallyOf(state: NodeState): Tally {

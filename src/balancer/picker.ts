@@ -31,7 +31,7 @@ export interface PickCall {
 }
 
 /** What chooses for one balancer. */
-export interface Chooser {
+export interface Picker {
   /**
    * Returns one of the candidates. There is at least one, and they are in the order of their `index`. Everything new about
    * them comes in a new list, except `active`, response times and `credit`; with `weightsChanged` also except `ramp`.
@@ -53,8 +53,8 @@ export interface Chooser {
 }
 
 /** A way to pick nodes. `roundRobin()` and the others are such; so may be one of your own. */
-export interface Picker {
+export interface PickerFactory {
   readonly name: string;
   /** What it remembers belongs to one balancer: each calls this once. */
-  start(): Chooser;
+  start(): Picker;
 }

@@ -1,12 +1,12 @@
-import type { Candidate, Chooser, PickCall, Picker } from './picker.js';
+import type { Candidate, Picker, PickCall, PickerFactory } from './picker.js';
 import { WeightedRandom } from './weighted-random.js';
 
 /** By chance, each as often as its weight says. O(log n). */
-export function randomPick(): Picker {
+export function randomPick(): PickerFactory {
   return { name: 'randomPick', start: () => new RandomPick() };
 }
 
-class RandomPick implements Chooser {
+class RandomPick implements Picker {
   readonly #weighted = new WeightedRandom();
 
   choose(candidates: readonly Candidate[], { random }: PickCall): Candidate {

@@ -1,8 +1,8 @@
 import { type Duration, toMs } from '../core/duration.js';
 import { checkFunction, checkNumber, readOptions } from '../core/options.js';
 import { CandidateIndex, CandidateIndexes } from './candidate-index.js';
-import type { Candidate, Chooser, PickCall, Picker } from './picker.js';
-import { SmoothTurns } from './smooth-turns.js';
+import type { Candidate, Picker, PickCall, PickerFactory } from './picker.js';
+import { SmoothWeightedRoundRobin } from './smooth-turns.js';
 
 /** What a node says of its load. */
 export interface LoadReport {
@@ -44,11 +44,11 @@ export interface ResourceBasedOptions {
 export function resourceBased(
   report: (node: string) => LoadReport | undefined | PromiseLike<LoadReport | undefined>,
   options?: ResourceBasedOptions,
-): Picker {
+): PickerFactory {
   const name = 'resourceBased';
   const defaults = { updateEvery: '1s', blackout: '10s', expireAfter: '3m', errorPenalty: 1 } as const;
   const own = readOptions<ResourceBasedOptions, typeof defaults>(name, options, defaults);
-  const rules: Rules = {
+  const rules: ResourceRules = {
     report: checkFunction(name, 'report', report),
     updateMs: toMs(name, 'updateEvery', own.updateEvery),
     blackoutMs: toMs(name, 'blackout', own.blackout, { orZero: true }),
@@ -58,7 +58,7 @@ export function resourceBased(
   return { name, start: () => new ResourceBased(rules) };
 }
 
-interface Rules {
+interface ResourceRules {
   readonly report: (node: string) => unknown;
   readonly updateMs: number;
   readonly blackoutMs: number;
@@ -76,19 +76,19 @@ interface Usage {
   isPending: boolean;
 }
 
-class ResourceBased implements Chooser {
-  readonly #rules: Rules;
+class ResourceBased implements Picker {
+  readonly #rules: ResourceRules;
   readonly #usages = new WeakMap<Candidate, Usage>();
   readonly #weighings = new CandidateIndexes<Weighing>();
   /** Of this call: the mean of the weights that are known, and the time. */
   #mean = 1;
   #now = 0;
-  readonly #turns = new SmoothTurns((one) => this.#relativeWeightOf(one));
+  readonly #smooth = new SmoothWeightedRoundRobin((one) => this.#relativeWeightOf(one));
   /** Counts the reports. */
   #version = 0;
   #nextUpdate = -Infinity;
 
-  constructor(rules: Rules) {
+  constructor(rules: ResourceRules) {
     this.#rules = rules;
   }
 
@@ -99,10 +99,10 @@ class ResourceBased implements Chooser {
       weighing = this.#weigh(candidates, take ? 0 : (weighing?.picks ?? 0));
       this.#weighings.add(weighing);
       this.#mean = weighing.mean;
-      this.#turns.reweigh(candidates);
+      this.#smooth.reweigh(candidates);
     }
     this.#mean = weighing.mean;
-    const chosen = this.#turns.next(candidates, take);
+    const chosen = this.#smooth.next(candidates, take);
     if (take) {
       weighing.picks++;
       this.#askAll(candidates, now); // after the choice, which is the one that a peek has seen
@@ -114,7 +114,7 @@ class ResourceBased implements Chooser {
     const others = candidates.filter((one) => !excluded.has(one));
     this.#now = now;
     this.#mean = this.#weigh(others, 0).mean;
-    const chosen = this.#turns.nextOnce(others, take);
+    const chosen = this.#smooth.nextOnce(others, take);
     if (take) this.#askAll(others, now);
     return chosen;
   }
@@ -123,13 +123,13 @@ class ResourceBased implements Chooser {
     this.#now = now;
     for (const weighing of this.#weighings.all) {
       this.#mean = weighing.mean;
-      this.#turns.weightsChanged(nodes.filter((one) => weighing.positionOf(one) !== undefined));
+      this.#smooth.weightsChanged(nodes.filter((one) => weighing.positionOf(one) !== undefined));
     }
   }
 
   nodesChanged(): void {
     this.#weighings.clear();
-    this.#turns.nodesChanged();
+    this.#smooth.nodesChanged();
   }
 
   /** Weighing is O(n): after at least n / 8 calls it is O(1) for each of them. */

@@ -1,14 +1,14 @@
-import type { Candidate, Chooser, PickCall, Picker } from './picker.js';
+import type { Candidate, Picker, PickCall, PickerFactory } from './picker.js';
 
 /**
  * One after the other, in the order of the list, whatever their weights. Nodes that are out are passed over, and the one
  * after them gets no more for it. O(log n).
  */
-export function roundRobin(): Picker {
+export function roundRobin(): PickerFactory {
   return { name: 'roundRobin', start: () => new RoundRobin() };
 }
 
-class RoundRobin implements Chooser {
+class RoundRobin implements Picker {
   /** Kept as a node, not as a number: the list may change around it. */
   #last: Candidate | undefined = undefined;
 

@@ -2,7 +2,7 @@ import type { CallContext } from '../core/call-context.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkOptionalFunction, readOptions } from '../core/options.js';
 import type { Outcome } from '../core/outcome.js';
-import { Tries, type TrySettings } from './tries.js';
+import { Attempts, type AttemptSettings } from './tries.js';
 
 /** The part of a request that matters here. */
 export interface RoutedRequest {
@@ -25,17 +25,17 @@ export type NodeRoute = (
   context: CallContext,
 ) => { readonly url: string | URL; readonly release: (outcome: Outcome) => void };
 
-export function routeBy(settings: TrySettings, options: RouteOptions | undefined): NodeRoute {
+export function routeBy(settings: AttemptSettings, options: RouteOptions | undefined): NodeRoute {
   const own = readOptions<RouteOptions>('LoadBalancer.route', options, { key: undefined, url: undefined });
   const key = checkOptionalFunction('LoadBalancer.route', 'key', own.key);
   const url = checkOptionalFunction('LoadBalancer.route', 'url', own.url) ?? onNode;
   /** By request, which is the same for all tries of a call; they are forgotten together. */
-  const calls = new WeakMap<RoutedRequest, Tries>();
+  const calls = new WeakMap<RoutedRequest, Attempts>();
   return (request, context) => {
-    const tries = calls.get(request) ?? new Tries(settings);
+    const tries = calls.get(request) ?? new Attempts(settings);
     calls.set(request, tries);
     const dispatch = tries.begin(key?.(request));
-    settings.tell();
+    settings.emitPending();
     try {
       return { url: url(dispatch.node, request), release: (outcome) => tries.end(dispatch, outcome, context) };
     } catch (error) {

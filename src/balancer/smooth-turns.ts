@@ -1,6 +1,6 @@
 import { CandidateIndexes } from './candidate-index.js';
 import type { Candidate } from './picker.js';
-import { TurnIndex } from './turn-index.js';
+import { SmoothWeightIndex } from './turn-index.js';
 
 /**
  * Takes turns in proportion to weights, spread as evenly as can be: of weights 5, 1 and 1 come a a b a c a a (nginx, smooth
@@ -9,9 +9,9 @@ import { TurnIndex } from './turn-index.js';
  * Each turn every candidate is credited its weight, and the one with most credit pays for all of them: the credits of all
  * always add up to 0. Of equals the first wins. O(log n) a turn while the list is the same, O(n) for another list.
  */
-export class SmoothTurns {
+export class SmoothWeightedRoundRobin {
   readonly #weightOf: (one: Candidate) => number;
-  readonly #indexes = new CandidateIndexes<TurnIndex>();
+  readonly #indexes = new CandidateIndexes<SmoothWeightIndex>();
 
   constructor(weightOf: (one: Candidate) => number) {
     this.#weightOf = weightOf;
@@ -34,7 +34,7 @@ export class SmoothTurns {
     const known = this.#indexes.find(candidates);
     if (known === undefined) return;
     known.saveCredits();
-    this.#indexes.add(new TurnIndex(candidates, NO_LOAD, this.#weightOf));
+    this.#indexes.add(new SmoothWeightIndex(candidates, NO_LOAD, this.#weightOf));
   }
 
   nodesChanged(): void {
@@ -42,11 +42,11 @@ export class SmoothTurns {
     this.#indexes.clear();
   }
 
-  #settle(candidates: readonly Candidate[]): TurnIndex {
+  #settle(candidates: readonly Candidate[]): SmoothWeightIndex {
     for (const old of this.#indexes.take(candidates)) old.saveCredits();
     const settled = settlement(candidates, this.#weightOf);
     for (const one of candidates) one.credit = settled(one.credit);
-    return this.#indexes.add(new TurnIndex(candidates, NO_LOAD, this.#weightOf));
+    return this.#indexes.add(new SmoothWeightIndex(candidates, NO_LOAD, this.#weightOf));
   }
 
   /** The turn of a list that is used once, such as a part of another list. The lists it is from begin again after it. */

@@ -5,23 +5,23 @@ import { type Classify, defaultClassify, judge, type Outcome, type Verdict } fro
 import type { Dispatch, Dispatcher } from './dispatcher.js';
 
 /** What the tries of all calls have in common. */
-export interface TrySettings {
+export interface AttemptSettings {
   readonly name: string;
   readonly dispatcher: Dispatcher;
   readonly classify: Classify | undefined;
   /** Refuses when the balancer is closed. */
   checkOpen(): void;
   /** Tells what has happened to nodes meanwhile. */
-  tell(): void;
+  emitPending(): void;
 }
 
 /** The nodes that one call tries: a new one each time, for as long as there is one. */
-export class Tries {
-  readonly #settings: TrySettings;
+export class Attempts {
+  readonly #settings: AttemptSettings;
   readonly #excluded: readonly string[];
   #tried: string[] = [];
 
-  constructor(settings: TrySettings, excluded: readonly string[] = []) {
+  constructor(settings: AttemptSettings, excluded: readonly string[] = []) {
     this.#settings = settings;
     this.#excluded = excluded;
   }
@@ -52,14 +52,14 @@ export class Tries {
 }
 
 /** Ends a try. The node is free again even if the judgement throws: that error is then the call's. */
-export function endDispatch(settings: TrySettings, dispatch: Dispatch, outcome: Outcome, context: CallContext): void {
+export function endDispatch(settings: AttemptSettings, dispatch: Dispatch, outcome: Outcome, context: CallContext): void {
   let verdict: Verdict | undefined;
   try {
     // Our own event loop was blocked meanwhile: of that nothing can be learnt about the node.
-    if (outcome.ok || !isStalledTimeout(outcome.error)) verdict = judgeTry(settings, outcome, context);
+    if (outcome.ok || !isStalledTimeout(outcome.error)) verdict = judgeAttempt(settings, outcome, context);
   } finally {
     dispatch.end(verdict);
-    settings.tell();
+    settings.emitPending();
   }
 }
 
@@ -67,7 +67,7 @@ export function endDispatch(settings: TrySettings, dispatch: Dispatch, outcome: 
  * A timeout of ours, of the try or of the call, counts against the node that has kept us waiting; any other abort says
  * nothing of it.
  */
-function judgeTry(settings: TrySettings, outcome: Outcome, context: CallContext): Verdict {
+function judgeAttempt(settings: AttemptSettings, outcome: Outcome, context: CallContext): Verdict {
   const known = isContext(context) ? context : undefined;
   if (!outcome.ok && known?.aborted) return isResilienceError(outcome.error, 'ERR_TIMEOUT') ? 'failure' : 'ignore';
   const classify = settings.classify ?? known?.classify ?? defaultClassify;

@@ -1,6 +1,6 @@
 import { CandidateIndex } from './candidate-index.js';
 import type { Candidate } from './picker.js';
-import { TurnTree } from './turn-tree.js';
+import { SmoothWeightTree } from './turn-tree.js';
 
 type NumberOf = (one: Candidate) => number;
 
@@ -8,8 +8,8 @@ type NumberOf = (one: Candidate) => number;
  * A list whose candidates take turns by weight, the least loaded only. Credits are in the tree while the list is in use; they
  * go back to the nodes when it is replaced.
  */
-export class TurnIndex extends CandidateIndex {
-  readonly #tree: TurnTree;
+export class SmoothWeightIndex extends CandidateIndex {
+  readonly #tree: SmoothWeightTree;
   readonly #loadOf: NumberOf;
   readonly #weightOf: NumberOf;
 
@@ -17,7 +17,7 @@ export class TurnIndex extends CandidateIndex {
     super(candidates);
     this.#loadOf = loadOf;
     this.#weightOf = weightOf;
-    this.#tree = new TurnTree(
+    this.#tree = new SmoothWeightTree(
       candidates.map((one) => ({ load: loadOf(one), weight: weightOf(one), credit: one.credit })),
     );
   }

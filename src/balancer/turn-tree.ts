@@ -10,7 +10,7 @@
  *
  * With whole numbers as weights all credits are exact.
  */
-export class TurnTree {
+export class SmoothWeightTree {
   readonly #leaves: number;
   /** The root is at 1, the parts of the node at i are at 2i and 2i + 1, and the leaves begin at `#leaves`. */
   readonly #winner: Uint32Array;

@@ -6,7 +6,7 @@ import { ClosedError, isStalledTimeout } from '../core/errors.js';
 import type { Outcome } from '../core/outcome.js';
 import type { Random } from '../core/random.js';
 import { runTimed } from '../core/timed-scope.js';
-import type { Fleet } from './fleet.js';
+import type { NodeSet } from './fleet.js';
 import type { HealthCheck } from './health-check.js';
 import type { NodeState } from './node-state.js';
 
@@ -20,10 +20,10 @@ export interface HealthRules {
 }
 
 /** Checks one node, over and over, one check at a time, until it is stopped. Its timers keep no process alive. */
-export class Watch {
+export class ActiveHealthCheck {
   readonly #state: NodeState;
   readonly #rules: HealthRules;
-  readonly #fleet: Fleet;
+  readonly #nodes: NodeSet;
   readonly #clock: Clock;
   readonly #random: Random;
   #alarm: Alarm | undefined = undefined;
@@ -35,10 +35,10 @@ export class Watch {
   /** Results in a row that contradict what is believed of the node. */
   #contradictions = 0;
 
-  constructor(state: NodeState, rules: HealthRules, fleet: Fleet, clock: Clock, random: Random) {
+  constructor(state: NodeState, rules: HealthRules, fleet: NodeSet, clock: Clock, random: Random) {
     this.#state = state;
     this.#rules = rules;
-    this.#fleet = fleet;
+    this.#nodes = fleet;
     this.#clock = clock;
     this.#random = random;
     this.#checkIn(random() * rules.jitter * rules.intervalMs);
@@ -95,7 +95,7 @@ export class Watch {
     if (!this.#isFirst && this.#contradictions < (isUp ? fall : rise)) return;
     this.#isFirst = false;
     this.#contradictions = 0;
-    this.#fleet.setUp(this.#state, result.ok, result.ok ? undefined : result.error, this.#clock.now());
-    this.#fleet.tell();
+    this.#nodes.setUp(this.#state, result.ok, result.ok ? undefined : result.error, this.#clock.now());
+    this.#nodes.emitPending();
   }
 }

@@ -3,12 +3,12 @@ import { BracketPolicy } from '../core/bracket-policy.js';
 import { type Clock, checkClock } from '../core/clock.js';
 import {
   asContext,
-  begin,
+  invoke,
   type Context,
   type Frame,
   type Next,
   type PolicyContext,
-  rejectSoon,
+  rejectNextMicrotask,
 } from '../core/context.js';
 import { DeadlineList } from '../core/deadline-list.js';
 import { type Duration, toMs } from '../core/duration.js';
@@ -146,7 +146,7 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
 
   /** Alone it needs no frame: its handlers are the same for all calls. */
   override run(next: Next, context: PolicyContext): Promise<unknown> {
-    if (!context.aborted && this.#take()) return begin(next, context).then(this.#onValue, this.#onError);
+    if (!context.aborted && this.#take()) return invoke(next, context).then(this.#onValue, this.#onError);
     return this.runAtLength(next, asContext(context));
   }
 
@@ -158,10 +158,10 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   runAtLength(next: Next, context: Context): Promise<unknown> {
     if (context.aborted) return next(context); // rejects with the reason, and starts nothing
     const refusal = this.#refusal();
-    if (refusal !== undefined) return rejectSoon(refusal);
+    if (refusal !== undefined) return rejectNextMicrotask(refusal);
     // `then` is called here, in the caller's async context, so that is where the operation will run.
     return this.#wait(context.priority, context.scope).then(() =>
-      begin(next, context).then(this.#onValue, this.#onError),
+      invoke(next, context).then(this.#onValue, this.#onError),
     );
   }
 

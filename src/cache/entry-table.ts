@@ -181,7 +181,7 @@ export class EntryTable<K, V> implements Purgeable {
   }
 
   clear(): void {
-    if (this.#removals.areHeard) {
+    if (this.#removals.isObserved) {
       for (const slot of this.#order.slots()) this.#removals.add(this.keyOf(slot), this.valueOf(slot) as V, 'cleared');
     }
     this.#reset();
@@ -284,7 +284,7 @@ export class EntryTable<K, V> implements Purgeable {
   }
 
   #tell(): void {
-    this.#removals.tell(this.#capacity);
+    this.#removals.emitPending(this.#capacity);
   }
 
   /** It is removed if it is not. */
@@ -322,7 +322,7 @@ export class EntryTable<K, V> implements Purgeable {
       return 0;
     }
     this.counts.updates++;
-    if (this.#removals.areHeard && !Object.is(this.#values[slot], value)) {
+    if (this.#removals.isObserved && !Object.is(this.#values[slot], value)) {
       this.#removals.add(this.keyOf(slot), this.valueOf(slot) as V, 'replaced');
     }
     this.#values[slot] = value;
@@ -392,7 +392,7 @@ export class EntryTable<K, V> implements Purgeable {
   /** As `#forget`, for a slot that has left the order already. */
   #forgetUnordered(slot: number, reason: RemoveReason): number {
     const key = this.keyOf(slot);
-    if (this.#removals.areHeard) this.#removals.add(key, this.valueOf(slot) as V, reason);
+    if (this.#removals.isObserved) this.#removals.add(key, this.valueOf(slot) as V, reason);
     this.#index.delete(key);
     this.#expiry?.cancel(slot);
     this.weights?.set(slot, 0);

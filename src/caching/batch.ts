@@ -1,6 +1,6 @@
 import { AbortNode, AbortScope } from '../core/abort-scope.js';
 import { Alarm, afterNextPoll, type Clock } from '../core/clock.js';
-import { show } from '../core/inspect.js';
+import { formatValue } from '../core/inspect.js';
 import type { LoadedMany } from './options.js';
 import type { Source } from './source.js';
 
@@ -120,7 +120,7 @@ function deliver<K, V>(keys: readonly BatchedKey<K, V>[], loaded: LoadedMany<K, 
 
 function valuesOf<K, V>(keys: readonly BatchedKey<K, V>[], loaded: LoadedMany<K, V>): readonly (V | Error)[] {
   if (loaded instanceof Map) {
-    const missing = (key: K) => new Error(`loadMany brought no value for ${show(key)}, nor undefined, nor an Error`);
+    const missing = (key: K) => new Error(`loadMany brought no value for ${formatValue(key)}, nor undefined, nor an Error`);
     return keys.map(({ key }) => (loaded.has(key) ? loaded.get(key) : missing(key)));
   }
   if (Array.isArray(loaded) && loaded.length === keys.length) return loaded;

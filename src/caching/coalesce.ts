@@ -1,9 +1,9 @@
 import { anyClock } from '../core/clock.js';
-import { asContext, begin, Context, type Next, type PolicyContext } from '../core/context.js';
+import { asContext, invoke, Context, type Next, type PolicyContext } from '../core/context.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkName, readOptions } from '../core/options.js';
 import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
-import { Flight, Passenger } from './flight.js';
+import { SingleFlight, FlightWaiter } from './flight.js';
 
 export interface CoalesceOptions {
   /** @defaultValue 'coalesce' */
@@ -42,7 +42,7 @@ export function coalesce(options?: CoalesceOptions): Coalesce {
 }
 
 class CoalescePolicy extends BasePolicy implements Coalesce {
-  readonly #running = new Map<string, Flight<unknown>>();
+  readonly #running = new Map<string, SingleFlight<unknown>>();
 
   constructor(options?: CoalesceOptions) {
     const own = readOptions('coalesce', options, { name: 'coalesce' });
@@ -65,37 +65,37 @@ class CoalescePolicy extends BasePolicy implements Coalesce {
       const rule = 'must be a string: calls with the same key share one operation';
       return Promise.reject(new InvalidOptionError(this.name, 'key', rule, key));
     }
-    const passenger = new Passenger<unknown>();
+    const passenger = new FlightWaiter<unknown>();
     scope?.enter(passenger);
     const underWay = this.#running.get(key);
     const flight = underWay ?? this.#open(key);
-    flight.board(passenger);
+    flight.join(passenger);
     if (underWay === undefined) this.#start(flight, key, next, context);
     return passenger.promise;
   }
 
-  #open(key: string): Flight<unknown> {
-    const flight = new Flight<unknown>(() => this.#close(flight, key));
+  #open(key: string): SingleFlight<unknown> {
+    const flight = new SingleFlight<unknown>(() => this.#close(flight, key));
     this.#running.set(key, flight);
     return flight;
   }
 
   /** Outside every caller's scope: what they wait for is not what runs. */
-  #start(flight: Flight<unknown>, key: string, next: Next, { clock, operation, terms, attempt }: Context): void {
+  #start(flight: SingleFlight<unknown>, key: string, next: Next, { clock, operation, terms, attempt }: Context): void {
     const context = new Context(clock, operation, terms, attempt, undefined, flight.scope);
-    begin(next, context).then(
+    invoke(next, context).then(
       (value) => {
         this.#close(flight, key);
-        for (const passenger of flight.land()) passenger.resolve(value);
+        for (const passenger of flight.settle()) passenger.resolve(value);
       },
       (error) => {
         this.#close(flight, key);
-        for (const passenger of flight.land()) passenger.reject(error);
+        for (const passenger of flight.settle()) passenger.reject(error);
       },
     );
   }
 
-  #close(flight: Flight<unknown>, key: string): void {
+  #close(flight: SingleFlight<unknown>, key: string): void {
     if (this.#running.get(key) === flight) this.#running.delete(key);
   }
 }

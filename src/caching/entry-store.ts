@@ -4,9 +4,9 @@ import { checkCallOptions, NOTHING, unpolluted } from '../core/options.js';
 import type { CacheLike } from './cache-like.js';
 import { CachedEntry, type EntryAge } from './entry.js';
 import type { CheckedInvalidation } from './invalidation.js';
-import type { Invalidations } from './invalidations.js';
+import type { InvalidationLog } from './invalidations.js';
 import { checkTagList, type LoadingSettings, NO_TAGS } from './options.js';
-import type { Life } from './source.js';
+import type { EntryMetadata } from './source.js';
 
 /** What one entry has of its own. */
 export interface LoadingCacheSetOptions {
@@ -19,12 +19,12 @@ export interface LoadingCacheSetOptions {
 const SET_OPTIONS = ['ttl', 'tags'] as const;
 
 /** How long a value lives by the options. */
-export function lifeOf<K, V>(
+export function metadataOf<K, V>(
   { name, ttlMs, tagsOf, jitter, random }: LoadingSettings<K, V>,
   value: V,
   key: K,
   options: LoadingCacheSetOptions = {},
-): Life {
+): EntryMetadata {
   checkCallOptions(name, options, SET_OPTIONS);
   const isPolluted = (NOTHING.ttl ?? NOTHING.tags) !== undefined;
   const { ttl, tags } = isPolluted ? unpolluted(options, SET_OPTIONS) : options;
@@ -37,11 +37,11 @@ export function lifeOf<K, V>(
 
 /** The entries there are, and what of them still stands. */
 export class EntryStore<K, V> {
-  readonly invalidations: Invalidations;
+  readonly invalidations: InvalidationLog;
   readonly #settings: LoadingSettings<K, V>;
   readonly #cache: CacheLike<K, CachedEntry<V>>;
 
-  constructor(settings: LoadingSettings<K, V>, cache: CacheLike<K, CachedEntry<V>>, invalidations: Invalidations) {
+  constructor(settings: LoadingSettings<K, V>, cache: CacheLike<K, CachedEntry<V>>, invalidations: InvalidationLog) {
     this.#settings = settings;
     this.#cache = cache;
     this.invalidations = invalidations;
@@ -50,7 +50,7 @@ export class EntryStore<K, V> {
   /** The entry, however old, unless it was deleted. One lookup. */
   find(key: K): CachedEntry<V> | undefined {
     const entry = this.#cache.get(key);
-    return entry === undefined || entry.seen === this.invalidations.latest ? entry : this.#compare(key, entry);
+    return entry === undefined || entry.checkedVersion === this.invalidations.latest ? entry : this.#compare(key, entry);
   }
 
   /** Likewise, not as a use of it. */
@@ -66,11 +66,11 @@ export class EntryStore<K, V> {
   /** An entry is compared with what was invalidated since it last was. */
   #compare(key: K, entry: CachedEntry<V>): CachedEntry<V> | undefined {
     const { invalidations } = this;
-    const since = entry.seen;
+    const since = entry.checkedVersion;
     if (since === invalidations.latest) return entry;
-    entry.seen = invalidations.latest;
+    entry.checkedVersion = invalidations.latest;
     const expiredAt = invalidations.expiredAt(key, entry.tags, since);
-    if (invalidations.haveDeleted(key, entry.tags, since)) {
+    if (invalidations.hasDeleted(key, entry.tags, since)) {
       this.#cache.delete(key);
       return undefined;
     }
@@ -80,14 +80,14 @@ export class EntryStore<K, V> {
 
   /** @throws what `ttl` and `tags` throw, or InvalidOptionError for what they give. */
   make(key: K, value: V, now: number, loadMs: number, own?: LoadingCacheSetOptions): CachedEntry<V> {
-    return this.makeWith(lifeOf(this.#settings, value, key, own), value, now, loadMs);
+    return this.makeWith(metadataOf(this.#settings, value, key, own), value, now, loadMs);
   }
 
   /** Likewise, of a value whose life is known. */
-  makeWith(life: Life, value: V, now: number, tookMs: number): CachedEntry<V> {
+  makeWith(life: EntryMetadata, value: V, now: number, tookMs: number): CachedEntry<V> {
     const { freshMs, tags, loadMs = tookMs } = life;
     return new CachedEntry(
-      { value, now, freshMs, loadMs, tags, seen: this.invalidations.latest },
+      { value, now, freshMs, loadMs, tags, checkedVersion: this.invalidations.latest },
       this.#settings.early,
     );
   }
@@ -105,8 +105,8 @@ export class EntryStore<K, V> {
       entry.retryFrom = now + forMs;
       return;
     }
-    const seen = this.invalidations.latest;
-    const init = { value: undefined, failure: { error }, now, freshMs: forMs, loadMs: 0, tags: NO_TAGS, seen };
+    const checkedVersion = this.invalidations.latest;
+    const init = { value: undefined, failure: { error }, now, freshMs: forMs, loadMs: 0, tags: NO_TAGS, checkedVersion };
     this.#cache.set(key, new CachedEntry<V>(init, this.#settings.early));
   }
 

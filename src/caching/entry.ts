@@ -40,7 +40,7 @@ export interface NewEntry<V> {
   readonly loadMs: number;
   readonly tags: readonly string[];
   /** The number of the last invalidation that it has survived. */
-  readonly seen: number;
+  readonly checkedVersion: number;
 }
 
 /**
@@ -59,8 +59,8 @@ export class CachedEntry<V> {
    * and undefined rather than an infinite number: V8 keeps each number that is no small integer in a place of its own,
    * and to look there would be most of what a hit costs.
    */
-  calmUntil: number | undefined;
-  seen: number;
+  hitFastPathUntil: number | undefined;
+  checkedVersion: number;
   readonly failure: { readonly error: unknown } | undefined;
   readonly freshUntil: number;
   readonly loadMs: number;
@@ -75,8 +75,8 @@ export class CachedEntry<V> {
   constructor(init: NewEntry<V>, { share, beta }: EarlyRefresh) {
     const { now, freshMs, loadMs } = init;
     this.value = init.value as V;
-    this.calmUntil = undefined;
-    this.seen = init.seen;
+    this.hitFastPathUntil = undefined;
+    this.checkedVersion = init.checkedVersion;
     this.failure = init.failure;
     this.freshUntil = now + freshMs;
     this.loadMs = loadMs;
@@ -84,14 +84,14 @@ export class CachedEntry<V> {
     this.refreshFrom = share === 1 || freshMs === Infinity ? undefined : now + freshMs * share;
     this.expiredAt = undefined;
     this.retryFrom = undefined;
-    if (this.failure !== undefined) this.calmUntil = -Infinity;
+    if (this.failure !== undefined) this.hitFastPathUntil = -Infinity;
     else if (freshMs !== Infinity) {
-      this.calmUntil = Math.floor(Math.min(now + freshMs * share, this.freshUntil - beta * loadMs * LARGEST_DRAW));
+      this.hitFastPathUntil = Math.floor(Math.min(now + freshMs * share, this.freshUntil - beta * loadMs * LARGEST_DRAW));
     }
   }
 
   /** Whether a read is not to try a load since one has just failed. */
-  isHeldBack(now: number): boolean {
+  isInBackoff(now: number): boolean {
     return this.retryFrom !== undefined && now < this.retryFrom;
   }
 
@@ -114,7 +114,7 @@ export class CachedEntry<V> {
    * Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", 2015).
    */
   isDueForRefresh(now: number, { beta }: EarlyRefresh, random: Random): boolean {
-    if (this.isHeldBack(now)) return false;
+    if (this.isInBackoff(now)) return false;
     if (this.refreshFrom !== undefined && now >= this.refreshFrom) return true;
     return beta > 0 && now - beta * this.loadMs * Math.log(1 - random()) >= this.freshUntil;
   }
@@ -122,6 +122,6 @@ export class CachedEntry<V> {
   /** Stale from then on, as if its ttl had ended. Never makes it last longer than it would have. */
   expire(from: number): void {
     this.expiredAt = Math.min(this.expiredAt ?? Infinity, from);
-    this.calmUntil = -Infinity;
+    this.hitFastPathUntil = -Infinity;
   }
 }

@@ -5,14 +5,14 @@ import { Deadline, type DeadlineList } from '../core/deadline-list.js';
  * Work that is done once for however many wait for it: single flight. Each passenger may leave by himself; when the last
  * one has left, nobody wants the work any more and its scope is aborted.
  */
-export class Flight<V, P extends Passenger<V> = Passenger<V>> {
+export class SingleFlight<V, P extends FlightWaiter<V> = FlightWaiter<V>> {
   /** What the work can hear of. */
   readonly scope = new AbortScope();
   /** Goes on though nobody waits: it works for the cache. */
-  runsOn = false;
+  isDetached = false;
   /** Landed, or aborted: nobody can board it any more. */
   isOver = false;
-  readonly #passengers = new Set<P>();
+  readonly #waiters = new Set<P>();
   readonly #onAbandoned: () => void;
 
   /** @param onAbandoned - called before the scope is aborted, since that runs other people's code. */
@@ -20,31 +20,31 @@ export class Flight<V, P extends Passenger<V> = Passenger<V>> {
     this.#onAbandoned = onAbandoned;
   }
 
-  get passengers(): readonly P[] {
-    return [...this.#passengers];
+  get waiters(): readonly P[] {
+    return [...this.#waiters];
   }
 
-  board(passenger: P): void {
-    this.#passengers.add(passenger);
-    passenger.disembark = (reason) => {
-      this.#passengers.delete(passenger);
+  join(passenger: P): void {
+    this.#waiters.add(passenger);
+    passenger.leaveFlight = (reason) => {
+      this.#waiters.delete(passenger);
       this.abandonIfEmpty(reason);
     };
   }
 
   abandonIfEmpty(reason?: unknown): void {
-    if (this.isOver || this.runsOn || this.#passengers.size > 0) return;
+    if (this.isOver || this.isDetached || this.#waiters.size > 0) return;
     this.isOver = true;
     this.#onAbandoned();
     this.scope.abort(reason);
   }
 
   /** It is over; these are to be told how it ended. */
-  land(): readonly P[] {
+  settle(): readonly P[] {
     this.isOver = true;
-    const { passengers } = this;
-    this.#passengers.clear();
-    return passengers;
+    const { waiters } = this;
+    this.#waiters.clear();
+    return waiters;
   }
 }
 
@@ -52,10 +52,10 @@ export class Flight<V, P extends Passenger<V> = Passenger<V>> {
 const HEAD_START = 6;
 
 /** One caller's wait: its own node among all that ends with the caller's signal. */
-export class Passenger<V> extends AbortNode {
+export class FlightWaiter<V> extends AbortNode {
   readonly promise: Promise<V>;
   /** Leaves the flight it is on. */
-  disembark: ((reason: unknown) => void) | undefined;
+  leaveFlight: ((reason: unknown) => void) | undefined;
   #resolve: (value: V) => void;
   #reject: (error: unknown) => void;
   #limits: Limit[] | undefined;
@@ -69,7 +69,7 @@ export class Passenger<V> extends AbortNode {
       resolve = onValue;
       reject = onError;
     });
-    this.disembark = undefined;
+    this.leaveFlight = undefined;
     this.#resolve = resolve;
     this.#reject = reject;
     this.#limits = undefined;
@@ -108,7 +108,7 @@ export class Passenger<V> extends AbortNode {
 
   giveUp(reason: unknown): void {
     this.reject(reason);
-    this.disembark?.(reason);
+    this.leaveFlight?.(reason);
   }
 
   #end(): boolean {

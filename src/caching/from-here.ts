@@ -1,5 +1,5 @@
 /** A function that has `callback` called once, a microtask after it was called, in the async context of here. */
-export function fromHere(callback: () => void): () => void {
+export function bindAsyncContext(callback: () => void): () => void {
   let open: () => void = () => {};
   const opened = new Promise<void>((resolve) => {
     open = resolve;

@@ -2,7 +2,7 @@ import { FifoMap } from '../core/fifo-map.js';
 import { type CheckedMatch, matchesKey, nameOf } from './match.js';
 
 /** An invalidation: its number among all of them, and when it was made. */
-interface Mark {
+interface LogEntry {
   readonly number: number;
   readonly time: number;
 }
@@ -20,18 +20,18 @@ const MOST_MARKS_EACH = 16;
  * Bounded: the last 10,000 tags (or as many as there may be entries, if those are more) and the last 1,000 patterns, each
  * with its last 16 marks. What is forgotten is taken to have deleted everything that was not compared with it.
  */
-export class Invalidations {
+export class InvalidationLog {
   /** The number of the last one. */
   latest = 0;
-  readonly #deletes: Marks;
-  readonly #expires: Marks;
+  readonly #deletes: MatchLog;
+  readonly #expires: MatchLog;
   /** The number of the last one that has deleted everything. */
   #deletedAll = 0;
 
   constructor(capacity = 0) {
     const mostTags = Math.max(MOST_TAGS, capacity);
-    this.#deletes = new Marks(mostTags);
-    this.#expires = new Marks(mostTags);
+    this.#deletes = new MatchLog(mostTags);
+    this.#expires = new MatchLog(mostTags);
   }
 
   delete(match: CheckedMatch, time: number): void {
@@ -46,13 +46,13 @@ export class Invalidations {
     this.#deletedAll = ++this.latest;
   }
 
-  #add(marks: Marks, match: CheckedMatch, time: number): void {
+  #add(marks: MatchLog, match: CheckedMatch, time: number): void {
     const forgotten = marks.add(match, { number: ++this.latest, time });
     this.#deletedAll = Math.max(this.#deletedAll, forgotten);
   }
 
   /** Whether an entry was deleted since the invalidation of that number. */
-  haveDeleted(key: unknown, tags: readonly string[], since: number): boolean {
+  hasDeleted(key: unknown, tags: readonly string[], since: number): boolean {
     return this.#deletedAll > since || this.#deletes.first(key, tags, since) !== undefined;
   }
 
@@ -62,23 +62,23 @@ export class Invalidations {
   }
 
   /** Whether any invalidation, of whichever kind, has hit it since then. */
-  haveHit(key: unknown, tags: readonly string[], since: number): boolean {
+  hasInvalidated(key: unknown, tags: readonly string[], since: number): boolean {
     if (since === this.latest) return false;
-    return this.haveDeleted(key, tags, since) || this.expiredAt(key, tags, since) !== undefined;
+    return this.hasDeleted(key, tags, since) || this.expiredAt(key, tags, since) !== undefined;
   }
 }
 
 /** A prefix or a glob, and its marks. */
 interface Pattern {
   readonly match: CheckedMatch;
-  readonly marks: Mark[];
+  readonly marks: LogEntry[];
 }
 
 /** The marks of one kind: of each tag and pattern its last ones, the oldest first. */
-class Marks {
+class MatchLog {
   readonly #mostTags: number;
   /** The tag marked last is the newest. */
-  readonly #tags = new FifoMap<string, Mark[]>();
+  readonly #tags = new FifoMap<string, LogEntry[]>();
   readonly #patterns = new Map<string, Pattern>();
   /** The pattern marked last at the end. */
   readonly #order: Pattern[] = [];
@@ -88,11 +88,11 @@ class Marks {
   }
 
   /** Gives the number of the last mark that was forgotten, or 0. */
-  add(match: CheckedMatch, mark: Mark): number {
+  add(match: CheckedMatch, mark: LogEntry): number {
     return match.kind === 'tag' ? this.#addToTag(match.text, mark) : this.#addToPattern(match, mark);
   }
 
-  #addToTag(tag: string, mark: Mark): number {
+  #addToTag(tag: string, mark: LogEntry): number {
     const marks = this.#tags.get(tag) ?? [];
     push(marks, mark);
     this.#tags.set(tag, marks);
@@ -100,12 +100,12 @@ class Marks {
   }
 
   #forgetOldestTag(): number {
-    const [tag, marks] = this.#tags.oldest as readonly [string, Mark[]];
+    const [tag, marks] = this.#tags.oldest as readonly [string, LogEntry[]];
     this.#tags.delete(tag);
     return lastNumber(marks);
   }
 
-  #addToPattern(match: CheckedMatch, mark: Mark): number {
+  #addToPattern(match: CheckedMatch, mark: LogEntry): number {
     const name = nameOf(match);
     const known = this.#patterns.get(name);
     const pattern = known ?? { match, marks: [] };
@@ -123,8 +123,8 @@ class Marks {
   }
 
   /** The first mark that has hit since the one of that number. */
-  first(key: unknown, tags: readonly string[], since: number): Mark | undefined {
-    let found: Mark | undefined;
+  first(key: unknown, tags: readonly string[], since: number): LogEntry | undefined {
+    let found: LogEntry | undefined;
     for (const tag of tags) found = earlier(found, firstAfter(since, this.#tags.get(tag)));
     for (let i = this.#order.length - 1; i >= 0; i--) {
       const { match, marks } = this.#order[i] as Pattern;
@@ -136,20 +136,20 @@ class Marks {
 }
 
 /** Where there are too many, the two oldest become one: the number of the second at the time of the first. */
-function push(marks: Mark[], mark: Mark): void {
+function push(marks: LogEntry[], mark: LogEntry): void {
   marks.push(mark);
   if (marks.length <= MOST_MARKS_EACH) return;
-  const { time } = marks.shift() as Mark;
-  const { number } = marks[0] as Mark;
+  const { time } = marks.shift() as LogEntry;
+  const { number } = marks[0] as LogEntry;
   marks[0] = { number, time };
 }
 
-const lastNumber = (marks: readonly Mark[]): number => (marks[marks.length - 1] as Mark).number;
+const lastNumber = (marks: readonly LogEntry[]): number => (marks[marks.length - 1] as LogEntry).number;
 
-function firstAfter(since: number, marks: readonly Mark[] | undefined): Mark | undefined {
+function firstAfter(since: number, marks: readonly LogEntry[] | undefined): LogEntry | undefined {
   return marks?.find(({ number }) => number > since);
 }
 
-function earlier(one: Mark | undefined, other: Mark | undefined): Mark | undefined {
+function earlier(one: LogEntry | undefined, other: LogEntry | undefined): LogEntry | undefined {
   return one === undefined || (other !== undefined && other.number < one.number) ? other : one;
 }

@@ -1,12 +1,12 @@
 import type { CachedEntry } from './entry.js';
-import { Flight, Passenger } from './flight.js';
-import type { Life, LoadRequest } from './source.js';
+import { SingleFlight, FlightWaiter } from './flight.js';
+import type { EntryMetadata, LoadRequest } from './source.js';
 
 /** What a load is part of. */
-export interface LoadTable<K, V> {
+export interface LoadOwner<K, V> {
   /** Nobody wants it any longer. */
-  abandon(load: Load<K, V>): void;
-  offerStale(load: Load<K, V>, value: V, life: Life): void;
+  abandon(load: InFlightLoad<K, V>): void;
+  offerStale(load: InFlightLoad<K, V>, value: V, life: EntryMetadata): void;
 }
 
 /** What is known of a load when it begins. */
@@ -22,24 +22,24 @@ export interface NewLoad<K, V> {
 }
 
 /** One load of one key. */
-export class Load<K, V> extends Flight<V, Reader<K, V>> implements LoadRequest<V>, NewLoad<K, V> {
+export class InFlightLoad<K, V> extends SingleFlight<V, LoadWaiter<K, V>> implements LoadRequest<V>, NewLoad<K, V> {
   readonly key: K;
   readonly previous: CachedEntry<V> | undefined;
   readonly startedAfter: number;
   readonly startedAt: number;
   readonly isRefresh: boolean;
-  life: Life | undefined = undefined;
+  metadata: EntryMetadata | undefined = undefined;
   whenKept: (() => void) | undefined = undefined;
-  readonly #table: LoadTable<K, V>;
+  readonly #table: LoadOwner<K, V>;
 
-  constructor({ key, previous, startedAfter, startedAt, isRefresh }: NewLoad<K, V>, table: LoadTable<K, V>) {
+  constructor({ key, previous, startedAfter, startedAt, isRefresh }: NewLoad<K, V>, table: LoadOwner<K, V>) {
     super(() => table.abandon(this));
     this.key = key;
     this.previous = previous;
     this.startedAfter = startedAfter;
     this.startedAt = startedAt;
     this.isRefresh = isRefresh;
-    this.runsOn = isRefresh;
+    this.isDetached = isRefresh;
     this.#table = table;
   }
 
@@ -49,23 +49,23 @@ export class Load<K, V> extends Flight<V, Reader<K, V>> implements LoadRequest<V
     return isFresh ? previous.endsAt : undefined;
   }
 
-  offerStale(value: V, life: Life): void {
+  offerStale(value: V, life: EntryMetadata): void {
     this.#table.offerStale(this, value, life);
   }
 }
 
 /** Somebody who waits for a key. */
-export class Reader<K, V> extends Passenger<V> {
+export class LoadWaiter<K, V> extends FlightWaiter<V> {
   /** Takes an old value when there is no new one. */
   readonly takesStale: boolean;
-  load: Load<K, V> | undefined;
+  load: InFlightLoad<K, V> | undefined;
   /** Boards another load, in the reader's own async context. Only of one who came after an invalidation during its load. */
-  boardAnother: (() => void) | undefined;
+  retryWithNewLoad: (() => void) | undefined;
 
   constructor(takesStale: boolean) {
     super();
     this.takesStale = takesStale;
     this.load = undefined;
-    this.boardAnother = undefined;
+    this.retryWithNewLoad = undefined;
   }
 }

@@ -1,6 +1,6 @@
 import { LruCache } from '../cache/lru-cache.js';
 import { checkSignal } from '../core/abort-scope.js';
-import { rejectSoon } from '../core/context.js';
+import { rejectNextMicrotask } from '../core/context.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { Emitter } from '../core/events.js';
 import { checkCallOptions, checkInteger, NOTHING, unpolluted } from '../core/options.js';
@@ -9,8 +9,8 @@ import type { LoadingCache, LoadingCacheGetOptions } from './contract.js';
 import type { CachedEntry } from './entry.js';
 import { EntryStore, type LoadingCacheSetOptions } from './entry-store.js';
 import { type CheckedInvalidation, checkInvalidation, type Invalidation } from './invalidation.js';
-import { Invalidations } from './invalidations.js';
-import { Loads } from './loads.js';
+import { InvalidationLog } from './invalidations.js';
+import { InFlightLoads } from './loads.js';
 import type { EntryMatch } from './match.js';
 import type { LoadingCacheOptions, LoadingSettings } from './options.js';
 import type { Source } from './source.js';
@@ -20,11 +20,11 @@ import { type WarmUpOptions, type WarmUpResult, warmUpKeys } from './warm-up.js'
 const GET_OPTIONS = ['signal'] as const;
 
 /** The face of it: what is kept is in the store, what is being loaded in the table of loads. */
-export class LoaderCache<K, V> implements LoadingCache<K, V> {
+export class LoadingCacheImpl<K, V> implements LoadingCache<K, V> {
   readonly #settings: LoadingSettings<K, V>;
   readonly #source: Source<K, V>;
   readonly #store: EntryStore<K, V>;
-  readonly #loads: Loads<K, V>;
+  readonly #loads: InFlightLoads<K, V>;
   readonly #events = new Emitter<LoadingCacheEvents<K>>();
   readonly #counts = {
     ...{ hits: 0, misses: 0, staleHits: 0, coalesced: 0 },
@@ -39,8 +39,8 @@ export class LoaderCache<K, V> implements LoadingCache<K, V> {
   ) {
     this.#settings = settings;
     this.#source = source;
-    this.#store = new EntryStore(settings, cacheOf(owner, own), new Invalidations(own.capacity));
-    this.#loads = new Loads(settings, this.#store, this.#counts, this.#events);
+    this.#store = new EntryStore(settings, cacheOf(owner, own), new InvalidationLog(own.capacity));
+    this.#loads = new InFlightLoads(settings, this.#store, this.#counts, this.#events);
   }
 
   get loading(): number {
@@ -58,7 +58,7 @@ export class LoaderCache<K, V> implements LoadingCache<K, V> {
   get(key: K, options?: LoadingCacheGetOptions): Promise<V> {
     if (options !== undefined) return this.getFrom(this.#source, key, options);
     const entry = this.#store.find(key);
-    return entry !== undefined && this.#isCalm(entry)
+    return entry !== undefined && this.#isFastHit(entry)
       ? Promise.resolve(entry.value)
       : this.#getSlowly(key, entry, null, this.#source);
   }
@@ -67,7 +67,7 @@ export class LoaderCache<K, V> implements LoadingCache<K, V> {
   getFrom(source: Source<K, V>, key: K, options: LoadingCacheGetOptions = {}): Promise<V> {
     try {
       const signal = this.#checkSignal(options);
-      if (signal?.aborted) return rejectSoon(signal.reason);
+      if (signal?.aborted) return rejectNextMicrotask(signal.reason);
       return this.#getSlowly(key, this.#store.find(key), signal, source);
     } catch (error) {
       return Promise.reject(error);
@@ -81,7 +81,7 @@ export class LoaderCache<K, V> implements LoadingCache<K, V> {
   getSync(key: K): V | undefined {
     const entry = this.#store.find(key);
     if (entry === undefined) return undefined;
-    return this.#isCalm(entry) || this.#isAnswer(key, entry, this.#source) ? entry.value : undefined;
+    return this.#isFastHit(entry) || this.#canServe(key, entry, this.#source) ? entry.value : undefined;
   }
 
   peek(key: K): V | undefined {
@@ -97,31 +97,31 @@ export class LoaderCache<K, V> implements LoadingCache<K, V> {
     const load = this.#loads.detach(key);
     this.#store.keep(key, entry, now);
     this.#loads.supersede(load, value);
-    this.#tell({ kind: 'delete', key });
+    this.#emitInvalidate({ kind: 'delete', key });
   }
 
   delete(key: K): boolean {
-    return this.#doAndTell({ kind: 'delete', key });
+    return this.#invalidateAndEmit({ kind: 'delete', key });
   }
 
   expire(key: K): boolean {
-    return this.#doAndTell({ kind: 'expire', key });
+    return this.#invalidateAndEmit({ kind: 'expire', key });
   }
 
   deleteMatching(match: EntryMatch): void {
-    this.#doAndTell({ kind: 'deleteMatching', match });
+    this.#invalidateAndEmit({ kind: 'deleteMatching', match });
   }
 
   expireMatching(match: EntryMatch): void {
-    this.#doAndTell({ kind: 'expireMatching', match });
+    this.#invalidateAndEmit({ kind: 'expireMatching', match });
   }
 
   clear(): void {
-    this.#doAndTell({ kind: 'clear' });
+    this.#invalidateAndEmit({ kind: 'clear' });
   }
 
   applyInvalidation(invalidation: Invalidation<K>): void {
-    this.#do(checkInvalidation(this.#settings.name, invalidation));
+    this.#invalidate(checkInvalidation(this.#settings.name, invalidation));
   }
 
   refresh(key: K, options?: LoadingCacheGetOptions): Promise<V> {
@@ -138,45 +138,45 @@ export class LoaderCache<K, V> implements LoadingCache<K, V> {
     return warmUpKeys(this.#settings.name, keys, options, (key, signal) => this.get(key, { signal }));
   }
 
-  #doAndTell(invalidation: Invalidation<K>): boolean {
-    const wasThere = this.#do(checkInvalidation(this.#settings.name, invalidation));
-    this.#tell(invalidation);
+  #invalidateAndEmit(invalidation: Invalidation<K>): boolean {
+    const wasThere = this.#invalidate(checkInvalidation(this.#settings.name, invalidation));
+    this.#emitInvalidate(invalidation);
     return wasThere;
   }
 
-  #tell(invalidation: Invalidation<K>): void {
+  #emitInvalidate(invalidation: Invalidation<K>): void {
     if (this.#events.has('invalidate')) this.#events.emit('invalidate', invalidation);
   }
 
   /** First the loads are out of the table, then the entries are gone, then loads that nobody waits for are aborted. */
-  #do(invalidation: CheckedInvalidation<K>): boolean {
-    const loads = this.#loads.detachHit(invalidation);
+  #invalidate(invalidation: CheckedInvalidation<K>): boolean {
+    const loads = this.#loads.detachMatching(invalidation);
     const wasThere = this.#store.invalidate(invalidation, this.#settings.clock.now());
     for (const load of loads) load.abandonIfEmpty();
     return wasThere;
   }
 
   #getSlowly(key: K, entry: CachedEntry<V> | undefined, signal: AbortSignal | null, source: Source<K, V>): Promise<V> {
-    if (entry !== undefined && this.#isAnswer(key, entry, source)) {
-      return entry.failure === undefined ? Promise.resolve(entry.value) : rejectSoon(entry.failure.error);
+    if (entry !== undefined && this.#canServe(key, entry, source)) {
+      return entry.failure === undefined ? Promise.resolve(entry.value) : rejectNextMicrotask(entry.failure.error);
     }
     this.#counts.misses++;
     return this.#loads.wait(key, source, signal, true);
   }
 
   /** The shortest way: a fresh value with nothing else to do. No clock is read where nothing expires. */
-  #isCalm(entry: CachedEntry<V>): boolean {
-    if (entry.calmUntil !== undefined && this.#settings.clock.now() >= entry.calmUntil) return false;
+  #isFastHit(entry: CachedEntry<V>): boolean {
+    if (entry.hitFastPathUntil !== undefined && this.#settings.clock.now() >= entry.hitFastPathUntil) return false;
     this.#counts.hits++;
     return true;
   }
 
   /** Whether the entry is what a reader gets at once. It is loaded anew in the background if it is time. */
-  #isAnswer(key: K, entry: CachedEntry<V>, source: Source<K, V>): boolean {
+  #canServe(key: K, entry: CachedEntry<V>, source: Source<K, V>): boolean {
     const { clock, early, random } = this.#settings;
     const now = clock.now();
     const age = this.#store.ageOf(entry, now);
-    const isHeldBack = entry.isHeldBack(now);
+    const isHeldBack = entry.isInBackoff(now);
     if (age === 'over' || (age === 'grace' && !isHeldBack)) return false;
     const isDue = age === 'fresh' ? entry.isDueForRefresh(now, early, random) : !isHeldBack;
     this.#counts[age === 'fresh' ? 'hits' : 'staleHits']++;

@@ -1,7 +1,7 @@
 import type { LoadingCache } from './contract.js';
-import { LoaderCache } from './loader-cache.js';
+import { LoadingCacheImpl } from './loader-cache.js';
 import { checkLoadingOptions, type LoadingCacheOptions, readLoadingOptions, type WithLoad } from './options.js';
-import { sourceOf } from './source-of.js';
+import { createSource } from './source-of.js';
 
 /**
  * A cache in front of something slow: it loads what it has not, once for however many ask.
@@ -33,5 +33,5 @@ export function loadingCache<K, V>(options: LoadingCacheOptions<K, V>): LoadingC
   const owner = 'loadingCache';
   const own = readLoadingOptions(owner, options);
   const settings = checkLoadingOptions(owner, own);
-  return new LoaderCache(owner, own, settings, sourceOf(owner, own, settings.clock));
+  return new LoadingCacheImpl(owner, own, settings, createSource(owner, own, settings.clock));
 }

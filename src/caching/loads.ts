@@ -3,11 +3,11 @@ import { TimeoutError } from '../core/errors.js';
 import { type Emitter, reportUncaught } from '../core/events.js';
 import type { CachedEntry } from './entry.js';
 import type { EntryStore } from './entry-store.js';
-import { fromHere } from './from-here.js';
+import { bindAsyncContext } from './from-here.js';
 import { type CheckedInvalidation, hitsKey } from './invalidation.js';
-import { Load, type LoadTable, Reader } from './load.js';
+import { InFlightLoad, type LoadOwner, LoadWaiter } from './load.js';
 import type { LoadingSettings } from './options.js';
-import type { Life, Source } from './source.js';
+import type { EntryMetadata, Source } from './source.js';
 import type { LoadingCacheEvents, MutableStats } from './stats.js';
 
 /**
@@ -20,12 +20,12 @@ import type { LoadingCacheEvents, MutableStats } from './stats.js';
  *
  * What it remembers is bounded by the loads in flight.
  */
-export class Loads<K, V> implements LoadTable<K, V> {
+export class InFlightLoads<K, V> implements LoadOwner<K, V> {
   readonly #settings: LoadingSettings<K, V>;
   readonly #store: EntryStore<K, V>;
   readonly #counts: MutableStats;
   readonly #events: Emitter<LoadingCacheEvents<K>>;
-  readonly #loads = new Map<K, Load<K, V>>();
+  readonly #loads = new Map<K, InFlightLoad<K, V>>();
 
   constructor(
     settings: LoadingSettings<K, V>,
@@ -46,11 +46,11 @@ export class Loads<K, V> implements LoadTable<K, V> {
   /** Waits for the key, from the load that is under way or a new one. */
   wait(key: K, source: Source<K, V>, signal: AbortSignal | null, takesStale: boolean): Promise<V> {
     const { softLimits, hardLimits } = this.#settings;
-    const reader = new Reader<K, V>(takesStale);
+    const reader = new LoadWaiter<K, V>(takesStale);
     if (signal !== null) scopeOf(signal).enter(reader);
     if (softLimits !== undefined) reader.limit(softLimits, () => this.#serveStale(key, reader));
     if (hardLimits !== undefined) reader.limit(hardLimits, (timeoutMs) => this.#giveUp(key, reader, timeoutMs));
-    if (!this.#board(key, reader, source)) this.#counts.coalesced++;
+    if (!this.#join(key, reader, source)) this.#counts.coalesced++;
     return reader.promise;
   }
 
@@ -62,11 +62,11 @@ export class Loads<K, V> implements LoadTable<K, V> {
   }
 
   /** Takes the key's load out of the table: what it brings is not kept. To be followed by `abandonIfEmpty` or `supersede`. */
-  detach(key: K): Load<K, V> | undefined {
+  detach(key: K): InFlightLoad<K, V> | undefined {
     const load = this.#loads.get(key);
     if (load === undefined) return undefined;
     this.#loads.delete(key);
-    load.runsOn = false;
+    load.isDetached = false;
     return load;
   }
 
@@ -74,7 +74,7 @@ export class Loads<K, V> implements LoadTable<K, V> {
    * Takes the loads out whose keys the invalidation hits: O(loads in flight), unless it is about one key or a tag. No key
    * matches a tag: a load is compared with tags at its end.
    */
-  detachHit(invalidation: CheckedInvalidation<K>): Load<K, V>[] {
+  detachMatching(invalidation: CheckedInvalidation<K>): InFlightLoad<K, V>[] {
     if ('match' in invalidation && invalidation.match.kind === 'tag') return [];
     const keys = 'key' in invalidation ? [invalidation.key] : this.#keysHit(invalidation);
     return keys.map((key) => this.detach(key)).filter((load) => load !== undefined);
@@ -85,76 +85,76 @@ export class Loads<K, V> implements LoadTable<K, V> {
   }
 
   /** The value that is newer than the load is what its readers get, now. */
-  supersede(load: Load<K, V> | undefined, value: V): void {
+  supersede(load: InFlightLoad<K, V> | undefined, value: V): void {
     if (load === undefined) return;
-    for (const reader of load.land()) reader.resolve(value);
+    for (const reader of load.settle()) reader.resolve(value);
     load.scope.abort(undefined);
   }
 
   /** Whether a new load was begun for it. */
-  #board(key: K, reader: Reader<K, V>, source: Source<K, V>): boolean {
+  #join(key: K, reader: LoadWaiter<K, V>, source: Source<K, V>): boolean {
     const underWay = this.#loads.get(key);
     const load = underWay ?? this.#newLoad(key, false);
     const { latest } = this.#store.invalidations;
     const mayBeHit = load.startedAfter !== latest;
     reader.load = load;
-    reader.boardAnother = mayBeHit ? fromHere(() => this.#boardAgain(key, reader, source)) : undefined;
-    load.board(reader);
+    reader.retryWithNewLoad = mayBeHit ? bindAsyncContext(() => this.#joinAgain(key, reader, source)) : undefined;
+    load.join(reader);
     if (underWay === undefined) this.#start(load, source);
     return underWay === undefined;
   }
 
   /** As if it came now: it may find a value, or a failure that is kept. */
-  #boardAgain(key: K, reader: Reader<K, V>, source: Source<K, V>): void {
+  #joinAgain(key: K, reader: LoadWaiter<K, V>, source: Source<K, V>): void {
     if (reader.isDone) return;
     const entry = this.#store.find(key);
     if (entry === undefined || this.#store.ageOf(entry, this.#settings.clock.now()) !== 'fresh') {
-      this.#board(key, reader, source);
+      this.#join(key, reader, source);
     } else if (entry.failure === undefined) reader.resolve(entry.value);
     else reader.reject(entry.failure.error);
   }
 
-  #newLoad(key: K, isRefresh: boolean): Load<K, V> {
+  #newLoad(key: K, isRefresh: boolean): InFlightLoad<K, V> {
     const previous = this.#store.find(key);
     const startedAfter = this.#store.invalidations.latest;
     const startedAt = this.#settings.clock.now();
-    const load = new Load<K, V>({ key, previous, startedAfter, startedAt, isRefresh }, this);
+    const load = new InFlightLoad<K, V>({ key, previous, startedAfter, startedAt, isRefresh }, this);
     this.#loads.set(key, load);
     this.#counts.loads++;
     return load;
   }
 
   /** Last, when all is in its place: the source may call back. */
-  #start(load: Load<K, V>, source: Source<K, V>): void {
+  #start(load: InFlightLoad<K, V>, source: Source<K, V>): void {
     source.load(load.key, load.scope, load.previous?.value, load).then(
       (loaded) => this.#succeed(load, loaded),
       (error) => this.#fail(load, error),
     );
   }
 
-  abandon(load: Load<K, V>): void {
+  abandon(load: InFlightLoad<K, V>): void {
     this.#takeOut(load);
   }
 
   /** Whoever takes it has it now, if it may be served before the load is over; it is there for the others if that fails. */
-  offerStale(load: Load<K, V>, value: V, life: Life): void {
+  offerStale(load: InFlightLoad<K, V>, value: V, life: EntryMetadata): void {
     const { key } = load;
     const now = this.#settings.clock.now();
     const isCurrent = this.#loads.get(key) === load;
     const isNews = load.previous === undefined || load.previous.endsAt < now + life.freshMs;
-    if (!isCurrent || !isNews || this.#store.invalidations.haveHit(key, life.tags, load.startedAfter)) return;
+    if (!isCurrent || !isNews || this.#store.invalidations.hasInvalidated(key, life.tags, load.startedAfter)) return;
     const entry = this.#store.makeWith(life, value, now, 0);
     unlessItThrows(() => this.#store.keep(key, entry, now));
     if (this.#store.ageOf(entry, now) !== 'stale') return;
-    for (const reader of load.passengers) this.#serveStale(key, reader);
+    for (const reader of load.waiters) this.#serveStale(key, reader);
   }
 
   /** Whether it was still in the table. */
-  #takeOut(load: Load<K, V>): boolean {
+  #takeOut(load: InFlightLoad<K, V>): boolean {
     return this.#loads.get(load.key) === load && this.#loads.delete(load.key);
   }
 
-  #succeed(load: Load<K, V>, value: V): void {
+  #succeed(load: InFlightLoad<K, V>, value: V): void {
     if (load.isOver) return;
     const { key } = load;
     const now = this.#settings.clock.now();
@@ -162,32 +162,32 @@ export class Loads<K, V> implements LoadTable<K, V> {
     let entry: CachedEntry<V>;
     try {
       entry =
-        load.life === undefined
+        load.metadata === undefined
           ? this.#store.make(key, value, now, durationMs)
-          : this.#store.makeWith(load.life, value, now, durationMs);
+          : this.#store.makeWith(load.metadata, value, now, durationMs);
     } catch (error) {
       this.#fail(load, error);
       return;
     }
-    const isHit = this.#store.invalidations.haveHit(key, entry.tags, load.startedAfter);
+    const isHit = this.#store.invalidations.hasInvalidated(key, entry.tags, load.startedAfter);
     const isKept = this.#takeOut(load) && !isHit;
     if (isKept) this.#keep(load, entry, now);
     else this.#counts.discarded++;
     const newer = isKept ? undefined : this.#newerThan(load, now);
-    for (const reader of load.land()) {
+    for (const reader of load.settle()) {
       if (newer !== undefined) reader.resolve(newer.value);
-      else if (isHit && reader.boardAnother !== undefined) reader.boardAnother();
+      else if (isHit && reader.retryWithNewLoad !== undefined) reader.retryWithNewLoad();
       else reader.resolve(value);
     }
     if (this.#events.has('load')) this.#events.emit('load', { key, durationMs, isRefresh: load.isRefresh, isKept });
   }
 
-  #keep(load: Load<K, V>, entry: CachedEntry<V>, now: number): void {
+  #keep(load: InFlightLoad<K, V>, entry: CachedEntry<V>, now: number): void {
     unlessItThrows(() => this.#store.keep(load.key, entry, now));
     load.whenKept?.();
   }
 
-  #fail(load: Load<K, V>, reason: unknown): void {
+  #fail(load: InFlightLoad<K, V>, reason: unknown): void {
     if (load.isOver) return;
     const { key } = load;
     const now = this.#settings.clock.now();
@@ -197,7 +197,7 @@ export class Loads<K, V> implements LoadTable<K, V> {
     const newer = this.#newerThan(load, now);
     const stale = newer ?? this.#servable(key, now);
     if (isCurrent && forMs > 0) unlessItThrows(() => this.#store.keepFailure(key, error, now, forMs));
-    for (const reader of load.land()) {
+    for (const reader of load.settle()) {
       if (newer !== undefined) reader.resolve(newer.value);
       else if (stale !== undefined && reader.takesStale) this.#resolveStale(reader, stale);
       else reader.reject(error);
@@ -218,7 +218,7 @@ export class Loads<K, V> implements LoadTable<K, V> {
   }
 
   /** What came into the cache after the load began, if it is fresh. */
-  #newerThan(load: Load<K, V>, now: number): CachedEntry<V> | undefined {
+  #newerThan(load: InFlightLoad<K, V>, now: number): CachedEntry<V> | undefined {
     const entry = this.#store.find(load.key);
     if (entry === undefined || entry === load.previous || entry.failure !== undefined) return undefined;
     return this.#store.ageOf(entry, now) === 'fresh' ? entry : undefined;
@@ -232,21 +232,21 @@ export class Loads<K, V> implements LoadTable<K, V> {
   }
 
   /** Whether there is a stale value for one who will not wait any longer. Then the load goes on, for the cache. */
-  #serveStale(key: K, reader: Reader<K, V>): boolean {
+  #serveStale(key: K, reader: LoadWaiter<K, V>): boolean {
     const entry = reader.takesStale ? this.#servable(key, this.#settings.clock.now()) : undefined;
     if (entry === undefined) return false;
-    if (reader.load !== undefined && this.#loads.get(key) === reader.load) reader.load.runsOn = true;
+    if (reader.load !== undefined && this.#loads.get(key) === reader.load) reader.load.isDetached = true;
     this.#resolveStale(reader, entry);
-    reader.disembark?.(undefined);
+    reader.leaveFlight?.(undefined);
     return true;
   }
 
-  #resolveStale(reader: Reader<K, V>, entry: CachedEntry<V>): void {
+  #resolveStale(reader: LoadWaiter<K, V>, entry: CachedEntry<V>): void {
     this.#counts.staleHits++;
     reader.resolve(entry.value);
   }
 
-  #giveUp(key: K, reader: Reader<K, V>, timeoutMs: number): void {
+  #giveUp(key: K, reader: LoadWaiter<K, V>, timeoutMs: number): void {
     if (this.#serveStale(key, reader)) return;
     reader.giveUp(new TimeoutError({ policy: this.#settings.name, timeoutMs }));
   }

@@ -1,7 +1,7 @@
 import { InvalidOptionError } from '../core/errors.js';
 import { checkFunction, checkOptionalFunction, readOptions } from '../core/options.js';
 import type { LoadingCache } from './contract.js';
-import { LoaderCache } from './loader-cache.js';
+import { LoadingCacheImpl } from './loader-cache.js';
 import { checkLoadingOptions, checkPolicy, KEEPING_DEFAULTS, type LoadingCacheOptions } from './options.js';
 import { LoaderSource, type Source } from './source.js';
 
@@ -61,7 +61,7 @@ export function memoize<A extends readonly unknown[], V, K = A[0]>(
   const own = readOptions(owner, given, { ...KEEPING_DEFAULTS, key: undefined });
   const keyOf = checkOptionalFunction(owner, 'key', own.key) ?? ((...args: A) => onlyArgument(owner, args) as K);
   const policy = checkPolicy(owner, own.policy);
-  const cache = new LoaderCache<K, V>(owner, own, checkLoadingOptions<K, V>(owner, own), noSource);
+  const cache = new LoadingCacheImpl<K, V>(owner, own, checkLoadingOptions<K, V>(owner, own), noSource);
   const memoized = (...args: A): Promise<V> => {
     try {
       return cache.getFrom(new LoaderSource<K, V>(() => fn(...args), policy), keyOf(...args));

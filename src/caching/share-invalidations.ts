@@ -80,7 +80,7 @@ export function shareInvalidations<K extends string | number>(
   bus: InvalidationBus,
   options?: ShareInvalidationsOptions,
 ): SharedInvalidations {
-  return new CacheOnBus(cache, bus, options);
+  return new BusConnection(cache, bus, options);
 }
 
 /** A message, as JSON. */
@@ -94,14 +94,14 @@ interface BusMessage<K> {
 
 const MOST_ORIGINS = 1000;
 
-class CacheOnBus<K extends string | number> implements SharedInvalidations {
+class BusConnection<K extends string | number> implements SharedInvalidations {
   readonly #cache: InvalidationSharer<K>;
   readonly #bus: InvalidationBus;
   readonly #topic: string;
   readonly #origin: string;
   readonly #onError: ShareInvalidationsOptions['onError'];
   /** The number of the last message of each sender; the one heard of last at the end. */
-  readonly #heard = new FifoMap<string, number>();
+  readonly #lastNumbers = new FifoMap<string, number>();
   readonly #counts = { published: 0, received: 0, gaps: 0, failures: 0 };
   readonly #ends: readonly (() => unknown)[];
   #sent = 0;
@@ -144,11 +144,11 @@ class CacheOnBus<K extends string | number> implements SharedInvalidations {
       this.#counts.published++;
     } catch (error) {
       this.#counts.failures++;
-      this.#tellOfError(error, invalidation);
+      this.#reportError(error, invalidation);
     }
   }
 
-  #tellOfError(error: unknown, invalidation: Invalidation<K>): void {
+  #reportError(error: unknown, invalidation: Invalidation<K>): void {
     try {
       this.#onError?.(error, invalidation);
     } catch (thrown) {
@@ -179,10 +179,10 @@ class CacheOnBus<K extends string | number> implements SharedInvalidations {
    * same message twice does no harm.
    */
   #isNext({ origin, number }: BusMessage<K>): boolean {
-    const last = this.#heard.get(origin);
-    this.#heard.set(origin, number === 1 ? 1 : Math.max(number, last ?? number)); // 1: it has begun anew
-    const oldest = this.#heard.size > MOST_ORIGINS ? this.#heard.oldest : undefined;
-    if (oldest !== undefined) this.#heard.delete(oldest[0]);
+    const last = this.#lastNumbers.get(origin);
+    this.#lastNumbers.set(origin, number === 1 ? 1 : Math.max(number, last ?? number)); // 1: it has begun anew
+    const oldest = this.#lastNumbers.size > MOST_ORIGINS ? this.#lastNumbers.oldest : undefined;
+    if (oldest !== undefined) this.#lastNumbers.delete(oldest[0]);
     return last === undefined || number === last + 1 || number === last;
   }
 

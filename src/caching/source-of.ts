@@ -4,12 +4,12 @@ import { checkFunction } from '../core/options.js';
 import type { Policy } from '../core/policy.js';
 import { BatchSource } from './batch.js';
 import { checkBatchOptions, checkPolicy, type LoadedMany, type LoadingCacheOptions } from './options.js';
-import { callUnder, LoaderSource, SignalContext, type Source } from './source.js';
+import { runLoad, LoaderSource, SignalContext, type Source } from './source.js';
 
 /** The options that say where values come from. */
 type SourceOptions<K, V> = Pick<LoadingCacheOptions<K, V>, 'load' | 'loadMany' | 'batch' | 'policy'>;
 
-export function sourceOf<K, V>(
+export function createSource<K, V>(
   owner: string,
   { load, loadMany, batch, policy }: SourceOptions<K, V>,
   clock: Clock,
@@ -25,7 +25,7 @@ export function sourceOf<K, V>(
   const policyOfMany = checked as Policy<unknown> as Policy<LoadedMany<K, V>> | undefined;
   const loadKeys = checkFunction(owner, 'loadMany', loadMany);
   return new BatchSource<K, V>(
-    (keys, scope) => callUnder(policyOfMany, scope, undefined, (call) => loadKeys(keys, new SignalContext(call))),
+    (keys, scope) => runLoad(policyOfMany, scope, undefined, (call) => loadKeys(keys, new SignalContext(call))),
     checkBatchOptions(owner, batch),
     clock,
   );

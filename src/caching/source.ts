@@ -17,15 +17,15 @@ export interface LoadRequest<V> {
   /** What is fresh still, though somebody wants it anew: until when. */
   readonly freshUntil: number | undefined;
   /** To be set before the value is there: how long it is fresh, and its tags, if not as the options say. */
-  life: Life | undefined;
+  metadata: EntryMetadata | undefined;
   /** To be set before the value is there: called when it has been kept. */
   whenKept: (() => void) | undefined;
   /** Something that is no longer fresh was found on the way: for those who would rather have that. */
-  offerStale(value: V, life: Life): void;
+  offerStale(value: V, life: EntryMetadata): void;
 }
 
 /** How long a value is fresh, from now on, and what it can be invalidated by. */
-export interface Life {
+export interface EntryMetadata {
   /** Negative for one that is not fresh any more. */
   readonly freshMs: number;
   readonly tags: readonly string[];
@@ -45,7 +45,7 @@ export class LoaderSource<K, V> implements Source<K, V> {
 
   load(key: K, scope: AbortScope, previous: V | undefined): Promise<V> {
     const load = this.#load;
-    return callUnder(this.#policy, scope, keyName(key), (call) => load(key, new LoaderContext(call, previous)));
+    return runLoad(this.#policy, scope, policyKeyOf(key), (call) => load(key, new LoaderContext(call, previous)));
   }
 }
 
@@ -77,11 +77,11 @@ class LoaderContext<V> extends SignalContext implements LoadContext<V> {
 }
 
 /** What `keyed` policies tell keys apart by. */
-export const keyName = (key: unknown): string | undefined =>
+export const policyKeyOf = (key: unknown): string | undefined =>
   typeof key === 'string' || typeof key === 'number' || typeof key === 'bigint' ? String(key) : undefined;
 
 /** Calls back, under the policy if there is one. */
-export function callUnder<T>(
+export function runLoad<T>(
   policy: Policy<T> | undefined,
   scope: AbortScope,
   key: string | undefined,

@@ -17,22 +17,22 @@ interface Transition {
 }
 
 /** Tells of transitions, one after the other. */
-export class Announcer {
+export class TransitionNotifier {
   readonly events = new Emitter<CircuitBreakerEvents>();
-  #untold: Transition[] | undefined = undefined;
+  #pending: Transition[] | undefined = undefined;
 
   /** A listener may cause the next transition: that is told after this one, so that the last told is the present. */
-  announce(transition: Transition): void {
-    if (this.#untold !== undefined) {
-      this.#untold.push(transition);
+  notify(transition: Transition): void {
+    if (this.#pending !== undefined) {
+      this.#pending.push(transition);
       return;
     }
-    this.#untold = [transition];
-    for (let next = this.#untold.shift(); next !== undefined; next = this.#untold.shift()) this.#tell(next);
-    this.#untold = undefined;
+    this.#pending = [transition];
+    for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) this.#emit(next);
+    this.#pending = undefined;
   }
 
-  #tell({ from, to, reason }: Transition): void {
+  #emit({ from, to, reason }: Transition): void {
     const { events } = this;
     if (to instanceof Open && events.has('open')) events.emit('open', { reason, openForMs: to.openForMs });
     if (to.name === 'half-open' && events.has('halfOpen')) events.emit('halfOpen', { reason });

@@ -8,7 +8,7 @@ import {
   type Frame,
   type Next,
   type PolicyContext,
-  rejectSoon,
+  rejectNextMicrotask,
 } from '../core/context.js';
 import { CircuitOpenError, isStalledTimeout } from '../core/errors.js';
 import type { Observable } from '../core/events.js';
@@ -17,7 +17,7 @@ import { defaultClassify, judge, type Outcome } from '../core/outcome.js';
 import { type Permit, permit } from '../core/permit.js';
 import type { BasePolicy, Policy, PolicyDescription } from '../core/policy.js';
 import type { CircuitBreakerEvents } from './announcer.js';
-import { Circuit } from './circuit.js';
+import { CircuitStateMachine } from './circuit.js';
 import { ManualControl } from './manual-control.js';
 import {
   areEqual,
@@ -97,20 +97,20 @@ export function circuitBreaker(options?: CircuitBreakerOptions): CircuitBreaker 
 }
 
 class CircuitBreakerPolicy extends BracketPolicy implements CircuitBreaker {
-  readonly #circuit: Circuit;
+  readonly #circuit: CircuitStateMachine;
   #control: ManualControl | undefined = undefined;
 
   constructor(options?: CircuitBreakerOptions) {
     const owner = 'circuitBreaker';
     const own = readCircuitBreakerOptions(options);
     super(checkName(owner, own.name), checkClock(owner, own.clock));
-    this.#circuit = new Circuit(checkRules(own), this.clock);
+    this.#circuit = new CircuitStateMachine(checkRules(own), this.clock);
     const initial = checkInitialState(own.initialState);
-    if (initial !== 'closed') this.#byHand.restore(initial);
+    if (initial !== 'closed') this.#manualControl.restore(initial);
   }
 
   on<K extends keyof CircuitBreakerEvents>(type: K, listener: (event: CircuitBreakerEvents[K]) => void): () => void {
-    return this.#circuit.announcer.events.on(type, listener);
+    return this.#circuit.notifier.events.on(type, listener);
   }
 
   override shareRules(sibling: BasePolicy<unknown>): void {
@@ -160,7 +160,7 @@ class CircuitBreakerPolicy extends BracketPolicy implements CircuitBreaker {
     const startedAt = this.clock.now();
     const lease = this.#admit(startedAt);
     return lease === undefined
-      ? rejectSoon(this.#refusal(startedAt))
+      ? rejectNextMicrotask(this.#refusal(startedAt))
       : this.#runLeased(lease, startedAt, next, context);
   }
 
@@ -206,29 +206,29 @@ class CircuitBreakerPolicy extends BracketPolicy implements CircuitBreaker {
   }
 
   /** Made when it is needed: most of a family of thousands never need it. */
-  get #byHand(): ManualControl {
+  get #manualControl(): ManualControl {
     this.#control ??= new ManualControl(this.#circuit);
     return this.#control;
   }
 
   isolate(): Disposable {
-    return this.#byHand.isolate();
+    return this.#manualControl.isolate();
   }
 
   disable(): Disposable {
-    return this.#byHand.disable();
+    return this.#manualControl.disable();
   }
 
   trip(): void {
-    this.#byHand.trip();
+    this.#manualControl.trip();
   }
 
   reset(): void {
-    this.#byHand.reset();
+    this.#manualControl.reset();
   }
 
   toJSON(): CircuitSnapshot {
-    return this.#byHand.snapshot();
+    return this.#manualControl.snapshot();
   }
 
   #admit(now: number): Lease | undefined {

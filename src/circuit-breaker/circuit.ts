@@ -1,8 +1,8 @@
 import type { Clock } from '../core/clock.js';
 import type { Outcome } from '../core/outcome.js';
-import { Announcer } from './announcer.js';
+import { TransitionNotifier } from './announcer.js';
 import { openForMs, openingDelayMs } from './open-for.js';
-import { type CircuitRules, Closed, type Machine, Open, type State, type TransitionReason } from './states.js';
+import { type CircuitRules, Closed, type StateMachine, Open, type State, type TransitionReason } from './states.js';
 import { type CallWindow, countWindow, DurationWindow } from './windows.js';
 
 /**
@@ -12,11 +12,11 @@ import { type CallWindow, countWindow, DurationWindow } from './windows.js';
  *
  * Nothing ticks: `advance(now)` makes up for the time that has passed, as if there had been timers.
  */
-export class Circuit implements Machine {
+export class CircuitStateMachine implements StateMachine {
   rules: CircuitRules;
   readonly window: CallWindow;
   readonly clock: Clock;
-  #announcer: Announcer | undefined = undefined;
+  #notifier: TransitionNotifier | undefined = undefined;
   current: State;
   /** Openings since it was last closed. */
   openings = 0;
@@ -33,14 +33,14 @@ export class Circuit implements Machine {
   }
 
   /** Made for the first listener: most breakers of a family never have one. */
-  get announcer(): Announcer {
-    this.#announcer ??= new Announcer();
-    return this.#announcer;
+  get notifier(): TransitionNotifier {
+    this.#notifier ??= new TransitionNotifier();
+    return this.#notifier;
   }
 
   /** The events, if they have ever had a listener. */
-  get events(): Announcer['events'] | undefined {
-    return this.#announcer?.events;
+  get events(): TransitionNotifier['events'] | undefined {
+    return this.#notifier?.events;
   }
 
   /** The state at `now`. */
@@ -54,7 +54,7 @@ export class Circuit implements Machine {
   enter(state: State, reason: TransitionReason): void {
     const from = this.current.name;
     this.current = state;
-    this.#announcer?.announce({ from, to: state, reason });
+    this.#notifier?.notify({ from, to: state, reason });
   }
 
   /** A new state, closed, with everything forgotten. */

@@ -1,18 +1,18 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { permit } from '../core/permit.js';
-import type { Circuit } from './circuit.js';
+import type { CircuitStateMachine } from './circuit.js';
 import type { CircuitSnapshot } from './options.js';
 import { type CircuitState, HalfOpen, Open, Override, type State, UNKNOWN } from './states.js';
 
 /** What a person does to a circuit, or a snapshot: everything that is not caused by a call. */
 export class ManualControl {
-  readonly #circuit: Circuit;
+  readonly #circuit: CircuitStateMachine;
   #isolations = 0;
   #disablings = 0;
   /** The override that `initialState` asked for; only `reset` ends it. */
   #initialOverride: Disposable | undefined = undefined;
 
-  constructor(circuit: Circuit) {
+  constructor(circuit: CircuitStateMachine) {
     this.#circuit = circuit;
   }
 

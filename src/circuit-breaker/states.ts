@@ -54,7 +54,7 @@ export interface CircuitRules {
 }
 
 /** What a state knows of the machine it belongs to. */
-export interface Machine {
+export interface StateMachine {
   readonly rules: CircuitRules;
   readonly window: CallWindow;
   readonly clock: Clock;
@@ -71,9 +71,9 @@ export interface Machine {
 
 export abstract class State {
   abstract readonly name: CircuitState;
-  protected readonly circuit: Machine;
+  protected readonly circuit: StateMachine;
 
-  constructor(circuit: Machine) {
+  constructor(circuit: StateMachine) {
     this.circuit = circuit;
   }
 
@@ -157,7 +157,7 @@ export class Open extends State {
   readonly until: number;
   readonly openForMs: number;
 
-  constructor(circuit: Machine, until: number, openForMs: number) {
+  constructor(circuit: StateMachine, until: number, openForMs: number) {
     super(circuit);
     this.until = until;
     this.openForMs = openForMs;
@@ -265,7 +265,7 @@ export class Override extends State {
   readonly covered: State;
   readonly since: number;
 
-  constructor(circuit: Machine, name: 'isolated' | 'disabled', covered: State, since: number) {
+  constructor(circuit: StateMachine, name: 'isolated' | 'disabled', covered: State, since: number) {
     super(circuit);
     this.name = name;
     this.covered = covered;

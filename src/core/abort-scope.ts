@@ -21,21 +21,21 @@ export abstract class AbortNode {
 }
 
 /** For what is to happen one microtask later. */
-export const settled = /* @__PURE__ */ Promise.resolve();
+export const resolvedPromise = /* @__PURE__ */ Promise.resolve();
 
-const noEnd = (): void => {};
+const noResolver = (): void => {};
 
 /**
  * The ends of the promise that is being made: `Promise.withResolvers` for Node 20, without a closure for each promise,
  * which would be a tenth of what a timeout allocates (`npm run bench -- timeout`).
  */
-const ends: PromiseEnds = { resolve: noEnd, reject: noEnd };
-const takeEnds = (resolve: PromiseEnds['resolve'], reject: PromiseEnds['reject']): void => {
-  ends.resolve = resolve;
-  ends.reject = reject;
+const capturedResolvers: PromiseResolvers = { resolve: noResolver, reject: noResolver };
+const captureResolvers = (resolve: PromiseResolvers['resolve'], reject: PromiseResolvers['reject']): void => {
+  capturedResolvers.resolve = resolve;
+  capturedResolvers.reject = reject;
 };
 
-interface PromiseEnds {
+interface PromiseResolvers {
   resolve: (value: never) => void;
   reject: (reason: unknown) => void;
 }
@@ -120,10 +120,10 @@ export class AbortScope extends AbortNode {
   /** Settles as the promise does, unless the scope is aborted before. */
   race<T>(promise: Promise<T>): Promise<T> {
     if (this.#endWait !== undefined) return this.#raceApart(promise);
-    const raced = new Promise<T>(takeEnds);
-    const { resolve, reject } = ends;
-    ends.resolve = noEnd; // or the last value would be kept for as long as nobody else calls
-    ends.reject = noEnd;
+    const raced = new Promise<T>(captureResolvers);
+    const { resolve, reject } = capturedResolvers;
+    capturedResolvers.resolve = noResolver; // or the last value would be kept for as long as nobody else calls
+    capturedResolvers.reject = noResolver;
     this.#endWait = reject;
     promise.then(resolve as (value: T) => void, reject);
     if (this.reason !== undefined) this.#loseWait(reject); // while the promise was being made
@@ -133,10 +133,10 @@ export class AbortScope extends AbortNode {
   /** As `race`, and leaves the frames in the same reaction: one promise and one microtask less than `leave` after a race. */
   raceWithin(promise: Promise<unknown>, frame: Exit): Promise<unknown> {
     if (this.#endWait !== undefined) return leave(frame, this.#raceApart(promise));
-    const raced = new Promise<unknown>(takeEnds);
-    const { resolve, reject } = ends as { resolve: (value: unknown) => void; reject: PromiseEnds['reject'] };
-    ends.resolve = noEnd;
-    ends.reject = noEnd;
+    const raced = new Promise<unknown>(captureResolvers);
+    const { resolve, reject } = capturedResolvers as { resolve: (value: unknown) => void; reject: PromiseResolvers['reject'] };
+    capturedResolvers.resolve = noResolver;
+    capturedResolvers.reject = noResolver;
     let isOver = false;
     const onError = (error: unknown): void => {
       if (isOver) return;
@@ -170,7 +170,7 @@ export class AbortScope extends AbortNode {
    * already. An operation that settles because of the abort settles after it, and has lost.
    */
   #loseWait(endWait: (reason: unknown) => void): void {
-    settled.then(() => endWait(this.reason));
+    resolvedPromise.then(() => endWait(this.reason));
   }
 }
 

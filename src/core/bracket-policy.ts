@@ -1,4 +1,4 @@
-import { asContext, begin, type Context, callOperation, type Frame, type Next, type PolicyContext } from './context.js';
+import { asContext, invoke, type Context, callOperation, type Frame, type Next, type PolicyContext } from './context.js';
 import { leave, leaveWithError } from './frame.js';
 import { BasePolicy } from './policy.js';
 
@@ -26,7 +26,7 @@ export abstract class BracketPolicy<out Adds = never> extends BasePolicy<Adds> {
     } catch (error) {
       return Promise.reject(leaveWithError(outer, error));
     }
-    return frame === undefined ? runAtLength(this, outer, next, context) : goOn(frame, next, this.isObserved);
+    return frame === undefined ? runAtLength(this, outer, next, context) : proceed(frame, next, this.isObserved);
   }
 }
 
@@ -50,7 +50,7 @@ export function bracket(members: readonly BracketPolicy<unknown>[], rests: reado
       frame = entered;
       context = entered.inside;
     }
-    return goOn(frame as Frame, next, isObserved);
+    return proceed(frame as Frame, next, isObserved);
   };
 }
 
@@ -63,13 +63,13 @@ function runAtLength(
   if (outer === undefined) return policy.runAtLength(next, context);
   return leave(
     outer,
-    begin(() => policy.runAtLength(next, context), context),
+    invoke(() => policy.runAtLength(next, context), context),
   );
 }
 
 /** Goes on to the rest. In front of the operation, and unless a listener needs the caller's async context, the race leaves. */
-function goOn(frame: Frame, next: Next, isObserved: boolean): Promise<unknown> {
+function proceed(frame: Frame, next: Next, isObserved: boolean): Promise<unknown> {
   return next === callOperation && !isObserved
     ? frame.inside.runWithin(frame)
-    : leave(frame, begin(next, frame.inside));
+    : leave(frame, invoke(next, frame.inside));
 }

@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { AbortScope, settled } from './abort-scope.js';
+import { AbortScope, resolvedPromise } from './abort-scope.js';
 import type { CallContext, Operation } from './call-context.js';
 import type { Clock } from './clock.js';
 import { InvalidOptionError } from './errors.js';
@@ -220,14 +220,14 @@ export function isContext(context: unknown): context is Context {
  * A refusal. One microtask later, by when the caller has attached its handlers: a promise that is rejected before that
  * costs Node 500 ns of bookkeeping for unhandled rejections. By `reject`, since V8 unwinds the stack for each `throw`.
  */
-export function rejectSoon(error: unknown): Promise<never> {
+export function rejectNextMicrotask(error: unknown): Promise<never> {
   return new Promise((_, reject) => {
-    settled.then(() => reject(error));
+    resolvedPromise.then(() => reject(error));
   });
 }
 
 /** Goes on to `next`, which somebody else may have made: what it throws is in the promise like everything else. */
-export function begin(next: Next, context: PolicyContext): Promise<unknown> {
+export function invoke(next: Next, context: PolicyContext): Promise<unknown> {
   try {
     return next(context);
   } catch (error) {

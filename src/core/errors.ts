@@ -3,7 +3,7 @@
  * Recognise them with `isResilienceError(error, code)`; it also works when two copies of the package are loaded.
  */
 
-import { cut, read, show } from './inspect.js';
+import { truncate, safeGet, formatValue } from './inspect.js';
 
 const BRAND = Symbol.for('breakwater.error');
 const BRANDED = { value: true };
@@ -73,7 +73,7 @@ export class CircuitOpenError extends ResilienceError {
   readonly retryAfterMs: number;
 
   constructor(init: ResilienceErrorInit & { readonly retryAfterMs: number }) {
-    super(`The circuit of ${show(init.policy)} is open`, init);
+    super(`The circuit of ${formatValue(init.policy)} is open`, init);
     this.retryAfterMs = init.retryAfterMs;
   }
 
@@ -87,7 +87,7 @@ export class BulkheadFullError extends ResilienceError {
   readonly code = 'ERR_BULKHEAD_FULL';
 
   constructor(init: ResilienceErrorInit) {
-    super(`${show(init.policy)} is full: no slot and no place in its queue`, init);
+    super(`${formatValue(init.policy)} is full: no slot and no place in its queue`, init);
   }
 
   override get name(): string {
@@ -102,7 +102,7 @@ export class QueueTimeoutError extends ResilienceError {
   readonly timeoutMs: number;
 
   constructor(init: ResilienceErrorInit & { readonly timeoutMs: number }) {
-    super(`Waited ${init.timeoutMs} ms for a slot of ${show(init.policy)}`, init);
+    super(`Waited ${init.timeoutMs} ms for a slot of ${formatValue(init.policy)}`, init);
     this.timeoutMs = init.timeoutMs;
   }
 
@@ -132,7 +132,7 @@ export class RateLimitedError extends ResilienceError {
   readonly decision: Decision;
 
   constructor(init: ResilienceErrorInit & { readonly decision: Decision }) {
-    super(`${show(init.policy)} allows no more calls for now`, init);
+    super(`${formatValue(init.policy)} allows no more calls for now`, init);
     this.decision = init.decision;
   }
 
@@ -162,7 +162,7 @@ export class LostWritesError<K = unknown, V = unknown> extends ResilienceError {
 
   constructor(init: ResilienceErrorInit & { readonly lost: readonly LostWrite<K, V>[] }) {
     const { policy, lost } = init;
-    super(`${show(policy)} has lost ${lost.length} ${lost.length === 1 ? 'write' : 'writes'}`, {
+    super(`${formatValue(policy)} has lost ${lost.length} ${lost.length === 1 ? 'write' : 'writes'}`, {
       policy,
       cause: lost[0]?.error,
     });
@@ -187,7 +187,7 @@ export class TimeoutError extends ResilienceError {
   readonly stalledMs: number;
 
   constructor(init: ResilienceErrorInit & { readonly timeoutMs: number; readonly stalledMs?: number | undefined }) {
-    super(`${show(init.policy)} timed out after ${init.timeoutMs} ms`, init);
+    super(`${formatValue(init.policy)} timed out after ${init.timeoutMs} ms`, init);
     this.timeoutMs = init.timeoutMs;
     this.stalledMs = init.stalledMs ?? 0;
   }
@@ -202,7 +202,7 @@ export class ClosedError extends ResilienceError {
   readonly code = 'ERR_CLOSED';
 
   constructor(init: ResilienceErrorInit) {
-    super(`${show(init.policy)} is closed`, init);
+    super(`${formatValue(init.policy)} is closed`, init);
   }
 
   override get name(): string {
@@ -215,7 +215,7 @@ export class NoHealthyNodeError extends ResilienceError {
   readonly code = 'ERR_NO_HEALTHY_NODE';
 
   constructor(init: ResilienceErrorInit) {
-    super(`${show(init.policy)} has no healthy node`, init);
+    super(`${formatValue(init.policy)} has no healthy node`, init);
   }
 
   override get name(): string {
@@ -233,7 +233,7 @@ export class InvalidOptionError extends TypeError {
 
   /** @param rule - completes the sentence: `must be an integer ≥ 1`. */
   constructor(owner: string, option: string, rule: string, value: unknown) {
-    super(`${cut(owner)}: "${cut(option)}" ${rule}, got ${show(value)}`);
+    super(`${truncate(owner)}: "${truncate(option)}" ${rule}, got ${formatValue(value)}`);
     this.owner = owner;
     this.option = option;
     this.value = value;
@@ -254,13 +254,13 @@ export class InvalidOptionError extends TypeError {
 export function isResilienceError(error: unknown): error is ResilienceErrors[ResilienceErrorCode];
 export function isResilienceError<C extends ResilienceErrorCode>(error: unknown, code: C): error is ResilienceErrors[C];
 export function isResilienceError(error: unknown, code?: ResilienceErrorCode): boolean {
-  if (typeof error !== 'object' || error === null || read(error, BRAND) !== true) return false;
-  return code === undefined || read(error, 'code') === code;
+  if (typeof error !== 'object' || error === null || safeGet(error, BRAND) !== true) return false;
+  return code === undefined || safeGet(error, 'code') === code;
 }
 
 /** Whether a call timed out while our own event loop was blocked, which says nothing of the dependency. */
 export function isStalledTimeout(error: unknown): boolean {
-  return isResilienceError(error, 'ERR_TIMEOUT') && Number(read(error, 'stalledMs')) > 0;
+  return isResilienceError(error, 'ERR_TIMEOUT') && Number(safeGet(error, 'stalledMs')) > 0;
 }
 
 const V8Error = Error as { stackTraceLimit?: number };

@@ -1,5 +1,5 @@
 /** Errors come from anywhere: a getter of theirs that throws must not replace them. */
-export function read(error: object, property: string | symbol): unknown {
+export function safeGet(error: object, property: string | symbol): unknown {
   try {
     return (error as Record<string | symbol, unknown>)[property];
   } catch {
@@ -13,7 +13,7 @@ export function read(error: object, property: string | symbol): unknown {
  */
 export function isErrorOfClass(error: unknown, names: readonly string[]): boolean {
   if (typeof error !== 'object' || error === null) return false;
-  if (names.includes(read(error, 'name') as string)) return true;
+  if (names.includes(safeGet(error, 'name') as string)) return true;
   try {
     for (let prototype = Object.getPrototypeOf(error), depth = 0; prototype !== null && depth < MAX_CLASSES; depth++) {
       if (names.includes(prototype.constructor?.name)) return true;
@@ -32,15 +32,15 @@ const MAX_CLASSES = 20;
 export const LONGEST_TEXT = 60;
 
 /** The beginning of a text that may be of any length, as names and keys from outside are. */
-export function cut(text: string): string {
+export function truncate(text: string): string {
   return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
 }
 
 /** How a value reads in a message. Never calls into the value. */
-export function show(value: unknown): string {
+export function formatValue(value: unknown): string {
   switch (typeof value) {
     case 'string':
-      return JSON.stringify(cut(value));
+      return JSON.stringify(truncate(value));
     case 'bigint':
       return `${value}n`;
     case 'function':

@@ -1,4 +1,4 @@
-import { isErrorOfClass, read } from './inspect.js';
+import { isErrorOfClass, safeGet } from './inspect.js';
 
 /** Which side of a connection an error blames: the calling program, the network on the way, or the peer that it leads to. */
 type Fault = 'caller' | 'network' | 'peer';
@@ -100,15 +100,15 @@ function collectFaults(error: unknown, faults: Set<Fault>, depth: number, seen: 
   seen.add(error);
   const fault = attributed.get(error) ?? faultOfCode(error) ?? faultOfMessage(error);
   if (fault !== undefined) faults.add(fault);
-  const errors = read(error, 'errors'); // of an AggregateError: one for each address that was tried
+  const errors = safeGet(error, 'errors'); // of an AggregateError: one for each address that was tried
   if (Array.isArray(errors)) for (const one of errors.slice(0, MAX_DEPTH)) collectFaults(one, faults, depth - 1, seen);
-  collectFaults(read(error, 'cause'), faults, depth - 1, seen);
+  collectFaults(safeGet(error, 'cause'), faults, depth - 1, seen);
 }
 
 function faultOfCode(error: object): Fault | undefined {
-  const code = read(error, 'code');
+  const code = safeGet(error, 'code');
   if (typeof code !== 'string') return undefined;
-  if (code === 'UND_ERR_ABORTED') return faultOfAbort(read(error, 'message'));
+  if (code === 'UND_ERR_ABORTED') return faultOfAbort(safeGet(error, 'message'));
   return FAULT_BY_CODE.find(([, starts]) => starts.some((start) => code.startsWith(start)))?.[0];
 }
 
@@ -119,12 +119,12 @@ function faultOfAbort(message: unknown): Fault {
 }
 
 function faultOfMessage(error: object): Fault | undefined {
-  const message = read(error, 'message');
+  const message = safeGet(error, 'message');
   if (typeof message !== 'string') return undefined;
   if (DENO_NETWORK.test(message)) return PEER_MESSAGE.test(message) ? 'peer' : 'network';
   if (!isErrorOfClass(error, ['TypeError'])) return undefined;
   if (PEER_MESSAGE.test(message)) return 'peer';
   // undici and Deno word everything that goes wrong like this, a bad certificate as well: the cause decides, if there is one.
-  if (message === 'fetch failed') return read(error, 'cause') === undefined ? 'network' : undefined;
+  if (message === 'fetch failed') return safeGet(error, 'cause') === undefined ? 'network' : undefined;
   return NETWORK_MESSAGES.includes(message.replace(/ \([^\s()]+\)$/, '')) ? 'network' : undefined;
 }

@@ -123,7 +123,7 @@ export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
     const scope = outer && new AbortScope(outer);
     const terms = key === undefined ? DEFAULT_TERMS : { ...DEFAULT_TERMS, key };
     const context = new Context(this.clockOf({ key }), operation, terms, 1, undefined, scope);
-    const running = step(this, callOperation, context);
+    const running = runPolicy(this, callOperation, context);
     return scope === undefined ? running : leaveAfter(running, scope);
   }
 
@@ -163,8 +163,8 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
   const context = new Context(clock, operation, terms, 1, undefined, scope);
   const running =
     timeoutMs === Infinity
-      ? step(policy, callOperation, context)
-      : runTimed((inner) => step(policy, callOperation, inner), context, totalTime(clock, timeoutMs), policy);
+      ? runPolicy(policy, callOperation, context)
+      : runTimed((inner) => runPolicy(policy, callOperation, inner), context, totalTime(clock, timeoutMs), policy);
   return scope === undefined ? running : leaveAfter(running, scope);
 }
 
@@ -196,7 +196,7 @@ function totalTime(clock: Clock, timeoutMs: number): DeadlineList {
 const TOTAL = { compensatesStalls: false };
 
 /** One step of a chain, whose promise tells everything: a policy made by hand may throw, or answer without a promise. */
-export function step(policy: Policy<unknown>, next: Next, context: PolicyContext): Promise<unknown> {
+export function runPolicy(policy: Policy<unknown>, next: Next, context: PolicyContext): Promise<unknown> {
   try {
     const result = policy.run(next, context);
     return result instanceof Promise ? result : Promise.resolve(result);

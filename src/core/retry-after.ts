@@ -1,6 +1,6 @@
 import { isResilienceError } from './errors.js';
 import { parseHttpDate } from './http-date.js';
-import { read } from './inspect.js';
+import { safeGet } from './inspect.js';
 import type { Outcome } from './outcome.js';
 
 /** Longer header values are noise or an attack, and are not even looked at. */
@@ -27,8 +27,8 @@ export function parseRetryAfter(value: string | null | undefined, now: number = 
 export function retryAfterMs(outcome: Outcome): number | undefined {
   const subject = outcome.ok ? outcome.value : outcome.error;
   if (typeof subject !== 'object' || subject === null || isResilienceError(subject)) return undefined;
-  const hint = read(subject, 'retryAfterMs');
-  const headers = read(subject, 'headers');
+  const hint = safeGet(subject, 'retryAfterMs');
+  const headers = safeGet(subject, 'headers');
   if (!outcome.ok && typeof hint === 'number') return hint >= 0 ? hint : undefined;
   try {
     return hasGet(headers) ? parseRetryAfter(headers.get('retry-after'), serverTime(headers)) : undefined;

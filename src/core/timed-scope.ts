@@ -1,5 +1,5 @@
 import { AbortScope } from './abort-scope.js';
-import { begin, type Context, type Frame, type Next } from './context.js';
+import { invoke, type Context, type Frame, type Next } from './context.js';
 import type { Deadline, DeadlineList } from './deadline-list.js';
 import { TimeoutError } from './errors.js';
 import { leave } from './frame.js';
@@ -68,5 +68,5 @@ export class TimedScope extends AbortScope implements Deadline, Frame {
 /** Goes on to `next` for as long as the list says. */
 export function runTimed(next: Next, context: Context, list: DeadlineList, owner: TimeoutOwner): Promise<unknown> {
   const frame = new TimedScope(context, undefined, list, owner);
-  return leave(frame, begin(next, frame.inside));
+  return leave(frame, invoke(next, frame.inside));
 }

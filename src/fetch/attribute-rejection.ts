@@ -1,5 +1,5 @@
 import { isResilienceError } from '../core/errors.js';
-import { isErrorOfClass, read } from '../core/inspect.js';
+import { isErrorOfClass, safeGet } from '../core/inspect.js';
 import { attribute, isNetworkError, isPeerError } from '../core/network-error.js';
 import { asRequest, type OutgoingRequest } from './request.js';
 import { hasFailed, kindOfBody } from './request-body.js';
@@ -38,16 +38,16 @@ export async function attributeRejection(error: unknown, request: OutgoingReques
 
 /** node-fetch's, which is no TypeError. */
 function isRedirectError(error: unknown): boolean {
-  const type = typeof error === 'object' && error !== null ? read(error, 'type') : undefined;
+  const type = typeof error === 'object' && error !== null ? safeGet(error, 'type') : undefined;
   return typeof type === 'string' && /^(max|no|unsupported)-redirect$/.test(type);
 }
 
 function isMistake(error: TypeError): boolean {
-  const cause = read(error, 'cause');
+  const cause = safeGet(error, 'cause');
   const subject = typeof cause === 'object' && cause !== null ? cause : error;
-  const code = read(subject, 'code') ?? read(error, 'code');
+  const code = safeGet(subject, 'code') ?? safeGet(error, 'code');
   if (typeof code === 'string' && REQUEST_CODES.some((start) => code.startsWith(start))) return true;
-  const message = String(read(subject, 'message'));
+  const message = String(safeGet(subject, 'message'));
   return ENGINE_WORDING.test(message) || REFUSED.test(message);
 }
 

@@ -5,7 +5,7 @@ import type { Classify } from '../core/outcome.js';
 const judgedOnce = /* @__PURE__ */ new WeakSet<Classify>();
 
 /** No failure may be tried again. */
-export function onlyOnce(classify: Classify): Classify {
+export function withoutRetries(classify: Classify): Classify {
   const once: Classify = (outcome, context) => {
     const verdict = classify(outcome, context);
     return verdict === 'failure' ? 'permanent' : verdict;
@@ -15,9 +15,9 @@ export function onlyOnce(classify: Classify): Classify {
 }
 
 /** A judgement for `retry` alone, which must not overrule that a call may not be repeated. */
-export function unlessOnce(classify: Classify): Classify {
+export function respectNoRetry(classify: Classify): Classify {
   return (outcome, context) => {
     const { classify: ofCall } = context as PolicyContext;
-    return (judgedOnce.has(ofCall) ? onlyOnce(classify) : classify)(outcome, context);
+    return (judgedOnce.has(ofCall) ? withoutRetries(classify) : classify)(outcome, context);
   };
 }

@@ -65,7 +65,7 @@ export interface FetchBulkheadOptions extends Omit<BulkheadOptions, 'clock' | 'm
   /** @defaultValue 256 */
   readonly maxConcurrent?: number | undefined;
   /** What a slot is held until: the response's headers, or the end of its body; the latter needs `bodyTimeout`. @defaultValue 'headers' */
-  readonly until?: 'headers' | 'body' | undefined;
+  readonly holdUntil?: 'headers' | 'body' | undefined;
 }
 
 export interface FetchRateLimitOptions {

@@ -14,7 +14,7 @@ import { type RateLimiter, rateLimit } from '../rate-limit/index.js';
 import { RetryBudget, retry } from '../retry/index.js';
 import { timeout, totalTimeout } from '../timeout/timeout.js';
 import { bodyGuardOf } from './guarded-body.js';
-import { unlessOnce } from './only-once.js';
+import { respectNoRetry } from './only-once.js';
 import type {
   FetchBulkheadOptions,
   FetchControl,
@@ -23,7 +23,7 @@ import type {
   ResilientFetchListeners,
   ResilientFetchOptions,
 } from './options.js';
-import { listenFor, ServerLimit } from './server-limit.js';
+import { observeRateLimitHeaders, ServerLimit } from './server-limit.js';
 
 const OWNER = 'resilientFetch';
 
@@ -39,7 +39,7 @@ const NO_LISTENERS = {
  * From the outside in: total timeout, retry, then for each key a circuit breaker, rate limits and a bulkhead, and the
  * timeout of a try. Bad options are refused here and now, those of the keys' policies too.
  */
-export function recommendedPolicy(
+export function buildDefaultPolicy(
   options: Partial<ResilientFetchOptions<FetchLike>>,
   clock: Clock,
   bodyTimeoutMs: number,
@@ -57,7 +57,7 @@ export function recommendedPolicy(
     const breaker = breakerFor(key, breakerOptions, on, clock, random);
     const slots = bulkheadFor(key, bulkheadOptions, on, clock, bodyTimeoutMs);
     const { waits, announced } = limitsFor(key, limits, on, clock);
-    const listener = announced && listenFor(announced, key, clock);
+    const listener = announced && observeRateLimitHeaders(announced, key, clock);
     const all = pipeline(...[breaker, ...waits, slots, listener].filter((policy) => policy !== undefined));
     resets.set(all, () => {
       breaker?.reset();
@@ -118,7 +118,7 @@ function retryFor(
   if (options === false) return undefined;
   const given = { backoff: undefined, budget: undefined, classify: undefined, ...options }; // nothing inherited
   const { backoff = spreadBackoff(), budget = new RetryBudget({ clock }) } = given;
-  const classify = given.classify && unlessOnce(given.classify);
+  const classify = given.classify && respectNoRetry(given.classify);
   const again = retry({ ...given, classify, backoff, budget, clock, random });
   // Before the pause: the connection can then be used by others meanwhile.
   again.on('retry', ({ outcome }) => outcome.ok && discard(outcome.value as Response));
@@ -159,16 +159,16 @@ function bulkheadFor(
 ): Policy | undefined {
   if (options === false) return undefined;
   const defaults = { until: undefined, maxConcurrent: undefined, maxQueue: undefined };
-  const { until, ...own }: FetchBulkheadOptions = { ...defaults, ...options };
+  const { holdUntil, ...own }: FetchBulkheadOptions = { ...defaults, ...options };
   const { maxConcurrent = 256, maxQueue = 1024 } = own;
   const slots = bulkhead({ name: key, ...own, maxConcurrent, maxQueue, clock });
   if (on.reject) slots.on('reject', (event) => on.reject?.({ key, by: 'bulkhead', event }));
-  if (checkOneOf(OWNER, 'bulkhead.until', until === undefined ? 'headers' : until, ['headers', 'body']) === 'headers') {
+  if (checkOneOf(OWNER, 'bulkhead.until', holdUntil === undefined ? 'headers' : holdUntil, ['headers', 'body']) === 'headers') {
     return slots;
   }
   if (bodyTimeoutMs < Infinity) return untilBodyEnd(slots, clock);
   const rule = `can be 'body' only with a "bodyTimeout", or a body that nobody reads would hold its slot for ever`;
-  throw new InvalidOptionError(OWNER, 'bulkhead.until', rule, until);
+  throw new InvalidOptionError(OWNER, 'bulkhead.until', rule, holdUntil);
 }
 
 interface Limits {

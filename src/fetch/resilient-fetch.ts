@@ -10,7 +10,7 @@ import { discard } from './discard.js';
 import { type AnyFetch, FetchCall, type FetchSettings } from './fetch-call.js';
 import { GlobalFetch } from './global-fetch.js';
 import { bodyGuardOf } from './guarded-body.js';
-import { onlyOnce } from './only-once.js';
+import { withoutRetries } from './only-once.js';
 import type {
   FetchControl,
   FetchLike,
@@ -18,7 +18,7 @@ import type {
   ResilientFetch,
   ResilientFetchOptions,
 } from './options.js';
-import { recommendedPolicy } from './recommended-policy.js';
+import { buildDefaultPolicy } from './recommended-policy.js';
 import {
   asRequest,
   type CapturedRequest,
@@ -122,11 +122,11 @@ class GuardedFetch {
     this.#global = this.#fetch === undefined ? new GlobalFetch() : undefined;
     this.#settings = checkSettings(own, clock);
     const recommended =
-      own.policy === undefined ? recommendedPolicy(own, clock, bodyTimeoutMs, this.#settings.discard) : undefined;
+      own.policy === undefined ? buildDefaultPolicy(own, clock, bodyTimeoutMs, this.#settings.discard) : undefined;
     this.#policy = recommended?.policy ?? checkPolicy(own.policy as Policy, own);
     this.control = own.rateLimit ? recommended?.control : undefined;
     this.#base = own.fetch === undefined && own.route === undefined ? undefined : RELATIVE;
-    this.#holdsSlot = own.bulkhead !== false && own.bulkhead?.until === 'body';
+    this.#holdsSlot = own.bulkhead !== false && own.bulkhead?.holdUntil === 'body';
   }
 
   /** Everything that the caller has given is read before this returns: the caller may change it afterwards. */
@@ -147,7 +147,7 @@ class GuardedFetch {
   #run(request: CapturedRequest, fetch: AnyFetch, signal: AbortSignal | null): Promise<Response> {
     const isGuarded = signal !== null || this.#bodyDeadlines.durationMs < Infinity || this.#holdsSlot;
     const call = new FetchCall(request, fetch, this.#settings, isGuarded);
-    const classify = call.repeatable ? this.#classify : onlyOnce(this.#classify);
+    const classify = call.repeatable ? this.#classify : withoutRetries(this.#classify);
     const answer = this.#policy.execute((context) => call.attempt(context), {
       signal,
       classify,

@@ -1,16 +1,16 @@
 import type { Clock } from '../core/clock.js';
 import { definePolicy, type Policy } from '../core/policy.js';
 import { GatedLimiter } from '../rate-limit/base-limiter.js';
-import { Gate } from '../rate-limit/gate.js';
-import { Ledger } from '../rate-limit/ledger.js';
-import { lineOf } from '../rate-limit/line.js';
+import { LimiterCore } from '../rate-limit/gate.js';
+import { LimitState } from '../rate-limit/ledger.js';
+import { queueOf } from '../rate-limit/line.js';
 import { parseRateLimit, type RateLimitFields } from '../rate-limit/rate-limit-fields.js';
-import { type Numbers, Rules } from '../rate-limit/rules.js';
+import { type Numbers, LimitAlgorithm } from '../rate-limit/rules.js';
 import { LARGEST } from '../rate-limit/settings.js';
 import { toMicros } from '../rate-limit/timeline.js';
 
 /** What one response says of the limit that binds first. */
-interface News {
+interface ServerLimitUpdate {
   /** What the server will still let through until the reset, if it said so. */
   readonly window: { readonly left: number; readonly resetAfterMs: number } | undefined;
   /** What passes in one window, as far as that was said. */
@@ -24,7 +24,7 @@ interface News {
   readonly endsAll: boolean;
 }
 
-const NO_NEWS: News = {
+const NO_UPDATE: ServerLimitUpdate = {
   window: undefined,
   limit: undefined,
   windowMs: undefined,
@@ -34,7 +34,7 @@ const NO_NEWS: News = {
 };
 
 /** How a response answered a request, beside its fields. */
-export interface Heard {
+export interface ResponseFacts {
   /** Its status is 429 or 503. */
   readonly isRefusal: boolean;
   /** It is neither a refusal nor a failure of the server. */
@@ -57,54 +57,54 @@ export interface Heard {
 export class ServerLimit extends GatedLimiter {
   readonly #maxPause: number;
   /** When something was announced last. */
-  #heardAt = 0;
+  #updatedAt = 0;
 
   constructor(owner: string, clock: Clock, maxPauseMs: number) {
-    const line = lineOf(clock);
+    const line = queueOf(clock);
     const maxPause = toMicros(maxPauseMs);
-    super(new Gate(owner, line, [new Ledger(new AnnouncedRules(owner, {}, NO_NEWS, maxPause), line)]));
+    super(new LimiterCore(owner, line, [new LimitState(new AnnouncedAlgorithm(owner, {}, NO_UPDATE, maxPause), line)]));
     this.#maxPause = maxPause;
   }
 
   /** Whether a request that goes out now can only be a probe. */
   get isProbing(): boolean {
     const gate = this['~gate'];
-    const now = gate.line.now();
-    const [ledger] = gate.ledgers as readonly [Ledger<Announced>];
+    const now = gate.queue.now();
+    const [ledger] = gate.limits as readonly [LimitState<AnnouncedState>];
     ledger.settle(now);
     const state = { ...ledger.state };
-    if (ledger.first !== undefined) ledger.rules.load(state, ledger.first.before, 0); // without those that wait
-    return isClosed(state, 1, now) && now >= this.#heardAt + this.#maxPause;
+    if (ledger.first !== undefined) ledger.algorithm.load(state, ledger.first.before, 0); // without those that wait
+    return isClosed(state, 1, now) && now >= this.#updatedAt + this.#maxPause;
   }
 
-  hear({ limits, retryAfterMs }: RateLimitFields, { isRefusal, isGood, isProbe, sentSince }: Heard): void {
+  update({ limits, retryAfterMs }: RateLimitFields, { isRefusal, isGood, isProbe, sentSince }: ResponseFacts): void {
     const pauseMs = isRefusal ? retryAfterMs : undefined;
     const known = limits.filter(({ remaining, resetAfterMs }) => remaining !== undefined && resetAfterMs !== undefined);
     const [first] = known.sort((a, b) => a.remaining! - b.remaining! || b.resetAfterMs! - a.resetAfterMs!);
     const endsPause = isProbe && (isGood || pauseMs !== undefined);
     if (first === undefined) {
       if (isProbe && isGood) this.reset();
-      else if (pauseMs !== undefined) this.#tell({ ...NO_NEWS, pauseMs, endsPause });
+      else if (pauseMs !== undefined) this.#apply({ ...NO_UPDATE, pauseMs, endsPause });
       return;
     }
     const { remaining, resetAfterMs, limit, windowMs } = first;
     const left = Math.max(0, remaining! - sentSince());
-    this.#tell({ window: { left, resetAfterMs: resetAfterMs! }, limit, windowMs, pauseMs, endsPause, endsAll: false });
+    this.#apply({ window: { left, resetAfterMs: resetAfterMs! }, limit, windowMs, pauseMs, endsPause, endsAll: false });
   }
 
   /** Forgets all that was announced. */
   reset(): void {
-    this.#tell({ ...NO_NEWS, endsAll: true });
+    this.#apply({ ...NO_UPDATE, endsAll: true });
   }
 
-  #tell(news: News): void {
-    this.#heardAt = this['~gate'].line.now();
+  #apply(news: ServerLimitUpdate): void {
+    this.#updatedAt = this['~gate'].queue.now();
     super.reconfigure(news);
   }
 }
 
 /** Reports what the responses to the requests inside say to the limit. */
-export function listenFor(limit: ServerLimit, name: string, clock: Clock): Policy {
+export function observeRateLimitHeaders(limit: ServerLimit, name: string, clock: Clock): Policy {
   let sent = 0;
   const underWay = new Set<number>();
   return definePolicy({
@@ -117,7 +117,7 @@ export function listenFor(limit: ServerLimit, name: string, clock: Clock): Polic
       try {
         const response = (await next(context)) as Response;
         const { status, headers } = response;
-        limit.hear(parseRateLimit(headers), {
+        limit.update(parseRateLimit(headers), {
           isRefusal: status === 429 || status === 503,
           isGood: status < 500 && status !== 429,
           isProbe,
@@ -132,7 +132,7 @@ export function listenFor(limit: ServerLimit, name: string, clock: Clock): Polic
   });
 }
 
-interface Announced {
+interface AnnouncedState {
   left: number;
   /** When `left` is over. */
   until: number;
@@ -142,7 +142,7 @@ interface Announced {
 }
 
 /** Whether the server has announced that it will refuse this. */
-function isClosed({ left, until, pausedUntil }: Announced, cost: number, time: number): boolean {
+function isClosed({ left, until, pausedUntil }: AnnouncedState, cost: number, time: number): boolean {
   return time < pausedUntil || (time < until && left < cost);
 }
 
@@ -155,46 +155,46 @@ interface Window {
   readonly ms?: number | undefined;
 }
 
-class AnnouncedRules extends Rules<Announced> {
+class AnnouncedAlgorithm extends LimitAlgorithm<AnnouncedState> {
   readonly width = 4;
   readonly #window: Window;
   /** For the state that is adopted next. */
-  readonly #news: News;
+  readonly #news: ServerLimitUpdate;
   readonly #maxPause: number;
 
-  constructor(owner: string, window: Window, news: News, maxPause: number) {
+  constructor(owner: string, window: Window, news: ServerLimitUpdate, maxPause: number) {
     super(owner, Math.max(1, window.limit ?? UNKNOWN));
     this.#window = window;
     this.#news = news;
     this.#maxPause = maxPause;
   }
 
-  fresh(): Announced {
+  fresh(): AnnouncedState {
     return { left: UNKNOWN, until: 0, pausedUntil: 0, probeAt: 0 };
   }
 
-  save(state: Announced, into: Numbers, at: number): void {
+  save(state: AnnouncedState, into: Numbers, at: number): void {
     into[at] = state.left;
     into[at + 1] = state.until;
     into[at + 2] = state.pausedUntil;
     into[at + 3] = state.probeAt;
   }
 
-  load(state: Announced, from: Numbers, at: number): void {
+  load(state: AnnouncedState, from: Numbers, at: number): void {
     state.left = from[at] as number;
     state.until = from[at + 1] as number;
     state.pausedUntil = from[at + 2] as number;
     state.probeAt = from[at + 3] as number;
   }
 
-  availableAt(state: Announced, cost: number, from: number): number {
+  availableAt(state: AnnouncedState, cost: number, from: number): number {
     if (!isClosed(state, cost, from)) return from;
     const resumed = Math.max(from, state.pausedUntil);
     const opens = isClosed(state, cost, resumed) ? state.until : resumed;
     return Math.min(opens, Math.max(from, state.probeAt));
   }
 
-  take(state: Announced, cost: number, at: number): void {
+  take(state: AnnouncedState, cost: number, at: number): void {
     if (isClosed(state, cost, at)) {
       state.probeAt = at + this.#maxPause;
       return;
@@ -208,28 +208,28 @@ class AnnouncedRules extends Rules<Announced> {
     state.left -= cost;
   }
 
-  giveBack(state: Announced, cost: number): void {
+  refund(state: AnnouncedState, cost: number): void {
     state.left = Math.min(this.limit, state.left + cost);
   }
 
-  remaining(state: Announced, now: number): number {
+  remaining(state: AnnouncedState, now: number): number {
     if (isClosed(state, 1, now)) return now >= state.probeAt ? 1 : 0;
     return now >= state.until ? this.limit : Math.min(this.limit, state.left);
   }
 
-  idleAt(state: Announced): number {
+  resetAt(state: AnnouncedState): number {
     return Math.max(state.until, state.pausedUntil);
   }
 
   /** What was said of the window before holds until something else is said. */
-  changed(news: News): AnnouncedRules {
-    if (news.endsAll) return new AnnouncedRules(this.owner, {}, news, this.#maxPause);
+  withOptions(news: ServerLimitUpdate): AnnouncedAlgorithm {
+    if (news.endsAll) return new AnnouncedAlgorithm(this.owner, {}, news, this.#maxPause);
     const { limit = this.#window.limit, window } = news;
     const ms = news.windowMs ?? window?.resetAfterMs ?? this.#window.ms;
-    return new AnnouncedRules(this.owner, { limit, ms }, news, this.#maxPause);
+    return new AnnouncedAlgorithm(this.owner, { limit, ms }, news, this.#maxPause);
   }
 
-  adopt(state: Announced, _before: AnnouncedRules, now: number): void {
+  migrateState(state: AnnouncedState, _before: AnnouncedAlgorithm, now: number): void {
     const { window, pauseMs, endsPause, endsAll } = this.#news;
     if (endsAll) Object.assign(state, this.fresh());
     if (window !== undefined) {

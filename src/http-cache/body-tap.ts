@@ -10,7 +10,7 @@ export type CollectedBody = Uint8Array<ArrayBuffer> | 'too-long' | 'cut-off';
 const PIECE_BYTES = 65_536;
 
 /** What a tap tells of its body. */
-export interface BodyTapEvents {
+export interface TeeBodyEvents {
   /** Once, unless the source was let go of before. */
   readonly onCollected: (body: CollectedBody) => void;
   /** The reader wants no more while the body is still being collected. */
@@ -24,14 +24,14 @@ export interface BodyTapEvents {
  * the limit, or for which the memory that all bodies share has no room, is not kept, and from there on comes as the
  * reader asks for it. The reader may leave, and the copy still be made.
  */
-export class BodyTap {
+export class TeeBody {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly #source: ReadableStream<Uint8Array>;
   readonly #limit: number;
   readonly #account: BodyAccount;
   /** Counts the whole body while the reader has still to get some of it. */
   #pin: BodyPin | undefined = undefined;
-  readonly #events: BodyTapEvents;
+  readonly #events: TeeBodyEvents;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined = undefined;
   #controller: ReadableByteStreamController | undefined = undefined;
   #link: CutOffLink | undefined = undefined;
@@ -51,7 +51,7 @@ export class BodyTap {
    * @param limit - how many bytes are kept at most; -1 to keep none and only pass on.
    * @param account - the memory that the body may take up.
    */
-  constructor(source: ReadableStream<Uint8Array>, limit: number, account: BodyAccount, events: BodyTapEvents) {
+  constructor(source: ReadableStream<Uint8Array>, limit: number, account: BodyAccount, events: TeeBodyEvents) {
     this.#source = source;
     this.#limit = limit;
     this.#account = account;

@@ -1,4 +1,4 @@
-import { type CacheDemands, readDemands } from './demands.js';
+import { type RequestDirectives, readRequestDirectives } from './demands.js';
 import type { FetchCall } from './fetch-call.js';
 import { RequestIdentity, type UserRules } from './request-identity.js';
 
@@ -11,7 +11,7 @@ export interface CacheRequest {
   readonly url: string;
   readonly headers: Headers;
   readonly signal: AbortSignal | null;
-  readonly demands: CacheDemands;
+  readonly requestDirectives: RequestDirectives;
   /** Whether it is not for the cache to answer, though it is a GET. */
   readonly bypasses: boolean;
   /** Whether it asks for an event stream: such a request shares no exchange with another one. */
@@ -31,7 +31,7 @@ export function readRequest(call: FetchCall, rules: UserRules): CacheRequest | u
     const given = (init?.headers ?? request?.headers) as HeadersInit | undefined;
     const headers = new Headers(given);
     const has = (name: string) => given !== undefined && headers.has(name);
-    const demands = readDemands(headers, init?.cache ?? request?.cache);
+    const requestDirectives = readRequestDirectives(headers, init?.cache ?? request?.cache);
     const hasBody = ((init?.body === undefined ? request?.body : init.body) ?? null) !== null;
     const isChecked = Boolean(init?.integrity ?? request?.integrity);
     const signal = init?.signal === undefined ? request?.signal : init.signal;
@@ -41,8 +41,8 @@ export function readRequest(call: FetchCall, rules: UserRules): CacheRequest | u
       url,
       headers,
       signal: (signal ?? null) as AbortSignal | null,
-      demands,
-      bypasses: demands.bypasses || hasBody || isChecked || CALLERS_OWN.some(has),
+      requestDirectives,
+      bypasses: requestDirectives.bypasses || hasBody || isChecked || CALLERS_OWN.some(has),
       isForStream: has('accept') && headers.get('accept')?.toLowerCase().includes('text/event-stream') === true,
       identity: new RequestIdentity(call, url, headers, rules),
     };

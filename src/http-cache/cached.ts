@@ -1,5 +1,5 @@
 import { checkFunction } from '../core/options.js';
-import { type CachedOptions, checkCachedOptions } from './options.js';
+import { type CachedFetchOptions, checkCachedFetchOptions } from './options.js';
 import type { InnerFetch } from './origin.js';
 import { type HttpCache, PrivateCache } from './private-cache.js';
 
@@ -37,11 +37,11 @@ export type CachedFetch<F extends CacheableFetch> = F & { readonly cache: HttpCa
  * console.log(response.headers.get('cache-status')); // breakwater; fwd=uri-miss; fwd-status=200; stored
  * ```
  */
-export function cached<F extends CacheableFetch>(fetch: F, options?: CachedOptions): CachedFetch<F> {
+export function cachedFetch<F extends CacheableFetch>(fetch: F, options?: CachedFetchOptions): CachedFetch<F> {
   checkFunction('cached', 'fetch', fetch);
   // By itself: the platform's refuses to be called as somebody's method.
   const inner: InnerFetch = async (input, init) => (fetch as unknown as InnerFetch)(input, init);
-  const cache = new PrivateCache(inner, checkCachedOptions(options));
+  const cache = new PrivateCache(inner, checkCachedFetchOptions(options));
   const cachedFetch: InnerFetch = (input, init) => cache.fetch(input, init);
   // Defined, since some that a function has cannot be assigned to.
   const properties = Object.getOwnPropertyDescriptors({ ...fetch, cache: cache as HttpCache });

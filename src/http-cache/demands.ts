@@ -1,7 +1,7 @@
 import { type CacheDirectives, parseCacheControl, secondsOf } from './cache-control.js';
 
 /** What a request asks of the cache, be it in its headers (RFC 9111, 5.2.1) or in `init.cache`, as `fetch` has it. */
-export interface CacheDemands {
+export interface RequestDirectives {
   readonly directives: CacheDirectives;
   /** Goes past the cache: nothing is looked up, nothing kept. */
   readonly bypasses: boolean;
@@ -12,10 +12,10 @@ export interface CacheDemands {
   /** However old it is. */
   readonly anyAge: boolean;
   /** What becomes of it when nothing stored will do: a request, a response 504, or a failure as browsers have it. */
-  readonly otherwise: 'forward' | 'timeout' | 'fail';
+  readonly onMiss: 'forward' | 'timeout' | 'fail';
 }
 
-export function readDemands(headers: Headers, mode: unknown): CacheDemands {
+export function readRequestDirectives(headers: Headers, mode: unknown): RequestDirectives {
   const control = headers.get('cache-control');
   const directives = parseCacheControl(control);
   // Pragma counts only where there is no Cache-Control (5.4).
@@ -29,7 +29,7 @@ export function readDemands(headers: Headers, mode: unknown): CacheDemands {
     fromOrigin: isNoCache || mode === 'no-cache' || mode === 'reload',
     isReload: mode === 'reload',
     anyAge,
-    otherwise: mode === 'only-if-cached' ? 'fail' : isOnlyIfCached ? 'timeout' : 'forward',
+    onMiss: mode === 'only-if-cached' ? 'fail' : isOnlyIfCached ? 'timeout' : 'forward',
   };
 }
 

@@ -1,7 +1,7 @@
-import { Flight, type Passenger } from '../caching/flight.js';
+import { SingleFlight, type FlightWaiter } from '../caching/flight.js';
 import { Alarm, type Clock } from '../core/clock.js';
 import { TimeoutError } from '../core/errors.js';
-import type { BodyTap } from './body-tap.js';
+import type { TeeBody } from './body-tap.js';
 import type { CacheRequest } from './cache-request.js';
 import type { ForwardReason } from './cache-status.js';
 import type { StoredResponse } from './stored-response.js';
@@ -15,13 +15,13 @@ import type { StoredResponse } from './stored-response.js';
  * - `failed`: the origin answered that it cannot;
  * - `unshared`: it was for another one alone.
  */
-export type Arrival = { readonly response: Response } | SharedArrival;
+export type ForwardOutcome = { readonly response: Response } | SharedOutcome;
 
 /** What all who wait are told, but for the one whose request it was. */
-export type SharedArrival = { readonly error: StoredResponse } | 'stored' | 'failed' | 'unshared';
+export type SharedOutcome = { readonly error: StoredResponse } | 'stored' | 'failed' | 'unshared';
 
 /** One request to the origin, from when it is sent until what it brings is stored, or known not to be. */
-export class Exchange extends Flight<Arrival> {
+export class OriginRequest extends SingleFlight<ForwardOutcome> {
   /** Counted from 1: of two for one URL, what the later one brings is newer. */
   readonly number: number;
   readonly request: CacheRequest;
@@ -31,17 +31,17 @@ export class Exchange extends Flight<Arrival> {
   /** What it is to confirm, or replace. */
   readonly stored: StoredResponse | undefined;
   /** Whose request it is; undefined in the background. He has the response as it comes, others when it is stored. */
-  readonly leader: Passenger<Arrival> | undefined;
+  readonly leader: FlightWaiter<ForwardOutcome> | undefined;
   /** When it was opened, on the monotonic clock. */
   readonly openedAt: number;
   /** Not when its URL was invalidated since it was sent, or a later exchange has brought what is not to be stored. */
   mayStore = true;
-  tap: BodyTap | undefined = undefined;
+  tee: TeeBody | undefined = undefined;
   /** Ends it in time, in the background. */
   alarm: Alarm | undefined = undefined;
 
   constructor(
-    about: Pick<Exchange, 'number' | 'request' | 'group' | 'reason' | 'stored' | 'leader' | 'openedAt'>,
+    about: Pick<OriginRequest, 'number' | 'request' | 'group' | 'reason' | 'stored' | 'leader' | 'openedAt'>,
     onAbandoned: () => void,
   ) {
     super(onAbandoned);
@@ -52,22 +52,22 @@ export class Exchange extends Flight<Arrival> {
     this.stored = about.stored;
     this.leader = about.leader;
     this.openedAt = about.openedAt;
-    this.runsOn = about.leader === undefined;
-    if (about.leader !== undefined) this.board(about.leader);
+    this.isDetached = about.leader === undefined;
+    if (about.leader !== undefined) this.join(about.leader);
   }
 
   /** Whether others than the leader wait for it. */
-  get isAwaited(): boolean {
-    return this.passengers.some((passenger) => passenger !== this.leader);
+  get hasWaiters(): boolean {
+    return this.waiters.some((passenger) => passenger !== this.leader);
   }
 
   /** It is over: the leader, unless he has his answer, and all others are told how. */
-  end(arrival: SharedArrival): void {
-    for (const passenger of this.land()) passenger.resolve(arrival);
+  end(arrival: SharedOutcome): void {
+    for (const passenger of this.settle()) passenger.resolve(arrival);
   }
 
   fail(error: unknown): void {
-    for (const passenger of this.land()) passenger.reject(error);
+    for (const passenger of this.settle()) passenger.reject(error);
   }
 }
 
@@ -75,12 +75,12 @@ export class Exchange extends Flight<Arrival> {
 const LONGEST_REFRESH_MS = 30_000;
 
 /** The exchanges that are under way. What it remembers is bounded by them. */
-export class Exchanges {
+export class OriginRequests {
   /** The number of the last one. */
   latest = 0;
   /** By URL, in the order in which they were sent. */
-  readonly #open = new Map<string, Set<Exchange>>();
-  readonly #joinable = new Map<string, Exchange>();
+  readonly #open = new Map<string, Set<OriginRequest>>();
+  readonly #joinable = new Map<string, OriginRequest>();
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -88,16 +88,16 @@ export class Exchanges {
   }
 
   /** The exchange of this group that others may wait for: the latest, if it was opened after `since`. */
-  find(group: string, since: number): Exchange | undefined {
+  find(group: string, since: number): OriginRequest | undefined {
     const exchange = this.#joinable.get(group);
     return exchange !== undefined && exchange.openedAt > since ? exchange : undefined;
   }
 
-  open(about: Omit<ConstructorParameters<typeof Exchange>[0], 'number' | 'openedAt'>): Exchange {
+  open(about: Omit<ConstructorParameters<typeof OriginRequest>[0], 'number' | 'openedAt'>): OriginRequest {
     const placed = { number: ++this.latest, openedAt: this.#clock.now() };
-    const exchange: Exchange = new Exchange({ ...about, ...placed }, () => {
+    const exchange: OriginRequest = new OriginRequest({ ...about, ...placed }, () => {
       this.close(exchange);
-      exchange.tap?.cancel(exchange.request.signal?.reason);
+      exchange.tee?.cancel(exchange.request.signal?.reason);
     });
     const { url } = exchange.request;
     this.#open.set(url, (this.#open.get(url) ?? new Set()).add(exchange));
@@ -106,14 +106,14 @@ export class Exchanges {
     return exchange;
   }
 
-  #limit(exchange: Exchange): void {
+  #limit(exchange: OriginRequest): void {
     exchange.alarm = new Alarm(this.#clock, LONGEST_REFRESH_MS, () =>
       this.#abort(exchange, new TimeoutError({ policy: 'cached', timeoutMs: LONGEST_REFRESH_MS })),
     );
     exchange.alarm.unref();
   }
 
-  close(exchange: Exchange): void {
+  close(exchange: OriginRequest): void {
     exchange.alarm?.clear();
     const { url } = exchange.request;
     const open = this.#open.get(url);
@@ -123,10 +123,10 @@ export class Exchanges {
   }
 
   /** Ends the exchange; requests that wait for it go on by themselves. */
-  #abort(exchange: Exchange, reason: unknown): void {
+  #abort(exchange: OriginRequest, reason: unknown): void {
     this.close(exchange);
     exchange.end('unshared');
-    exchange.tap?.cancel(reason);
+    exchange.tee?.cancel(reason);
     exchange.scope.abort(reason);
   }
 
@@ -136,14 +136,14 @@ export class Exchanges {
       url === undefined ? [...this.#open.values()].flatMap((open) => [...open]) : [...(this.#open.get(url) ?? [])];
     for (const exchange of hit) {
       exchange.mayStore = false;
-      exchange.runsOn = false;
+      exchange.isDetached = false;
       this.separate(exchange);
     }
     for (const exchange of hit) exchange.abandonIfEmpty();
   }
 
   /** The exchange has brought what is not to be stored: those of its group that were sent before it have no say. */
-  overtake({ request, group, number }: Exchange): void {
+  invalidateEarlier({ request, group, number }: OriginRequest): void {
     for (const earlier of this.#open.get(request.url) ?? []) {
       if (earlier.number >= number) return;
       if (earlier.group === group) earlier.mayStore = false;
@@ -151,7 +151,7 @@ export class Exchanges {
   }
 
   /** No further request joins the exchange. */
-  separate(exchange: Exchange): void {
+  separate(exchange: OriginRequest): void {
     if (this.#joinable.get(exchange.group) === exchange) this.#joinable.delete(exchange.group);
   }
 }

@@ -8,8 +8,8 @@
  *
  * @module
  */
-export { type CacheableFetch, type CachedFetch, cached } from './cached.js';
-export type { CachedOptions } from './options.js';
+export { type CacheableFetch, type CachedFetch, cachedFetch } from './cached.js';
+export type { CachedFetchOptions } from './options.js';
 export type { HttpCache } from './private-cache.js';
 export type { CacheUserRequest } from './request-identity.js';
 export type { StoredResponses } from './response-store.js';

@@ -8,7 +8,7 @@ import { TOKEN } from './cache-control.js';
 import type { CacheUserRequest, UserRules } from './request-identity.js';
 import { BoundedStore, ResponseStore, type StoredResponses } from './response-store.js';
 
-export interface CachedOptions {
+export interface CachedFetchOptions {
   /** How many URLs are kept at most, the one asked for least recently goes first: an integer ≥ 1. @defaultValue 10_000 */
   readonly capacity?: number | undefined;
   /**
@@ -93,8 +93,8 @@ const CACHED_DEFAULTS = {
 
 const MIB = 1_048_576;
 
-export function checkCachedOptions(options: CachedOptions | undefined): CachedSettings {
-  const own = readOptions<CachedOptions>(CACHED, options, CACHED_DEFAULTS);
+export function checkCachedFetchOptions(options: CachedFetchOptions | undefined): CachedSettings {
+  const own = readOptions<CachedFetchOptions>(CACHED, options, CACHED_DEFAULTS);
   const clock = checkClock(CACHED, own.clock);
   const { capacity = 10_000, maxBytes = 50 * MIB, now = () => Date.now() } = own;
   // A store of the caller's own has its own bounds.
@@ -123,7 +123,7 @@ function makeStore(capacity: number, maxBytes: number, clock: Clock): BoundedSto
   return new BoundedStore(checkInteger(CACHED, 'capacity', capacity, { min: 1 }), maxBytes, clock);
 }
 
-function checkStore<S>(store: S, given: CachedOptions): S {
+function checkStore<S>(store: S, given: CachedFetchOptions): S {
   for (const option of ['capacity', 'maxBytes'] as const) {
     if (given[option] === undefined) continue;
     throw new InvalidOptionError(CACHED, option, 'has no effect beside "store"', given[option]);

@@ -1,10 +1,10 @@
-import { BodyTap, type CollectedBody } from './body-tap.js';
+import { TeeBody, type CollectedBody } from './body-tap.js';
 import { formatCacheStatus } from './cache-status.js';
-import type { Exchange, Exchanges, SharedArrival } from './exchange.js';
+import type { OriginRequest, OriginRequests, SharedOutcome } from './exchange.js';
 import { outgoing } from './fetch-call.js';
 import type { ExchangeTimes } from './freshness.js';
 import type { CachedSettings } from './options.js';
-import { isOriginError, maySpareError } from './serving.js';
+import { isOriginError, mayServeIfError } from './serving.js';
 import { copyFields, discardBody, hasItsLength, type ResponseShape, remade, shapeOf } from './shape.js';
 import { followWhileRead } from './signal-link.js';
 import type { MutableHttpCacheStats } from './stats.js';
@@ -30,21 +30,21 @@ interface ReadableReply extends Reply {
 export class Origin {
   readonly #fetch: InnerFetch;
   readonly #settings: CachedSettings;
-  readonly #exchanges: Exchanges;
+  readonly #requests: OriginRequests;
   readonly #counts: MutableHttpCacheStats;
 
-  constructor(fetch: InnerFetch, settings: CachedSettings, exchanges: Exchanges, counts: MutableHttpCacheStats) {
+  constructor(fetch: InnerFetch, settings: CachedSettings, exchanges: OriginRequests, counts: MutableHttpCacheStats) {
     this.#fetch = fetch;
     this.#settings = settings;
-    this.#exchanges = exchanges;
+    this.#requests = exchanges;
     this.#counts = counts;
   }
 
   /** Never rejects: all who wait are told how it ended. */
-  async run(exchange: Exchange): Promise<void> {
+  async run(exchange: OriginRequest): Promise<void> {
     try {
       const { request, stored } = exchange;
-      const conditions = stored === undefined || request.demands.isReload ? {} : conditionsFor(stored);
+      const conditions = stored === undefined || request.requestDirectives.isReload ? {} : conditionsFor(stored);
       let reply = await this.#send(exchange, conditions);
       const isAnswer = reply.response.status === 304 && Object.keys(conditions).length > 0;
       if (isAnswer && !exchange.isOver && stored !== undefined) {
@@ -57,12 +57,12 @@ export class Origin {
       }
       this.#receive(exchange, reply);
     } catch (error) {
-      this.#exchanges.close(exchange);
+      this.#requests.close(exchange);
       exchange.fail(error);
     }
   }
 
-  async #send({ request, scope }: Exchange, conditions: Record<string, string>): Promise<Reply> {
+  async #send({ request, scope }: OriginRequest, conditions: Record<string, string>): Promise<Reply> {
     const { clock, now } = this.#settings;
     const [requestedAt, requestedDate] = [clock.now(), now()];
     const response = await this.#fetch(...outgoing(request.call, request.headers, scope.signal, conditions));
@@ -70,14 +70,14 @@ export class Origin {
   }
 
   /** A 304: what is stored still holds, and is as fresh as the 304 says (RFC 9111, 4.3.4). */
-  #confirm(exchange: Exchange, before: StoredResponse, { response, times }: Reply): void {
+  #confirm(exchange: OriginRequest, before: StoredResponse, { response, times }: Reply): void {
     const { request, number, reason } = exchange;
     const { shape, body } = before;
     const headers = freshenedHeaders(before, response.headers);
     const stored = storedResponse({ request, number, shape, headers, body, times }, this.#settings.heuristic, before);
     this.#counts.validations++;
     const head = { status: shape.status, headers, directives: stored.directives };
-    const isKept = isStorable(head, request.demands.directives) && this.#keep(exchange, stored);
+    const isKept = isStorable(head, request.requestDirectives.directives) && this.#keep(exchange, stored);
     if (!isKept) this.#drop(exchange);
     const cookies = [...response.headers].filter(([name]) => name === 'set-cookie');
     const status = { fwd: reason, fwdStatus: 304, stored: isKept };
@@ -85,7 +85,7 @@ export class Origin {
     this.#end(exchange, isKept ? 'stored' : 'unshared');
   }
 
-  #receive(exchange: Exchange, { response, times }: Reply): void {
+  #receive(exchange: OriginRequest, { response, times }: Reply): void {
     const { leader, request } = exchange;
     // He may not have heard of it yet: a body that begins now would be cut off behind his back.
     if (request.signal?.aborted) leader?.giveUp(request.signal.reason);
@@ -97,11 +97,11 @@ export class Origin {
     else this.#receiveReadable(exchange, { response, times, shape, headers });
   }
 
-  #receiveReadable(exchange: Exchange, reply: ReadableReply): void {
+  #receiveReadable(exchange: OriginRequest, reply: ReadableReply): void {
     const { request, number } = exchange;
     const { response, headers, shape, times } = reply;
     const isAnswered = isOriginError(shape.status) && this.#answerInstead(exchange, shape.status);
-    if (isAnswered && !exchange.isAwaited) {
+    if (isAnswered && !exchange.hasWaiters) {
       discardBody(response);
       this.#end(exchange, 'failed');
       return;
@@ -112,16 +112,16 @@ export class Origin {
     const isToStore =
       !isAnswered &&
       !response.redirected &&
-      isStorable(head, request.demands.directives) &&
+      isStorable(head, request.requestDirectives.directives) &&
       isWorthStoring(head, arrived.lifetimeMs);
-    this.#deliver(exchange, reply, arrived, isToStore, exchange.isAwaited && isShareable(head));
+    this.#deliver(exchange, reply, arrived, isToStore, exchange.hasWaiters && isShareable(head));
   }
 
   /** Whether nobody needs the origin's error: not in the background, and not who may have the stored response for it. */
-  #answerInstead({ leader, stored, mayStore, reason, request }: Exchange, fwdStatus: number): boolean {
+  #answerInstead({ leader, stored, mayStore, reason, request }: OriginRequest, fwdStatus: number): boolean {
     if (leader === undefined) return true;
     if (stored === undefined || !mayStore) return false;
-    if (!maySpareError(stored, ageOf(stored, this.#settings), request.demands)) return false;
+    if (!mayServeIfError(stored, ageOf(stored, this.#settings), request.requestDirectives)) return false;
     this.#counts.staleHits++;
     const status = { fwd: reason, fwdStatus, detail: 'stale-if-error' };
     leader.resolve({ response: serve(stored, this.#settings, status) });
@@ -130,7 +130,7 @@ export class Origin {
 
   /** The leader has the response at once, with a body that is still coming; others wait until it is there. */
   #deliver(
-    exchange: Exchange,
+    exchange: OriginRequest,
     reply: ReadableReply,
     arrived: StoredResponse,
     isToStore: boolean,
@@ -146,12 +146,12 @@ export class Origin {
     const onCollected = (body: CollectedBody | null) => this.#finish(exchange, reply, arrived, body, isKept, isShared);
     const onLeft = (cause: unknown) => {
       // Requests that wait already may still get the body; no other one is to depend on a body that nothing reads.
-      this.#exchanges.separate(exchange);
-      leader?.disembark?.(cause);
+      this.#requests.separate(exchange);
+      leader?.leaveFlight?.(cause);
     };
     const limit = isKept ? room : isShared ? maxEntryBytes : -1;
     const events = { onCollected, onLeft };
-    const tap = response.body === null ? undefined : new BodyTap(response.body, limit, bodies.open(), events);
+    const tap = response.body === null ? undefined : new TeeBody(response.body, limit, bodies.open(), events);
     const ttlMs = isToStore ? arrived.lifetimeMs - arrived.initialAgeMs : undefined;
     const status = formatCacheStatus(name, { fwd: reason, fwdStatus: shape.status, ttlMs, stored: isKept });
     const answer = remade(shape, tap?.stream ?? null, [...headers, ['cache-status', status]]);
@@ -162,14 +162,14 @@ export class Origin {
     const isRead = leader !== undefined && !leader.isDone;
     if (!isRead) tap?.leaveUnread();
     leader?.resolve({ response: answer });
-    exchange.tap = tap;
+    exchange.tee = tap;
     if (tap === undefined) onCollected(null);
     else tap.open(isRead ? request.signal : null);
   }
 
   /** All of it has come, or it is known that nothing of it will be kept. */
   #finish(
-    exchange: Exchange,
+    exchange: OriginRequest,
     { headers, shape }: ReadableReply,
     arrived: StoredResponse,
     body: CollectedBody | null,
@@ -186,7 +186,7 @@ export class Origin {
   }
 
   /** What is no response that could be worked with: it is the leader's as it is. */
-  #passOn(exchange: Exchange, response: Response): void {
+  #passOn(exchange: OriginRequest, response: Response): void {
     const { leader, request, scope } = exchange;
     if (leader === undefined || leader.isDone) discardBody(response);
     // The fetch inside follows the signal of the exchange, for as long as it reads the body.
@@ -195,20 +195,20 @@ export class Origin {
     this.#end(exchange, 'unshared');
   }
 
-  #keep({ request, mayStore }: Exchange, stored: StoredResponse): boolean {
+  #keep({ request, mayStore }: OriginRequest, stored: StoredResponse): boolean {
     const isKept = mayStore && this.#settings.store.put(request, stored);
     this.#counts.stored += Number(isKept);
     return isKept;
   }
 
   /** What is stored no longer holds, nor does what was asked for before. */
-  #drop(exchange: Exchange): void {
-    this.#exchanges.overtake(exchange);
+  #drop(exchange: OriginRequest): void {
+    this.#requests.invalidateEarlier(exchange);
     this.#settings.store.drop(exchange.request, exchange.number);
   }
 
-  #end(exchange: Exchange, arrival: SharedArrival): void {
-    this.#exchanges.close(exchange);
+  #end(exchange: OriginRequest, arrival: SharedOutcome): void {
+    this.#requests.close(exchange);
     exchange.end(arrival);
   }
 }

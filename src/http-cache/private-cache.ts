@@ -1,14 +1,14 @@
-import { Passenger } from '../caching/flight.js';
+import { FlightWaiter } from '../caching/flight.js';
 import { scopeOf } from '../core/abort-scope.js';
 import { DeadlineList } from '../core/deadline-list.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { type CacheRequest, cacheUrl, isSafe, readRequest } from './cache-request.js';
 import type { CacheStatus, ForwardReason } from './cache-status.js';
-import { type Arrival, type Exchange, Exchanges } from './exchange.js';
+import { type ForwardOutcome, type OriginRequest, OriginRequests } from './exchange.js';
 import { type FetchCall, readCall } from './fetch-call.js';
 import type { CachedSettings } from './options.js';
 import { type InnerFetch, Origin } from './origin.js';
-import { maySpareError, type Serving, servingOf } from './serving.js';
+import { mayServeIfError, type CacheDecision, cacheDecisionOf } from './serving.js';
 import { gatewayTimeout } from './shape.js';
 import type { HttpCacheStats } from './stats.js';
 import { ageOf, isSelectedBy, type StoredResponse, serve } from './stored-response.js';
@@ -25,13 +25,13 @@ export interface HttpCache {
 }
 
 /** By what a request was not answered from the store. */
-const REASONS: Partial<Record<Serving, ForwardReason>> = { 'stale-first': 'stale', 'request-first': 'request' };
+const REASONS: Partial<Record<CacheDecision, ForwardReason>> = { 'stale-first': 'stale', 'request-first': 'request' };
 
 /** What answers the calls of one `cached` fetch. */
 export class PrivateCache implements HttpCache {
   readonly #fetch: InnerFetch;
   readonly #settings: CachedSettings;
-  readonly #exchanges: Exchanges;
+  readonly #originRequests: OriginRequests;
   readonly #origin: Origin;
   readonly #waits: DeadlineList;
   readonly #counts = { hits: 0, staleHits: 0, forwards: 0, validations: 0, collapsed: 0, bypassed: 0, stored: 0 };
@@ -39,8 +39,8 @@ export class PrivateCache implements HttpCache {
   constructor(fetch: InnerFetch, settings: CachedSettings) {
     this.#fetch = fetch;
     this.#settings = settings;
-    this.#exchanges = new Exchanges(settings.clock);
-    this.#origin = new Origin(fetch, settings, this.#exchanges, this.#counts);
+    this.#originRequests = new OriginRequests(settings.clock);
+    this.#origin = new Origin(fetch, settings, this.#originRequests, this.#counts);
     this.#waits = new DeadlineList(settings.clock, settings.lockTimeoutMs);
   }
 
@@ -55,8 +55,8 @@ export class PrivateCache implements HttpCache {
   }
 
   clear(): void {
-    this.#settings.store.clear(this.#exchanges.latest);
-    this.#exchanges.invalidate();
+    this.#settings.store.clear(this.#originRequests.latest);
+    this.#originRequests.invalidate();
   }
 
   fetch(input: unknown, init: unknown): Promise<Response> {
@@ -72,7 +72,7 @@ export class PrivateCache implements HttpCache {
     if (request.method !== 'GET') return this.#passOn(call);
     if (request.signal?.aborted) return Promise.reject(request.signal.reason);
     if (!request.bypasses) return this.#get(request);
-    if (request.demands.otherwise !== 'forward') return this.#refuse(request);
+    if (request.requestDirectives.onMiss !== 'forward') return this.#reject(request);
     this.#counts.bypassed++;
     return this.#passOn(call);
   }
@@ -84,16 +84,16 @@ export class PrivateCache implements HttpCache {
   /** From the store, or from the exchange that is under way, or from one of its own. */
   async #get(request: CacheRequest): Promise<Response> {
     const { store } = this.#settings;
-    let arrival: Arrival | undefined;
+    let arrival: ForwardOutcome | undefined;
     let first: ForwardReason | undefined;
     for (let round = 1; ; round++) {
       const { stored, isKnown } = store.find(request);
-      const serving = stored && servingOf(stored, ageOf(stored, this.#settings), request.demands);
+      const serving = stored && cacheDecisionOf(stored, ageOf(stored, this.#settings), request.requestDirectives);
       const reason = serving === undefined ? (isKnown ? 'vary-miss' : 'uri-miss') : REASONS[serving];
       if (stored !== undefined && serving !== undefined && reason === undefined) {
         return this.#answer(request, stored, serving, first);
       }
-      if (request.demands.otherwise !== 'forward') return this.#refuse(request);
+      if (request.requestDirectives.onMiss !== 'forward') return this.#reject(request);
       // Who has waited for something that is not for him goes alone, or all who wait would do so one after the other;
       // unless it is now known that he belongs to another group.
       const mayJoin = round === 1 || (round === 2 && arrival === 'stored' && reason === 'vary-miss');
@@ -110,42 +110,42 @@ export class PrivateCache implements HttpCache {
     stored: StoredResponse | undefined,
     reason: ForwardReason,
     mayJoin: boolean,
-  ): Promise<Arrival> {
-    const { signal, demands } = request;
+  ): Promise<ForwardOutcome> {
+    const { signal, requestDirectives } = request;
     const group = this.#settings.store.groupOf(request);
     // What is under way was asked for before: not what one gets who wants the origin's word from now on.
-    const underWay = mayJoin && !demands.fromOrigin && !request.isForStream ? this.#findExchange(group) : undefined;
-    const passenger = new Passenger<Arrival>();
+    const underWay = mayJoin && !requestDirectives.fromOrigin && !request.isForStream ? this.#findOriginRequest(group) : undefined;
+    const passenger = new FlightWaiter<ForwardOutcome>();
     if (signal !== null) scopeOf(signal).enter(passenger);
     if (underWay !== undefined) {
-      underWay.board(passenger);
+      underWay.join(passenger);
       passenger.limit(this.#waits, () => {
         passenger.resolve('unshared');
-        passenger.disembark?.(undefined);
+        passenger.leaveFlight?.(undefined);
       });
     } else this.#send(request, group, stored, reason, passenger);
     try {
       return await passenger.promise;
     } catch (error) {
-      const spared = signal?.aborted ? undefined : this.#spare(request);
+      const spared = signal?.aborted ? undefined : this.#staleIfError(request);
       if (spared === undefined) throw error;
       return { response: spared };
     }
   }
 
   /** The exchange of this group to wait for: not one that has lasted longer than a request waits. */
-  #findExchange(group: string): Exchange | undefined {
+  #findOriginRequest(group: string): OriginRequest | undefined {
     const { clock, lockTimeoutMs } = this.#settings;
-    return this.#exchanges.find(group, clock.now() - lockTimeoutMs);
+    return this.#originRequests.find(group, clock.now() - lockTimeoutMs);
   }
 
   /** What he has who waited for it; undefined when he is to look into the store, or to ask by himself. */
-  #receive(request: CacheRequest, arrival: Arrival, waitedFor: ForwardReason): Response | undefined {
+  #receive(request: CacheRequest, arrival: ForwardOutcome, waitedFor: ForwardReason): Response | undefined {
     if (arrival === 'stored' || arrival === 'unshared') return undefined;
-    if (arrival === 'failed') return this.#spare(request);
+    if (arrival === 'failed') return this.#staleIfError(request);
     if ('response' in arrival) return arrival.response;
     const { error } = arrival;
-    const spared = this.#spare(request);
+    const spared = this.#staleIfError(request);
     if (spared !== undefined || !isSelectedBy(error, request)) return spared;
     this.#counts.collapsed++;
     return this.#serve(error, { fwd: waitedFor, ttlMs: undefined, collapsed: true });
@@ -157,17 +157,17 @@ export class PrivateCache implements HttpCache {
     group: string,
     stored: StoredResponse | undefined,
     reason: ForwardReason,
-    leader: Passenger<Arrival> | undefined,
+    leader: FlightWaiter<ForwardOutcome> | undefined,
   ): void {
     this.#counts.forwards++;
-    this.#origin.run(this.#exchanges.open({ request, group, stored, reason, leader }));
+    this.#origin.run(this.#originRequests.open({ request, group, stored, reason, leader }));
   }
 
   /** @param waitedFor - why the request would have gone on, if somebody else's had not brought it. */
   #answer(
     request: CacheRequest,
     stored: StoredResponse,
-    serving: Serving,
+    serving: CacheDecision,
     waitedFor: ForwardReason | undefined,
   ): Response {
     if (serving === 'refresh') this.#refresh(request, stored);
@@ -181,14 +181,14 @@ export class PrivateCache implements HttpCache {
   /** Asks the origin in the background, unless that is being done. */
   #refresh(request: CacheRequest, stored: StoredResponse): void {
     const group = this.#settings.store.groupOf(request);
-    if (this.#findExchange(group) === undefined) this.#send(request, group, stored, 'stale', undefined);
+    if (this.#findOriginRequest(group) === undefined) this.#send(request, group, stored, 'stale', undefined);
   }
 
   /** What is stored, if it may stand in for an origin that has failed. */
-  #spare(request: CacheRequest): Response | undefined {
+  #staleIfError(request: CacheRequest): Response | undefined {
     const { stored } = this.#settings.store.find(request);
     if (stored === undefined) return undefined;
-    if (!maySpareError(stored, ageOf(stored, this.#settings), request.demands)) return undefined;
+    if (!mayServeIfError(stored, ageOf(stored, this.#settings), request.requestDirectives)) return undefined;
     this.#counts.staleHits++;
     return this.#serve(stored, { fwd: 'stale', detail: 'stale-if-error' });
   }
@@ -198,8 +198,8 @@ export class PrivateCache implements HttpCache {
   }
 
   /** Nothing stored will do, and the origin is not to be asked: a 504, or what `fetch` says of `init.cache`. */
-  async #refuse({ url, demands }: CacheRequest): Promise<Response> {
-    if (demands.otherwise === 'fail') throw new TypeError(`Nothing is stored for ${url}, and only that was asked for`);
+  async #reject({ url, requestDirectives }: CacheRequest): Promise<Response> {
+    if (requestDirectives.onMiss === 'fail') throw new TypeError(`Nothing is stored for ${url}, and only that was asked for`);
     return gatewayTimeout(url, `${this.#settings.name}; detail=only-if-cached`);
   }
 
@@ -231,7 +231,7 @@ export class PrivateCache implements HttpCache {
 
   #invalidate(url: string): boolean {
     const wasKnown = this.#settings.store.delete(url);
-    this.#exchanges.invalidate(url);
+    this.#originRequests.invalidate(url);
     return wasKnown;
   }
 }

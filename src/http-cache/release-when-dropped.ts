@@ -1,7 +1,7 @@
 import type { AbortNode } from '../core/abort-scope.js';
 import { whenCollected } from '../core/weak.js';
 
-const dropped = /* @__PURE__ */ whenCollected<TapHoldings>(({ link, source, account, pin }) => {
+const dropped = /* @__PURE__ */ whenCollected<TeeHoldings>(({ link, source, account, pin }) => {
   link?.leave();
   source?.cancel().catch(() => {});
   account?.set(0);
@@ -9,7 +9,7 @@ const dropped = /* @__PURE__ */ whenCollected<TapHoldings>(({ link, source, acco
 });
 
 /** What a tap holds on to. */
-interface TapHoldings {
+interface TeeHoldings {
   readonly link?: AbortNode | undefined;
   /** The source, where it has not come to its end. */
   readonly source?: ReadableStreamDefaultReader<Uint8Array> | undefined;
@@ -24,6 +24,6 @@ export const canHearOfDrops = (): boolean => typeof FinalizationRegistry === 'fu
  * Releases what the owner holds once the owner is unreachable: the place in the signal's list, the source, the memory.
  * Does nothing in an engine without `FinalizationRegistry`.
  */
-export function releaseWhenDropped(owner: object, holdings: TapHoldings): void {
+export function releaseWhenDropped(owner: object, holdings: TeeHoldings): void {
   dropped.register(owner, holdings);
 }

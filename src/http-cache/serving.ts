@@ -1,5 +1,5 @@
 import { type CacheDirectives, secondsOf } from './cache-control.js';
-import { acceptedStaleness, type CacheDemands } from './demands.js';
+import { acceptedStaleness, type RequestDirectives } from './demands.js';
 
 /** What of a stored response decides whether it may be served. */
 export interface ServableResponse {
@@ -14,10 +14,10 @@ export interface ServableResponse {
  * - `stale-first`: not before the origin has confirmed it.
  * - `request-first`: likewise, though it is fresh, since the request wants it so.
  */
-export type Serving = 'fresh' | 'stale' | 'refresh' | 'stale-first' | 'request-first';
+export type CacheDecision = 'fresh' | 'stale' | 'refresh' | 'stale-first' | 'request-first';
 
 /** How a stored response of this age may answer a request (RFC 9111, 4; RFC 5861, 3; RFC 8246). */
-export function servingOf(stored: ServableResponse, ageMs: number, demands: CacheDemands): Serving {
+export function cacheDecisionOf(stored: ServableResponse, ageMs: number, demands: RequestDirectives): CacheDecision {
   const stalenessMs = ageMs - stored.lifetimeMs;
   const isFresh = stalenessMs < 0;
   if (demands.anyAge) return isFresh ? 'fresh' : 'stale';
@@ -30,7 +30,7 @@ export function servingOf(stored: ServableResponse, ageMs: number, demands: Cach
   const refreshMs = (secondsOf(stored.directives, 'stale-while-revalidate') ?? 0) * 1000;
   // Who says how old it may be, or how fresh it must be, does not want it stale (RFC 9111, 5.2.1.1).
   const wantsFresh = demands.directives.has('max-age') || demands.directives.has('min-fresh');
-  const isWelcome = demands.otherwise === 'forward' && !wantsFresh;
+  const isWelcome = demands.onMiss === 'forward' && !wantsFresh;
   return isWelcome && stalenessMs < refreshMs ? 'refresh' : 'stale-first';
 }
 
@@ -53,7 +53,7 @@ function isYoungEnough(
  * Whether the stored response may answer when the origin fails (RFC 5861, 4): it, or the request, says `stale-if-error`,
  * and neither wants the origin's word.
  */
-export function maySpareError(stored: ServableResponse, ageMs: number, demands: CacheDemands): boolean {
+export function mayServeIfError(stored: ServableResponse, ageMs: number, demands: RequestDirectives): boolean {
   const { directives } = stored;
   if (demands.fromOrigin || directives.has('no-cache')) return false;
   const stalenessMs = ageMs - stored.lifetimeMs;

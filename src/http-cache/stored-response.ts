@@ -34,7 +34,7 @@ export interface StoredResponse {
 }
 
 /** What is kept of a response, and of how it came. */
-export interface Arrived {
+export interface ReceivedResponse {
   readonly request: CacheRequest;
   readonly number: number;
   readonly shape: ResponseShape;
@@ -51,7 +51,7 @@ const OVERHEAD_BYTES = 500;
  * @param before - the stored response that a 304 has confirmed. If that was for one user, it stays so.
  */
 export function storedResponse(
-  { request, number, shape, headers, body, times }: Arrived,
+  { request, number, shape, headers, body, times }: ReceivedResponse,
   heuristic: number,
   before?: StoredResponse,
 ): StoredResponse {

@@ -5,7 +5,7 @@ import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { leave } from '../core/frame.js';
 import { checkFunction, checkInteger, checkName, given, NOTHING, readOptions } from '../core/options.js';
-import { BasePolicy, type CallOptions, type Policy, type PolicyDescription, step } from '../core/policy.js';
+import { BasePolicy, type CallOptions, type Policy, type PolicyDescription, runPolicy } from '../core/policy.js';
 import { type Member, MemberTable } from './member-table.js';
 
 export interface KeyedOptions {
@@ -105,7 +105,7 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
     const frame = new KeyInUse(asContext(context), this.#members, member, this.clock);
     const { policy } = member;
     if (policy instanceof BracketPolicy) return policy.runInside(frame, next, frame.inside);
-    return leave(frame, step(policy, next, context));
+    return leave(frame, runPolicy(policy, next, context));
   }
 
   #memberFor({ key, clock }: PolicyContext): Member<P> {

@@ -53,8 +53,8 @@ export class MemberTable<P extends Policy<unknown>> {
   readonly #maxKeys: number;
   readonly #idleMs: number;
   readonly #byKey = new Map<string, Member<P>>();
-  readonly #resting = new MemberList<P>();
-  readonly #guarding = new MemberList<P>();
+  readonly #idle = new MemberList<P>();
+  readonly #protected = new MemberList<P>();
 
   constructor(maxKeys: number, idleMs: number) {
     this.#maxKeys = maxKeys;
@@ -83,7 +83,7 @@ export class MemberTable<P extends Policy<unknown>> {
     };
     this.#byKey.set(key, member);
     this.#evict(); // before it is listed: a newcomer does not make room for itself
-    this.#list(member, this.#resting);
+    this.#list(member, this.#idle);
     return member;
   }
 
@@ -95,7 +95,7 @@ export class MemberTable<P extends Policy<unknown>> {
   leave(member: Member<P>, now: number): void {
     member.inFlight--;
     member.lastUsed = now;
-    this.#list(member, this.#resting);
+    this.#list(member, this.#idle);
     this.forgetIdle(now);
     this.#evict();
   }
@@ -115,22 +115,22 @@ export class MemberTable<P extends Policy<unknown>> {
 
   forgetIdle(now: number): void {
     if (this.#idleMs === Infinity) return;
-    this.#forgetIdleOf(this.#resting, now);
-    this.#forgetIdleOf(this.#guarding, now);
+    this.#forgetIdleOf(this.#idle, now);
+    this.#forgetIdleOf(this.#protected, now);
   }
 
   #forgetIdleOf(list: MemberList<P>, now: number): void {
     while (list.first !== undefined && now - list.first.lastUsed >= this.#idleMs) {
-      if (isHeldByHand(list.first.policy)) this.touch(list.first, now);
+      if (isManuallyControlled(list.first.policy)) this.touch(list.first, now);
       else this.delete(list.first.key);
     }
   }
 
   *keys(): IterableIterator<string> {
-    const resting = [...this.#resting];
-    const guarding = new Set(resting.filter(({ policy }) => isGuarding(policy)));
+    const resting = [...this.#idle];
+    const guarding = new Set(resting.filter(({ policy }) => hasOpenBreaker(policy)));
     for (const member of resting) if (!guarding.has(member)) yield member.key;
-    for (const member of [...this.#guarding, ...guarding]) yield member.key;
+    for (const member of [...this.#protected, ...guarding]) yield member.key;
     for (const member of [...this.#byKey.values()]) if (member.list === undefined) yield member.key;
   }
 
@@ -143,24 +143,24 @@ export class MemberTable<P extends Policy<unknown>> {
   #evict(): void {
     // Each round either forgets one or puts one where it belongs, and the second cannot happen twice to the same.
     for (let rounds = 2 * this.#byKey.size; this.#byKey.size > this.#maxKeys && rounds > 0; rounds--) {
-      const first = this.#resting.first ?? this.#guarding.first;
+      const first = this.#idle.first ?? this.#protected.first;
       if (first === undefined) return; // all the others are in flight
-      const wasResting = first.list === this.#resting;
-      const stays = isHeldByHand(first.policy) || (wasResting && isGuarding(first.policy));
+      const wasResting = first.list === this.#idle;
+      const stays = isManuallyControlled(first.policy) || (wasResting && hasOpenBreaker(first.policy));
       if (first.inFlight > 0) continue; // asking for its state let time catch up, and a listener has called it
-      if (stays) this.#list(first, this.#guarding);
+      if (stays) this.#list(first, this.#protected);
       else this.delete(first.key);
     }
   }
 }
 
 /** Whether there is a breaker in it that is not closed. */
-function isGuarding(policy: object): boolean {
+function hasOpenBreaker(policy: object): boolean {
   return hasState(policy, (state) => state !== 'closed');
 }
 
 /** Whether somebody has isolated or disabled it: forgetting that would quietly undo it. */
-function isHeldByHand(policy: object): boolean {
+function isManuallyControlled(policy: object): boolean {
   return hasState(policy, (state) => state === 'isolated' || state === 'disabled');
 }
 

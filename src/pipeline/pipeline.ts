@@ -3,9 +3,9 @@ import { anyClock, type Clock, isAnyClock, isSameClock } from '../core/clock.js'
 import { asContext, callOperation, type Next, type PolicyContext } from '../core/context.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
-import { show } from '../core/inspect.js';
+import { formatValue } from '../core/inspect.js';
 import type { Outcome } from '../core/outcome.js';
-import { BasePolicy, type Policy, type PolicyDescription, step } from '../core/policy.js';
+import { BasePolicy, type Policy, type PolicyDescription, runPolicy } from '../core/policy.js';
 
 export interface PipelineEvents {
   /** The call ended with a value that is not judged bad. */
@@ -159,7 +159,7 @@ function chainOf(policies: readonly Policy<unknown>[], next: Next): Next {
 function link(next: Next, policy: Policy<unknown>): Next {
   if (policy instanceof PipelinePolicy) return policy.bind(next);
   if (policy instanceof BasePolicy) return (context) => policy.run(next, context);
-  return (context) => step(policy, next, context);
+  return (context) => runPolicy(policy, next, context);
 }
 
 function sharedClock(policies: readonly Policy<unknown>[]): Clock {
@@ -170,7 +170,7 @@ function sharedClock(policies: readonly Policy<unknown>[]): Clock {
     }
     if (isAnyClock(policy.clock)) continue;
     if (shared !== anyClock && !isSameClock(policy.clock, shared)) {
-      const rule = `must share one clock, but ${show(policy.name)} has another one`;
+      const rule = `must share one clock, but ${formatValue(policy.name)} has another one`;
       throw new InvalidOptionError('pipeline', 'policies', rule, policy.clock);
     }
     shared = policy.clock;

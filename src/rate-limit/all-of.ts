@@ -1,7 +1,7 @@
 import { InvalidOptionError } from '../core/errors.js';
 import { GatedLimiter } from './base-limiter.js';
-import { Gate } from './gate.js';
-import type { Ledger } from './ledger.js';
+import { LimiterCore } from './gate.js';
+import type { LimitState } from './ledger.js';
 import type { RateLimiter } from './rate-limiter.js';
 
 /**
@@ -45,14 +45,14 @@ class Combination extends GatedLimiter {
     });
     const [first] = gates;
     if (first === undefined) throw new InvalidOptionError(owner, 'limiters', 'must be at least one', limiters);
-    const indexOf = new Map<Ledger, number>();
-    for (const [index, { line, ledgers }] of gates.entries()) {
-      if (line !== first.line) {
-        throw new InvalidOptionError(owner, 'limiters', 'must all go by the same clock', line.clock);
+    const indexOf = new Map<LimitState, number>();
+    for (const [index, { queue, limits }] of gates.entries()) {
+      if (queue !== first.queue) {
+        throw new InvalidOptionError(owner, 'limiters', 'must all go by the same clock', queue.clock);
       }
-      for (const ledger of ledgers) if (!indexOf.has(ledger)) indexOf.set(ledger, index);
+      for (const ledger of limits) if (!indexOf.has(ledger)) indexOf.set(ledger, index);
     }
-    super(new Gate(owner, first.line, [...indexOf.keys()], [...indexOf.values()]));
+    super(new LimiterCore(owner, first.queue, [...indexOf.keys()], [...indexOf.values()]));
   }
 
   override reconfigure(options: object): void {

@@ -4,19 +4,19 @@ import { type Clock, checkClock } from '../core/clock.js';
 import { toMs } from '../core/duration.js';
 import type { Decision } from '../core/errors.js';
 import { checkMethods, checkName, readOptions } from '../core/options.js';
-import { type Booked, Gate } from './gate.js';
-import { Ledger } from './ledger.js';
-import { lineOf } from './line.js';
+import { type ReservationResult, LimiterCore } from './gate.js';
+import { LimitState } from './ledger.js';
+import { queueOf } from './line.js';
 import type { RateLimiter, Reservation, ReserveOptions, WaitOptions } from './rate-limiter.js';
-import type { Rules } from './rules.js';
+import type { LimitAlgorithm } from './rules.js';
 import { toMicros, toWholeMs } from './timeline.js';
 
 /** The verbs that all limiters of ours share, over a gate. */
 export class GatedLimiter implements RateLimiter {
   /** Not for callers: where `allOf`, `KeyedRateLimiter` and `rateLimit` take hold of it. */
-  readonly '~gate': Gate;
+  readonly '~gate': LimiterCore;
 
-  constructor(gate: Gate) {
+  constructor(gate: LimiterCore) {
     this['~gate'] = gate;
   }
 
@@ -48,8 +48,8 @@ export class GatedLimiter implements RateLimiter {
   reserve(options?: ReserveOptions): Reservation {
     const gate = this['~gate'];
     const { cost, maxWait } = readReserve(gate.owner, options);
-    const booked = gate.book(cost, maxWait);
-    return reservation(gate, booked, () => gate.giveBack(cost, booked.due));
+    const booked = gate.reserve(cost, maxWait);
+    return reservation(gate, booked, () => gate.refund(cost, booked.due));
   }
 
   /**
@@ -57,7 +57,7 @@ export class GatedLimiter implements RateLimiter {
    * @throws as `tryAcquire` does.
    */
   refund(cost: number): void {
-    this['~gate'].giveBack(cost);
+    this['~gate'].refund(cost);
   }
 
   /**
@@ -66,8 +66,8 @@ export class GatedLimiter implements RateLimiter {
    * @throws InvalidOptionError for options that cannot work; nothing has changed then.
    */
   reconfigure(options: object): void {
-    const { line, ledgers } = this['~gate'];
-    for (const ledger of ledgers) ledger.reconfigure(options, line.now());
+    const { queue, limits } = this['~gate'];
+    for (const ledger of limits) ledger.reconfigure(options, queue.now());
   }
 }
 
@@ -77,11 +77,11 @@ export abstract class BaseLimiter<Rate extends object> extends GatedLimiter {
     kind: string,
     name: string | undefined,
     clock: Clock | undefined,
-    makeRules: (owner: string) => Rules<unknown>,
+    makeRules: (owner: string) => LimitAlgorithm<unknown>,
   ) {
     const owner = checkName(kind, name);
-    const line = lineOf(checkClock(owner, clock));
-    super(new Gate(owner, line, [new Ledger(makeRules(owner), line)]));
+    const line = queueOf(checkClock(owner, clock));
+    super(new LimiterCore(owner, line, [new LimitState(makeRules(owner), line)]));
   }
 
   override reconfigure(options: Partial<Rate>): void {
@@ -106,7 +106,7 @@ export function acquireFrom(
   return limiter.acquire({ cost, maxWait: maxWait / 1000, signal: signal() });
 }
 
-interface Wish {
+interface AcquireRequest {
   readonly cost: number;
   /** In microseconds. */
   readonly maxWait: number;
@@ -114,12 +114,12 @@ interface Wish {
 
 const RESERVE_DEFAULTS = { cost: 1, maxWait: Infinity } as const;
 
-export function readReserve(owner: string, options: ReserveOptions | undefined): Wish {
+export function readReserve(owner: string, options: ReserveOptions | undefined): AcquireRequest {
   const { cost, maxWait } = readOptions(`${owner}.reserve`, options, RESERVE_DEFAULTS);
   return { cost, maxWait: checkMaxWait(owner, maxWait) };
 }
 
-export function readWait(owner: string, options: WaitOptions | undefined): Wish & { signal: AbortSignal | null } {
+export function readWait(owner: string, options: WaitOptions | undefined): AcquireRequest & { signal: AbortSignal | null } {
   const { cost, maxWait, signal } = readOptions(`${owner}.acquire`, options, { ...RESERVE_DEFAULTS, signal: null });
   return { cost, maxWait: checkMaxWait(owner, maxWait), signal: checkSignal(owner, signal) };
 }
@@ -130,12 +130,12 @@ export function checkMaxWait(owner: string, maxWait: ReserveOptions['maxWait']):
 }
 
 /** @param giveBack - for when it is due already. */
-export function reservation(gate: Gate, { decision, now, due, claim }: Booked, giveBack: () => void): Reservation {
+export function reservation(gate: LimiterCore, { decision, now, due, ticket }: ReservationResult, giveBack: () => void): Reservation {
   let isHeld = decision.allowed;
   const cancel = (): void => {
     if (!isHeld) return;
     isHeld = false;
-    if (claim === undefined || !gate.withdraw(claim)) giveBack();
+    if (ticket === undefined || !gate.withdraw(ticket)) giveBack();
   };
   return { decision, delayMs: toWholeMs(due - now), cancel, [Symbol.dispose]: cancel };
 }

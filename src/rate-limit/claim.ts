@@ -2,40 +2,40 @@ import { AbortNode } from '../core/abort-scope.js';
 import type { Decision } from '../core/errors.js';
 
 /** A limiter, as those see it who stand in line at it. */
-export interface Counter {
-  readonly last: Place | undefined;
+export interface TicketCounter {
+  readonly last: TicketNode | undefined;
   /** Claims with this number or a greater one are not in the counter's state, and have to be placed again. */
   undoneFrom: number;
   /** The earliest time from which undone claims are placed; `Infinity` for the time of the repair. */
   undoneSince: number;
   /** Whether claims wait here that wait at other counters as well. */
   readonly hasCombined: boolean;
-  turnAt(cost: number, from: number): number;
-  take(place: Place, cost: number, at: number, now: number): void;
+  availableInQueueAt(cost: number, from: number): number;
+  take(place: TicketNode, cost: number, at: number, now: number): void;
   /** Takes the state back to before this place. */
-  undo(place: Place): void;
-  push(place: Place): void;
-  remove(place: Place): void;
+  undo(place: TicketNode): void;
+  push(place: TicketNode): void;
+  remove(place: TicketNode): void;
   /** Lets those go whose time has come. */
   advance(now: number): void;
-  readonly first: Place | undefined;
+  readonly first: TicketNode | undefined;
   /** Whether a waiter that was due at `due` and is released `now` takes otherwise than it would have taken then. */
-  isLate(place: Place, due: number, now: number): boolean;
+  isLate(place: TicketNode, due: number, now: number): boolean;
   /** Told when it may be idle sooner than it was going to be. */
   readonly onEarlier: (() => void) | undefined;
 }
 
 /** A claim's place in line at one counter: its own node there. */
-export class Place {
-  readonly claim: Claim;
-  readonly counter: Counter;
+export class TicketNode {
+  readonly ticket: Ticket;
+  readonly counter: TicketCounter;
   /** The counter's state just before the claim took from it. */
   readonly before: number[] = [];
-  ahead: Place | undefined = undefined;
-  behind: Place | undefined = undefined;
+  ahead: TicketNode | undefined = undefined;
+  behind: TicketNode | undefined = undefined;
 
-  constructor(claim: Claim, counter: Counter) {
-    this.claim = claim;
+  constructor(claim: Ticket, counter: TicketCounter) {
+    this.ticket = claim;
     this.counter = counter;
   }
 }
@@ -44,57 +44,57 @@ export class Place {
  * Somebody who has taken from what is to come: from one limiter, or from several at the same time. What is claimed has
  * been taken already, as of the time it is due; nobody who comes later can have it.
  */
-export abstract class Claim extends AbortNode {
+export abstract class Ticket extends AbortNode {
   readonly cost: number;
   /** The time that was promised, before which it must not be accounted. */
   readonly earliest: number;
   /** The how-manieth claim it is. */
   number = 0;
   due = 0;
-  readonly places: readonly Place[];
-  isInLine = false;
+  readonly nodes: readonly TicketNode[];
+  isQueued = false;
 
-  constructor(cost: number, counters: readonly Counter[], earliest: number) {
+  constructor(cost: number, counters: readonly TicketCounter[], earliest: number) {
     super();
     this.cost = cost;
     this.earliest = earliest;
-    this.places = counters.map((counter) => new Place(this, counter));
+    this.nodes = counters.map((counter) => new TicketNode(this, counter));
   }
 
   /**
    * Takes from all counters at the first time at which each of them can give, and not before the claims ahead. An undone
    * claim is placed as it would have been when it was undone, so that it does not matter when that is made up for.
    */
-  place(now: number): void {
+  nodeOf(now: number): void {
     let due = this.earliest;
-    for (const { ahead, counter } of this.places) {
+    for (const { ahead, counter } of this.nodes) {
       due = Math.max(due, this.isUndoneAt(counter) ? Math.min(counter.undoneSince, now) : now);
-      if (ahead !== undefined) due = Math.max(due, ahead.claim.due);
+      if (ahead !== undefined) due = Math.max(due, ahead.ticket.due);
     }
     const from = due;
-    for (const { counter } of this.places) due = Math.max(due, counter.turnAt(this.cost, from));
+    for (const { counter } of this.nodes) due = Math.max(due, counter.availableInQueueAt(this.cost, from));
     this.due = due;
-    for (const place of this.places) place.counter.take(place, this.cost, due, now);
+    for (const place of this.nodes) place.counter.take(place, this.cost, due, now);
   }
 
   /** Whether the counter's state is that from before this claim. */
-  isUndoneAt(counter: Counter): boolean {
+  isUndoneAt(counter: TicketCounter): boolean {
     return this.number >= counter.undoneFrom;
   }
 
   get isUndone(): boolean {
-    return this.places.some(({ counter }) => this.isUndoneAt(counter));
+    return this.nodes.some(({ counter }) => this.isUndoneAt(counter));
   }
 
   get isCombined(): boolean {
-    return this.places.length > 1;
+    return this.nodes.length > 1;
   }
 
   /** The claim at the front of all its lines that has to go before this one, or this one itself. */
-  get frontmost(): Claim {
-    for (const place of this.places) {
+  get frontmost(): Ticket {
+    for (const place of this.nodes) {
       const { first } = place.counter;
-      if (first !== undefined && first !== place) return first.claim.frontmost;
+      if (first !== undefined && first !== place) return first.ticket.frontmost;
     }
     return this;
   }
@@ -105,7 +105,7 @@ export abstract class Claim extends AbortNode {
    */
   isLate(now: number): boolean {
     if (!this.isAwaited || this.due >= now) return false;
-    return this.places.some((place) => place.counter.isLate(place, this.due, now));
+    return this.nodes.some((place) => place.counter.isLate(place, this.due, now));
   }
 
   /** Whether somebody has to be told when it is due. */
@@ -117,7 +117,7 @@ export abstract class Claim extends AbortNode {
 }
 
 /** A reservation, whose holder knows the time. */
-export class Booking extends Claim {
+export class ReservedTicket extends Ticket {
   readonly isAwaited = false;
 
   onDue(): void {}
@@ -126,7 +126,7 @@ export class Booking extends Claim {
 }
 
 /** A call that waits. */
-export class WaitingClaim extends Claim {
+export class WaitingTicket extends Ticket {
   readonly isAwaited = true;
   readonly #grant: (now: number) => Decision;
   readonly #giveUp: () => void;
@@ -135,7 +135,7 @@ export class WaitingClaim extends Claim {
 
   constructor(
     cost: number,
-    counters: readonly Counter[],
+    counters: readonly TicketCounter[],
     grant: (now: number) => Decision,
     giveUp: () => void,
     resolve: (decision: Decision) => void,

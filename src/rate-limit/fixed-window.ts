@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.js';
 import type { Duration } from '../core/duration.js';
 import { readOptions } from '../core/options.js';
 import { BaseLimiter } from './base-limiter.js';
-import { type Numbers, Rules } from './rules.js';
+import { type Numbers, LimitAlgorithm } from './rules.js';
 import { checkLimit, checkPeriod, periodOption } from './settings.js';
 
 export interface FixedWindowRate {
@@ -49,7 +49,7 @@ export class FixedWindow extends BaseLimiter<FixedWindowRate> {
       name: 'FixedWindow',
       clock: undefined,
     });
-    super('FixedWindow', name, clock, (owner) => new FixedWindowRules(owner, rate));
+    super('FixedWindow', name, clock, (owner) => new FixedWindowAlgorithm(owner, rate));
   }
 }
 
@@ -59,7 +59,7 @@ interface Window {
   taken: number;
 }
 
-class FixedWindowRules extends Rules<Window> {
+class FixedWindowAlgorithm extends LimitAlgorithm<Window> {
   readonly width = 2;
   readonly #period: number;
 
@@ -83,11 +83,11 @@ class FixedWindowRules extends Rules<Window> {
   }
 
   #takenAt(state: Window, time: number): number {
-    return time < this.idleAt(state) ? state.taken : 0;
+    return time < this.resetAt(state) ? state.taken : 0;
   }
 
   availableAt(state: Window, cost: number, from: number): number {
-    return this.#takenAt(state, from) + cost <= this.limit ? from : this.idleAt(state);
+    return this.#takenAt(state, from) + cost <= this.limit ? from : this.resetAt(state);
   }
 
   take(state: Window, cost: number, at: number): void {
@@ -95,7 +95,7 @@ class FixedWindowRules extends Rules<Window> {
     if (state.taken === cost) state.startedAt = at;
   }
 
-  giveBack(state: Window, cost: number, now: number, takenAt = now): void {
+  refund(state: Window, cost: number, now: number, takenAt = now): void {
     if (takenAt >= state.startedAt) state.taken = Math.max(0, this.#takenAt(state, now) - cost);
   }
 
@@ -104,17 +104,17 @@ class FixedWindowRules extends Rules<Window> {
   }
 
   /** When the window ends. */
-  idleAt(state: Window): number {
+  resetAt(state: Window): number {
     return state.taken === 0 ? 0 : state.startedAt + this.#period;
   }
 
-  changed(options: object): FixedWindowRules {
+  withOptions(options: object): FixedWindowAlgorithm {
     const rate = { limit: this.limit, per: periodOption(this.#period) };
-    return new FixedWindowRules(this.owner, readOptions<FixedWindowRate>(this.owner, options as never, rate));
+    return new FixedWindowAlgorithm(this.owner, readOptions<FixedWindowRate>(this.owner, options as never, rate));
   }
 
   /** A window that is over stays so, however long windows are from now on. */
-  adopt(state: Window, before: FixedWindowRules, now: number): void {
+  migrateState(state: Window, before: FixedWindowAlgorithm, now: number): void {
     state.taken = before.#takenAt(state, now);
   }
 }

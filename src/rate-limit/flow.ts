@@ -7,9 +7,9 @@ import { checkPeriod, LARGEST } from './settings.js';
  * A rate in integers. A token is so many grains, and so many grains flow a microsecond: 10 tokens a second are one grain
  * a microsecond where a token is 100,000 grains. Levels that are counted in grains never need rounding.
  */
-export interface Flow {
-  readonly perToken: number;
-  readonly perMicro: number;
+export interface ExactRate {
+  readonly unitsPerToken: number;
+  readonly unitsPerMicrosecond: number;
 }
 
 /**
@@ -20,13 +20,13 @@ export interface Flow {
  *
  * @throws InvalidOptionError when that rate is 0, because the bucket would take longer than 70 years to fill.
  */
-export function flowOf(
+export function exactRateOf(
   owner: string,
   option: string,
   amount: unknown,
   per: Duration | undefined,
   capacity: number,
-): Flow {
+): ExactRate {
   const [tokens, scale] = fractionOf(checkNumber(owner, option, amount, { above: 0 }));
   const time = scale * BigInt(checkPeriod(owner, per));
   const common = greatestCommonDivisor(tokens, time);
@@ -40,7 +40,7 @@ export function flowOf(
     flow.perToken = (countable * flow.perToken + flow.perMicro - 1n) / flow.perMicro; // rounded up: the rate down
     flow.perMicro = countable;
   }
-  return { perToken: Number(flow.perToken), perMicro: Number(flow.perMicro) };
+  return { unitsPerToken: Number(flow.perToken), unitsPerMicrosecond: Number(flow.perMicro) };
 }
 
 /** A finite positive number as it is written in decimal: 0.1 is 1 / 10, whatever its bits say. */

@@ -1,9 +1,9 @@
 import { InvalidOptionError } from '../core/errors.js';
 import { GatedLimiter } from './base-limiter.js';
-import { Gate } from './gate.js';
+import { LimiterCore } from './gate.js';
 import { KeyTable } from './key-table.js';
-import { Ledger } from './ledger.js';
-import type { Line } from './line.js';
+import { LimitState } from './ledger.js';
+import type { WaitQueue } from './line.js';
 import type { RateLimiter } from './rate-limiter.js';
 import { NumberStore, ObjectStore, type StateStore } from './state-stores.js';
 
@@ -17,35 +17,35 @@ export class KeyMembers {
   /** The shell that is lent, or a limiter that was never used. */
   readonly model: RateLimiter;
   readonly #owner: string;
-  readonly #line: Line;
+  readonly #queue: WaitQueue;
   readonly #make: () => RateLimiter;
   /** The ledger of the shell, if there is one, and the states that take turns in it. */
-  readonly #shell: Ledger | undefined;
+  readonly #shell: LimitState | undefined;
   readonly #states: StateStore | undefined;
   readonly #whole = new Map<number, RateLimiter>();
   /** Slots that somebody has configured by hand: forgetting them would undo it. */
   readonly #pinned = new Set<number>();
   /** Ledgers that are in the limiter of every key, as in `() => allOf(new TokenBucket(mine), everybodys)`. */
-  readonly #shared: readonly Ledger[];
+  readonly #shared: readonly LimitState[];
   /** The slot whose numbers are in the shell. */
   #borrower: number | undefined = undefined;
 
-  constructor(owner: string, line: Line, make: () => RateLimiter, model: RateLimiter, maxKeys: number) {
+  constructor(owner: string, line: WaitQueue, make: () => RateLimiter, model: RateLimiter, maxKeys: number) {
     this.#owner = owner;
-    this.#line = line;
+    this.#queue = line;
     this.#make = make;
-    this.table = new KeyTable(maxKeys, (slot, now) => this.#idleAt(slot, now));
+    this.table = new KeyTable(maxKeys, (slot, now) => this.#resetAt(slot, now));
     const gate = model instanceof GatedLimiter ? model['~gate'] : undefined;
-    const rules = gate?.isCombined === false ? gate.ledgers[0]?.rules : undefined;
+    const rules = gate?.isCombined === false ? gate.limits[0]?.algorithm : undefined;
     if (rules === undefined) {
       this.model = model;
-      this.#shared = gate?.ledgers ?? [];
+      this.#shared = gate?.limits ?? [];
       this.#shell = undefined;
       this.#states = undefined;
       return;
     }
-    const shell = new Ledger(rules, line);
-    this.model = new GatedLimiter(new Gate(rules.owner, line, [shell]));
+    const shell = new LimitState(rules, line);
+    this.model = new GatedLimiter(new LimiterCore(rules.owner, line, [shell]));
     this.#shared = [];
     this.#shell = shell;
     this.#states = rules.isWhole ? new NumberStore(shell, maxKeys) : new ObjectStore(shell);
@@ -86,7 +86,7 @@ export class KeyMembers {
   }
 
   makeOne(): RateLimiter {
-    if (this.#shell !== undefined) return this.#limiterOver(new Ledger(this.#shell.rules, this.#line));
+    if (this.#shell !== undefined) return this.#limiterOver(new LimitState(this.#shell.algorithm, this.#queue));
     const limiter = this.#make();
     if (limiter !== this.model) return limiter;
     throw new InvalidOptionError(this.#owner, 'make', 'must make a new limiter each time', this.#make);
@@ -97,7 +97,7 @@ export class KeyMembers {
     const slot = this.#borrower;
     if (slot === undefined || this.#shell === undefined) return this.model;
     this.#borrower = undefined;
-    const ledger = new Ledger(this.#shell.rules, this.#line);
+    const ledger = new LimitState(this.#shell.algorithm, this.#queue);
     this.#states?.moveOut(slot, ledger);
     return this.#keep(slot, this.#limiterOver(ledger));
   }
@@ -109,8 +109,8 @@ export class KeyMembers {
 
   #keep(slot: number, limiter: RateLimiter): RateLimiter {
     this.#whole.set(slot, limiter);
-    for (const ledger of this.#ownLedgers(limiter)) {
-      ledger.onEarlier = () => this.table.onEarlier(slot, this.#line.now());
+    for (const ledger of this.#ownLimits(limiter)) {
+      ledger.onEarlier = () => this.table.onEarlier(slot, this.#queue.now());
     }
     return limiter;
   }
@@ -119,42 +119,42 @@ export class KeyMembers {
     const limiter = this.#whole.get(slot);
     this.#whole.delete(slot);
     this.#pinned.delete(slot);
-    if (limiter !== undefined) for (const ledger of this.#ownLedgers(limiter)) ledger.onEarlier = undefined;
+    if (limiter !== undefined) for (const ledger of this.#ownLimits(limiter)) ledger.onEarlier = undefined;
   }
 
   /** Takes the limiter of a slot away again, if it was promoted and nobody waits any more. */
   #demote(slot: number, limiter: RateLimiter): boolean {
     if (this.#states === undefined || this.#pinned.has(slot)) return false;
-    const [ledger] = this.#ownLedgers(limiter);
-    ledger?.settle(this.#line.now());
-    if (ledger === undefined || ledger.hasLine) return false;
+    const [ledger] = this.#ownLimits(limiter);
+    ledger?.settle(this.#queue.now());
+    if (ledger === undefined || ledger.hasQueue) return false;
     this.#states.moveIn(slot, ledger);
     this.#drop(slot);
     return true;
   }
 
-  #limiterOver(ledger: Ledger): RateLimiter {
-    return new GatedLimiter(new Gate(ledger.rules.owner, this.#line, [ledger]));
+  #limiterOver(ledger: LimitState): RateLimiter {
+    return new GatedLimiter(new LimiterCore(ledger.algorithm.owner, this.#queue, [ledger]));
   }
 
-  #ownLedgers(limiter: RateLimiter): readonly Ledger[] {
+  #ownLimits(limiter: RateLimiter): readonly LimitState[] {
     return limiter instanceof GatedLimiter
-      ? limiter['~gate'].ledgers.filter((ledger) => !this.#shared.includes(ledger))
+      ? limiter['~gate'].limits.filter((ledger) => !this.#shared.includes(ledger))
       : [];
   }
 
-  #idleAt(slot: number, now: number): number {
+  #resetAt(slot: number, now: number): number {
     if (this.#pinned.has(slot)) return Infinity;
     const limiter = this.#whole.get(slot);
     if (limiter === undefined) {
       this.#states?.load(slot);
-      return this.#shell?.idleAt() ?? now;
+      return this.#shell?.resetAt() ?? now;
     }
     if (!(limiter instanceof GatedLimiter)) return now + limiter.peek(0).resetAfterMs * 1000;
     let idleAt = 0;
-    for (const ledger of this.#ownLedgers(limiter)) {
+    for (const ledger of this.#ownLimits(limiter)) {
       ledger.settle(now);
-      idleAt = Math.max(idleAt, ledger.idleAt());
+      idleAt = Math.max(idleAt, ledger.resetAt());
     }
     return idleAt;
   }

@@ -11,7 +11,7 @@ import { IdleHeap } from './idle-heap.js';
 export class KeyTable {
   readonly #maxKeys: number;
   /** From when on a slot is idle; `Infinity` for never. */
-  readonly #idleAt: (slot: number, now: number) => number;
+  readonly #resetAt: (slot: number, now: number) => number;
   readonly #slots = new Map<string, number>();
   readonly #free: number[] = [];
   #keys: (string | undefined)[] = [];
@@ -19,7 +19,7 @@ export class KeyTable {
 
   constructor(maxKeys: number, idleAt: (slot: number, now: number) => number) {
     this.#maxKeys = maxKeys;
-    this.#idleAt = idleAt;
+    this.#resetAt = idleAt;
   }
 
   get size(): number {
@@ -36,7 +36,7 @@ export class KeyTable {
     const heap = this.#heap ?? this.#makeHeap(now);
     for (;;) {
       const first = heap.first as number;
-      const idleAt = this.#idleAt(first, now);
+      const idleAt = this.#resetAt(first, now);
       if (idleAt <= heap.timeOf(first)) return Math.max(now, idleAt);
       heap.move(first, idleAt);
     }
@@ -72,7 +72,7 @@ export class KeyTable {
   /** The slot may be idle sooner than it was going to be. */
   onEarlier(slot: number, now: number): void {
     if (this.#heap === undefined) return;
-    const idleAt = this.#idleAt(slot, now);
+    const idleAt = this.#resetAt(slot, now);
     if (idleAt < this.#heap.timeOf(slot)) this.#heap.move(slot, idleAt);
   }
 
@@ -81,7 +81,7 @@ export class KeyTable {
     this.#heap = new IdleHeap(this.#maxKeys);
     for (const [key, slot] of this.#slots) {
       this.#keys[slot] = key;
-      this.#heap.add(slot, this.#idleAt(slot, now));
+      this.#heap.add(slot, this.#resetAt(slot, now));
     }
     return this.#heap;
   }

@@ -5,7 +5,7 @@ import { type Decision, InvalidOptionError } from '../core/errors.js';
 import { checkFunction, checkInteger, checkName, checkOneOf, readOptions } from '../core/options.js';
 import { acquireFrom, checkLimiter, GatedLimiter, readReserve, readWait, reservation } from './base-limiter.js';
 import { KeyMembers } from './key-members.js';
-import { type Line, lineOf } from './line.js';
+import { type WaitQueue, queueOf } from './line.js';
 import type { RateLimiter, Reservation, ReserveOptions, WaitOptions } from './rate-limiter.js';
 import { toWholeMs } from './timeline.js';
 
@@ -49,7 +49,7 @@ const MOST_KEYS = 0xff_ffff;
  */
 export class KeyedRateLimiter {
   readonly #owner: string;
-  readonly #line: Line;
+  readonly #queue: WaitQueue;
   readonly #members: KeyMembers;
   readonly #shares: boolean;
   #overflow: RateLimiter | undefined = undefined;
@@ -63,11 +63,11 @@ export class KeyedRateLimiter {
     this.#shares = checkOneOf(this.#owner, 'atLimit', own.atLimit, ['share', 'reject']) === 'share';
     const model = checkLimiter(this.#owner, 'make', checkFunction(this.#owner, 'make', make)());
     if (make() === model) throw new InvalidOptionError(this.#owner, 'make', 'must make a new limiter each time', make);
-    this.#line = model instanceof GatedLimiter ? model['~gate'].line : lineOf(checkClock(this.#owner, own.clock));
-    if (own.clock !== undefined && own.clock !== this.#line.clock) {
+    this.#queue = model instanceof GatedLimiter ? model['~gate'].queue : queueOf(checkClock(this.#owner, own.clock));
+    if (own.clock !== undefined && own.clock !== this.#queue.clock) {
       throw new InvalidOptionError(this.#owner, 'clock', 'must be that of the limiters', own.clock);
     }
-    this.#members = new KeyMembers(this.#owner, this.#line, make, model, maxKeys);
+    this.#members = new KeyMembers(this.#owner, this.#queue, make, model, maxKeys);
   }
 
   /** How many keys are kept. */
@@ -77,7 +77,7 @@ export class KeyedRateLimiter {
 
   /** What all limiters go by. */
   get clock(): Clock {
-    return this.#line.clock;
+    return this.#queue.clock;
   }
 
   /**
@@ -128,12 +128,12 @@ export class KeyedRateLimiter {
     limiter = this.#ownIfItWaits(limiter, cost, maxWait);
     if (!(limiter instanceof GatedLimiter)) return limiter.reserve({ cost, maxWait: maxWait / 1000 });
     const gate = limiter['~gate'];
-    const booked = gate.book(cost, maxWait);
+    const booked = gate.reserve(cost, maxWait);
     this.#members.putBack();
     const isShared = limiter === this.#overflow;
     return reservation(gate, booked, () => {
-      if (isShared) gate.giveBack(cost, booked.due);
-      else this.#giveBack(key, (own) => (own as GatedLimiter)['~gate'].giveBack(cost, booked.due));
+      if (isShared) gate.refund(cost, booked.due);
+      else this.#refund(key, (own) => (own as GatedLimiter)['~gate'].refund(cost, booked.due));
     });
   }
 
@@ -141,7 +141,7 @@ export class KeyedRateLimiter {
   refund(key: string, cost: number): void {
     checkLimitKey(this.#owner, key);
     checkInteger(this.#owner, 'cost', cost, { min: 0 });
-    this.#giveBack(key, (limiter) => limiter.refund(cost));
+    this.#refund(key, (limiter) => limiter.refund(cost));
   }
 
   /**
@@ -166,7 +166,7 @@ export class KeyedRateLimiter {
   '~hasRoomFor'(key: string): boolean {
     const { table } = this.#members;
     if (table.get(key) !== undefined) return true;
-    const now = this.#line.now();
+    const now = this.#queue.now();
     return table.roomAt(now) <= now;
   }
 
@@ -176,14 +176,14 @@ export class KeyedRateLimiter {
     const slot = table.get(checkLimitKey(this.#owner, key));
     if (slot !== undefined) return this.#members.lend(slot);
     this.#members.lend(undefined).peek(cost); // throws for what is no cost
-    const now = this.#line.now();
+    const now = this.#queue.now();
     if (cost > 0 && table.roomAt(now) > now) return this.#shares ? this.#shared() : undefined;
     return this.#members.lend(adds && cost > 0 ? this.#members.add(key, now) : undefined);
   }
 
   #slotFor(key: string): number | undefined {
     const { table } = this.#members;
-    const now = this.#line.now();
+    const now = this.#queue.now();
     return table.get(key) ?? (table.roomAt(now) > now ? undefined : this.#members.add(key, now));
   }
 
@@ -200,18 +200,18 @@ export class KeyedRateLimiter {
   }
 
   /** It may be idle sooner for that. */
-  #giveBack(key: string, give: (limiter: RateLimiter) => void): void {
+  #refund(key: string, give: (limiter: RateLimiter) => void): void {
     const { table } = this.#members;
     const slot = table.get(key);
     if (slot === undefined) return;
     give(this.#members.lend(slot));
     this.#members.putBack();
-    table.onEarlier(slot, this.#line.now());
+    table.onEarlier(slot, this.#queue.now());
   }
 
   /** No room: until the first key is idle. */
   #refusal(): Decision {
-    const now = this.#line.now();
+    const now = this.#queue.now();
     const retryAfterMs = toWholeMs(this.#members.table.roomAt(now) - now);
     const { limit } = this.#members.model.peek(0);
     return { allowed: false, limit, remaining: 0, retryAfterMs, resetAfterMs: retryAfterMs };

@@ -2,8 +2,8 @@ import type { Clock } from '../core/clock.js';
 import type { Duration } from '../core/duration.js';
 import { readOptions } from '../core/options.js';
 import { BaseLimiter } from './base-limiter.js';
-import { type Flow, flowOf } from './flow.js';
-import { type Numbers, Rules } from './rules.js';
+import { type ExactRate, exactRateOf } from './flow.js';
+import { type Numbers, LimitAlgorithm } from './rules.js';
 import { checkLimit, checkPeriod, periodOption } from './settings.js';
 
 export interface LeakyBucketRate {
@@ -60,76 +60,76 @@ export class LeakyBucket extends BaseLimiter<LeakyBucketRate> {
       name: 'LeakyBucket',
       clock: undefined,
     });
-    super('LeakyBucket', name, clock, (owner) => new LeakyBucketRules(owner, rate));
+    super('LeakyBucket', name, clock, (owner) => new LeakyBucketAlgorithm(owner, rate));
   }
 }
 
 /** In microseconds. */
 const MILLISECOND = 1000;
 
-interface Water {
+interface LeakyBucketState {
   /** In grains, as of then. */
   level: number;
   asOf: number;
 }
 
-class LeakyBucketRules extends Rules<Water> {
+class LeakyBucketAlgorithm extends LimitAlgorithm<LeakyBucketState> {
   readonly width = 2;
   readonly #rate: LeakyBucketRate;
-  readonly #flow: Flow;
+  readonly #exactRate: ExactRate;
   readonly #leeway: number;
 
   constructor(owner: string, { capacity, leak, per }: LeakyBucketRate) {
     super(owner, checkLimit(owner, 'capacity', capacity));
-    this.#flow = flowOf(owner, 'leak', leak, per, this.limit);
-    this.#leeway = this.#flow.perToken < MILLISECOND * this.#flow.perMicro ? 2 * MILLISECOND : 0;
+    this.#exactRate = exactRateOf(owner, 'leak', leak, per, this.limit);
+    this.#leeway = this.#exactRate.unitsPerToken < MILLISECOND * this.#exactRate.unitsPerMicrosecond ? 2 * MILLISECOND : 0;
     this.#rate = { capacity: this.limit, leak, per: periodOption(checkPeriod(owner, per)) };
   }
 
-  fresh(): Water {
+  fresh(): LeakyBucketState {
     return { level: 0, asOf: 0 };
   }
 
-  save(state: Water, into: Numbers, at: number): void {
+  save(state: LeakyBucketState, into: Numbers, at: number): void {
     into[at] = state.level;
     into[at + 1] = state.asOf;
   }
 
-  load(state: Water, from: Numbers, at: number): void {
+  load(state: LeakyBucketState, from: Numbers, at: number): void {
     state.level = from[at] as number;
     state.asOf = from[at + 1] as number;
   }
 
-  #levelAt(state: Water, time: number): number {
-    return Math.max(0, state.level - (time - state.asOf) * this.#flow.perMicro);
+  #levelAt(state: LeakyBucketState, time: number): number {
+    return Math.max(0, state.level - (time - state.asOf) * this.#exactRate.unitsPerMicrosecond);
   }
 
-  availableAt(state: Water, cost: number, from: number): number {
-    const surplus = this.#levelAt(state, from) - (this.limit - cost) * this.#flow.perToken;
-    return surplus > 0 ? from + Math.ceil(surplus / this.#flow.perMicro) : from;
+  availableAt(state: LeakyBucketState, cost: number, from: number): number {
+    const surplus = this.#levelAt(state, from) - (this.limit - cost) * this.#exactRate.unitsPerToken;
+    return surplus > 0 ? from + Math.ceil(surplus / this.#exactRate.unitsPerMicrosecond) : from;
   }
 
-  take(state: Water, cost: number, at: number): void {
-    state.level = this.#levelAt(state, at) + cost * this.#flow.perToken;
+  take(state: LeakyBucketState, cost: number, at: number): void {
+    state.level = this.#levelAt(state, at) + cost * this.#exactRate.unitsPerToken;
     state.asOf = at;
   }
 
-  override turnAt(state: Water, _cost: number, from: number): number {
-    return Math.max(from, this.idleAt(state));
+  override availableInQueueAt(state: LeakyBucketState, _cost: number, from: number): number {
+    return Math.max(from, this.resetAt(state));
   }
 
-  override takeTurn(state: Water, cost: number, at: number): void {
-    if (at > this.idleAt(state)) {
+  override takeQueued(state: LeakyBucketState, cost: number, at: number): void {
+    if (at > this.resetAt(state)) {
       state.level = 0;
       state.asOf = at;
     } else {
       // Its turn is the first whole microsecond at which the bucket is empty. The bucket was empty a little before that,
       // and leaks on from there: so much of the level stays as leaks in the last part of a microsecond.
-      const micros = Math.floor(state.level / this.#flow.perMicro);
-      state.level -= micros * this.#flow.perMicro;
+      const micros = Math.floor(state.level / this.#exactRate.unitsPerMicrosecond);
+      state.level -= micros * this.#exactRate.unitsPerMicrosecond;
       state.asOf += micros;
     }
-    state.level += cost * this.#flow.perToken;
+    state.level += cost * this.#exactRate.unitsPerToken;
   }
 
   /** Turns that are closer together than timers can be set would otherwise become one turn a timer. */
@@ -137,28 +137,28 @@ class LeakyBucketRules extends Rules<Water> {
     return now - due > this.#leeway;
   }
 
-  giveBack(state: Water, cost: number, now: number): void {
-    state.level = Math.max(0, this.#levelAt(state, now) - cost * this.#flow.perToken);
+  refund(state: LeakyBucketState, cost: number, now: number): void {
+    state.level = Math.max(0, this.#levelAt(state, now) - cost * this.#exactRate.unitsPerToken);
     state.asOf = now;
   }
 
-  remaining(state: Water, now: number): number {
-    const room = this.limit * this.#flow.perToken - this.#levelAt(state, now);
-    return Math.max(0, Math.floor(room / this.#flow.perToken));
+  remaining(state: LeakyBucketState, now: number): number {
+    const room = this.limit * this.#exactRate.unitsPerToken - this.#levelAt(state, now);
+    return Math.max(0, Math.floor(room / this.#exactRate.unitsPerToken));
   }
 
-  idleAt(state: Water): number {
-    return state.asOf + Math.ceil(state.level / this.#flow.perMicro);
+  resetAt(state: LeakyBucketState): number {
+    return state.asOf + Math.ceil(state.level / this.#exactRate.unitsPerMicrosecond);
   }
 
-  changed(options: object): LeakyBucketRules {
-    return new LeakyBucketRules(this.owner, readOptions<LeakyBucketRate>(this.owner, options as never, this.#rate));
+  withOptions(options: object): LeakyBucketAlgorithm {
+    return new LeakyBucketAlgorithm(this.owner, readOptions<LeakyBucketRate>(this.owner, options as never, this.#rate));
   }
 
   /** What is in the bucket stays in it, even if that is more than it holds now. */
-  adopt(state: Water, before: LeakyBucketRules, now: number): void {
-    const level = BigInt(before.#levelAt(state, now)) * BigInt(this.#flow.perToken);
-    const perToken = BigInt(before.#flow.perToken);
+  migrateState(state: LeakyBucketState, before: LeakyBucketAlgorithm, now: number): void {
+    const level = BigInt(before.#levelAt(state, now)) * BigInt(this.#exactRate.unitsPerToken);
+    const perToken = BigInt(before.#exactRate.unitsPerToken);
     state.level = Number((level + perToken - 1n) / perToken);
     state.asOf = now;
   }

@@ -1,21 +1,21 @@
 import type { Decision } from '../core/errors.js';
-import type { Claim, Counter, Place } from './claim.js';
-import type { Line } from './line.js';
-import { decide, type Rules, tooMuch } from './rules.js';
+import type { Ticket, TicketCounter, TicketNode } from './claim.js';
+import type { WaitQueue } from './line.js';
+import { decide, type LimitAlgorithm, tooMuch } from './rules.js';
 import { toWholeMs } from './timeline.js';
 
 /** One limit: its rules, what has been taken, and who stands in line for more. */
-export class Ledger<S = unknown> implements Counter {
-  rules: Rules<S>;
+export class LimitState<S = unknown> implements TicketCounter {
+  algorithm: LimitAlgorithm<S>;
   state: S;
-  readonly line: Line;
+  readonly queue: WaitQueue;
   undoneFrom = Infinity;
   undoneSince = -Infinity;
   onEarlier: (() => void) | undefined = undefined;
   /** When the state was going to be as good as fresh before claims were undone. */
-  #plannedIdleAt = 0;
-  #first: Place | undefined = undefined;
-  #last: Place | undefined = undefined;
+  #plannedResetAt = 0;
+  #first: TicketNode | undefined = undefined;
+  #last: TicketNode | undefined = undefined;
   /** How many in line have to be told. */
   #awaited = 0;
   #combined = 0;
@@ -24,21 +24,21 @@ export class Ledger<S = unknown> implements Counter {
   /** When the timer rings if it is in time: up to a millisecond after `#timerDue`, since timers count in milliseconds. */
   #timerRingsAt = 0;
 
-  constructor(rules: Rules<S>, line: Line) {
-    this.rules = rules;
+  constructor(rules: LimitAlgorithm<S>, line: WaitQueue) {
+    this.algorithm = rules;
     this.state = rules.fresh();
-    this.line = line;
+    this.queue = line;
   }
 
-  get first(): Place | undefined {
+  get first(): TicketNode | undefined {
     return this.#first;
   }
 
-  get last(): Place | undefined {
+  get last(): TicketNode | undefined {
     return this.#last;
   }
 
-  get hasLine(): boolean {
+  get hasQueue(): boolean {
     return this.#first !== undefined;
   }
 
@@ -47,8 +47,8 @@ export class Ledger<S = unknown> implements Counter {
   }
 
   /** The time after all that are in line. */
-  #behindLine(now: number): number {
-    return this.#last === undefined ? now : Math.max(now, this.#last.claim.due);
+  #behindQueue(now: number): number {
+    return this.#last === undefined ? now : Math.max(now, this.#last.ticket.due);
   }
 
   get #isSettled(): boolean {
@@ -59,100 +59,100 @@ export class Ledger<S = unknown> implements Counter {
   settle(now: number): void {
     if (this.#isSettled) return;
     this.settleFront(now);
-    this.line.repairFor(this, now);
+    this.queue.repairFor(this, now);
   }
 
   /** Releases the claims that are due, and leaves claims undone that are not at the front. */
   settleFront(now: number): void {
     if (this.#isSettled) return;
-    this.line.repairIfScheduled(now);
+    this.queue.repairIfScheduled(now);
     this.advance(now);
   }
 
   decide(cost: number, now: number, takes: boolean): Decision {
-    if (this.#first === undefined) return decide(this.rules, this.state, cost, now, now, takes);
+    if (this.#first === undefined) return decide(this.algorithm, this.state, cost, now, now, takes);
     this.settle(now);
-    return decide(this.rules, this.state, cost, now, this.#behindLine(now), takes);
+    return decide(this.algorithm, this.state, cost, now, this.#behindQueue(now), takes);
   }
 
   /** When a call that does not wait would pass, behind all that are in line. */
   availableAt(cost: number, now: number): number {
-    return cost === 0 ? now : this.rules.availableAt(this.state, cost, this.#behindLine(now));
+    return cost === 0 ? now : this.algorithm.availableAt(this.state, cost, this.#behindQueue(now));
   }
 
   /** When one that waits would. */
-  nextTurnAt(cost: number, now: number): number {
-    return cost === 0 ? now : this.rules.turnAt(this.state, cost, this.#behindLine(now));
+  nextAvailableInQueueAt(cost: number, now: number): number {
+    return cost === 0 ? now : this.algorithm.availableInQueueAt(this.state, cost, this.#behindQueue(now));
   }
 
   remaining(now: number): number {
-    const isStale = this.#last?.claim.isUndoneAt(this) === true;
-    return isStale || this.#behindLine(now) > now ? 0 : this.rules.remaining(this.state, now);
+    const isStale = this.#last?.ticket.isUndoneAt(this) === true;
+    return isStale || this.#behindQueue(now) > now ? 0 : this.algorithm.remaining(this.state, now);
   }
 
   /** When the state is as good as fresh. A lower bound while claims are undone: they will take later than was planned. */
-  idleAt(): number {
-    const idleAt = this.rules.idleAt(this.state);
-    return this.undoneFrom === Infinity ? idleAt : Math.max(idleAt, this.#plannedIdleAt);
+  resetAt(): number {
+    const idleAt = this.algorithm.resetAt(this.state);
+    return this.undoneFrom === Infinity ? idleAt : Math.max(idleAt, this.#plannedResetAt);
   }
 
   /** To be followed by a repair of the line. */
-  giveBack(cost: number, now: number, takenAt: number | undefined): void {
-    this.#undoLine();
-    this.rules.giveBack(this.state, cost, now, takenAt);
+  refund(cost: number, now: number, takenAt: number | undefined): void {
+    this.#undoQueue();
+    this.algorithm.refund(this.state, cost, now, takenAt);
   }
 
   reconfigure(options: object, now: number): void {
-    const rules = this.rules.changed(options);
+    const rules = this.algorithm.withOptions(options);
     this.settle(now);
-    this.#undoLine();
-    rules.adopt(this.state, this.rules, now);
-    this.rules = rules;
+    this.#undoQueue();
+    rules.migrateState(this.state, this.algorithm, now);
+    this.algorithm = rules;
     for (let place = this.#first; place !== undefined; ) {
-      const { claim, behind } = place;
+      const { ticket, behind } = place;
       place = behind;
-      if (!claim.isAwaited || claim.cost <= rules.limit) continue;
-      this.line.remove(claim);
-      claim.onRefused(tooMuch(rules, claim.cost));
+      if (!ticket.isAwaited || ticket.cost <= rules.limit) continue;
+      this.queue.remove(ticket);
+      ticket.onRefused(tooMuch(rules, ticket.cost));
     }
-    this.line.repair(now);
+    this.queue.repair(now);
     this.onEarlier?.();
   }
 
   /** Back to what had been taken before all that are in line. */
-  #undoLine(): void {
-    if (this.#first !== undefined) this.line.undo(this.#first.claim);
+  #undoQueue(): void {
+    if (this.#first !== undefined) this.queue.undo(this.#first.ticket);
   }
 
-  turnAt(cost: number, from: number): number {
-    return this.rules.turnAt(this.state, Math.min(cost, this.rules.limit), from);
+  availableInQueueAt(cost: number, from: number): number {
+    return this.algorithm.availableInQueueAt(this.state, Math.min(cost, this.algorithm.limit), from);
   }
 
-  take({ before }: Place, cost: number, at: number, now: number): void {
-    this.rules.save(this.state, before, 0);
+  take({ before }: TicketNode, cost: number, at: number, now: number): void {
+    this.algorithm.save(this.state, before, 0);
     // A reservation is kept, even if by now its cost is more than may pass at once.
-    this.rules.takeTurn(this.state, Math.min(cost, this.rules.limit), at, now);
+    this.algorithm.takeQueued(this.state, Math.min(cost, this.algorithm.limit), at, now);
   }
 
-  isLate({ before }: Place, due: number, now: number): boolean {
-    return now > Math.max(due, this.#timerRingsAt) && this.rules.isLate(before, due, now);
+  isLate({ before }: TicketNode, due: number, now: number): boolean {
+    return now > Math.max(due, this.#timerRingsAt) && this.algorithm.isLate(before, due, now);
   }
 
-  undo({ before }: Place): void {
-    this.#plannedIdleAt = this.idleAt();
-    this.rules.load(this.state, before, 0);
+  undo({ before }: TicketNode): void {
+    this.#plannedResetAt = this.resetAt();
+    this.algorithm.load(this.state, before, 0);
   }
 
-  push(place: Place): void {
+  push(place: TicketNode): void {
     place.ahead = this.#last;
     if (this.#last === undefined) this.#first = place;
     else this.#last.behind = place;
     this.#last = place;
-    if (place.claim.isAwaited) this.#awaited++;
-    if (place.claim.isCombined) this.#combined++;
+    if (place.ticket.isAwaited) this.#awaited++;
+    if (place.ticket.isCombined) this.#combined++;
   }
 
-  remove(place: Place): void {
+  remove(place: TicketNode): void {
     const { ahead, behind } = place;
     if (ahead === undefined) this.#first = behind;
     else ahead.behind = behind;
@@ -160,51 +160,51 @@ export class Ledger<S = unknown> implements Counter {
     else behind.ahead = ahead;
     place.ahead = undefined; // or who keeps a reservation would keep all that came after it
     place.behind = undefined;
-    if (place.claim.isAwaited) this.#awaited--;
-    if (place.claim.isCombined) this.#combined--;
+    if (place.ticket.isAwaited) this.#awaited--;
+    if (place.ticket.isCombined) this.#combined--;
     if (this.#awaited === 0) this.#clearTimer();
   }
 
   /** Releases the claims that are due, and places the first that is not if it is undone. */
   advance(now: number): void {
     for (let first = this.#first; first !== undefined; first = this.#first) {
-      if (first.claim.due > now && !first.claim.isUndone) break;
-      const claim = first.claim.frontmost; // is due as well: no claim is due before those ahead
-      if (claim.isUndone || claim.isLate(now)) this.line.placeFront(claim, now);
+      if (first.ticket.due > now && !first.ticket.isUndone) break;
+      const claim = first.ticket.frontmost; // is due as well: no claim is due before those ahead
+      if (claim.isUndone || claim.isLate(now)) this.queue.placeFront(claim, now);
       if (claim.due <= now) this.#release(claim, now);
       else {
         // Placed again, and due later: so is the first here, which waits behind it at another counter.
-        first.claim.due = Math.max(first.claim.due, claim.due);
+        first.ticket.due = Math.max(first.ticket.due, claim.due);
         break;
       }
     }
     this.#setTimer(now);
   }
 
-  #release(claim: Claim, now: number): void {
-    this.line.leave(claim);
+  #release(claim: Ticket, now: number): void {
+    this.queue.leave(claim);
     claim.onDue(now);
   }
 
   /** One timer, for the first in line. It may ring too early, when others have come or gone, but never too late. */
   #setTimer(now: number): void {
-    const due = this.#first?.claim.due;
+    const due = this.#first?.ticket.due;
     if (due === undefined || this.#awaited === 0 || (this.#timer !== undefined && this.#timerDue <= due)) return;
     this.#clearTimer();
     this.#timerDue = due;
     const delayMs = toWholeMs(due - now);
     this.#timerRingsAt = now + delayMs * 1000;
-    this.#timer = this.line.clock.setTimeout(this.#onTimer, delayMs);
+    this.#timer = this.queue.clock.setTimeout(this.#onTimer, delayMs);
   }
 
   #clearTimer(): void {
     if (this.#timer === undefined) return;
-    this.line.clock.clearTimeout(this.#timer);
+    this.queue.clock.clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
   readonly #onTimer = (): void => {
     this.#timer = undefined;
-    this.settleFront(this.line.now());
+    this.settleFront(this.queue.now());
   };
 }

@@ -1,6 +1,6 @@
-import { settled } from '../core/abort-scope.js';
+import { resolvedPromise } from '../core/abort-scope.js';
 import type { Clock } from '../core/clock.js';
-import type { Claim, Counter, Place } from './claim.js';
+import type { Ticket, TicketCounter, TicketNode } from './claim.js';
 import { Timeline } from './timeline.js';
 
 /**
@@ -16,64 +16,64 @@ import { Timeline } from './timeline.js';
  *   front of each line is placed again (`placeFront`), and the others when they become the front or when the line is
  *   next asked for something. Draining n late waiters therefore costs O(n), not O(n²).
  */
-export class Line extends Timeline {
-  #claims = 0;
+export class WaitQueue extends Timeline {
+  #tickets = 0;
   /** The counters from which claims are undone. */
-  readonly #undone = new Set<Counter>();
+  readonly #undone = new Set<TicketCounter>();
   #isRepairScheduled = false;
 
   /** Puts a claim behind all others of its counters. It is undone if it is behind an undone claim. */
-  add(claim: Claim, now: number): void {
-    claim.number = ++this.#claims;
-    claim.isInLine = true;
-    for (const place of claim.places) place.counter.push(place);
+  add(claim: Ticket, now: number): void {
+    claim.number = ++this.#tickets;
+    claim.isQueued = true;
+    for (const place of claim.nodes) place.counter.push(place);
     if (claim.isUndone) this.#joinUndone(claim, now);
-    else claim.place(now);
-    for (const { counter } of claim.places) counter.advance(now);
+    else claim.nodeOf(now);
+    for (const { counter } of claim.nodes) counter.advance(now);
   }
 
   /** A claim behind an undone one is undone at all of its counters. */
-  #joinUndone(claim: Claim, now: number): void {
-    for (const { counter, ahead } of claim.places) {
+  #joinUndone(claim: Ticket, now: number): void {
+    for (const { counter, ahead } of claim.nodes) {
       if (!claim.isUndoneAt(counter)) this.#markUndone(claim, counter, now);
-      claim.due = Math.max(claim.due, ahead === undefined ? now : ahead.claim.due);
+      claim.due = Math.max(claim.due, ahead === undefined ? now : ahead.ticket.due);
     }
   }
 
   /** Removes a claim that gives up before it is due. */
-  remove(claim: Claim): void {
+  remove(claim: Ticket): void {
     this.undo(claim);
     this.leave(claim);
   }
 
   /** Removes a claim from its lines. What it has taken stays taken. */
-  leave(claim: Claim): void {
-    claim.isInLine = false;
-    for (const place of claim.places) place.counter.remove(place);
+  leave(claim: Ticket): void {
+    claim.isQueued = false;
+    for (const place of claim.nodes) place.counter.remove(place);
   }
 
   /** Undoes what this claim and those behind it took; the next repair places them again. */
-  undo(claim: Claim): void {
-    for (const place of claim.places) {
+  undo(claim: Ticket): void {
+    for (const place of claim.nodes) {
       this.#undoAt(place, Infinity);
       place.counter.undoneSince = Infinity;
     }
     if (this.#isRepairScheduled) return;
     this.#isRepairScheduled = true;
-    settled.then(() => {
+    resolvedPromise.then(() => {
       if (this.#isRepairScheduled) this.repair(this.now());
     });
   }
 
   /** Undoes a place and those behind it, to be placed from `since` on. */
-  #undoAt(place: Place, since: number): void {
-    const { claim, counter } = place;
-    if (claim.isUndoneAt(counter)) return;
+  #undoAt(place: TicketNode, since: number): void {
+    const { ticket, counter } = place;
+    if (ticket.isUndoneAt(counter)) return;
     counter.undo(place);
-    this.#markUndone(claim, counter, since);
+    this.#markUndone(ticket, counter, since);
   }
 
-  #markUndone(claim: Claim, counter: Counter, since: number): void {
+  #markUndone(claim: Ticket, counter: TicketCounter, since: number): void {
     counter.undoneFrom = claim.number;
     counter.undoneSince = Math.max(counter.undoneSince, since);
     // To the end of the set, or a repair that has already walked this counter would miss what is undone now.
@@ -82,17 +82,17 @@ export class Line extends Timeline {
   }
 
   /** Places a claim that is late or undone, and the first at all of its counters. Those behind it stay undone. */
-  placeFront(claim: Claim, now: number): void {
-    for (const place of claim.places) this.#undoAt(place, now);
-    claim.place(now);
-    for (const { counter, behind } of claim.places) {
-      counter.undoneFrom = behind === undefined ? Infinity : behind.claim.number;
+  placeFront(claim: Ticket, now: number): void {
+    for (const place of claim.nodes) this.#undoAt(place, now);
+    claim.nodeOf(now);
+    for (const { counter, behind } of claim.nodes) {
+      counter.undoneFrom = behind === undefined ? Infinity : behind.ticket.number;
       counter.undoneSince = claim.due;
       if (behind === undefined) this.#forget(counter);
     }
   }
 
-  #forget(counter: Counter): void {
+  #forget(counter: TicketCounter): void {
     this.#undone.delete(counter);
     counter.undoneFrom = Infinity;
     counter.undoneSince = -Infinity;
@@ -113,38 +113,38 @@ export class Line extends Timeline {
   }
 
   /** Places all undone claims that the due times of this counter's claims depend on. */
-  repairFor(counter: Counter, now: number): void {
+  repairFor(counter: TicketCounter, now: number): void {
     if (counter.hasCombined) this.#repairCombined(now);
     else if (counter.undoneFrom < Infinity) this.#repairAlone(counter, now);
   }
 
   /** Repairs a counter whose claims wait at no other. */
-  #repairAlone(counter: Counter, now: number): void {
-    let first: Place | undefined;
-    for (let place = counter.last; place?.claim.isUndoneAt(counter); place = place.ahead) first = place;
-    for (let place = first; place !== undefined; place = place.behind) place.claim.place(now);
+  #repairAlone(counter: TicketCounter, now: number): void {
+    let first: TicketNode | undefined;
+    for (let place = counter.last; place?.ticket.isUndoneAt(counter); place = place.ahead) first = place;
+    for (let place = first; place !== undefined; place = place.behind) place.ticket.nodeOf(now);
     this.#finishRepair([counter], now);
   }
 
   /** Repairs all counters that combined claims wait at, in arrival order. */
   #repairCombined(now: number): void {
-    const claims = new Set<Claim>();
+    const claims = new Set<Ticket>();
     for (const counter of this.#undone) {
       if (!counter.hasCombined) continue;
-      for (let place = counter.last; place?.claim.isUndoneAt(counter); place = place.ahead) {
-        claims.add(place.claim);
+      for (let place = counter.last; place?.ticket.isUndoneAt(counter); place = place.ahead) {
+        claims.add(place.ticket);
         // At its other counters as well, which adds to the set that is being walked.
-        for (const other of place.claim.places) this.#undoAt(other, now);
+        for (const other of place.ticket.nodes) this.#undoAt(other, now);
       }
     }
-    for (const claim of [...claims].sort((a, b) => a.number - b.number)) claim.place(now);
+    for (const claim of [...claims].sort((a, b) => a.number - b.number)) claim.nodeOf(now);
     this.#finishRepair(
       [...this.#undone].filter((counter) => counter.hasCombined),
       now,
     );
   }
 
-  #finishRepair(counters: readonly Counter[], now: number): void {
+  #finishRepair(counters: readonly TicketCounter[], now: number): void {
     for (const counter of counters) this.#forget(counter);
     for (const counter of counters) {
       counter.advance(now);
@@ -154,12 +154,12 @@ export class Line extends Timeline {
 }
 
 /** No state of ours: it goes when the clock goes. */
-const lines = new WeakMap<Clock, Line>();
+const lines = new WeakMap<Clock, WaitQueue>();
 
-export function lineOf(clock: Clock): Line {
+export function queueOf(clock: Clock): WaitQueue {
   let line = lines.get(clock);
   if (line === undefined) {
-    line = new Line(clock);
+    line = new WaitQueue(clock);
     lines.set(clock, line);
   }
   return line;

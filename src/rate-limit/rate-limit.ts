@@ -1,6 +1,6 @@
 import type { CallContext } from '../core/call-context.js';
 import { anyClock, type Clock } from '../core/clock.js';
-import { asContext, begin, type Context, type Next, type PolicyContext, rejectSoon } from '../core/context.js';
+import { asContext, invoke, type Context, type Next, type PolicyContext, rejectNextMicrotask } from '../core/context.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { type Decision, InvalidOptionError, RateLimitedError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
@@ -86,7 +86,7 @@ class RateLimitPolicy extends BasePolicy implements RateLimit {
     } catch (error) {
       return Promise.reject(error);
     }
-    const goOn = (decision: Decision) => (decision.allowed ? begin(next, context) : this.#refuse(decision, key));
+    const goOn = (decision: Decision) => (decision.allowed ? invoke(next, context) : this.#refuse(decision, key));
     // `then` is called here, in the caller's async context, so that is where the operation will run.
     return answer instanceof Promise ? answer.then(goOn) : goOn(answer);
   }
@@ -118,7 +118,7 @@ class RateLimitPolicy extends BasePolicy implements RateLimit {
 
   #refuse(decision: Decision, key: string | undefined): Promise<never> {
     if (this.#events.has('reject')) this.#events.emit('reject', { decision, key });
-    return rejectSoon(new RateLimitedError({ policy: this.name, decision }));
+    return rejectNextMicrotask(new RateLimitedError({ policy: this.name, decision }));
   }
 }
 
@@ -130,5 +130,5 @@ function isKeyed(limiter: RateLimiter | KeyedRateLimiter): limiter is KeyedRateL
 /** A limiter of another package may go by any clock. */
 function clockOf(limiter: RateLimiter | KeyedRateLimiter): Clock {
   if (isKeyed(limiter)) return limiter.clock;
-  return limiter instanceof GatedLimiter ? limiter['~gate'].line.clock : anyClock;
+  return limiter instanceof GatedLimiter ? limiter['~gate'].queue.clock : anyClock;
 }

@@ -12,7 +12,7 @@ export interface Numbers {
  * there is no clock here. What is taken is taken in the order of time: `from` and `at` never lie before what the state
  * has seen last. What can be taken at some time can be taken at any later one.
  */
-export abstract class Rules<S> {
+export abstract class LimitAlgorithm<S> {
   /** What the limiter goes by in errors. */
   readonly owner: string;
   /** What may pass at once. */
@@ -39,11 +39,11 @@ export abstract class Rules<S> {
   abstract take(state: S, cost: number, at: number, now: number): void;
 
   /** The same for those who wait for their turn. */
-  turnAt(state: S, cost: number, from: number): number {
+  availableInQueueAt(state: S, cost: number, from: number): number {
     return this.availableAt(state, cost, from);
   }
 
-  takeTurn(state: S, cost: number, at: number, now: number): void {
+  takeQueued(state: S, cost: number, at: number, now: number): void {
     this.take(state, cost, at, now);
   }
 
@@ -56,21 +56,21 @@ export abstract class Rules<S> {
   }
 
   /** Gives back what was taken at `takenAt`, or just now, to no window but its own and to none that is over. */
-  abstract giveBack(state: S, cost: number, now: number, takenAt?: number): void;
+  abstract refund(state: S, cost: number, now: number, takenAt?: number): void;
   /** The largest cost that passes now. */
   abstract remaining(state: S, now: number): number;
   /** From when on the state is as good as fresh. */
-  abstract idleAt(state: S): number;
+  abstract resetAt(state: S): number;
 
   /** Rules with some options changed. */
-  abstract changed(options: object): Rules<S>;
+  abstract withOptions(options: object): LimitAlgorithm<S>;
   /** Takes over a state that was kept by other rules of this kind until now. */
-  abstract adopt(state: S, before: Rules<S>, now: number): void;
+  abstract migrateState(state: S, before: LimitAlgorithm<S>, now: number): void;
 }
 
 /** The one transition of every limiter: grants or refuses. @param from - `now`, or when those in line will have taken. */
 export function decide<S>(
-  rules: Rules<S>,
+  rules: LimitAlgorithm<S>,
   state: S,
   cost: number,
   now: number,
@@ -84,7 +84,7 @@ export function decide<S>(
     limit: rules.limit,
     remaining: from > now ? 0 : rules.remaining(state, now),
     retryAfterMs: toWholeMs(at - now),
-    resetAfterMs: toWholeMs(rules.idleAt(state) - now),
+    resetAfterMs: toWholeMs(rules.resetAt(state) - now),
   };
 }
 

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.js';
 import type { Duration } from '../core/duration.js';
 import { readOptions } from '../core/options.js';
 import { BaseLimiter } from './base-limiter.js';
-import { type Numbers, Rules } from './rules.js';
+import { type Numbers, LimitAlgorithm } from './rules.js';
 import { checkLimit, checkPeriod, LARGEST, periodOption } from './settings.js';
 
 export interface SlidingWindowCounterRate {
@@ -54,7 +54,7 @@ export class SlidingWindowCounter extends BaseLimiter<SlidingWindowCounterRate> 
       name: 'SlidingWindowCounter',
       clock: undefined,
     });
-    super('SlidingWindowCounter', name, clock, (owner) => new SlidingWindowCounterRules(owner, rate));
+    super('SlidingWindowCounter', name, clock, (owner) => new SlidingWindowCounterAlgorithm(owner, rate));
   }
 }
 
@@ -66,7 +66,7 @@ interface Counts {
   before: number;
 }
 
-class SlidingWindowCounterRules extends Rules<Counts> {
+class SlidingWindowCounterAlgorithm extends LimitAlgorithm<Counts> {
   readonly width = 3;
   readonly #period: number;
   /** The window in slices, one a microsecond if counts times slices can be exact. */
@@ -130,7 +130,7 @@ class SlidingWindowCounterRules extends Rules<Counts> {
     state.taken += cost;
   }
 
-  giveBack(state: Counts, cost: number, now: number, takenAt = now): void {
+  refund(state: Counts, cost: number, now: number, takenAt = now): void {
     this.#roll(state, now);
     if (takenAt >= state.startedAt) state.taken = Math.max(0, state.taken - cost);
     else if (takenAt >= state.startedAt - this.#period) state.before = Math.max(0, state.before - cost);
@@ -146,18 +146,18 @@ class SlidingWindowCounterRules extends Rules<Counts> {
     return Math.max(0, Math.floor(room / this.#slices));
   }
 
-  idleAt({ startedAt, taken, before }: Counts): number {
+  resetAt({ startedAt, taken, before }: Counts): number {
     return taken > 0 ? startedAt + 2 * this.#period : before > 0 ? startedAt + this.#period : 0;
   }
 
-  changed(options: object): SlidingWindowCounterRules {
+  withOptions(options: object): SlidingWindowCounterAlgorithm {
     const rate = { limit: this.limit, per: periodOption(this.#period) };
     const changed = readOptions<SlidingWindowCounterRate>(this.owner, options as never, rate);
-    return new SlidingWindowCounterRules(this.owner, changed);
+    return new SlidingWindowCounterAlgorithm(this.owner, changed);
   }
 
   /** The counts stay; windows are as long as the new ones from now on. */
-  adopt(state: Counts, before: SlidingWindowCounterRules, now: number): void {
+  migrateState(state: Counts, before: SlidingWindowCounterAlgorithm, now: number): void {
     before.#roll(state, now);
   }
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.js';
 import type { Duration } from '../core/duration.js';
 import { readOptions } from '../core/options.js';
 import { BaseLimiter } from './base-limiter.js';
-import { type Numbers, Rules } from './rules.js';
+import { type Numbers, LimitAlgorithm } from './rules.js';
 import { checkLimit, checkPeriod, periodOption } from './settings.js';
 import { TakeLog } from './take-log.js';
 
@@ -51,11 +51,11 @@ export class SlidingWindowLog extends BaseLimiter<SlidingWindowLogRate> {
       name: 'SlidingWindowLog',
       clock: undefined,
     });
-    super('SlidingWindowLog', name, clock, (owner) => new SlidingWindowLogRules(owner, rate));
+    super('SlidingWindowLog', name, clock, (owner) => new SlidingWindowLogAlgorithm(owner, rate));
   }
 }
 
-class SlidingWindowLogRules extends Rules<TakeLog> {
+class SlidingWindowLogAlgorithm extends LimitAlgorithm<TakeLog> {
   readonly width = 2;
   override readonly isWhole = false;
   readonly #period: number;
@@ -102,7 +102,7 @@ class SlidingWindowLogRules extends Rules<TakeLog> {
   }
 
   /** What was taken just now is given back by the oldest, so that the window is never underrated afterwards. */
-  giveBack(log: TakeLog, cost: number, now: number, takenAt?: number): void {
+  refund(log: TakeLog, cost: number, now: number, takenAt?: number): void {
     log.forgetBefore(this.#firstAt(log, now));
     if (takenAt === undefined) log.takeBackOldest(cost);
     else {
@@ -115,18 +115,18 @@ class SlidingWindowLogRules extends Rules<TakeLog> {
     return Math.max(0, this.limit - this.#takenAt(log, now));
   }
 
-  idleAt(log: TakeLog): number {
+  resetAt(log: TakeLog): number {
     return log.begin === log.end ? 0 : log.timeOf(log.end - 1) + this.#period;
   }
 
-  changed(options: object): SlidingWindowLogRules {
+  withOptions(options: object): SlidingWindowLogAlgorithm {
     const rate = { limit: this.limit, per: periodOption(this.#period) };
     const changed = readOptions<SlidingWindowLogRate>(this.owner, options as never, rate);
-    return new SlidingWindowLogRules(this.owner, changed);
+    return new SlidingWindowLogAlgorithm(this.owner, changed);
   }
 
   /** What was forgotten under a shorter window stays forgotten. */
-  adopt(log: TakeLog, before: SlidingWindowLogRules, now: number): void {
+  migrateState(log: TakeLog, before: SlidingWindowLogAlgorithm, now: number): void {
     log.forgetBefore(before.#firstAt(log, now));
   }
 }

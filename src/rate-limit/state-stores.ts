@@ -1,4 +1,4 @@
-import type { Ledger } from './ledger.js';
+import type { LimitState } from './ledger.js';
 
 /** The states of one limiter under many keys, each in its slot, that take turns in one ledger. */
 export interface StateStore {
@@ -9,33 +9,33 @@ export interface StateStore {
   /** Makes a slot that of a limiter which was never used. */
   clear(slot: number): void;
   /** Into a ledger of its own, of the same rules. */
-  moveOut(slot: number, into: Ledger): void;
-  moveIn(slot: number, from: Ledger): void;
+  moveOut(slot: number, into: LimitState): void;
+  moveIn(slot: number, from: LimitState): void;
 }
 
 /** For states that are a few numbers: one column for all of them, which the garbage collector need not look into. */
 export class NumberStore implements StateStore {
-  readonly #ledger: Ledger;
+  readonly #limit: LimitState;
   readonly #width: number;
   readonly #maxSlots: number;
   readonly #fresh: number[] = [];
   #column: Float64Array<ArrayBuffer>;
 
-  constructor(ledger: Ledger, maxSlots: number) {
-    this.#ledger = ledger;
-    this.#width = ledger.rules.width;
+  constructor(ledger: LimitState, maxSlots: number) {
+    this.#limit = ledger;
+    this.#width = ledger.algorithm.width;
     this.#maxSlots = maxSlots;
     this.#column = new Float64Array(0);
-    ledger.rules.save(ledger.rules.fresh(), this.#fresh, 0);
+    ledger.algorithm.save(ledger.algorithm.fresh(), this.#fresh, 0);
   }
 
   load(slot: number | undefined): void {
-    if (slot !== undefined) this.moveOut(slot, this.#ledger);
-    else this.#ledger.rules.load(this.#ledger.state, this.#fresh, 0);
+    if (slot !== undefined) this.moveOut(slot, this.#limit);
+    else this.#limit.algorithm.load(this.#limit.state, this.#fresh, 0);
   }
 
   save(slot: number): void {
-    this.moveIn(slot, this.#ledger);
+    this.moveIn(slot, this.#limit);
   }
 
   clear(slot: number): void {
@@ -43,12 +43,12 @@ export class NumberStore implements StateStore {
     this.#column.set(this.#fresh, slot * this.#width);
   }
 
-  moveOut(slot: number, { rules, state }: Ledger): void {
-    rules.load(state, this.#column, slot * this.#width);
+  moveOut(slot: number, { algorithm, state }: LimitState): void {
+    algorithm.load(state, this.#column, slot * this.#width);
   }
 
-  moveIn(slot: number, { rules, state }: Ledger): void {
-    rules.save(state, this.#column, slot * this.#width);
+  moveIn(slot: number, { algorithm, state }: LimitState): void {
+    algorithm.save(state, this.#column, slot * this.#width);
   }
 
   #grow(slots: number): void {
@@ -60,31 +60,31 @@ export class NumberStore implements StateStore {
 
 /** For states that are more than that: the objects themselves. */
 export class ObjectStore implements StateStore {
-  readonly #ledger: Ledger;
+  readonly #limit: LimitState;
   readonly #states: unknown[] = [];
 
-  constructor(ledger: Ledger) {
-    this.#ledger = ledger;
+  constructor(ledger: LimitState) {
+    this.#limit = ledger;
   }
 
   load(slot: number | undefined): void {
-    if (slot !== undefined) this.moveOut(slot, this.#ledger);
-    else this.#ledger.state = this.#ledger.rules.fresh();
+    if (slot !== undefined) this.moveOut(slot, this.#limit);
+    else this.#limit.state = this.#limit.algorithm.fresh();
   }
 
   save(slot: number): void {
-    this.moveIn(slot, this.#ledger);
+    this.moveIn(slot, this.#limit);
   }
 
   clear(slot: number): void {
-    this.#states[slot] = this.#ledger.rules.fresh();
+    this.#states[slot] = this.#limit.algorithm.fresh();
   }
 
-  moveOut(slot: number, into: Ledger): void {
+  moveOut(slot: number, into: LimitState): void {
     into.state = this.#states[slot];
   }
 
-  moveIn(slot: number, { state }: Ledger): void {
+  moveIn(slot: number, { state }: LimitState): void {
     this.#states[slot] = state;
   }
 }

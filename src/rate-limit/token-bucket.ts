@@ -2,8 +2,8 @@ import type { Clock } from '../core/clock.js';
 import type { Duration } from '../core/duration.js';
 import { readOptions } from '../core/options.js';
 import { BaseLimiter } from './base-limiter.js';
-import { type Flow, flowOf } from './flow.js';
-import { type Numbers, Rules } from './rules.js';
+import { type ExactRate, exactRateOf } from './flow.js';
+import { type Numbers, LimitAlgorithm } from './rules.js';
 import { checkLimit, checkPeriod, periodOption } from './settings.js';
 
 export interface TokenBucketRate {
@@ -55,85 +55,85 @@ export class TokenBucket extends BaseLimiter<TokenBucketRate> {
       name: 'TokenBucket',
       clock: undefined,
     });
-    super('TokenBucket', name, clock, (owner) => new TokenBucketRules(owner, rate));
+    super('TokenBucket', name, clock, (owner) => new TokenBucketAlgorithm(owner, rate));
   }
 }
 
-interface Tokens {
+interface TokenBucketState {
   /** In grains, as of then. */
   level: number;
   asOf: number;
 }
 
-class TokenBucketRules extends Rules<Tokens> {
+class TokenBucketAlgorithm extends LimitAlgorithm<TokenBucketState> {
   readonly width = 2;
   readonly #rate: TokenBucketRate;
-  readonly #flow: Flow;
+  readonly #exactRate: ExactRate;
   readonly #full: number;
 
   constructor(owner: string, { capacity, refill, per }: TokenBucketRate) {
     super(owner, checkLimit(owner, 'capacity', capacity));
-    this.#flow = flowOf(owner, 'refill', refill, per, this.limit);
-    this.#full = this.limit * this.#flow.perToken;
+    this.#exactRate = exactRateOf(owner, 'refill', refill, per, this.limit);
+    this.#full = this.limit * this.#exactRate.unitsPerToken;
     this.#rate = { capacity: this.limit, refill, per: periodOption(checkPeriod(owner, per)) };
   }
 
-  fresh(): Tokens {
+  fresh(): TokenBucketState {
     return { level: this.#full, asOf: 0 };
   }
 
-  save(state: Tokens, into: Numbers, at: number): void {
+  save(state: TokenBucketState, into: Numbers, at: number): void {
     into[at] = state.level;
     into[at + 1] = state.asOf;
   }
 
-  load(state: Tokens, from: Numbers, at: number): void {
+  load(state: TokenBucketState, from: Numbers, at: number): void {
     state.level = from[at] as number;
     state.asOf = from[at + 1] as number;
   }
 
-  #levelAt(state: Tokens, time: number): number {
-    return Math.min(this.#full, state.level + (time - state.asOf) * this.#flow.perMicro);
+  #levelAt(state: TokenBucketState, time: number): number {
+    return Math.min(this.#full, state.level + (time - state.asOf) * this.#exactRate.unitsPerMicrosecond);
   }
 
-  availableAt(state: Tokens, cost: number, from: number): number {
-    const missing = cost * this.#flow.perToken - this.#levelAt(state, from);
-    return missing > 0 ? from + Math.ceil(missing / this.#flow.perMicro) : from;
+  availableAt(state: TokenBucketState, cost: number, from: number): number {
+    const missing = cost * this.#exactRate.unitsPerToken - this.#levelAt(state, from);
+    return missing > 0 ? from + Math.ceil(missing / this.#exactRate.unitsPerMicrosecond) : from;
   }
 
-  take(state: Tokens, cost: number, at: number): void {
-    state.level = this.#levelAt(state, at) - cost * this.#flow.perToken;
+  take(state: TokenBucketState, cost: number, at: number): void {
+    state.level = this.#levelAt(state, at) - cost * this.#exactRate.unitsPerToken;
     state.asOf = at;
   }
 
   /** Tokens that wait in the bucket are not lost: a late waiter changes nothing unless the bucket has run over. */
   override isLate(before: Numbers, _due: number, now: number): boolean {
     const [level = 0, asOf = 0] = [before[0], before[1]];
-    return level + (now - asOf) * this.#flow.perMicro > this.#full;
+    return level + (now - asOf) * this.#exactRate.unitsPerMicrosecond > this.#full;
   }
 
   /** It is one and the same bucket whenever it was taken; what does not fit is lost. */
-  giveBack(state: Tokens, cost: number, now: number): void {
-    state.level = Math.min(this.#full, this.#levelAt(state, now) + cost * this.#flow.perToken);
+  refund(state: TokenBucketState, cost: number, now: number): void {
+    state.level = Math.min(this.#full, this.#levelAt(state, now) + cost * this.#exactRate.unitsPerToken);
     state.asOf = now;
   }
 
-  remaining(state: Tokens, now: number): number {
-    return Math.floor(this.#levelAt(state, now) / this.#flow.perToken);
+  remaining(state: TokenBucketState, now: number): number {
+    return Math.floor(this.#levelAt(state, now) / this.#exactRate.unitsPerToken);
   }
 
-  idleAt(state: Tokens): number {
-    return state.asOf + Math.ceil((this.#full - state.level) / this.#flow.perMicro);
+  resetAt(state: TokenBucketState): number {
+    return state.asOf + Math.ceil((this.#full - state.level) / this.#exactRate.unitsPerMicrosecond);
   }
 
-  changed(options: object): TokenBucketRules {
-    return new TokenBucketRules(this.owner, readOptions<TokenBucketRate>(this.owner, options as never, this.#rate));
+  withOptions(options: object): TokenBucketAlgorithm {
+    return new TokenBucketAlgorithm(this.owner, readOptions<TokenBucketRate>(this.owner, options as never, this.#rate));
   }
 
   /** The tokens stay, as many as fit. */
-  adopt(state: Tokens, before: TokenBucketRules, now: number): void {
-    const level = BigInt(before.#levelAt(state, now)) * BigInt(this.#flow.perToken);
-    state.level = Math.min(this.#full, Number(level / BigInt(before.#flow.perToken)));
+  migrateState(state: TokenBucketState, before: TokenBucketAlgorithm, now: number): void {
+    const level = BigInt(before.#levelAt(state, now)) * BigInt(this.#exactRate.unitsPerToken);
+    state.level = Math.min(this.#full, Number(level / BigInt(before.#exactRate.unitsPerToken)));
     state.asOf = now;
   }
 }

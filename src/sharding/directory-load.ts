@@ -1,4 +1,4 @@
-import { AbortNode, AbortScope, scopeOf, settled } from '../core/abort-scope.js';
+import { AbortNode, AbortScope, scopeOf, resolvedPromise } from '../core/abort-scope.js';
 
 /** One call of the loader, and all who wait for it. */
 export class DirectoryLoad {
@@ -34,7 +34,7 @@ export class DirectoryLoad {
   /** The last one out ends the load. */
   giveUp(waiter: LoadWaiter, reason: unknown, signals: AbortController[]): void {
     // One microtask later: an answer that was there before the abort is on its way, and has won.
-    settled.then(() => {
+    resolvedPromise.then(() => {
       this.#waiters.delete(waiter);
       waiter.reject(reason);
     });

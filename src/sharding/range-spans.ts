@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '../core/errors.js';
-import { show } from '../core/inspect.js';
+import { formatValue } from '../core/inspect.js';
 import { readOptions } from '../core/options.js';
 import { type Comparable, checkRangeKey, comparable, type KeyKind, type RangeKey, toRangeKey } from './range-keys.js';
 import { checkIterable, checkShard } from './shard-router.js';
@@ -74,9 +74,9 @@ function describeSpan({ from, to, shard }: Span, kind: KeyKind | undefined): str
   const end = (value: Comparable | undefined): string => {
     if (value === undefined) return '…';
     const key = toRangeKey(value, kind);
-    return key instanceof Date ? key.toISOString() : show(key);
+    return key instanceof Date ? key.toISOString() : formatValue(key);
   };
-  return `${show(shard)} [${end(from)}, ${end(to)})`;
+  return `${formatValue(shard)} [${end(from)}, ${end(to)})`;
 }
 
 /**

@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { httpCheck, LoadBalancer, leastLoadedOfTwo, type Picker, roundRobin } from 'breakwater/balancer';
+import { httpCheck, LoadBalancer, powerOfTwoChoices, type PickerFactory, roundRobin } from 'breakwater/balancer';
 import { resilientFetch } from 'breakwater/fetch';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
@@ -56,7 +56,7 @@ class Backend implements AsyncDisposable {
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function scenario(pick: Picker, retries: boolean) {
+async function scenario(pick: PickerFactory, retries: boolean) {
   const backends = await Promise.all([2, 2, 2, SLOW_MS, 2].map((delayMs) => new Backend(delayMs).start()));
   await using _close = {
     [Symbol.asyncDispose]: async () => void (await Promise.all(backends.map((one) => one.die()))),
@@ -122,11 +122,11 @@ async function scenario(pick: Picker, retries: boolean) {
 }
 
 describe('five servers', () => {
-  it.each<[string, Picker, boolean]>([
+  it.each<[string, PickerFactory, boolean]>([
     ['roundRobin, no retries', roundRobin(), false],
-    ['leastLoadedOfTwo, no retries', leastLoadedOfTwo(), false],
-    ['leastLoadedOfTwo by latency, no retries', leastLoadedOfTwo({ by: 'latency' }), false],
-    ['leastLoadedOfTwo, with retries', leastLoadedOfTwo(), true],
+    ['leastLoadedOfTwo, no retries', powerOfTwoChoices(), false],
+    ['leastLoadedOfTwo by latency, no retries', powerOfTwoChoices({ by: 'latency' }), false],
+    ['leastLoadedOfTwo, with retries', powerOfTwoChoices(), true],
   ])('%s', async (name, pick, retries) => {
     const seen = await scenario(pick, retries);
     const percent = (share: number) => `${(100 * share).toFixed(2)} %`;

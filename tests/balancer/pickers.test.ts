@@ -5,9 +5,9 @@ import {
   LoadBalancer,
   type LoadBalancerOptions,
   leastConnections,
-  leastLoadedOfTwo,
+  powerOfTwoChoices,
   leastResponseTime,
-  type Picker,
+  type PickerFactory,
   randomPick,
   roundRobin,
   weightedLeastConnections,
@@ -134,24 +134,24 @@ describe('leastConnections', () => {
 
 describe('leastLoadedOfTwo', () => {
   it('never draws the same node twice: of two nodes always the less loaded', () => {
-    const { balancer, hold } = balance(['a', 'b'], { pick: leastLoadedOfTwo() });
+    const { balancer, hold } = balance(['a', 'b'], { pick: powerOfTwoChoices() });
     hold(1000);
     expect(balancer.nodes.map(({ active }) => active)).toEqual([500, 500]);
   });
 
   it('spreads calls nearly evenly where chance alone does not', () => {
     const names = Array.from({ length: 100 }, (_, index) => `node-${index}`);
-    const peakOf = (pick: Picker) => {
+    const peakOf = (pick: PickerFactory) => {
       const { balancer, hold } = balance(names, { pick });
       hold(10_000);
       return Math.max(...balancer.nodes.map(({ active }) => active));
     };
-    expect(peakOf(leastLoadedOfTwo())).toBeLessThanOrEqual(104); // the mean is 100
+    expect(peakOf(powerOfTwoChoices())).toBeLessThanOrEqual(104); // the mean is 100
     expect(peakOf(randomPick())).toBeGreaterThan(115);
   });
 
   it('loads nodes by their weight', () => {
-    const { balancer, hold } = balance([{ node: 'a', weight: 3 }, 'b', 'c'], { pick: leastLoadedOfTwo() });
+    const { balancer, hold } = balance([{ node: 'a', weight: 3 }, 'b', 'c'], { pick: powerOfTwoChoices() });
     hold(500);
     const [a, b, c] = balancer.nodes.map(({ active }) => active) as [number, number, number];
     expect(Math.abs(a - 300)).toBeLessThan(10);
@@ -159,7 +159,7 @@ describe('leastLoadedOfTwo', () => {
   });
 
   it('draws every pair as often as any other', () => {
-    const { balancer } = balance(['a', 'b', 'c'], { pick: leastLoadedOfTwo() });
+    const { balancer } = balance(['a', 'b', 'c'], { pick: powerOfTwoChoices() });
     const others = (node: string) => ['a', 'b', 'c'].filter((name) => name !== node);
     for (let call = 0; call < 3; call++) balancer.acquire({ exclude: others('a') });
     balancer.acquire({ exclude: others('b') });
@@ -175,7 +175,7 @@ describe('leastLoadedOfTwo', () => {
   });
 
   it('by latency: hardly anything goes to the slow one', () => {
-    const { pick } = balance(['fast', 'slow', 'other'], { pick: leastLoadedOfTwo({ by: 'latency' }) });
+    const { pick } = balance(['fast', 'slow', 'other'], { pick: powerOfTwoChoices({ by: 'latency' }) });
     const counts = countOf(pick(600, { fast: 5, slow: 100, other: 5 }));
     expect(counts.slow).toBeLessThan(10);
     expect(counts.fast).toBeGreaterThan(200);
@@ -183,7 +183,7 @@ describe('leastLoadedOfTwo', () => {
   });
 
   it('one node is all there is to draw from', () => {
-    expect(balance(['a'], { pick: leastLoadedOfTwo() }).pick(3)).toEqual(['a', 'a', 'a']);
+    expect(balance(['a'], { pick: powerOfTwoChoices() }).pick(3)).toEqual(['a', 'a', 'a']);
   });
 });
 
@@ -411,15 +411,15 @@ describe('ipHash', () => {
 });
 
 describe('every picker', () => {
-  const pickers: Picker[] = [
+  const pickers: PickerFactory[] = [
     roundRobin(),
     weightedRoundRobin(),
     leastConnections(),
     weightedLeastConnections(),
     leastResponseTime(),
     randomPick(),
-    leastLoadedOfTwo(),
-    leastLoadedOfTwo({ by: 'latency' }),
+    powerOfTwoChoices(),
+    powerOfTwoChoices({ by: 'latency' }),
     ipHash(),
     consistentHash(),
     consistentHash({ boundedLoad: 1.1 }),

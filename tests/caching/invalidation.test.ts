@@ -1,6 +1,6 @@
 import { loadingCache } from 'breakwater';
 import { describe, expect, it } from 'vitest';
-import { Invalidations } from '../../src/caching/invalidations.js';
+import { InvalidationLog } from '../../src/caching/invalidations.js';
 import { matchesGlob } from '../../src/caching/match.js';
 import { setUp } from './setup.js';
 
@@ -161,62 +161,62 @@ describe('globs', () => {
 
 describe('the marks', () => {
   it('are bounded: what is forgotten is taken to hit all that was not compared with it', () => {
-    const marks = new Invalidations();
+    const marks = new InvalidationLog();
     const { latest } = marks;
     marks.delete({ kind: 'tag', text: 'first' }, 1);
     const afterFirst = marks.latest;
     for (let i = 0; i < 9_999; i++) marks.delete({ kind: 'tag', text: `t${i}` }, 2);
-    expect(marks.haveDeleted('k', ['other'], latest)).toBe(false);
+    expect(marks.hasDeleted('k', ['other'], latest)).toBe(false);
     marks.delete({ kind: 'tag', text: 'one too many' }, 3);
-    expect(marks.haveDeleted('k', ['other'], latest)).toBe(true);
-    expect(marks.haveDeleted('k', ['other'], afterFirst)).toBe(false);
-    expect(marks.haveDeleted('k', ['t0'], afterFirst)).toBe(true);
+    expect(marks.hasDeleted('k', ['other'], latest)).toBe(true);
+    expect(marks.hasDeleted('k', ['other'], afterFirst)).toBe(false);
+    expect(marks.hasDeleted('k', ['t0'], afterFirst)).toBe(true);
   });
 
   it('of a tag that is marked again are not the oldest any more', () => {
-    const marks = new Invalidations();
+    const marks = new InvalidationLog();
     marks.delete({ kind: 'tag', text: 'first' }, 1);
     marks.delete({ kind: 'tag', text: 'second' }, 1);
     const afterSecond = marks.latest;
     marks.delete({ kind: 'tag', text: 'first' }, 2);
     for (let i = 0; i < 9_999; i++) marks.delete({ kind: 'tag', text: `t${i}` }, 3);
-    expect(marks.haveDeleted('k', ['other'], afterSecond)).toBe(false); // only the second was forgotten
-    expect(marks.haveDeleted('k', ['first'], afterSecond)).toBe(true);
+    expect(marks.hasDeleted('k', ['other'], afterSecond)).toBe(false); // only the second was forgotten
+    expect(marks.hasDeleted('k', ['first'], afterSecond)).toBe(true);
   });
 
   it('of patterns are bounded likewise, and the same pattern again is the same one', () => {
-    const marks = new Invalidations();
+    const marks = new InvalidationLog();
     marks.expire({ kind: 'glob', text: 'a*' }, 1);
     const afterFirst = marks.latest;
     for (let i = 0; i < 5_000; i++) marks.expire({ kind: 'prefix', text: `${i % 999}` }, 2);
-    expect([marks.haveHit('k', [], 0), marks.expiredAt('abc', [], 0)]).toEqual([false, 1]);
+    expect([marks.hasInvalidated('k', [], 0), marks.expiredAt('abc', [], 0)]).toEqual([false, 1]);
     marks.expire({ kind: 'glob', text: 'b*' }, 3);
-    expect([marks.haveDeleted('k', [], 0), marks.haveDeleted('k', [], afterFirst)]).toEqual([true, false]);
+    expect([marks.hasDeleted('k', [], 0), marks.hasDeleted('k', [], afterFirst)]).toEqual([true, false]);
     expect([marks.expiredAt('b', [], afterFirst), marks.expiredAt('abc', [], afterFirst)]).toEqual([3, undefined]);
   });
 
   it('of a pattern that is marked again are not the oldest any more, and a forgotten pattern begins again', () => {
-    const marks = new Invalidations();
+    const marks = new InvalidationLog();
     marks.delete({ kind: 'prefix', text: 'first' }, 1);
     marks.delete({ kind: 'prefix', text: 'second' }, 1);
     marks.delete({ kind: 'prefix', text: 'third' }, 1);
     const afterThird = marks.latest;
     marks.delete({ kind: 'prefix', text: 'second' }, 2);
     for (let i = 0; i < 998; i++) marks.delete({ kind: 'prefix', text: `p${i}` }, 3);
-    expect(marks.haveDeleted('k', [], 0)).toBe(true); // the first was forgotten
-    expect(marks.haveDeleted('k', [], 1)).toBe(false); // and nothing after it
-    expect(['first', 'second', 'third'].map((key) => marks.haveDeleted(key, [], afterThird))).toEqual([
+    expect(marks.hasDeleted('k', [], 0)).toBe(true); // the first was forgotten
+    expect(marks.hasDeleted('k', [], 1)).toBe(false); // and nothing after it
+    expect(['first', 'second', 'third'].map((key) => marks.hasDeleted(key, [], afterThird))).toEqual([
       false,
       true,
       false,
     ]);
     marks.delete({ kind: 'prefix', text: 'first' }, 4);
-    expect(marks.haveDeleted('first', [], marks.latest - 1)).toBe(true);
-    expect(marks.haveDeleted('first', [], marks.latest)).toBe(false);
+    expect(marks.hasDeleted('first', [], marks.latest - 1)).toBe(true);
+    expect(marks.hasDeleted('first', [], marks.latest)).toBe(false);
   });
 
   it('of one tag, or one pattern, are so many at most: older ones are taken to be as old as the oldest', () => {
-    const marks = new Invalidations();
+    const marks = new InvalidationLog();
     for (const kind of ['tag', 'prefix'] as const) {
       const before = marks.latest;
       for (let time = 0; time < 20; time++) marks.expire({ kind, text: 't' }, time);
@@ -229,10 +229,10 @@ describe('the marks', () => {
   });
 
   it('of a tag, and of a prefix and a glob of the same text, are different ones', () => {
-    const marks = new Invalidations();
+    const marks = new InvalidationLog();
     marks.delete({ kind: 'glob', text: 'k' }, 1);
     marks.delete({ kind: 'prefix', text: 'k' }, 2);
-    expect([marks.haveDeleted('k', [], 0), marks.haveDeleted('kk', [], 0), marks.haveDeleted('x', ['k'], 0)]).toEqual([
+    expect([marks.hasDeleted('k', [], 0), marks.hasDeleted('kk', [], 0), marks.hasDeleted('x', ['k'], 0)]).toEqual([
       true,
       true,
       false,
@@ -240,8 +240,8 @@ describe('the marks', () => {
   });
 
   it('are as many as a cache may have entries', () => {
-    const marks = new Invalidations(20_000);
+    const marks = new InvalidationLog(20_000);
     for (let i = 0; i < 20_000; i++) marks.delete({ kind: 'tag', text: `${i}` }, 1);
-    expect(marks.haveDeleted('k', ['other'], 0)).toBe(false);
+    expect(marks.hasDeleted('k', ['other'], 0)).toBe(false);
   });
 });

@@ -526,10 +526,10 @@ describe('a write', () => {
     expect(await one.set('a', 'new')).toBe(false);
     await clock.advance(1000);
     store.before = () => {};
-    expect(one.stats.l2.outstanding).toBe(1);
+    expect(one.stats.l2.pendingInvalidations).toBe(1);
     expect([await one.get('a'), loads]).toEqual(['a1', ['a']]); // from the origin, not 'old'
     await turns();
-    expect([one.stats.l2.outstanding, await process().get('a')]).toEqual([0, 'a1']);
+    expect([one.stats.l2.pendingInvalidations, await process().get('a')]).toEqual([0, 'a1']);
   });
 
   it('of what cannot be made data leaves nothing older behind, and no reader without an answer', async () => {
@@ -539,10 +539,10 @@ describe('a write', () => {
     one.on('secondTier', ({ operation, error }) => events.push([operation, error instanceof TypeError]));
     await one.set('a', 1);
     expect(await one.set('a', 8n)).toBe(false);
-    expect([one.peek('a'), await one.get('b'), one.stats.l2.outstanding]).toEqual([8n, 7n, 1]);
+    expect([one.peek('a'), await one.get('b'), one.stats.l2.pendingInvalidations]).toEqual([8n, 7n, 1]);
     await clock.advance(1000);
     await turns();
-    expect([store.kept.size, one.stats.l2.outstanding]).toEqual([0, 0]);
+    expect([store.kept.size, one.stats.l2.pendingInvalidations]).toEqual([0, 0]);
     expect(one.stats.l2.failures).toBe(2);
     expect(events).toContainEqual(['set', true]);
   });
@@ -641,7 +641,7 @@ describe('an invalidation', () => {
     await turns();
     expect(store.kept.has('a')).toBe(true);
     expect(await two.get('a')).toBe('a2'); // not what the second tier still has
-    expect(two.stats.l2.doubtful).toBe(1);
+    expect(two.stats.l2.bypassed).toBe(1);
     await letGo();
     expect(await deleted).toBe(true);
     await two.get('b');
@@ -664,10 +664,10 @@ describe('an invalidation', () => {
       store.before = () => {};
       expect(await two.get('a')).toBe('a2'); // the second tier has a1
       await turns();
-      expect(two.stats.l2.outstanding).toBe(by === 'key' ? 0 : 1); // of a key the new value is there by now
+      expect(two.stats.l2.pendingInvalidations).toBe(by === 'key' ? 0 : 1); // of a key the new value is there by now
       await clock.advance(1000);
       await turns();
-      expect(two.stats.l2.outstanding).toBe(0);
+      expect(two.stats.l2.pendingInvalidations).toBe(0);
       expect(store.kept.get('a')?.data ?? '').not.toContain('a1');
       expect(await process(options).get('a')).toBe('a2');
     },
@@ -689,7 +689,7 @@ describe('an invalidation', () => {
       one.applyInvalidation(invalidation); // another process has written, and deleted it in the second tier
       await letGo();
       expect(store.kept.size).toBe(0);
-      expect([await one.get('a'), one.stats.l2.outstanding]).toEqual([`a${world.version}`, 0]);
+      expect([await one.get('a'), one.stats.l2.pendingInvalidations]).toEqual([`a${world.version}`, 0]);
       await turns();
       await one.delete('a');
     }
@@ -753,7 +753,7 @@ describe('an invalidation', () => {
     store.before = () => {};
     await clock.advance(1000);
     await turns();
-    expect([store.kept.size, one.stats.l2.outstanding]).toEqual([0, 0]);
+    expect([store.kept.size, one.stats.l2.pendingInvalidations]).toEqual([0, 0]);
   });
 
   it('of one key leaves values of other keys on their way', async () => {
@@ -821,14 +821,14 @@ describe('a write whose time was over, and which the store does all the same', (
     await turns();
     world.version = 2;
     expect(await (how === 'deleted' ? one.delete('a') : one.set('a', 'a2'))).toBe(false); // it may still come
-    expect(one.stats.l2.outstanding).toBe(1);
+    expect(one.stats.l2.pendingInvalidations).toBe(1);
     await clock.advance(1000);
-    expect([await one.get('a'), one.stats.l2.doubtful]).toEqual(['a2', 1]);
+    expect([await one.get('a'), one.stats.l2.bypassed]).toEqual(['a2', 1]);
     const told: unknown[] = [];
     one.on('invalidate', (invalidation) => told.push(invalidation));
     late.resolve();
     await turns();
-    expect([await process().get('a'), one.stats.l2.outstanding]).toEqual(['a2', 0]);
+    expect([await process().get('a'), one.stats.l2.pendingInvalidations]).toEqual(['a2', 0]);
     expect(told).toEqual([{ kind: 'delete', key: 'a', isEcho: true }]);
   });
 
@@ -899,10 +899,10 @@ describe('what the store could not be told', () => {
     await clock.advance(1000);
     await turns();
     expect(store.operations.slice(1)).toEqual(['delete a', 'delete b', 'deleteMatching {"glob":"*"}']);
-    expect([one.stats.l2.outstanding, clock.pendingTimers]).toEqual([1, 1]);
+    expect([one.stats.l2.pendingInvalidations, clock.pendingTimers]).toEqual([1, 1]);
     store.before = () => {};
     await one.onIdle();
-    expect(one.stats.l2.outstanding).toBe(0);
+    expect(one.stats.l2.pendingInvalidations).toBe(0);
     await clock.advance(1000);
     expect(clock.pendingTimers).toBe(0);
   });
@@ -941,7 +941,7 @@ describe('what the store could not be told', () => {
     await two.get('b');
     await turns();
     expect(store.operations.filter((operation) => operation.startsWith('get'))).toEqual(['get p:b']);
-    expect(two.stats.l2).toMatchObject({ outstanding: 3, doubtful: 1 });
+    expect(two.stats.l2).toMatchObject({ pendingInvalidations: 3, bypassed: 1 });
   });
 
   it('is of no more use once the key is there anew', async () => {
@@ -951,7 +951,7 @@ describe('what the store could not be told', () => {
     await one.delete('a');
     await one.get('a');
     await turns();
-    expect(one.stats.l2.outstanding).toBe(0);
+    expect(one.stats.l2.pendingInvalidations).toBe(0);
     expect(await process().get('a')).toBe('a1');
   });
 
@@ -1068,9 +1068,9 @@ describe('a second tier that is not well', () => {
     await one.set('kept', 'old');
     store.before = () => Promise.reject(new Error('down'));
     for (let i = 0; i < 10_000; i++) await one.delete(`k${i}`);
-    expect(one.stats.l2.outstanding).toBe(10_000);
+    expect(one.stats.l2.pendingInvalidations).toBe(10_000);
     await one.delete('one more');
-    expect(one.stats.l2.outstanding).toBe(1);
+    expect(one.stats.l2.pendingInvalidations).toBe(1);
     one.applyInvalidation({ kind: 'clear' });
     store.before = () => {};
     store.calls.length = 0;
@@ -1078,7 +1078,7 @@ describe('a second tier that is not well', () => {
     expect(store.operations.includes('get kept')).toBe(false);
     await clock.advance(1000);
     await turns();
-    expect(one.stats.l2.outstanding).toBe(0);
+    expect(one.stats.l2.pendingInvalidations).toBe(0);
     expect(store.operations).toContain('deleteMatching {"prefix":""}');
   });
 
@@ -1089,7 +1089,7 @@ describe('a second tier that is not well', () => {
     expect(new Set(await Promise.all(keys.map((key) => one.set(key, 'x'))))).toEqual(new Set([true]));
     await clock.advance(1000);
     await turns();
-    expect([store.kept.size, one.stats.l2.outstanding]).toEqual([10_001, 0]);
+    expect([store.kept.size, one.stats.l2.pendingInvalidations]).toEqual([10_001, 0]);
   });
 });
 

@@ -298,7 +298,7 @@ const table: Record<string, { make: Make; bad: readonly unknown[]; good: readonl
     good: [undefined],
   },
   'resilientFetch: "bulkhead.until"': {
-    make: (until) => resilientFetch({ bulkhead: { until } }),
+    make: (holdUntil) => resilientFetch({ bulkhead: { holdUntil } }),
     bad: [null, 'end', 1, 'body'],
     good: [undefined, 'headers'],
   },

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { isNetworkError, resilientFetch, TimeoutError } from 'breakwater';
-import { cached } from 'breakwater/http-cache';
+import { cachedFetch } from 'breakwater/http-cache';
 import { TestClock } from 'breakwater/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
@@ -567,7 +567,7 @@ describe('cached(resilientFetch) with a server that', () => {
   for (const row of ROWS) {
     const { what, verdict, reads = 'whole' } = row;
     it(`${what}: ${verdict}`, { timeout: 30_000 }, async () => {
-      await checkRow(row, cached, async (fetch, server) => {
+      await checkRow(row, cachedFetch, async (fetch, server) => {
         if (verdict !== 'answer' || reads === 'whole') return;
         server.isHealed = true;
         // A stored response would be used here, however old it is.

@@ -16,7 +16,7 @@ describe("a bulkhead that holds its slot until the end of the 'body'", () => {
       ...options,
       retry,
       bodyTimeout: '5s',
-      bulkhead: { maxConcurrent: 1, maxQueue: 1, until: 'body' },
+      bulkhead: { maxConcurrent: 1, maxQueue: 1, holdUntil: 'body' },
     });
     return { server, fetch, [Symbol.asyncDispose]: () => server.close() };
   }
@@ -93,7 +93,7 @@ describe("a bulkhead that holds its slot until the end of the 'body'", () => {
     let judged = 0;
     const fetch = resilientFetch({
       bodyTimeout: '1m',
-      bulkhead: { maxConcurrent: 1, maxQueue: 1, until: 'body' },
+      bulkhead: { maxConcurrent: 1, maxQueue: 1, holdUntil: 'body' },
       classify: () => {
         if (judged++ === 0) throw new Error('no judgement');
         return 'success';

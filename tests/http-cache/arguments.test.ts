@@ -1,4 +1,4 @@
-import { cached, resilientFetch } from 'breakwater';
+import { cachedFetch, resilientFetch } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { defer, settle, watch } from '../support/promises.js';
@@ -112,7 +112,7 @@ describe('what a call was given is read once, before the call returns', () => {
       const who = new Headers(init?.headers).get('authorization');
       return ++calls === 1 ? new Response('busy', { status: 503 }) : ok(PRIVATE, `secret of ${who}`);
     };
-    const fetch = cached(resilientFetch({ fetch: origin, clock }), { clock });
+    const fetch = cachedFetch(resilientFetch({ fetch: origin, clock }), { clock });
     const headers = new Headers();
     const asTenant = (token: string) => {
       headers.set('authorization', token);
@@ -135,7 +135,7 @@ describe('the fetch inside', () => {
       url.pathname = '/changed';
       return ok({ 'cache-control': 'max-age=0, stale-while-revalidate=60' });
     };
-    const fetch = cached(inner, { clock });
+    const fetch = cachedFetch(inner, { clock });
     const headers = new Headers({ traceparent: 'mine' });
     const url = new URL(URL_A);
     for (let i = 0; i < 3; i++) await fetch(url, { headers });
@@ -181,7 +181,7 @@ describe('init that is no literal', () => {
     ['a Proxy', () => new Proxy({}, { get: (_target, name) => literal[name as keyof typeof literal] })],
   ])('keeps its method, headers and body: %s', async (_, make) => {
     const inner = vi.fn(async (..._arguments: unknown[]) => ok({}));
-    await cached(inner)(URL_A, make());
+    await cachedFetch(inner)(URL_A, make());
     expect(inner.mock.calls[0]![1]).toMatchObject(literal);
   });
 
@@ -208,7 +208,7 @@ describe('init that is no literal', () => {
         throw new RangeError('no headers');
       },
     };
-    await expect(cached(inner)(URL_A, init)).rejects.toThrow('no headers');
+    await expect(cachedFetch(inner)(URL_A, init)).rejects.toThrow('no headers');
     expect(inner).not.toHaveBeenCalled();
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BodyMemory } from '../../src/http-cache/body-memory.js';
-import { BodyTap, type CollectedBody } from '../../src/http-cache/body-tap.js';
+import { TeeBody, type CollectedBody } from '../../src/http-cache/body-tap.js';
 import { settle } from '../support/promises.js';
 
 function tapped(limit = 100) {
@@ -13,7 +13,7 @@ function tapped(limit = 100) {
       cancelled = reason;
     },
   });
-  const tap = new BodyTap(source, limit, new BodyMemory(1000, () => {}).open(), {
+  const tap = new TeeBody(source, limit, new BodyMemory(1000, () => {}).open(), {
     onCollected: (body) => collected.push(body),
     onLeft: (reason) => left.push(reason),
   });

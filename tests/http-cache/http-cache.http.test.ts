@@ -1,5 +1,5 @@
 /** The HTTP cache over real sockets: the platform's fetch, a node:http server. */
-import { cached, circuitBreaker, pipeline, resilientFetch } from 'breakwater';
+import { cachedFetch, circuitBreaker, pipeline, resilientFetch } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import * as undici from 'undici';
 import { describe, expect, it } from 'vitest';
@@ -31,7 +31,7 @@ describe('over HTTP', () => {
   it('answers from the store, and asks by ETag when that is stale: the body crosses the wire once', async () => {
     await using server = await testServer(page(control('max-age=60')).script);
     const clock = new TestClock();
-    const fetch = cached(globalThis.fetch, { clock });
+    const fetch = cachedFetch(globalThis.fetch, { clock });
     const first = await (await fetch(server.origin)).text();
     expect(await (await fetch(server.origin)).text()).toBe(first);
     expect(server.requests).toHaveLength(1);
@@ -46,7 +46,7 @@ describe('over HTTP', () => {
     const { script, state } = page(control('max-age=60'));
     await using server = await testServer(script);
     const clock = new TestClock();
-    const fetch = cached(resilientFetch(), { clock });
+    const fetch = cachedFetch(resilientFetch(), { clock });
     await (await fetch(server.origin)).text();
     await clock.advance(60_000);
     state.version = 2;
@@ -61,7 +61,7 @@ describe('over HTTP', () => {
       headers: { ...control('max-age=60'), vary: 'accept-language' },
       body: `in ${headers['accept-language']}`,
     }));
-    const fetch = cached(globalThis.fetch);
+    const fetch = cachedFetch(globalThis.fetch);
     const ask = async (language: string) =>
       (await fetch(server.origin, { headers: { 'accept-language': language } })).text();
     expect([await ask('en'), await ask('de'), await ask('en')]).toEqual(['in en', 'in de', 'in en']);
@@ -70,7 +70,7 @@ describe('over HTTP', () => {
 
   it('forgets what is written to', async () => {
     await using server = await testServer(page(control('max-age=60')).script);
-    const fetch = cached(globalThis.fetch);
+    const fetch = cachedFetch(globalThis.fetch);
     expect(await (await fetch(server.origin)).text()).toMatch(/^version 1/);
     expect((await fetch(server.origin, { method: 'PUT', body: 'new' })).status).toBe(204);
     expect(await (await fetch(server.origin)).text()).toMatch(/^version 2/);
@@ -80,7 +80,7 @@ describe('over HTTP', () => {
     const { script, state } = page(control('max-age=10, stale-while-revalidate=60'));
     await using server = await testServer(script);
     const clock = new TestClock();
-    const fetch = cached(globalThis.fetch, { clock });
+    const fetch = cachedFetch(globalThis.fetch, { clock });
     await (await fetch(server.origin)).text();
     await clock.advance(10_000);
     state.version = 2;
@@ -93,7 +93,7 @@ describe('over HTTP', () => {
     const server = await testServer(page(control('max-age=10, stale-if-error=3600')).script);
     const clock = new TestClock();
     const breaker = circuitBreaker({ consecutiveFailures: 2 });
-    const fetch = cached(resilientFetch({ policy: pipeline(breaker) }), { clock });
+    const fetch = cachedFetch(resilientFetch({ policy: pipeline(breaker) }), { clock });
     const { origin } = server;
     await (await fetch(origin)).text();
     await server.close();
@@ -116,7 +116,7 @@ describe('over HTTP', () => {
       ),
     );
     const clock = new TestClock();
-    const fetch = cached(resilientFetch({ retry: false }), { clock });
+    const fetch = cachedFetch(resilientFetch({ retry: false }), { clock });
     await (await fetch(server.origin)).text();
     await clock.advance(10_000);
     expect(await (await fetch(server.origin)).text()).toBe('well');
@@ -130,7 +130,7 @@ describe('over HTTP', () => {
       if (method === 'POST') version++;
       return { headers: control('max-age=60'), body: `version ${version}` };
     });
-    const fetch = cached(globalThis.fetch);
+    const fetch = cachedFetch(globalThis.fetch);
     const read = async () => (await fetch(`${server.origin}/y`)).text();
     expect(await read()).toBe('version 1');
     const written = await fetch(`${server.origin}/a`, { method: 'POST', body: 'x' });
@@ -147,7 +147,7 @@ describe('over HTTP', () => {
     await using server = await testServer(({ path }) =>
       path === '/a' ? { status: 302, headers: { location: '/b' } } : { body: 'b' },
     );
-    const fetch = cached(globalThis.fetch);
+    const fetch = cachedFetch(globalThis.fetch);
     const url = `${server.origin}/a`;
     const results = await Promise.allSettled([fetch(url, { redirect: 'error' }), fetch(url), fetch(url)]);
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
@@ -158,7 +158,7 @@ describe('over HTTP', () => {
       headers: control('private, max-age=60'),
       body: `for ${headers.cookie}`,
     }));
-    const fetch = cached(undici.fetch);
+    const fetch = cachedFetch(undici.fetch);
     const session = (cookie: string) =>
       new undici.Agent().compose(
         (dispatch) => (options, handler) =>
@@ -179,7 +179,7 @@ describe('over HTTP', () => {
       response.write('who', () => response.destroy());
       return undefined;
     });
-    const fetch = cached(globalThis.fetch);
+    const fetch = cachedFetch(globalThis.fetch);
     await expect((await fetch(server.origin)).text()).rejects.toThrow();
     expect(await (await fetch(server.origin)).text()).toBe('whole');
     expect(said(await fetch(server.origin))).toMatch(/hit/);
@@ -187,7 +187,7 @@ describe('over HTTP', () => {
 
   it('ends the request on the wire when its last reader leaves, and not before', async () => {
     await using server = await testServer(({ index }) => (index === 0 ? undefined : { body: 'late' }));
-    const fetch = cached(globalThis.fetch);
+    const fetch = cachedFetch(globalThis.fetch);
     const [one, two] = [new AbortController(), new AbortController()];
     const asking = [one, two].map(({ signal }) => watch(fetch(server.origin, { signal })));
     await eventually(() => expect(server.requests).toHaveLength(1));
@@ -209,7 +209,7 @@ describe('over HTTP', () => {
         return undefined;
       });
       const controller = new AbortController();
-      const fetch = cached(async (url: string, init?: RequestInit) => {
+      const fetch = cachedFetch(async (url: string, init?: RequestInit) => {
         const response = await globalThis.fetch(url, init);
         microtasks(count).then(() => controller.abort('left'));
         return response;
@@ -226,7 +226,7 @@ describe('over HTTP', () => {
     }
     await using server = await testServer(() => ({ body: endless() }));
     const controller = new AbortController();
-    const response = await cached(globalThis.fetch)(server.origin, { signal: controller.signal });
+    const response = await cachedFetch(globalThis.fetch)(server.origin, { signal: controller.signal });
     await response.body?.cancel();
     await server.requests[0]!.ended;
   });
@@ -237,7 +237,7 @@ describe('over HTTP', () => {
     }
     await using server = await testServer(() => ({ body: endless() }));
     const { controller, listeners } = countingController();
-    const fetch = cached(globalThis.fetch);
+    const fetch = cachedFetch(globalThis.fetch);
     await (async () => expect((await fetch(server.origin, { signal: controller.signal })).status).toBe(200))();
     expect(listeners()).toBe(1);
     await eventually(async () => {
@@ -250,7 +250,7 @@ describe('over HTTP', () => {
   it('takes the fetch of undici, and gives responses of its make', async () => {
     await using server = await testServer(page(control('public, max-age=60')).script);
     const clock = new TestClock();
-    const fetch = cached(undici.fetch, { clock });
+    const fetch = cachedFetch(undici.fetch, { clock });
     for (const expected of [/fwd=uri-miss/, /hit/]) {
       const response = await fetch(new undici.Request(server.origin));
       expect(response).toBeInstanceOf(undici.Response);
@@ -269,7 +269,7 @@ describe('over HTTP', () => {
         ? { status: 301, headers: { location: '/new', ...control('max-age=60') } }
         : { headers: control('max-age=60'), body: 'new' },
     );
-    const fetch = cached(globalThis.fetch);
+    const fetch = cachedFetch(globalThis.fetch);
     for (let i = 0; i < 2; i++) {
       const response = await fetch(`${server.origin}/old`);
       expect([response.redirected, response.url, await response.text()]).toEqual([true, `${server.origin}/new`, 'new']);

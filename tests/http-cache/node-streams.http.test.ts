@@ -1,6 +1,6 @@
 /** The HTTP cache around fetches whose bodies are streams of Node's, over real sockets. */
 import { once } from 'node:events';
-import { cached } from 'breakwater';
+import { cachedFetch } from 'breakwater';
 import crossFetch from 'cross-fetch';
 import nodeFetch from 'node-fetch';
 import { describe, expect, it } from 'vitest';
@@ -32,7 +32,7 @@ describe.each<[string, StreamFetch]>([
   it('lets an abort reach a body that is being read', async () => {
     await using server = await halfServer();
     const controller = new AbortController();
-    const response = await cached(inner)(server.origin, { signal: controller.signal });
+    const response = await cachedFetch(inner)(server.origin, { signal: controller.signal });
     const text = response.text();
     controller.abort();
     await expect(text).rejects.toMatchObject({ name: 'AbortError' });
@@ -42,7 +42,7 @@ describe.each<[string, StreamFetch]>([
   it('lets an abort reach a body that nothing reads yet', async () => {
     await using server = await halfServer();
     const controller = new AbortController();
-    await cached(inner)(server.origin, { signal: controller.signal });
+    await cachedFetch(inner)(server.origin, { signal: controller.signal });
     controller.abort();
     await server.requests[0]!.ended;
   });
@@ -50,7 +50,7 @@ describe.each<[string, StreamFetch]>([
   it('lets an abort reach the request before its response', async () => {
     await using server = await testServer(() => undefined);
     const controller = new AbortController();
-    const asking = cached(inner)(server.origin, { signal: controller.signal });
+    const asking = cachedFetch(inner)(server.origin, { signal: controller.signal });
     await eventually(() => expect(server.requests).toHaveLength(1));
     controller.abort('enough');
     await expect(asking).rejects.toBe('enough');
@@ -64,7 +64,7 @@ describe.each<[string, StreamFetch]>([
       if (index > 0) setTimeout(() => response.end('half'), 50);
       return undefined;
     });
-    const fetch = cached(inner, { lockTimeout: 0 });
+    const fetch = cachedFetch(inner, { lockTimeout: 0 });
     const controller = new AbortController();
     const first = await fetch(server.origin, { signal: controller.signal });
     const second = await fetch(server.origin);
@@ -77,7 +77,7 @@ describe.each<[string, StreamFetch]>([
   it('leaves no listener on the signal once the body has been read', async () => {
     await using server = await testServer(() => ({ headers: FRESH, body: 'whole' }));
     const { controller, listeners } = countingController();
-    const response = await cached(inner)(server.origin, { signal: controller.signal });
+    const response = await cachedFetch(inner)(server.origin, { signal: controller.signal });
     expect(await response.text()).toBe('whole');
     await eventually(() => expect(listeners()).toBe(0));
   });
@@ -87,7 +87,7 @@ describe.each<[string, StreamFetch]>([
       headers: { 'cache-control': 'private, max-age=60' },
       body: `for ${headers.authorization}`,
     }));
-    const fetch = cached(inner);
+    const fetch = cachedFetch(inner);
     const as = async (authorization: string) => (await fetch(server.origin, { headers: { authorization } })).text();
     expect(await Promise.all(['ada', 'bob', 'ada'].map(as))).toEqual(['for ada', 'for bob', 'for ada']);
     expect(await Promise.all(['bob', 'ada'].map(as))).toEqual(['for bob', 'for ada']);
@@ -96,7 +96,7 @@ describe.each<[string, StreamFetch]>([
 
 it('node-fetch’s response is passed on as it is: its body is a stream of Node’s', async () => {
   await using server = await testServer(() => ({ headers: FRESH, body: 'whole' }));
-  const { body } = await cached(nodeFetch)(server.origin);
+  const { body } = await cachedFetch(nodeFetch)(server.origin);
   const chunks: string[] = [];
   body?.on('data', (chunk: Buffer) => chunks.push(String(chunk)));
   if (body !== null) await once(body, 'end');

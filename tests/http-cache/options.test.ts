@@ -1,11 +1,11 @@
-import { type CachedOptions, cached, InvalidOptionError, LruCache, resilientFetch } from 'breakwater';
+import { type CachedFetchOptions, cachedFetch, InvalidOptionError, LruCache, resilientFetch } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import { LRUCache } from 'lru-cache';
 import { describe, expect, it, vi } from 'vitest';
 import { always, ok, setUp, URL_A } from './setup.js';
 
 const FRESH = { 'cache-control': 'max-age=60' };
-const make = (options: unknown) => () => cached(globalThis.fetch, options as CachedOptions);
+const make = (options: unknown) => () => cachedFetch(globalThis.fetch, options as CachedFetchOptions);
 
 describe('options of cached', () => {
   it.each<[string, unknown[]]>([
@@ -33,7 +33,7 @@ describe('options of cached', () => {
   });
 
   it('refuses what is no fetch', () => {
-    expect(() => cached(undefined as never)).toThrow('"fetch" must be a function');
+    expect(() => cachedFetch(undefined as never)).toThrow('"fetch" must be a function');
   });
 
   it('refuses capacity and maxBytes beside a store, which has its own bounds', () => {
@@ -58,7 +58,7 @@ describe('options of cached', () => {
     expect((await get()).said).toMatch(/^fwd=uri-miss/);
   });
 
-  it.each<[string, () => NonNullable<CachedOptions['store']>]>([
+  it.each<[string, () => NonNullable<CachedFetchOptions['store']>]>([
     ['a Map', () => new Map()],
     ['an lru-cache', () => new LRUCache({ max: 10 })],
     ['a cache of this package', () => new LruCache({ capacity: 10 })],
@@ -72,7 +72,7 @@ describe('options of cached', () => {
   });
 
   it('has the clocks of the platform', async () => {
-    const fetch = cached(async (_: string) => ok({ ...FRESH, date: new Date(Date.now() - 30_000).toUTCString() }));
+    const fetch = cachedFetch(async (_: string) => ok({ ...FRESH, date: new Date(Date.now() - 30_000).toUTCString() }));
     await fetch(URL_A);
     const age = Number((await fetch(URL_A)).headers.get('age'));
     expect(age).toBeGreaterThanOrEqual(30);
@@ -95,7 +95,7 @@ describe('what goes through untouched', () => {
   ])('%s', async (_, input, init) => {
     const answer = ok(FRESH);
     const inner = vi.fn(async (..._arguments: unknown[]) => answer);
-    const fetch = cached(inner);
+    const fetch = cachedFetch(inner);
     expect(await fetch(input, init)).toBe(answer);
     expect(await fetch(input, init)).toBe(answer);
     expect(inner.mock.calls).toEqual([
@@ -106,7 +106,7 @@ describe('what goes through untouched', () => {
   });
 
   it('what fetch refuses, in its words, as a rejection', async () => {
-    const fetch = cached((() => {
+    const fetch = cachedFetch((() => {
       throw new TypeError('at once');
     }) as unknown as typeof globalThis.fetch);
     await expect(fetch('no url')).rejects.toThrow('at once');
@@ -119,7 +119,7 @@ describe('what reaches the fetch inside', () => {
   it('gets what the caller gave, in copies of its own, with another signal', async () => {
     const inner = vi.fn(async (..._arguments: unknown[]) => ok(FRESH));
     const init = { headers: { x: '1' }, priority: 'low' };
-    await cached(inner)(URL_A, init);
+    await cachedFetch(inner)(URL_A, init);
     expect(inner.mock.calls[0]).toEqual([URL_A, { ...init, signal: expect.any(AbortSignal) }]);
     expect((inner.mock.calls[0]![1] as RequestInit).headers).not.toBe(init.headers);
   });
@@ -130,8 +130,8 @@ describe('what reaches the fetch inside', () => {
       seen.push(this);
       return ok(FRESH);
     };
-    await cached(inner)(URL_A);
-    await cached(inner)('no url');
+    await cachedFetch(inner)(URL_A);
+    await cachedFetch(inner)('no url');
     expect(seen).toEqual([undefined, undefined]);
   });
 
@@ -165,8 +165,8 @@ describe('what reaches the fetch inside', () => {
       'name',
       { value: 'named', enumerable: true },
     );
-    const once = cached(inner);
-    const twice = cached(once);
+    const once = cachedFetch(inner);
+    const twice = cachedFetch(once);
     twice.preconnect('https://example.com');
     expect(preconnect).toHaveBeenCalledWith('https://example.com');
     expect([twice.name, Object.keys(twice).sort()]).toEqual(['named', ['cache', 'name', 'preconnect']]);
@@ -179,7 +179,7 @@ describe('what reaches the fetch inside', () => {
   it('may be a resilientFetch, which a hit never meets', async () => {
     const clock = new TestClock();
     const inner = vi.fn(async (_: string, _init?: RequestInit) => ok(FRESH));
-    const fetch = cached(resilientFetch({ fetch: inner, clock }), { clock });
+    const fetch = cachedFetch(resilientFetch({ fetch: inner, clock }), { clock });
     await fetch(URL_A);
     await fetch(URL_A);
     expect(inner).toHaveBeenCalledTimes(1);

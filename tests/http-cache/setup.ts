@@ -1,4 +1,4 @@
-import { type CachedOptions, cached } from 'breakwater';
+import { type CachedFetchOptions, cachedFetch } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 
 /** The wall clock when the TestClock is at 0: a whole second, as dates in headers are. */
@@ -27,7 +27,7 @@ export interface Answer {
 export const URL_A = 'https://example.com/a';
 
 /** A cached fetch in front of an origin that answers by a script; each body says by which call it came. */
-export function setUp(script: (call: OriginCall) => Reply, options: CachedOptions = {}) {
+export function setUp(script: (call: OriginCall) => Reply, options: CachedFetchOptions = {}) {
   const clock = new TestClock();
   const calls: OriginCall[] = [];
   const origin = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
@@ -37,7 +37,7 @@ export function setUp(script: (call: OriginCall) => Reply, options: CachedOption
     calls.push(call);
     return script(call);
   };
-  const fetch = cached(origin, { clock, now: () => START + clock.now(), ...options });
+  const fetch = cachedFetch(origin, { clock, now: () => START + clock.now(), ...options });
   const get = async (init?: RequestInit, url: string = URL_A): Promise<Answer> => answerOf(await fetch(url, init));
   return { clock, calls, origin, fetch, get };
 }

@@ -1,4 +1,4 @@
-import { cached, resilientFetch } from 'breakwater';
+import { cachedFetch, resilientFetch } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
 import { defer, settle, watch } from '../support/promises.js';
@@ -124,7 +124,7 @@ describe('a body that stalls', () => {
     let calls = 0;
     const clock = new TestClock();
     const origin = async (_url: string) => (++calls === 1 ? stalled().response : ok(FRESH, 'well again'));
-    const fetch = cached(resilientFetch({ fetch: origin, timeout: 500, clock }), { clock });
+    const fetch = cachedFetch(resilientFetch({ fetch: origin, timeout: 500, clock }), { clock });
     await fetch(URL_A);
     const second = watch(fetch(URL_A).then((response) => response.text()));
     await clock.advance(5000);

@@ -1,4 +1,4 @@
-import { type CachedOptions, cached, InvalidOptionError } from 'breakwater';
+import { type CachedFetchOptions, cachedFetch, InvalidOptionError } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
 import { defer, settle } from '../support/promises.js';
@@ -9,17 +9,17 @@ const control = (text: string) => ({ 'cache-control': text });
 const PRIVATE = control('private, max-age=60');
 
 /** A cached fetch whose inner fetch says by which call a response came. */
-function counting(headers: HeadersInit = PRIVATE, options: CachedOptions = {}) {
+function counting(headers: HeadersInit = PRIVATE, options: CachedFetchOptions = {}) {
   let calls = 0;
   const origin = async (_input: string | URL | Request, _init?: Init) =>
     new Response(`body ${++calls}`, { headers: new Headers(headers) });
-  const fetch = cached(origin, { clock: new TestClock(), now: () => 0, ...options });
+  const fetch = cachedFetch(origin, { clock: new TestClock(), now: () => 0, ...options });
   const get = async (init?: Init, input: string | URL | Request = URL_A) => (await fetch(input, init)).text();
   return { fetch, get, calls: () => calls };
 }
 
 /** Whether the second request has the response of the first one, after it and beside it. */
-async function share(first: Init, second: Init, headers?: HeadersInit, options?: CachedOptions): Promise<boolean> {
+async function share(first: Init, second: Init, headers?: HeadersInit, options?: CachedFetchOptions): Promise<boolean> {
   const after = counting(headers, options);
   await after.get(first);
   await after.get(second);
@@ -353,7 +353,7 @@ describe('single flight', () => {
       if (init?.agent === broken.agent) throw new TypeError('fetch failed');
       return ok(PRIVATE, 'well');
     };
-    const fetch = cached(origin, { clock: new TestClock(), user: () => 'ada' });
+    const fetch = cachedFetch(origin, { clock: new TestClock(), user: () => 'ada' });
     const [first, second] = await Promise.allSettled([fetch(URL_A, broken), fetch(URL_A, { agent: new FakeAgent() })]);
     expect([first.status, second.status]).toEqual(['rejected', 'fulfilled']);
   });
@@ -371,7 +371,7 @@ describe('single flight', () => {
       if (given !== undefined && name !== undefined && given[name] === init[name]) throw new TypeError('fetch failed');
       return ok(PRIVATE, 'well');
     };
-    const fetch = cached(origin, { clock: new TestClock() });
+    const fetch = cachedFetch(origin, { clock: new TestClock() });
     const results = await Promise.allSettled([fetch(URL_A, init), fetch(URL_A), fetch(URL_A)]);
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
     expect(fetch.cache.stats.collapsed).toBe(1);

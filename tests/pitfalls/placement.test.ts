@@ -2,7 +2,7 @@
 import {
   httpCheck,
   LoadBalancer,
-  leastLoadedOfTwo,
+  powerOfTwoChoices,
   leastResponseTime,
   roundRobin,
   weightedRoundRobin,
@@ -229,7 +229,7 @@ describe('balancers', () => {
   const FAILED = { ok: false, error: new Error('no') } as const;
 
   it('25: two different candidates; one node; none', () => {
-    const pick = leastLoadedOfTwo();
+    const pick = powerOfTwoChoices();
     const balancer = new LoadBalancer(['a', 'b'], { pick, random: () => 0 }); // the worst chance there is
     const [one, other] = [balancer.acquire(), balancer.acquire()];
     expect(one.node).not.toBe(other.node);

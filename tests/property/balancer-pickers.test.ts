@@ -2,9 +2,9 @@ import {
   type Lease,
   LoadBalancer,
   leastConnections,
-  leastLoadedOfTwo,
+  powerOfTwoChoices,
   leastResponseTime,
-  type Picker,
+  type PickerFactory,
   randomPick,
   roundRobin,
   weightedLeastConnections,
@@ -44,7 +44,7 @@ const command = fc.oneof(
   { weight: 2, arbitrary: fc.record({ seconds: fc.integer({ min: 1, max: 9 }) }) },
 );
 
-const pickers: readonly (readonly [string, () => Picker, () => Picker])[] = [
+const pickers: readonly (readonly [string, () => PickerFactory, () => PickerFactory])[] = [
   ['roundRobin', roundRobin, naiveRoundRobin],
   ['weightedRoundRobin', weightedRoundRobin, naiveWeightedRoundRobin],
   ['leastConnections', leastConnections, () => naiveLeastConnections(({ ramp }) => ramp)],
@@ -55,7 +55,7 @@ const pickers: readonly (readonly [string, () => Picker, () => Picker])[] = [
   ],
   ['leastResponseTime', leastResponseTime, naiveLeastResponseTime],
   ['randomPick', randomPick, naiveRandomPick],
-  ['leastLoadedOfTwo', leastLoadedOfTwo, naiveLeastLoadedOfTwo],
+  ['leastLoadedOfTwo', powerOfTwoChoices, naiveLeastLoadedOfTwo],
 ];
 
 describe('a picker that keeps a tree', () => {
@@ -68,7 +68,7 @@ describe('a picker that keeps a tree', () => {
         fc.constantFrom(undefined, 'here'),
         async (first, commands, zone) => {
           const clock = new TestClock();
-          const start = (own: Picker) =>
+          const start = (own: PickerFactory) =>
             new LoadBalancer(first, {
               clock,
               pick: own,

@@ -6,9 +6,9 @@ import {
   type Lease,
   LoadBalancer,
   leastConnections,
-  leastLoadedOfTwo,
+  powerOfTwoChoices,
   leastResponseTime,
-  type Picker,
+  type PickerFactory,
   randomPick,
   resourceBased,
   roundRobin,
@@ -166,15 +166,15 @@ describe('bounded load', () => {
 });
 
 describe('any picker, any commands', () => {
-  const pickers: readonly (readonly [string, () => Picker])[] = [
+  const pickers: readonly (readonly [string, () => PickerFactory])[] = [
     ['roundRobin', roundRobin],
     ['weightedRoundRobin', weightedRoundRobin],
     ['leastConnections', leastConnections],
     ['weightedLeastConnections', weightedLeastConnections],
     ['leastResponseTime', leastResponseTime],
     ['randomPick', randomPick],
-    ['leastLoadedOfTwo', leastLoadedOfTwo],
-    ['leastLoadedOfTwo by latency', () => leastLoadedOfTwo({ by: 'latency' })],
+    ['leastLoadedOfTwo', powerOfTwoChoices],
+    ['leastLoadedOfTwo by latency', () => powerOfTwoChoices({ by: 'latency' })],
     ['ipHash', ipHash],
     ['consistentHash', () => consistentHash({ virtualNodes: 20 })],
     ['bounded consistentHash', () => consistentHash({ boundedLoad: 1.2, virtualNodes: 20 })],

@@ -2,7 +2,7 @@
  * The HTTP cache against an origin that knows its users: whatever they send, and however the origin answers, a response of
  * one user never reaches another one unless it is public, a stalled body holds up nobody else, and a write is seen.
  */
-import { cached } from 'breakwater';
+import { cachedFetch } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -98,7 +98,7 @@ class World {
   constructor(answers: readonly Answer[]) {
     let next = 0;
     this.origin = new UserOrigin(this.clock, () => answers[next++ % answers.length] as Answer);
-    this.#fetch = cached(this.origin.fetch, { clock: this.clock, now: () => this.clock.now(), maxBytes: 8000 });
+    this.#fetch = cachedFetch(this.origin.fetch, { clock: this.clock, now: () => this.clock.now(), maxBytes: 8000 });
   }
 
   async take(one: Step): Promise<void> {

@@ -183,7 +183,7 @@ it('one process never reads what is older than its own last write, whatever the 
       for (const step of all) await world.do(step);
       await world.finish();
       world.check();
-      expect(world.processes[0]!.stats.l2.outstanding).toBe(0);
+      expect(world.processes[0]!.stats.l2.pendingInvalidations).toBe(0);
       for (const key of KEYS) {
         const version = world.versions.get(key)!;
         expect(world.inSecondTier(key) ?? version).toBe(version);

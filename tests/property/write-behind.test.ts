@@ -138,7 +138,7 @@ it('loses no accepted write, never goes back, and never writes a key twice at on
           return made;
         };
         let writer = make([]);
-        const read = writer.reading(
+        const read = writer.readYourWrites(
           (key: string) => later('load').then(() => store.values.get(key)!),
           () => 'deleted',
         );

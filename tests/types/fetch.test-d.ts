@@ -60,7 +60,7 @@ describe('its options', () => {
   it('switch its policies off, or adjust them', () => {
     resilientFetch({ retry: false, circuitBreaker: false, bulkhead: false });
     resilientFetch({ retry: { maxAttempts: 5 }, circuitBreaker: { openFor: '1s' }, bulkhead: { maxQueue: 0 } });
-    resilientFetch({ bulkhead: { until: 'body' }, bodyTimeout: '30s' });
+    resilientFetch({ bulkhead: { holdUntil: 'body' }, bodyTimeout: '30s' });
     // @ts-expect-error: to switch them on there is nothing to do
     resilientFetch({ retry: true });
     // @ts-expect-error: one clock for all of them

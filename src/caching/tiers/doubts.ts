@@ -2,8 +2,8 @@ import { FifoMap } from '../../core/fifo-map.js';
 import { type CheckedMatch, matchesKey, nameOf } from '../match.js';
 
 /** Something that the second tier may still have though it is out of date: a key, or all that match. */
-export interface Doubt {
-  readonly what: { readonly key: string } | { readonly match: CheckedMatch };
+export interface PendingInvalidation {
+  readonly target: { readonly key: string } | { readonly match: CheckedMatch };
 }
 
 /** When the store could not be told of more than that, it is to forget everything. */
@@ -11,7 +11,7 @@ const MOST_FAILED = 10_000;
 /** A read looks at each of these. */
 const MOST_MATCHES = 1000;
 
-export const EVERYTHING: CheckedMatch = { kind: 'prefix', text: '' };
+export const MATCH_ALL: CheckedMatch = { kind: 'prefix', text: '' };
 
 /**
  * What the second tier has not been rid of yet: it is being told, or could not be told. As long as that is so nobody
@@ -20,28 +20,28 @@ export const EVERYTHING: CheckedMatch = { kind: 'prefix', text: '' };
  * O(1) a key, O(matches in doubt) a read. Bounded by the calls under way, and at most 10,000 that have failed: then these
  * are one doubt about everything.
  */
-export class Doubts {
-  readonly #keys = new Map<string, Doubt>();
-  readonly #matches = new Map<string, Doubt>();
+export class PendingInvalidations {
+  readonly #keys = new Map<string, PendingInvalidation>();
+  readonly #matches = new Map<string, PendingInvalidation>();
   /** In the order in which they failed. */
-  readonly #failed = new FifoMap<Doubt, true>();
+  readonly #failed = new FifoMap<PendingInvalidation, true>();
   /** Replaced, never changed: a read holds on to those of its beginning. */
   #list: readonly CheckedMatch[] = [];
 
   /** A newer doubt about the same takes the place of the older one. */
-  raise(what: Doubt['what']): Doubt {
-    const doubt: Doubt = { what };
-    const before = this.#find(what);
+  add(target: PendingInvalidation['target']): PendingInvalidation {
+    const doubt: PendingInvalidation = { target };
+    const before = this.#find(target);
     if (before !== undefined) this.#failed.delete(before);
-    if ('key' in what) this.#keys.set(what.key, doubt);
+    if ('key' in target) this.#keys.set(target.key, doubt);
     else {
-      this.#matches.set(nameOf(what.match), doubt);
+      this.#matches.set(nameOf(target.match), doubt);
       this.#listMatches();
     }
     return doubt;
   }
 
-  #find(what: Doubt['what']): Doubt | undefined {
+  #find(what: PendingInvalidation['target']): PendingInvalidation | undefined {
     return 'key' in what ? this.#keys.get(what.key) : this.#matches.get(nameOf(what.match));
   }
 
@@ -50,35 +50,35 @@ export class Doubts {
   }
 
   /** The store is rid of it, unless it has come into doubt again. */
-  settle(doubt: Doubt): void {
-    if (!this.stands(doubt)) return;
+  resolve(doubt: PendingInvalidation): void {
+    if (!this.isPending(doubt)) return;
     this.#failed.delete(doubt);
-    if ('key' in doubt.what) this.#keys.delete(doubt.what.key);
+    if ('key' in doubt.target) this.#keys.delete(doubt.target.key);
     else {
-      this.#matches.delete(nameOf(doubt.what.match));
+      this.#matches.delete(nameOf(doubt.target.match));
       this.#listMatches();
     }
   }
 
-  stands(doubt: Doubt): boolean {
-    return this.#find(doubt.what) === doubt;
+  isPending(doubt: PendingInvalidation): boolean {
+    return this.#find(doubt.target) === doubt;
   }
 
   /** The store was told, and it did not work: it is to be told again, after all others. */
-  fail(doubt: Doubt): void {
-    if (!this.stands(doubt)) return;
+  fail(doubt: PendingInvalidation): void {
+    if (!this.isPending(doubt)) return;
     this.#failed.set(doubt, true);
-    if (this.#failed.size > MOST_FAILED || this.#matches.size > MOST_MATCHES) this.#doubtEverything();
+    if (this.#failed.size > MOST_FAILED || this.#matches.size > MOST_MATCHES) this.#mergeIntoOne();
   }
 
   /** What is being told besides may still work, and stays a doubt of its own. */
-  #doubtEverything(): void {
-    for (const doubt of [...this.#failed.keys()]) this.settle(doubt);
-    this.#failed.set(this.raise({ match: EVERYTHING }), true);
+  #mergeIntoOne(): void {
+    for (const doubt of [...this.#failed.keys()]) this.resolve(doubt);
+    this.#failed.set(this.add({ match: MATCH_ALL }), true);
   }
 
   /** What the store is to be told of next. */
-  nextFailed(): Doubt | undefined {
+  nextFailed(): PendingInvalidation | undefined {
     return this.#failed.oldest?.[0];
   }
 
@@ -91,11 +91,11 @@ export class Doubts {
     return this.#list;
   }
 
-  concern(key: string): boolean {
+  matchesKey(key: string): boolean {
     return this.#keys.has(key) || this.#list.some((match) => matchesKey(match, key));
   }
 
   #listMatches(): void {
-    this.#list = [...this.#matches.values()].map(({ what }) => (what as { match: CheckedMatch }).match);
+    this.#list = [...this.#matches.values()].map(({ target }) => (target as { match: CheckedMatch }).match);
   }
 }

@@ -27,13 +27,13 @@ export interface SecondTierStats {
   /** Values that were there, but no longer fresh. */
   readonly staleHits: number;
   /** Keys that were not read there, since it may have something out of date under them. */
-  readonly doubtful: number;
+  readonly bypassed: number;
   /** Hits among all keys that it was asked for, failures included. */
   readonly hitRatio: number;
   /** Calls that failed, were late, or were refused by the policy; data that could not be read. */
   readonly failures: number;
   /** What it is still to be told: keys and matches that it could not be rid of. */
-  readonly outstanding: number;
+  readonly pendingInvalidations: number;
   /** Of the calls that answered. */
   readonly latency: Latency;
 }

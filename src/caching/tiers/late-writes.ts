@@ -2,7 +2,7 @@
  * Writes whose time was over before the store had ended them: it may still do them, after whatever comes later. Their keys
  * are not to be relied on before each has ended, and its key has been deleted once more.
  */
-export class LateWrites {
+export class TimedOutWrites {
   /** How many of each key. */
   readonly #keys = new Map<string, number>();
 
@@ -18,7 +18,7 @@ export class LateWrites {
    * @param write - never rejects.
    * @param undo - called when the write has ended, whichever way. Never rejects.
    */
-  async watch(key: string, write: Promise<unknown>, undo: () => Promise<unknown>): Promise<void> {
+  async track(key: string, write: Promise<unknown>, undo: () => Promise<unknown>): Promise<void> {
     this.#keys.set(key, (this.#keys.get(key) ?? 0) + 1);
     await write;
     const others = (this.#keys.get(key) ?? 1) - 1;

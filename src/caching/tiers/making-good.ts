@@ -1,15 +1,15 @@
 import { Alarm, type Clock } from '../../core/clock.js';
-import type { Doubt, Doubts } from './doubts.js';
+import type { PendingInvalidation, PendingInvalidations } from './doubts.js';
 
 /** How long after it has failed the store is told again what it could not be told. */
 const PAUSE_MS = 1000;
 
 /** Tells the store again what it could not be told: every second, one after the other, until it fails again. */
-export class MakingGood {
+export class InvalidationRetrier {
   readonly #clock: Clock;
-  readonly #doubts: Doubts;
-  readonly #tell: (what: Doubt['what']) => Promise<boolean>;
-  readonly #onDone: (what: Doubt['what']) => void;
+  readonly #pending: PendingInvalidations;
+  readonly #retry: (what: PendingInvalidation['target']) => Promise<boolean>;
+  readonly #onDone: (what: PendingInvalidation['target']) => void;
   #alarm: Alarm | undefined = undefined;
   #isRunning = false;
 
@@ -19,37 +19,37 @@ export class MakingGood {
    */
   constructor(
     clock: Clock,
-    doubts: Doubts,
-    tell: (what: Doubt['what']) => Promise<boolean>,
-    onDone: (what: Doubt['what']) => void,
+    doubts: PendingInvalidations,
+    tell: (what: PendingInvalidation['target']) => Promise<boolean>,
+    onDone: (what: PendingInvalidation['target']) => void,
   ) {
     this.#clock = clock;
-    this.#doubts = doubts;
-    this.#tell = tell;
+    this.#pending = doubts;
+    this.#retry = tell;
     this.#onDone = onDone;
   }
 
   /** The store was told, and has not done it. */
-  later(doubt: Doubt): void {
-    this.#doubts.fail(doubt);
+  schedule(doubt: PendingInvalidation): void {
+    this.#pending.fail(doubt);
     if (this.#alarm !== undefined) return;
     this.#alarm = new Alarm(this.#clock, PAUSE_MS, () => {
       this.#alarm = undefined;
-      this.now();
+      this.run();
     });
     this.#alarm.unref();
   }
 
-  async now(): Promise<void> {
+  async run(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;
-    for (let doubt = this.#doubts.nextFailed(); doubt !== undefined; doubt = this.#doubts.nextFailed()) {
-      if (!(await this.#tell(doubt.what))) {
-        this.later(doubt);
+    for (let doubt = this.#pending.nextFailed(); doubt !== undefined; doubt = this.#pending.nextFailed()) {
+      if (!(await this.#retry(doubt.target))) {
+        this.schedule(doubt);
         break;
       }
-      this.#doubts.settle(doubt);
-      this.#onDone(doubt.what);
+      this.#pending.resolve(doubt);
+      this.#onDone(doubt.target);
     }
     this.#isRunning = false;
   }

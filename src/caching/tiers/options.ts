@@ -6,7 +6,7 @@ import type { Policy } from '../../core/policy.js';
 import { timeout } from '../../timeout/index.js';
 import type { CacheLike } from '../cache-like.js';
 import type { CachedEntry } from '../entry.js';
-import { type LoadingCacheSetOptions, lifeOf } from '../entry-store.js';
+import { type LoadingCacheSetOptions, metadataOf } from '../entry-store.js';
 import {
   checkLoadingOptions,
   checkPolicy,
@@ -14,12 +14,12 @@ import {
   type LoadingCacheOptions,
   type LoadingSettings,
 } from '../options.js';
-import type { Life } from '../source.js';
+import type { EntryMetadata } from '../source.js';
 import type { CacheStore } from './cache-store.js';
-import { Records } from './record.js';
+import { RecordCodec } from './record.js';
 import type { SecondTierSettings } from './second-tier.js';
 import { jsonSerializer, type Serializer } from './serializer.js';
-import type { Lifetimes } from './tiered-source.js';
+import type { EntryLifetimes } from './tiered-source.js';
 
 /** The tier in this process: so many entries of an `LruCache`, or a cache that it has for itself. */
 export type FirstTier<V> = { readonly capacity: number } | CacheLike<string, CachedEntry<V>>;
@@ -99,7 +99,7 @@ export interface TieredSettings<V, D> {
   /** Of the first tier, as a loading cache: how long values live it is told with each. */
   readonly loading: LoadingSettings<string, V>;
   readonly tier: SecondTierSettings<V, D>;
-  readonly lifetimes: Lifetimes<V>;
+  readonly lifetimes: EntryLifetimes<V>;
 }
 
 export function checkTieredOptions<V, D>(
@@ -118,7 +118,7 @@ export function checkTieredOptions<V, D>(
     lifetimes: new OptionLifetimes(loading, toMs(owner, 'l1Ttl', own.l1Ttl, { orInfinity: true }), readingMs),
     tier: {
       store: checkStore(owner, store),
-      records: new Records<V, D>(serializer, Math.max(windows.revalidateMs, windows.errorMs)),
+      records: new RecordCodec<V, D>(serializer, Math.max(windows.revalidateMs, windows.errorMs)),
       prefix: checkString(owner, 'prefix', own.prefix),
       policy: checkPolicy(owner, own.l2Policy, 'l2Policy') ?? breaker(),
       deadline: timeout({ name: `${name} l2`, duration: readingMs, clock }),
@@ -134,7 +134,7 @@ function checkStore<D>(owner: string, store: CacheStore<D>): CacheStore<D> {
 }
 
 /** As the options say. */
-class OptionLifetimes<V> implements Lifetimes<V> {
+class OptionLifetimes<V> implements EntryLifetimes<V> {
   readonly readingMs: number;
   readonly #settings: LoadingSettings<string, V>;
   readonly #firstTierMs: number;
@@ -145,11 +145,11 @@ class OptionLifetimes<V> implements Lifetimes<V> {
     this.readingMs = readingMs;
   }
 
-  lifeOf(value: V, key: string, own?: LoadingCacheSetOptions): Life {
-    return lifeOf(this.#settings, value, key, own);
+  metadataOf(value: V, key: string, own?: LoadingCacheSetOptions): EntryMetadata {
+    return metadataOf(this.#settings, value, key, own);
   }
 
-  inFirstTier(life: Life): Life {
+  inFirstTier(life: EntryMetadata): EntryMetadata {
     return { ...life, freshMs: Math.min(life.freshMs, this.#firstTierMs) };
   }
 }

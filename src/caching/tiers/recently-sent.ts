@@ -9,7 +9,7 @@ const WORD_MS = 2000;
 const MOST_SENT = 10_000;
 
 /** A value that was sent to the second tier. */
-interface Sent {
+interface RecentWrite {
   readonly tags: readonly string[];
   /** Infinity while it is on its way. */
   until: number;
@@ -21,10 +21,10 @@ interface Sent {
  *
  * Those of the last two seconds, at most 10,000 besides those on their way.
  */
-export class RecentlySent {
+export class RecentWrites {
   readonly #clock: Clock;
   /** The oldest first. */
-  readonly #sent = new FifoMap<string, Sent>();
+  readonly #writes = new FifoMap<string, RecentWrite>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -33,35 +33,35 @@ export class RecentlySent {
   /** Gives what is to be called when it has arrived. */
   begin(key: string, tags: readonly string[]): () => void {
     this.#forgetOld();
-    const sent: Sent = { tags, until: Infinity };
-    this.#sent.set(key, sent);
+    const sent: RecentWrite = { tags, until: Infinity };
+    this.#writes.set(key, sent);
     return () => {
       sent.until = this.#clock.now() + WORD_MS;
     };
   }
 
   /** The keys that are hit, all or those that have not arrived yet. All are forgotten. */
-  takeHit(invalidation: CheckedInvalidation<string>, which: 'all' | 'on their way'): string[] {
+  takeMatching(invalidation: CheckedInvalidation<string>, which: 'all' | 'on their way'): string[] {
     this.#forgetOld();
-    const candidates = 'key' in invalidation ? [invalidation.key] : [...this.#sent.keys()];
+    const candidates = 'key' in invalidation ? [invalidation.key] : [...this.#writes.keys()];
     const hit = candidates.filter((key) => this.#isHit(invalidation, key));
-    const taken = which === 'all' ? hit : hit.filter((key) => this.#sent.get(key)?.until === Infinity);
-    for (const key of hit) this.#sent.delete(key);
+    const taken = which === 'all' ? hit : hit.filter((key) => this.#writes.get(key)?.until === Infinity);
+    for (const key of hit) this.#writes.delete(key);
     return taken;
   }
 
   #isHit(invalidation: CheckedInvalidation<string>, key: string): boolean {
-    const sent = this.#sent.get(key);
+    const sent = this.#writes.get(key);
     if (sent === undefined) return false;
     return hitsKey(invalidation, key) || ('match' in invalidation && hitsEntry(invalidation.match, key, sent.tags));
   }
 
   #forgetOld(): void {
     const now = this.#clock.now();
-    for (let oldest = this.#sent.oldest; oldest !== undefined; oldest = this.#sent.oldest) {
+    for (let oldest = this.#writes.oldest; oldest !== undefined; oldest = this.#writes.oldest) {
       const [key, { until }] = oldest;
-      if (until === Infinity || (until > now && this.#sent.size < MOST_SENT)) return;
-      this.#sent.delete(key);
+      if (until === Infinity || (until > now && this.#writes.size < MOST_SENT)) return;
+      this.#writes.delete(key);
     }
   }
 }

@@ -1,5 +1,5 @@
-import { show } from '../../core/inspect.js';
-import type { Life } from '../source.js';
+import { formatValue } from '../../core/inspect.js';
+import type { EntryMetadata } from '../source.js';
 import type { StoredData } from './cache-store.js';
 import type { Serializer } from './serializer.js';
 
@@ -14,9 +14,9 @@ interface StoredRecord<V> {
 }
 
 /** A value from the second tier. */
-export interface FoundValue<V> {
+export interface DecodedRecord<V> {
   readonly value: V;
-  readonly life: Life;
+  readonly metadata: EntryMetadata;
 }
 
 /** JSON knows no `Infinity`. */
@@ -26,7 +26,7 @@ const LONGEST_STALE_MS = 315_360_000_000;
  * Writes records and reads them. A store says only how much longer it keeps a record, by its own clock: so no two clocks
  * have to agree, and what is left of the value's freshness is that without the time for which it may be served stale.
  */
-export class Records<V, D> {
+export class RecordCodec<V, D> {
   readonly #serializer: Serializer<D>;
   readonly #staleMs: number;
 
@@ -36,11 +36,11 @@ export class Records<V, D> {
   }
 
   /** How long a value is to be in the store. */
-  keptMs({ freshMs }: Life): number {
+  storeTtlMs({ freshMs }: EntryMetadata): number {
     return freshMs + this.#staleMs;
   }
 
-  write(value: V, { tags, loadMs = 0 }: Life): D {
+  write(value: V, { tags, loadMs = 0 }: EntryMetadata): D {
     const record: StoredRecord<V> = { value, staleMs: this.#staleMs, loadMs, tags };
     return this.#serializer.serialize(record);
   }
@@ -49,12 +49,12 @@ export class Records<V, D> {
    * @param ageMs - how long ago it was asked for: what it has lost of its time on the way, at most.
    * @throws TypeError for what is no record, and whatever the serializer throws.
    */
-  read({ data, remainingMs }: StoredData<D>, ageMs: number): FoundValue<V> {
+  read({ data, remainingMs }: StoredData<D>, ageMs: number): DecodedRecord<V> {
     const { value, staleMs, loadMs, tags } = checkRecord<V>(this.#serializer.deserialize(data));
     if (typeof remainingMs !== 'number' || !(remainingMs >= 0)) {
-      throw new TypeError(`remainingMs must be a number ≥ 0, but was ${show(remainingMs)}`);
+      throw new TypeError(`remainingMs must be a number ≥ 0, but was ${formatValue(remainingMs)}`);
     }
-    return { value, life: { freshMs: remainingMs - ageMs - staleMs, tags, loadMs } };
+    return { value, metadata: { freshMs: remainingMs - ageMs - staleMs, tags, loadMs } };
   }
 }
 

@@ -8,20 +8,20 @@ import { runWithPolicy } from '../../core/run-with-policy.js';
 import { BatchSource } from '../batch.js';
 import type { CheckedInvalidation, Invalidation } from '../invalidation.js';
 import { type CheckedMatch, type EntryMatch, hitsEntry } from '../match.js';
-import type { Life } from '../source.js';
+import type { EntryMetadata } from '../source.js';
 import type { CacheStore, CacheStoreContext, StoredData } from './cache-store.js';
-import { type Doubt, Doubts, EVERYTHING } from './doubts.js';
+import { type PendingInvalidation, PendingInvalidations, MATCH_ALL } from './doubts.js';
 import type { SecondTierStats, TieredCacheEvents } from './events.js';
-import { LateWrites } from './late-writes.js';
+import { TimedOutWrites } from './late-writes.js';
 import { LatencyTally } from './latency.js';
-import { MakingGood } from './making-good.js';
-import { RecentlySent } from './recently-sent.js';
-import type { FoundValue, Records } from './record.js';
-import { WriteLanes } from './write-lanes.js';
+import { InvalidationRetrier } from './making-good.js';
+import { RecentWrites } from './recently-sent.js';
+import type { DecodedRecord, RecordCodec } from './record.js';
+import { LatestWriteQueue } from './write-lanes.js';
 
 export interface SecondTierSettings<V, D> {
   readonly store: CacheStore<D>;
-  readonly records: Records<V, D>;
+  readonly records: RecordCodec<V, D>;
   readonly prefix: string;
   /** What calls go through: a breaker. */
   readonly policy: Policy;
@@ -45,25 +45,25 @@ export class SecondTier<V, D> {
   readonly #events: Emitter<TieredCacheEvents>;
   /** Undefined for a store that has no `getMany`. */
   readonly #batches: BatchSource<string, StoredData<D> | undefined> | undefined;
-  readonly #doubts = new Doubts();
-  readonly #lanes = new WriteLanes();
-  readonly #late = new LateWrites();
+  readonly #pending = new PendingInvalidations();
+  readonly #writes = new LatestWriteQueue();
+  readonly #timedOut = new TimedOutWrites();
   /** Deletions by match that are on their way. */
   readonly #matchings = new Set<Promise<unknown>>();
-  readonly #sent: RecentlySent;
+  readonly #recent: RecentWrites;
   readonly #latency = new LatencyTally();
-  readonly #counts = { hits: 0, misses: 0, staleHits: 0, doubtful: 0, unread: 0, failures: 0 };
-  readonly #makingGood: MakingGood;
+  readonly #counts = { hits: 0, misses: 0, staleHits: 0, bypassed: 0, unread: 0, failures: 0 };
+  readonly #retrier: InvalidationRetrier;
 
   constructor(settings: SecondTierSettings<V, D>, events: Emitter<TieredCacheEvents>) {
     this.#settings = settings;
     this.#events = events;
-    this.#sent = new RecentlySent(settings.clock);
-    this.#makingGood = new MakingGood(
+    this.#recent = new RecentWrites(settings.clock);
+    this.#retrier = new InvalidationRetrier(
       settings.clock,
-      this.#doubts,
-      (what) => this.#tellAgain(what),
-      (what) => this.#echo(asInvalidation(what)),
+      this.#pending,
+      (what) => this.#retryInvalidation(what),
+      (what) => this.#rebroadcast(asInvalidation(what)),
     );
     const getBatch = (keys: readonly string[], scope: AbortScope) => this.#getBatch(keys, scope);
     if (settings.store.getMany !== undefined) this.#batches = new BatchSource(getBatch, READ_BATCHES, settings.clock);
@@ -73,17 +73,17 @@ export class SecondTier<V, D> {
     const { unread, ...counts } = this.#counts;
     const asked = counts.hits + counts.misses + counts.staleHits + unread;
     const hitRatio = asked === 0 ? 0 : counts.hits / asked;
-    return { ...counts, hitRatio, outstanding: this.#doubts.size + this.#late.size, latency: this.#latency.summary };
+    return { ...counts, hitRatio, pendingInvalidations: this.#pending.size + this.#timedOut.size, latency: this.#latency.summary };
   }
 
   /** What it has of the key, if that can be had, and be trusted. Of one who leaves it does not matter what he gets. */
-  async read(key: string, scope: AbortScope): Promise<FoundValue<V> | undefined> {
-    if (this.#doubts.concern(key) || this.#late.has(key)) {
-      this.#counts.doubtful++;
+  async read(key: string, scope: AbortScope): Promise<DecodedRecord<V> | undefined> {
+    if (this.#pending.matchesKey(key) || this.#timedOut.has(key)) {
+      this.#counts.bypassed++;
       return undefined;
     }
     // What comes into doubt from now on is the load's business: it has begun before that.
-    const { matches } = this.#doubts;
+    const { matches } = this.#pending;
     const { clock } = this.#settings;
     const askedAt = clock.now();
     try {
@@ -101,19 +101,19 @@ export class SecondTier<V, D> {
     stored: StoredData<D> | undefined,
     ageMs: number,
     inDoubt: readonly CheckedMatch[],
-  ): FoundValue<V> | undefined {
+  ): DecodedRecord<V> | undefined {
     const found = stored ? this.#read(stored, ageMs) : undefined; // null, as clients of Redis say it, is nothing, too
     if (found === undefined) this.#counts.misses++;
-    else if (inDoubt.some((match) => hitsEntry(match, key, found.life.tags))) this.#counts.doubtful++;
+    else if (inDoubt.some((match) => hitsEntry(match, key, found.metadata.tags))) this.#counts.bypassed++;
     else {
-      this.#counts[found.life.freshMs > 0 ? 'hits' : 'staleHits']++;
+      this.#counts[found.metadata.freshMs > 0 ? 'hits' : 'staleHits']++;
       return found;
     }
     return undefined;
   }
 
   /** @throws what is wrong with the data. */
-  #read(stored: StoredData<D>, ageMs: number): FoundValue<V> {
+  #read(stored: StoredData<D>, ageMs: number): DecodedRecord<V> {
     try {
       return this.#settings.records.read(stored, ageMs);
     } catch (error) {
@@ -138,23 +138,23 @@ export class SecondTier<V, D> {
   }
 
   /** Keeps a value that was loaded. What is there already, if there may be something, is in doubt until that is done. */
-  keep(key: string, value: V, life: Life, mayHaveOlder: boolean): void {
-    if (mayHaveOlder || this.#doubts.has(key)) this.set(key, value, life);
+  keep(key: string, value: V, life: EntryMetadata, mayHaveOlder: boolean): void {
+    if (mayHaveOlder || this.#pending.has(key)) this.set(key, value, life);
     else this.#send(key, value, life);
   }
 
   /** Gives whether the second tier has it. */
-  async set(key: string, value: V, life: Life): Promise<boolean> {
-    const isThere = await this.#ridOf({ key }, () => this.#send(key, value, life));
-    return isThere && !this.#late.has(key);
+  async set(key: string, value: V, life: EntryMetadata): Promise<boolean> {
+    const isThere = await this.#invalidateUntilConfirmed({ key }, () => this.#send(key, value, life));
+    return isThere && !this.#timedOut.has(key);
   }
 
   /** Gives whether the second tier is rid of all that is hit; what has expired is not kept there either. */
   async invalidate(invalidation: CheckedInvalidation<string>): Promise<boolean> {
-    const overtaken = this.#sent.takeHit(invalidation, 'on their way');
+    const overtaken = this.#recent.takeMatching(invalidation, 'on their way');
     if ('key' in invalidation) return this.#delete(invalidation.key);
-    const match = 'match' in invalidation ? invalidation.match : EVERYTHING;
-    const isRid = this.#ridOf({ match }, () => this.#deleteMatching(match));
+    const match = 'match' in invalidation ? invalidation.match : MATCH_ALL;
+    const isRid = this.#invalidateUntilConfirmed({ match }, () => this.#deleteMatching(match));
     const all = await Promise.all([isRid, ...overtaken.map((key) => this.#delete(key))]);
     return all.every(Boolean);
   }
@@ -163,24 +163,24 @@ export class SecondTier<V, D> {
    * Another process has done so. Values that it hits and that have just been sent from here may have come after it: they
    * are deleted. Gives whether there were any, when that is done.
    */
-  async overtake(invalidation: CheckedInvalidation<string>): Promise<boolean> {
-    const overtaken = this.#sent.takeHit(invalidation, 'all');
+  async invalidateRecentWrites(invalidation: CheckedInvalidation<string>): Promise<boolean> {
+    const overtaken = this.#recent.takeMatching(invalidation, 'all');
     if (overtaken.length <= MOST_AT_ONCE) await Promise.all(overtaken.map((key) => this.#delete(key)));
     else {
-      const match = 'match' in invalidation ? invalidation.match : EVERYTHING;
-      await this.#ridOf({ match }, () => this.#deleteMatching(match));
+      const match = 'match' in invalidation ? invalidation.match : MATCH_ALL;
+      await this.#invalidateUntilConfirmed({ match }, () => this.#deleteMatching(match));
     }
     return overtaken.length > 0;
   }
 
   async #delete(key: string): Promise<boolean> {
-    const isGone = await this.#ridOf({ key }, () => this.#lanes.write(key, () => this.#remove(key)));
-    return isGone && !this.#late.has(key);
+    const isGone = await this.#invalidateUntilConfirmed({ key }, () => this.#writes.write(key, () => this.#remove(key)));
+    return isGone && !this.#timedOut.has(key);
   }
 
-  #send(key: string, value: V, life: Life): Promise<boolean> {
-    const hasArrived = this.#sent.begin(key, life.tags);
-    return this.#lanes.write(key, async () => {
+  #send(key: string, value: V, life: EntryMetadata): Promise<boolean> {
+    const hasArrived = this.#recent.begin(key, life.tags);
+    return this.#writes.write(key, async () => {
       const isDone = await this.#put(key, value, life);
       hasArrived();
       return isDone;
@@ -189,37 +189,37 @@ export class SecondTier<V, D> {
 
   /** Resolves when nothing is on its way there, and it was told once more what it could not be told. */
   async onIdle(): Promise<void> {
-    await this.#lanes.whenIdle();
+    await this.#writes.whenIdle();
     await Promise.all(this.#matchings);
-    await this.#makingGood.now();
+    await this.#retrier.run();
   }
 
   /** In doubt from now on until the store has done it. */
-  async #ridOf(what: Doubt['what'], act: () => Promise<boolean>): Promise<boolean> {
-    const doubt = this.#doubts.raise(what);
+  async #invalidateUntilConfirmed(what: PendingInvalidation['target'], act: () => Promise<boolean>): Promise<boolean> {
+    const doubt = this.#pending.add(what);
     const isDone = await act();
-    if (isDone) this.#doubts.settle(doubt);
-    else this.#makingGood.later(doubt);
+    if (isDone) this.#pending.resolve(doubt);
+    else this.#retrier.schedule(doubt);
     return isDone;
   }
 
-  #tellAgain(what: Doubt['what']): Promise<boolean> {
+  #retryInvalidation(what: PendingInvalidation['target']): Promise<boolean> {
     return 'match' in what ? this.#deleteMatching(what.match) : this.#deleteAgain(what.key);
   }
 
   /** Unless something newer is about to be written there. */
   #deleteAgain(key: string): Promise<boolean> {
-    return this.#lanes.hasNext(key) ? Promise.resolve(true) : this.#lanes.write(key, () => this.#remove(key));
+    return this.#writes.hasNext(key) ? Promise.resolve(true) : this.#writes.write(key, () => this.#remove(key));
   }
 
   /** Others may have read there meanwhile what has gone only now. */
-  #echo(invalidation: Invalidation<string>): void {
+  #rebroadcast(invalidation: Invalidation<string>): void {
     if (this.#events.has('invalidate')) this.#events.emit('invalidate', { ...invalidation, isEcho: true });
   }
 
-  async #put(key: string, value: V, life: Life): Promise<boolean> {
+  async #put(key: string, value: V, life: EntryMetadata): Promise<boolean> {
     const { store, records, prefix } = this.#settings;
-    const ttlMs = records.keptMs(life);
+    const ttlMs = records.storeTtlMs(life);
     if (!(ttlMs > 0)) return this.#remove(key); // nothing older either
     const options = { ttlMs, tags: life.tags.map((tag) => prefix + tag) };
     let data: D;
@@ -235,13 +235,13 @@ export class SecondTier<V, D> {
       running.add(done);
       await done.finally(() => running.delete(done));
     });
-    if (!isThere && running.size > 0) this.#late.watch(key, Promise.allSettled(running), () => this.#deleteLate(key));
+    if (!isThere && running.size > 0) this.#timedOut.track(key, Promise.allSettled(running), () => this.#deleteLate(key));
     return isThere;
   }
 
   /** What came late may be older than what others have written meanwhile. */
   async #deleteLate(key: string): Promise<void> {
-    if (await this.#delete(key)) this.#echo({ kind: 'delete', key });
+    if (await this.#delete(key)) this.#rebroadcast({ kind: 'delete', key });
   }
 
   #remove(key: string): Promise<boolean> {
@@ -315,7 +315,7 @@ function runWithin<T>(
 
 type Operation = TieredCacheEvents['secondTier']['operation'];
 
-const asInvalidation = (what: Doubt['what']): Invalidation<string> =>
+const asInvalidation = (what: PendingInvalidation['target']): Invalidation<string> =>
   'match' in what ? { kind: 'deleteMatching', match: asMatch(what.match) } : { kind: 'delete', key: what.key };
 
 const asMatch = ({ kind, text }: CheckedMatch): EntryMatch => ({ [kind]: text }) as unknown as EntryMatch;

@@ -3,12 +3,12 @@ import { checkString } from '../../core/options.js';
 import type { LoadingCache, LoadingCacheGetOptions } from '../contract.js';
 import type { LoadingCacheSetOptions } from '../entry-store.js';
 import { checkInvalidation, type Invalidation } from '../invalidation.js';
-import type { LoaderCache } from '../loader-cache.js';
+import type { LoadingCacheImpl } from '../loader-cache.js';
 import type { EntryMatch } from '../match.js';
 import type { WarmUpOptions, WarmUpResult } from '../warm-up.js';
 import type { TieredCacheEvents, TieredCacheStats } from './events.js';
 import type { SecondTier } from './second-tier.js';
-import type { Lifetimes, TieredSource } from './tiered-source.js';
+import type { EntryLifetimes, TieredSource } from './tiered-source.js';
 
 type ReadingVerbs = 'get' | 'getMany' | 'getSync' | 'peek' | 'refresh' | 'warmUp' | 'loading';
 
@@ -39,10 +39,10 @@ export interface TieredCache<V> extends Pick<LoadingCache<string, V>, ReadingVer
 /** What makes up two tiers. */
 export interface Tiers<V> {
   readonly name: string;
-  readonly first: LoaderCache<string, V>;
+  readonly first: LoadingCacheImpl<string, V>;
   readonly second: SecondTier<V, unknown>;
   readonly source: TieredSource<V>;
-  readonly lifetimes: Lifetimes<V>;
+  readonly lifetimes: EntryLifetimes<V>;
   /** Whether what is deleted in both tiers can be had again. */
   readonly canReload: boolean;
 }
@@ -93,7 +93,7 @@ export class TwoTierCache<V> implements TieredCache<V> {
 
   refresh(key: string, options?: LoadingCacheGetOptions): Promise<V> {
     const { first, source, canReload } = this.#tiers;
-    return first.refreshFrom(canReload ? source.anew : source, key, options);
+    return first.refreshFrom(canReload ? source.originSource : source, key, options);
   }
 
   warmUp(keys: Iterable<string> | AsyncIterable<string>, options?: WarmUpOptions<string>): Promise<WarmUpResult> {
@@ -102,7 +102,7 @@ export class TwoTierCache<V> implements TieredCache<V> {
 
   async set(key: string, value: V, options?: LoadingCacheSetOptions): Promise<boolean> {
     const { name, first, second, lifetimes } = this.#tiers;
-    const life = lifetimes.lifeOf(value, checkString(name, 'key', key), options);
+    const life = lifetimes.metadataOf(value, checkString(name, 'key', key), options);
     const { freshMs, tags } = lifetimes.inFirstTier(life);
     first.set(key, value, { ttl: freshMs, tags });
     return this.#tell({ kind: 'delete', key }, await second.set(key, value, life));
@@ -132,7 +132,7 @@ export class TwoTierCache<V> implements TieredCache<V> {
     const { name, first, second, canReload } = this.#tiers;
     first.applyInvalidation(invalidation);
     if (invalidation.isEcho || !canReload) return;
-    second.overtake(checkInvalidation(name, invalidation)).then((wereAny) => {
+    second.invalidateRecentWrites(checkInvalidation(name, invalidation)).then((wereAny) => {
       if (wereAny) this.#tell({ ...invalidation, isEcho: true }, true); // somebody may have read them there
     });
   }

@@ -2,16 +2,16 @@ import type { AbortScope } from '../../core/abort-scope.js';
 import type { Clock } from '../../core/clock.js';
 import { checkString } from '../../core/options.js';
 import type { LoadingCacheSetOptions } from '../entry-store.js';
-import type { Life, LoadRequest, Source } from '../source.js';
+import type { EntryMetadata, LoadRequest, Source } from '../source.js';
 import { type Latency, LatencyTally } from './latency.js';
-import type { FoundValue } from './record.js';
+import type { DecodedRecord } from './record.js';
 import type { SecondTier } from './second-tier.js';
 
 /** How long values live. */
-export interface Lifetimes<V> {
-  lifeOf(value: V, key: string, own?: LoadingCacheSetOptions): Life;
+export interface EntryLifetimes<V> {
+  metadataOf(value: V, key: string, own?: LoadingCacheSetOptions): EntryMetadata;
   /** In the first tier it may be shorter. */
-  inFirstTier(life: Life): Life;
+  inFirstTier(life: EntryMetadata): EntryMetadata;
   /** By how much two reads of one record may differ on the time it has left: what a read may take. */
   readonly readingMs: number;
 }
@@ -19,11 +19,11 @@ export interface Lifetimes<V> {
 /** Brings what the second tier has, if that is fresh; else asks the origin, and has the second tier keep the answer. */
 export class TieredSource<V> implements Source<string, V> {
   /** Asks the origin, whatever the second tier has. */
-  readonly anew: Source<string, V>;
+  readonly originSource: Source<string, V>;
   readonly #name: string;
   readonly #tier: SecondTier<V, unknown>;
   readonly #origin: Source<string, V>;
-  readonly #lifetimes: Lifetimes<V>;
+  readonly #lifetimes: EntryLifetimes<V>;
   readonly #clock: Clock;
   readonly #latency = new LatencyTally();
   #failures = 0;
@@ -32,7 +32,7 @@ export class TieredSource<V> implements Source<string, V> {
     name: string,
     tier: SecondTier<V, unknown>,
     origin: Source<string, V>,
-    lifetimes: Lifetimes<V>,
+    lifetimes: EntryLifetimes<V>,
     clock: Clock,
   ) {
     this.#name = name;
@@ -40,7 +40,7 @@ export class TieredSource<V> implements Source<string, V> {
     this.#origin = origin;
     this.#lifetimes = lifetimes;
     this.#clock = clock;
-    this.anew = { load: (...load) => this.#loadAnew(...load, true) };
+    this.originSource = { load: (...load) => this.#loadFromOrigin(...load, true) };
   }
 
   get stats(): Latency & { readonly failures: number } {
@@ -52,22 +52,22 @@ export class TieredSource<V> implements Source<string, V> {
     const found = await this.#tier.read(key, scope);
     if (scope.reason !== undefined) throw scope.reason;
     if (found !== undefined && this.#isGoodEnough(found, request)) {
-      request.life = this.#lifetimes.inFirstTier(found.life);
+      request.metadata = this.#lifetimes.inFirstTier(found.metadata);
       return found.value;
     }
-    if (found !== undefined && found.life.freshMs <= 0) request.offerStale(found.value, found.life);
-    return this.#loadAnew(key, scope, previous ?? found?.value, request, found !== undefined);
+    if (found !== undefined && found.metadata.freshMs <= 0) request.offerStale(found.value, found.metadata);
+    return this.#loadFromOrigin(key, scope, previous ?? found?.value, request, found !== undefined);
   }
 
   /** Who wants anew what is fresh still is not served with the same again, unless another process has renewed it. */
-  #isGoodEnough({ life }: FoundValue<V>, { freshUntil }: LoadRequest<V>): boolean {
+  #isGoodEnough({ metadata }: DecodedRecord<V>, { freshUntil }: LoadRequest<V>): boolean {
     const isOnlyPlace = (this.#origin as Source<string, unknown>) === noOrigin;
-    if (freshUntil === undefined || isOnlyPlace) return life.freshMs > 0;
-    return this.#clock.now() + life.freshMs > freshUntil + this.#lifetimes.readingMs;
+    if (freshUntil === undefined || isOnlyPlace) return metadata.freshMs > 0;
+    return this.#clock.now() + metadata.freshMs > freshUntil + this.#lifetimes.readingMs;
   }
 
   /** @param mayHaveOlder - whether the second tier has, or may have, something of the key. */
-  async #loadAnew(
+  async #loadFromOrigin(
     key: string,
     scope: AbortScope,
     previous: V | undefined,
@@ -80,9 +80,9 @@ export class TieredSource<V> implements Source<string, V> {
       const value = await this.#origin.load(key, scope, previous, request);
       const loadMs = this.#clock.now() - startedAt;
       this.#latency.add(loadMs);
-      if (request.life === undefined) {
-        const life = { ...this.#lifetimes.lifeOf(value, key), loadMs };
-        request.life = this.#lifetimes.inFirstTier(life);
+      if (request.metadata === undefined) {
+        const life = { ...this.#lifetimes.metadataOf(value, key), loadMs };
+        request.metadata = this.#lifetimes.inFirstTier(life);
         request.whenKept = () => this.#tier.keep(key, value, life, mayHaveOlder);
       }
       return value;
@@ -96,7 +96,7 @@ export class TieredSource<V> implements Source<string, V> {
 /** Of two tiers without an origin: what is in neither is undefined, and is not kept. */
 export const noOrigin: Source<string, undefined> = {
   load: (_key, _scope, _previous, request) => {
-    request.life = { freshMs: 0, tags: [] };
+    request.metadata = { freshMs: 0, tags: [] };
     return Promise.resolve(undefined);
   },
 };

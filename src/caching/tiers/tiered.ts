@@ -2,10 +2,10 @@ import { Emitter } from '../../core/events.js';
 import { readOptions } from '../../core/options.js';
 import { type CacheLike, checkCacheLike } from '../cache-like.js';
 import type { CachedEntry } from '../entry.js';
-import { LoaderCache } from '../loader-cache.js';
+import { LoadingCacheImpl } from '../loader-cache.js';
 import type { WithLoad } from '../options.js';
 import type { Source } from '../source.js';
-import { sourceOf } from '../source-of.js';
+import { createSource } from '../source-of.js';
 import type { CacheStore } from './cache-store.js';
 import type { TieredCacheEvents } from './events.js';
 import {
@@ -78,9 +78,9 @@ export function tiered<V, D>(
   const second = new SecondTier<V, D>(tier, events);
   const { name, clock } = loading;
   const canReload = own.load !== undefined || own.loadMany !== undefined;
-  const origin = canReload ? sourceOf<string, V>(owner, own, clock) : (noOrigin as Source<string, never>);
+  const origin = canReload ? createSource<string, V>(owner, own, clock) : (noOrigin as Source<string, never>);
   const source = new TieredSource<V>(name, second, origin, lifetimes, clock);
-  const first = new LoaderCache(owner, firstTierOf(owner, l1), loading, source);
+  const first = new LoadingCacheImpl(owner, firstTierOf(owner, l1), loading, source);
   return new TwoTierCache({ name, first, second, source, lifetimes, canReload }, events);
 }
 

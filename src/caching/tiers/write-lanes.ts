@@ -5,7 +5,7 @@ interface NextWrite {
   readonly end: (isDone: boolean) => void;
 }
 
-interface Lane {
+interface KeyQueue {
   next: NextWrite | undefined;
   /** Resolves when nothing more is to be written. */
   over: Promise<void>;
@@ -15,17 +15,17 @@ interface Lane {
  * One write of a key at a time. Of those that wait only the newest is done, and its outcome is that of all: what is older
  * would be replaced by it at once. So a store that is slow has no queue before it, only the last word on each key.
  */
-export class WriteLanes {
-  readonly #lanes = new Map<string, Lane>();
+export class LatestWriteQueue {
+  readonly #queues = new Map<string, KeyQueue>();
 
   /** Whether something waits for its turn, and will have the last word. */
   hasNext(key: string): boolean {
-    return this.#lanes.get(key)?.next !== undefined;
+    return this.#queues.get(key)?.next !== undefined;
   }
 
   /** @param act - never rejects. Begins a microtask later at the earliest: whatever it calls may come back here. */
   write(key: string, act: () => Promise<boolean>): Promise<boolean> {
-    const lane = this.#lanes.get(key) ?? this.#open(key);
+    const lane = this.#queues.get(key) ?? this.#open(key);
     lane.next ??= nextWrite(act);
     lane.next.act = act;
     return lane.next.done;
@@ -33,23 +33,23 @@ export class WriteLanes {
 
   /** Resolves when nothing is being written. */
   async whenIdle(): Promise<void> {
-    while (this.#lanes.size > 0) await Promise.all(Array.from(this.#lanes.values(), ({ over }) => over));
+    while (this.#queues.size > 0) await Promise.all(Array.from(this.#queues.values(), ({ over }) => over));
   }
 
-  #open(key: string): Lane {
-    const lane: Lane = { next: undefined, over: Promise.resolve() };
-    this.#lanes.set(key, lane);
+  #open(key: string): KeyQueue {
+    const lane: KeyQueue = { next: undefined, over: Promise.resolve() };
+    this.#queues.set(key, lane);
     lane.over = lane.over.then(() => this.#run(key, lane));
     return lane;
   }
 
-  async #run(key: string, lane: Lane): Promise<void> {
+  async #run(key: string, lane: KeyQueue): Promise<void> {
     while (lane.next !== undefined) {
       const { act, end } = lane.next;
       lane.next = undefined;
       end(await act());
     }
-    this.#lanes.delete(key);
+    this.#queues.delete(key);
   }
 }
 

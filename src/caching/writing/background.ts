@@ -2,7 +2,7 @@
  * Has `work` called soon after each `wake()`, in the async context in which this was made: what is done for many callers
  * is not to run in the context of whoever came first.
  */
-export class Background {
+export class BackgroundTask {
   readonly #work: () => void;
   #wake: () => void = () => {};
 
@@ -12,7 +12,7 @@ export class Background {
   }
 
   /** Several times before the work begins are once. */
-  wake(): void {
+  schedule(): void {
     this.#wake();
   }
 

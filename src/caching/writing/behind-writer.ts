@@ -1,21 +1,21 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { AbortScope, checkSignal, scopeOf } from '../../core/abort-scope.js';
 import { Alarm } from '../../core/clock.js';
-import { rejectSoon } from '../../core/context.js';
+import { rejectNextMicrotask } from '../../core/context.js';
 import { toMs } from '../../core/duration.js';
 import { BulkheadFullError, ClosedError, InvalidOptionError, type LostWrite, TimeoutError } from '../../core/errors.js';
 import { Emitter } from '../../core/events.js';
 import { readOptions } from '../../core/options.js';
-import { Background } from './background.js';
-import { type CacheFault, CacheSink } from './cache-sink.js';
+import { BackgroundTask } from './background.js';
+import { type Failure, CacheUpdater } from './cache-sink.js';
 import { readSignal } from './call-options.js';
 import { Closing } from './closing.js';
 import { FlushWaits } from './flush-waits.js';
 import { type PendingKey, type PendingWrite, PendingWrites } from './pending-writes.js';
-import { Readings } from './readings.js';
+import { InFlightReads } from './readings.js';
 import { delayAfter } from './retry-delay.js';
-import { RoomLine, WriteCaller } from './room-line.js';
-import { StoreCall } from './store-call.js';
+import { BackpressureQueue, QueuedWrite } from './room-line.js';
+import { TrackedWrite } from './store-call.js';
 import type { WriteOptions } from './store-writer.js';
 import type { WriteBehind, WriteBehindCloseOptions } from './write-behind-face.js';
 import type { WriteBehindSettings } from './write-behind-options.js';
@@ -24,24 +24,24 @@ import type { WriteEntry } from './write-entry.js';
 import { type JournalEntry, JournalQueue } from './write-journal.js';
 
 /** The face of it: state is in `PendingWrites`, here is what happens. */
-export class BehindWriter<K, V> implements WriteBehind<K, V> {
+export class WriteBehindQueue<K, V> implements WriteBehind<K, V> {
   readonly #settings: WriteBehindSettings<K, V>;
   readonly #pending = new PendingWrites<K, V>();
-  readonly #line = new RoomLine<K, V>();
-  readonly #readings = new Readings<K, V>();
+  readonly #waiting = new BackpressureQueue<K, V>();
+  readonly #reads = new InFlightReads<K, V>();
   readonly #flushes: FlushWaits<K, V>;
-  readonly #cache: CacheSink<K, V> | undefined;
+  readonly #cache: CacheUpdater<K, V> | undefined;
   readonly #journal: JournalQueue<K, V> | undefined;
   readonly #events = new Emitter<WriteBehindEvents<K, V>>();
   readonly #counts: WriteBehindCounts = {
     ...{ accepted: 0, coalesced: 0, written: 0, batches: 0 },
     ...{ failures: 0, retries: 0, lost: 0 },
   };
-  readonly #background = new Background(() => this.#work());
+  readonly #background = new BackgroundTask(() => this.#work());
   /** Those whose outcome nobody knows yet count against `concurrency`. */
   #running = 0;
   /** Those of which something is still running. */
-  readonly #calls = new Set<StoreCall>();
+  readonly #calls = new Set<TrackedWrite>();
   #lastNumber = 0;
   #alarm: Alarm | undefined = undefined;
   #alarmAt = Infinity;
@@ -53,7 +53,7 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
     this.#settings = settings;
     this.#flushes = new FlushWaits(name);
     const onCacheError = (key: K, error: unknown) => this.#events.emit('cacheError', { key, error });
-    this.#cache = cache && new CacheSink(cache, onCacheError);
+    this.#cache = cache && new CacheUpdater(cache, onCacheError);
     this.#journal = journal && new JournalQueue(journal, (error) => this.#events.emit('journalError', { error }));
     for (const entry of initial) {
       this.#lastNumber = entry.number;
@@ -66,7 +66,7 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
   }
 
   get stats(): WriteBehindStats {
-    return { ...this.#counts, waiting: this.#line.size };
+    return { ...this.#counts, waiting: this.#waiting.size };
   }
 
   on<E extends keyof WriteBehindEvents<K, V>>(
@@ -92,7 +92,7 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
     return entry && withoutNumber(entry);
   }
 
-  reading<C, D = undefined>(
+  readYourWrites<C, D = undefined>(
     load: (key: K, context: C) => V | PromiseLike<V>,
     whenDeleted?: (key: K) => D,
   ): (key: K, context: C) => Promise<V | D> {
@@ -101,7 +101,7 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
     return async (key, context) => {
       const pending = this.peek(key);
       if (pending !== undefined) return answer(pending);
-      return this.#readings.during<V | D>(key, () => load(key, context), answer);
+      return this.#reads.track<V | D>(key, () => load(key, context), answer);
     };
   }
 
@@ -131,22 +131,22 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
   #submit(entry: WriteEntry<K, V>, options: WriteOptions | undefined): Promise<void> {
     const { name, maxPending, refuses } = this.#settings;
     const signal = readSignal(name, entry.type, options);
-    if (signal?.aborted) return rejectSoon(signal.reason);
-    if (this.#closing !== undefined) return rejectSoon(new ClosedError({ policy: name }));
+    if (signal?.aborted) return rejectNextMicrotask(signal.reason);
+    if (this.#closing !== undefined) return rejectNextMicrotask(new ClosedError({ policy: name }));
     const hasRoom =
-      this.#pending.get(entry.key) !== undefined || (this.#pending.size < maxPending && this.#line.size === 0);
-    if (!hasRoom && refuses) return rejectSoon(new BulkheadFullError({ policy: name }));
-    const caller = new WriteCaller(entry, signal);
+      this.#pending.get(entry.key) !== undefined || (this.#pending.size < maxPending && this.#waiting.size === 0);
+    if (!hasRoom && refuses) return rejectNextMicrotask(new BulkheadFullError({ policy: name }));
+    const caller = new QueuedWrite(entry, signal);
     if (hasRoom) this.#enter(caller);
     else {
-      this.#line.join(caller);
-      this.#background.wake();
+      this.#waiting.join(caller);
+      this.#background.schedule();
     }
     return caller.promise;
   }
 
   /** There is room. Numbers are given here, in the order of the calls. */
-  #enter(caller: WriteCaller<K, V>): void {
+  #enter(caller: QueuedWrite<K, V>): void {
     const pending = this.#pending.reserve(caller.entry.key);
     const entry: JournalEntry<K, V> = { ...caller.entry, number: ++this.#lastNumber };
     if (this.#journal === undefined) {
@@ -166,12 +166,12 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
     });
   }
 
-  #accept(pending: PendingKey<K, V>, entry: JournalEntry<K, V>, caller?: WriteCaller<K, V>): void {
+  #accept(pending: PendingKey<K, V>, entry: JournalEntry<K, V>, caller?: QueuedWrite<K, V>): void {
     const { clock, flushEveryMs } = this.#settings;
     this.#counts.accepted++;
     if (this.#pending.accept(pending, entry, clock.now() + flushEveryMs)) this.#counts.coalesced++;
-    this.#readings.tell(entry.key, withoutNumber(entry));
-    if (this.#isTimeToWork()) this.#background.wake();
+    this.#reads.supersede(entry.key, withoutNumber(entry));
+    if (this.#isTimeToWork()) this.#background.schedule();
     const change = entry.type === 'set' ? this.#cache?.set(entry.key, entry.value) : this.#cache?.delete(entry.key);
     if (change instanceof Promise) change.then(() => caller?.resolve());
     else caller?.resolve();
@@ -179,10 +179,10 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
 
   /** Lets in who waits, for as long as there is room. */
   #admit(): void {
-    while (this.#line.size > 0 && this.#pending.size < this.#settings.maxPending) {
-      for (const caller of this.#line.takeFirst()) this.#enter(caller);
+    while (this.#waiting.size > 0 && this.#pending.size < this.#settings.maxPending) {
+      for (const caller of this.#waiting.dequeueKey()) this.#enter(caller);
     }
-    this.#background.wake();
+    this.#background.schedule();
   }
 
   #isTimeToWork(): boolean {
@@ -191,7 +191,7 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
 
   /** Whether what is ready is to be written without waiting for company. */
   #isUrgent(): boolean {
-    const isFull = this.#pending.readySize >= this.#settings.maxBatch || this.#line.size > 0;
+    const isFull = this.#pending.readySize >= this.#settings.maxBatch || this.#waiting.size > 0;
     return isFull || this.#closing !== undefined;
   }
 
@@ -217,7 +217,7 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
     const { clock } = this.#settings;
     this.#alarm = new Alarm(clock, Math.max(0, at - clock.now()), () => {
       this.#alarmAt = Infinity;
-      this.#background.wake();
+      this.#background.schedule();
     });
   }
 
@@ -228,7 +228,7 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
     this.#counts.retries += writes.filter(({ tries }) => tries > 0).length;
     for (const write of writes) write.tries++;
     this.#running++;
-    const call = new StoreCall();
+    const call = new TrackedWrite();
     this.#calls.add(call);
     const startedAt = clock.now();
     const entries = writes.map(({ entry }) => withoutNumber(entry));
@@ -242,12 +242,12 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
   /** The outcome is there. The keys are free when nothing of the call is running any more. */
   #end(
     keys: readonly PendingKey<K, V>[],
-    call: StoreCall,
-    faults: readonly (CacheFault | undefined)[],
+    call: TrackedWrite,
+    faults: readonly (Failure | undefined)[],
     durationMs: number,
   ): void {
     const failed = keys.filter((_, index) => faults[index] !== undefined);
-    const delayMs = failed.length === 0 ? 0 : delayAfter(failed, faults.find(Boolean) as CacheFault, this.#settings);
+    const delayMs = failed.length === 0 ? 0 : delayAfter(failed, faults.find(Boolean) as Failure, this.#settings);
     const news: (() => void)[] = [];
     for (const [index, pending] of keys.entries()) {
       const write = pending.writing as PendingWrite<K, V>;
@@ -271,7 +271,7 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
       });
     } else free();
     if (this.#events.has('batch')) this.#events.emit('batch', { size: keys.length, failed: failed.length, durationMs });
-    this.#background.wake();
+    this.#background.schedule();
   }
 
   #confirm(pending: PendingKey<K, V>, { entry }: PendingWrite<K, V>): void {
@@ -286,7 +286,7 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
   #fail(
     pending: PendingKey<K, V>,
     write: PendingWrite<K, V>,
-    fault: CacheFault,
+    fault: Failure,
     delayMs: number | undefined,
   ): () => void {
     const { error } = fault;
@@ -313,7 +313,7 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
     this.#counts.lost++;
     pending.isLost = true;
     this.#closing?.lost.push(lost);
-    this.#readings.tell(lost.key, undefined);
+    this.#reads.supersede(lost.key, undefined);
     this.#flushes.lost(lost, number);
     this.#cache?.delete(lost.key);
     return () => this.#events.emit('lost', lost);
@@ -333,18 +333,18 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
       if (newest !== undefined) numbers.set(key, newest.entry.number);
     }
     this.#pending.flushAll();
-    this.#background.wake();
+    this.#background.schedule();
     return this.#flushes.wait(numbers);
   }
 
   #beginToClose(): Closing<K, V> {
     this.#pending.flushAll();
-    this.#background.wake();
+    this.#background.schedule();
     return new Closing(this.#settings.name);
   }
 
   #isDone(): boolean {
-    if (this.#line.size > 0) return false;
+    if (this.#waiting.size > 0) return false;
     for (const { newest, appending } of this.#pending.values()) {
       if (newest !== undefined || appending > 0) return false;
     }
@@ -374,8 +374,8 @@ export class BehindWriter<K, V> implements WriteBehind<K, V> {
     }
     this.#pending.clear();
     this.#journal?.giveUp();
-    while (this.#line.size > 0) {
-      for (const caller of this.#line.takeFirst()) caller.reject(new ClosedError({ policy: this.#settings.name }));
+    while (this.#waiting.size > 0) {
+      for (const caller of this.#waiting.dequeueKey()) caller.reject(new ClosedError({ policy: this.#settings.name }));
     }
     closing.settle();
     for (const tell of news) tell();

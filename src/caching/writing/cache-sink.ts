@@ -19,19 +19,19 @@ export interface CacheErrorEvents<K> {
 }
 
 /** Why nobody knows what the cache holds of a key. */
-export interface CacheFault {
+export interface Failure {
   readonly error: unknown;
 }
 
 /** Undefined, at once or later, when the cache has the value, or at least no other one. */
-export type CacheChange = CacheFault | undefined | Promise<CacheFault | undefined>;
+export type CacheChange = Failure | undefined | Promise<Failure | undefined>;
 
 /**
  * A cache that may be remote, and may fail. Changes of one key reach it in the order they were made, each after the one
  * before it has ended: two requests on their way may overtake each other. A cache that does all at once is changed at once;
  * what it changes of the same key meanwhile, by calling back, is changed right after that.
  */
-export class CacheSink<K, V> {
+export class CacheUpdater<K, V> {
   readonly #cache: WritableCache<K, V>;
   readonly #onError: (key: K, error: unknown) => void;
   /** For each key that is being changed, the changes that come after that: those made from within it are among them. */

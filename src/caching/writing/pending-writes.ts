@@ -1,4 +1,4 @@
-import type { CacheFault } from './cache-sink.js';
+import type { Failure } from './cache-sink.js';
 import type { JournalEntry } from './write-journal.js';
 
 /** A write that was accepted. */
@@ -26,7 +26,7 @@ export class PendingKey<K, V> {
   delayMs: number | undefined = undefined;
   /** After a failure, not before this. */
   retryAt = 0;
-  lastFault: CacheFault | undefined = undefined;
+  lastFault: Failure | undefined = undefined;
   /** Its newest write was lost: if something of that is still running, it may arrive. */
   isLost = false;
 

@@ -1,7 +1,7 @@
 import type { WriteEntry } from './write-entry.js';
 
 /** A load under way, and the newest write of its key that was accepted meanwhile. */
-interface Reading<K, V> {
+interface InFlightRead<K, V> {
   newer: WriteEntry<K, V> | undefined;
 }
 
@@ -9,14 +9,14 @@ interface Reading<K, V> {
  * Loads under way, by key: what they bring may be older than a write that was accepted meanwhile, even if the store has
  * that by now. It remembers as much as there are loads.
  */
-export class Readings<K, V> {
-  readonly #readings = new Map<K, Set<Reading<K, V>>>();
+export class InFlightReads<K, V> {
+  readonly #reads = new Map<K, Set<InFlightRead<K, V>>>();
 
   /** What was written during the load, if anything was; else what the load brings. */
-  async during<T>(key: K, load: () => T | PromiseLike<T>, answer: (newer: WriteEntry<K, V>) => T): Promise<T> {
-    const reading: Reading<K, V> = { newer: undefined };
-    const ofKey = this.#readings.get(key) ?? new Set();
-    this.#readings.set(key, ofKey.add(reading));
+  async track<T>(key: K, load: () => T | PromiseLike<T>, answer: (newer: WriteEntry<K, V>) => T): Promise<T> {
+    const reading: InFlightRead<K, V> = { newer: undefined };
+    const ofKey = this.#reads.get(key) ?? new Set();
+    this.#reads.set(key, ofKey.add(reading));
     try {
       const loaded = await load();
       return reading.newer === undefined ? loaded : answer(reading.newer);
@@ -25,12 +25,12 @@ export class Readings<K, V> {
       return answer(reading.newer);
     } finally {
       ofKey.delete(reading);
-      if (ofKey.size === 0) this.#readings.delete(key);
+      if (ofKey.size === 0) this.#reads.delete(key);
     }
   }
 
   /** @param newer - undefined when the newest write of the key was lost: the store is right then. */
-  tell(key: K, newer: WriteEntry<K, V> | undefined): void {
-    for (const reading of this.#readings.get(key) ?? []) reading.newer = newer;
+  supersede(key: K, newer: WriteEntry<K, V> | undefined): void {
+    for (const reading of this.#reads.get(key) ?? []) reading.newer = newer;
   }
 }

@@ -1,6 +1,6 @@
 import { checkDelay, exponentialBackoff } from '../../core/backoff.js';
 import { reportUncaught } from '../../core/events.js';
-import type { CacheFault } from './cache-sink.js';
+import type { Failure } from './cache-sink.js';
 import type { PendingKey } from './pending-writes.js';
 import type { WriteBehindSettings } from './write-behind-options.js';
 
@@ -10,7 +10,7 @@ import type { WriteBehindSettings } from './write-behind-options.js';
  */
 export function delayAfter<K, V>(
   failed: readonly PendingKey<K, V>[],
-  { error }: CacheFault,
+  { error }: Failure,
   { name, backoff, random }: Pick<WriteBehindSettings<K, V>, 'name' | 'backoff' | 'random'>,
 ): number | undefined {
   let attempt = 0;

@@ -1,12 +1,12 @@
 import { scopeOf } from '../../core/abort-scope.js';
 import { FifoMap } from '../../core/fifo-map.js';
-import { Passenger } from '../flight.js';
+import { FlightWaiter } from '../flight.js';
 import type { WriteEntry } from './write-entry.js';
 
 /** Somebody who wants a write to be accepted. */
-export class WriteCaller<K, V> extends Passenger<void> {
+export class QueuedWrite<K, V> extends FlightWaiter<void> {
   readonly entry: WriteEntry<K, V>;
-  line: RoomLine<K, V> | undefined;
+  line: BackpressureQueue<K, V> | undefined;
 
   constructor(entry: WriteEntry<K, V>, signal: AbortSignal | null) {
     super();
@@ -29,12 +29,12 @@ export class WriteCaller<K, V> extends Passenger<void> {
  * Callers who wait for room, key by key in the order in which the first of each key came. Room for a key is room for all
  * who wait for that key: they are let in together, so that a later write of it never comes before an earlier one.
  */
-export class RoomLine<K, V> {
+export class BackpressureQueue<K, V> {
   /** How many callers wait. */
   size = 0;
-  readonly #keys = new FifoMap<K, Set<WriteCaller<K, V>>>();
+  readonly #keys = new FifoMap<K, Set<QueuedWrite<K, V>>>();
 
-  join(caller: WriteCaller<K, V>): void {
+  join(caller: QueuedWrite<K, V>): void {
     const { key } = caller.entry;
     const callers = this.#keys.get(key);
     if (callers === undefined) this.#keys.set(key, new Set([caller]));
@@ -43,7 +43,7 @@ export class RoomLine<K, V> {
     this.size++;
   }
 
-  leave(caller: WriteCaller<K, V>): void {
+  leave(caller: QueuedWrite<K, V>): void {
     const { key } = caller.entry;
     const callers = this.#keys.get(key);
     caller.line = undefined;
@@ -52,7 +52,7 @@ export class RoomLine<K, V> {
   }
 
   /** All callers of the key that is first in line, out of it. */
-  takeFirst(): WriteCaller<K, V>[] {
+  dequeueKey(): QueuedWrite<K, V>[] {
     const taken = [...(this.#keys.oldest?.[1] ?? [])];
     for (const caller of taken) this.leave(caller);
     return taken;

@@ -1,6 +1,6 @@
 import { AbortScope } from '../../core/abort-scope.js';
 import type { Policy } from '../../core/policy.js';
-import { callUnder, SignalContext } from '../source.js';
+import { runLoad, SignalContext } from '../source.js';
 
 /** What a function that writes is told besides what to write. */
 export interface WriteContext {
@@ -13,7 +13,7 @@ export interface WriteContext {
  * abort or a timeout ends the wait and not the write, which may reach the store later. So the next write of the same key
  * has to wait until `isRunning` is false, or the older one might come last.
  */
-export class StoreCall {
+export class TrackedWrite {
   readonly scope: AbortScope;
   #running = 0;
   #onEnd: () => void = () => {};
@@ -32,7 +32,7 @@ export class StoreCall {
     key: string | undefined,
     write: (context: WriteContext) => T | PromiseLike<T>,
   ): Promise<T> {
-    const running = callUnder(policy, this.scope, key, (call) => this.#count(() => write(new SignalContext(call))));
+    const running = runLoad(policy, this.scope, key, (call) => this.#count(() => write(new SignalContext(call))));
     return this.scope.race(running as Promise<T>);
   }
 

@@ -1,24 +1,24 @@
 import { checkSignal, scopeOf } from '../../core/abort-scope.js';
-import { rejectSoon } from '../../core/context.js';
+import { rejectNextMicrotask } from '../../core/context.js';
 import { type Duration, toMs } from '../../core/duration.js';
 import { InvalidOptionError } from '../../core/errors.js';
 import { Emitter, type Observable } from '../../core/events.js';
 import { checkFunction, checkName, checkOptionalFunction, readOptions } from '../../core/options.js';
 import type { Policy } from '../../core/policy.js';
-import { Passenger } from '../flight.js';
+import { FlightWaiter } from '../flight.js';
 import { checkPolicy, checkTagList } from '../options.js';
-import { keyName } from '../source.js';
+import { policyKeyOf } from '../source.js';
 import {
   type CacheChange,
   type CacheErrorEvents,
-  CacheSink,
+  CacheUpdater,
   checkWritableCache,
   type WritableCache,
   type WritableCacheSetOptions,
 } from './cache-sink.js';
 import { readSignal } from './call-options.js';
-import { StoreCall, type WriteContext } from './store-call.js';
-import { Turns } from './turns.js';
+import { TrackedWrite, type WriteContext } from './store-call.js';
+import { KeyedMutex } from './turns.js';
 
 /** What goes to the store at once, whatever becomes of the cache. */
 export interface StoreWriterOptions<K, V> {
@@ -79,15 +79,15 @@ export class StoreWriter<K, V> implements Observable<CacheErrorEvents<K>> {
   readonly #remove: StoreWriterOptions<K, V>['remove'];
   readonly #order: CacheOrder;
   readonly #policy: Policy<unknown> | undefined;
-  readonly #sink: CacheSink<K, V>;
-  readonly #turns = new Turns<K>();
+  readonly #updater: CacheUpdater<K, V>;
+  readonly #mutex = new KeyedMutex<K>();
   readonly #events = new Emitter<CacheErrorEvents<K>>();
 
   /** @param own - read, and not checked yet. */
   constructor(owner: string, own: StoreWriterOptions<K, V>, order: CacheOrder) {
     this.#name = checkName(owner, own.name);
     const cache = checkWritableCache(owner, own.cache);
-    this.#sink = new CacheSink(cache, (key, error) => this.#events.emit('cacheError', { key, error }));
+    this.#updater = new CacheUpdater(cache, (key, error) => this.#events.emit('cacheError', { key, error }));
     this.#write = checkFunction(owner, 'write', own.write);
     this.#remove = checkOptionalFunction(owner, 'remove', own.remove);
     this.#policy = checkPolicy(owner, own.policy);
@@ -95,7 +95,7 @@ export class StoreWriter<K, V> implements Observable<CacheErrorEvents<K>> {
   }
 
   get writing(): number {
-    return this.#turns.size;
+    return this.#mutex.size;
   }
 
   on<E extends keyof CacheErrorEvents<K>>(type: E, listener: (event: CacheErrorEvents<K>[E]) => void): () => void {
@@ -107,10 +107,10 @@ export class StoreWriter<K, V> implements Observable<CacheErrorEvents<K>> {
     const store = (context: WriteContext) => write(key, value, context);
     if (this.#order === 'around') {
       const signal = readSignal(this.#name, 'set', options);
-      return this.#submit({ key, store, before: undefined, after: () => this.#sink.delete(key) }, signal);
+      return this.#submit({ key, store, before: undefined, after: () => this.#updater.delete(key) }, signal);
     }
     const { signal, entry } = readSetOptions(this.#name, options);
-    const keep = () => this.#sink.set(key, value, entry);
+    const keep = () => this.#updater.set(key, value, entry);
     return this.#submit({ key, store, before: this.#order === 'both' ? keep : undefined, after: keep }, signal);
   }
 
@@ -119,34 +119,34 @@ export class StoreWriter<K, V> implements Observable<CacheErrorEvents<K>> {
     if (remove === undefined) throw new InvalidOptionError(this.#name, 'remove', 'is required to delete', remove);
     const signal = readSignal(this.#name, 'delete', options);
     const store = (context: WriteContext) => remove(key, context);
-    const drop = () => this.#sink.delete(key);
+    const drop = () => this.#updater.delete(key);
     return this.#submit({ key, store, before: this.#order === 'both' ? drop : undefined, after: drop }, signal);
   }
 
   #submit(change: Change<K>, signal: AbortSignal | null): Promise<void> {
-    if (signal?.aborted) return rejectSoon(signal.reason);
-    const call = new StoreCall(signal === null ? undefined : scopeOf(signal));
-    const caller = new Passenger<void>();
+    if (signal?.aborted) return rejectNextMicrotask(signal.reason);
+    const call = new TrackedWrite(signal === null ? undefined : scopeOf(signal));
+    const caller = new FlightWaiter<void>();
     call.scope.enter(caller);
-    caller.disembark = this.#turns.take(change.key, () => this.#perform(change, call, caller));
+    caller.leaveFlight = this.#mutex.runExclusive(change.key, () => this.#perform(change, call, caller));
     return caller.promise;
   }
 
   /** Never rejects. The turn lasts until no try of the write is running any more. */
-  async #perform({ key, store, before, after }: Change<K>, call: StoreCall, caller: Passenger<void>): Promise<void> {
+  async #perform({ key, store, before, after }: Change<K>, call: TrackedWrite, caller: FlightWaiter<void>): Promise<void> {
     if (call.scope.reason !== undefined) return; // aborted before its turn: nothing has happened
     before?.();
-    const failure = await call.start(this.#policy, keyName(key), store).then(
+    const failure = await call.start(this.#policy, policyKeyOf(key), store).then(
       () => undefined,
       (error: unknown) => ({ error }),
     );
-    const fault = await (failure === undefined ? after() : this.#sink.delete(key));
+    const fault = await (failure === undefined ? after() : this.#updater.delete(key));
     const problem = failure ?? fault;
     if (problem === undefined) caller.resolve();
     else caller.reject(problem.error);
     if (call.isRunning) {
       await call.whenEnded();
-      if (failure !== undefined) await this.#sink.delete(key);
+      if (failure !== undefined) await this.#updater.delete(key);
     }
     call.scope.leave();
   }

@@ -1,7 +1,7 @@
 import type { Policy } from '../../core/policy.js';
-import { keyName } from '../source.js';
-import type { CacheFault } from './cache-sink.js';
-import type { StoreCall, WriteContext } from './store-call.js';
+import { policyKeyOf } from '../source.js';
+import type { Failure } from './cache-sink.js';
+import type { TrackedWrite, WriteContext } from './store-call.js';
 import type { WriteEntry } from './write-entry.js';
 
 /** Where a `writeBehind` writes to. */
@@ -10,7 +10,7 @@ export interface Store<K, V> {
   readonly maxEntries: number;
   readonly canDelete: boolean;
   /** What went wrong, for each entry in their order. Never rejects. */
-  write(entries: readonly WriteEntry<K, V>[], call: StoreCall): Promise<readonly (CacheFault | undefined)[]>;
+  write(entries: readonly WriteEntry<K, V>[], call: TrackedWrite): Promise<readonly (Failure | undefined)[]>;
 }
 
 /** One call for each entry. */
@@ -27,7 +27,7 @@ export function singleStore<K, V>(
     write: ([entry], call) => {
       const { key } = entry as WriteEntry<K, V>;
       return call
-        .start(policy, keyName(key), (context) => writeOne(entry as WriteEntry<K, V>, context))
+        .start(policy, policyKeyOf(key), (context) => writeOne(entry as WriteEntry<K, V>, context))
         .then(
           () => [undefined],
           (error) => [{ error }],
@@ -53,7 +53,7 @@ export function manyStore<K, V>(
   };
 }
 
-function failuresIn<K, V>(entries: readonly WriteEntry<K, V>[], answer: unknown): (CacheFault | undefined)[] {
+function failuresIn<K, V>(entries: readonly WriteEntry<K, V>[], answer: unknown): (Failure | undefined)[] {
   if (answer instanceof Map) return entries.map(({ key }) => asFault(answer.get(key)));
   if (!Array.isArray(answer)) return entries.map(() => undefined);
   if (answer.length !== entries.length && answer.some((one) => one instanceof Error)) {
@@ -63,4 +63,4 @@ function failuresIn<K, V>(entries: readonly WriteEntry<K, V>[], answer: unknown)
   return entries.map((_, index) => asFault(answer[index]));
 }
 
-const asFault = (value: unknown): CacheFault | undefined => (value instanceof Error ? { error: value } : undefined);
+const asFault = (value: unknown): Failure | undefined => (value instanceof Error ? { error: value } : undefined);

@@ -1,7 +1,7 @@
-import { fromHere } from '../from-here.js';
+import { bindAsyncContext } from '../from-here.js';
 
 /** One piece of work of each key at a time, in the order they came. It remembers only keys that are being worked on. */
-export class Turns<K> {
+export class KeyedMutex<K> {
   /** For each key in use, those who wait for it. */
   readonly #lines = new Map<K, Set<() => void>>();
 
@@ -14,14 +14,14 @@ export class Turns<K> {
    * @param work - must not reject.
    * @returns what gives up the place, if it has not begun.
    */
-  take(key: K, work: () => Promise<void>): () => void {
+  runExclusive(key: K, work: () => Promise<void>): () => void {
     const line = this.#lines.get(key);
     if (line === undefined) {
       this.#lines.set(key, new Set());
       this.#run(key, work);
       return () => {};
     }
-    const begin = fromHere(() => this.#run(key, work));
+    const begin = bindAsyncContext(() => this.#run(key, work));
     line.add(begin);
     return () => line.delete(begin);
   }

@@ -29,7 +29,7 @@ export interface WriteBehind<K, V> extends Observable<WriteBehindEvents<K, V>> {
    * brings, unless a write was accepted meanwhile.
    * @param whenDeleted - what to answer for a key whose deletion is pending. @defaultValue undefined
    */
-  reading<C, D = undefined>(
+  readYourWrites<C, D = undefined>(
     load: (key: K, context: C) => V | PromiseLike<V>,
     whenDeleted?: (key: K) => D,
   ): (key: K, context: C) => Promise<V | D>;

@@ -1,4 +1,4 @@
-import { BehindWriter } from './behind-writer.js';
+import { WriteBehindQueue } from './behind-writer.js';
 import type { WriteBehind } from './write-behind-face.js';
 import { checkWriteBehindOptions, type WriteBehindOptions } from './write-behind-options.js';
 
@@ -33,5 +33,5 @@ import { checkWriteBehindOptions, type WriteBehindOptions } from './write-behind
  * ```
  */
 export function writeBehind<K, V>(options: WriteBehindOptions<K, V>): WriteBehind<K, V> {
-  return new BehindWriter(checkWriteBehindOptions(options));
+  return new WriteBehindQueue(checkWriteBehindOptions(options));
 }

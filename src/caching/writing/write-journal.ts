@@ -1,5 +1,5 @@
-import { Background } from './background.js';
-import type { CacheFault } from './cache-sink.js';
+import { BackgroundTask } from './background.js';
+import type { Failure } from './cache-sink.js';
 import type { WriteEntry } from './write-entry.js';
 
 /** A write with its number: of one key, the highest is the last. */
@@ -24,14 +24,14 @@ export interface WriteJournal<K, V> {
 
 interface Append<K, V> {
   readonly entry: JournalEntry<K, V>;
-  readonly settle: (fault: CacheFault | undefined) => void;
+  readonly settle: (fault: Failure | undefined) => void;
 }
 
 /** Calls the journal one call at a time. What comes during a call goes into the next one, so that one fsync does for many. */
 export class JournalQueue<K, V> {
   readonly #journal: WriteJournal<K, V>;
   readonly #onError: (error: unknown) => void;
-  readonly #background = new Background(() => this.#work());
+  readonly #background = new BackgroundTask(() => this.#work());
   #appends: Append<K, V>[] = [];
   /** Those of the call that is under way. */
   #appending: readonly Append<K, V>[] = [];
@@ -46,16 +46,16 @@ export class JournalQueue<K, V> {
   }
 
   /** Settles in the order of the calls, at the latest when it is given up. */
-  append(entry: JournalEntry<K, V>): Promise<CacheFault | undefined> {
-    const appended = new Promise<CacheFault | undefined>((settle) => this.#appends.push({ entry, settle }));
+  append(entry: JournalEntry<K, V>): Promise<Failure | undefined> {
+    const appended = new Promise<Failure | undefined>((settle) => this.#appends.push({ entry, settle }));
     this.#lastAppend = appended;
-    this.#background.wake();
+    this.#background.schedule();
     return appended;
   }
 
   ack(key: K, number: number): void {
     this.#acks.set(key, number);
-    this.#background.wake();
+    this.#background.schedule();
   }
 
   /** Resolves when all that was to be appended is, has failed, or was given up. */
@@ -90,7 +90,7 @@ export class JournalQueue<K, V> {
     const group = this.#appends;
     this.#appends = [];
     this.#appending = group;
-    let fault: CacheFault | undefined;
+    let fault: Failure | undefined;
     try {
       await this.#journal.append(group.map(({ entry }) => entry));
     } catch (error) {

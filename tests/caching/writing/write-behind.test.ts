@@ -721,7 +721,7 @@ describe('reading', () => {
     const made = setUp(options);
     const loads: Deferred<string>[] = [];
     const given: unknown[][] = [];
-    const read = made.writer.reading(
+    const read = made.writer.readYourWrites(
       (...args: [string, string]) => {
         const load = defer<string>();
         given.push(args);
@@ -741,7 +741,7 @@ describe('reading', () => {
     const third = read('c', 'context');
     loads[0]!.resolve('stored');
     expect([await third, given]).toEqual(['stored', [['c', 'context']]]);
-    expect(await writer.reading(async () => 'stored')('b', undefined)).toBe(undefined);
+    expect(await writer.readYourWrites(async () => 'stored')('b', undefined)).toBe(undefined);
   });
 
   it('brings what is being written', async () => {
@@ -788,7 +788,7 @@ describe('reading', () => {
       flushEvery: 10,
     });
     const cache = loadingCache<string, string | undefined>({
-      load: writer.reading((key: string) => rows.get(key) as string),
+      load: writer.readYourWrites((key: string) => rows.get(key) as string),
       capacity: 1,
     });
     expect(await cache.get('a')).toBe('stored');

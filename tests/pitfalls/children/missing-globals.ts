@@ -70,7 +70,7 @@ const patterns: Readonly<Record<string, () => Promise<unknown>>> = {
   },
   'http cache': async () => {
     const headers = { 'cache-control': 'max-age=9' };
-    const fetch = b.cached(async (_url: string) => new Response('works', { headers }));
+    const fetch = b.cachedFetch(async (_url: string) => new Response('works', { headers }));
     await (await fetch('http://x.test/')).text();
     return (await fetch('http://x.test/')).text();
   },

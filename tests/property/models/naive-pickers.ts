@@ -1,4 +1,4 @@
-import type { Candidate, Chooser, Picker } from 'breakwater/balancer';
+import type { Candidate, Picker, PickerFactory } from 'breakwater/balancer';
 
 /**
  * The built-in pickers in O(n), as plain loops over all candidates: what the trees must agree with. None of them knows
@@ -6,7 +6,7 @@ import type { Candidate, Chooser, Picker } from 'breakwater/balancer';
  */
 type NumberOf = (one: Candidate) => number;
 
-const picker = (name: string, start: () => Chooser): Picker => ({ name, start });
+const picker = (name: string, start: () => Picker): PickerFactory => ({ name, start });
 const sum = (candidates: readonly Candidate[], of: NumberOf) => candidates.reduce((all, one) => all + of(one), 0);
 
 /** nginx: each is credited its weight, the one with most credit pays for all. */
