@@ -16,9 +16,9 @@ export class BalancedCall extends BasePolicy {
   readonly #attempts: Attempts;
   readonly #around: Policy<unknown> | undefined;
 
-  constructor(name: string, clock: Clock, tries: Attempts, around: Policy<unknown> | undefined) {
+  constructor(name: string, clock: Clock, attempts: Attempts, around: Policy<unknown> | undefined) {
     super(name, clock);
-    this.#attempts = tries;
+    this.#attempts = attempts;
     this.#around = around && checkPolicy(name, around, clock);
   }
 

@@ -41,15 +41,15 @@ export class Dispatcher {
   readonly #random: ReplayableRandom;
 
   constructor(
-    fleet: NodeSet,
-    chooser: Picker,
+    nodes: NodeSet,
+    picker: Picker,
     outliers: OutlierDetector | undefined,
     zone: ZonePreference | undefined,
     clock: Clock,
     random: Random,
   ) {
-    this.#nodes = fleet;
-    this.#picker = chooser;
+    this.#nodes = nodes;
+    this.#picker = picker;
     this.#outliers = outliers;
     this.#zone = zone;
     this.#clock = clock;

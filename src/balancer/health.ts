@@ -43,9 +43,9 @@ export class HealthChecks {
   readonly #random: Random;
   readonly #active = new Map<NodeState, ActiveHealthCheck>();
 
-  constructor(rules: HealthRules, fleet: NodeSet, clock: Clock, random: Random) {
+  constructor(rules: HealthRules, nodes: NodeSet, clock: Clock, random: Random) {
     this.#rules = rules;
-    this.#nodes = fleet;
+    this.#nodes = nodes;
     this.#clock = clock;
     this.#random = random;
   }
@@ -53,9 +53,9 @@ export class HealthChecks {
   /** Begins with the nodes that have come, ends with those that have gone. */
   follow(): void {
     const nodes = new Set(this.#nodes.nodes);
-    for (const [state, watch] of this.#active) {
+    for (const [state, check] of this.#active) {
       if (nodes.has(state)) continue;
-      watch.stop();
+      check.stop();
       this.#active.delete(state);
     }
     for (const state of nodes) {
@@ -65,7 +65,7 @@ export class HealthChecks {
   }
 
   stop(): void {
-    for (const watch of this.#active.values()) watch.stop();
+    for (const check of this.#active.values()) check.stop();
     this.#active.clear();
   }
 }

@@ -94,9 +94,9 @@ export class OutlierDetector {
   readonly #tallies = new WeakMap<NodeState, Tally>();
   #intervalEndsAt: number;
 
-  constructor(rules: OutlierRules, fleet: NodeSet, now: number) {
+  constructor(rules: OutlierRules, nodes: NodeSet, now: number) {
     this.#rules = rules;
-    this.#nodes = fleet;
+    this.#nodes = nodes;
     this.#intervalEndsAt = now + rules.intervalMs;
   }
 

@@ -32,12 +32,12 @@ export function routeBy(settings: AttemptSettings, options: RouteOptions | undef
   /** By request, which is the same for all tries of a call; they are forgotten together. */
   const calls = new WeakMap<RoutedRequest, Attempts>();
   return (request, context) => {
-    const tries = calls.get(request) ?? new Attempts(settings);
-    calls.set(request, tries);
-    const dispatch = tries.begin(key?.(request));
+    const attempts = calls.get(request) ?? new Attempts(settings);
+    calls.set(request, attempts);
+    const dispatch = attempts.begin(key?.(request));
     settings.emitPending();
     try {
-      return { url: url(dispatch.node, request), release: (outcome) => tries.end(dispatch, outcome, context) };
+      return { url: url(dispatch.node, request), release: (outcome) => attempts.end(dispatch, outcome, context) };
     } catch (error) {
       dispatch.end(undefined);
       throw error;

@@ -35,10 +35,10 @@ export class ActiveHealthCheck {
   /** Results in a row that contradict what is believed of the node. */
   #contradictions = 0;
 
-  constructor(state: NodeState, rules: HealthRules, fleet: NodeSet, clock: Clock, random: Random) {
+  constructor(state: NodeState, rules: HealthRules, nodes: NodeSet, clock: Clock, random: Random) {
     this.#state = state;
     this.#rules = rules;
-    this.#nodes = fleet;
+    this.#nodes = nodes;
     this.#clock = clock;
     this.#random = random;
     this.#checkIn(random() * rules.jitter * rules.intervalMs);

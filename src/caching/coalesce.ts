@@ -65,13 +65,13 @@ class CoalescePolicy extends BasePolicy implements Coalesce {
       const rule = 'must be a string: calls with the same key share one operation';
       return Promise.reject(new InvalidOptionError(this.name, 'key', rule, key));
     }
-    const passenger = new FlightWaiter<unknown>();
-    scope?.enter(passenger);
+    const waiter = new FlightWaiter<unknown>();
+    scope?.enter(waiter);
     const underWay = this.#running.get(key);
     const flight = underWay ?? this.#open(key);
-    flight.join(passenger);
+    flight.join(waiter);
     if (underWay === undefined) this.#start(flight, key, next, context);
-    return passenger.promise;
+    return waiter.promise;
   }
 
   #open(key: string): SingleFlight<unknown> {
@@ -86,11 +86,11 @@ class CoalescePolicy extends BasePolicy implements Coalesce {
     invoke(next, context).then(
       (value) => {
         this.#close(flight, key);
-        for (const passenger of flight.settle()) passenger.resolve(value);
+        for (const waiter of flight.settle()) waiter.resolve(value);
       },
       (error) => {
         this.#close(flight, key);
-        for (const passenger of flight.settle()) passenger.reject(error);
+        for (const waiter of flight.settle()) waiter.reject(error);
       },
     );
   }

@@ -84,8 +84,8 @@ export class EntryStore<K, V> {
   }
 
   /** Likewise, of a value whose life is known. */
-  makeWith(life: EntryMetadata, value: V, now: number, tookMs: number): CachedEntry<V> {
-    const { freshMs, tags, loadMs = tookMs } = life;
+  makeWith(metadata: EntryMetadata, value: V, now: number, tookMs: number): CachedEntry<V> {
+    const { freshMs, tags, loadMs = tookMs } = metadata;
     return new CachedEntry(
       { value, now, freshMs, loadMs, tags, checkedVersion: this.invalidations.latest },
       this.#settings.early,

@@ -24,10 +24,10 @@ export class SingleFlight<V, P extends FlightWaiter<V> = FlightWaiter<V>> {
     return [...this.#waiters];
   }
 
-  join(passenger: P): void {
-    this.#waiters.add(passenger);
-    passenger.leaveFlight = (reason) => {
-      this.#waiters.delete(passenger);
+  join(waiter: P): void {
+    this.#waiters.add(waiter);
+    waiter.leaveFlight = (reason) => {
+      this.#waiters.delete(waiter);
       this.abandonIfEmpty(reason);
     };
   }

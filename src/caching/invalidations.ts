@@ -46,8 +46,8 @@ export class InvalidationLog {
     this.#deletedAll = ++this.latest;
   }
 
-  #add(marks: MatchLog, match: CheckedMatch, time: number): void {
-    const forgotten = marks.add(match, { number: ++this.latest, time });
+  #add(log: MatchLog, match: CheckedMatch, time: number): void {
+    const forgotten = log.add(match, { number: ++this.latest, time });
     this.#deletedAll = Math.max(this.#deletedAll, forgotten);
   }
 
@@ -88,28 +88,28 @@ class MatchLog {
   }
 
   /** Gives the number of the last mark that was forgotten, or 0. */
-  add(match: CheckedMatch, mark: LogEntry): number {
-    return match.kind === 'tag' ? this.#addToTag(match.text, mark) : this.#addToPattern(match, mark);
+  add(match: CheckedMatch, entry: LogEntry): number {
+    return match.kind === 'tag' ? this.#addToTag(match.text, entry) : this.#addToPattern(match, entry);
   }
 
-  #addToTag(tag: string, mark: LogEntry): number {
-    const marks = this.#tags.get(tag) ?? [];
-    push(marks, mark);
-    this.#tags.set(tag, marks);
+  #addToTag(tag: string, entry: LogEntry): number {
+    const log = this.#tags.get(tag) ?? [];
+    push(log, entry);
+    this.#tags.set(tag, log);
     return this.#tags.size > this.#mostTags ? this.#forgetOldestTag() : 0;
   }
 
   #forgetOldestTag(): number {
-    const [tag, marks] = this.#tags.oldest as readonly [string, LogEntry[]];
+    const [tag, log] = this.#tags.oldest as readonly [string, LogEntry[]];
     this.#tags.delete(tag);
-    return lastNumber(marks);
+    return lastNumber(log);
   }
 
-  #addToPattern(match: CheckedMatch, mark: LogEntry): number {
+  #addToPattern(match: CheckedMatch, entry: LogEntry): number {
     const name = nameOf(match);
     const known = this.#patterns.get(name);
     const pattern = known ?? { match, marks: [] };
-    push(pattern.marks, mark);
+    push(pattern.marks, entry);
     if (known === undefined) this.#patterns.set(name, pattern);
     else this.#order.splice(this.#order.indexOf(known), 1);
     this.#order.push(pattern);
@@ -117,9 +117,9 @@ class MatchLog {
   }
 
   #forgetOldestPattern(): number {
-    const { match, marks } = this.#order.shift() as Pattern;
+    const { match, marks: log } = this.#order.shift() as Pattern;
     this.#patterns.delete(nameOf(match));
-    return lastNumber(marks);
+    return lastNumber(log);
   }
 
   /** The first mark that has hit since the one of that number. */
@@ -127,27 +127,27 @@ class MatchLog {
     let found: LogEntry | undefined;
     for (const tag of tags) found = earlier(found, firstAfter(since, this.#tags.get(tag)));
     for (let i = this.#order.length - 1; i >= 0; i--) {
-      const { match, marks } = this.#order[i] as Pattern;
-      if (lastNumber(marks) <= since) break;
-      if (matchesKey(match, key)) found = earlier(found, firstAfter(since, marks));
+      const { match, marks: log } = this.#order[i] as Pattern;
+      if (lastNumber(log) <= since) break;
+      if (matchesKey(match, key)) found = earlier(found, firstAfter(since, log));
     }
     return found;
   }
 }
 
 /** Where there are too many, the two oldest become one: the number of the second at the time of the first. */
-function push(marks: LogEntry[], mark: LogEntry): void {
-  marks.push(mark);
-  if (marks.length <= MOST_MARKS_EACH) return;
-  const { time } = marks.shift() as LogEntry;
-  const { number } = marks[0] as LogEntry;
-  marks[0] = { number, time };
+function push(log: LogEntry[], entry: LogEntry): void {
+  log.push(entry);
+  if (log.length <= MOST_MARKS_EACH) return;
+  const { time } = log.shift() as LogEntry;
+  const { number } = log[0] as LogEntry;
+  log[0] = { number, time };
 }
 
-const lastNumber = (marks: readonly LogEntry[]): number => (marks[marks.length - 1] as LogEntry).number;
+const lastNumber = (log: readonly LogEntry[]): number => (log[log.length - 1] as LogEntry).number;
 
-function firstAfter(since: number, marks: readonly LogEntry[] | undefined): LogEntry | undefined {
-  return marks?.find(({ number }) => number > since);
+function firstAfter(since: number, log: readonly LogEntry[] | undefined): LogEntry | undefined {
+  return log?.find(({ number }) => number > since);
 }
 
 function earlier(one: LogEntry | undefined, other: LogEntry | undefined): LogEntry | undefined {

@@ -6,7 +6,7 @@ import type { EntryMetadata, LoadRequest } from './source.js';
 export interface LoadOwner<K, V> {
   /** Nobody wants it any longer. */
   abandon(load: InFlightLoad<K, V>): void;
-  offerStale(load: InFlightLoad<K, V>, value: V, life: EntryMetadata): void;
+  offerStale(load: InFlightLoad<K, V>, value: V, metadata: EntryMetadata): void;
 }
 
 /** What is known of a load when it begins. */
@@ -49,8 +49,8 @@ export class InFlightLoad<K, V> extends SingleFlight<V, LoadWaiter<K, V>> implem
     return isFresh ? previous.endsAt : undefined;
   }
 
-  offerStale(value: V, life: EntryMetadata): void {
-    this.#table.offerStale(this, value, life);
+  offerStale(value: V, metadata: EntryMetadata): void {
+    this.#table.offerStale(this, value, metadata);
   }
 }
 

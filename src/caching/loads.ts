@@ -46,12 +46,12 @@ export class InFlightLoads<K, V> implements LoadOwner<K, V> {
   /** Waits for the key, from the load that is under way or a new one. */
   wait(key: K, source: Source<K, V>, signal: AbortSignal | null, takesStale: boolean): Promise<V> {
     const { softLimits, hardLimits } = this.#settings;
-    const reader = new LoadWaiter<K, V>(takesStale);
-    if (signal !== null) scopeOf(signal).enter(reader);
-    if (softLimits !== undefined) reader.limit(softLimits, () => this.#serveStale(key, reader));
-    if (hardLimits !== undefined) reader.limit(hardLimits, (timeoutMs) => this.#giveUp(key, reader, timeoutMs));
-    if (!this.#join(key, reader, source)) this.#counts.coalesced++;
-    return reader.promise;
+    const waiter = new LoadWaiter<K, V>(takesStale);
+    if (signal !== null) scopeOf(signal).enter(waiter);
+    if (softLimits !== undefined) waiter.limit(softLimits, () => this.#serveStale(key, waiter));
+    if (hardLimits !== undefined) waiter.limit(hardLimits, (timeoutMs) => this.#giveUp(key, waiter, timeoutMs));
+    if (!this.#join(key, waiter, source)) this.#counts.coalesced++;
+    return waiter.promise;
   }
 
   /** Loads the key anew with nobody waiting, unless that is being done. */
@@ -87,31 +87,31 @@ export class InFlightLoads<K, V> implements LoadOwner<K, V> {
   /** The value that is newer than the load is what its readers get, now. */
   supersede(load: InFlightLoad<K, V> | undefined, value: V): void {
     if (load === undefined) return;
-    for (const reader of load.settle()) reader.resolve(value);
+    for (const waiter of load.settle()) waiter.resolve(value);
     load.scope.abort(undefined);
   }
 
   /** Whether a new load was begun for it. */
-  #join(key: K, reader: LoadWaiter<K, V>, source: Source<K, V>): boolean {
+  #join(key: K, waiter: LoadWaiter<K, V>, source: Source<K, V>): boolean {
     const underWay = this.#loads.get(key);
     const load = underWay ?? this.#newLoad(key, false);
     const { latest } = this.#store.invalidations;
     const mayBeHit = load.startedAfter !== latest;
-    reader.load = load;
-    reader.retryWithNewLoad = mayBeHit ? bindAsyncContext(() => this.#joinAgain(key, reader, source)) : undefined;
-    load.join(reader);
+    waiter.load = load;
+    waiter.retryWithNewLoad = mayBeHit ? bindAsyncContext(() => this.#joinAgain(key, waiter, source)) : undefined;
+    load.join(waiter);
     if (underWay === undefined) this.#start(load, source);
     return underWay === undefined;
   }
 
   /** As if it came now: it may find a value, or a failure that is kept. */
-  #joinAgain(key: K, reader: LoadWaiter<K, V>, source: Source<K, V>): void {
-    if (reader.isDone) return;
+  #joinAgain(key: K, waiter: LoadWaiter<K, V>, source: Source<K, V>): void {
+    if (waiter.isDone) return;
     const entry = this.#store.find(key);
     if (entry === undefined || this.#store.ageOf(entry, this.#settings.clock.now()) !== 'fresh') {
-      this.#join(key, reader, source);
-    } else if (entry.failure === undefined) reader.resolve(entry.value);
-    else reader.reject(entry.failure.error);
+      this.#join(key, waiter, source);
+    } else if (entry.failure === undefined) waiter.resolve(entry.value);
+    else waiter.reject(entry.failure.error);
   }
 
   #newLoad(key: K, isRefresh: boolean): InFlightLoad<K, V> {
@@ -137,16 +137,16 @@ export class InFlightLoads<K, V> implements LoadOwner<K, V> {
   }
 
   /** Whoever takes it has it now, if it may be served before the load is over; it is there for the others if that fails. */
-  offerStale(load: InFlightLoad<K, V>, value: V, life: EntryMetadata): void {
+  offerStale(load: InFlightLoad<K, V>, value: V, metadata: EntryMetadata): void {
     const { key } = load;
     const now = this.#settings.clock.now();
     const isCurrent = this.#loads.get(key) === load;
-    const isNews = load.previous === undefined || load.previous.endsAt < now + life.freshMs;
-    if (!isCurrent || !isNews || this.#store.invalidations.hasInvalidated(key, life.tags, load.startedAfter)) return;
-    const entry = this.#store.makeWith(life, value, now, 0);
+    const isNews = load.previous === undefined || load.previous.endsAt < now + metadata.freshMs;
+    if (!isCurrent || !isNews || this.#store.invalidations.hasInvalidated(key, metadata.tags, load.startedAfter)) return;
+    const entry = this.#store.makeWith(metadata, value, now, 0);
     unlessItThrows(() => this.#store.keep(key, entry, now));
     if (this.#store.ageOf(entry, now) !== 'stale') return;
-    for (const reader of load.waiters) this.#serveStale(key, reader);
+    for (const waiter of load.waiters) this.#serveStale(key, waiter);
   }
 
   /** Whether it was still in the table. */
@@ -174,10 +174,10 @@ export class InFlightLoads<K, V> implements LoadOwner<K, V> {
     if (isKept) this.#keep(load, entry, now);
     else this.#counts.discarded++;
     const newer = isKept ? undefined : this.#newerThan(load, now);
-    for (const reader of load.settle()) {
-      if (newer !== undefined) reader.resolve(newer.value);
-      else if (isHit && reader.retryWithNewLoad !== undefined) reader.retryWithNewLoad();
-      else reader.resolve(value);
+    for (const waiter of load.settle()) {
+      if (newer !== undefined) waiter.resolve(newer.value);
+      else if (isHit && waiter.retryWithNewLoad !== undefined) waiter.retryWithNewLoad();
+      else waiter.resolve(value);
     }
     if (this.#events.has('load')) this.#events.emit('load', { key, durationMs, isRefresh: load.isRefresh, isKept });
   }
@@ -197,10 +197,10 @@ export class InFlightLoads<K, V> implements LoadOwner<K, V> {
     const newer = this.#newerThan(load, now);
     const stale = newer ?? this.#servable(key, now);
     if (isCurrent && forMs > 0) unlessItThrows(() => this.#store.keepFailure(key, error, now, forMs));
-    for (const reader of load.settle()) {
-      if (newer !== undefined) reader.resolve(newer.value);
-      else if (stale !== undefined && reader.takesStale) this.#resolveStale(reader, stale);
-      else reader.reject(error);
+    for (const waiter of load.settle()) {
+      if (newer !== undefined) waiter.resolve(newer.value);
+      else if (stale !== undefined && waiter.takesStale) this.#resolveStale(waiter, stale);
+      else waiter.reject(error);
     }
     const { startedAt, isRefresh } = load;
     if (this.#events.has('loadError')) {
@@ -232,23 +232,23 @@ export class InFlightLoads<K, V> implements LoadOwner<K, V> {
   }
 
   /** Whether there is a stale value for one who will not wait any longer. Then the load goes on, for the cache. */
-  #serveStale(key: K, reader: LoadWaiter<K, V>): boolean {
-    const entry = reader.takesStale ? this.#servable(key, this.#settings.clock.now()) : undefined;
+  #serveStale(key: K, waiter: LoadWaiter<K, V>): boolean {
+    const entry = waiter.takesStale ? this.#servable(key, this.#settings.clock.now()) : undefined;
     if (entry === undefined) return false;
-    if (reader.load !== undefined && this.#loads.get(key) === reader.load) reader.load.isDetached = true;
-    this.#resolveStale(reader, entry);
-    reader.leaveFlight?.(undefined);
+    if (waiter.load !== undefined && this.#loads.get(key) === waiter.load) waiter.load.isDetached = true;
+    this.#resolveStale(waiter, entry);
+    waiter.leaveFlight?.(undefined);
     return true;
   }
 
-  #resolveStale(reader: LoadWaiter<K, V>, entry: CachedEntry<V>): void {
+  #resolveStale(waiter: LoadWaiter<K, V>, entry: CachedEntry<V>): void {
     this.#counts.staleHits++;
-    reader.resolve(entry.value);
+    waiter.resolve(entry.value);
   }
 
-  #giveUp(key: K, reader: LoadWaiter<K, V>, timeoutMs: number): void {
-    if (this.#serveStale(key, reader)) return;
-    reader.giveUp(new TimeoutError({ policy: this.#settings.name, timeoutMs }));
+  #giveUp(key: K, waiter: LoadWaiter<K, V>, timeoutMs: number): void {
+    if (this.#serveStale(key, waiter)) return;
+    waiter.giveUp(new TimeoutError({ policy: this.#settings.name, timeoutMs }));
   }
 }
 

@@ -21,7 +21,7 @@ export interface LoadRequest<V> {
   /** To be set before the value is there: called when it has been kept. */
   whenKept: (() => void) | undefined;
   /** Something that is no longer fresh was found on the way: for those who would rather have that. */
-  offerStale(value: V, life: EntryMetadata): void;
+  offerStale(value: V, metadata: EntryMetadata): void;
 }
 
 /** How long a value is fresh, from now on, and what it can be invalidated by. */

@@ -97,9 +97,9 @@ export class ServerLimit extends GatedLimiter {
     this.#apply({ ...NO_UPDATE, endsAll: true });
   }
 
-  #apply(news: ServerLimitUpdate): void {
+  #apply(update: ServerLimitUpdate): void {
     this.#updatedAt = this['~gate'].queue.now();
-    super.reconfigure(news);
+    super.reconfigure(update);
   }
 }
 
@@ -162,10 +162,10 @@ class AnnouncedAlgorithm extends LimitAlgorithm<AnnouncedState> {
   readonly #news: ServerLimitUpdate;
   readonly #maxPause: number;
 
-  constructor(owner: string, window: Window, news: ServerLimitUpdate, maxPause: number) {
+  constructor(owner: string, window: Window, update: ServerLimitUpdate, maxPause: number) {
     super(owner, Math.max(1, window.limit ?? UNKNOWN));
     this.#window = window;
-    this.#news = news;
+    this.#news = update;
     this.#maxPause = maxPause;
   }
 
@@ -222,11 +222,11 @@ class AnnouncedAlgorithm extends LimitAlgorithm<AnnouncedState> {
   }
 
   /** What was said of the window before holds until something else is said. */
-  withOptions(news: ServerLimitUpdate): AnnouncedAlgorithm {
-    if (news.endsAll) return new AnnouncedAlgorithm(this.owner, {}, news, this.#maxPause);
-    const { limit = this.#window.limit, window } = news;
-    const ms = news.windowMs ?? window?.resetAfterMs ?? this.#window.ms;
-    return new AnnouncedAlgorithm(this.owner, { limit, ms }, news, this.#maxPause);
+  withOptions(update: ServerLimitUpdate): AnnouncedAlgorithm {
+    if (update.endsAll) return new AnnouncedAlgorithm(this.owner, {}, update, this.#maxPause);
+    const { limit = this.#window.limit, window } = update;
+    const ms = update.windowMs ?? window?.resetAfterMs ?? this.#window.ms;
+    return new AnnouncedAlgorithm(this.owner, { limit, ms }, update, this.#maxPause);
   }
 
   migrateState(state: AnnouncedState, _before: AnnouncedAlgorithm, now: number): void {

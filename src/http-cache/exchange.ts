@@ -62,8 +62,8 @@ export class OriginRequest extends SingleFlight<ForwardOutcome> {
   }
 
   /** It is over: the leader, unless he has his answer, and all others are told how. */
-  end(arrival: SharedOutcome): void {
-    for (const passenger of this.settle()) passenger.resolve(arrival);
+  end(outcome: SharedOutcome): void {
+    for (const passenger of this.settle()) passenger.resolve(outcome);
   }
 
   fail(error: unknown): void {
@@ -89,55 +89,55 @@ export class OriginRequests {
 
   /** The exchange of this group that others may wait for: the latest, if it was opened after `since`. */
   find(group: string, since: number): OriginRequest | undefined {
-    const exchange = this.#joinable.get(group);
-    return exchange !== undefined && exchange.openedAt > since ? exchange : undefined;
+    const originRequest = this.#joinable.get(group);
+    return originRequest !== undefined && originRequest.openedAt > since ? originRequest : undefined;
   }
 
   open(about: Omit<ConstructorParameters<typeof OriginRequest>[0], 'number' | 'openedAt'>): OriginRequest {
     const placed = { number: ++this.latest, openedAt: this.#clock.now() };
-    const exchange: OriginRequest = new OriginRequest({ ...about, ...placed }, () => {
-      this.close(exchange);
-      exchange.tee?.cancel(exchange.request.signal?.reason);
+    const originRequest: OriginRequest = new OriginRequest({ ...about, ...placed }, () => {
+      this.close(originRequest);
+      originRequest.tee?.cancel(originRequest.request.signal?.reason);
     });
-    const { url } = exchange.request;
-    this.#open.set(url, (this.#open.get(url) ?? new Set()).add(exchange));
-    if (!exchange.request.isForStream) this.#joinable.set(exchange.group, exchange);
-    if (about.leader === undefined) this.#limit(exchange);
-    return exchange;
+    const { url } = originRequest.request;
+    this.#open.set(url, (this.#open.get(url) ?? new Set()).add(originRequest));
+    if (!originRequest.request.isForStream) this.#joinable.set(originRequest.group, originRequest);
+    if (about.leader === undefined) this.#limit(originRequest);
+    return originRequest;
   }
 
-  #limit(exchange: OriginRequest): void {
-    exchange.alarm = new Alarm(this.#clock, LONGEST_REFRESH_MS, () =>
-      this.#abort(exchange, new TimeoutError({ policy: 'cached', timeoutMs: LONGEST_REFRESH_MS })),
+  #limit(originRequest: OriginRequest): void {
+    originRequest.alarm = new Alarm(this.#clock, LONGEST_REFRESH_MS, () =>
+      this.#abort(originRequest, new TimeoutError({ policy: 'cached', timeoutMs: LONGEST_REFRESH_MS })),
     );
-    exchange.alarm.unref();
+    originRequest.alarm.unref();
   }
 
-  close(exchange: OriginRequest): void {
-    exchange.alarm?.clear();
-    const { url } = exchange.request;
+  close(originRequest: OriginRequest): void {
+    originRequest.alarm?.clear();
+    const { url } = originRequest.request;
     const open = this.#open.get(url);
-    open?.delete(exchange);
+    open?.delete(originRequest);
     if (open?.size === 0) this.#open.delete(url);
-    this.separate(exchange);
+    this.separate(originRequest);
   }
 
   /** Ends the exchange; requests that wait for it go on by themselves. */
-  #abort(exchange: OriginRequest, reason: unknown): void {
-    this.close(exchange);
-    exchange.end('unshared');
-    exchange.tee?.cancel(reason);
-    exchange.scope.abort(reason);
+  #abort(originRequest: OriginRequest, reason: unknown): void {
+    this.close(originRequest);
+    originRequest.end('unshared');
+    originRequest.tee?.cancel(reason);
+    originRequest.scope.abort(reason);
   }
 
   /** What those for the URL, or all, bring is not to be stored, and nobody else is to wait for it. */
   invalidate(url?: string): void {
     const hit =
       url === undefined ? [...this.#open.values()].flatMap((open) => [...open]) : [...(this.#open.get(url) ?? [])];
-    for (const exchange of hit) {
-      exchange.mayStore = false;
-      exchange.isDetached = false;
-      this.separate(exchange);
+    for (const originRequest of hit) {
+      originRequest.mayStore = false;
+      originRequest.isDetached = false;
+      this.separate(originRequest);
     }
     for (const exchange of hit) exchange.abandonIfEmpty();
   }
@@ -151,7 +151,7 @@ export class OriginRequests {
   }
 
   /** No further request joins the exchange. */
-  separate(exchange: OriginRequest): void {
-    if (this.#joinable.get(exchange.group) === exchange) this.#joinable.delete(exchange.group);
+  separate(originRequest: OriginRequest): void {
+    if (this.#joinable.get(originRequest.group) === originRequest) this.#joinable.delete(originRequest.group);
   }
 }

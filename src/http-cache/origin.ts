@@ -33,32 +33,32 @@ export class Origin {
   readonly #requests: OriginRequests;
   readonly #counts: MutableHttpCacheStats;
 
-  constructor(fetch: InnerFetch, settings: CachedSettings, exchanges: OriginRequests, counts: MutableHttpCacheStats) {
+  constructor(fetch: InnerFetch, settings: CachedSettings, originRequests: OriginRequests, counts: MutableHttpCacheStats) {
     this.#fetch = fetch;
     this.#settings = settings;
-    this.#requests = exchanges;
+    this.#requests = originRequests;
     this.#counts = counts;
   }
 
   /** Never rejects: all who wait are told how it ended. */
-  async run(exchange: OriginRequest): Promise<void> {
+  async run(originRequest: OriginRequest): Promise<void> {
     try {
-      const { request, stored } = exchange;
+      const { request, stored } = originRequest;
       const conditions = stored === undefined || request.requestDirectives.isReload ? {} : conditionsFor(stored);
-      let reply = await this.#send(exchange, conditions);
+      let reply = await this.#send(originRequest, conditions);
       const isAnswer = reply.response.status === 304 && Object.keys(conditions).length > 0;
-      if (isAnswer && !exchange.isOver && stored !== undefined) {
+      if (isAnswer && !originRequest.isOver && stored !== undefined) {
         const fields = copyFields(reply.response.headers);
         if (fields !== undefined && isConfirmedBy(stored, fields)) {
-          this.#confirm(exchange, stored, reply);
+          this.#confirm(originRequest, stored, reply);
           return;
         }
-        reply = await this.#send(exchange, {}); // it speaks of something that is not here
+        reply = await this.#send(originRequest, {}); // it speaks of something that is not here
       }
-      this.#receive(exchange, reply);
+      this.#receive(originRequest, reply);
     } catch (error) {
-      this.#requests.close(exchange);
-      exchange.fail(error);
+      this.#requests.close(originRequest);
+      originRequest.fail(error);
     }
   }
 
@@ -70,40 +70,40 @@ export class Origin {
   }
 
   /** A 304: what is stored still holds, and is as fresh as the 304 says (RFC 9111, 4.3.4). */
-  #confirm(exchange: OriginRequest, before: StoredResponse, { response, times }: Reply): void {
-    const { request, number, reason } = exchange;
+  #confirm(originRequest: OriginRequest, before: StoredResponse, { response, times }: Reply): void {
+    const { request, number, reason } = originRequest;
     const { shape, body } = before;
     const headers = freshenedHeaders(before, response.headers);
     const stored = storedResponse({ request, number, shape, headers, body, times }, this.#settings.heuristic, before);
     this.#counts.validations++;
     const head = { status: shape.status, headers, directives: stored.directives };
-    const isKept = isStorable(head, request.requestDirectives.directives) && this.#keep(exchange, stored);
-    if (!isKept) this.#drop(exchange);
+    const isKept = isStorable(head, request.requestDirectives.directives) && this.#keep(originRequest, stored);
+    if (!isKept) this.#drop(originRequest);
     const cookies = [...response.headers].filter(([name]) => name === 'set-cookie');
     const status = { fwd: reason, fwdStatus: 304, stored: isKept };
-    exchange.leader?.resolve({ response: serve(stored, this.#settings, status, cookies) });
-    this.#end(exchange, isKept ? 'stored' : 'unshared');
+    originRequest.leader?.resolve({ response: serve(stored, this.#settings, status, cookies) });
+    this.#end(originRequest, isKept ? 'stored' : 'unshared');
   }
 
-  #receive(exchange: OriginRequest, { response, times }: Reply): void {
-    const { leader, request } = exchange;
+  #receive(originRequest: OriginRequest, { response, times }: Reply): void {
+    const { leader, request } = originRequest;
     // He may not have heard of it yet: a body that begins now would be cut off behind his back.
     if (request.signal?.aborted) leader?.giveUp(request.signal.reason);
     const shape = shapeOf(response);
     const headers = shape && copyFields(response.headers);
-    if (exchange.isOver)
+    if (originRequest.isOver)
       discardBody(response); // from a fetch that ignores signals
-    else if (shape === undefined || headers === undefined) this.#passOn(exchange, response);
-    else this.#receiveReadable(exchange, { response, times, shape, headers });
+    else if (shape === undefined || headers === undefined) this.#passOn(originRequest, response);
+    else this.#receiveReadable(originRequest, { response, times, shape, headers });
   }
 
-  #receiveReadable(exchange: OriginRequest, reply: ReadableReply): void {
-    const { request, number } = exchange;
+  #receiveReadable(originRequest: OriginRequest, reply: ReadableReply): void {
+    const { request, number } = originRequest;
     const { response, headers, shape, times } = reply;
-    const isAnswered = isOriginError(shape.status) && this.#answerInstead(exchange, shape.status);
-    if (isAnswered && !exchange.hasWaiters) {
+    const isAnswered = isOriginError(shape.status) && this.#answerInstead(originRequest, shape.status);
+    if (isAnswered && !originRequest.hasWaiters) {
       discardBody(response);
-      this.#end(exchange, 'failed');
+      this.#end(originRequest, 'failed');
       return;
     }
     const arrived = storedResponse({ request, number, shape, headers, body: null, times }, this.#settings.heuristic);
@@ -114,7 +114,7 @@ export class Origin {
       !response.redirected &&
       isStorable(head, request.requestDirectives.directives) &&
       isWorthStoring(head, arrived.lifetimeMs);
-    this.#deliver(exchange, reply, arrived, isToStore, exchange.hasWaiters && isShareable(head));
+    this.#deliver(originRequest, reply, arrived, isToStore, originRequest.hasWaiters && isShareable(head));
   }
 
   /** Whether nobody needs the origin's error: not in the background, and not who may have the stored response for it. */
@@ -130,46 +130,46 @@ export class Origin {
 
   /** The leader has the response at once, with a body that is still coming; others wait until it is there. */
   #deliver(
-    exchange: OriginRequest,
+    originRequest: OriginRequest,
     reply: ReadableReply,
     arrived: StoredResponse,
     isToStore: boolean,
     isToShare: boolean,
   ): void {
     const { maxEntryBytes, name, store, bodies } = this.#settings;
-    const { leader, reason, request } = exchange;
+    const { leader, reason, request } = originRequest;
     const { headers, shape, response } = reply;
     const length = Number(headers.get('content-length') ?? 0);
     const room = Math.min(maxEntryBytes, store.roomBeside(arrived), bodies.free);
-    const isKept = isToStore && exchange.mayStore && length <= room;
+    const isKept = isToStore && originRequest.mayStore && length <= room;
     const isShared = isToShare && length <= Math.min(maxEntryBytes, bodies.free);
-    const onCollected = (body: CollectedBody | null) => this.#finish(exchange, reply, arrived, body, isKept, isShared);
+    const onCollected = (body: CollectedBody | null) => this.#finish(originRequest, reply, arrived, body, isKept, isShared);
     const onLeft = (cause: unknown) => {
       // Requests that wait already may still get the body; no other one is to depend on a body that nothing reads.
-      this.#requests.separate(exchange);
+      this.#requests.separate(originRequest);
       leader?.leaveFlight?.(cause);
     };
     const limit = isKept ? room : isShared ? maxEntryBytes : -1;
     const events = { onCollected, onLeft };
-    const tap = response.body === null ? undefined : new TeeBody(response.body, limit, bodies.open(), events);
+    const tee = response.body === null ? undefined : new TeeBody(response.body, limit, bodies.open(), events);
     const ttlMs = isToStore ? arrived.lifetimeMs - arrived.initialAgeMs : undefined;
     const status = formatCacheStatus(name, { fwd: reason, fwdStatus: shape.status, ttlMs, stored: isKept });
-    const answer = remade(shape, tap?.stream ?? null, [...headers, ['cache-status', status]]);
+    const answer = remade(shape, tee?.stream ?? null, [...headers, ['cache-status', status]]);
     if (answer === undefined) {
-      this.#passOn(exchange, response);
+      this.#passOn(originRequest, response);
       return;
     }
     const isRead = leader !== undefined && !leader.isDone;
-    if (!isRead) tap?.leaveUnread();
+    if (!isRead) tee?.leaveUnread();
     leader?.resolve({ response: answer });
-    exchange.tee = tap;
-    if (tap === undefined) onCollected(null);
-    else tap.open(isRead ? request.signal : null);
+    originRequest.tee = tee;
+    if (tee === undefined) onCollected(null);
+    else tee.open(isRead ? request.signal : null);
   }
 
   /** All of it has come, or it is known that nothing of it will be kept. */
   #finish(
-    exchange: OriginRequest,
+    originRequest: OriginRequest,
     { headers, shape }: ReadableReply,
     arrived: StoredResponse,
     body: CollectedBody | null,
@@ -178,21 +178,21 @@ export class Origin {
   ): void {
     const isError = isOriginError(shape.status);
     const whole = typeof body !== 'string' && hasItsLength(headers, body) ? withBody(arrived, body) : undefined;
-    const isStored = isKept && whole !== undefined && this.#keep(exchange, whole);
+    const isStored = isKept && whole !== undefined && this.#keep(originRequest, whole);
     // What breaks off has said nothing; what is too long, or not to be stored, takes the place of what is stored.
-    if (!isStored && !isError && (whole !== undefined || body === 'too-long')) this.#drop(exchange);
+    if (!isStored && !isError && (whole !== undefined || body === 'too-long')) this.#drop(originRequest);
     const failed = isShared && whole !== undefined ? { error: whole } : isError ? 'failed' : 'unshared';
-    this.#end(exchange, isStored ? 'stored' : failed);
+    this.#end(originRequest, isStored ? 'stored' : failed);
   }
 
   /** What is no response that could be worked with: it is the leader's as it is. */
-  #passOn(exchange: OriginRequest, response: Response): void {
-    const { leader, request, scope } = exchange;
+  #passOn(originRequest: OriginRequest, response: Response): void {
+    const { leader, request, scope } = originRequest;
     if (leader === undefined || leader.isDone) discardBody(response);
     // The fetch inside follows the signal of the exchange, for as long as it reads the body.
     else if (request.signal !== null) followWhileRead(response, request.signal, scope);
     leader?.resolve({ response });
-    this.#end(exchange, 'unshared');
+    this.#end(originRequest, 'unshared');
   }
 
   #keep({ request, mayStore }: OriginRequest, stored: StoredResponse): boolean {
@@ -202,13 +202,13 @@ export class Origin {
   }
 
   /** What is stored no longer holds, nor does what was asked for before. */
-  #drop(exchange: OriginRequest): void {
-    this.#requests.invalidateEarlier(exchange);
-    this.#settings.store.drop(exchange.request, exchange.number);
+  #drop(originRequest: OriginRequest): void {
+    this.#requests.invalidateEarlier(originRequest);
+    this.#settings.store.drop(originRequest.request, originRequest.number);
   }
 
-  #end(exchange: OriginRequest, arrival: SharedOutcome): void {
-    this.#requests.close(exchange);
-    exchange.end(arrival);
+  #end(originRequest: OriginRequest, outcome: SharedOutcome): void {
+    this.#requests.close(originRequest);
+    originRequest.end(outcome);
   }
 }

@@ -84,22 +84,22 @@ export class PrivateCache implements HttpCache {
   /** From the store, or from the exchange that is under way, or from one of its own. */
   async #get(request: CacheRequest): Promise<Response> {
     const { store } = this.#settings;
-    let arrival: ForwardOutcome | undefined;
+    let outcome: ForwardOutcome | undefined;
     let first: ForwardReason | undefined;
     for (let round = 1; ; round++) {
       const { stored, isKnown } = store.find(request);
-      const serving = stored && cacheDecisionOf(stored, ageOf(stored, this.#settings), request.requestDirectives);
-      const reason = serving === undefined ? (isKnown ? 'vary-miss' : 'uri-miss') : REASONS[serving];
-      if (stored !== undefined && serving !== undefined && reason === undefined) {
-        return this.#answer(request, stored, serving, first);
+      const decision = stored && cacheDecisionOf(stored, ageOf(stored, this.#settings), request.requestDirectives);
+      const reason = decision === undefined ? (isKnown ? 'vary-miss' : 'uri-miss') : REASONS[decision];
+      if (stored !== undefined && decision !== undefined && reason === undefined) {
+        return this.#answer(request, stored, decision, first);
       }
       if (request.requestDirectives.onMiss !== 'forward') return this.#reject(request);
       // Who has waited for something that is not for him goes alone, or all who wait would do so one after the other;
       // unless it is now known that he belongs to another group.
-      const mayJoin = round === 1 || (round === 2 && arrival === 'stored' && reason === 'vary-miss');
+      const mayJoin = round === 1 || (round === 2 && outcome === 'stored' && reason === 'vary-miss');
       first ??= reason ?? 'stale';
-      arrival = await this.#wait(request, stored, reason ?? 'stale', mayJoin);
-      const response = this.#receive(request, arrival, first);
+      outcome = await this.#wait(request, stored, reason ?? 'stale', mayJoin);
+      const response = this.#receive(request, outcome, first);
       if (response !== undefined) return response;
     }
   }
@@ -140,11 +140,11 @@ export class PrivateCache implements HttpCache {
   }
 
   /** What he has who waited for it; undefined when he is to look into the store, or to ask by himself. */
-  #receive(request: CacheRequest, arrival: ForwardOutcome, waitedFor: ForwardReason): Response | undefined {
-    if (arrival === 'stored' || arrival === 'unshared') return undefined;
-    if (arrival === 'failed') return this.#staleIfError(request);
-    if ('response' in arrival) return arrival.response;
-    const { error } = arrival;
+  #receive(request: CacheRequest, outcome: ForwardOutcome, waitedFor: ForwardReason): Response | undefined {
+    if (outcome === 'stored' || outcome === 'unshared') return undefined;
+    if (outcome === 'failed') return this.#staleIfError(request);
+    if ('response' in outcome) return outcome.response;
+    const { error } = outcome;
     const spared = this.#staleIfError(request);
     if (spared !== undefined || !isSelectedBy(error, request)) return spared;
     this.#counts.collapsed++;
@@ -167,14 +167,14 @@ export class PrivateCache implements HttpCache {
   #answer(
     request: CacheRequest,
     stored: StoredResponse,
-    serving: CacheDecision,
+    decision: CacheDecision,
     waitedFor: ForwardReason | undefined,
   ): Response {
-    if (serving === 'refresh') this.#refresh(request, stored);
+    if (decision === 'refresh') this.#refresh(request, stored);
     if (waitedFor !== undefined) this.#counts.collapsed++;
-    else if (serving === 'fresh') this.#counts.hits++;
+    else if (decision === 'fresh') this.#counts.hits++;
     else this.#counts.staleHits++;
-    const detail = serving === 'refresh' ? 'stale-while-revalidate' : undefined;
+    const detail = decision === 'refresh' ? 'stale-while-revalidate' : undefined;
     return this.#serve(stored, { fwd: waitedFor, collapsed: waitedFor !== undefined, detail });
   }
 

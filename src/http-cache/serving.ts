@@ -17,20 +17,20 @@ export interface ServableResponse {
 export type CacheDecision = 'fresh' | 'stale' | 'refresh' | 'stale-first' | 'request-first';
 
 /** How a stored response of this age may answer a request (RFC 9111, 4; RFC 5861, 3; RFC 8246). */
-export function cacheDecisionOf(stored: ServableResponse, ageMs: number, demands: RequestDirectives): CacheDecision {
+export function cacheDecisionOf(stored: ServableResponse, ageMs: number, directives: RequestDirectives): CacheDecision {
   const stalenessMs = ageMs - stored.lifetimeMs;
   const isFresh = stalenessMs < 0;
-  if (demands.anyAge) return isFresh ? 'fresh' : 'stale';
+  if (directives.anyAge) return isFresh ? 'fresh' : 'stale';
   if (stored.directives.has('no-cache')) return 'stale-first';
-  if (demands.fromOrigin) return isFresh ? 'request-first' : 'stale-first';
-  if (!isYoungEnough(stored, ageMs, isFresh, demands.directives)) return isFresh ? 'request-first' : 'stale-first';
+  if (directives.fromOrigin) return isFresh ? 'request-first' : 'stale-first';
+  if (!isYoungEnough(stored, ageMs, isFresh, directives.directives)) return isFresh ? 'request-first' : 'stale-first';
   if (isFresh) return 'fresh';
   if (stored.directives.has('must-revalidate')) return 'stale-first';
-  if (demands.directives.has('max-stale') && stalenessMs <= acceptedStaleness(demands.directives)) return 'stale';
+  if (directives.directives.has('max-stale') && stalenessMs <= acceptedStaleness(directives.directives)) return 'stale';
   const refreshMs = (secondsOf(stored.directives, 'stale-while-revalidate') ?? 0) * 1000;
   // Who says how old it may be, or how fresh it must be, does not want it stale (RFC 9111, 5.2.1.1).
-  const wantsFresh = demands.directives.has('max-age') || demands.directives.has('min-fresh');
-  const isWelcome = demands.onMiss === 'forward' && !wantsFresh;
+  const wantsFresh = directives.directives.has('max-age') || directives.directives.has('min-fresh');
+  const isWelcome = directives.onMiss === 'forward' && !wantsFresh;
   return isWelcome && stalenessMs < refreshMs ? 'refresh' : 'stale-first';
 }
 

@@ -50,7 +50,7 @@ class Combination extends GatedLimiter {
       if (queue !== first.queue) {
         throw new InvalidOptionError(owner, 'limiters', 'must all go by the same clock', queue.clock);
       }
-      for (const ledger of limits) if (!indexOf.has(ledger)) indexOf.set(ledger, index);
+      for (const limit of limits) if (!indexOf.has(limit)) indexOf.set(limit, index);
     }
     super(new LimiterCore(owner, first.queue, [...indexOf.keys()], [...indexOf.values()]));
   }

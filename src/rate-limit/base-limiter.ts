@@ -16,8 +16,8 @@ export class GatedLimiter implements RateLimiter {
   /** Not for callers: where `allOf`, `KeyedRateLimiter` and `rateLimit` take hold of it. */
   readonly '~gate': LimiterCore;
 
-  constructor(gate: LimiterCore) {
-    this['~gate'] = gate;
+  constructor(core: LimiterCore) {
+    this['~gate'] = core;
   }
 
   /**
@@ -38,18 +38,18 @@ export class GatedLimiter implements RateLimiter {
    * `maxWait`; rejects with the reason of `signal`, and with what `tryAcquire` throws.
    */
   async acquire(options?: WaitOptions): Promise<Decision> {
-    const gate = this['~gate'];
-    const { cost, maxWait, signal } = readWait(gate.owner, options);
+    const core = this['~gate'];
+    const { cost, maxWait, signal } = readWait(core.owner, options);
     if (signal?.aborted) throw signal.reason;
-    return gate.acquire(cost, maxWait, signal === null ? undefined : scopeOf(signal));
+    return core.acquire(cost, maxWait, signal === null ? undefined : scopeOf(signal));
   }
 
   /** Takes `cost` out of what is to come, for a caller that waits `delayMs` by itself. @throws as `tryAcquire` does. */
   reserve(options?: ReserveOptions): Reservation {
-    const gate = this['~gate'];
-    const { cost, maxWait } = readReserve(gate.owner, options);
-    const booked = gate.reserve(cost, maxWait);
-    return reservation(gate, booked, () => gate.refund(cost, booked.due));
+    const core = this['~gate'];
+    const { cost, maxWait } = readReserve(core.owner, options);
+    const booked = core.reserve(cost, maxWait);
+    return reservation(core, booked, () => core.refund(cost, booked.due));
   }
 
   /**
@@ -67,7 +67,7 @@ export class GatedLimiter implements RateLimiter {
    */
   reconfigure(options: object): void {
     const { queue, limits } = this['~gate'];
-    for (const ledger of limits) ledger.reconfigure(options, queue.now());
+    for (const limit of limits) limit.reconfigure(options, queue.now());
   }
 }
 
@@ -80,8 +80,8 @@ export abstract class BaseLimiter<Rate extends object> extends GatedLimiter {
     makeRules: (owner: string) => LimitAlgorithm<unknown>,
   ) {
     const owner = checkName(kind, name);
-    const line = queueOf(checkClock(owner, clock));
-    super(new LimiterCore(owner, line, [new LimitState(makeRules(owner), line)]));
+    const queue = queueOf(checkClock(owner, clock));
+    super(new LimiterCore(owner, queue, [new LimitState(makeRules(owner), queue)]));
   }
 
   override reconfigure(options: Partial<Rate>): void {
@@ -130,12 +130,12 @@ export function checkMaxWait(owner: string, maxWait: ReserveOptions['maxWait']):
 }
 
 /** @param giveBack - for when it is due already. */
-export function reservation(gate: LimiterCore, { decision, now, due, ticket }: ReservationResult, giveBack: () => void): Reservation {
+export function reservation(core: LimiterCore, { decision, now, due, ticket }: ReservationResult, giveBack: () => void): Reservation {
   let isHeld = decision.allowed;
   const cancel = (): void => {
     if (!isHeld) return;
     isHeld = false;
-    if (ticket === undefined || !gate.withdraw(ticket)) giveBack();
+    if (ticket === undefined || !core.withdraw(ticket)) giveBack();
   };
   return { decision, delayMs: toWholeMs(due - now), cancel, [Symbol.dispose]: cancel };
 }

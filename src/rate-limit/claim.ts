@@ -11,16 +11,16 @@ export interface TicketCounter {
   /** Whether claims wait here that wait at other counters as well. */
   readonly hasCombined: boolean;
   availableInQueueAt(cost: number, from: number): number;
-  take(place: TicketNode, cost: number, at: number, now: number): void;
+  take(node: TicketNode, cost: number, at: number, now: number): void;
   /** Takes the state back to before this place. */
-  undo(place: TicketNode): void;
-  push(place: TicketNode): void;
-  remove(place: TicketNode): void;
+  undo(node: TicketNode): void;
+  push(node: TicketNode): void;
+  remove(node: TicketNode): void;
   /** Lets those go whose time has come. */
   advance(now: number): void;
   readonly first: TicketNode | undefined;
   /** Whether a waiter that was due at `due` and is released `now` takes otherwise than it would have taken then. */
-  isLate(place: TicketNode, due: number, now: number): boolean;
+  isLate(node: TicketNode, due: number, now: number): boolean;
   /** Told when it may be idle sooner than it was going to be. */
   readonly onEarlier: (() => void) | undefined;
 }
@@ -34,8 +34,8 @@ export class TicketNode {
   ahead: TicketNode | undefined = undefined;
   behind: TicketNode | undefined = undefined;
 
-  constructor(claim: Ticket, counter: TicketCounter) {
-    this.ticket = claim;
+  constructor(ticket: Ticket, counter: TicketCounter) {
+    this.ticket = ticket;
     this.counter = counter;
   }
 }
@@ -74,7 +74,7 @@ export abstract class Ticket extends AbortNode {
     const from = due;
     for (const { counter } of this.nodes) due = Math.max(due, counter.availableInQueueAt(this.cost, from));
     this.due = due;
-    for (const place of this.nodes) place.counter.take(place, this.cost, due, now);
+    for (const node of this.nodes) node.counter.take(node, this.cost, due, now);
   }
 
   /** Whether the counter's state is that from before this claim. */
@@ -92,9 +92,9 @@ export abstract class Ticket extends AbortNode {
 
   /** The claim at the front of all its lines that has to go before this one, or this one itself. */
   get frontmost(): Ticket {
-    for (const place of this.nodes) {
-      const { first } = place.counter;
-      if (first !== undefined && first !== place) return first.ticket.frontmost;
+    for (const node of this.nodes) {
+      const { first } = node.counter;
+      if (first !== undefined && first !== node) return first.ticket.frontmost;
     }
     return this;
   }
@@ -105,7 +105,7 @@ export abstract class Ticket extends AbortNode {
    */
   isLate(now: number): boolean {
     if (!this.isAwaited || this.due >= now) return false;
-    return this.nodes.some((place) => place.counter.isLate(place, this.due, now));
+    return this.nodes.some((node) => node.counter.isLate(node, this.due, now));
   }
 
   /** Whether somebody has to be told when it is due. */

@@ -30,17 +30,17 @@ export function exactRateOf(
   const [tokens, scale] = fractionOf(checkNumber(owner, option, amount, { above: 0 }));
   const time = scale * BigInt(checkPeriod(owner, per));
   const common = greatestCommonDivisor(tokens, time);
-  const flow = { perToken: time / common, perMicro: tokens / common };
+  const exactRate = { perToken: time / common, perMicro: tokens / common };
   const finest = BigInt(Math.floor(LARGEST / capacity));
-  if (flow.perToken > finest || flow.perMicro > LARGEST) {
-    const perMicro = (flow.perMicro * finest) / flow.perToken;
+  if (exactRate.perToken > finest || exactRate.perMicro > LARGEST) {
+    const perMicro = (exactRate.perMicro * finest) / exactRate.perToken;
     if (perMicro === 0n)
       throw new InvalidOptionError(owner, option, `must come to ${capacity} within 70 years`, amount);
     const countable = perMicro < LARGEST ? perMicro : BigInt(LARGEST);
-    flow.perToken = (countable * flow.perToken + flow.perMicro - 1n) / flow.perMicro; // rounded up: the rate down
-    flow.perMicro = countable;
+    exactRate.perToken = (countable * exactRate.perToken + exactRate.perMicro - 1n) / exactRate.perMicro; // rounded up: the rate down
+    exactRate.perMicro = countable;
   }
-  return { unitsPerToken: Number(flow.perToken), unitsPerMicrosecond: Number(flow.perMicro) };
+  return { unitsPerToken: Number(exactRate.perToken), unitsPerMicrosecond: Number(exactRate.perMicro) };
 }
 
 /** A finite positive number as it is written in decimal: 0.1 is 1 / 10, whatever its bits say. */

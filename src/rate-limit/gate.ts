@@ -29,10 +29,10 @@ export class LimiterCore {
   /** For each ledger, the index of the limiter it belongs to among those that are combined. */
   readonly #indexes: readonly number[] | undefined;
 
-  constructor(owner: string, line: WaitQueue, ledgers: readonly LimitState[], indexes?: readonly number[]) {
+  constructor(owner: string, queue: WaitQueue, limits: readonly LimitState[], indexes?: readonly number[]) {
     this.owner = owner;
-    this.queue = line;
-    this.limits = ledgers;
+    this.queue = queue;
+    this.limits = limits;
     this.#indexes = indexes;
   }
 
@@ -61,7 +61,7 @@ export class LimiterCore {
   /** Waits in line for `cost`; refused at once if that would take longer than `maxWait`. */
   acquire(cost: number, maxWait: number, scope: AbortScope | undefined): Decision | Promise<Decision> {
     const now = this.#cross(cost, maxWait === Infinity);
-    const isBehindOthers = cost > 0 && this.limits.some((ledger) => ledger.hasQueue);
+    const isBehindOthers = cost > 0 && this.limits.some((limit) => limit.hasQueue);
     if (maxWait < Infinity || !isBehindOthers) {
       const last = this.#latestOf(cost, now, true);
       if (last.at > now + maxWait) return this.#refuse(now, last);
@@ -95,10 +95,10 @@ export class LimiterCore {
   }
 
   /** Takes a claim out of the line, unless its time has come. */
-  withdraw(claim: Ticket): boolean {
+  withdraw(ticket: Ticket): boolean {
     this.#cross(0);
-    if (!claim.isQueued) return false;
-    this.queue.remove(claim);
+    if (!ticket.isQueued) return false;
+    this.queue.remove(ticket);
     return true;
   }
 
@@ -106,7 +106,7 @@ export class LimiterCore {
   refund(cost: number, takenAt?: number): void {
     checkInteger(this.owner, 'cost', cost, { min: 0 });
     const now = this.#cross(0);
-    for (const ledger of this.limits) ledger.refund(cost, now, takenAt);
+    for (const limit of this.limits) limit.refund(cost, now, takenAt);
     this.queue.repair(now);
     for (const ledger of this.limits) ledger.onEarlier?.();
   }
@@ -118,7 +118,7 @@ export class LimiterCore {
   #cross(cost: number, isPatient = false): number {
     for (const { algorithm } of this.limits) checkCost(algorithm, cost);
     const now = this.queue.now();
-    for (const ledger of this.limits) isPatient ? ledger.settleFront(now) : ledger.settle(now);
+    for (const limit of this.limits) isPatient ? limit.settleFront(now) : limit.settle(now);
     return now;
   }
 
@@ -127,8 +127,8 @@ export class LimiterCore {
     let index = 0;
     let at = now;
     for (let next = 0; next < this.limits.length; next++) {
-      const ledger = this.limits[next] as LimitState;
-      const passesAt = inTurn ? ledger.nextAvailableInQueueAt(cost, now) : ledger.availableAt(cost, now);
+      const limit = this.limits[next] as LimitState;
+      const passesAt = inTurn ? limit.nextAvailableInQueueAt(cost, now) : limit.availableAt(cost, now);
       if (passesAt <= at) continue;
       at = passesAt;
       index = next;

@@ -37,33 +37,33 @@ export class IdleHeap {
   }
 
   remove(slot: number): void {
-    const place = this.#places[slot] as number;
+    const node = this.#places[slot] as number;
     const last = this.#heap[--this.#size] as number;
     if (last === slot) return;
-    this.#rise(last, place);
+    this.#rise(last, node);
     this.#sink(last, this.#places[last] as number);
   }
 
-  #put(slot: number, place: number): void {
-    this.#heap[place] = slot;
-    this.#places[slot] = place;
+  #put(slot: number, node: number): void {
+    this.#heap[node] = slot;
+    this.#places[slot] = node;
   }
 
   #rise(slot: number, from: number): void {
-    let place = from;
-    while (place > 0) {
-      const above = (place - 1) >> 1;
+    let node = from;
+    while (node > 0) {
+      const above = (node - 1) >> 1;
       const parent = this.#heap[above] as number;
       if (this.timeOf(parent) <= this.timeOf(slot)) break;
-      this.#put(parent, place);
-      place = above;
+      this.#put(parent, node);
+      node = above;
     }
-    this.#put(slot, place);
+    this.#put(slot, node);
   }
 
   #sink(slot: number, from: number): void {
-    let place = from;
-    for (let below = 2 * place + 1; below < this.#size; below = 2 * place + 1) {
+    let node = from;
+    for (let below = 2 * node + 1; below < this.#size; below = 2 * node + 1) {
       if (
         below + 1 < this.#size &&
         this.timeOf(this.#heap[below + 1] as number) < this.timeOf(this.#heap[below] as number)
@@ -71,9 +71,9 @@ export class IdleHeap {
         below++;
       const child = this.#heap[below] as number;
       if (this.timeOf(child) >= this.timeOf(slot)) break;
-      this.#put(child, place);
-      place = below;
+      this.#put(child, node);
+      node = below;
     }
-    this.#put(slot, place);
+    this.#put(slot, node);
   }
 }

@@ -30,25 +30,25 @@ export class KeyMembers {
   /** The slot whose numbers are in the shell. */
   #borrower: number | undefined = undefined;
 
-  constructor(owner: string, line: WaitQueue, make: () => RateLimiter, model: RateLimiter, maxKeys: number) {
+  constructor(owner: string, queue: WaitQueue, make: () => RateLimiter, model: RateLimiter, maxKeys: number) {
     this.#owner = owner;
-    this.#queue = line;
+    this.#queue = queue;
     this.#make = make;
     this.table = new KeyTable(maxKeys, (slot, now) => this.#resetAt(slot, now));
-    const gate = model instanceof GatedLimiter ? model['~gate'] : undefined;
-    const rules = gate?.isCombined === false ? gate.limits[0]?.algorithm : undefined;
-    if (rules === undefined) {
+    const core = model instanceof GatedLimiter ? model['~gate'] : undefined;
+    const algorithm = core?.isCombined === false ? core.limits[0]?.algorithm : undefined;
+    if (algorithm === undefined) {
       this.model = model;
-      this.#shared = gate?.limits ?? [];
+      this.#shared = core?.limits ?? [];
       this.#shell = undefined;
       this.#states = undefined;
       return;
     }
-    const shell = new LimitState(rules, line);
-    this.model = new GatedLimiter(new LimiterCore(rules.owner, line, [shell]));
+    const shell = new LimitState(algorithm, queue);
+    this.model = new GatedLimiter(new LimiterCore(algorithm.owner, queue, [shell]));
     this.#shared = [];
     this.#shell = shell;
-    this.#states = rules.isWhole ? new NumberStore(shell, maxKeys) : new ObjectStore(shell);
+    this.#states = algorithm.isWhole ? new NumberStore(shell, maxKeys) : new ObjectStore(shell);
   }
 
   /** Whether `lend` has given the shell, which cannot have a line. */
@@ -97,9 +97,9 @@ export class KeyMembers {
     const slot = this.#borrower;
     if (slot === undefined || this.#shell === undefined) return this.model;
     this.#borrower = undefined;
-    const ledger = new LimitState(this.#shell.algorithm, this.#queue);
-    this.#states?.moveOut(slot, ledger);
-    return this.#keep(slot, this.#limiterOver(ledger));
+    const limit = new LimitState(this.#shell.algorithm, this.#queue);
+    this.#states?.moveOut(slot, limit);
+    return this.#keep(slot, this.#limiterOver(limit));
   }
 
   /** Its options are its own from now on. */
@@ -109,8 +109,8 @@ export class KeyMembers {
 
   #keep(slot: number, limiter: RateLimiter): RateLimiter {
     this.#whole.set(slot, limiter);
-    for (const ledger of this.#ownLimits(limiter)) {
-      ledger.onEarlier = () => this.table.onEarlier(slot, this.#queue.now());
+    for (const limit of this.#ownLimits(limiter)) {
+      limit.onEarlier = () => this.table.onEarlier(slot, this.#queue.now());
     }
     return limiter;
   }
@@ -119,27 +119,27 @@ export class KeyMembers {
     const limiter = this.#whole.get(slot);
     this.#whole.delete(slot);
     this.#pinned.delete(slot);
-    if (limiter !== undefined) for (const ledger of this.#ownLimits(limiter)) ledger.onEarlier = undefined;
+    if (limiter !== undefined) for (const limit of this.#ownLimits(limiter)) limit.onEarlier = undefined;
   }
 
   /** Takes the limiter of a slot away again, if it was promoted and nobody waits any more. */
   #demote(slot: number, limiter: RateLimiter): boolean {
     if (this.#states === undefined || this.#pinned.has(slot)) return false;
-    const [ledger] = this.#ownLimits(limiter);
-    ledger?.settle(this.#queue.now());
-    if (ledger === undefined || ledger.hasQueue) return false;
-    this.#states.moveIn(slot, ledger);
+    const [limit] = this.#ownLimits(limiter);
+    limit?.settle(this.#queue.now());
+    if (limit === undefined || limit.hasQueue) return false;
+    this.#states.moveIn(slot, limit);
     this.#drop(slot);
     return true;
   }
 
-  #limiterOver(ledger: LimitState): RateLimiter {
-    return new GatedLimiter(new LimiterCore(ledger.algorithm.owner, this.#queue, [ledger]));
+  #limiterOver(limit: LimitState): RateLimiter {
+    return new GatedLimiter(new LimiterCore(limit.algorithm.owner, this.#queue, [limit]));
   }
 
   #ownLimits(limiter: RateLimiter): readonly LimitState[] {
     return limiter instanceof GatedLimiter
-      ? limiter['~gate'].limits.filter((ledger) => !this.#shared.includes(ledger))
+      ? limiter['~gate'].limits.filter((limit) => !this.#shared.includes(limit))
       : [];
   }
 
@@ -152,9 +152,9 @@ export class KeyMembers {
     }
     if (!(limiter instanceof GatedLimiter)) return now + limiter.peek(0).resetAfterMs * 1000;
     let idleAt = 0;
-    for (const ledger of this.#ownLimits(limiter)) {
-      ledger.settle(now);
-      idleAt = Math.max(idleAt, ledger.resetAt());
+    for (const limit of this.#ownLimits(limiter)) {
+      limit.settle(now);
+      idleAt = Math.max(idleAt, limit.resetAt());
     }
     return idleAt;
   }

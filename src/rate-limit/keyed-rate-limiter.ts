@@ -127,12 +127,12 @@ export class KeyedRateLimiter {
     if (limiter === undefined) return refusedReservation(this.#refusal());
     limiter = this.#ownIfItWaits(limiter, cost, maxWait);
     if (!(limiter instanceof GatedLimiter)) return limiter.reserve({ cost, maxWait: maxWait / 1000 });
-    const gate = limiter['~gate'];
-    const booked = gate.reserve(cost, maxWait);
+    const core = limiter['~gate'];
+    const booked = core.reserve(cost, maxWait);
     this.#members.putBack();
     const isShared = limiter === this.#overflow;
-    return reservation(gate, booked, () => {
-      if (isShared) gate.refund(cost, booked.due);
+    return reservation(core, booked, () => {
+      if (isShared) core.refund(cost, booked.due);
       else this.#refund(key, (own) => (own as GatedLimiter)['~gate'].refund(cost, booked.due));
     });
   }

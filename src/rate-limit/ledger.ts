@@ -24,10 +24,10 @@ export class LimitState<S = unknown> implements TicketCounter {
   /** When the timer rings if it is in time: up to a millisecond after `#timerDue`, since timers count in milliseconds. */
   #timerRingsAt = 0;
 
-  constructor(rules: LimitAlgorithm<S>, line: WaitQueue) {
-    this.algorithm = rules;
-    this.state = rules.fresh();
-    this.queue = line;
+  constructor(algorithm: LimitAlgorithm<S>, queue: WaitQueue) {
+    this.algorithm = algorithm;
+    this.state = algorithm.fresh();
+    this.queue = queue;
   }
 
   get first(): TicketNode | undefined {
@@ -103,17 +103,17 @@ export class LimitState<S = unknown> implements TicketCounter {
   }
 
   reconfigure(options: object, now: number): void {
-    const rules = this.algorithm.withOptions(options);
+    const algorithm = this.algorithm.withOptions(options);
     this.settle(now);
     this.#undoQueue();
-    rules.migrateState(this.state, this.algorithm, now);
-    this.algorithm = rules;
-    for (let place = this.#first; place !== undefined; ) {
-      const { ticket, behind } = place;
-      place = behind;
-      if (!ticket.isAwaited || ticket.cost <= rules.limit) continue;
+    algorithm.migrateState(this.state, this.algorithm, now);
+    this.algorithm = algorithm;
+    for (let node = this.#first; node !== undefined; ) {
+      const { ticket, behind } = node;
+      node = behind;
+      if (!ticket.isAwaited || ticket.cost <= algorithm.limit) continue;
       this.queue.remove(ticket);
-      ticket.onRefused(tooMuch(rules, ticket.cost));
+      ticket.onRefused(tooMuch(algorithm, ticket.cost));
     }
     this.queue.repair(now);
     this.onEarlier?.();
@@ -143,25 +143,25 @@ export class LimitState<S = unknown> implements TicketCounter {
     this.algorithm.load(this.state, before, 0);
   }
 
-  push(place: TicketNode): void {
-    place.ahead = this.#last;
-    if (this.#last === undefined) this.#first = place;
-    else this.#last.behind = place;
-    this.#last = place;
-    if (place.ticket.isAwaited) this.#awaited++;
-    if (place.ticket.isCombined) this.#combined++;
+  push(node: TicketNode): void {
+    node.ahead = this.#last;
+    if (this.#last === undefined) this.#first = node;
+    else this.#last.behind = node;
+    this.#last = node;
+    if (node.ticket.isAwaited) this.#awaited++;
+    if (node.ticket.isCombined) this.#combined++;
   }
 
-  remove(place: TicketNode): void {
-    const { ahead, behind } = place;
+  remove(node: TicketNode): void {
+    const { ahead, behind } = node;
     if (ahead === undefined) this.#first = behind;
     else ahead.behind = behind;
     if (behind === undefined) this.#last = ahead;
     else behind.ahead = ahead;
-    place.ahead = undefined; // or who keeps a reservation would keep all that came after it
-    place.behind = undefined;
-    if (place.ticket.isAwaited) this.#awaited--;
-    if (place.ticket.isCombined) this.#combined--;
+    node.ahead = undefined; // or who keeps a reservation would keep all that came after it
+    node.behind = undefined;
+    if (node.ticket.isAwaited) this.#awaited--;
+    if (node.ticket.isCombined) this.#combined--;
     if (this.#awaited === 0) this.#clearTimer();
   }
 
@@ -169,21 +169,21 @@ export class LimitState<S = unknown> implements TicketCounter {
   advance(now: number): void {
     for (let first = this.#first; first !== undefined; first = this.#first) {
       if (first.ticket.due > now && !first.ticket.isUndone) break;
-      const claim = first.ticket.frontmost; // is due as well: no claim is due before those ahead
-      if (claim.isUndone || claim.isLate(now)) this.queue.placeFront(claim, now);
-      if (claim.due <= now) this.#release(claim, now);
+      const ticket = first.ticket.frontmost; // is due as well: no claim is due before those ahead
+      if (ticket.isUndone || ticket.isLate(now)) this.queue.placeFront(ticket, now);
+      if (ticket.due <= now) this.#release(ticket, now);
       else {
         // Placed again, and due later: so is the first here, which waits behind it at another counter.
-        first.ticket.due = Math.max(first.ticket.due, claim.due);
+        first.ticket.due = Math.max(first.ticket.due, ticket.due);
         break;
       }
     }
     this.#setTimer(now);
   }
 
-  #release(claim: Ticket, now: number): void {
-    this.queue.leave(claim);
-    claim.onDue(now);
+  #release(ticket: Ticket, now: number): void {
+    this.queue.leave(ticket);
+    ticket.onDue(now);
   }
 
   /** One timer, for the first in line. It may ring too early, when others have come or gone, but never too late. */

@@ -23,40 +23,40 @@ export class WaitQueue extends Timeline {
   #isRepairScheduled = false;
 
   /** Puts a claim behind all others of its counters. It is undone if it is behind an undone claim. */
-  add(claim: Ticket, now: number): void {
-    claim.number = ++this.#tickets;
-    claim.isQueued = true;
-    for (const place of claim.nodes) place.counter.push(place);
-    if (claim.isUndone) this.#joinUndone(claim, now);
-    else claim.nodeOf(now);
-    for (const { counter } of claim.nodes) counter.advance(now);
+  add(ticket: Ticket, now: number): void {
+    ticket.number = ++this.#tickets;
+    ticket.isQueued = true;
+    for (const node of ticket.nodes) node.counter.push(node);
+    if (ticket.isUndone) this.#joinUndone(ticket, now);
+    else ticket.nodeOf(now);
+    for (const { counter } of ticket.nodes) counter.advance(now);
   }
 
   /** A claim behind an undone one is undone at all of its counters. */
-  #joinUndone(claim: Ticket, now: number): void {
-    for (const { counter, ahead } of claim.nodes) {
-      if (!claim.isUndoneAt(counter)) this.#markUndone(claim, counter, now);
-      claim.due = Math.max(claim.due, ahead === undefined ? now : ahead.ticket.due);
+  #joinUndone(ticket: Ticket, now: number): void {
+    for (const { counter, ahead } of ticket.nodes) {
+      if (!ticket.isUndoneAt(counter)) this.#markUndone(ticket, counter, now);
+      ticket.due = Math.max(ticket.due, ahead === undefined ? now : ahead.ticket.due);
     }
   }
 
   /** Removes a claim that gives up before it is due. */
-  remove(claim: Ticket): void {
-    this.undo(claim);
-    this.leave(claim);
+  remove(ticket: Ticket): void {
+    this.undo(ticket);
+    this.leave(ticket);
   }
 
   /** Removes a claim from its lines. What it has taken stays taken. */
-  leave(claim: Ticket): void {
-    claim.isQueued = false;
-    for (const place of claim.nodes) place.counter.remove(place);
+  leave(ticket: Ticket): void {
+    ticket.isQueued = false;
+    for (const node of ticket.nodes) node.counter.remove(node);
   }
 
   /** Undoes what this claim and those behind it took; the next repair places them again. */
-  undo(claim: Ticket): void {
-    for (const place of claim.nodes) {
-      this.#undoAt(place, Infinity);
-      place.counter.undoneSince = Infinity;
+  undo(ticket: Ticket): void {
+    for (const node of ticket.nodes) {
+      this.#undoAt(node, Infinity);
+      node.counter.undoneSince = Infinity;
     }
     if (this.#isRepairScheduled) return;
     this.#isRepairScheduled = true;
@@ -66,15 +66,15 @@ export class WaitQueue extends Timeline {
   }
 
   /** Undoes a place and those behind it, to be placed from `since` on. */
-  #undoAt(place: TicketNode, since: number): void {
-    const { ticket, counter } = place;
+  #undoAt(node: TicketNode, since: number): void {
+    const { ticket, counter } = node;
     if (ticket.isUndoneAt(counter)) return;
-    counter.undo(place);
+    counter.undo(node);
     this.#markUndone(ticket, counter, since);
   }
 
-  #markUndone(claim: Ticket, counter: TicketCounter, since: number): void {
-    counter.undoneFrom = claim.number;
+  #markUndone(ticket: Ticket, counter: TicketCounter, since: number): void {
+    counter.undoneFrom = ticket.number;
     counter.undoneSince = Math.max(counter.undoneSince, since);
     // To the end of the set, or a repair that has already walked this counter would miss what is undone now.
     this.#undone.delete(counter);
@@ -82,12 +82,12 @@ export class WaitQueue extends Timeline {
   }
 
   /** Places a claim that is late or undone, and the first at all of its counters. Those behind it stay undone. */
-  placeFront(claim: Ticket, now: number): void {
-    for (const place of claim.nodes) this.#undoAt(place, now);
-    claim.nodeOf(now);
-    for (const { counter, behind } of claim.nodes) {
+  placeFront(ticket: Ticket, now: number): void {
+    for (const node of ticket.nodes) this.#undoAt(node, now);
+    ticket.nodeOf(now);
+    for (const { counter, behind } of ticket.nodes) {
       counter.undoneFrom = behind === undefined ? Infinity : behind.ticket.number;
-      counter.undoneSince = claim.due;
+      counter.undoneSince = ticket.due;
       if (behind === undefined) this.#forget(counter);
     }
   }
@@ -121,23 +121,23 @@ export class WaitQueue extends Timeline {
   /** Repairs a counter whose claims wait at no other. */
   #repairAlone(counter: TicketCounter, now: number): void {
     let first: TicketNode | undefined;
-    for (let place = counter.last; place?.ticket.isUndoneAt(counter); place = place.ahead) first = place;
+    for (let node = counter.last; node?.ticket.isUndoneAt(counter); node = node.ahead) first = node;
     for (let place = first; place !== undefined; place = place.behind) place.ticket.nodeOf(now);
     this.#finishRepair([counter], now);
   }
 
   /** Repairs all counters that combined claims wait at, in arrival order. */
   #repairCombined(now: number): void {
-    const claims = new Set<Ticket>();
+    const tickets = new Set<Ticket>();
     for (const counter of this.#undone) {
       if (!counter.hasCombined) continue;
-      for (let place = counter.last; place?.ticket.isUndoneAt(counter); place = place.ahead) {
-        claims.add(place.ticket);
+      for (let node = counter.last; node?.ticket.isUndoneAt(counter); node = node.ahead) {
+        tickets.add(node.ticket);
         // At its other counters as well, which adds to the set that is being walked.
-        for (const other of place.ticket.nodes) this.#undoAt(other, now);
+        for (const other of node.ticket.nodes) this.#undoAt(other, now);
       }
     }
-    for (const claim of [...claims].sort((a, b) => a.number - b.number)) claim.nodeOf(now);
+    for (const ticket of [...tickets].sort((a, b) => a.number - b.number)) ticket.nodeOf(now);
     this.#finishRepair(
       [...this.#undone].filter((counter) => counter.hasCombined),
       now,
@@ -157,10 +157,10 @@ export class WaitQueue extends Timeline {
 const lines = new WeakMap<Clock, WaitQueue>();
 
 export function queueOf(clock: Clock): WaitQueue {
-  let line = lines.get(clock);
-  if (line === undefined) {
-    line = new WaitQueue(clock);
-    lines.set(clock, line);
+  let queue = lines.get(clock);
+  if (queue === undefined) {
+    queue = new WaitQueue(clock);
+    lines.set(clock, queue);
   }
-  return line;
+  return queue;
 }

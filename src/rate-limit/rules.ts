@@ -70,29 +70,29 @@ export abstract class LimitAlgorithm<S> {
 
 /** The one transition of every limiter: grants or refuses. @param from - `now`, or when those in line will have taken. */
 export function decide<S>(
-  rules: LimitAlgorithm<S>,
+  algorithm: LimitAlgorithm<S>,
   state: S,
   cost: number,
   now: number,
   from: number,
   takes: boolean,
 ): Decision {
-  const at = cost === 0 ? now : rules.availableAt(state, cost, from);
-  if (takes && cost > 0 && at <= now) rules.take(state, cost, now, now);
+  const at = cost === 0 ? now : algorithm.availableAt(state, cost, from);
+  if (takes && cost > 0 && at <= now) algorithm.take(state, cost, now, now);
   return {
     allowed: at <= now,
-    limit: rules.limit,
-    remaining: from > now ? 0 : rules.remaining(state, now),
+    limit: algorithm.limit,
+    remaining: from > now ? 0 : algorithm.remaining(state, now),
     retryAfterMs: toWholeMs(at - now),
-    resetAfterMs: toWholeMs(rules.resetAt(state) - now),
+    resetAfterMs: toWholeMs(algorithm.resetAt(state) - now),
   };
 }
 
 /** @throws InvalidOptionError when it is no cost, RangeError when it can never pass. */
-export function checkCost(rules: { readonly owner: string; readonly limit: number }, cost: unknown): void {
-  if (Number.isInteger(cost) && (cost as number) >= 0 && (cost as number) <= rules.limit) return;
-  checkInteger(rules.owner, 'cost', cost, { min: 0 });
-  throw tooMuch(rules, cost as number);
+export function checkCost(algorithm: { readonly owner: string; readonly limit: number }, cost: unknown): void {
+  if (Number.isInteger(cost) && (cost as number) >= 0 && (cost as number) <= algorithm.limit) return;
+  checkInteger(algorithm.owner, 'cost', cost, { min: 0 });
+  throw tooMuch(algorithm, cost as number);
 }
 
 export function tooMuch(

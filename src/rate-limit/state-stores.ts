@@ -21,12 +21,12 @@ export class NumberStore implements StateStore {
   readonly #fresh: number[] = [];
   #column: Float64Array<ArrayBuffer>;
 
-  constructor(ledger: LimitState, maxSlots: number) {
-    this.#limit = ledger;
-    this.#width = ledger.algorithm.width;
+  constructor(limit: LimitState, maxSlots: number) {
+    this.#limit = limit;
+    this.#width = limit.algorithm.width;
     this.#maxSlots = maxSlots;
     this.#column = new Float64Array(0);
-    ledger.algorithm.save(ledger.algorithm.fresh(), this.#fresh, 0);
+    limit.algorithm.save(limit.algorithm.fresh(), this.#fresh, 0);
   }
 
   load(slot: number | undefined): void {
@@ -63,8 +63,8 @@ export class ObjectStore implements StateStore {
   readonly #limit: LimitState;
   readonly #states: unknown[] = [];
 
-  constructor(ledger: LimitState) {
-    this.#limit = ledger;
+  constructor(limit: LimitState) {
+    this.#limit = limit;
   }
 
   load(slot: number | undefined): void {

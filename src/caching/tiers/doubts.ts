@@ -30,19 +30,19 @@ export class PendingInvalidations {
 
   /** A newer doubt about the same takes the place of the older one. */
   add(target: PendingInvalidation['target']): PendingInvalidation {
-    const doubt: PendingInvalidation = { target };
+    const invalidation: PendingInvalidation = { target };
     const before = this.#find(target);
     if (before !== undefined) this.#failed.delete(before);
-    if ('key' in target) this.#keys.set(target.key, doubt);
+    if ('key' in target) this.#keys.set(target.key, invalidation);
     else {
-      this.#matches.set(nameOf(target.match), doubt);
+      this.#matches.set(nameOf(target.match), invalidation);
       this.#listMatches();
     }
-    return doubt;
+    return invalidation;
   }
 
-  #find(what: PendingInvalidation['target']): PendingInvalidation | undefined {
-    return 'key' in what ? this.#keys.get(what.key) : this.#matches.get(nameOf(what.match));
+  #find(target: PendingInvalidation['target']): PendingInvalidation | undefined {
+    return 'key' in target ? this.#keys.get(target.key) : this.#matches.get(nameOf(target.match));
   }
 
   has(key: string): boolean {
@@ -50,30 +50,30 @@ export class PendingInvalidations {
   }
 
   /** The store is rid of it, unless it has come into doubt again. */
-  resolve(doubt: PendingInvalidation): void {
-    if (!this.isPending(doubt)) return;
-    this.#failed.delete(doubt);
-    if ('key' in doubt.target) this.#keys.delete(doubt.target.key);
+  resolve(invalidation: PendingInvalidation): void {
+    if (!this.isPending(invalidation)) return;
+    this.#failed.delete(invalidation);
+    if ('key' in invalidation.target) this.#keys.delete(invalidation.target.key);
     else {
-      this.#matches.delete(nameOf(doubt.target.match));
+      this.#matches.delete(nameOf(invalidation.target.match));
       this.#listMatches();
     }
   }
 
-  isPending(doubt: PendingInvalidation): boolean {
-    return this.#find(doubt.target) === doubt;
+  isPending(invalidation: PendingInvalidation): boolean {
+    return this.#find(invalidation.target) === invalidation;
   }
 
   /** The store was told, and it did not work: it is to be told again, after all others. */
-  fail(doubt: PendingInvalidation): void {
-    if (!this.isPending(doubt)) return;
-    this.#failed.set(doubt, true);
+  fail(invalidation: PendingInvalidation): void {
+    if (!this.isPending(invalidation)) return;
+    this.#failed.set(invalidation, true);
     if (this.#failed.size > MOST_FAILED || this.#matches.size > MOST_MATCHES) this.#mergeIntoOne();
   }
 
   /** What is being told besides may still work, and stays a doubt of its own. */
   #mergeIntoOne(): void {
-    for (const doubt of [...this.#failed.keys()]) this.resolve(doubt);
+    for (const invalidation of [...this.#failed.keys()]) this.resolve(invalidation);
     this.#failed.set(this.add({ match: MATCH_ALL }), true);
   }
 

@@ -8,8 +8,8 @@ const PAUSE_MS = 1000;
 export class InvalidationRetrier {
   readonly #clock: Clock;
   readonly #pending: PendingInvalidations;
-  readonly #retry: (what: PendingInvalidation['target']) => Promise<boolean>;
-  readonly #onDone: (what: PendingInvalidation['target']) => void;
+  readonly #retry: (target: PendingInvalidation['target']) => Promise<boolean>;
+  readonly #onDone: (target: PendingInvalidation['target']) => void;
   #alarm: Alarm | undefined = undefined;
   #isRunning = false;
 
@@ -19,19 +19,19 @@ export class InvalidationRetrier {
    */
   constructor(
     clock: Clock,
-    doubts: PendingInvalidations,
-    tell: (what: PendingInvalidation['target']) => Promise<boolean>,
-    onDone: (what: PendingInvalidation['target']) => void,
+    pending: PendingInvalidations,
+    tell: (target: PendingInvalidation['target']) => Promise<boolean>,
+    onDone: (target: PendingInvalidation['target']) => void,
   ) {
     this.#clock = clock;
-    this.#pending = doubts;
+    this.#pending = pending;
     this.#retry = tell;
     this.#onDone = onDone;
   }
 
   /** The store was told, and has not done it. */
-  schedule(doubt: PendingInvalidation): void {
-    this.#pending.fail(doubt);
+  schedule(invalidation: PendingInvalidation): void {
+    this.#pending.fail(invalidation);
     if (this.#alarm !== undefined) return;
     this.#alarm = new Alarm(this.#clock, PAUSE_MS, () => {
       this.#alarm = undefined;
@@ -43,13 +43,13 @@ export class InvalidationRetrier {
   async run(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;
-    for (let doubt = this.#pending.nextFailed(); doubt !== undefined; doubt = this.#pending.nextFailed()) {
-      if (!(await this.#retry(doubt.target))) {
-        this.schedule(doubt);
+    for (let invalidation = this.#pending.nextFailed(); invalidation !== undefined; invalidation = this.#pending.nextFailed()) {
+      if (!(await this.#retry(invalidation.target))) {
+        this.schedule(invalidation);
         break;
       }
-      this.#pending.resolve(doubt);
-      this.#onDone(doubt.target);
+      this.#pending.resolve(invalidation);
+      this.#onDone(invalidation.target);
     }
     this.#isRunning = false;
   }

@@ -149,7 +149,7 @@ class OptionLifetimes<V> implements EntryLifetimes<V> {
     return metadataOf(this.#settings, value, key, own);
   }
 
-  inFirstTier(life: EntryMetadata): EntryMetadata {
-    return { ...life, freshMs: Math.min(life.freshMs, this.#firstTierMs) };
+  inFirstTier(metadata: EntryMetadata): EntryMetadata {
+    return { ...metadata, freshMs: Math.min(metadata.freshMs, this.#firstTierMs) };
   }
 }

@@ -62,8 +62,8 @@ export class SecondTier<V, D> {
     this.#retrier = new InvalidationRetrier(
       settings.clock,
       this.#pending,
-      (what) => this.#retryInvalidation(what),
-      (what) => this.#rebroadcast(asInvalidation(what)),
+      (target) => this.#retryInvalidation(target),
+      (target) => this.#rebroadcast(asInvalidation(target)),
     );
     const getBatch = (keys: readonly string[], scope: AbortScope) => this.#getBatch(keys, scope);
     if (settings.store.getMany !== undefined) this.#batches = new BatchSource(getBatch, READ_BATCHES, settings.clock);
@@ -138,14 +138,14 @@ export class SecondTier<V, D> {
   }
 
   /** Keeps a value that was loaded. What is there already, if there may be something, is in doubt until that is done. */
-  keep(key: string, value: V, life: EntryMetadata, mayHaveOlder: boolean): void {
-    if (mayHaveOlder || this.#pending.has(key)) this.set(key, value, life);
-    else this.#send(key, value, life);
+  keep(key: string, value: V, metadata: EntryMetadata, mayHaveOlder: boolean): void {
+    if (mayHaveOlder || this.#pending.has(key)) this.set(key, value, metadata);
+    else this.#send(key, value, metadata);
   }
 
   /** Gives whether the second tier has it. */
-  async set(key: string, value: V, life: EntryMetadata): Promise<boolean> {
-    const isThere = await this.#invalidateUntilConfirmed({ key }, () => this.#send(key, value, life));
+  async set(key: string, value: V, metadata: EntryMetadata): Promise<boolean> {
+    const isThere = await this.#invalidateUntilConfirmed({ key }, () => this.#send(key, value, metadata));
     return isThere && !this.#timedOut.has(key);
   }
 
@@ -178,10 +178,10 @@ export class SecondTier<V, D> {
     return isGone && !this.#timedOut.has(key);
   }
 
-  #send(key: string, value: V, life: EntryMetadata): Promise<boolean> {
-    const hasArrived = this.#recent.begin(key, life.tags);
+  #send(key: string, value: V, metadata: EntryMetadata): Promise<boolean> {
+    const hasArrived = this.#recent.begin(key, metadata.tags);
     return this.#writes.write(key, async () => {
-      const isDone = await this.#put(key, value, life);
+      const isDone = await this.#put(key, value, metadata);
       hasArrived();
       return isDone;
     });
@@ -195,16 +195,16 @@ export class SecondTier<V, D> {
   }
 
   /** In doubt from now on until the store has done it. */
-  async #invalidateUntilConfirmed(what: PendingInvalidation['target'], act: () => Promise<boolean>): Promise<boolean> {
-    const doubt = this.#pending.add(what);
+  async #invalidateUntilConfirmed(target: PendingInvalidation['target'], act: () => Promise<boolean>): Promise<boolean> {
+    const invalidation = this.#pending.add(target);
     const isDone = await act();
-    if (isDone) this.#pending.resolve(doubt);
-    else this.#retrier.schedule(doubt);
+    if (isDone) this.#pending.resolve(invalidation);
+    else this.#retrier.schedule(invalidation);
     return isDone;
   }
 
-  #retryInvalidation(what: PendingInvalidation['target']): Promise<boolean> {
-    return 'match' in what ? this.#deleteMatching(what.match) : this.#deleteAgain(what.key);
+  #retryInvalidation(target: PendingInvalidation['target']): Promise<boolean> {
+    return 'match' in target ? this.#deleteMatching(target.match) : this.#deleteAgain(target.key);
   }
 
   /** Unless something newer is about to be written there. */
@@ -217,14 +217,14 @@ export class SecondTier<V, D> {
     if (this.#events.has('invalidate')) this.#events.emit('invalidate', { ...invalidation, isEcho: true });
   }
 
-  async #put(key: string, value: V, life: EntryMetadata): Promise<boolean> {
-    const { store, records, prefix } = this.#settings;
-    const ttlMs = records.storeTtlMs(life);
+  async #put(key: string, value: V, metadata: EntryMetadata): Promise<boolean> {
+    const { store, records: codec, prefix } = this.#settings;
+    const ttlMs = codec.storeTtlMs(metadata);
     if (!(ttlMs > 0)) return this.#remove(key); // nothing older either
-    const options = { ttlMs, tags: life.tags.map((tag) => prefix + tag) };
+    const options = { ttlMs, tags: metadata.tags.map((tag) => prefix + tag) };
     let data: D;
     try {
-      data = records.write(value, life);
+      data = codec.write(value, metadata);
     } catch (error) {
       this.#failed({ operation: 'set', keys: 1, durationMs: 0, error });
       return false; // so that it is deleted
@@ -315,8 +315,8 @@ function runWithin<T>(
 
 type Operation = TieredCacheEvents['secondTier']['operation'];
 
-const asInvalidation = (what: PendingInvalidation['target']): Invalidation<string> =>
-  'match' in what ? { kind: 'deleteMatching', match: asMatch(what.match) } : { kind: 'delete', key: what.key };
+const asInvalidation = (target: PendingInvalidation['target']): Invalidation<string> =>
+  'match' in target ? { kind: 'deleteMatching', match: asMatch(target.match) } : { kind: 'delete', key: target.key };
 
 const asMatch = ({ kind, text }: CheckedMatch): EntryMatch => ({ [kind]: text }) as unknown as EntryMatch;
 

@@ -102,10 +102,10 @@ export class TwoTierCache<V> implements TieredCache<V> {
 
   async set(key: string, value: V, options?: LoadingCacheSetOptions): Promise<boolean> {
     const { name, first, second, lifetimes } = this.#tiers;
-    const life = lifetimes.metadataOf(value, checkString(name, 'key', key), options);
-    const { freshMs, tags } = lifetimes.inFirstTier(life);
+    const metadata = lifetimes.metadataOf(value, checkString(name, 'key', key), options);
+    const { freshMs, tags } = lifetimes.inFirstTier(metadata);
     first.set(key, value, { ttl: freshMs, tags });
-    return this.#tell({ kind: 'delete', key }, await second.set(key, value, life));
+    return this.#tell({ kind: 'delete', key }, await second.set(key, value, metadata));
   }
 
   async delete(key: string): Promise<boolean> {

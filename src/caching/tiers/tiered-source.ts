@@ -11,7 +11,7 @@ import type { SecondTier } from './second-tier.js';
 export interface EntryLifetimes<V> {
   metadataOf(value: V, key: string, own?: LoadingCacheSetOptions): EntryMetadata;
   /** In the first tier it may be shorter. */
-  inFirstTier(life: EntryMetadata): EntryMetadata;
+  inFirstTier(metadata: EntryMetadata): EntryMetadata;
   /** By how much two reads of one record may differ on the time it has left: what a read may take. */
   readonly readingMs: number;
 }
@@ -81,9 +81,9 @@ export class TieredSource<V> implements Source<string, V> {
       const loadMs = this.#clock.now() - startedAt;
       this.#latency.add(loadMs);
       if (request.metadata === undefined) {
-        const life = { ...this.#lifetimes.metadataOf(value, key), loadMs };
-        request.metadata = this.#lifetimes.inFirstTier(life);
-        request.whenKept = () => this.#tier.keep(key, value, life, mayHaveOlder);
+        const metadata = { ...this.#lifetimes.metadataOf(value, key), loadMs };
+        request.metadata = this.#lifetimes.inFirstTier(metadata);
+        request.whenKept = () => this.#tier.keep(key, value, metadata, mayHaveOlder);
       }
       return value;
     } catch (error) {

@@ -136,51 +136,51 @@ export class WriteBehindQueue<K, V> implements WriteBehind<K, V> {
     const hasRoom =
       this.#pending.get(entry.key) !== undefined || (this.#pending.size < maxPending && this.#waiting.size === 0);
     if (!hasRoom && refuses) return rejectNextMicrotask(new BulkheadFullError({ policy: name }));
-    const caller = new QueuedWrite(entry, signal);
-    if (hasRoom) this.#enter(caller);
+    const waiter = new QueuedWrite(entry, signal);
+    if (hasRoom) this.#enter(waiter);
     else {
-      this.#waiting.join(caller);
+      this.#waiting.join(waiter);
       this.#background.schedule();
     }
-    return caller.promise;
+    return waiter.promise;
   }
 
   /** There is room. Numbers are given here, in the order of the calls. */
-  #enter(caller: QueuedWrite<K, V>): void {
-    const pending = this.#pending.reserve(caller.entry.key);
-    const entry: JournalEntry<K, V> = { ...caller.entry, number: ++this.#lastNumber };
+  #enter(waiter: QueuedWrite<K, V>): void {
+    const pending = this.#pending.reserve(waiter.entry.key);
+    const entry: JournalEntry<K, V> = { ...waiter.entry, number: ++this.#lastNumber };
     if (this.#journal === undefined) {
-      this.#accept(pending, entry, caller);
+      this.#accept(pending, entry, waiter);
       return;
     }
     pending.appending++;
     this.#journal.append(entry).then((fault) => {
       pending.appending--;
-      if (this.#isClosed) caller.reject(new ClosedError({ policy: this.#settings.name }));
-      else if (fault === undefined) this.#accept(pending, entry, caller);
+      if (this.#isClosed) waiter.reject(new ClosedError({ policy: this.#settings.name }));
+      else if (fault === undefined) this.#accept(pending, entry, waiter);
       else {
         this.#pending.forgetIfDone(pending);
-        caller.reject(fault.error);
+        waiter.reject(fault.error);
         this.#admit();
       }
     });
   }
 
-  #accept(pending: PendingKey<K, V>, entry: JournalEntry<K, V>, caller?: QueuedWrite<K, V>): void {
+  #accept(pending: PendingKey<K, V>, entry: JournalEntry<K, V>, waiter?: QueuedWrite<K, V>): void {
     const { clock, flushEveryMs } = this.#settings;
     this.#counts.accepted++;
     if (this.#pending.accept(pending, entry, clock.now() + flushEveryMs)) this.#counts.coalesced++;
     this.#reads.supersede(entry.key, withoutNumber(entry));
     if (this.#isTimeToWork()) this.#background.schedule();
     const change = entry.type === 'set' ? this.#cache?.set(entry.key, entry.value) : this.#cache?.delete(entry.key);
-    if (change instanceof Promise) change.then(() => caller?.resolve());
-    else caller?.resolve();
+    if (change instanceof Promise) change.then(() => waiter?.resolve());
+    else waiter?.resolve();
   }
 
   /** Lets in who waits, for as long as there is room. */
   #admit(): void {
     while (this.#waiting.size > 0 && this.#pending.size < this.#settings.maxPending) {
-      for (const caller of this.#waiting.dequeueKey()) this.#enter(caller);
+      for (const waiter of this.#waiting.dequeueKey()) this.#enter(waiter);
     }
     this.#background.schedule();
   }
@@ -375,7 +375,7 @@ export class WriteBehindQueue<K, V> implements WriteBehind<K, V> {
     this.#pending.clear();
     this.#journal?.giveUp();
     while (this.#waiting.size > 0) {
-      for (const caller of this.#waiting.dequeueKey()) caller.reject(new ClosedError({ policy: this.#settings.name }));
+      for (const waiter of this.#waiting.dequeueKey()) waiter.reject(new ClosedError({ policy: this.#settings.name }));
     }
     closing.settle();
     for (const tell of news) tell();

@@ -77,8 +77,8 @@ export class CacheUpdater<K, V> {
   }
 
   #inTurn(key: K, change: () => CacheChange): CacheChange {
-    const line = this.#lines.get(key);
-    if (line !== undefined) return new Promise((resolve) => line.add(() => passOn(change(), resolve)));
+    const waiting = this.#lines.get(key);
+    if (waiting !== undefined) return new Promise((resolve) => waiting.add(() => passOn(change(), resolve)));
     const begun = new Set<() => CacheChange>();
     this.#lines.set(key, begun);
     const done = change();
@@ -88,12 +88,12 @@ export class CacheUpdater<K, V> {
   }
 
   /** With those in line, as far as they take no time. */
-  #goOn(key: K, line: Set<() => CacheChange>): void {
-    for (const change of line) {
-      line.delete(change);
+  #goOn(key: K, waiting: Set<() => CacheChange>): void {
+    for (const change of waiting) {
+      waiting.delete(change);
       const done = change();
       if (done instanceof Promise) {
-        done.then(() => this.#goOn(key, line));
+        done.then(() => this.#goOn(key, waiting));
         return;
       }
     }

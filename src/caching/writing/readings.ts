@@ -14,23 +14,23 @@ export class InFlightReads<K, V> {
 
   /** What was written during the load, if anything was; else what the load brings. */
   async track<T>(key: K, load: () => T | PromiseLike<T>, answer: (newer: WriteEntry<K, V>) => T): Promise<T> {
-    const reading: InFlightRead<K, V> = { newer: undefined };
+    const read: InFlightRead<K, V> = { newer: undefined };
     const ofKey = this.#reads.get(key) ?? new Set();
-    this.#reads.set(key, ofKey.add(reading));
+    this.#reads.set(key, ofKey.add(read));
     try {
       const loaded = await load();
-      return reading.newer === undefined ? loaded : answer(reading.newer);
+      return read.newer === undefined ? loaded : answer(read.newer);
     } catch (error) {
-      if (reading.newer === undefined) throw error;
-      return answer(reading.newer);
+      if (read.newer === undefined) throw error;
+      return answer(read.newer);
     } finally {
-      ofKey.delete(reading);
+      ofKey.delete(read);
       if (ofKey.size === 0) this.#reads.delete(key);
     }
   }
 
   /** @param newer - undefined when the newest write of the key was lost: the store is right then. */
   supersede(key: K, newer: WriteEntry<K, V> | undefined): void {
-    for (const reading of this.#reads.get(key) ?? []) reading.newer = newer;
+    for (const read of this.#reads.get(key) ?? []) read.newer = newer;
   }
 }

@@ -34,27 +34,27 @@ export class BackpressureQueue<K, V> {
   size = 0;
   readonly #keys = new FifoMap<K, Set<QueuedWrite<K, V>>>();
 
-  join(caller: QueuedWrite<K, V>): void {
-    const { key } = caller.entry;
+  join(waiter: QueuedWrite<K, V>): void {
+    const { key } = waiter.entry;
     const callers = this.#keys.get(key);
-    if (callers === undefined) this.#keys.set(key, new Set([caller]));
-    else callers.add(caller);
-    caller.line = this;
+    if (callers === undefined) this.#keys.set(key, new Set([waiter]));
+    else callers.add(waiter);
+    waiter.line = this;
     this.size++;
   }
 
-  leave(caller: QueuedWrite<K, V>): void {
-    const { key } = caller.entry;
+  leave(waiter: QueuedWrite<K, V>): void {
+    const { key } = waiter.entry;
     const callers = this.#keys.get(key);
-    caller.line = undefined;
-    if (callers?.delete(caller)) this.size--;
+    waiter.line = undefined;
+    if (callers?.delete(waiter)) this.size--;
     if (callers?.size === 0) this.#keys.delete(key);
   }
 
   /** All callers of the key that is first in line, out of it. */
   dequeueKey(): QueuedWrite<K, V>[] {
     const taken = [...(this.#keys.oldest?.[1] ?? [])];
-    for (const caller of taken) this.leave(caller);
+    for (const waiter of taken) this.leave(waiter);
     return taken;
   }
 }

@@ -126,14 +126,14 @@ export class StoreWriter<K, V> implements Observable<CacheErrorEvents<K>> {
   #submit(change: Change<K>, signal: AbortSignal | null): Promise<void> {
     if (signal?.aborted) return rejectNextMicrotask(signal.reason);
     const call = new TrackedWrite(signal === null ? undefined : scopeOf(signal));
-    const caller = new FlightWaiter<void>();
-    call.scope.enter(caller);
-    caller.leaveFlight = this.#mutex.runExclusive(change.key, () => this.#perform(change, call, caller));
-    return caller.promise;
+    const waiter = new FlightWaiter<void>();
+    call.scope.enter(waiter);
+    waiter.leaveFlight = this.#mutex.runExclusive(change.key, () => this.#perform(change, call, waiter));
+    return waiter.promise;
   }
 
   /** Never rejects. The turn lasts until no try of the write is running any more. */
-  async #perform({ key, store, before, after }: Change<K>, call: TrackedWrite, caller: FlightWaiter<void>): Promise<void> {
+  async #perform({ key, store, before, after }: Change<K>, call: TrackedWrite, waiter: FlightWaiter<void>): Promise<void> {
     if (call.scope.reason !== undefined) return; // aborted before its turn: nothing has happened
     before?.();
     const failure = await call.start(this.#policy, policyKeyOf(key), store).then(
@@ -142,8 +142,8 @@ export class StoreWriter<K, V> implements Observable<CacheErrorEvents<K>> {
     );
     const fault = await (failure === undefined ? after() : this.#updater.delete(key));
     const problem = failure ?? fault;
-    if (problem === undefined) caller.resolve();
-    else caller.reject(problem.error);
+    if (problem === undefined) waiter.resolve();
+    else waiter.reject(problem.error);
     if (call.isRunning) {
       await call.whenEnded();
       if (failure !== undefined) await this.#updater.delete(key);

@@ -15,15 +15,15 @@ export class KeyedMutex<K> {
    * @returns what gives up the place, if it has not begun.
    */
   runExclusive(key: K, work: () => Promise<void>): () => void {
-    const line = this.#lines.get(key);
-    if (line === undefined) {
+    const waiting = this.#lines.get(key);
+    if (waiting === undefined) {
       this.#lines.set(key, new Set());
       this.#run(key, work);
       return () => {};
     }
     const begin = bindAsyncContext(() => this.#run(key, work));
-    line.add(begin);
-    return () => line.delete(begin);
+    waiting.add(begin);
+    return () => waiting.delete(begin);
   }
 
   #run(key: K, work: () => Promise<void>): void {
@@ -31,11 +31,11 @@ export class KeyedMutex<K> {
   }
 
   #next(key: K): void {
-    const line = this.#lines.get(key);
-    const [begin] = line ?? [];
+    const waiting = this.#lines.get(key);
+    const [begin] = waiting ?? [];
     if (begin === undefined) this.#lines.delete(key);
     else {
-      line?.delete(begin);
+      waiting?.delete(begin);
       begin();
     }
   }
