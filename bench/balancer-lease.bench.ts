@@ -34,6 +34,6 @@ export const bench: Bench = {
   candidates: {
     'two clock reads': floor(clockReads),
     'roundRobin, 3 nodes': { ...ours(leases(roundRobin(), 3)), targets: { bytes: 500 } },
-    'leastLoadedOfTwo, 30 nodes': { ...ours(leases(powerOfTwoChoices(), 30)), targets: { bytes: 500 } },
+    'powerOfTwoChoices, 30 nodes': { ...ours(leases(powerOfTwoChoices(), 30)), targets: { bytes: 500 } },
   },
 };

@@ -24,8 +24,8 @@ const pickers: Readonly<Record<string, () => PickerFactory>> = {
   weightedLeastConnections,
   leastResponseTime,
   randomPick,
-  leastLoadedOfTwo: () => powerOfTwoChoices(),
-  'leastLoadedOfTwo by latency': () => powerOfTwoChoices({ by: 'latency' }),
+  powerOfTwoChoices: () => powerOfTwoChoices(),
+  'powerOfTwoChoices by latency': () => powerOfTwoChoices({ by: 'latency' }),
   resourceBased: () =>
     resourceBased((node) => ({ utilization: node.length / 20, callsPerSecond: 100 }), { blackout: 0 }),
   consistentHash: () => consistentHash({ virtualNodes: 20 }),

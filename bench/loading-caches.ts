@@ -4,7 +4,7 @@ import { createCache } from 'async-cache-dedupe';
 import { BentoCache, bentostore } from 'bentocache';
 import { memoryDriver } from 'bentocache/drivers/memory';
 import { LruCache } from 'breakwater/cache';
-import { loadingCache } from 'breakwater/caching';
+import { loadingCache } from 'breakwater/loading-cache';
 import { createCache as createManager } from 'cache-manager';
 import { Cacheable } from 'cacheable';
 import { LRUCache } from 'lru-cache';

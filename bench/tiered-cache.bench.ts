@@ -1,4 +1,4 @@
-import { type CacheStore, type StoredData, tiered } from 'breakwater/caching';
+import { type CacheStore, type StoredData, tiered } from 'breakwater/tiered-cache';
 import { type Bench, floor, ours, type Prepare } from './bench.js';
 
 /** How many keys the store has. */

@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { rateLimitMiddleware } from 'breakwater/http';
+import { rateLimitMiddleware } from 'breakwater/http-server';
 import { KeyedRateLimiter, SlidingWindowLog, TokenBucket } from 'breakwater/rate-limit';
 import express from 'express';
 

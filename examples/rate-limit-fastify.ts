@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import middie from '@fastify/middie';
-import { rateLimitMiddleware } from 'breakwater/http';
+import { rateLimitMiddleware } from 'breakwater/http-server';
 import { allOf, FixedWindow, KeyedRateLimiter, TokenBucket } from 'breakwater/rate-limit';
 import Fastify from 'fastify';
 

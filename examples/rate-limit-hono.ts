@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
 import { sleep } from 'breakwater';
-import { parseRateLimit, rateLimitHandler } from 'breakwater/http';
+import { parseRateLimit, rateLimitHandler } from 'breakwater/http-server';
 import { KeyedRateLimiter, TokenBucket } from 'breakwater/rate-limit';
 import { Hono } from 'hono';
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { rateLimitMiddleware } from 'breakwater/http';
+import { rateLimitMiddleware } from 'breakwater/http-server';
 import { KeyedRateLimiter, TokenBucket } from 'breakwater/rate-limit';
 
 // Two at once, and one more every 30 seconds, for each address.

@@ -31,7 +31,7 @@ import {
   weightedRoundRobin,
   writeBehind,
 } from 'breakwater';
-import { consistentHash } from 'breakwater/balancer';
+import { consistentHash } from 'breakwater/load-balancer';
 import { ClockCache } from 'breakwater/cache';
 import {
   allOf,

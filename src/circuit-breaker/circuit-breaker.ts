@@ -16,7 +16,7 @@ import { checkName } from '../core/options.js';
 import { defaultClassify, judge, type Outcome } from '../core/outcome.js';
 import { type Permit, permit } from '../core/permit.js';
 import type { BasePolicy, Policy, PolicyDescription } from '../core/policy.js';
-import type { CircuitBreakerEvents } from './announcer.js';
+import type { CircuitBreakerEvents } from './transition-notifier.js';
 import { CircuitStateMachine } from './circuit.js';
 import { ManualControl } from './manual-control.js';
 import {

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import type { Outcome } from '../core/outcome.js';
-import { TransitionNotifier } from './announcer.js';
+import { TransitionNotifier } from './transition-notifier.js';
 import { openForMs, openingDelayMs } from './open-for.js';
 import { type CircuitRules, Closed, type StateMachine, Open, type State, type TransitionReason } from './states.js';
 import { type CallWindow, countWindow, DurationWindow } from './windows.js';

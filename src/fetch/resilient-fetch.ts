@@ -10,7 +10,7 @@ import { discard } from './discard.js';
 import { type AnyFetch, FetchCall, type FetchSettings } from './fetch-call.js';
 import { GlobalFetch } from './global-fetch.js';
 import { bodyGuardOf } from './guarded-body.js';
-import { withoutRetries } from './only-once.js';
+import { withoutRetries } from './without-retries.js';
 import type {
   FetchControl,
   FetchLike,
@@ -18,7 +18,7 @@ import type {
   ResilientFetch,
   ResilientFetchOptions,
 } from './options.js';
-import { buildDefaultPolicy } from './recommended-policy.js';
+import { buildDefaultPolicy } from './default-policy.js';
 import {
   asRequest,
   type CapturedRequest,
@@ -221,6 +221,6 @@ function sharesResults({ kind, policies = [] }: PolicyDescription): boolean {
 function mixesCallers(value: unknown): InvalidOptionError {
   const rule =
     'must not share responses among calls, as coalesce does: a caller would get the response to the request of another' +
-    '; wrap this fetch in cached() of "breakwater/http-cache", which joins equal requests of one user';
+    '; wrap this fetch in cachedFetch() of "breakwater/http-cache", which joins equal requests of one user';
   return new InvalidOptionError(OWNER, 'policy', rule, value);
 }

@@ -4,7 +4,7 @@
  *
  * `HashRing` for servers that come and go, `Rendezvous` for a few of them, `jumpHash` for shards that are numbered,
  * `MaglevTable` for very many lookups, `KetamaRing` to share memcached servers with other programs. Not for balancing load
- * among equals that keep nothing: that is for `breakwater/balancer`. O(1) a lookup, nanoseconds; no timers.
+ * among equals that keep nothing: that is for `breakwater/load-balancer`. O(1) a lookup, nanoseconds; no timers.
  */
 export type { BaseRing, GetManyOptions, RingDiff, RingStats } from './base-ring.js';
 export { fnv1a } from './fnv1a.js';

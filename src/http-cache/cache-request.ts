@@ -1,4 +1,4 @@
-import { type RequestDirectives, readRequestDirectives } from './demands.js';
+import { type RequestDirectives, readRequestDirectives } from './request-directives.js';
 import type { FetchCall } from './fetch-call.js';
 import { RequestIdentity, type UserRules } from './request-identity.js';
 

@@ -1,5 +1,5 @@
 import { parseHttpDate } from '../core/http-date.js';
-import { type CacheDirectives, parseDeltaSeconds, secondsOf } from './cache-control.js';
+import { type CacheDirectives, parseDeltaSeconds, secondsOf } from '../http-fields/cache-control.js';
 
 /** What of a response its freshness depends on. */
 export interface ResponseHead {

@@ -8,7 +8,7 @@
  *
  * @module
  */
-export { type CacheableFetch, type CachedFetch, cachedFetch } from './cached.js';
+export { type CacheableFetch, type CachedFetch, cachedFetch } from './cached-fetch.js';
 export type { CachedFetchOptions } from './options.js';
 export type { HttpCache } from './private-cache.js';
 export type { CacheUserRequest } from './request-identity.js';

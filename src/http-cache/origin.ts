@@ -1,11 +1,11 @@
-import { TeeBody, type CollectedBody } from './body-tap.js';
+import { TeeBody, type CollectedBody } from './tee-body.js';
 import { formatCacheStatus } from './cache-status.js';
-import type { OriginRequest, OriginRequests, SharedOutcome } from './exchange.js';
+import type { OriginRequest, OriginRequests, SharedOutcome } from './origin-requests.js';
 import { outgoing } from './fetch-call.js';
 import type { ExchangeTimes } from './freshness.js';
 import type { CachedSettings } from './options.js';
-import { isOriginError, mayServeIfError } from './serving.js';
-import { copyFields, discardBody, hasItsLength, type ResponseShape, remade, shapeOf } from './shape.js';
+import { isOriginError, mayServeIfError } from './cache-decision.js';
+import { copyFields, discardBody, hasItsLength, type ResponseShape, remade, shapeOf } from './response-shape.js';
 import { followWhileRead } from './signal-link.js';
 import type { MutableHttpCacheStats } from './stats.js';
 import { isShareable, isStorable, isWorthStoring } from './storable.js';

@@ -1,5 +1,5 @@
 import { LruCache } from '../cache/lru-cache.js';
-import type { CacheLike } from '../caching/cache-like.js';
+import type { CacheLike } from '../loading-cache/cache-like.js';
 import type { Clock } from '../core/clock.js';
 import { reportUncaught } from '../core/events.js';
 import { BodyMemory } from './body-memory.js';

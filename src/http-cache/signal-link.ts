@@ -1,6 +1,6 @@
 import { AbortNode, type AbortScope, scopeOf } from '../core/abort-scope.js';
 import { releaseWhenDropped } from './release-when-dropped.js';
-import type { NodeStream } from './shape.js';
+import type { NodeStream } from './response-shape.js';
 
 /** Aborts a scope when the signal does in whose list it is. */
 class SignalLink extends AbortNode {

@@ -1,4 +1,4 @@
-import { type CacheDirectives, TOKEN } from './cache-control.js';
+import { type CacheDirectives, TOKEN } from '../http-fields/cache-control.js';
 import { isHeuristicallyCacheable, type ResponseHead } from './freshness.js';
 
 /** Those whose requirements for caching are met here: what `must-understand` asks (RFC 9111, 5.2.2.3). */

@@ -1,11 +1,11 @@
 import type { Clock } from '../core/clock.js';
 import type { BodyMemory } from './body-memory.js';
-import { type CacheDirectives, isForAllUsers, parseCacheControl } from './cache-control.js';
+import { type CacheDirectives, isForAllUsers, parseCacheControl } from '../http-fields/cache-control.js';
 import type { CacheRequest } from './cache-request.js';
 import { type CacheStatus, formatCacheStatus } from './cache-status.js';
 import { type ExchangeTimes, elapsedMs, freshnessLifetime, initialAge } from './freshness.js';
 import { isHarmlessHeader } from './request-identity.js';
-import { type HeaderPairs, makeResponse, type ResponseShape } from './shape.js';
+import { type HeaderPairs, makeResponse, type ResponseShape } from './response-shape.js';
 import { varyNames } from './storable.js';
 
 /** A response as it is kept. Never changed: one that was confirmed is another one. */

@@ -4,11 +4,11 @@ import { type Clock, checkClock } from '../core/clock.js';
 import { toMs } from '../core/duration.js';
 import type { Decision } from '../core/errors.js';
 import { checkMethods, checkName, readOptions } from '../core/options.js';
-import { type ReservationResult, LimiterCore } from './gate.js';
-import { LimitState } from './ledger.js';
-import { queueOf } from './line.js';
+import { type ReservationResult, LimiterCore } from './limiter-core.js';
+import { LimitState } from './limit-state.js';
+import { queueOf } from './wait-queue.js';
 import type { RateLimiter, Reservation, ReserveOptions, WaitOptions } from './rate-limiter.js';
-import type { LimitAlgorithm } from './rules.js';
+import type { LimitAlgorithm } from './limit-algorithm.js';
 import { toMicros, toWholeMs } from './timeline.js';
 
 /** The verbs that all limiters of ours share, over a gate. */

@@ -1,9 +1,9 @@
 import { InvalidOptionError } from '../core/errors.js';
 import { GatedLimiter } from './base-limiter.js';
-import { LimiterCore } from './gate.js';
+import { LimiterCore } from './limiter-core.js';
 import { KeyTable } from './key-table.js';
-import { LimitState } from './ledger.js';
-import type { WaitQueue } from './line.js';
+import { LimitState } from './limit-state.js';
+import type { WaitQueue } from './wait-queue.js';
 import type { RateLimiter } from './rate-limiter.js';
 import { NumberStore, ObjectStore, type StateStore } from './state-stores.js';
 

@@ -5,7 +5,7 @@ import { type Decision, InvalidOptionError } from '../core/errors.js';
 import { checkFunction, checkInteger, checkName, checkOneOf, readOptions } from '../core/options.js';
 import { acquireFrom, checkLimiter, GatedLimiter, readReserve, readWait, reservation } from './base-limiter.js';
 import { KeyMembers } from './key-members.js';
-import { type WaitQueue, queueOf } from './line.js';
+import { type WaitQueue, queueOf } from './wait-queue.js';
 import type { RateLimiter, Reservation, ReserveOptions, WaitOptions } from './rate-limiter.js';
 import { toWholeMs } from './timeline.js';
 

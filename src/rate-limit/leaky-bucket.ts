@@ -2,8 +2,8 @@ import type { Clock } from '../core/clock.js';
 import type { Duration } from '../core/duration.js';
 import { readOptions } from '../core/options.js';
 import { BaseLimiter } from './base-limiter.js';
-import { type ExactRate, exactRateOf } from './flow.js';
-import { type Numbers, LimitAlgorithm } from './rules.js';
+import { type ExactRate, exactRateOf } from './exact-rate.js';
+import { type Numbers, LimitAlgorithm } from './limit-algorithm.js';
 import { checkLimit, checkPeriod, periodOption } from './settings.js';
 
 export interface LeakyBucketRate {

@@ -1,4 +1,4 @@
-import type { LimitState } from './ledger.js';
+import type { LimitState } from './limit-state.js';
 
 /** The states of one limiter under many keys, each in its slot, that take turns in one ledger. */
 export interface StateStore {

@@ -23,7 +23,7 @@ export interface ReplicaRouterOptions {
    */
   readonly stickyFor?: Duration | undefined;
   /** What becomes of a read for which no replica is fit: the primary takes it, or it fails. @defaultValue 'primary' */
-  readonly onNoFreshReplica?: 'primary' | 'fail' | undefined;
+  readonly onNoFreshReplica?: 'primary' | 'reject' | undefined;
   /** How long a primary that was replaced is left alone at least. 0 allowed. @defaultValue '1m' */
   readonly cooldown?: Duration | undefined;
   /** What it goes by in errors. @defaultValue 'replicaRouter' */
@@ -112,7 +112,7 @@ export function readReplicaOptions(options: ReplicaRouterOptions): ReplicaSettin
     reportMaxAgeMs: toMs(owner, 'reportMaxAge', own.reportMaxAge, { orInfinity: true }),
     stickyMs: toMs(owner, 'stickyFor', own.stickyFor, { orInfinity: true }),
     cooldownMs: toMs(owner, 'cooldown', own.cooldown, { orZero: true }),
-    fallsBack: checkOneOf(owner, 'onNoFreshReplica', own.onNoFreshReplica, ['primary', 'fail']) === 'primary',
+    fallsBack: checkOneOf(owner, 'onNoFreshReplica', own.onNoFreshReplica, ['primary', 'reject']) === 'primary',
   };
 }
 

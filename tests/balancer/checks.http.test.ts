@@ -1,7 +1,7 @@
 /** Checks of real servers over real sockets. */
 import { createServer } from 'node:net';
-import { customCheck, httpCheck } from 'breakwater/balancer';
-import { tcpCheck } from 'breakwater/balancer/tcp';
+import { customCheck, httpCheck } from 'breakwater/load-balancer';
+import { tcpCheck } from 'breakwater/load-balancer/tcp';
 import { describe, expect, it, vi } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { testServer } from '../support/http-server.js';

@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { httpCheck, LoadBalancer, powerOfTwoChoices, type PickerFactory, roundRobin } from 'breakwater/balancer';
+import { httpCheck, LoadBalancer, powerOfTwoChoices, type PickerFactory, roundRobin } from 'breakwater/load-balancer';
 import { resilientFetch } from 'breakwater/fetch';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
@@ -124,9 +124,9 @@ async function scenario(pick: PickerFactory, retries: boolean) {
 describe('five servers', () => {
   it.each<[string, PickerFactory, boolean]>([
     ['roundRobin, no retries', roundRobin(), false],
-    ['leastLoadedOfTwo, no retries', powerOfTwoChoices(), false],
-    ['leastLoadedOfTwo by latency, no retries', powerOfTwoChoices({ by: 'latency' }), false],
-    ['leastLoadedOfTwo, with retries', powerOfTwoChoices(), true],
+    ['powerOfTwoChoices, no retries', powerOfTwoChoices(), false],
+    ['powerOfTwoChoices by latency, no retries', powerOfTwoChoices({ by: 'latency' }), false],
+    ['powerOfTwoChoices, with retries', powerOfTwoChoices(), true],
   ])('%s', async (name, pick, retries) => {
     const seen = await scenario(pick, retries);
     const percent = (share: number) => `${(100 * share).toFixed(2)} %`;

@@ -4,7 +4,7 @@ import {
   LoadBalancer,
   type LoadBalancerOptions,
   roundRobin,
-} from 'breakwater/balancer';
+} from 'breakwater/load-balancer';
 import { seededRandom, TestClock } from 'breakwater/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { defer, settle } from '../support/promises.js';
@@ -291,8 +291,8 @@ describe('when too few are healthy', () => {
     expect(pickedOf(balancer)).toBe('abc');
   });
 
-  it("onNoHealthyNode 'fail' refuses, until one is back", async () => {
-    const { clock, balancer, down } = watched(['a', 'b'], { rise: 1 }, { onNoHealthyNode: 'fail' });
+  it("onNoHealthyNode 'reject' rejects calls until a node is back", async () => {
+    const { clock, balancer, down } = watched(['a', 'b'], { rise: 1 }, { onNoHealthyNode: 'reject' });
     down.add('a').add('b');
     await clock.advance(0);
     expect(() => balancer.acquire()).toThrow(expect.objectContaining({ code: 'ERR_NO_HEALTHY_NODE' }));

@@ -6,7 +6,7 @@ import {
   randomPick,
   roundRobin,
   weightedRoundRobin,
-} from 'breakwater/balancer';
+} from 'breakwater/load-balancer';
 import { definePolicy, isResilienceError, TimeoutError } from 'breakwater/core';
 import { retry } from 'breakwater/retry';
 import { seededRandom, TestClock } from 'breakwater/testing';

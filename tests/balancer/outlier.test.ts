@@ -1,4 +1,4 @@
-import { LoadBalancer, type LoadBalancerOptions, type OutlierOptions, roundRobin } from 'breakwater/balancer';
+import { LoadBalancer, type LoadBalancerOptions, type OutlierOptions, roundRobin } from 'breakwater/load-balancer';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
 

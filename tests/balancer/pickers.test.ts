@@ -12,7 +12,7 @@ import {
   roundRobin,
   weightedLeastConnections,
   weightedRoundRobin,
-} from 'breakwater/balancer';
+} from 'breakwater/load-balancer';
 import { HashRing } from 'breakwater/hash-ring';
 import { seededRandom } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
@@ -132,7 +132,7 @@ describe('leastConnections', () => {
   });
 });
 
-describe('leastLoadedOfTwo', () => {
+describe('powerOfTwoChoices', () => {
   it('never draws the same node twice: of two nodes always the less loaded', () => {
     const { balancer, hold } = balance(['a', 'b'], { pick: powerOfTwoChoices() });
     hold(1000);

@@ -1,5 +1,5 @@
 /** `resilientFetch` over a `LoadBalancer`, against real servers. */
-import { consistentHash, LoadBalancer, roundRobin } from 'breakwater/balancer';
+import { consistentHash, LoadBalancer, roundRobin } from 'breakwater/load-balancer';
 import { resilientFetch } from 'breakwater/fetch';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';

@@ -5,7 +5,7 @@ import {
   resourceBased,
   roundRobin,
   weightedRoundRobin,
-} from 'breakwater/balancer';
+} from 'breakwater/load-balancer';
 import { seededRandom, TestClock } from 'breakwater/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { defer, settle } from '../support/promises.js';

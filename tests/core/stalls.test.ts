@@ -11,7 +11,7 @@ import {
   TimeoutError,
   timeout,
 } from 'breakwater';
-import { LoadBalancer, roundRobin } from 'breakwater/balancer';
+import { LoadBalancer, roundRobin } from 'breakwater/load-balancer';
 import { resilientFetch } from 'breakwater/fetch';
 import { describe, expect, it } from 'vitest';
 import { BlockedLoopClock } from '../support/blocked-loop-clock.js';

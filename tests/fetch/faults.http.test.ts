@@ -140,7 +140,7 @@ describe('a process', () => {
   ])('exits by itself under a bodyTimeout of an hour: %s', async (_what, code) => {
     await using server = await testServer(() => ({ body: 'small' }));
     const script = `import { resilientFetch } from 'breakwater'; const url = '${server.origin}';
-      for (const f of [resilientFetch({ bodyTimeout: '1h' }), resilientFetch({ bodyTimeout: '1h', bulkhead: { until: 'body' } })]) { ${code} }`;
+      for (const f of [resilientFetch({ bodyTimeout: '1h' }), resilientFetch({ bodyTimeout: '1h', bulkhead: { holdUntil: 'body' } })]) { ${code} }`;
     const source = new URL('../../src/index.ts', import.meta.url).href;
     const child = spawn(
       process.execPath,

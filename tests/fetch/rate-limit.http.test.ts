@@ -9,7 +9,7 @@ import {
   resilientFetch,
   TokenBucket,
 } from 'breakwater';
-import { rateLimitMiddleware } from 'breakwater/http';
+import { rateLimitMiddleware } from 'breakwater/http-server';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
 import { settle } from '../support/promises.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseCacheControl, secondsOf } from '../../src/http-cache/cache-control.js';
+import { parseCacheControl, secondsOf } from '../../src/http-fields/cache-control.js';
 
 const read = (field: string) => Object.fromEntries(parseCacheControl(field));
 

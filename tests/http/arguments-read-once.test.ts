@@ -1,6 +1,6 @@
 /** What a call was given is read when it is called: changing it later changes nothing, nor does a polluted prototype. */
 import { KeyedRateLimiter, TokenBucket } from 'breakwater';
-import { rateLimitHandler, rateLimitHeaders, rateLimitMiddleware } from 'breakwater/http';
+import { rateLimitHandler, rateLimitHeaders, rateLimitMiddleware } from 'breakwater/http-server';
 import { allOf, type RateLimiter, rateLimit } from 'breakwater/rate-limit';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';

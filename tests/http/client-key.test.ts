@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { InvalidOptionError } from 'breakwater/core';
-import { clientKey } from 'breakwater/http';
+import { clientKey } from 'breakwater/http-server';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { runs } from '../support/runs.js';

@@ -1,5 +1,5 @@
 /** The shorthand `{ limit, per }`: a limit for each client without a limiter of the caller's own. */
-import { clientKey, rateLimitHandler, rateLimitMiddleware } from 'breakwater/http';
+import { clientKey, rateLimitHandler, rateLimitMiddleware } from 'breakwater/http-server';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
 

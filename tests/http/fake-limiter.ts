@@ -1,5 +1,5 @@
 import type { Decision } from 'breakwater/core';
-import type { HttpRateLimiter } from 'breakwater/http';
+import type { HttpRateLimiter } from 'breakwater/http-server';
 
 /** A limiter whose answers can be read at a glance: so many for each key, and never any more. Remembers what it was asked. */
 export class FakeLimiter implements HttpRateLimiter {

@@ -1,4 +1,4 @@
-import { rateLimitHandler } from 'breakwater/http';
+import { rateLimitHandler } from 'breakwater/http-server';
 import { describe, expect, it, vi } from 'vitest';
 import { settle } from '../support/promises.js';
 import { catchUncaught } from '../support/uncaught.js';

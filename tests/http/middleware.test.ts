@@ -6,7 +6,7 @@ import {
   type RateLimitHttpOptions,
   type RateLimitMiddlewareOptions,
   rateLimitMiddleware,
-} from 'breakwater/http';
+} from 'breakwater/http-server';
 import { describe, expect, it, vi } from 'vitest';
 import { settle } from '../support/promises.js';
 import { catchUncaught } from '../support/uncaught.js';

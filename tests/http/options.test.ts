@@ -1,5 +1,5 @@
 import { InvalidOptionError } from 'breakwater/core';
-import { rateLimitHandler, rateLimitMiddleware } from 'breakwater/http';
+import { rateLimitHandler, rateLimitMiddleware } from 'breakwater/http-server';
 import { TokenBucket } from 'breakwater/rate-limit';
 import { describe, expect, it } from 'vitest';
 import { FakeLimiter } from './fake-limiter.js';

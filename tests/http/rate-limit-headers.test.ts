@@ -1,6 +1,6 @@
 import type { Decision } from 'breakwater/core';
 import { InvalidOptionError } from 'breakwater/core';
-import { parseRateLimit, type RateLimitDialect, rateLimitHeaders } from 'breakwater/http';
+import { parseRateLimit, type RateLimitDialect, rateLimitHeaders } from 'breakwater/http-server';
 import fc from 'fast-check';
 import { parseList } from 'structured-headers';
 import { describe, expect, it } from 'vitest';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { Agent, createServer, request } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import autocannon from 'autocannon';
-import { clientKey, parseRateLimit, type RateLimitDialect, rateLimitMiddleware } from 'breakwater/http';
+import { clientKey, parseRateLimit, type RateLimitDialect, rateLimitMiddleware } from 'breakwater/http-server';
 import { FixedWindow, KeyedRateLimiter, TokenBucket } from 'breakwater/rate-limit';
 import { TestClock } from 'breakwater/testing';
 import express from 'express';

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import middie from '@fastify/middie';
 import { type Http2Bindings, type HttpBindings, serve } from '@hono/node-server';
-import { type RateLimitHttpOptions, rateLimitHandler, rateLimitMiddleware } from 'breakwater/http';
+import { type RateLimitHttpOptions, rateLimitHandler, rateLimitMiddleware } from 'breakwater/http-server';
 import express from 'express';
 // @ts-expect-error: it comes without types; those of Express 5 will do
 import express4 from 'express-4';

@@ -59,7 +59,7 @@ const publicNames: Record<string, string[]> = {
     'httpCheck',
     'ipHash',
     'leastConnections',
-    'leastLoadedOfTwo',
+    'powerOfTwoChoices',
     'leastResponseTime',
     'randomPick',
     'resourceBased',

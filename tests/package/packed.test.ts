@@ -22,7 +22,7 @@ const entryPoints = Object.keys(exports)
   .filter((subpath) => subpath !== './package.json')
   .map((subpath) => subpath.replace('.', 'breakwater'));
 /** What the root re-exports. */
-const notUniversal = ['breakwater', 'breakwater/balancer/tcp', 'breakwater/http', 'breakwater/testing'];
+const notUniversal = ['breakwater', 'breakwater/load-balancer/tcp', 'breakwater/http-server', 'breakwater/testing'];
 const universal = entryPoints.filter((name) => !notUniversal.includes(name));
 
 async function run(cwd: string, command: string, ...args: string[]): Promise<string> {

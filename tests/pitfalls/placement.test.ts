@@ -6,7 +6,7 @@ import {
   leastResponseTime,
   roundRobin,
   weightedRoundRobin,
-} from 'breakwater/balancer';
+} from 'breakwater/load-balancer';
 import {
   HashRing,
   jumpHash,
@@ -285,7 +285,7 @@ describe('balancers', () => {
   });
 
   it('29: with no healthy node all are used, and it is told; or none, if one prefers that', async () => {
-    for (const onNoHealthyNode of ['all', 'fail'] as const) {
+    for (const onNoHealthyNode of ['all', 'reject'] as const) {
       const clock = new TestClock();
       const health = { check: () => false, jitter: 0 };
       const balancer = new LoadBalancer(['a', 'b'], { clock, health, onNoHealthyNode, pick: roundRobin() });

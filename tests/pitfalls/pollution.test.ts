@@ -18,7 +18,7 @@ import {
   TokenBucket,
   timeout,
 } from 'breakwater';
-import { LoadBalancer } from 'breakwater/balancer';
+import { LoadBalancer } from 'breakwater/load-balancer';
 import { directoryShards } from 'breakwater/sharding';
 import { describe, expect, it } from 'vitest';
 import { TestClock } from '../../src/testing/index.js';

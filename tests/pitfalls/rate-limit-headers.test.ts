@@ -1,5 +1,5 @@
 /** Bad inputs 91 to 96 of the reliability research, each under its number: what servers put into headers. */
-import { parseRateLimit } from 'breakwater/http';
+import { parseRateLimit } from 'breakwater/http-server';
 import { expect, it } from 'vitest';
 
 const now = Date.UTC(2026, 10, 22);

@@ -1,5 +1,5 @@
 /** Rows 18 and 22 of the acceptance table in the rate limiting research, with real limiters. */
-import { parseRateLimit, type RateLimitDialect, rateLimitHandler, rateLimitHeaders } from 'breakwater/http';
+import { parseRateLimit, type RateLimitDialect, rateLimitHandler, rateLimitHeaders } from 'breakwater/http-server';
 import {
   allOf,
   FixedWindow,

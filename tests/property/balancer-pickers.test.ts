@@ -9,14 +9,14 @@ import {
   roundRobin,
   weightedLeastConnections,
   weightedRoundRobin,
-} from 'breakwater/balancer';
+} from 'breakwater/load-balancer';
 import { seededRandom, TestClock } from 'breakwater/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { runs } from '../support/runs.js';
 import {
   naiveLeastConnections,
-  naiveLeastLoadedOfTwo,
+  naivePowerOfTwoChoices,
   naiveLeastResponseTime,
   naiveRandomPick,
   naiveRoundRobin,
@@ -55,7 +55,7 @@ const pickers: readonly (readonly [string, () => PickerFactory, () => PickerFact
   ],
   ['leastResponseTime', leastResponseTime, naiveLeastResponseTime],
   ['randomPick', randomPick, naiveRandomPick],
-  ['leastLoadedOfTwo', powerOfTwoChoices, naiveLeastLoadedOfTwo],
+  ['powerOfTwoChoices', powerOfTwoChoices, naivePowerOfTwoChoices],
 ];
 
 describe('a picker that keeps a tree', () => {

@@ -14,7 +14,7 @@ import {
   roundRobin,
   weightedLeastConnections,
   weightedRoundRobin,
-} from 'breakwater/balancer';
+} from 'breakwater/load-balancer';
 import { HashRing } from 'breakwater/hash-ring';
 import { seededRandom, TestClock } from 'breakwater/testing';
 import fc from 'fast-check';
@@ -173,8 +173,8 @@ describe('any picker, any commands', () => {
     ['weightedLeastConnections', weightedLeastConnections],
     ['leastResponseTime', leastResponseTime],
     ['randomPick', randomPick],
-    ['leastLoadedOfTwo', powerOfTwoChoices],
-    ['leastLoadedOfTwo by latency', () => powerOfTwoChoices({ by: 'latency' })],
+    ['powerOfTwoChoices', powerOfTwoChoices],
+    ['powerOfTwoChoices by latency', () => powerOfTwoChoices({ by: 'latency' })],
     ['ipHash', ipHash],
     ['consistentHash', () => consistentHash({ virtualNodes: 20 })],
     ['bounded consistentHash', () => consistentHash({ boundedLoad: 1.2, virtualNodes: 20 })],
@@ -203,7 +203,7 @@ describe('any picker, any commands', () => {
           random: seededRandom(1),
           outlier: { consecutiveFailures: 2 },
           slowStart: '20s',
-          onNoHealthyNode: 'fail',
+          onNoHealthyNode: 'reject',
           panicThreshold: 0,
         });
         const held: Lease[] = [];
@@ -295,7 +295,7 @@ describe('which nodes may have calls', () => {
       nodes,
       fc.array(step, { maxLength: 30 }),
       fc.constantFrom(0, 0.5, 1),
-      fc.constantFrom('all' as const, 'fail' as const),
+      fc.constantFrom('all' as const, 'reject' as const),
       async (first, steps, panicThreshold, onNoHealthyNode) => {
         const clock = new TestClock();
         const failing = new Set<string>();

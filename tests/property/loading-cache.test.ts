@@ -1,4 +1,4 @@
-import { type LoadingCache, loadingCache } from 'breakwater/caching';
+import { type LoadingCache, loadingCache } from 'breakwater/loading-cache';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { settle } from '../support/promises.js';

@@ -1,11 +1,5 @@
 import { ClosedError, definePolicy, LostWritesError } from 'breakwater';
-import {
-  type JournalAck,
-  type JournalEntry,
-  type WriteBehindOptions,
-  type WriteEntry,
-  writeBehind,
-} from 'breakwater/caching';
+import { type JournalAck, type JournalEntry, type WriteBehindOptions, type WriteEntry, writeBehind } from 'breakwater/cache-writers';
 import { TestClock } from 'breakwater/testing';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';

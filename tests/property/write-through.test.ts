@@ -1,5 +1,6 @@
 import { definePolicy } from 'breakwater';
-import { loadingCache, type WriteThrough, writeAround, writeThrough } from 'breakwater/caching';
+import { type WriteThrough, writeAround, writeThrough } from 'breakwater/cache-writers';
+import { loadingCache } from 'breakwater/loading-cache';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { settle } from '../support/promises.js';

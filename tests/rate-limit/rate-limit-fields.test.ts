@@ -1,4 +1,4 @@
-import { type AnnouncedLimit, parseRateLimit } from 'breakwater/http';
+import { type AnnouncedLimit, parseRateLimit } from 'breakwater/http-server';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { runs } from '../support/runs.js';

@@ -6,7 +6,7 @@ import {
   fieldString,
   parseFieldDictionary,
   parseFieldList,
-} from '../../src/rate-limit/structured-fields.js';
+} from '../../src/http-fields/structured-fields.js';
 import { runs } from '../support/runs.js';
 
 /** What the library gives, in our words; undefined where it throws, or finds an inner list. */

@@ -238,7 +238,7 @@ describe('monotonic', () => {
 
 describe('when no replica is fit', () => {
   it('fails instead of using the primary, if so wished, except for strong reads', () => {
-    const { router } = threeNodes({ onNoFreshReplica: 'fail' });
+    const { router } = threeNodes({ onNoFreshReplica: 'reject' });
     const session = router.session();
     session.wrote(router.forWrite(), 5);
     expect(thrownBy(() => router.forRead({ consistency: 'read-your-writes', session }))).toEqual(noNode);
@@ -608,7 +608,7 @@ describe('what cannot work', () => {
     expect(make({ reportMaxAge: 0 })).toThrow('"reportMaxAge"');
     expect(make({ stickyFor: 0 })).toThrow('"stickyFor"');
     expect(make({ cooldown: Infinity })).toThrow('"cooldown"');
-    expect(make({ onNoFreshReplica: 'all' })).toThrow(`"onNoFreshReplica" must be one of 'primary', 'fail'`);
+    expect(make({ onNoFreshReplica: 'all' })).toThrow(`"onNoFreshReplica" must be one of 'primary', 'reject'`);
     expect(make({ name: '' })).toThrow('"name"');
     expect(make({ clock: {} })).toThrow('"clock"');
     expect(make({ wallClock: 5 })).toThrow('"wallClock" must be a function');

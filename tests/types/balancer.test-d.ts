@@ -1,4 +1,4 @@
-import { type Lease, LoadBalancer, type NodeContext } from 'breakwater/balancer';
+import { type Lease, LoadBalancer, type NodeContext } from 'breakwater/load-balancer';
 import type { Policy } from 'breakwater/core';
 import { resilientFetch } from 'breakwater/fetch';
 import { expectTypeOf, it } from 'vitest';

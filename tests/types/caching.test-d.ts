@@ -1,16 +1,8 @@
 import v8 from 'node:v8';
 import { LruCache } from 'breakwater/cache';
-import {
-  type CachedEntry,
-  type CacheStore,
-  coalesce,
-  type LoadContext,
-  loadingCache,
-  memoize,
-  shareInvalidations,
-  type TieredCache,
-  tiered,
-} from 'breakwater/caching';
+import { coalesce } from 'breakwater/coalesce';
+import { type CachedEntry, type LoadContext, loadingCache, memoize, shareInvalidations } from 'breakwater/loading-cache';
+import { type CacheStore, type TieredCache, tiered } from 'breakwater/tiered-cache';
 import { retry } from 'breakwater/retry';
 import { LRUCache } from 'lru-cache';
 import { expectTypeOf, it } from 'vitest';

@@ -66,7 +66,7 @@ describe('its options', () => {
     // @ts-expect-error: one clock for all of them
     resilientFetch({ retry: { clock: undefined } });
     // @ts-expect-error: no such end
-    resilientFetch({ bulkhead: { until: 'trailers' } });
+    resilientFetch({ bulkhead: { holdUntil: 'trailers' } });
     // @ts-expect-error: not a duration
     resilientFetch({ timeout: 'soon' });
     // @ts-expect-error: no such option

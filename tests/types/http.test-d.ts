@@ -14,7 +14,7 @@ import {
   rateLimitHandler,
   rateLimitHeaders,
   rateLimitMiddleware,
-} from 'breakwater/http';
+} from 'breakwater/http-server';
 import express from 'express';
 import Fastify from 'fastify';
 import { Hono } from 'hono';

@@ -1,6 +1,6 @@
 /** Leaves every kind of housekeeping timer armed, and nothing that waits for one. Prints when it exits. */
 import { LruCache, loadingCache, RetryBudget, tiered, writeBehind } from 'breakwater';
-import { LoadBalancer } from 'breakwater/balancer';
+import { LoadBalancer } from 'breakwater/load-balancer';
 
 const cache = new LruCache<string, number>({ capacity: 10, ttl: '1h', purgeEvery: '1h' });
 cache.set('a', 1);

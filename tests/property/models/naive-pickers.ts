@@ -1,4 +1,4 @@
-import type { Candidate, Picker, PickerFactory } from 'breakwater/balancer';
+import type { Candidate, Picker, PickerFactory } from 'breakwater/load-balancer';
 
 /**
  * The built-in pickers in O(n), as plain loops over all candidates: what the trees must agree with. None of them knows
@@ -72,8 +72,8 @@ function drawn(candidates: readonly Candidate[], chance: number): Candidate {
 export const naiveRandomPick = () =>
   picker('randomPick', () => ({ choose: (candidates, { random }) => drawn(candidates, random()) }));
 
-export const naiveLeastLoadedOfTwo = () =>
-  picker('leastLoadedOfTwo', () => ({
+export const naivePowerOfTwoChoices = () =>
+  picker('powerOfTwoChoices', () => ({
     choose(candidates, { random }) {
       if (candidates.length === 1) return candidates[0]!;
       const first = drawn(candidates, random());

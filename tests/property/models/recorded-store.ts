@@ -1,4 +1,4 @@
-import type { JournalAck, JournalEntry, WriteEntry } from 'breakwater/caching';
+import type { JournalAck, JournalEntry, WriteEntry } from 'breakwater/cache-writers';
 
 /** What becomes of one call: the other side may have done it although it says that it failed. */
 export type Fate = 'done' | 'failed' | 'done but failed' | 'one failed';

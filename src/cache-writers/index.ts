@@ -1,0 +1,22 @@
+/**
+ * Writing through a cache to its store: write-through, write-around and write-behind.
+ *
+ * `writeThrough` writes the store, then the cache. `writeAround` writes the store and deletes the cache's entry.
+ * `writeBehind` accepts writes at once and sends them to the store later, in batches; a write that has not reached the store
+ * is lost if the process dies, unless a journal keeps it.
+ *
+ * Cost: one store call per write; write-behind coalesces writes of the same key and uses one timer.
+ *
+ * @module
+ */
+export type { CacheErrorEvents, WritableCache, WritableCacheSetOptions } from './cache-updater.js';
+export type { WriteContext } from './store-call.js';
+export type { WriteOptions, WriteThroughSetOptions } from './store-writer.js';
+export { type WriteAround, type WriteAroundOptions, writeAround } from './write-around.js';
+export { writeBehind } from './write-behind.js';
+export type { WriteBehind, WriteBehindCloseOptions } from './write-behind-face.js';
+export type { WriteBehindOptions } from './write-behind-options.js';
+export type { WriteBehindEvents, WriteBehindStats } from './write-behind-stats.js';
+export type { WriteEntry } from './write-entry.js';
+export type { JournalAck, JournalEntry, WriteJournal } from './write-journal.js';
+export { type WriteThrough, type WriteThroughOptions, writeThrough } from './write-through.js';

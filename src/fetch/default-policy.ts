@@ -1,0 +1,240 @@
+import { type Bulkhead, bulkhead } from '../bulkhead/index.js';
+import { type CircuitBreaker, circuitBreaker } from '../circuit-breaker/index.js';
+import { type Backoff, exponentialBackoff } from '../core/backoff.js';
+import type { Clock } from '../core/clock.js';
+import { type Duration, toMs } from '../core/duration.js';
+import { InvalidOptionError } from '../core/errors.js';
+import { checkOneOf, checkOptionalFunction, readOptions } from '../core/options.js';
+import { definePolicy, type Policy } from '../core/policy.js';
+import { checkRandom, type Random } from '../core/random.js';
+import { retryAfterMs } from '../core/retry-after.js';
+import { keyed } from '../keyed/index.js';
+import { pipeline } from '../pipeline/index.js';
+import { type RateLimiter, rateLimit } from '../rate-limit/index.js';
+import { RetryBudget, retry } from '../retry/index.js';
+import { timeout, totalTimeout } from '../timeout/timeout.js';
+import { bodyGuardOf } from './guarded-body.js';
+import { respectNoRetry } from './without-retries.js';
+import type {
+  FetchBulkheadOptions,
+  FetchControl,
+  FetchLike,
+  FetchRateLimitOptions,
+  ResilientFetchListeners,
+  ResilientFetchOptions,
+} from './options.js';
+import { observeRateLimitHeaders, ServerLimit } from '../rate-limit/server-limit.js';
+
+const OWNER = 'resilientFetch';
+
+const NO_LISTENERS = {
+  stateChange: undefined,
+  reject: undefined,
+  retry: undefined,
+  giveUp: undefined,
+  timeout: undefined,
+};
+
+/**
+ * From the outside in: total timeout, retry, then for each key a circuit breaker, rate limits and a bulkhead, and the
+ * timeout of a try. Bad options are refused here and now, those of the keys' policies too.
+ */
+export function buildDefaultPolicy(
+  options: Partial<ResilientFetchOptions<FetchLike>>,
+  clock: Clock,
+  bodyTimeoutMs: number,
+  discard: (response: Response) => void,
+): { readonly policy: Policy; readonly control: FetchControl } {
+  const random = checkRandom(OWNER, options.random);
+  const on = readOptions<ResilientFetchListeners>(OWNER, options.on, NO_LISTENERS, 'on');
+  for (const [name, listener] of Object.entries(on)) checkOptionalFunction(OWNER, `on.${name}`, listener);
+  // Copies, since these are read again for each new key.
+  const breakerOptions = copy(checkPart('circuitBreaker', options.circuitBreaker));
+  const bulkheadOptions = copy(checkPart('bulkhead', options.bulkhead));
+  const limits = checkLimits(checkPart('rateLimit', options.rateLimit));
+  const resets = new WeakMap<Policy, () => void>();
+  const gates = (key: string) => {
+    const breaker = breakerFor(key, breakerOptions, on, clock, random);
+    const slots = bulkheadFor(key, bulkheadOptions, on, clock, bodyTimeoutMs);
+    const { waits, announced } = limitsFor(key, limits, on, clock);
+    const listener = announced && observeRateLimitHeaders(announced, key, clock);
+    const all = pipeline(...[breaker, ...waits, slots, listener].filter((policy) => policy !== undefined));
+    resets.set(all, () => {
+      breaker?.reset();
+      announced?.reset();
+    });
+    return all;
+  };
+  breakerFor('the check of the options', breakerOptions, on, clock, random);
+  bulkheadFor('the check of the options', bulkheadOptions, on, clock, bodyTimeoutMs);
+  const again = retryFor(checkPart('retry', options.retry), on, clock, random, discard);
+  const family = keyed(gates, { clock });
+  const inner = [family, timeoutFor('attempt', 'attemptTimeout', options, on, clock)];
+  return {
+    policy: pipeline(timeoutFor('call', 'timeout', options, on, clock), ...(again ? [again] : []), ...inner),
+    control: {
+      reset(key) {
+        if ([...family.keys()].includes(key)) resets.get(family.for(key))?.();
+      },
+    },
+  };
+}
+
+/** A copy of options and of the objects in them. */
+function copy<T extends object>(options: T | false | undefined): T | false | undefined {
+  if (options === undefined || options === false) return options;
+  const isPlain = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
+  const entries = Object.entries(options).map(([name, value]) => [name, isPlain(value) ? { ...value } : value]);
+  return Object.fromEntries(entries) as T;
+}
+
+/** The options of one of the policies, which look at them closer, or false to leave it out. */
+function checkPart<T extends object>(option: string, value: T | false | undefined): T | false | undefined {
+  if (value === undefined || value === false || (typeof value === 'object' && value !== null)) return value;
+  throw new InvalidOptionError(OWNER, option, 'must be an object of options, or false', value);
+}
+
+function timeoutFor(
+  of: 'attempt' | 'call',
+  option: 'attemptTimeout' | 'timeout',
+  options: Pick<ResilientFetchOptions, 'attemptTimeout' | 'timeout'>,
+  on: ResilientFetchListeners,
+  clock: Clock,
+): Policy {
+  const { [option]: given = of === 'call' ? '30s' : '10s' } = options;
+  const duration = toMs(OWNER, option, given, { orInfinity: true });
+  const limit = (of === 'call' ? totalTimeout : timeout)({ duration, clock, name: `${OWNER} ${of}` });
+  if (on.timeout) limit.on('timeout', ({ timeoutMs }) => on.timeout?.({ of, timeoutMs }));
+  return limit;
+}
+
+function retryFor(
+  options: ResilientFetchOptions['retry'],
+  on: ResilientFetchListeners,
+  clock: Clock,
+  random: Random,
+  discard: (response: Response) => void,
+): Policy | undefined {
+  if (options === false) return undefined;
+  const given = { backoff: undefined, budget: undefined, classify: undefined, ...options }; // nothing inherited
+  const { backoff = spreadBackoff(), budget = new RetryBudget({ clock }) } = given;
+  const classify = given.classify && respectNoRetry(given.classify);
+  const again = retry({ ...given, classify, backoff, budget, clock, random });
+  // Before the pause: the connection can then be used by others meanwhile.
+  again.on('retry', ({ outcome }) => outcome.ok && discard(outcome.value as Response));
+  if (on.retry) again.on('retry', on.retry);
+  if (on.giveUp) again.on('giveUp', on.giveUp);
+  return again;
+}
+
+/** On top of a Retry-After, since everybody who was told the same one would come back in the same moment. */
+function spreadBackoff(): Backoff {
+  const jittered = exponentialBackoff();
+  return (event) => (retryAfterMs(event.outcome) ?? 0) + (jittered(event) ?? 0);
+}
+
+function breakerFor(
+  key: string,
+  options: ResilientFetchOptions['circuitBreaker'],
+  on: ResilientFetchListeners,
+  clock: Clock,
+  random: Random,
+): CircuitBreaker | undefined {
+  if (options === false) return undefined;
+  const { openFor = growing() } = { openFor: undefined, ...options };
+  const breaker = circuitBreaker({ name: key, ...options, openFor, clock, random });
+  if (on.stateChange) breaker.on('stateChange', (event) => on.stateChange?.({ key, ...event }));
+  if (on.reject) breaker.on('reject', (event) => on.reject?.({ key, by: 'circuit-breaker', event }));
+  return breaker;
+}
+
+const growing = () => exponentialBackoff({ initial: '1s', max: '30s', jitter: 'equal' });
+
+function bulkheadFor(
+  key: string,
+  options: ResilientFetchOptions['bulkhead'],
+  on: ResilientFetchListeners,
+  clock: Clock,
+  bodyTimeoutMs: number,
+): Policy | undefined {
+  if (options === false) return undefined;
+  const defaults = { until: undefined, maxConcurrent: undefined, maxQueue: undefined };
+  const { holdUntil, ...own }: FetchBulkheadOptions = { ...defaults, ...options };
+  const { maxConcurrent = 256, maxQueue = 1024 } = own;
+  const slots = bulkhead({ name: key, ...own, maxConcurrent, maxQueue, clock });
+  if (on.reject) slots.on('reject', (event) => on.reject?.({ key, by: 'bulkhead', event }));
+  if (checkOneOf(OWNER, 'bulkhead.until', holdUntil === undefined ? 'headers' : holdUntil, ['headers', 'body']) === 'headers') {
+    return slots;
+  }
+  if (bodyTimeoutMs < Infinity) return untilBodyEnd(slots, clock);
+  const rule = `can be 'body' only with a "bodyTimeout", or a body that nobody reads would hold its slot for ever`;
+  throw new InvalidOptionError(OWNER, 'bulkhead.until', rule, holdUntil);
+}
+
+interface Limits {
+  readonly limiter: ((key: string) => RateLimiter) | undefined;
+  readonly followServerLimits: boolean;
+  readonly maxServerPauseMs: number;
+  readonly maxWait: Duration;
+}
+
+function checkLimits(options: FetchRateLimitOptions | false | undefined): Limits | undefined {
+  if (options === undefined || options === false) return undefined;
+  const defaults = {
+    limiter: undefined,
+    followServerLimits: true,
+    maxServerPause: '1m' as Duration,
+    maxWait: '5s' as Duration,
+  };
+  const own = readOptions(OWNER, options, defaults, 'rateLimit');
+  checkOptionalFunction(OWNER, 'rateLimit.limiter', own.limiter);
+  toMs(OWNER, 'rateLimit.maxWait', own.maxWait, { orZero: true, orInfinity: true });
+  const { limiter, followServerLimits, maxWait } = own;
+  if (typeof followServerLimits !== 'boolean') {
+    throw new InvalidOptionError(OWNER, 'rateLimit.followServerLimits', 'must be a boolean', followServerLimits);
+  }
+  const maxServerPauseMs = toMs(OWNER, 'rateLimit.maxServerPause', own.maxServerPause, { min: 1 });
+  return { limiter, followServerLimits, maxServerPauseMs, maxWait };
+}
+
+/** Where a try waits, and the limit that the server announces, if it is followed. */
+function limitsFor(
+  key: string,
+  limits: Limits | undefined,
+  on: ResilientFetchListeners,
+  clock: Clock,
+): { readonly waits: readonly Policy[]; readonly announced: ServerLimit | undefined } {
+  if (limits === undefined) return { waits: [], announced: undefined };
+  const { limiter, followServerLimits, maxServerPauseMs, maxWait } = limits;
+  const announced = followServerLimits ? new ServerLimit(key, clock, maxServerPauseMs) : undefined;
+  const waits = [limiter?.(key), announced]
+    .filter((one) => one !== undefined)
+    .map((one) => {
+      const wait = rateLimit(one, { name: key, maxWait });
+      if (on.reject) wait.on('reject', (event) => on.reject?.({ key, by: 'rate-limit', event }));
+      return wait;
+    });
+  return { waits, announced };
+}
+
+/** A bulkhead whose slots are held until the body has been read, has failed, or was discarded. */
+function untilBodyEnd(slots: Bulkhead, clock: Clock): Policy {
+  return definePolicy({
+    name: slots.name,
+    clock,
+    async run(next, context) {
+      const permit = await slots.acquire({ signal: context.signal, priority: context.priority });
+      try {
+        const response = await next(context);
+        const body = bodyGuardOf(response as Response);
+        if (body === undefined) permit.release();
+        else body.whenEnded(() => permit.release());
+        return response;
+      } catch (error) {
+        permit.release();
+        throw error;
+      }
+    },
+    describe: () => slots.describe(),
+  });
+}

@@ -1,0 +1,39 @@
+/**
+ * The server side of rate limiting: middleware for `(request, response, next)`, a wrapper for `Request → Response`
+ * handlers, and the header fields that tell clients what is left.
+ *
+ * Use it in front of routes, with a `KeyedRateLimiter` that tells clients apart. Not against floods, which have to be
+ * stopped before they reach this process, and not for the limits of many processes together: each counts by itself.
+ *
+ * Cost: one decision and a few header fields a request, some microseconds; a place in a WeakSet while a request lasts.
+ *
+ * @module
+ */
+export type { AnnouncedLimit } from '../http-fields/classic-limits.js';
+export {
+  type HeaderFields,
+  type ParseRateLimitOptions,
+  parseRateLimit,
+  type RateLimitFields,
+} from '../http-fields/rate-limit-fields.js';
+export { type ClientKey, type ClientKeyOptions, clientKey, type TrustProxy } from './client-key.js';
+export { type RateLimitHandlerOptions, type RequestHandler, rateLimitHandler } from './handler.js';
+export {
+  type IncomingRequest,
+  type NextFunction,
+  type OutgoingResponse,
+  type RateLimitMiddlewareOptions,
+  rateLimitMiddleware,
+} from './middleware.js';
+export type {
+  ClientLimitOptions,
+  HttpRateLimiter,
+  LimiterOrLimit,
+  PolicyLabel,
+  RateLimitHttpListeners,
+  RateLimitHttpOptions,
+  RateLimitRefusal,
+  RequestLimitOptions,
+  ResponseEnding,
+} from './options.js';
+export { type RateLimitDialect, type RateLimitHeadersOptions, rateLimitHeaders } from './rate-limit-headers.js';

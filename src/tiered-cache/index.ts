@@ -1,0 +1,18 @@
+/**
+ * A cache of two tiers: one in this process, and behind it a store that several processes share, such as Redis.
+ *
+ * Use it where many processes load the same values, or where a restart must not send every read to the origin. Do not use
+ * it for values that are as quick to load as to fetch from the store.
+ *
+ * Cost: a hit in the first tier is a map lookup and a promise. A miss there costs one call of the store, bounded by a
+ * timeout and a circuit breaker.
+ *
+ * @module
+ */
+export type { CacheStore, CacheStoreContext, CacheStoreSetOptions, StoredData } from './cache-store.js';
+export type { Latency } from './latency.js';
+export type { FirstTier, TieredLoadingOptions, TieredOptions } from './options.js';
+export type { Serializer } from './serializer.js';
+export type { SecondTierStats, TieredCacheEvents, TieredCacheStats } from './stats.js';
+export { tiered } from './tiered.js';
+export type { TieredCache } from './tiered-cache.js';

@@ -1,0 +1,102 @@
+import type { AbortScope } from '../core/abort-scope.js';
+import type { Clock } from '../core/clock.js';
+import { checkString } from '../core/options.js';
+import type { LoadingCacheSetOptions } from '../loading-cache/entry-store.js';
+import type { EntryMetadata, LoadRequest, Source } from '../loading-cache/source.js';
+import { type Latency, LatencyTally } from './latency.js';
+import type { DecodedRecord } from './record-codec.js';
+import type { SecondTier } from './second-tier.js';
+
+/** How long values live. */
+export interface EntryLifetimes<V> {
+  metadataOf(value: V, key: string, own?: LoadingCacheSetOptions): EntryMetadata;
+  /** In the first tier it may be shorter. */
+  inFirstTier(metadata: EntryMetadata): EntryMetadata;
+  /** By how much two reads of one record may differ on the time it has left: what a read may take. */
+  readonly readingMs: number;
+}
+
+/** Brings what the second tier has, if that is fresh; else asks the origin, and has the second tier keep the answer. */
+export class TieredSource<V> implements Source<string, V> {
+  /** Asks the origin, whatever the second tier has. */
+  readonly originSource: Source<string, V>;
+  readonly #name: string;
+  readonly #tier: SecondTier<V, unknown>;
+  readonly #origin: Source<string, V>;
+  readonly #lifetimes: EntryLifetimes<V>;
+  readonly #clock: Clock;
+  readonly #latency = new LatencyTally();
+  #failures = 0;
+
+  constructor(
+    name: string,
+    tier: SecondTier<V, unknown>,
+    origin: Source<string, V>,
+    lifetimes: EntryLifetimes<V>,
+    clock: Clock,
+  ) {
+    this.#name = name;
+    this.#tier = tier;
+    this.#origin = origin;
+    this.#lifetimes = lifetimes;
+    this.#clock = clock;
+    this.originSource = { load: (...load) => this.#loadFromOrigin(...load, true) };
+  }
+
+  get stats(): Latency & { readonly failures: number } {
+    return { ...this.#latency.summary, failures: this.#failures };
+  }
+
+  async load(key: string, scope: AbortScope, previous: V | undefined, request: LoadRequest<V>): Promise<V> {
+    checkString(this.#name, 'key', key);
+    const found = await this.#tier.read(key, scope);
+    if (scope.reason !== undefined) throw scope.reason;
+    if (found !== undefined && this.#isGoodEnough(found, request)) {
+      request.metadata = this.#lifetimes.inFirstTier(found.metadata);
+      return found.value;
+    }
+    if (found !== undefined && found.metadata.freshMs <= 0) request.offerStale(found.value, found.metadata);
+    return this.#loadFromOrigin(key, scope, previous ?? found?.value, request, found !== undefined);
+  }
+
+  /** Who wants anew what is fresh still is not served with the same again, unless another process has renewed it. */
+  #isGoodEnough({ metadata }: DecodedRecord<V>, { freshUntil }: LoadRequest<V>): boolean {
+    const isOnlyPlace = (this.#origin as Source<string, unknown>) === noOrigin;
+    if (freshUntil === undefined || isOnlyPlace) return metadata.freshMs > 0;
+    return this.#clock.now() + metadata.freshMs > freshUntil + this.#lifetimes.readingMs;
+  }
+
+  /** @param mayHaveOlder - whether the second tier has, or may have, something of the key. */
+  async #loadFromOrigin(
+    key: string,
+    scope: AbortScope,
+    previous: V | undefined,
+    request: LoadRequest<V>,
+    mayHaveOlder: boolean,
+  ): Promise<V> {
+    checkString(this.#name, 'key', key);
+    const startedAt = this.#clock.now();
+    try {
+      const value = await this.#origin.load(key, scope, previous, request);
+      const loadMs = this.#clock.now() - startedAt;
+      this.#latency.add(loadMs);
+      if (request.metadata === undefined) {
+        const metadata = { ...this.#lifetimes.metadataOf(value, key), loadMs };
+        request.metadata = this.#lifetimes.inFirstTier(metadata);
+        request.whenKept = () => this.#tier.keep(key, value, metadata, mayHaveOlder);
+      }
+      return value;
+    } catch (error) {
+      if (scope.reason === undefined) this.#failures++;
+      throw error;
+    }
+  }
+}
+
+/** Of two tiers without an origin: what is in neither is undefined, and is not kept. */
+export const noOrigin: Source<string, undefined> = {
+  load: (_key, _scope, _previous, request) => {
+    request.metadata = { freshMs: 0, tags: [] };
+    return Promise.resolve(undefined);
+  },
+};
