@@ -1,4 +1,4 @@
-import { LoadBalancer, powerOfTwoChoices, type PickerFactory, roundRobin } from 'breakwater';
+import { LoadBalancer, type PickerFactory, powerOfTwoChoices, roundRobin } from 'breakwater';
 import { type Bench, floor, ours, type Prepare } from './bench.js';
 
 const CALLS = 64;

@@ -12,11 +12,11 @@ import {
   LoadBalancer,
   LruCache,
   leastConnections,
-  powerOfTwoChoices,
   leastResponseTime,
   loadingCache,
   MaglevTable,
   type PickerFactory,
+  powerOfTwoChoices,
   RandomCache,
   Rendezvous,
   randomPick,
@@ -31,8 +31,8 @@ import {
   weightedRoundRobin,
   writeBehind,
 } from 'breakwater';
-import { consistentHash } from 'breakwater/load-balancer';
 import { ClockCache } from 'breakwater/cache';
+import { consistentHash } from 'breakwater/load-balancer';
 import {
   allOf,
   FixedWindow,

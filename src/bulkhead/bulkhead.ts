@@ -3,9 +3,9 @@ import { BracketPolicy } from '../core/bracket-policy.js';
 import { type Clock, checkClock } from '../core/clock.js';
 import {
   asContext,
-  invoke,
   type Context,
   type Frame,
+  invoke,
   type Next,
   type PolicyContext,
   rejectNextMicrotask,

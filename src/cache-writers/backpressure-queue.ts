@@ -1,7 +1,7 @@
 import { scopeOf } from '../core/abort-scope.js';
 import { FifoMap } from '../core/fifo-map.js';
 import { FlightWaiter } from '../core/single-flight.js';
-import type { WriteEntry } from './write-entry.js';
+import type { WriteEntry } from './store.js';
 
 /** Somebody who wants a write to be accepted. */
 export class QueuedWrite<K, V> extends FlightWaiter<void> {

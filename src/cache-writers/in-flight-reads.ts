@@ -1,4 +1,4 @@
-import type { WriteEntry } from './write-entry.js';
+import type { WriteEntry } from './store.js';
 
 /** A load under way, and the newest write of its key that was accepted meanwhile. */
 interface InFlightRead<K, V> {

@@ -10,13 +10,17 @@
  * @module
  */
 export type { CacheErrorEvents, WritableCache, WritableCacheSetOptions } from './cache-updater.js';
-export type { WriteContext } from './store-call.js';
+export type { WriteContext, WriteEntry } from './store.js';
 export type { WriteOptions, WriteThroughSetOptions } from './store-writer.js';
 export { type WriteAround, type WriteAroundOptions, writeAround } from './write-around.js';
-export { writeBehind } from './write-behind.js';
-export type { WriteBehind, WriteBehindCloseOptions } from './write-behind-face.js';
-export type { WriteBehindOptions } from './write-behind-options.js';
-export type { WriteBehindEvents, WriteBehindStats } from './write-behind-stats.js';
-export type { WriteEntry } from './write-entry.js';
+
+export { type WriteBehind, writeBehind } from './write-behind.js';
+export type {
+  ReadYourWritesOptions,
+  WriteBehindCloseOptions,
+  WriteBehindEvents,
+  WriteBehindOptions,
+  WriteBehindStats,
+} from './write-behind-options.js';
 export type { JournalAck, JournalEntry, WriteJournal } from './write-journal.js';
 export { type WriteThrough, type WriteThroughOptions, writeThrough } from './write-through.js';

@@ -16,9 +16,8 @@ import {
   type WritableCache,
   type WritableCacheSetOptions,
 } from './cache-updater.js';
-import { readSignal } from './call-options.js';
-import { TrackedWrite, type WriteContext } from './store-call.js';
 import { KeyedMutex } from './keyed-mutex.js';
+import { TrackedWrite, type WriteContext } from './store.js';
 
 /** What goes to the store at once, whatever becomes of the cache. */
 export interface StoreWriterOptions<K, V> {
@@ -133,7 +132,11 @@ export class StoreWriter<K, V> implements Observable<CacheErrorEvents<K>> {
   }
 
   /** Never rejects. The turn lasts until no try of the write is running any more. */
-  async #perform({ key, store, before, after }: Change<K>, call: TrackedWrite, waiter: FlightWaiter<void>): Promise<void> {
+  async #perform(
+    { key, store, before, after }: Change<K>,
+    call: TrackedWrite,
+    waiter: FlightWaiter<void>,
+  ): Promise<void> {
     if (call.scope.reason !== undefined) return; // aborted before its turn: nothing has happened
     before?.();
     const failure = await call.start(this.#policy, policyKeyOf(key), store).then(
@@ -172,4 +175,17 @@ function checkEntryOptions(
     ...(ttl !== undefined && { ttl: toMs(owner, 'ttl', ttl, { orZero: true, orInfinity: true }) }),
     ...(tags !== undefined && { tags: checkTagList(owner, tags) }),
   };
+}
+
+/**
+ * The signal of one call that takes no other option.
+ * @param call - the method, for the message.
+ */
+export function readSignal(
+  owner: string,
+  call: string,
+  options: { readonly signal?: AbortSignal | null | undefined } | undefined,
+): AbortSignal | null {
+  if (options === undefined) return null;
+  return checkSignal(owner, readOptions(`${owner}.${call}`, options, { signal: null }).signal);
 }

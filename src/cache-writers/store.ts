@@ -1,8 +1,65 @@
+import { AbortScope } from '../core/abort-scope.js';
 import type { Policy } from '../core/policy.js';
-import { policyKeyOf } from '../loading-cache/source.js';
+import { policyKeyOf, runLoad, SignalContext } from '../loading-cache/source.js';
 import type { Failure } from './cache-updater.js';
-import type { TrackedWrite, WriteContext } from './store-call.js';
-import type { WriteEntry } from './write-entry.js';
+
+/** One write, as it stands until the store has it. */
+export type WriteEntry<K, V> =
+  | { readonly type: 'set'; readonly key: K; readonly value: V }
+  | { readonly type: 'delete'; readonly key: K };
+
+/** What a function that writes is told besides what to write. */
+export interface WriteContext {
+  /** Aborts when nobody waits for this write any longer. The store may have it all the same. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * One write to the store, with all the tries its policy makes. Its outcome may be there before all of it has ended: an
+ * abort or a timeout ends the wait and not the write, which may reach the store later. So the next write of the same key
+ * has to wait until `isRunning` is false, or the older one might come last.
+ */
+export class TrackedWrite {
+  readonly scope: AbortScope;
+  #running = 0;
+  #onEnd: () => void = () => {};
+
+  constructor(outer?: AbortScope) {
+    this.scope = new AbortScope(outer);
+  }
+
+  get isRunning(): boolean {
+    return this.#running > 0;
+  }
+
+  /** Never throws: whatever happens is in the promise. Rejects at once on abort. */
+  start<T>(
+    policy: Policy<unknown> | undefined,
+    key: string | undefined,
+    write: (context: WriteContext) => T | PromiseLike<T>,
+  ): Promise<T> {
+    const running = runLoad(policy, this.scope, key, (call) => this.#count(() => write(new SignalContext(call))));
+    return this.scope.race(running as Promise<T>);
+  }
+
+  /** Resolves when no try is running any more. */
+  whenEnded(): Promise<void> {
+    if (!this.isRunning) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onEnd = resolve;
+    });
+  }
+
+  async #count<T>(write: () => T | PromiseLike<T>): Promise<T> {
+    this.#running++;
+    try {
+      return await write();
+    } finally {
+      this.#running--;
+      if (this.#running === 0) this.#onEnd();
+    }
+  }
+}
 
 /** Where a `writeBehind` writes to. */
 export interface Store<K, V> {

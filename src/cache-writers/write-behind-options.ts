@@ -1,7 +1,7 @@
 import { type Backoff, exponentialBackoff } from '../core/backoff.js';
 import { type Clock, checkClock } from '../core/clock.js';
 import { type Duration, toMs } from '../core/duration.js';
-import { InvalidOptionError } from '../core/errors.js';
+import { InvalidOptionError, type LostWrite } from '../core/errors.js';
 import {
   checkFunction,
   checkInteger,
@@ -14,10 +14,8 @@ import {
 import type { Policy } from '../core/policy.js';
 import { checkRandom, type Random } from '../core/random.js';
 import { checkPolicy } from '../loading-cache/options.js';
-import { checkWritableCache, type WritableCache } from './cache-updater.js';
-import { manyStore, type Store, singleStore } from './store.js';
-import type { WriteContext } from './store-call.js';
-import type { WriteEntry } from './write-entry.js';
+import { type CacheErrorEvents, checkWritableCache, type WritableCache } from './cache-updater.js';
+import { manyStore, type Store, singleStore, type WriteContext, type WriteEntry } from './store.js';
 import type { JournalEntry, WriteJournal } from './write-journal.js';
 
 export interface WriteBehindOptions<K, V> {
@@ -58,6 +56,18 @@ export interface WriteBehindOptions<K, V> {
   readonly clock?: Clock | undefined;
   /** For the backoff's jitter. @defaultValue `Math.random` */
   readonly random?: Random | undefined;
+}
+
+export interface WriteBehindCloseOptions {
+  /** After so long it gives up what is still pending. ≥ 0; `Infinity` for never. @defaultValue Infinity */
+  readonly timeout?: Duration | undefined;
+  /** Ends this caller's wait; the closing goes on. */
+  readonly signal?: AbortSignal | null | undefined;
+}
+
+export interface ReadYourWritesOptions<K, D> {
+  /** Returns the result for a key whose deletion is pending. @defaultValue a function that returns undefined */
+  readonly onDeleted?: ((key: K) => D) | undefined;
 }
 
 /** What a writer goes by; everything is checked. */
@@ -155,4 +165,41 @@ function checkInitial<K, V>(entries: Iterable<JournalEntry<K, V>>, store: Store<
       throw new InvalidOptionError(WRITE_BEHIND, 'remove', 'is required', undefined);
   }
   return copies.sort((one, other) => one.number - other.number);
+}
+
+/** How often what has happened since the writer was made. */
+export interface WriteBehindStats {
+  /** Writes accepted, those that it began with among them. */
+  readonly accepted: number;
+  /** Writes whose place a newer one of their key has taken before they were in the store. */
+  readonly coalesced: number;
+  /** Writes that are in the store. */
+  readonly written: number;
+  /** Calls of `write`, `remove` or `writeMany`, not counting those that `policy` repeats. */
+  readonly batches: number;
+  /** Writes that have failed, each time they have. */
+  readonly failures: number;
+  /** Writes that were tried again, each time they were. */
+  readonly retries: number;
+  readonly lost: number;
+  /** Callers who wait for room now. */
+  readonly waiting: number;
+}
+
+export type WriteBehindCounts = { -readonly [S in Exclude<keyof WriteBehindStats, 'waiting'>]: WriteBehindStats[S] };
+
+export interface WriteBehindEvents<K, V> extends CacheErrorEvents<K> {
+  /** A call has ended, with so many writes, of which so many failed. */
+  batch: { readonly size: number; readonly failed: number; readonly durationMs: number };
+  /** A write has failed for the `attempt`th time. Undefined `delayMs`: it is not tried again, since it is lost. */
+  failure: {
+    readonly write: WriteEntry<K, V>;
+    readonly error: unknown;
+    readonly attempt: number;
+    readonly delayMs: number | undefined;
+  };
+  /** A write was given up. The cache has forgotten its key. */
+  lost: LostWrite<K, V>;
+  /** The journal has failed. If that was an `append`, those who wait for it are told as well. */
+  journalError: { readonly error: unknown };
 }

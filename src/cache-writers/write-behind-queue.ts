@@ -5,26 +5,27 @@ import { rejectNextMicrotask } from '../core/context.js';
 import { toMs } from '../core/duration.js';
 import { BulkheadFullError, ClosedError, InvalidOptionError, type LostWrite, TimeoutError } from '../core/errors.js';
 import { Emitter } from '../core/events.js';
-import { readOptions } from '../core/options.js';
+import { checkFunction, checkOptionalFunction, readOptions } from '../core/options.js';
 import { BackgroundTask } from './background-task.js';
-import { type Failure, CacheUpdater } from './cache-updater.js';
-import { readSignal } from './call-options.js';
-import { Closing } from './closing.js';
-import { FlushWaits } from './flush-waits.js';
-import { type PendingKey, type PendingWrite, PendingWrites } from './pending-writes.js';
-import { InFlightReads } from './in-flight-reads.js';
-import { delayAfter } from './retry-delay.js';
 import { BackpressureQueue, QueuedWrite } from './backpressure-queue.js';
-import { TrackedWrite } from './store-call.js';
-import type { WriteOptions } from './store-writer.js';
-import type { WriteBehind, WriteBehindCloseOptions } from './write-behind-face.js';
-import type { WriteBehindSettings } from './write-behind-options.js';
-import type { WriteBehindCounts, WriteBehindEvents, WriteBehindStats } from './write-behind-stats.js';
-import type { WriteEntry } from './write-entry.js';
+import { CacheUpdater, type Failure } from './cache-updater.js';
+import { Closing, FlushWaits } from './flush-waits.js';
+import { InFlightReads } from './in-flight-reads.js';
+import { delayAfter, type PendingKey, type PendingWrite, PendingWrites } from './pending-writes.js';
+import { TrackedWrite, type WriteEntry } from './store.js';
+import { readSignal, type WriteOptions } from './store-writer.js';
+import type {
+  ReadYourWritesOptions,
+  WriteBehindCloseOptions,
+  WriteBehindCounts,
+  WriteBehindEvents,
+  WriteBehindSettings,
+  WriteBehindStats,
+} from './write-behind-options.js';
 import { type JournalEntry, JournalQueue } from './write-journal.js';
 
 /** The face of it: state is in `PendingWrites`, here is what happens. */
-export class WriteBehindQueue<K, V> implements WriteBehind<K, V> {
+export class WriteBehindQueue<K, V> {
   readonly #settings: WriteBehindSettings<K, V>;
   readonly #pending = new PendingWrites<K, V>();
   readonly #waiting = new BackpressureQueue<K, V>();
@@ -94,10 +95,14 @@ export class WriteBehindQueue<K, V> implements WriteBehind<K, V> {
 
   readYourWrites<C, D = undefined>(
     load: (key: K, context: C) => V | PromiseLike<V>,
-    whenDeleted?: (key: K) => D,
+    options?: ReadYourWritesOptions<K, D>,
   ): (key: K, context: C) => Promise<V | D> {
+    const owner = `${this.#settings.name}.readYourWrites`;
+    checkFunction(owner, 'load', load);
+    const own = readOptions(owner, options, { onDeleted: undefined });
+    const onDeleted = checkOptionalFunction(owner, 'onDeleted', own.onDeleted);
     const answer = (write: WriteEntry<K, V>): V | D =>
-      write.type === 'set' ? write.value : (whenDeleted?.(write.key) as D);
+      write.type === 'set' ? write.value : (onDeleted?.(write.key) as D);
     return async (key, context) => {
       const pending = this.peek(key);
       if (pending !== undefined) return answer(pending);
@@ -283,12 +288,7 @@ export class WriteBehindQueue<K, V> implements WriteBehind<K, V> {
   }
 
   /** Back to where it came from, unless there is a newer one there, or it is given up. Gives what is to be told. */
-  #fail(
-    pending: PendingKey<K, V>,
-    write: PendingWrite<K, V>,
-    fault: Failure,
-    delayMs: number | undefined,
-  ): () => void {
+  #fail(pending: PendingKey<K, V>, write: PendingWrite<K, V>, fault: Failure, delayMs: number | undefined): () => void {
     const { error } = fault;
     const { clock, maxAttempts } = this.#settings;
     const attempt = write.tries;

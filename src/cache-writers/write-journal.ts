@@ -1,6 +1,6 @@
 import { BackgroundTask } from './background-task.js';
 import type { Failure } from './cache-updater.js';
-import type { WriteEntry } from './write-entry.js';
+import type { WriteEntry } from './store.js';
 
 /** A write with its number: of one key, the highest is the last. */
 export type JournalEntry<K, V> = WriteEntry<K, V> & { readonly number: number };

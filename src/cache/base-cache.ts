@@ -4,8 +4,7 @@ import { toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { Emitter } from '../core/events.js';
 import { checkFunction, checkInteger, checkName } from '../core/options.js';
-import type { Cache, CacheDump, CacheEvents, CacheOptions, CacheStats, SetOptions } from './cache.js';
-import { checkDump } from './dump.js';
+import type { Cache, CacheDump, CacheEvents, CacheOptions, CacheStats, DumpedEntry, SetOptions } from './cache.js';
 import { EntryTable, normalized } from './entry-table.js';
 import type { EvictionOrder } from './eviction-order.js';
 import type { Expiry } from './expiry.js';
@@ -183,4 +182,32 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
   [Symbol.dispose](): void {
     this.#table.stopTimer();
   }
+}
+
+/** An entry that is fit to be stored. */
+export interface CheckedEntry<K, V> extends DumpedEntry<K, V> {
+  readonly weight: number;
+}
+
+/** A copy of the entries, each number in its range: a dump may come from a file. */
+export function checkDump<K, V>(
+  owner: string,
+  dump: CacheDump<K, V>,
+  weigh: (key: K, value: V, weight: number | undefined) => number,
+): CheckedEntry<K, V>[] {
+  if (typeof dump !== 'object' || dump === null || !Array.isArray(dump.entries)) {
+    throw new InvalidOptionError(owner, 'dump', 'must be what dump() gave', dump);
+  }
+  return Array.from(dump.entries, (entry: DumpedEntry<K, V>) => {
+    if (typeof entry !== 'object' || entry === null || !('key' in entry)) {
+      throw new InvalidOptionError(owner, 'dump.entries', 'must be what dump() gave', entry);
+    }
+    for (const name of ['expiresInMs', 'ttlMs', 'uses'] as const) {
+      const value: unknown = entry[name];
+      if (value !== undefined && !(typeof value === 'number' && value >= 0)) {
+        throw new InvalidOptionError(owner, `dump.entries.${name}`, 'must be a number ≥ 0', value);
+      }
+    }
+    return { ...entry, weight: weigh(entry.key, entry.value, entry.weight) };
+  });
 }

@@ -16,8 +16,6 @@ import { checkName } from '../core/options.js';
 import { defaultClassify, judge, type Outcome } from '../core/outcome.js';
 import { type Permit, permit } from '../core/permit.js';
 import type { BasePolicy, Policy, PolicyDescription } from '../core/policy.js';
-import type { CircuitBreakerEvents } from './transition-notifier.js';
-import { CircuitStateMachine } from './circuit.js';
 import { ManualControl } from './manual-control.js';
 import {
   areEqual,
@@ -27,7 +25,8 @@ import {
   checkRules,
   readCircuitBreakerOptions,
 } from './options.js';
-import { type CircuitState, Closed, type Health, type Lease, SUCCESS, UNCOUNTED, UNKNOWN } from './states.js';
+import { CircuitStateMachine, Closed, type Health, type Lease, SUCCESS, UNCOUNTED, UNKNOWN } from './states.js';
+import type { CircuitBreakerEvents, CircuitState } from './transition-notifier.js';
 
 export interface CircuitBreakerStats {
   /** Calls in the window that count. */

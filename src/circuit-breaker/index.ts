@@ -8,7 +8,7 @@
  *
  * @module
  */
-export type { CircuitBreakerEvents } from './transition-notifier.js';
+
 export { type CircuitBreaker, type CircuitBreakerStats, circuitBreaker } from './circuit-breaker.js';
 export type { CircuitBreakerOptions, CircuitSnapshot, HalfOpenOptions } from './options.js';
-export type { CircuitState, TransitionReason } from './states.js';
+export type { CircuitBreakerEvents, CircuitState, TransitionReason } from './transition-notifier.js';

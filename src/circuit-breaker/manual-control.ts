@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { permit } from '../core/permit.js';
-import type { CircuitStateMachine } from './circuit.js';
 import type { CircuitSnapshot } from './options.js';
-import { type CircuitState, HalfOpen, Open, Override, type State, UNKNOWN } from './states.js';
+import { type CircuitStateMachine, HalfOpen, type Lease, Open, State, UNCOUNTED, UNKNOWN } from './states.js';
+import type { CircuitState } from './transition-notifier.js';
 
 /** What a person does to a circuit, or a snapshot: everything that is not caused by a call. */
 export class ManualControl {
@@ -105,5 +105,28 @@ export class ManualControl {
   #base(now: number): State {
     const current = this.#circuit.advance(now);
     return current instanceof Override ? current.covered : current;
+  }
+}
+
+/** Covers another state by hand: `isolated` lets nobody in, `disabled` everybody. Neither counts anything. */
+class Override extends State {
+  readonly name: 'isolated' | 'disabled';
+  readonly covered: State;
+  readonly since: number;
+
+  constructor(circuit: CircuitStateMachine, name: 'isolated' | 'disabled', covered: State, since: number) {
+    super(circuit);
+    this.name = name;
+    this.covered = covered;
+    this.since = since;
+  }
+
+  admit(): Lease | undefined {
+    return this.name === 'disabled' ? UNCOUNTED : undefined;
+  }
+
+  /** Only a person ends this. */
+  override retryAfterMs(): number {
+    return this.name === 'disabled' ? 0 : Infinity;
   }
 }

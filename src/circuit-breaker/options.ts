@@ -5,7 +5,8 @@ import { InvalidOptionError } from '../core/errors.js';
 import { checkInteger, checkNumber, checkOneOf, checkOptionalFunction, readOptions } from '../core/options.js';
 import type { Classify } from '../core/outcome.js';
 import { checkRandom, type Random } from '../core/random.js';
-import type { CircuitRules, CircuitState } from './states.js';
+import type { CircuitRules } from './circuit-rules.js';
+import type { CircuitState } from './transition-notifier.js';
 
 export interface CircuitBreakerOptions {
   /** The share of failed calls in the window at or above which it opens: (0, 1]. @defaultValue 0.5 */

@@ -1,25 +1,8 @@
-import type { Backoff } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
-import type { Classify, Outcome } from '../core/outcome.js';
-import type { Random } from '../core/random.js';
-import type { CallWindow } from './windows.js';
-
-export type CircuitState = 'closed' | 'open' | 'half-open' | 'isolated' | 'disabled';
-
-/** Why a breaker changed its state. */
-export type TransitionReason =
-  | 'failure-rate'
-  | 'slow-call-rate'
-  | 'consecutive-failures'
-  | 'probe-failed'
-  | 'probe-timeout'
-  | 'probes-succeeded'
-  | 'open-time-passed'
-  | 'isolated'
-  | 'disabled'
-  | 'released'
-  | 'tripped'
-  | 'reset';
+import type { Outcome } from '../core/outcome.js';
+import { type CircuitRules, openForMs, openingDelayMs } from './circuit-rules.js';
+import { type CircuitState, TransitionNotifier, type TransitionReason } from './transition-notifier.js';
+import { type CallWindow, countWindow, DurationWindow } from './windows.js';
 
 /** How a call that was let in has ended, as far as health is concerned. */
 export type Health = 'success' | 'failure' | 'ignore';
@@ -30,50 +13,11 @@ export interface Lease {
   settle(health: Health, slow: boolean, outcome: Outcome): void;
 }
 
-/** The options that never change, all checked and in milliseconds. Breakers with equal rules may share one object. */
-export interface CircuitRules {
-  /** `Infinity` for a window of calls. */
-  readonly windowMs: number;
-  /** `Infinity` for a window of time. */
-  readonly windowCalls: number;
-  /** `Infinity` if slowness does not matter. */
-  readonly slowCallMs: number;
-  /** Whether the breaker only counts and reports. */
-  readonly isObserving: boolean;
-  readonly classify: Classify | undefined;
-  readonly failureRateThreshold: number;
-  readonly slowCallRateThreshold: number;
-  readonly consecutiveFailures: number;
-  readonly minimumCalls: number;
-  readonly probes: number;
-  readonly maxProbeFailures: number;
-  readonly probeTimeoutMs: number;
-  /** How long to open for, in milliseconds, if it is a number. */
-  readonly openFor: number | Backoff;
-  readonly random: Random;
-}
-
-/** What a state knows of the machine it belongs to. */
-export interface StateMachine {
-  readonly rules: CircuitRules;
-  readonly window: CallWindow;
-  readonly clock: Clock;
-  readonly current: State;
-  /** The error that counted last; undefined if it was a bad value, which is its caller's. */
-  lastFailure: unknown;
-  advance(now: number): State;
-  enter(state: State, reason: TransitionReason): void;
-  /** A new state, closed, with everything forgotten. */
-  closed(): State;
-  /** A new state, open, for as long as the rules say. */
-  opened(outcome: Outcome, now: number): State;
-}
-
 export abstract class State {
   abstract readonly name: CircuitState;
-  protected readonly circuit: StateMachine;
+  protected readonly circuit: CircuitStateMachine;
 
-  constructor(circuit: StateMachine) {
+  constructor(circuit: CircuitStateMachine) {
     this.circuit = circuit;
   }
 
@@ -157,7 +101,7 @@ export class Open extends State {
   readonly until: number;
   readonly openForMs: number;
 
-  constructor(circuit: StateMachine, until: number, openForMs: number) {
+  constructor(circuit: CircuitStateMachine, until: number, openForMs: number) {
     super(circuit);
     this.until = until;
     this.openForMs = openForMs;
@@ -259,29 +203,6 @@ class Probe implements Lease {
   }
 }
 
-/** Covers another state by hand: `isolated` lets nobody in, `disabled` everybody. Neither counts anything. */
-export class Override extends State {
-  readonly name: 'isolated' | 'disabled';
-  readonly covered: State;
-  readonly since: number;
-
-  constructor(circuit: StateMachine, name: 'isolated' | 'disabled', covered: State, since: number) {
-    super(circuit);
-    this.name = name;
-    this.covered = covered;
-    this.since = since;
-  }
-
-  admit(): Lease | undefined {
-    return this.name === 'disabled' ? UNCOUNTED : undefined;
-  }
-
-  /** Only a person ends this. */
-  override retryAfterMs(): number {
-    return this.name === 'disabled' ? 0 : Infinity;
-  }
-}
-
 /** In place of a failure that nobody knows. */
 export const UNKNOWN: Outcome = { ok: false, error: undefined };
 
@@ -290,3 +211,75 @@ export const SUCCESS: Outcome = { ok: true, value: undefined };
 
 /** For calls that are let through without being counted. */
 export const UNCOUNTED: Lease = { settle() {} };
+
+/**
+ * The state machine of a breaker. Every state is an object of its own, made when it is entered and never used again once
+ * it is left; what arrives late for it is dropped by comparing it with the present one. The one exception is a state
+ * that was covered by `isolate` or `disable`, which comes back.
+ *
+ * Nothing ticks: `advance(now)` makes up for the time that has passed, as if there had been timers.
+ */
+export class CircuitStateMachine {
+  rules: CircuitRules;
+  readonly window: CallWindow;
+  readonly clock: Clock;
+  #notifier: TransitionNotifier | undefined = undefined;
+  current: State;
+  /** Openings since it was last closed. */
+  openings = 0;
+  /** The error that counted last; undefined if it was a bad value, which is its caller's. */
+  lastFailure: unknown = undefined;
+  /** What the backoff answered last. */
+  #previousDelayMs: number | undefined = undefined;
+
+  constructor(rules: CircuitRules, clock: Clock) {
+    this.rules = rules;
+    this.window = rules.windowMs < Infinity ? new DurationWindow(rules.windowMs) : countWindow(rules.windowCalls);
+    this.clock = clock;
+    this.current = new Closed(this);
+  }
+
+  /** Made for the first listener: most breakers of a family never have one. */
+  get notifier(): TransitionNotifier {
+    this.#notifier ??= new TransitionNotifier();
+    return this.#notifier;
+  }
+
+  /** The events, if they have ever had a listener. */
+  get events(): TransitionNotifier['events'] | undefined {
+    return this.#notifier?.events;
+  }
+
+  /** The state at `now`. */
+  advance(now: number): State {
+    for (let next = this.current.next(now); next !== undefined; next = this.current.next(now)) {
+      this.enter(next.state, next.reason);
+    }
+    return this.current;
+  }
+
+  enter(state: State, reason: TransitionReason): void {
+    const from = this.current.name;
+    this.current = state;
+    const openForMs = state instanceof Open ? state.openForMs : 0;
+    this.#notifier?.notify({ from, to: state.name, reason, openForMs });
+  }
+
+  /** A new state, closed, with everything forgotten. */
+  closed(): Closed {
+    this.window.clear();
+    this.openings = 0;
+    this.lastFailure = undefined;
+    return new Closed(this);
+  }
+
+  /** A new state, open, for as long as the rules say. */
+  opened(outcome: Outcome, now: number): Open {
+    const previousDelayMs = this.openings === 0 ? undefined : this.#previousDelayMs;
+    const delayMs = openingDelayMs(this.rules, this.openings + 1, previousDelayMs, outcome);
+    const openMs = openForMs(this.rules, delayMs, outcome);
+    this.#previousDelayMs = delayMs;
+    this.openings++;
+    return new Open(this, now + openMs, openMs);
+  }
+}

@@ -1,5 +1,21 @@
 import { Emitter } from '../core/events.js';
-import { type CircuitState, Open, type State, type TransitionReason } from './states.js';
+
+export type CircuitState = 'closed' | 'open' | 'half-open' | 'isolated' | 'disabled';
+
+/** Why a breaker changed its state. */
+export type TransitionReason =
+  | 'failure-rate'
+  | 'slow-call-rate'
+  | 'consecutive-failures'
+  | 'probe-failed'
+  | 'probe-timeout'
+  | 'probes-succeeded'
+  | 'open-time-passed'
+  | 'isolated'
+  | 'disabled'
+  | 'released'
+  | 'tripped'
+  | 'reset';
 
 export interface CircuitBreakerEvents {
   open: { readonly reason: TransitionReason; readonly openForMs: number };
@@ -12,8 +28,10 @@ export interface CircuitBreakerEvents {
 
 interface Transition {
   readonly from: CircuitState;
-  readonly to: State;
+  readonly to: CircuitState;
   readonly reason: TransitionReason;
+  /** Only for a transition to `open`. */
+  readonly openForMs: number;
 }
 
 /** Tells of transitions, one after the other. */
@@ -32,11 +50,11 @@ export class TransitionNotifier {
     this.#pending = undefined;
   }
 
-  #emit({ from, to, reason }: Transition): void {
+  #emit({ from, to, reason, openForMs }: Transition): void {
     const { events } = this;
-    if (to instanceof Open && events.has('open')) events.emit('open', { reason, openForMs: to.openForMs });
-    if (to.name === 'half-open' && events.has('halfOpen')) events.emit('halfOpen', { reason });
-    if (to.name === 'closed' && events.has('close')) events.emit('close', { reason });
-    if (events.has('stateChange')) events.emit('stateChange', { from, to: to.name, reason });
+    if (to === 'open' && events.has('open')) events.emit('open', { reason, openForMs });
+    if (to === 'half-open' && events.has('halfOpen')) events.emit('halfOpen', { reason });
+    if (to === 'closed' && events.has('close')) events.emit('close', { reason });
+    if (events.has('stateChange')) events.emit('stateChange', { from, to, reason });
   }
 }

@@ -1,9 +1,9 @@
 import { anyClock } from '../core/clock.js';
-import { asContext, invoke, Context, type Next, type PolicyContext } from '../core/context.js';
+import { asContext, Context, invoke, type Next, type PolicyContext } from '../core/context.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkName, readOptions } from '../core/options.js';
 import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
-import { SingleFlight, FlightWaiter } from '../core/single-flight.js';
+import { FlightWaiter, SingleFlight } from '../core/single-flight.js';
 
 export interface CoalesceOptions {
   /** @defaultValue 'coalesce' */

@@ -134,7 +134,10 @@ export class AbortScope extends AbortNode {
   raceWithin(promise: Promise<unknown>, frame: Exit): Promise<unknown> {
     if (this.#endWait !== undefined) return leave(frame, this.#raceApart(promise));
     const raced = new Promise<unknown>(captureResolvers);
-    const { resolve, reject } = capturedResolvers as { resolve: (value: unknown) => void; reject: PromiseResolvers['reject'] };
+    const { resolve, reject } = capturedResolvers as {
+      resolve: (value: unknown) => void;
+      reject: PromiseResolvers['reject'];
+    };
     capturedResolvers.resolve = noResolver;
     capturedResolvers.reject = noResolver;
     let isOver = false;

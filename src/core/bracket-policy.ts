@@ -1,4 +1,12 @@
-import { asContext, invoke, type Context, callOperation, type Frame, type Next, type PolicyContext } from './context.js';
+import {
+  asContext,
+  type Context,
+  callOperation,
+  type Frame,
+  invoke,
+  type Next,
+  type PolicyContext,
+} from './context.js';
 import { leave, leaveWithError } from './frame.js';
 import { BasePolicy } from './policy.js';
 

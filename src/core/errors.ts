@@ -3,7 +3,7 @@
  * Recognise them with `isResilienceError(error, code)`; it also works when two copies of the package are loaded.
  */
 
-import { truncate, safeGet, formatValue } from './inspect.js';
+import { formatValue, safeGet, truncate } from './inspect.js';
 
 const BRAND = Symbol.for('breakwater.error');
 const BRANDED = { value: true };

@@ -1,5 +1,5 @@
 import { AbortScope } from './abort-scope.js';
-import { invoke, type Context, type Frame, type Next } from './context.js';
+import { type Context, type Frame, invoke, type Next } from './context.js';
 import type { Deadline, DeadlineList } from './deadline-list.js';
 import { TimeoutError } from './errors.js';
 import { leave } from './frame.js';

@@ -11,10 +11,10 @@ import { retryAfterMs } from '../core/retry-after.js';
 import { keyed } from '../keyed/index.js';
 import { pipeline } from '../pipeline/index.js';
 import { type RateLimiter, rateLimit } from '../rate-limit/index.js';
+import { observeRateLimitHeaders, ServerLimit } from '../rate-limit/server-limit.js';
 import { RetryBudget, retry } from '../retry/index.js';
 import { timeout, totalTimeout } from '../timeout/timeout.js';
 import { bodyGuardOf } from './guarded-body.js';
-import { respectNoRetry } from './without-retries.js';
 import type {
   FetchBulkheadOptions,
   FetchControl,
@@ -23,7 +23,7 @@ import type {
   ResilientFetchListeners,
   ResilientFetchOptions,
 } from './options.js';
-import { observeRateLimitHeaders, ServerLimit } from '../rate-limit/server-limit.js';
+import { respectNoRetry } from './without-retries.js';
 
 const OWNER = 'resilientFetch';
 
@@ -163,7 +163,10 @@ function bulkheadFor(
   const { maxConcurrent = 256, maxQueue = 1024 } = own;
   const slots = bulkhead({ name: key, ...own, maxConcurrent, maxQueue, clock });
   if (on.reject) slots.on('reject', (event) => on.reject?.({ key, by: 'bulkhead', event }));
-  if (checkOneOf(OWNER, 'bulkhead.until', holdUntil === undefined ? 'headers' : holdUntil, ['headers', 'body']) === 'headers') {
+  if (
+    checkOneOf(OWNER, 'bulkhead.until', holdUntil === undefined ? 'headers' : holdUntil, ['headers', 'body']) ===
+    'headers'
+  ) {
     return slots;
   }
   if (bodyTimeoutMs < Infinity) return untilBodyEnd(slots, clock);

@@ -8,7 +8,15 @@
  *
  * @module
  */
+
 export { parseRetryAfter } from '../core/retry-after.js';
+export type { AnnouncedLimit } from '../http-fields/classic-limits.js';
+export {
+  type HeaderFields,
+  type ParseRateLimitOptions,
+  parseRateLimit,
+  type RateLimitFields,
+} from '../http-fields/rate-limit-fields.js';
 export { classifyResponse } from './classify-response.js';
 export type {
   FetchBulkheadOptions,

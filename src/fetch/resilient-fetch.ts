@@ -6,11 +6,11 @@ import { checkFunction, checkInteger, checkOptionalFunction, readOptions } from 
 import type { Classify } from '../core/outcome.js';
 import type { Policy, PolicyDescription } from '../core/policy.js';
 import { classifyResponse } from './classify-response.js';
+import { buildDefaultPolicy } from './default-policy.js';
 import { discard } from './discard.js';
 import { type AnyFetch, FetchCall, type FetchSettings } from './fetch-call.js';
 import { GlobalFetch } from './global-fetch.js';
 import { bodyGuardOf } from './guarded-body.js';
-import { withoutRetries } from './without-retries.js';
 import type {
   FetchControl,
   FetchLike,
@@ -18,7 +18,6 @@ import type {
   ResilientFetch,
   ResilientFetchOptions,
 } from './options.js';
-import { buildDefaultPolicy } from './default-policy.js';
 import {
   asRequest,
   type CapturedRequest,
@@ -28,6 +27,7 @@ import {
   readInit,
   signalOf,
 } from './request.js';
+import { withoutRetries } from './without-retries.js';
 
 /**
  * `fetch` for a world in which servers fail. It takes and gives what `fetch` does, and adds, from the outside in: a total

@@ -1,5 +1,5 @@
-import { type RequestDirectives, readRequestDirectives } from './request-directives.js';
 import type { FetchCall } from './fetch-call.js';
+import { type RequestDirectives, readRequestDirectives } from './request-directives.js';
 import { RequestIdentity, type UserRules } from './request-identity.js';
 
 /** A call of fetch over HTTP. */

@@ -1,10 +1,10 @@
-import { type CacheLike, checkCacheLike } from '../loading-cache/cache-like.js';
 import { type Clock, checkClock } from '../core/clock.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkFunction, checkInteger, checkNumber, readOptions } from '../core/options.js';
-import { BodyMemory } from './body-memory.js';
 import { TOKEN } from '../http-fields/cache-control.js';
+import { type CacheLike, checkCacheLike } from '../loading-cache/cache-like.js';
+import { BodyMemory } from './body-memory.js';
 import type { CacheUserRequest, UserRules } from './request-identity.js';
 import { BoundedStore, ResponseStore, type StoredResponses } from './response-store.js';
 

@@ -1,10 +1,10 @@
-import { SingleFlight, type FlightWaiter } from '../core/single-flight.js';
 import { Alarm, type Clock } from '../core/clock.js';
 import { TimeoutError } from '../core/errors.js';
-import type { TeeBody } from './tee-body.js';
+import { type FlightWaiter, SingleFlight } from '../core/single-flight.js';
 import type { CacheRequest } from './cache-request.js';
 import type { ForwardReason } from './cache-status.js';
 import type { StoredResponse } from './stored-response.js';
+import type { TeeBody } from './tee-body.js';
 
 /**
  * How a request to the origin ended for one who waited for it:

@@ -1,15 +1,15 @@
-import { TeeBody, type CollectedBody } from './tee-body.js';
+import { isOriginError, mayServeIfError } from './cache-decision.js';
 import { formatCacheStatus } from './cache-status.js';
-import type { OriginRequest, OriginRequests, SharedOutcome } from './origin-requests.js';
 import { outgoing } from './fetch-call.js';
 import type { ExchangeTimes } from './freshness.js';
 import type { CachedSettings } from './options.js';
-import { isOriginError, mayServeIfError } from './cache-decision.js';
+import type { OriginRequest, OriginRequests, SharedOutcome } from './origin-requests.js';
 import { copyFields, discardBody, hasItsLength, type ResponseShape, remade, shapeOf } from './response-shape.js';
 import { followWhileRead } from './signal-link.js';
 import type { MutableHttpCacheStats } from './stats.js';
 import { isShareable, isStorable, isWorthStoring } from './storable.js';
 import { ageOf, type StoredResponse, serve, storedResponse, withBody } from './stored-response.js';
+import { type CollectedBody, TeeBody } from './tee-body.js';
 import { conditionsFor, freshenedHeaders, isConfirmedBy } from './validation.js';
 
 export type InnerFetch = (input: unknown, init?: object) => Promise<Response>;
@@ -33,7 +33,12 @@ export class Origin {
   readonly #requests: OriginRequests;
   readonly #counts: MutableHttpCacheStats;
 
-  constructor(fetch: InnerFetch, settings: CachedSettings, originRequests: OriginRequests, counts: MutableHttpCacheStats) {
+  constructor(
+    fetch: InnerFetch,
+    settings: CachedSettings,
+    originRequests: OriginRequests,
+    counts: MutableHttpCacheStats,
+  ) {
     this.#fetch = fetch;
     this.#settings = settings;
     this.#requests = originRequests;
@@ -143,7 +148,8 @@ export class Origin {
     const room = Math.min(maxEntryBytes, store.roomBeside(arrived), bodies.free);
     const isKept = isToStore && originRequest.mayStore && length <= room;
     const isShared = isToShare && length <= Math.min(maxEntryBytes, bodies.free);
-    const onCollected = (body: CollectedBody | null) => this.#finish(originRequest, reply, arrived, body, isKept, isShared);
+    const onCollected = (body: CollectedBody | null) =>
+      this.#finish(originRequest, reply, arrived, body, isKept, isShared);
     const onLeft = (cause: unknown) => {
       // Requests that wait already may still get the body; no other one is to depend on a body that nothing reads.
       this.#requests.separate(originRequest);

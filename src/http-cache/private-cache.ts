@@ -1,14 +1,14 @@
-import { FlightWaiter } from '../core/single-flight.js';
 import { scopeOf } from '../core/abort-scope.js';
 import { DeadlineList } from '../core/deadline-list.js';
 import { InvalidOptionError } from '../core/errors.js';
+import { FlightWaiter } from '../core/single-flight.js';
+import { type CacheDecision, cacheDecisionOf, mayServeIfError } from './cache-decision.js';
 import { type CacheRequest, cacheUrl, isSafe, readRequest } from './cache-request.js';
 import type { CacheStatus, ForwardReason } from './cache-status.js';
-import { type ForwardOutcome, type OriginRequest, OriginRequests } from './origin-requests.js';
 import { type FetchCall, readCall } from './fetch-call.js';
 import type { CachedSettings } from './options.js';
 import { type InnerFetch, Origin } from './origin.js';
-import { mayServeIfError, type CacheDecision, cacheDecisionOf } from './cache-decision.js';
+import { type ForwardOutcome, type OriginRequest, OriginRequests } from './origin-requests.js';
 import { gatewayTimeout } from './response-shape.js';
 import type { HttpCacheStats } from './stats.js';
 import { ageOf, isSelectedBy, type StoredResponse, serve } from './stored-response.js';
@@ -114,7 +114,8 @@ export class PrivateCache implements HttpCache {
     const { signal, requestDirectives } = request;
     const group = this.#settings.store.groupOf(request);
     // What is under way was asked for before: not what one gets who wants the origin's word from now on.
-    const underWay = mayJoin && !requestDirectives.fromOrigin && !request.isForStream ? this.#findOriginRequest(group) : undefined;
+    const underWay =
+      mayJoin && !requestDirectives.fromOrigin && !request.isForStream ? this.#findOriginRequest(group) : undefined;
     const passenger = new FlightWaiter<ForwardOutcome>();
     if (signal !== null) scopeOf(signal).enter(passenger);
     if (underWay !== undefined) {
@@ -199,7 +200,8 @@ export class PrivateCache implements HttpCache {
 
   /** Nothing stored will do, and the origin is not to be asked: a 504, or what `fetch` says of `init.cache`. */
   async #reject({ url, requestDirectives }: CacheRequest): Promise<Response> {
-    if (requestDirectives.onMiss === 'reject') throw new TypeError(`Nothing is stored for ${url}, and only that was asked for`);
+    if (requestDirectives.onMiss === 'reject')
+      throw new TypeError(`Nothing is stored for ${url}, and only that was asked for`);
     return gatewayTimeout(url, `${this.#settings.name}; detail=only-if-cached`);
   }
 

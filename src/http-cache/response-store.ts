@@ -1,7 +1,7 @@
 import { LruCache } from '../cache/lru-cache.js';
-import type { CacheLike } from '../loading-cache/cache-like.js';
 import type { Clock } from '../core/clock.js';
 import { reportUncaught } from '../core/events.js';
+import type { CacheLike } from '../loading-cache/cache-like.js';
 import { BodyMemory } from './body-memory.js';
 import type { CacheRequest } from './cache-request.js';
 import { isSelectedBy, type StoredResponse, selectingValue } from './stored-response.js';

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.js';
-import type { BodyMemory } from './body-memory.js';
 import { type CacheDirectives, isForAllUsers, parseCacheControl } from '../http-fields/cache-control.js';
+import type { BodyMemory } from './body-memory.js';
 import type { CacheRequest } from './cache-request.js';
 import { type CacheStatus, formatCacheStatus } from './cache-status.js';
 import { type ExchangeTimes, elapsedMs, freshnessLifetime, initialAge } from './freshness.js';

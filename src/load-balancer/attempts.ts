@@ -52,7 +52,12 @@ export class Attempts {
 }
 
 /** Ends a try. The node is free again even if the judgement throws: that error is then the call's. */
-export function endDispatch(settings: AttemptSettings, dispatch: Dispatch, outcome: Outcome, context: CallContext): void {
+export function endDispatch(
+  settings: AttemptSettings,
+  dispatch: Dispatch,
+  outcome: Outcome,
+  context: CallContext,
+): void {
   let verdict: Verdict | undefined;
   try {
     // Our own event loop was blocked meanwhile: of that nothing can be learnt about the node.

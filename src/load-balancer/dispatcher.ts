@@ -2,10 +2,10 @@ import type { Clock } from '../core/clock.js';
 import { InvalidOptionError } from '../core/errors.js';
 import type { Verdict } from '../core/outcome.js';
 import type { Random } from '../core/random.js';
+import type { OutlierDetector } from './health/outlier-detector.js';
 import type { NodeSet } from './node-set.js';
 import { NodeState } from './node-state.js';
-import type { OutlierDetector } from './health/outlier-detector.js';
-import type { Picker, PickCall } from './pickers/picker.js';
+import type { PickCall, Picker } from './pickers/picker.js';
 import { ReplayableRandom } from './replayable-random.js';
 import type { ZonePreference } from './zone-preference.js';
 

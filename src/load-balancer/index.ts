@@ -10,26 +10,26 @@
  */
 
 export type { NodeContext } from './balanced-call.js';
-export { type ConsistentHashOptions, consistentHash } from './pickers/consistent-hash.js';
 export type { LoadBalancerEvents } from './events.js';
-export type { HealthOptions } from './health/health-checks.js';
 export { customCheck, type HealthCheck } from './health/health-check.js';
+export type { HealthOptions } from './health/health-checks.js';
 export { type HttpCheckOptions, httpCheck } from './health/http-check.js';
-export { ipHash } from './pickers/ip-hash.js';
+export type { OutlierOptions, SuccessRateOptions } from './health/outlier-detector.js';
 export type { Lease } from './lease.js';
-export { leastConnections, weightedLeastConnections } from './pickers/least-connections.js';
-export { type PowerOfTwoChoicesOptions, powerOfTwoChoices } from './pickers/power-of-two-choices.js';
-export { leastResponseTime } from './pickers/least-response-time.js';
 export type { ExecuteOptions, NodeStatus } from './load-balancer.js';
 export { LoadBalancer } from './load-balancer.js';
 export type { BalancerNode, BalancerNodeOptions } from './nodes.js';
 export type { LoadBalancerOptions, PickOptions } from './options.js';
-export type { OutlierOptions, SuccessRateOptions } from './health/outlier-detector.js';
-export type { Candidate, Picker, PickCall, PickerFactory } from './pickers/picker.js';
+export { type ConsistentHashOptions, consistentHash } from './pickers/consistent-hash.js';
+export { ipHash } from './pickers/ip-hash.js';
+export { leastConnections, weightedLeastConnections } from './pickers/least-connections.js';
+export { leastResponseTime } from './pickers/least-response-time.js';
+export type { Candidate, PickCall, Picker, PickerFactory } from './pickers/picker.js';
+export { type PowerOfTwoChoicesOptions, powerOfTwoChoices } from './pickers/power-of-two-choices.js';
 export { randomPick } from './pickers/random-pick.js';
 export { type LoadReport, type ResourceBasedOptions, resourceBased } from './pickers/resource-based.js';
 export { roundRobin } from './pickers/round-robin.js';
+export { weightedRoundRobin } from './pickers/weighted-round-robin.js';
 export type { NodeRoute, RoutedRequest, RouteOptions } from './route.js';
 export type { SlowStartOptions } from './slow-start.js';
-export { weightedRoundRobin } from './pickers/weighted-round-robin.js';
 export type { ZoneOptions } from './zone-preference.js';

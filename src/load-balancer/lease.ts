@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { CallContext } from '../core/call-context.js';
 import type { Outcome } from '../core/outcome.js';
+import { type AttemptSettings, endDispatch } from './attempts.js';
 import type { Dispatch } from './dispatcher.js';
-import { endDispatch, type AttemptSettings } from './attempts.js';
 
 /**
  * The right to one call to a node. Give it back when the call has ended, whatever its end, and say how: a node whose failures

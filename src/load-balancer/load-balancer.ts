@@ -7,20 +7,20 @@ import { Emitter, type Observable } from '../core/events.js';
 import { checkFunction, checkName, checkNumber, checkOneOf, checkOptionalFunction, given } from '../core/options.js';
 import type { CallOptions, Policy } from '../core/policy.js';
 import { checkRandom } from '../core/random.js';
+import { type AttemptSettings, Attempts } from './attempts.js';
 import { BalancedCall, type NodeContext } from './balanced-call.js';
 import { Dispatcher } from './dispatcher.js';
 import type { LoadBalancerEvents } from './events.js';
-import { NodeSet } from './node-set.js';
 import { HealthChecks, readHealthOptions } from './health/health-checks.js';
+import { OutlierDetector, readOutlierOptions } from './health/outlier-detector.js';
 import { HeldLease, type Lease } from './lease.js';
+import { NodeSet } from './node-set.js';
 import type { NodeState } from './node-state.js';
 import { type BalancerNode, readBalancerNodes } from './nodes.js';
 import { type LoadBalancerOptions, type PickOptions, readExclude, readLoadBalancerOptions } from './options.js';
-import { OutlierDetector, readOutlierOptions } from './health/outlier-detector.js';
 import type { Picker, PickerFactory } from './pickers/picker.js';
 import { type NodeRoute, type RouteOptions, routeBy } from './route.js';
 import { readSlowStart } from './slow-start.js';
-import { Attempts, type AttemptSettings } from './attempts.js';
 import { readZone } from './zone-preference.js';
 
 /** How a node is doing. */

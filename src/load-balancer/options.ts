@@ -5,9 +5,9 @@ import { readOptions } from '../core/options.js';
 import type { Classify } from '../core/outcome.js';
 import type { Random } from '../core/random.js';
 import type { HealthOptions } from './health/health-checks.js';
-import { powerOfTwoChoices } from './pickers/power-of-two-choices.js';
 import type { OutlierOptions } from './health/outlier-detector.js';
 import type { PickerFactory } from './pickers/picker.js';
+import { powerOfTwoChoices } from './pickers/power-of-two-choices.js';
 import type { SlowStartOptions } from './slow-start.js';
 import type { ZoneOptions } from './zone-preference.js';
 

@@ -2,7 +2,7 @@ import type { CallContext } from '../core/call-context.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkOptionalFunction, readOptions } from '../core/options.js';
 import type { Outcome } from '../core/outcome.js';
-import { Attempts, type AttemptSettings } from './attempts.js';
+import { type AttemptSettings, Attempts } from './attempts.js';
 
 /** The part of a request that matters here. */
 export interface RoutedRequest {

@@ -120,7 +120,8 @@ function deliver<K, V>(keys: readonly BatchedKey<K, V>[], loaded: LoadedMany<K, 
 
 function valuesOf<K, V>(keys: readonly BatchedKey<K, V>[], loaded: LoadedMany<K, V>): readonly (V | Error)[] {
   if (loaded instanceof Map) {
-    const missing = (key: K) => new Error(`loadMany brought no value for ${formatValue(key)}, nor undefined, nor an Error`);
+    const missing = (key: K) =>
+      new Error(`loadMany brought no value for ${formatValue(key)}, nor undefined, nor an Error`);
     return keys.map(({ key }) => (loaded.has(key) ? loaded.get(key) : missing(key)));
   }
   if (Array.isArray(loaded) && loaded.length === keys.length) return loaded;

@@ -4,7 +4,7 @@ import { checkFunction } from '../core/options.js';
 import type { Policy } from '../core/policy.js';
 import { BatchSource } from './batch.js';
 import { checkBatchOptions, checkPolicy, type LoadedMany, type LoadingCacheOptions } from './options.js';
-import { runLoad, LoaderSource, SignalContext, type Source } from './source.js';
+import { LoaderSource, runLoad, SignalContext, type Source } from './source.js';
 
 /** The options that say where values come from. */
 type SourceOptions<K, V> = Pick<LoadingCacheOptions<K, V>, 'load' | 'loadMany' | 'batch' | 'policy'>;

@@ -50,7 +50,9 @@ export class EntryStore<K, V> {
   /** The entry, however old, unless it was deleted. One lookup. */
   find(key: K): CachedEntry<V> | undefined {
     const entry = this.#cache.get(key);
-    return entry === undefined || entry.checkedVersion === this.invalidations.latest ? entry : this.#compare(key, entry);
+    return entry === undefined || entry.checkedVersion === this.invalidations.latest
+      ? entry
+      : this.#compare(key, entry);
   }
 
   /** Likewise, not as a use of it. */
@@ -106,7 +108,15 @@ export class EntryStore<K, V> {
       return;
     }
     const checkedVersion = this.invalidations.latest;
-    const init = { value: undefined, failure: { error }, now, freshMs: forMs, loadMs: 0, tags: NO_TAGS, checkedVersion };
+    const init = {
+      value: undefined,
+      failure: { error },
+      now,
+      freshMs: forMs,
+      loadMs: 0,
+      tags: NO_TAGS,
+      checkedVersion,
+    };
     this.#cache.set(key, new CachedEntry<V>(init, this.#settings.early));
   }
 

@@ -86,7 +86,9 @@ export class CachedEntry<V> {
     this.retryFrom = undefined;
     if (this.failure !== undefined) this.hitFastPathUntil = -Infinity;
     else if (freshMs !== Infinity) {
-      this.hitFastPathUntil = Math.floor(Math.min(now + freshMs * share, this.freshUntil - beta * loadMs * LARGEST_DRAW));
+      this.hitFastPathUntil = Math.floor(
+        Math.min(now + freshMs * share, this.freshUntil - beta * loadMs * LARGEST_DRAW),
+      );
     }
   }
 

@@ -1,14 +1,75 @@
 import { scopeOf } from '../core/abort-scope.js';
+import { bindAsyncContext } from '../core/async-context.js';
 import { TimeoutError } from '../core/errors.js';
 import { type Emitter, reportUncaught } from '../core/events.js';
+import { FlightWaiter, SingleFlight } from '../core/single-flight.js';
 import type { CachedEntry } from './entry.js';
 import type { EntryStore } from './entry-store.js';
-import { bindAsyncContext } from '../core/async-context.js';
 import { type CheckedInvalidation, hitsKey } from './invalidation.js';
-import { InFlightLoad, type LoadOwner, LoadWaiter } from './load.js';
 import type { LoadingSettings } from './options.js';
-import type { EntryMetadata, Source } from './source.js';
+import type { EntryMetadata, LoadRequest, Source } from './source.js';
 import type { LoadingCacheEvents, MutableStats } from './stats.js';
+
+/** What is known of a load when it begins. */
+export interface NewLoad<K, V> {
+  readonly key: K;
+  /** What there was when it began. What is there later, and is not this, is newer than the load. */
+  readonly previous: CachedEntry<V> | undefined;
+  /** The number of the last invalidation before it began. */
+  readonly startedAfter: number;
+  readonly startedAt: number;
+  /** Whether it began in the background. */
+  readonly isRefresh: boolean;
+}
+
+/** One load of one key. */
+export class InFlightLoad<K, V> extends SingleFlight<V, LoadWaiter<K, V>> implements LoadRequest<V>, NewLoad<K, V> {
+  readonly key: K;
+  readonly previous: CachedEntry<V> | undefined;
+  readonly startedAfter: number;
+  readonly startedAt: number;
+  readonly isRefresh: boolean;
+  metadata: EntryMetadata | undefined = undefined;
+  whenKept: (() => void) | undefined = undefined;
+  readonly #loads: InFlightLoads<K, V>;
+
+  constructor({ key, previous, startedAfter, startedAt, isRefresh }: NewLoad<K, V>, loads: InFlightLoads<K, V>) {
+    super(() => loads.abandon(this));
+    this.key = key;
+    this.previous = previous;
+    this.startedAfter = startedAfter;
+    this.startedAt = startedAt;
+    this.isRefresh = isRefresh;
+    this.isDetached = isRefresh;
+    this.#loads = loads;
+  }
+
+  get freshUntil(): number | undefined {
+    const { previous, startedAt } = this;
+    const isFresh = previous !== undefined && previous.failure === undefined && previous.endsAt > startedAt;
+    return isFresh ? previous.endsAt : undefined;
+  }
+
+  offerStale(value: V, metadata: EntryMetadata): void {
+    this.#loads.offerStale(this, value, metadata);
+  }
+}
+
+/** Somebody who waits for a key. */
+export class LoadWaiter<K, V> extends FlightWaiter<V> {
+  /** Takes an old value when there is no new one. */
+  readonly takesStale: boolean;
+  load: InFlightLoad<K, V> | undefined;
+  /** Boards another load, in the reader's own async context. Only of one who came after an invalidation during its load. */
+  retryWithNewLoad: (() => void) | undefined;
+
+  constructor(takesStale: boolean) {
+    super();
+    this.takesStale = takesStale;
+    this.load = undefined;
+    this.retryWithNewLoad = undefined;
+  }
+}
 
 /**
  * The loads in flight: one a key that can be joined.
@@ -20,7 +81,7 @@ import type { LoadingCacheEvents, MutableStats } from './stats.js';
  *
  * What it remembers is bounded by the loads in flight.
  */
-export class InFlightLoads<K, V> implements LoadOwner<K, V> {
+export class InFlightLoads<K, V> {
   readonly #settings: LoadingSettings<K, V>;
   readonly #store: EntryStore<K, V>;
   readonly #counts: MutableStats;
@@ -142,7 +203,8 @@ export class InFlightLoads<K, V> implements LoadOwner<K, V> {
     const now = this.#settings.clock.now();
     const isCurrent = this.#loads.get(key) === load;
     const isNews = load.previous === undefined || load.previous.endsAt < now + metadata.freshMs;
-    if (!isCurrent || !isNews || this.#store.invalidations.hasInvalidated(key, metadata.tags, load.startedAfter)) return;
+    if (!isCurrent || !isNews || this.#store.invalidations.hasInvalidated(key, metadata.tags, load.startedAfter))
+      return;
     const entry = this.#store.makeWith(metadata, value, now, 0);
     unlessItThrows(() => this.#store.keep(key, entry, now));
     if (this.#store.ageOf(entry, now) !== 'stale') return;

@@ -10,12 +10,11 @@
  * @module
  */
 export type { CacheLike } from './cache-like.js';
-export type { LoadingCache, LoadingCacheGetOptions } from './contract.js';
 export type { CachedEntry } from './entry.js';
 export type { LoadingCacheSetOptions } from './entry-store.js';
-export type { Invalidation } from './invalidation.js';
+export type { EntryMatch, Invalidation } from './invalidation.js';
+export type { LoadingCache, LoadingCacheGetOptions } from './loading-cache.js';
 export { loadingCache } from './loading-cache.js';
-export type { EntryMatch } from './match.js';
 export { type MemoizeCache, type Memoized, type MemoizeOptions, memoize } from './memoize.js';
 export type { BatchOptions, LoadContext, LoadedMany, LoadingCacheOptions, LoadManyContext } from './options.js';
 export {

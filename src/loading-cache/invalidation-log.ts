@@ -1,5 +1,5 @@
 import { FifoMap } from '../core/fifo-map.js';
-import { type CheckedMatch, matchesKey, nameOf } from './match.js';
+import { type CheckedMatch, matchesKey, nameOf } from './invalidation.js';
 
 /** An invalidation: its number among all of them, and when it was made. */
 interface LogEntry {

@@ -1,7 +1,6 @@
 import { InvalidOptionError } from '../core/errors.js';
 import { checkFunction, checkOptionalFunction, readOptions } from '../core/options.js';
-import type { LoadingCache } from './contract.js';
-import { LoadingCacheImpl } from './loader-cache.js';
+import { type LoadingCache, LoadingCacheImpl } from './loading-cache.js';
 import { checkLoadingOptions, checkPolicy, KEEPING_DEFAULTS, type LoadingCacheOptions } from './options.js';
 import { LoaderSource, type Source } from './source.js';
 

@@ -1,7 +1,7 @@
 import { InvalidOptionError } from '../core/errors.js';
 import { GatedLimiter } from './base-limiter.js';
-import { LimiterCore } from './limiter-core.js';
 import type { LimitState } from './limit-state.js';
+import { LimiterCore } from './limiter-core.js';
 import type { RateLimiter } from './rate-limiter.js';
 
 /**

@@ -4,12 +4,12 @@ import { type Clock, checkClock } from '../core/clock.js';
 import { toMs } from '../core/duration.js';
 import type { Decision } from '../core/errors.js';
 import { checkMethods, checkName, readOptions } from '../core/options.js';
-import { type ReservationResult, LimiterCore } from './limiter-core.js';
-import { LimitState } from './limit-state.js';
-import { queueOf } from './wait-queue.js';
-import type { RateLimiter, Reservation, ReserveOptions, WaitOptions } from './rate-limiter.js';
 import type { LimitAlgorithm } from './limit-algorithm.js';
+import { LimitState } from './limit-state.js';
+import { LimiterCore, type ReservationResult } from './limiter-core.js';
+import type { RateLimiter, Reservation, ReserveOptions, WaitOptions } from './rate-limiter.js';
 import { toMicros, toWholeMs } from './timeline.js';
+import { queueOf } from './wait-queue.js';
 
 /** The verbs that all limiters of ours share, over a gate. */
 export class GatedLimiter implements RateLimiter {
@@ -119,7 +119,10 @@ export function readReserve(owner: string, options: ReserveOptions | undefined):
   return { cost, maxWait: checkMaxWait(owner, maxWait) };
 }
 
-export function readWait(owner: string, options: WaitOptions | undefined): AcquireRequest & { signal: AbortSignal | null } {
+export function readWait(
+  owner: string,
+  options: WaitOptions | undefined,
+): AcquireRequest & { signal: AbortSignal | null } {
   const { cost, maxWait, signal } = readOptions(`${owner}.acquire`, options, { ...RESERVE_DEFAULTS, signal: null });
   return { cost, maxWait: checkMaxWait(owner, maxWait), signal: checkSignal(owner, signal) };
 }
@@ -130,7 +133,11 @@ export function checkMaxWait(owner: string, maxWait: ReserveOptions['maxWait']):
 }
 
 /** @param giveBack - for when it is due already. */
-export function reservation(core: LimiterCore, { decision, now, due, ticket }: ReservationResult, giveBack: () => void): Reservation {
+export function reservation(
+  core: LimiterCore,
+  { decision, now, due, ticket }: ReservationResult,
+  giveBack: () => void,
+): Reservation {
   let isHeld = decision.allowed;
   const cancel = (): void => {
     if (!isHeld) return;

@@ -1,11 +1,11 @@
 import { InvalidOptionError } from '../core/errors.js';
 import { GatedLimiter } from './base-limiter.js';
-import { LimiterCore } from './limiter-core.js';
 import { KeyTable } from './key-table.js';
 import { LimitState } from './limit-state.js';
-import type { WaitQueue } from './wait-queue.js';
+import { LimiterCore } from './limiter-core.js';
 import type { RateLimiter } from './rate-limiter.js';
 import { NumberStore, ObjectStore, type StateStore } from './state-stores.js';
+import type { WaitQueue } from './wait-queue.js';
 
 /**
  * The limiters of all keys. Of our own algorithms a key is only its state, and borrows the one limiter there is while it

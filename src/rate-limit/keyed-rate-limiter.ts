@@ -5,9 +5,9 @@ import { type Decision, InvalidOptionError } from '../core/errors.js';
 import { checkFunction, checkInteger, checkName, checkOneOf, readOptions } from '../core/options.js';
 import { acquireFrom, checkLimiter, GatedLimiter, readReserve, readWait, reservation } from './base-limiter.js';
 import { KeyMembers } from './key-members.js';
-import { type WaitQueue, queueOf } from './wait-queue.js';
 import type { RateLimiter, Reservation, ReserveOptions, WaitOptions } from './rate-limiter.js';
 import { toWholeMs } from './timeline.js';
+import { queueOf, type WaitQueue } from './wait-queue.js';
 
 export interface KeyedRateLimiterOptions {
   /** How many keys are kept: an integer from 1 to 16,777,215. @defaultValue 10_000 */

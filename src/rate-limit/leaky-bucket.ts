@@ -3,7 +3,7 @@ import type { Duration } from '../core/duration.js';
 import { readOptions } from '../core/options.js';
 import { BaseLimiter } from './base-limiter.js';
 import { type ExactRate, exactRateOf } from './exact-rate.js';
-import { type Numbers, LimitAlgorithm } from './limit-algorithm.js';
+import { LimitAlgorithm, type Numbers } from './limit-algorithm.js';
 import { checkLimit, checkPeriod, periodOption } from './settings.js';
 
 export interface LeakyBucketRate {
@@ -82,7 +82,8 @@ class LeakyBucketAlgorithm extends LimitAlgorithm<LeakyBucketState> {
   constructor(owner: string, { capacity, leak, per }: LeakyBucketRate) {
     super(owner, checkLimit(owner, 'capacity', capacity));
     this.#exactRate = exactRateOf(owner, 'leak', leak, per, this.limit);
-    this.#leeway = this.#exactRate.unitsPerToken < MILLISECOND * this.#exactRate.unitsPerMicrosecond ? 2 * MILLISECOND : 0;
+    this.#leeway =
+      this.#exactRate.unitsPerToken < MILLISECOND * this.#exactRate.unitsPerMicrosecond ? 2 * MILLISECOND : 0;
     this.#rate = { capacity: this.limit, leak, per: periodOption(checkPeriod(owner, per)) };
   }
 

@@ -1,11 +1,11 @@
 import type { Decision } from '../core/errors.js';
-import type { Ticket, TicketCounter, TicketNode } from './ticket.js';
-import type { WaitQueue } from './wait-queue.js';
 import { decide, type LimitAlgorithm, tooMuch } from './limit-algorithm.js';
+import type { QueuedLimit, Ticket, TicketNode } from './ticket.js';
 import { toWholeMs } from './timeline.js';
+import type { WaitQueue } from './wait-queue.js';
 
 /** One limit: its rules, what has been taken, and who stands in line for more. */
-export class LimitState<S = unknown> implements TicketCounter {
+export class LimitState<S = unknown> implements QueuedLimit {
   algorithm: LimitAlgorithm<S>;
   state: S;
   readonly queue: WaitQueue;
@@ -170,10 +170,10 @@ export class LimitState<S = unknown> implements TicketCounter {
     for (let first = this.#first; first !== undefined; first = this.#first) {
       if (first.ticket.due > now && !first.ticket.isUndone) break;
       const ticket = first.ticket.frontmost; // is due as well: no claim is due before those ahead
-      if (ticket.isUndone || ticket.isLate(now)) this.queue.placeFront(ticket, now);
+      if (ticket.isUndone || ticket.isLate(now)) this.queue.scheduleFront(ticket, now);
       if (ticket.due <= now) this.#release(ticket, now);
       else {
-        // Placed again, and due later: so is the first here, which waits behind it at another counter.
+        // Placed again, and due later: so is the first here, which waits behind it at another limit.
         first.ticket.due = Math.max(first.ticket.due, ticket.due);
         break;
       }

@@ -1,11 +1,11 @@
 import type { AbortScope } from '../core/abort-scope.js';
 import type { Decision } from '../core/errors.js';
 import { checkInteger } from '../core/options.js';
-import { ReservedTicket, type Ticket, WaitingTicket } from './ticket.js';
-import type { LimitState } from './limit-state.js';
-import type { WaitQueue } from './wait-queue.js';
 import { checkCost } from './limit-algorithm.js';
+import type { LimitState } from './limit-state.js';
+import { type QueuedLimit, Ticket } from './ticket.js';
 import { toWholeMs } from './timeline.js';
+import type { WaitQueue } from './wait-queue.js';
 
 /** What came of an attempt to reserve. */
 export interface ReservationResult {
@@ -177,4 +177,52 @@ export class LimiterCore {
 interface EarliestTime {
   readonly index: number;
   readonly at: number;
+}
+
+/** A reservation, whose holder knows the time. */
+class ReservedTicket extends Ticket {
+  readonly isAwaited = false;
+
+  onDue(): void {}
+  onRefused(): void {}
+  onAbort(): void {}
+}
+
+/** A call that waits. */
+class WaitingTicket extends Ticket {
+  readonly isAwaited = true;
+  readonly #grant: (now: number) => Decision;
+  readonly #giveUp: () => void;
+  readonly #resolve: (decision: Decision) => void;
+  readonly #reject: (reason: unknown) => void;
+
+  constructor(
+    cost: number,
+    limits: readonly QueuedLimit[],
+    grant: (now: number) => Decision,
+    giveUp: () => void,
+    resolve: (decision: Decision) => void,
+    reject: (reason: unknown) => void,
+  ) {
+    super(cost, limits, 0);
+    this.#grant = grant;
+    this.#giveUp = giveUp;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  onDue(now: number): void {
+    this.leave();
+    this.#resolve(this.#grant(now));
+  }
+
+  onRefused(error: RangeError): void {
+    this.leave();
+    this.#reject(error);
+  }
+
+  onAbort(reason: unknown): void {
+    this.#giveUp();
+    this.#reject(reason);
+  }
 }

@@ -1,6 +1,13 @@
 import type { CallContext } from '../core/call-context.js';
 import { anyClock, type Clock } from '../core/clock.js';
-import { asContext, invoke, type Context, type Next, type PolicyContext, rejectNextMicrotask } from '../core/context.js';
+import {
+  asContext,
+  type Context,
+  invoke,
+  type Next,
+  type PolicyContext,
+  rejectNextMicrotask,
+} from '../core/context.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { type Decision, InvalidOptionError, RateLimitedError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';

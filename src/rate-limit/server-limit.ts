@@ -1,13 +1,13 @@
 import type { Clock } from '../core/clock.js';
 import { definePolicy, type Policy } from '../core/policy.js';
-import { GatedLimiter } from './base-limiter.js';
-import { LimiterCore } from './limiter-core.js';
-import { LimitState } from './limit-state.js';
-import { queueOf } from './wait-queue.js';
 import { parseRateLimit, type RateLimitFields } from '../http-fields/rate-limit-fields.js';
-import { type Numbers, LimitAlgorithm } from './limit-algorithm.js';
+import { GatedLimiter } from './base-limiter.js';
+import { LimitAlgorithm, type Numbers } from './limit-algorithm.js';
+import { LimitState } from './limit-state.js';
+import { LimiterCore } from './limiter-core.js';
 import { LARGEST } from './settings.js';
 import { toMicros } from './timeline.js';
+import { queueOf } from './wait-queue.js';
 
 /** What one response says of the limit that binds first. */
 interface ServerLimitUpdate {

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.js';
 import type { Duration } from '../core/duration.js';
 import { readOptions } from '../core/options.js';
 import { BaseLimiter } from './base-limiter.js';
-import { type Numbers, LimitAlgorithm } from './limit-algorithm.js';
+import { LimitAlgorithm, type Numbers } from './limit-algorithm.js';
 import { checkLimit, checkPeriod, LARGEST, periodOption } from './settings.js';
 
 export interface SlidingWindowCounterRate {

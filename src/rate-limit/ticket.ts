@@ -1,42 +1,42 @@
 import { AbortNode } from '../core/abort-scope.js';
-import type { Decision } from '../core/errors.js';
 
-/** A limiter, as those see it who stand in line at it. */
-export interface TicketCounter {
+/** A limit as its tickets and the queue see it. */
+export interface QueuedLimit {
+  readonly first: TicketNode | undefined;
   readonly last: TicketNode | undefined;
-  /** Claims with this number or a greater one are not in the counter's state, and have to be placed again. */
+  /** Tickets with this number or a greater one are not in the state of the limit, and have to be scheduled again. */
   undoneFrom: number;
-  /** The earliest time from which undone claims are placed; `Infinity` for the time of the repair. */
+  /** The earliest time from which undone tickets are scheduled; `Infinity` for the time of the repair. */
   undoneSince: number;
-  /** Whether claims wait here that wait at other counters as well. */
+  /** Whether tickets wait here that wait at other limits as well. */
   readonly hasCombined: boolean;
+  /** Called when the limit may be as good as fresh sooner than it was going to be. */
+  readonly onEarlier: (() => void) | undefined;
+  /** The earliest time from `from` at which the cost can be taken by a waiter. */
   availableInQueueAt(cost: number, from: number): number;
   take(node: TicketNode, cost: number, at: number, now: number): void;
-  /** Takes the state back to before this place. */
+  /** Takes the state back to before this node. */
   undo(node: TicketNode): void;
   push(node: TicketNode): void;
   remove(node: TicketNode): void;
-  /** Lets those go whose time has come. */
+  /** Releases the tickets that are due. */
   advance(now: number): void;
-  readonly first: TicketNode | undefined;
-  /** Whether a waiter that was due at `due` and is released `now` takes otherwise than it would have taken then. */
+  /** Whether a waiter that was due at `due` and is released at `now` takes otherwise than it would have taken then. */
   isLate(node: TicketNode, due: number, now: number): boolean;
-  /** Told when it may be idle sooner than it was going to be. */
-  readonly onEarlier: (() => void) | undefined;
 }
 
-/** A claim's place in line at one counter: its own node there. */
+/** A claim's place in line at one limit: its own node there. */
 export class TicketNode {
   readonly ticket: Ticket;
-  readonly counter: TicketCounter;
-  /** The counter's state just before the claim took from it. */
+  readonly limit: QueuedLimit;
+  /** The limit's state just before the claim took from it. */
   readonly before: number[] = [];
   ahead: TicketNode | undefined = undefined;
   behind: TicketNode | undefined = undefined;
 
-  constructor(ticket: Ticket, counter: TicketCounter) {
+  constructor(ticket: Ticket, limit: QueuedLimit) {
     this.ticket = ticket;
-    this.counter = counter;
+    this.limit = limit;
   }
 }
 
@@ -54,36 +54,36 @@ export abstract class Ticket extends AbortNode {
   readonly nodes: readonly TicketNode[];
   isQueued = false;
 
-  constructor(cost: number, counters: readonly TicketCounter[], earliest: number) {
+  constructor(cost: number, limits: readonly QueuedLimit[], earliest: number) {
     super();
     this.cost = cost;
     this.earliest = earliest;
-    this.nodes = counters.map((counter) => new TicketNode(this, counter));
+    this.nodes = limits.map((limit) => new TicketNode(this, limit));
   }
 
   /**
-   * Takes from all counters at the first time at which each of them can give, and not before the claims ahead. An undone
+   * Takes from all limits at the first time at which each of them can give, and not before the claims ahead. An undone
    * claim is placed as it would have been when it was undone, so that it does not matter when that is made up for.
    */
-  nodeOf(now: number): void {
+  schedule(now: number): void {
     let due = this.earliest;
-    for (const { ahead, counter } of this.nodes) {
-      due = Math.max(due, this.isUndoneAt(counter) ? Math.min(counter.undoneSince, now) : now);
+    for (const { ahead, limit } of this.nodes) {
+      due = Math.max(due, this.isUndoneAt(limit) ? Math.min(limit.undoneSince, now) : now);
       if (ahead !== undefined) due = Math.max(due, ahead.ticket.due);
     }
     const from = due;
-    for (const { counter } of this.nodes) due = Math.max(due, counter.availableInQueueAt(this.cost, from));
+    for (const { limit } of this.nodes) due = Math.max(due, limit.availableInQueueAt(this.cost, from));
     this.due = due;
-    for (const node of this.nodes) node.counter.take(node, this.cost, due, now);
+    for (const node of this.nodes) node.limit.take(node, this.cost, due, now);
   }
 
-  /** Whether the counter's state is that from before this claim. */
-  isUndoneAt(counter: TicketCounter): boolean {
-    return this.number >= counter.undoneFrom;
+  /** Whether the limit's state is that from before this claim. */
+  isUndoneAt(limit: QueuedLimit): boolean {
+    return this.number >= limit.undoneFrom;
   }
 
   get isUndone(): boolean {
-    return this.nodes.some(({ counter }) => this.isUndoneAt(counter));
+    return this.nodes.some(({ limit }) => this.isUndoneAt(limit));
   }
 
   get isCombined(): boolean {
@@ -93,7 +93,7 @@ export abstract class Ticket extends AbortNode {
   /** The claim at the front of all its lines that has to go before this one, or this one itself. */
   get frontmost(): Ticket {
     for (const node of this.nodes) {
-      const { first } = node.counter;
+      const { first } = node.limit;
       if (first !== undefined && first !== node) return first.ticket.frontmost;
     }
     return this;
@@ -105,7 +105,7 @@ export abstract class Ticket extends AbortNode {
    */
   isLate(now: number): boolean {
     if (!this.isAwaited || this.due >= now) return false;
-    return this.nodes.some((node) => node.counter.isLate(node, this.due, now));
+    return this.nodes.some((node) => node.limit.isLate(node, this.due, now));
   }
 
   /** Whether somebody has to be told when it is due. */
@@ -114,52 +114,4 @@ export abstract class Ticket extends AbortNode {
   /** It can never be due any more. */
   abstract onRefused(error: RangeError): void;
   abstract override onAbort(reason: unknown): void;
-}
-
-/** A reservation, whose holder knows the time. */
-export class ReservedTicket extends Ticket {
-  readonly isAwaited = false;
-
-  onDue(): void {}
-  onRefused(): void {}
-  onAbort(): void {}
-}
-
-/** A call that waits. */
-export class WaitingTicket extends Ticket {
-  readonly isAwaited = true;
-  readonly #grant: (now: number) => Decision;
-  readonly #giveUp: () => void;
-  readonly #resolve: (decision: Decision) => void;
-  readonly #reject: (reason: unknown) => void;
-
-  constructor(
-    cost: number,
-    counters: readonly TicketCounter[],
-    grant: (now: number) => Decision,
-    giveUp: () => void,
-    resolve: (decision: Decision) => void,
-    reject: (reason: unknown) => void,
-  ) {
-    super(cost, counters, 0);
-    this.#grant = grant;
-    this.#giveUp = giveUp;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  onDue(now: number): void {
-    this.leave();
-    this.#resolve(this.#grant(now));
-  }
-
-  onRefused(error: RangeError): void {
-    this.leave();
-    this.#reject(error);
-  }
-
-  onAbort(reason: unknown): void {
-    this.#giveUp();
-    this.#reject(reason);
-  }
 }

@@ -3,7 +3,7 @@ import type { Duration } from '../core/duration.js';
 import { readOptions } from '../core/options.js';
 import { BaseLimiter } from './base-limiter.js';
 import { type ExactRate, exactRateOf } from './exact-rate.js';
-import { type Numbers, LimitAlgorithm } from './limit-algorithm.js';
+import { LimitAlgorithm, type Numbers } from './limit-algorithm.js';
 import { checkLimit, checkPeriod, periodOption } from './settings.js';
 
 export interface TokenBucketRate {

@@ -1,4 +1,4 @@
-import { AbortNode, AbortScope, scopeOf, resolvedPromise } from '../core/abort-scope.js';
+import { AbortNode, AbortScope, resolvedPromise, scopeOf } from '../core/abort-scope.js';
 
 /** One call of the loader, and all who wait for it. */
 export class DirectoryLoad {

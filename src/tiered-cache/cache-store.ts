@@ -1,4 +1,4 @@
-import type { EntryMatch } from '../loading-cache/match.js';
+import type { EntryMatch } from '../loading-cache/invalidation.js';
 
 /** What is told of each call to a store. */
 export interface CacheStoreContext {

@@ -10,9 +10,8 @@
  * @module
  */
 export type { CacheStore, CacheStoreContext, CacheStoreSetOptions, StoredData } from './cache-store.js';
-export type { Latency } from './latency.js';
 export type { FirstTier, TieredLoadingOptions, TieredOptions } from './options.js';
-export type { Serializer } from './serializer.js';
-export type { SecondTierStats, TieredCacheEvents, TieredCacheStats } from './stats.js';
-export { tiered } from './tiered.js';
+export type { Serializer } from './record-codec.js';
+export type { Latency, SecondTierStats, TieredCacheEvents, TieredCacheStats } from './stats.js';
 export type { TieredCache } from './tiered-cache.js';
+export { tiered } from './tiered-cache.js';

@@ -3,7 +3,6 @@ import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkMethods, checkString, readOptions } from '../core/options.js';
 import type { Policy } from '../core/policy.js';
-import { timeout } from '../timeout/index.js';
 import type { CacheLike } from '../loading-cache/cache-like.js';
 import type { CachedEntry } from '../loading-cache/entry.js';
 import { type LoadingCacheSetOptions, metadataOf } from '../loading-cache/entry-store.js';
@@ -15,10 +14,10 @@ import {
   type LoadingSettings,
 } from '../loading-cache/options.js';
 import type { EntryMetadata } from '../loading-cache/source.js';
+import { timeout } from '../timeout/index.js';
 import type { CacheStore } from './cache-store.js';
-import { RecordCodec } from './record-codec.js';
+import { jsonSerializer, RecordCodec, type Serializer } from './record-codec.js';
 import type { SecondTierSettings } from './second-tier.js';
-import { jsonSerializer, type Serializer } from './serializer.js';
 import type { EntryLifetimes } from './tiered-source.js';
 
 /** The tier in this process: so many entries of an `LruCache`, or a cache that it has for itself. */

@@ -1,7 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import { FifoMap } from '../core/fifo-map.js';
-import { type CheckedInvalidation, hitsKey } from '../loading-cache/invalidation.js';
-import { hitsEntry } from '../loading-cache/match.js';
+import { type CheckedInvalidation, hitsEntry, hitsKey } from '../loading-cache/invalidation.js';
 
 /** For how long the word of an invalidation may be under way from one process to another. */
 const WORD_MS = 2000;

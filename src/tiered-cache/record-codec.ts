@@ -1,7 +1,18 @@
 import { formatValue } from '../core/inspect.js';
 import type { EntryMetadata } from '../loading-cache/source.js';
 import type { StoredData } from './cache-store.js';
-import type { Serializer } from './serializer.js';
+
+/** Makes data of a value, and a value of that data again. Node's `v8` module is one for bytes, as it is. */
+export interface Serializer<D> {
+  serialize(value: unknown): D;
+  deserialize(data: D): unknown;
+}
+
+/** JSON: what it has no word for is lost, as a `Map`, or changed, as a `Date`. */
+export const jsonSerializer: Serializer<string> = {
+  serialize: (value) => JSON.stringify(value),
+  deserialize: (data) => JSON.parse(data),
+};
 
 /** What is kept under a key of the second tier, as data. */
 interface StoredRecord<V> {

@@ -6,18 +6,25 @@ import type { Emitter } from '../core/events.js';
 import type { Policy } from '../core/policy.js';
 import { runWithPolicy } from '../core/run-with-policy.js';
 import { BatchSource } from '../loading-cache/batch.js';
-import type { CheckedInvalidation, Invalidation } from '../loading-cache/invalidation.js';
-import { type CheckedMatch, type EntryMatch, hitsEntry } from '../loading-cache/match.js';
+import {
+  type CheckedInvalidation,
+  type CheckedMatch,
+  type EntryMatch,
+  hitsEntry,
+  type Invalidation,
+} from '../loading-cache/invalidation.js';
 import type { EntryMetadata } from '../loading-cache/source.js';
 import type { CacheStore, CacheStoreContext, StoredData } from './cache-store.js';
-import { type PendingInvalidation, PendingInvalidations, MATCH_ALL } from './pending-invalidations.js';
-import type { SecondTierStats, TieredCacheEvents } from './stats.js';
-import { TimedOutWrites } from './late-writes.js';
-import { LatencyTally } from './latency.js';
-import { InvalidationRetrier } from './making-good.js';
+import {
+  InvalidationRetrier,
+  MATCH_ALL,
+  type PendingInvalidation,
+  PendingInvalidations,
+} from './pending-invalidations.js';
 import { RecentWrites } from './recent-writes.js';
 import type { DecodedRecord, RecordCodec } from './record-codec.js';
-import { LatestWriteQueue } from './second-tier-writes.js';
+import { LatestWriteQueue, TimedOutWrites } from './second-tier-writes.js';
+import { LatencyTally, type SecondTierStats, type TieredCacheEvents } from './stats.js';
 
 export interface SecondTierSettings<V, D> {
   readonly store: CacheStore<D>;
@@ -73,7 +80,12 @@ export class SecondTier<V, D> {
     const { unread, ...counts } = this.#counts;
     const asked = counts.hits + counts.misses + counts.staleHits + unread;
     const hitRatio = asked === 0 ? 0 : counts.hits / asked;
-    return { ...counts, hitRatio, pendingInvalidations: this.#pending.size + this.#timedOut.size, latency: this.#latency.summary };
+    return {
+      ...counts,
+      hitRatio,
+      pendingInvalidations: this.#pending.size + this.#timedOut.size,
+      latency: this.#latency.summary,
+    };
   }
 
   /** What it has of the key, if that can be had, and be trusted. Of one who leaves it does not matter what he gets. */
@@ -174,7 +186,9 @@ export class SecondTier<V, D> {
   }
 
   async #delete(key: string): Promise<boolean> {
-    const isGone = await this.#invalidateUntilConfirmed({ key }, () => this.#writes.write(key, () => this.#remove(key)));
+    const isGone = await this.#invalidateUntilConfirmed({ key }, () =>
+      this.#writes.write(key, () => this.#remove(key)),
+    );
     return isGone && !this.#timedOut.has(key);
   }
 
@@ -195,7 +209,10 @@ export class SecondTier<V, D> {
   }
 
   /** In doubt from now on until the store has done it. */
-  async #invalidateUntilConfirmed(target: PendingInvalidation['target'], act: () => Promise<boolean>): Promise<boolean> {
+  async #invalidateUntilConfirmed(
+    target: PendingInvalidation['target'],
+    act: () => Promise<boolean>,
+  ): Promise<boolean> {
     const invalidation = this.#pending.add(target);
     const isDone = await act();
     if (isDone) this.#pending.resolve(invalidation);
@@ -235,7 +252,8 @@ export class SecondTier<V, D> {
       running.add(done);
       await done.finally(() => running.delete(done));
     });
-    if (!isThere && running.size > 0) this.#timedOut.track(key, Promise.allSettled(running), () => this.#deleteLate(key));
+    if (!isThere && running.size > 0)
+      this.#timedOut.track(key, Promise.allSettled(running), () => this.#deleteLate(key));
     return isThere;
   }
 

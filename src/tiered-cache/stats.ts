@@ -1,5 +1,4 @@
 import type { LoadingCacheEvents, LoadingCacheStats } from '../loading-cache/stats.js';
-import type { Latency } from './latency.js';
 
 export interface TieredCacheEvents extends LoadingCacheEvents<string> {
   /** A call to the second tier has ended; with `error` when it failed, was late, or was refused. */
@@ -36,4 +35,29 @@ export interface SecondTierStats {
   readonly pendingInvalidations: number;
   /** Of the calls that answered. */
   readonly latency: Latency;
+}
+
+/** How long calls have taken, in milliseconds. */
+export interface Latency {
+  readonly calls: number;
+  readonly meanMs: number;
+  readonly maxMs: number;
+}
+
+/** Adds up how long calls take. */
+export class LatencyTally {
+  #calls = 0;
+  #totalMs = 0;
+  #maxMs = 0;
+
+  add(ms: number): void {
+    this.#calls++;
+    this.#totalMs += ms;
+    this.#maxMs = Math.max(this.#maxMs, ms);
+  }
+
+  get summary(): Latency {
+    const calls = this.#calls;
+    return { calls, meanMs: calls === 0 ? 0 : this.#totalMs / calls, maxMs: this.#maxMs };
+  }
 }

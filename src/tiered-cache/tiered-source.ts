@@ -3,9 +3,9 @@ import type { Clock } from '../core/clock.js';
 import { checkString } from '../core/options.js';
 import type { LoadingCacheSetOptions } from '../loading-cache/entry-store.js';
 import type { EntryMetadata, LoadRequest, Source } from '../loading-cache/source.js';
-import { type Latency, LatencyTally } from './latency.js';
 import type { DecodedRecord } from './record-codec.js';
 import type { SecondTier } from './second-tier.js';
+import { type Latency, LatencyTally } from './stats.js';
 
 /** How long values live. */
 export interface EntryLifetimes<V> {

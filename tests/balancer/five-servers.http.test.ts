@@ -5,8 +5,8 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { httpCheck, LoadBalancer, powerOfTwoChoices, type PickerFactory, roundRobin } from 'breakwater/load-balancer';
 import { resilientFetch } from 'breakwater/fetch';
+import { httpCheck, LoadBalancer, type PickerFactory, powerOfTwoChoices, roundRobin } from 'breakwater/load-balancer';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
 

@@ -1,3 +1,4 @@
+import { definePolicy, isResilienceError, TimeoutError } from 'breakwater/core';
 import {
   type Candidate,
   type ExecuteOptions,
@@ -7,7 +8,6 @@ import {
   roundRobin,
   weightedRoundRobin,
 } from 'breakwater/load-balancer';
-import { definePolicy, isResilienceError, TimeoutError } from 'breakwater/core';
 import { retry } from 'breakwater/retry';
 import { seededRandom, TestClock } from 'breakwater/testing';
 import { timeout } from 'breakwater/timeout';

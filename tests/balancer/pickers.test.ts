@@ -1,3 +1,4 @@
+import { HashRing } from 'breakwater/hash-ring';
 import {
   type BalancerNode,
   consistentHash,
@@ -5,15 +6,14 @@ import {
   LoadBalancer,
   type LoadBalancerOptions,
   leastConnections,
-  powerOfTwoChoices,
   leastResponseTime,
   type PickerFactory,
+  powerOfTwoChoices,
   randomPick,
   roundRobin,
   weightedLeastConnections,
   weightedRoundRobin,
 } from 'breakwater/load-balancer';
-import { HashRing } from 'breakwater/hash-ring';
 import { seededRandom } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
 import { HandClock } from '../cache/caches.js';

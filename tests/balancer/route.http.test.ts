@@ -1,6 +1,7 @@
 /** `resilientFetch` over a `LoadBalancer`, against real servers. */
-import { consistentHash, LoadBalancer, roundRobin } from 'breakwater/load-balancer';
+
 import { resilientFetch } from 'breakwater/fetch';
+import { consistentHash, LoadBalancer, roundRobin } from 'breakwater/load-balancer';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { type Script, type TestServer, testServer } from '../support/http-server.js';

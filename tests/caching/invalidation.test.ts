@@ -1,7 +1,7 @@
 import { loadingCache } from 'breakwater';
 import { describe, expect, it } from 'vitest';
+import { matchesGlob } from '../../src/loading-cache/invalidation.js';
 import { InvalidationLog } from '../../src/loading-cache/invalidation-log.js';
-import { matchesGlob } from '../../src/loading-cache/match.js';
 import { setUp } from './setup.js';
 
 const KEYS = ['user:1', 'user:1:posts', 'user:2', 'team:1', ''];

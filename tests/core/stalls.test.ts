@@ -11,8 +11,8 @@ import {
   TimeoutError,
   timeout,
 } from 'breakwater';
-import { LoadBalancer, roundRobin } from 'breakwater/load-balancer';
 import { resilientFetch } from 'breakwater/fetch';
+import { LoadBalancer, roundRobin } from 'breakwater/load-balancer';
 import { describe, expect, it } from 'vitest';
 import { BlockedLoopClock } from '../support/blocked-loop-clock.js';
 import { watch } from '../support/promises.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BodyMemory } from '../../src/http-cache/body-memory.js';
-import { TeeBody, type CollectedBody } from '../../src/http-cache/tee-body.js';
+import { type CollectedBody, TeeBody } from '../../src/http-cache/tee-body.js';
 import { settle } from '../support/promises.js';
 
 function tapped(limit = 100) {

@@ -37,11 +37,11 @@ const publicNames: Record<string, string[]> = {
   fallback: ['fallback'],
   keyed: ['keyed'],
   cache: ['ClockCache', 'FifoCache', 'LfuCache', 'LruCache', 'RandomCache', 'TinyLfuCache', 'TtlCache'],
-  caching: [
-    ...['coalesce', 'loadingCache', 'memoize', 'shareInvalidations', 'tiered'],
-    ...['writeAround', 'writeBehind', 'writeThrough'],
-  ],
-  'http-cache': ['cached'],
+  coalesce: ['coalesce'],
+  'loading-cache': ['loadingCache', 'memoize', 'shareInvalidations'],
+  'tiered-cache': ['tiered'],
+  'cache-writers': ['writeAround', 'writeBehind', 'writeThrough'],
+  'http-cache': ['cachedFetch'],
   'rate-limit': [
     'FixedWindow',
     'KeyedRateLimiter',
@@ -52,7 +52,7 @@ const publicNames: Record<string, string[]> = {
     'allOf',
     'rateLimit',
   ],
-  balancer: [
+  'load-balancer': [
     'LoadBalancer',
     'consistentHash',
     'customCheck',
@@ -67,8 +67,8 @@ const publicNames: Record<string, string[]> = {
     'weightedLeastConnections',
     'weightedRoundRobin',
   ],
-  'balancer/tcp': ['tcpCheck'],
-  http: ['clientKey', 'parseRateLimit', 'rateLimitHandler', 'rateLimitHeaders', 'rateLimitMiddleware'],
+  'load-balancer/tcp': ['tcpCheck'],
+  'http-server': ['clientKey', 'parseRateLimit', 'rateLimitHandler', 'rateLimitHeaders', 'rateLimitMiddleware'],
   'hash-ring': [
     'HashRing',
     'KetamaRing',
@@ -89,12 +89,12 @@ const publicNames: Record<string, string[]> = {
     'rebalancePlan',
     'replicaRouter',
   ],
-  fetch: ['classifyResponse', 'isIdempotent', 'parseRetryAfter', 'resilientFetch'],
+  fetch: ['classifyResponse', 'isIdempotent', 'parseRateLimit', 'parseRetryAfter', 'resilientFetch'],
   testing: ['TestClock', 'seededRandom'],
 };
 
 /** Entry points that the root does not re-export: they are no use to, or do not run in, every program. */
-const notInRoot = ['balancer/tcp', 'http', 'testing'];
+const notInRoot = ['load-balancer/tcp', 'http-server', 'testing'];
 
 const root = new URL('../../', import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {

@@ -1,12 +1,5 @@
 /** The 32 rows of the pitfalls of consistent hashing and load balancing, each under its number. */
-import {
-  httpCheck,
-  LoadBalancer,
-  powerOfTwoChoices,
-  leastResponseTime,
-  roundRobin,
-  weightedRoundRobin,
-} from 'breakwater/load-balancer';
+
 import {
   HashRing,
   jumpHash,
@@ -17,6 +10,14 @@ import {
   type Placement,
   Rendezvous,
 } from 'breakwater/hash-ring';
+import {
+  httpCheck,
+  LoadBalancer,
+  leastResponseTime,
+  powerOfTwoChoices,
+  roundRobin,
+  weightedRoundRobin,
+} from 'breakwater/load-balancer';
 import { seededRandom, TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
 import { HandClock } from '../cache/caches.js';

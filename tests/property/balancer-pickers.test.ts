@@ -2,9 +2,9 @@ import {
   type Lease,
   LoadBalancer,
   leastConnections,
-  powerOfTwoChoices,
   leastResponseTime,
   type PickerFactory,
+  powerOfTwoChoices,
   randomPick,
   roundRobin,
   weightedLeastConnections,
@@ -16,8 +16,8 @@ import { describe, expect, it } from 'vitest';
 import { runs } from '../support/runs.js';
 import {
   naiveLeastConnections,
-  naivePowerOfTwoChoices,
   naiveLeastResponseTime,
+  naivePowerOfTwoChoices,
   naiveRandomPick,
   naiveRoundRobin,
   naiveWeightedRoundRobin,

@@ -1,3 +1,4 @@
+import { HashRing } from 'breakwater/hash-ring';
 import {
   type BalancerNode,
   type Candidate,
@@ -6,16 +7,15 @@ import {
   type Lease,
   LoadBalancer,
   leastConnections,
-  powerOfTwoChoices,
   leastResponseTime,
   type PickerFactory,
+  powerOfTwoChoices,
   randomPick,
   resourceBased,
   roundRobin,
   weightedLeastConnections,
   weightedRoundRobin,
 } from 'breakwater/load-balancer';
-import { HashRing } from 'breakwater/hash-ring';
 import { seededRandom, TestClock } from 'breakwater/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,5 +1,11 @@
 import { ClosedError, definePolicy, LostWritesError } from 'breakwater';
-import { type JournalAck, type JournalEntry, type WriteBehindOptions, type WriteEntry, writeBehind } from 'breakwater/cache-writers';
+import {
+  type JournalAck,
+  type JournalEntry,
+  type WriteBehindOptions,
+  type WriteEntry,
+  writeBehind,
+} from 'breakwater/cache-writers';
 import { TestClock } from 'breakwater/testing';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
@@ -132,10 +138,9 @@ it('loses no accepted write, never goes back, and never writes a key twice at on
           return made;
         };
         let writer = make([]);
-        const read = writer.readYourWrites(
-          (key: string) => later('load').then(() => store.values.get(key)!),
-          () => 'deleted',
-        );
+        const read = writer.readYourWrites((key: string) => later('load').then(() => store.values.get(key)!), {
+          onDeleted: () => 'deleted',
+        });
 
         const run = (each: Command): void => {
           if (each.do === 'set' || each.do === 'delete') {

@@ -1,6 +1,6 @@
-import { type Lease, LoadBalancer, type NodeContext } from 'breakwater/load-balancer';
 import type { Policy } from 'breakwater/core';
 import { resilientFetch } from 'breakwater/fetch';
+import { type Lease, LoadBalancer, type NodeContext } from 'breakwater/load-balancer';
 import { expectTypeOf, it } from 'vitest';
 
 declare const balancer: LoadBalancer;

@@ -1,9 +1,15 @@
 import v8 from 'node:v8';
 import { LruCache } from 'breakwater/cache';
 import { coalesce } from 'breakwater/coalesce';
-import { type CachedEntry, type LoadContext, loadingCache, memoize, shareInvalidations } from 'breakwater/loading-cache';
-import { type CacheStore, type TieredCache, tiered } from 'breakwater/tiered-cache';
+import {
+  type CachedEntry,
+  type LoadContext,
+  loadingCache,
+  memoize,
+  shareInvalidations,
+} from 'breakwater/loading-cache';
 import { retry } from 'breakwater/retry';
+import { type CacheStore, type TieredCache, tiered } from 'breakwater/tiered-cache';
 import { LRUCache } from 'lru-cache';
 import { expectTypeOf, it } from 'vitest';
 

@@ -21,7 +21,9 @@ describe('cached', () => {
     expectTypeOf(fetch.cache.stats).toEqualTypeOf<HttpCacheStats>();
 
     const dispatcher = new undici.Agent();
-    expectTypeOf(await cachedFetch(undici.fetch)('https://example.com', { dispatcher })).toEqualTypeOf<undici.Response>();
+    expectTypeOf(
+      await cachedFetch(undici.fetch)('https://example.com', { dispatcher }),
+    ).toEqualTypeOf<undici.Response>();
   });
 
   it('takes what that takes', () => {

@@ -7,8 +7,8 @@ import type { Outcome } from '../../core/outcome.js';
 import type { Random } from '../../core/random.js';
 import { runTimed } from '../../core/timed-scope.js';
 import type { NodeSet } from '../node-set.js';
-import type { HealthCheck } from './health-check.js';
 import type { NodeState } from '../node-state.js';
+import type { HealthCheck } from './health-check.js';
 
 export interface HealthRules {
   readonly check: HealthCheck;

@@ -3,9 +3,9 @@ import { type Duration, toMs } from '../../core/duration.js';
 import { checkFunction, checkInteger, checkNumber, readOptions } from '../../core/options.js';
 import type { Random } from '../../core/random.js';
 import type { NodeSet } from '../node-set.js';
-import type { HealthCheck } from './health-check.js';
 import type { NodeState } from '../node-state.js';
-import { type HealthRules, ActiveHealthCheck } from './active-health-check.js';
+import { ActiveHealthCheck, type HealthRules } from './active-health-check.js';
+import type { HealthCheck } from './health-check.js';
 
 export interface HealthOptions {
   /** How a node is asked: `httpCheck()`, `tcpCheck()`, or a function of your own. */

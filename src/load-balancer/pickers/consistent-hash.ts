@@ -3,7 +3,7 @@ import { checkNumber, readOptions } from '../../core/options.js';
 import { HashRing, type HashRingOptions } from '../../hash-ring/hash-ring.js';
 import type { NodeOption } from '../../hash-ring/nodes.js';
 import { CandidateIndex, CandidateIndexes } from './candidate-index.js';
-import type { Candidate, Picker, PickCall, PickerFactory } from './picker.js';
+import type { Candidate, PickCall, Picker, PickerFactory } from './picker.js';
 import { WeightTree } from './weight-tree.js';
 
 export interface ConsistentHashOptions extends HashRingOptions {

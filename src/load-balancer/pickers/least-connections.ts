@@ -1,5 +1,5 @@
 import { CandidateIndexes } from './candidate-index.js';
-import type { Candidate, Picker, PickCall, PickerFactory } from './picker.js';
+import type { Candidate, PickCall, Picker, PickerFactory } from './picker.js';
 import { SmoothWeightIndex } from './smooth-weight-index.js';
 
 /** The node with the fewest calls in flight; equals in turn. Weights count for nothing, slow start does. O(log n). */

@@ -1,8 +1,8 @@
+import { LATENCY_DECAY_MS } from '../node-state.js';
 import { CandidateIndex, CandidateIndexes } from './candidate-index.js';
 import { isUnmeasured, latencyLoad } from './load.js';
 import { MinTree } from './min-tree.js';
-import { LATENCY_DECAY_MS } from '../node-state.js';
-import type { Candidate, Picker, PickCall, PickerFactory } from './picker.js';
+import type { Candidate, PickCall, Picker, PickerFactory } from './picker.js';
 
 /**
  * The node that is likely to answer first: by its recent response times, peaks counting most, and the calls it has in flight

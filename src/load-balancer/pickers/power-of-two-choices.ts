@@ -1,6 +1,6 @@
 import { checkOneOf, readOptions } from '../../core/options.js';
 import { activeLoad, type Load, latencyLoad } from './load.js';
-import type { Candidate, Picker, PickCall, PickerFactory } from './picker.js';
+import type { Candidate, PickCall, Picker, PickerFactory } from './picker.js';
 import { WeightedRandom } from './weighted-random.js';
 
 export interface PowerOfTwoChoicesOptions {

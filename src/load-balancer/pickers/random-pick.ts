@@ -1,4 +1,4 @@
-import type { Candidate, Picker, PickCall, PickerFactory } from './picker.js';
+import type { Candidate, PickCall, Picker, PickerFactory } from './picker.js';
 import { WeightedRandom } from './weighted-random.js';
 
 /** By chance, each as often as its weight says. O(log n). */

@@ -1,7 +1,7 @@
 import { type Duration, toMs } from '../../core/duration.js';
 import { checkFunction, checkNumber, readOptions } from '../../core/options.js';
 import { CandidateIndex, CandidateIndexes } from './candidate-index.js';
-import type { Candidate, Picker, PickCall, PickerFactory } from './picker.js';
+import type { Candidate, PickCall, Picker, PickerFactory } from './picker.js';
 import { SmoothWeightedRoundRobin } from './smooth-weighted-round-robin.js';
 
 /** What a node says of its load. */

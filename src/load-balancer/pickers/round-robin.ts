@@ -1,4 +1,4 @@
-import type { Candidate, Picker, PickCall, PickerFactory } from './picker.js';
+import type { Candidate, PickCall, Picker, PickerFactory } from './picker.js';
 
 /**
  * One after the other, in the order of the list, whatever their weights. Nodes that are out are passed over, and the one

@@ -1,4 +1,4 @@
-import type { Candidate, Picker, PickCall, PickerFactory } from './picker.js';
+import type { Candidate, PickCall, Picker, PickerFactory } from './picker.js';
 import { SmoothWeightedRoundRobin } from './smooth-weighted-round-robin.js';
 
 /**

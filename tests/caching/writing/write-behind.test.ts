@@ -728,7 +728,7 @@ describe('reading', () => {
         loads.push(load);
         return load.promise;
       },
-      (key) => `no ${key}`,
+      { onDeleted: (key) => `no ${key}` },
     );
     return { ...made, loads, given, read };
   };

@@ -1,8 +1,31 @@
-import { checkDelay } from '../core/backoff.js';
+import { type Backoff, checkDelay } from '../core/backoff.js';
 import { reportUncaught } from '../core/events.js';
-import type { Outcome } from '../core/outcome.js';
+import type { Classify, Outcome } from '../core/outcome.js';
+import type { Random } from '../core/random.js';
 import { retryAfterMs } from '../core/retry-after.js';
-import type { CircuitRules } from './states.js';
+
+/** The options that never change, all checked and in milliseconds. Breakers with equal rules may share one object. */
+export interface CircuitRules {
+  /** `Infinity` for a window of calls. */
+  readonly windowMs: number;
+  /** `Infinity` for a window of time. */
+  readonly windowCalls: number;
+  /** `Infinity` if slowness does not matter. */
+  readonly slowCallMs: number;
+  /** Whether the breaker only counts and reports. */
+  readonly isObserving: boolean;
+  readonly classify: Classify | undefined;
+  readonly failureRateThreshold: number;
+  readonly slowCallRateThreshold: number;
+  readonly consecutiveFailures: number;
+  readonly minimumCalls: number;
+  readonly probes: number;
+  readonly maxProbeFailures: number;
+  readonly probeTimeoutMs: number;
+  /** How long to open for, in milliseconds, if it is a number. */
+  readonly openFor: number | Backoff;
+  readonly random: Random;
+}
 
 /** A longer wish is for retries to honour; a breaker that sleeps for an hour would miss the recovery. */
 const MAX_RETRY_AFTER_MS = 60_000;

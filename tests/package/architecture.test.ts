@@ -14,14 +14,21 @@ const mayImport: Record<string, string[]> = {
   bulkhead: ['core'],
   fallback: ['core'],
   keyed: ['core'],
+  coalesce: ['core'],
   cache: ['core'],
-  caching: ['core', 'cache', 'timeout', 'circuit-breaker'],
-  'http-cache': ['core', 'cache', 'caching'],
-  fetch: ['core', 'pipeline', 'retry', 'timeout', 'circuit-breaker', 'bulkhead', 'keyed', 'rate-limit'],
-  balancer: ['core', 'hash-ring'],
+  'loading-cache': ['core', 'cache'],
+  'tiered-cache': ['core', 'cache', 'loading-cache', 'timeout', 'circuit-breaker'],
+  'cache-writers': ['core', 'cache', 'loading-cache'],
+  'http-fields': ['core'],
+  'http-cache': ['core', 'cache', 'loading-cache', 'http-fields'],
+  fetch: [
+    ...['core', 'pipeline', 'retry', 'timeout', 'circuit-breaker', 'bulkhead', 'keyed'],
+    ...['rate-limit', 'http-fields'],
+  ],
   'hash-ring': ['core'],
-  'rate-limit': ['core'],
-  http: ['core', 'rate-limit'],
+  'load-balancer': ['core', 'hash-ring'],
+  'rate-limit': ['core', 'http-fields'],
+  'http-server': ['core', 'rate-limit', 'http-fields'],
   sharding: ['core', 'hash-ring'],
   testing: ['core'],
 };
@@ -46,7 +53,7 @@ const folderOf = (file: string) => (file.includes('/') ? posix.dirname(file).spl
 
 describe('house rules', () => {
   it('every import is a file of src: no packages, and no node: modules but where only Node will do', () => {
-    const needNode = ['balancer/tcp/tcp-check.ts: node:net'];
+    const needNode = ['load-balancer/tcp/tcp-check.ts: node:net'];
     const strangers = files.flatMap((file) =>
       importsOf(file)
         .filter((specifier) => !specifier.startsWith('.') || !files.includes(resolve(file, specifier)))
