@@ -3,7 +3,7 @@ import { checkClock } from '../core/clock.js';
 import { toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { Emitter } from '../core/events.js';
-import { checkFunction, checkInteger, checkName } from '../core/options.js';
+import { checkBoolean, checkFunction, checkInteger, checkName } from '../core/options.js';
 import type { Cache, CacheDump, CacheEvents, CacheOptions, CacheStats, DumpedEntry, SetOptions } from './cache.js';
 import { EntryTable, normalized } from './entry-table.js';
 import type { EvictionOrder } from './eviction-order.js';
@@ -38,10 +38,8 @@ export function createTable<K, V>(
   expiry?: Expiry,
 ): EntryTable<K, V> {
   const owner = checkName(className, own.name);
-  const { touchOnGet, purgeEvery } = own;
-  if (typeof touchOnGet !== 'boolean') {
-    throw new InvalidOptionError(className, 'touchOnGet', 'must be a boolean', touchOnGet);
-  }
+  const { purgeEvery } = own;
+  const touchOnGet = checkBoolean(className, 'touchOnGet', own.touchOnGet);
   return new EntryTable({
     owner,
     events: new Emitter(),

@@ -1,6 +1,4 @@
-import { ExpiryHeap } from './expiry-heap.js';
-import { ExpiryList } from './expiry-list.js';
-import type { DueTimes, ExpiryOrder } from './expiry-order.js';
+import { type DueTimes, ExpiryHeap, ExpiryList, type ExpiryOrder } from './expiry-order.js';
 import { grown } from './slot-list.js';
 
 /**

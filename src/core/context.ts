@@ -15,6 +15,8 @@ export interface PolicyContext extends CallContext {
   readonly aborted: boolean;
   /** How outcomes are judged, unless the policy has a judgement of its own. */
   readonly classify: Classify;
+  /** Whether the operation may run more than once. If false, a policy must not start a second attempt. */
+  readonly repeatable: boolean;
   /** What the call runs on: deadlines and sleeps are measured by it. */
   readonly clock: Clock;
   /**
@@ -53,9 +55,10 @@ export interface CallTerms {
   readonly classify: Classify;
   readonly priority: number;
   readonly key: string | undefined;
+  readonly repeatable: boolean;
 }
 
-export const DEFAULT_TERMS: CallTerms = { classify: defaultClassify, priority: 5, key: undefined };
+export const DEFAULT_TERMS: CallTerms = { classify: defaultClassify, priority: 5, key: undefined, repeatable: true };
 
 /**
  * A call, or a part of one that a policy has derived. Whatever can end it is its scope: an abort walks down the scopes
@@ -102,6 +105,10 @@ export class Context implements ChildContext {
 
   get classify(): Classify {
     return this.terms.classify;
+  }
+
+  get repeatable(): boolean {
+    return this.terms.repeatable;
   }
 
   get priority(): number {
@@ -244,6 +251,7 @@ export function detachedContext(clock: Clock): Context {
 const DETACHED_TERMS: CallTerms = {
   priority: 5,
   key: undefined,
+  repeatable: true,
   classify: (outcome) =>
     !outcome.ok && isErrorOfClass(outcome.error, ['AbortError']) ? 'ignore' : defaultClassify(outcome),
 };

@@ -138,6 +138,11 @@ export function checkString(owner: string, option: string, value: unknown): stri
   fail(owner, option, 'must be a string', value);
 }
 
+export function checkBoolean(owner: string, option: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  fail(owner, option, 'must be a boolean', value);
+}
+
 export function checkFunction<F>(owner: string, option: string, value: F): F {
   if (typeof value === 'function') return value;
   fail(owner, option, 'must be a function', value);

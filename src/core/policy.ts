@@ -14,6 +14,7 @@ import { DeadlineList } from './deadline-list.js';
 import { type Duration, toMs } from './duration.js';
 import { InvalidOptionError } from './errors.js';
 import {
+  checkBoolean,
   checkFunction,
   checkName,
   checkNumber,
@@ -39,8 +40,13 @@ export interface CallOptions {
   readonly classify?: Classify | undefined;
   /** 0 is the most important. @defaultValue 5 */
   readonly priority?: number | undefined;
-  /** What `keyed` policies tell calls apart by. */
+  /** The key by which `keyed` policies, limiters and `coalesce` distinguish calls. @defaultValue none */
   readonly key?: string | undefined;
+  /**
+   * Whether the operation may run more than once. If false, `retry` makes one attempt, whatever its options say: for an
+   * operation that is not idempotent. @defaultValue true
+   */
+  readonly repeatable?: boolean | undefined;
 }
 
 /** What a policy says of itself to `explain` and to telemetry. */
@@ -149,11 +155,13 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
     classify,
     priority,
     key,
+    repeatable,
   } = isPolluted() ? unpolluted(options, CALL_OPTIONS) : options;
   const terms: CallTerms = {
     classify: classify === undefined ? DEFAULT_TERMS.classify : checkFunction(owner, 'classify', classify),
     priority: priority === undefined ? DEFAULT_TERMS.priority : checkNumber(owner, 'priority', priority),
     key: key === undefined ? undefined : checkString(owner, 'key', key),
+    repeatable: repeatable === undefined ? true : checkBoolean(owner, 'repeatable', repeatable),
   };
   const clock = policy.clockOf(options);
   checkFunction(owner, 'operation', operation);
@@ -182,11 +190,11 @@ function leaveAfter(running: Promise<unknown>, scope: AbortScope): Promise<unkno
   );
 }
 
-const CALL_OPTIONS = ['signal', 'timeout', 'classify', 'priority', 'key'] as const;
+const CALL_OPTIONS = ['signal', 'timeout', 'classify', 'priority', 'key', 'repeatable'] as const;
 
 function isPolluted(): boolean {
-  const { signal, timeout, classify, priority, key } = NOTHING;
-  return (signal ?? timeout ?? classify ?? priority ?? key) !== undefined;
+  const { signal, timeout, classify, priority, key, repeatable } = NOTHING;
+  return (signal ?? timeout ?? classify ?? priority ?? key ?? repeatable) !== undefined;
 }
 
 function totalTime(clock: Clock, timeoutMs: number): DeadlineList {

@@ -4,7 +4,7 @@ import { type Backoff, exponentialBackoff } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
-import { checkOneOf, checkOptionalFunction, readOptions } from '../core/options.js';
+import { checkBoolean, checkOneOf, checkOptionalFunction, readOptions } from '../core/options.js';
 import { definePolicy, type Policy } from '../core/policy.js';
 import { checkRandom, type Random } from '../core/random.js';
 import { retryAfterMs } from '../core/retry-after.js';
@@ -23,7 +23,6 @@ import type {
   ResilientFetchListeners,
   ResilientFetchOptions,
 } from './options.js';
-import { respectNoRetry } from './without-retries.js';
 
 const OWNER = 'resilientFetch';
 
@@ -116,10 +115,9 @@ function retryFor(
   discard: (response: Response) => void,
 ): Policy | undefined {
   if (options === false) return undefined;
-  const given = { backoff: undefined, budget: undefined, classify: undefined, ...options }; // nothing inherited
+  const given = { backoff: undefined, budget: undefined, ...options }; // nothing inherited
   const { backoff = spreadBackoff(), budget = new RetryBudget({ clock }) } = given;
-  const classify = given.classify && respectNoRetry(given.classify);
-  const again = retry({ ...given, classify, backoff, budget, clock, random });
+  const again = retry({ ...given, backoff, budget, clock, random });
   // Before the pause: the connection can then be used by others meanwhile.
   again.on('retry', ({ outcome }) => outcome.ok && discard(outcome.value as Response));
   if (on.retry) again.on('retry', on.retry);
@@ -158,20 +156,20 @@ function bulkheadFor(
   bodyTimeoutMs: number,
 ): Policy | undefined {
   if (options === false) return undefined;
-  const defaults = { until: undefined, maxConcurrent: undefined, maxQueue: undefined };
+  const defaults = { holdUntil: undefined, maxConcurrent: undefined, maxQueue: undefined };
   const { holdUntil, ...own }: FetchBulkheadOptions = { ...defaults, ...options };
   const { maxConcurrent = 256, maxQueue = 1024 } = own;
   const slots = bulkhead({ name: key, ...own, maxConcurrent, maxQueue, clock });
   if (on.reject) slots.on('reject', (event) => on.reject?.({ key, by: 'bulkhead', event }));
   if (
-    checkOneOf(OWNER, 'bulkhead.until', holdUntil === undefined ? 'headers' : holdUntil, ['headers', 'body']) ===
+    checkOneOf(OWNER, 'bulkhead.holdUntil', holdUntil === undefined ? 'headers' : holdUntil, ['headers', 'body']) ===
     'headers'
   ) {
     return slots;
   }
   if (bodyTimeoutMs < Infinity) return untilBodyEnd(slots, clock);
   const rule = `can be 'body' only with a "bodyTimeout", or a body that nobody reads would hold its slot for ever`;
-  throw new InvalidOptionError(OWNER, 'bulkhead.until', rule, holdUntil);
+  throw new InvalidOptionError(OWNER, 'bulkhead.holdUntil', rule, holdUntil);
 }
 
 interface Limits {
@@ -192,10 +190,8 @@ function checkLimits(options: FetchRateLimitOptions | false | undefined): Limits
   const own = readOptions(OWNER, options, defaults, 'rateLimit');
   checkOptionalFunction(OWNER, 'rateLimit.limiter', own.limiter);
   toMs(OWNER, 'rateLimit.maxWait', own.maxWait, { orZero: true, orInfinity: true });
-  const { limiter, followServerLimits, maxWait } = own;
-  if (typeof followServerLimits !== 'boolean') {
-    throw new InvalidOptionError(OWNER, 'rateLimit.followServerLimits', 'must be a boolean', followServerLimits);
-  }
+  const { limiter, maxWait } = own;
+  const followServerLimits = checkBoolean(OWNER, 'rateLimit.followServerLimits', own.followServerLimits);
   const maxServerPauseMs = toMs(OWNER, 'rateLimit.maxServerPause', own.maxServerPause, { min: 1 });
   return { limiter, followServerLimits, maxServerPauseMs, maxWait };
 }

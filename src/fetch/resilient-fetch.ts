@@ -27,7 +27,6 @@ import {
   readInit,
   signalOf,
 } from './request.js';
-import { withoutRetries } from './without-retries.js';
 
 /**
  * `fetch` for a world in which servers fail. It takes and gives what `fetch` does, and adds, from the outside in: a total
@@ -147,11 +146,11 @@ class GuardedFetch {
   #run(request: CapturedRequest, fetch: AnyFetch, signal: AbortSignal | null): Promise<Response> {
     const isGuarded = signal !== null || this.#bodyDeadlines.durationMs < Infinity || this.#holdsSlot;
     const call = new FetchCall(request, fetch, this.#settings, isGuarded);
-    const classify = call.repeatable ? this.#classify : withoutRetries(this.#classify);
     const answer = this.#policy.execute((context) => call.attempt(context), {
       signal,
-      classify,
+      classify: this.#classify,
       key: this.#key(request),
+      repeatable: call.repeatable,
     });
     call.captureIfWaiting();
     return answer.then(

@@ -7,7 +7,7 @@ import type { CachedEntry } from './entry.js';
 import type { EntryStore } from './entry-store.js';
 import { type CheckedInvalidation, hitsKey } from './invalidation.js';
 import type { LoadingSettings } from './options.js';
-import type { EntryMetadata, LoadRequest, Source } from './source.js';
+import { type EntryMetadata, type LoadRequest, LoadResult, type Source } from './source.js';
 import type { LoadingCacheEvents, MutableStats } from './stats.js';
 
 /** What is known of a load when it begins. */
@@ -29,8 +29,6 @@ export class InFlightLoad<K, V> extends SingleFlight<V, LoadWaiter<K, V>> implem
   readonly startedAfter: number;
   readonly startedAt: number;
   readonly isRefresh: boolean;
-  metadata: EntryMetadata | undefined = undefined;
-  whenKept: (() => void) | undefined = undefined;
   readonly #loads: InFlightLoads<K, V>;
 
   constructor({ key, previous, startedAfter, startedAt, isRefresh }: NewLoad<K, V>, loads: InFlightLoads<K, V>) {
@@ -105,21 +103,27 @@ export class InFlightLoads<K, V> {
   }
 
   /** Waits for the key, from the load that is under way or a new one. */
-  wait(key: K, source: Source<K, V>, signal: AbortSignal | null, takesStale: boolean): Promise<V> {
+  wait(
+    key: K,
+    entry: CachedEntry<V> | undefined,
+    source: Source<K, V>,
+    signal: AbortSignal | null,
+    takesStale: boolean,
+  ): Promise<V> {
     const { softLimits, hardLimits } = this.#settings;
     const waiter = new LoadWaiter<K, V>(takesStale);
     if (signal !== null) scopeOf(signal).enter(waiter);
     if (softLimits !== undefined) waiter.limit(softLimits, () => this.#serveStale(key, waiter));
     if (hardLimits !== undefined) waiter.limit(hardLimits, (timeoutMs) => this.#giveUp(key, waiter, timeoutMs));
-    if (!this.#join(key, waiter, source)) this.#counts.coalesced++;
+    if (!this.#join(key, entry, waiter, source)) this.#counts.coalesced++;
     return waiter.promise;
   }
 
   /** Loads the key anew with nobody waiting, unless that is being done. */
-  refresh(key: K, source: Source<K, V>): void {
+  refresh(key: K, entry: CachedEntry<V>, source: Source<K, V>): void {
     if (this.#loads.has(key)) return;
     this.#counts.refreshes++;
-    this.#start(this.#newLoad(key, true), source);
+    this.#start(this.#newLoad(key, entry, true), source);
   }
 
   /** Takes the key's load out of the table: what it brings is not kept. To be followed by `abandonIfEmpty` or `supersede`. */
@@ -153,9 +157,9 @@ export class InFlightLoads<K, V> {
   }
 
   /** Whether a new load was begun for it. */
-  #join(key: K, waiter: LoadWaiter<K, V>, source: Source<K, V>): boolean {
+  #join(key: K, entry: CachedEntry<V> | undefined, waiter: LoadWaiter<K, V>, source: Source<K, V>): boolean {
     const underWay = this.#loads.get(key);
-    const load = underWay ?? this.#newLoad(key, false);
+    const load = underWay ?? this.#newLoad(key, entry, false);
     const { latest } = this.#store.invalidations;
     const mayBeHit = load.startedAfter !== latest;
     waiter.load = load;
@@ -170,13 +174,12 @@ export class InFlightLoads<K, V> {
     if (waiter.isDone) return;
     const entry = this.#store.find(key);
     if (entry === undefined || this.#store.ageOf(entry, this.#settings.clock.now()) !== 'fresh') {
-      this.#join(key, waiter, source);
+      this.#join(key, entry, waiter, source);
     } else if (entry.failure === undefined) waiter.resolve(entry.value);
     else waiter.reject(entry.failure.error);
   }
 
-  #newLoad(key: K, isRefresh: boolean): InFlightLoad<K, V> {
-    const previous = this.#store.find(key);
+  #newLoad(key: K, previous: CachedEntry<V> | undefined, isRefresh: boolean): InFlightLoad<K, V> {
     const startedAfter = this.#store.invalidations.latest;
     const startedAt = this.#settings.clock.now();
     const load = new InFlightLoad<K, V>({ key, previous, startedAfter, startedAt, isRefresh }, this);
@@ -216,25 +219,29 @@ export class InFlightLoads<K, V> {
     return this.#loads.get(load.key) === load && this.#loads.delete(load.key);
   }
 
-  #succeed(load: InFlightLoad<K, V>, value: V): void {
+  #succeed(load: InFlightLoad<K, V>, loaded: V | LoadResult<V>): void {
     if (load.isOver) return;
     const { key } = load;
+    const result = loaded instanceof LoadResult ? loaded : undefined;
+    const value = result === undefined ? (loaded as V) : result.value;
     const now = this.#settings.clock.now();
     const durationMs = now - load.startedAt;
     let entry: CachedEntry<V>;
     try {
       entry =
-        load.metadata === undefined
+        result === undefined
           ? this.#store.make(key, value, now, durationMs)
-          : this.#store.makeWith(load.metadata, value, now, durationMs);
+          : this.#store.makeWith(result.metadata, value, now, durationMs);
     } catch (error) {
       this.#fail(load, error);
       return;
     }
     const isHit = this.#store.invalidations.hasInvalidated(key, entry.tags, load.startedAfter);
     const isKept = this.#takeOut(load) && !isHit;
-    if (isKept) this.#keep(load, entry, now);
-    else this.#counts.discarded++;
+    if (isKept) {
+      unlessItThrows(() => this.#store.keep(key, entry, now));
+      result?.onKept?.();
+    } else this.#counts.discarded++;
     const newer = isKept ? undefined : this.#newerThan(load, now);
     for (const waiter of load.settle()) {
       if (newer !== undefined) waiter.resolve(newer.value);
@@ -242,11 +249,6 @@ export class InFlightLoads<K, V> {
       else waiter.resolve(value);
     }
     if (this.#events.has('load')) this.#events.emit('load', { key, durationMs, isRefresh: load.isRefresh, isKept });
-  }
-
-  #keep(load: InFlightLoad<K, V>, entry: CachedEntry<V>, now: number): void {
-    unlessItThrows(() => this.#store.keep(load.key, entry, now));
-    load.whenKept?.();
   }
 
   #fail(load: InFlightLoad<K, V>, reason: unknown): void {

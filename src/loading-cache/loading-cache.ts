@@ -218,7 +218,7 @@ export class LoadingCacheImpl<K, V> implements LoadingCache<K, V> {
   async refreshFrom(source: Source<K, V>, key: K, options: LoadingCacheGetOptions = {}): Promise<V> {
     const signal = this.#checkSignal(options);
     if (signal?.aborted) throw signal.reason;
-    return this.#loads.wait(key, source, signal, false);
+    return this.#loads.wait(key, this.#store.find(key), source, signal, false);
   }
 
   warmUp(keys: Iterable<K> | AsyncIterable<K>, options?: WarmUpOptions<K>): Promise<WarmUpResult> {
@@ -248,7 +248,7 @@ export class LoadingCacheImpl<K, V> implements LoadingCache<K, V> {
       return entry.failure === undefined ? Promise.resolve(entry.value) : rejectNextMicrotask(entry.failure.error);
     }
     this.#counts.misses++;
-    return this.#loads.wait(key, source, signal, true);
+    return this.#loads.wait(key, entry, source, signal, true);
   }
 
   /** The shortest way: a fresh value with nothing else to do. No clock is read where nothing expires. */
@@ -267,7 +267,7 @@ export class LoadingCacheImpl<K, V> implements LoadingCache<K, V> {
     if (age === 'over' || (age === 'grace' && !isHeldBack)) return false;
     const isDue = age === 'fresh' ? entry.isDueForRefresh(now, early, random) : !isHeldBack;
     this.#counts[age === 'fresh' ? 'hits' : 'staleHits']++;
-    if (isDue && entry.failure === undefined) this.#loads.refresh(key, source);
+    if (isDue && entry.failure === undefined) this.#loads.refresh(key, entry, source);
     return true;
   }
 

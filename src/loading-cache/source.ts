@@ -6,22 +6,32 @@ import type { LoadContext } from './options.js';
 /** Where values come from. Never throws: whatever happens is in the promise. */
 export interface Source<K, V> {
   /**
-   * @param scope - is aborted when nobody wants the value any longer.
-   * @param request - for a source that knows more of the value than what it is.
+   * Loads the value of a key. A source that knows more than the value returns a `LoadResult`.
+   * @param scope - aborted when no caller waits for the value any longer.
    */
-  load(key: K, scope: AbortScope, previous: V | undefined, request: LoadRequest<V>): Promise<V>;
+  load(key: K, scope: AbortScope, previous: V | undefined, request: LoadRequest<V>): Promise<V | LoadResult<V>>;
 }
 
-/** How a source and those it loads for understand each other. */
+/** What a source can know of the load, besides the key. */
 export interface LoadRequest<V> {
-  /** What is fresh still, though somebody wants it anew: until when. */
+  /** The time until which the present value is fresh, if it is refreshed before it has become stale. */
   readonly freshUntil: number | undefined;
-  /** To be set before the value is there: how long it is fresh, and its tags, if not as the options say. */
-  metadata: EntryMetadata | undefined;
-  /** To be set before the value is there: called when it has been kept. */
-  whenKept: (() => void) | undefined;
-  /** Something that is no longer fresh was found on the way: for those who would rather have that. */
+  /** Passes on a stale value that the source found on its way, for waiters that take it. */
   offerStale(value: V, metadata: EntryMetadata): void;
+}
+
+/** A loaded value with metadata of its own. */
+export class LoadResult<V> {
+  readonly value: V;
+  readonly metadata: EntryMetadata;
+  /** Called when the cache has kept the value. */
+  readonly onKept: (() => void) | undefined;
+
+  constructor(value: V, metadata: EntryMetadata, onKept?: () => void) {
+    this.value = value;
+    this.metadata = metadata;
+    this.onKept = onKept;
+  }
 }
 
 /** How long a value is fresh, from now on, and what it can be invalidated by. */

@@ -1,4 +1,4 @@
-import { IdleHeap } from './idle-heap.js';
+import { SlotHeap } from '../core/slot-heap.js';
 
 /**
  * A number, its slot, for each key that is known: at most `maxKeys` of them. When there is no room, the key that has been
@@ -17,9 +17,9 @@ export class KeyTable {
   #keys: (string | undefined)[] = [];
   #heap: IdleHeap | undefined = undefined;
 
-  constructor(maxKeys: number, idleAt: (slot: number, now: number) => number) {
+  constructor(maxKeys: number, resetAt: (slot: number, now: number) => number) {
     this.#maxKeys = maxKeys;
-    this.#resetAt = idleAt;
+    this.#resetAt = resetAt;
   }
 
   get size(): number {
@@ -35,17 +35,17 @@ export class KeyTable {
     if (this.#slots.size < this.#maxKeys) return now;
     const heap = this.#heap ?? this.#makeHeap(now);
     for (;;) {
-      const first = heap.first as number;
-      const idleAt = this.#resetAt(first, now);
-      if (idleAt <= heap.timeOf(first)) return Math.max(now, idleAt);
-      heap.move(first, idleAt);
+      const first = heap.front as number;
+      const resetAt = this.#resetAt(first, now);
+      if (resetAt <= heap.timeOf(first)) return Math.max(now, resetAt);
+      heap.move(first, resetAt);
     }
   }
 
   /** The slot of a new key, for which there is room. @param onForget - told of the slot that makes some. */
   add(key: string, now: number, onForget: (slot: number) => void): number {
     if (this.#slots.size === this.#maxKeys) {
-      const first = this.#heap?.first as number;
+      const first = this.#heap?.front as number;
       onForget(first);
       this.delete(this.#keys[first] as string);
     }
@@ -72,8 +72,8 @@ export class KeyTable {
   /** The slot may be idle sooner than it was going to be. */
   onEarlier(slot: number, now: number): void {
     if (this.#heap === undefined) return;
-    const idleAt = this.#resetAt(slot, now);
-    if (idleAt < this.#heap.timeOf(slot)) this.#heap.move(slot, idleAt);
+    const resetAt = this.#resetAt(slot, now);
+    if (resetAt < this.#heap.timeOf(slot)) this.#heap.move(slot, resetAt);
   }
 
   #makeHeap(now: number): IdleHeap {
@@ -84,5 +84,33 @@ export class KeyTable {
       this.#heap.add(slot, this.#resetAt(slot, now));
     }
     return this.#heap;
+  }
+}
+
+/** Slots by the time from which they are idle, the earliest in front. */
+class IdleHeap extends SlotHeap {
+  readonly #times: Float64Array;
+
+  constructor(slots: number) {
+    super(slots);
+    this.#times = new Float64Array(slots);
+  }
+
+  timeOf(slot: number): number {
+    return this.#times[slot] as number;
+  }
+
+  add(slot: number, time: number): void {
+    this.#times[slot] = time;
+    this.push(slot);
+  }
+
+  move(slot: number, time: number): void {
+    this.#times[slot] = time;
+    this.reposition(slot);
+  }
+
+  protected isBefore(a: number, b: number): boolean {
+    return this.timeOf(a) < this.timeOf(b);
   }
 }

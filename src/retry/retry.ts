@@ -174,7 +174,8 @@ class RetryPolicy extends BasePolicy implements Retry {
     context: PolicyContext,
   ): number | GiveUpReason {
     if (context.aborted) return 'aborted';
-    if (verdict !== 'failure') return 'not-retryable';
+    // A context of another version of this package may not say whether the operation is repeatable.
+    if (verdict !== 'failure' || context.repeatable === false) return 'not-retryable';
     if (failure.attempt >= this.#maxAttempts) return 'attempts';
     const planned = this.#backoff(failure);
     if (planned === undefined) return 'backoff';

@@ -2,7 +2,7 @@ import type { AbortScope } from '../core/abort-scope.js';
 import type { Clock } from '../core/clock.js';
 import { checkString } from '../core/options.js';
 import type { LoadingCacheSetOptions } from '../loading-cache/entry-store.js';
-import type { EntryMetadata, LoadRequest, Source } from '../loading-cache/source.js';
+import { type EntryMetadata, type LoadRequest, LoadResult, type Source } from '../loading-cache/source.js';
 import type { DecodedRecord } from './record-codec.js';
 import type { SecondTier } from './second-tier.js';
 import { type Latency, LatencyTally } from './stats.js';
@@ -47,13 +47,12 @@ export class TieredSource<V> implements Source<string, V> {
     return { ...this.#latency.summary, failures: this.#failures };
   }
 
-  async load(key: string, scope: AbortScope, previous: V | undefined, request: LoadRequest<V>): Promise<V> {
+  async load(key: string, scope: AbortScope, previous: V | undefined, request: LoadRequest<V>): Promise<LoadResult<V>> {
     checkString(this.#name, 'key', key);
     const found = await this.#tier.read(key, scope);
     if (scope.reason !== undefined) throw scope.reason;
     if (found !== undefined && this.#isGoodEnough(found, request)) {
-      request.metadata = this.#lifetimes.inFirstTier(found.metadata);
-      return found.value;
+      return new LoadResult(found.value, this.#lifetimes.inFirstTier(found.metadata));
     }
     if (found !== undefined && found.metadata.freshMs <= 0) request.offerStale(found.value, found.metadata);
     return this.#loadFromOrigin(key, scope, previous ?? found?.value, request, found !== undefined);
@@ -73,19 +72,17 @@ export class TieredSource<V> implements Source<string, V> {
     previous: V | undefined,
     request: LoadRequest<V>,
     mayHaveOlder: boolean,
-  ): Promise<V> {
+  ): Promise<LoadResult<V>> {
     checkString(this.#name, 'key', key);
     const startedAt = this.#clock.now();
     try {
-      const value = await this.#origin.load(key, scope, previous, request);
+      const loaded = await this.#origin.load(key, scope, previous, request);
       const loadMs = this.#clock.now() - startedAt;
       this.#latency.add(loadMs);
-      if (request.metadata === undefined) {
-        const metadata = { ...this.#lifetimes.metadataOf(value, key), loadMs };
-        request.metadata = this.#lifetimes.inFirstTier(metadata);
-        request.whenKept = () => this.#tier.keep(key, value, metadata, mayHaveOlder);
-      }
-      return value;
+      if (loaded instanceof LoadResult) return loaded;
+      const metadata = { ...this.#lifetimes.metadataOf(loaded, key), loadMs };
+      const keepInSecondTier = () => this.#tier.keep(key, loaded, metadata, mayHaveOlder);
+      return new LoadResult(loaded, this.#lifetimes.inFirstTier(metadata), keepInSecondTier);
     } catch (error) {
       if (scope.reason === undefined) this.#failures++;
       throw error;
@@ -95,8 +92,5 @@ export class TieredSource<V> implements Source<string, V> {
 
 /** Of two tiers without an origin: what is in neither is undefined, and is not kept. */
 export const noOrigin: Source<string, undefined> = {
-  load: (_key, _scope, _previous, request) => {
-    request.metadata = { freshMs: 0, tags: [] };
-    return Promise.resolve(undefined);
-  },
+  load: () => Promise.resolve(new LoadResult(undefined, { freshMs: 0, tags: [] })),
 };

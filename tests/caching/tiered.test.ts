@@ -645,7 +645,7 @@ describe('an invalidation', () => {
     await letGo();
     expect(await deleted).toBe(true);
     await two.get('b');
-    expect(two.stats.l2).toMatchObject({ outstanding: 0, misses: 1 });
+    expect(two.stats.l2).toMatchObject({ pendingInvalidations: 0, misses: 1 });
   });
 
   it.each(['key', 'tag', 'prefix', 'everything'])(

@@ -297,7 +297,7 @@ const table: Record<string, { make: Make; bad: readonly unknown[]; good: readonl
     bad: [{}, false],
     good: [undefined],
   },
-  'resilientFetch: "bulkhead.until"': {
+  'resilientFetch: "bulkhead.holdUntil"': {
     make: (holdUntil) => resilientFetch({ bulkhead: { holdUntil } }),
     bad: [null, 'end', 1, 'body'],
     good: [undefined, 'headers'],
