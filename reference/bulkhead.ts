@@ -1,7 +1,7 @@
 /**
- * Bulkhead (Nygard): at most `maxConcurrent` operations run, at most `maxQueue` wait in FIFO order, and the rest are rejected
- * at once. A slow dependency then holds a few of a service's calls instead of all of them. O(1) per call, but for `shift`,
- * which a linked list would make O(1) too.
+ * Bulkhead (Nygard): at most `maxConcurrent` operations run, at most `maxQueue` wait in FIFO order, and the rest are
+ * rejected at once. A slow dependency then holds a few of a service's calls instead of all of them. O(1) per call, but
+ * for `shift`, which a linked list would make O(1) too.
  */
 export class Bulkhead {
   #active = 0;
@@ -25,7 +25,7 @@ export class Bulkhead {
     try {
       return await operation();
     } finally {
-      this.#release(); // whatever the end: a slot that leaks is lost for good
+      this.#release(); // after a failure too: a slot that leaks is lost for good
     }
   }
 

@@ -8,10 +8,10 @@ export interface CircuitBreakerOptions {
   readonly minimumCalls: number; // with fewer results, a rate means little
   readonly failureRateThreshold: number;
   readonly openForMs: number;
-  readonly probes: number; // calls at once while half-open, and the successes that close the breaker
+  readonly probes: number; // calls at once while half-open (each needs a timeout), and successes that close
 }
 
-/** Circuit breaker (Nygard): closed → open if too many calls fail → half-open after a while → closed, or open again. */
+/** Circuit breaker (Nygard): closed → open if calls fail → half-open after a while → closed or open. O(windowSize). */
 export class CircuitBreaker {
   #state: State = { name: 'closed', results: [] };
 
@@ -38,7 +38,7 @@ export class CircuitBreaker {
       succeeded = true;
       return value;
     } finally {
-      if (admittedIn === this.#state) this.#record(admittedIn, succeeded); // else it is late, and says nothing about now
+      if (admittedIn === this.#state) this.#record(admittedIn, succeeded); // a late one says nothing about now
     }
   }
 

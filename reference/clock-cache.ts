@@ -1,9 +1,9 @@
 type Frame<K, V> = { readonly key: K; value: V; referenced: boolean };
 
 /**
- * CLOCK cache (Corbató, 1968): entries are in a circle of frames, each with a reference bit. A use sets the bit. To evict,
- * a hand moves around the circle: it clears set bits and evicts the first entry whose bit is already clear. This is close
- * to LRU, but a hit writes one bit instead of moving list nodes. O(1) per operation, amortized for an eviction.
+ * CLOCK cache (Corbató, 1968): entries are in a circle of frames, each with a reference bit. A use sets the bit. To
+ * evict, a hand moves around the circle: it clears set bits and evicts the first entry whose bit is already clear. This
+ * is close to LRU, but a hit writes one bit instead of moving list nodes. O(1), amortized.
  */
 export class ClockCache<K, V> {
   readonly #frames: (Frame<K, V> | undefined)[] = [];

@@ -1,6 +1,6 @@
 /**
- * FIFO cache: when it is full, the entry that was inserted first is evicted, however often it has been used.
- * A Map iterates in insertion order, so it is the queue as well. A read changes nothing. O(1) per operation.
+ * FIFO cache: when it is full, the entry that was inserted first is evicted, however often it has been used. A Map
+ * iterates in insertion order, so it is the queue as well. A read changes nothing. O(1) per operation.
  */
 export class FifoCache<K, V> {
   readonly #entries = new Map<K, V>();

@@ -6,9 +6,9 @@ export interface Decision {
 }
 
 /**
- * Fixed window: at most `limit` in each window. A window begins with the first call after the previous one has ended, so
- * that clients do not all start over at the full minute. At the edge of two windows, up to 2 × `limit` can pass within a
- * moment. O(1), two numbers of state.
+ * Fixed window: at most `limit` in each window. A window begins with the first call after the previous one has ended,
+ * so that clients do not all start over at the full minute. At the edge of two windows, up to 2 × `limit` can pass
+ * within a moment. O(1), two numbers of state.
  */
 export class FixedWindow {
   #windowEndsAt = -Infinity;

@@ -1,7 +1,7 @@
 /**
- * Consistent hashing (Karger et al., 1997): each node owns `virtualNodes` points on a circle of 32-bit numbers, and a key
- * belongs to the node with the first point at or after the key's hash. A node that joins takes 1/n of the keys, a node that
- * leaves gives up its own; no other key moves. A lookup is O(log points), a change O(points log points).
+ * Consistent hashing (Karger et al., 1997): each node owns `virtualNodes` points on a circle of 32-bit numbers, and a
+ * key belongs to the node with the first point at or after the key's hash. A node that joins takes 1/n of the keys, a
+ * node that leaves gives up its own; no other key moves. A lookup is O(log points), a change O(points log points).
  */
 export class HashRing {
   #points: { readonly hash: number; readonly node: string }[] = []; // in the order of the circle
@@ -15,7 +15,7 @@ export class HashRing {
     this.remove(node);
     const count = Math.max(1, Math.round(weight * this.virtualNodes));
     for (let i = 0; i < count; i++) this.#points.push({ hash: this.hash(`${node}#${i}`), node });
-    this.#points.sort((a, b) => a.hash - b.hash || (a.node < b.node ? -1 : 1)); // ties must not depend on the order of `add`
+    this.#points.sort((a, b) => a.hash - b.hash || (a.node < b.node ? -1 : 1)); // ties: by name, not by order of `add`
   }
 
   remove(node: string): void {

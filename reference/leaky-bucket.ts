@@ -6,8 +6,9 @@ export interface Decision {
 }
 
 /**
- * Leaky bucket as a meter (Turner, 1986): each call pours in its cost, the bucket leaks at a constant rate, and a call that
- * would overflow it is rejected. The mirror image of a token bucket: level = capacity − tokens. O(1), two numbers of state.
+ * Leaky bucket as a meter (Turner, 1986): each call pours in its cost, the bucket leaks at a constant rate, and a call
+ * that would overflow it is rejected. The mirror image of a token bucket: level = capacity − tokens. O(1), two numbers
+ * of state.
  */
 export class LeakyBucketMeter {
   #level = 0; // starts empty
@@ -37,7 +38,7 @@ export class LeakyBucketMeter {
   }
 }
 
-/** Leaky bucket as a queue: each call leaves when all that came before it has leaked, so the output has no bursts at all. */
+/** Leaky bucket as a queue: a call starts when all before it has leaked, so its output has no bursts. O(1), one time. */
 export class LeakyBucketQueue {
   #emptyAt = -Infinity;
 

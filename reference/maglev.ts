@@ -1,8 +1,8 @@
 /**
- * Maglev hashing (Eisenbud et al., 2016): a lookup is one read from a table of prime size. The nodes fill the table in turn,
- * each in a pseudo-random order of its own, so all get equally many slots (± 1). When a node leaves, its slots are filled
- * again, and a few slots change between other nodes: with 100 nodes and 65,537 slots about 0.5 % of the keys.
- * O(1) per lookup; a change of the nodes builds the table again, O(size log size) on average.
+ * Maglev hashing (Eisenbud et al., 2016): a lookup is one read from a table of prime size. The nodes fill the table in
+ * turn, each in a pseudo-random order of its own, so all get equally many slots (± 1). When a node leaves, its slots
+ * are filled again, and a few slots change between other nodes: with 100 nodes and 65,537 slots about 0.5 % of the
+ * keys. O(1) per lookup; a change of the nodes builds the table again, O(size log size) on average.
  */
 export class MaglevTable {
   readonly #table: readonly string[];

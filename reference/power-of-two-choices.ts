@@ -4,9 +4,9 @@ interface Node {
 }
 
 /**
- * Power of two choices (Mitzenmacher, 2001): draw two different nodes and take the one with fewer calls in flight. With n
- * calls on n nodes the longest queue is about log log n instead of log n / log log n for one random choice. Taking the least
- * loaded of all would send every client that reads the same counters to the same node at once. O(1) per pick.
+ * Power of two choices (Mitzenmacher, 2001): draw two different nodes and take the one with fewer calls in flight. With
+ * n calls on n nodes the longest queue is about log log n instead of log n / log log n for one random choice. Taking
+ * the least loaded of all would send every client that reads the same counters to the same node at once. O(1) per pick.
  */
 export class PowerOfTwoChoices {
   readonly #nodes: readonly Node[];

@@ -1,9 +1,9 @@
 /**
- * Rendezvous hashing, or highest random weight (Thaler and Ravishankar, 1996): each node gets a score for the key, and the
- * highest score wins. A node that leaves loses only its own keys, each to the node with the second score for it.
+ * Rendezvous hashing, or highest random weight (Thaler and Ravishankar, 1996): each node gets a score for the key, and
+ * the highest score wins. A node that leaves loses only its own keys, each to the node with the second score for it.
  *
- * With weights, score = −weight / ln(u), where u in (0, 1) is the hash as a fraction (Schindelhauer and Schomaker, 2005): a
- * node of weight 2 then wins twice as often, and a weight that changes moves keys only to or from that node.
+ * With weights, score = −weight / ln(u), where u in (0, 1) is the hash as a fraction (Schindelhauer and Schomaker,
+ * 2005): a node of weight 2 then wins twice as often, and a weight that changes moves keys only to or from that node.
  * O(nodes) per lookup, no memory.
  *
  * @param hash - a 32-bit hash of key and node together.

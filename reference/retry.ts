@@ -13,7 +13,8 @@ export interface RetryOptions {
  *
  *     delay = random(0, min(maxMs, initialMs × 2^(attempt − 1)))
  *
- * Clients that failed together would otherwise come back together. The operation must be safe to repeat.
+ * Without jitter, clients that failed together would come back together. The operation must be safe to repeat. O(1)
+ * memory, one timer while it waits.
  */
 export async function retry<T>(operation: (attempt: number) => Promise<T>, options: RetryOptions): Promise<T> {
   const { maxAttempts, initialMs, maxMs, isRetryable, signal, random = Math.random, sleep = abortableSleep } = options;

@@ -6,9 +6,10 @@ export interface SingleFlightCacheOptions<K, V> {
 }
 
 /**
- * Single-flight cache: loads missing values, once for all concurrent callers of a key, so that an entry that expires does
- * not send all of them to the origin (a cache stampede). Stale-while-revalidate (RFC 5861): for a while after its TTL, a
- * stale value is returned at once and loaded again in the background. Entries need a bound: keep them in an LRU cache.
+ * Single-flight cache: loads missing values, once for all concurrent callers of a key, so that an entry that expires
+ * does not send all of them to the origin (a cache stampede). Stale-while-revalidate (RFC 5861): for a while after its
+ * TTL, a stale value is returned at once and loaded again in the background. O(1) per call. Entries need a bound: keep
+ * them in an LRU cache.
  */
 export class SingleFlightCache<K, V> {
   readonly #entries = new Map<K, { readonly value: V; readonly storedAt: number }>();
@@ -48,7 +49,7 @@ export class SingleFlightCache<K, V> {
       if (this.#inFlight.get(key) === load) this.#entries.set(key, { value, storedAt: this.#now() });
       return value;
     } finally {
-      if (this.#inFlight.get(key) === load) this.#inFlight.delete(key); // a failure is not kept: the next call tries again
+      if (this.#inFlight.get(key) === load) this.#inFlight.delete(key); // after a failure the next call tries again
     }
   }
 

@@ -6,8 +6,8 @@ export interface Decision {
 }
 
 /**
- * Sliding window counter: about `limit` in any window of length `windowMs`, from two counters. The previous window counts
- * with the share of it that the sliding window still covers, as if its calls had come evenly spread:
+ * Sliding window counter: about `limit` in any window of length `windowMs`, from two counters. The previous window
+ * counts with the share of it that the sliding window still covers, as if its calls had come evenly spread:
  *
  *     estimate = previous × (windowMs − elapsed) / windowMs + current
  *
@@ -54,6 +54,6 @@ export class SlidingWindowCounter {
     const fading = (count: number, room: number) => this.windowMs - Math.floor((room * this.windowMs) / count);
     const room = this.limit - this.#current - cost;
     if (room >= 0) return fading(this.#previous, room);
-    return this.windowMs + fading(this.#current, this.limit - cost); // only when the current window has become the previous
+    return this.windowMs + fading(this.#current, this.limit - cost); // when the current window is the previous one
   }
 }

@@ -6,8 +6,8 @@ export interface Decision {
 }
 
 /**
- * Sliding window log: at most `limit` in any window of length `windowMs`, wherever it begins. Exact, because the time of
- * each unit that has passed is in a log until it is `windowMs` old. O(limit) memory.
+ * Sliding window log: at most `limit` in any window of length `windowMs`, wherever it begins. Exact, because the time
+ * of each unit that has passed is in a log until it is `windowMs` old. O(limit) memory.
  */
 export class SlidingWindowLog {
   /** One time for each unit of cost, oldest first. */
@@ -21,14 +21,14 @@ export class SlidingWindowLog {
 
   tryAcquire(cost = 1): Decision {
     const now = this.now();
-    while (this.#log.length > 0 && this.#log[0]! <= now - this.windowMs) this.#log.shift(); // a ring buffer makes it O(1)
+    while (this.#log.length > 0 && this.#log[0]! <= now - this.windowMs) this.#log.shift(); // ring buffer: O(1)
     const excess = this.#log.length + cost - this.limit;
     const allowed = excess <= 0;
     if (allowed) for (let unit = 0; unit < cost; unit++) this.#log.push(now);
     return {
       allowed,
       remaining: this.limit - this.#log.length,
-      retryAfterMs: allowed ? 0 : this.#log[excess - 1]! + this.windowMs - now, // until the oldest `excess` units are gone
+      retryAfterMs: allowed ? 0 : this.#log[excess - 1]! + this.windowMs - now, // until `excess` units are gone
     };
   }
 }

@@ -5,9 +5,9 @@ interface Node {
 }
 
 /**
- * Smooth weighted round robin (nginx, 2012): in each turn every node is credited its weight, the node with the most credit is
- * picked, and it pays the sum of all weights. So each node is picked in proportion to its weight, and its turns are spread
- * evenly: weights 5, 1, 1 give a a b a c a a instead of a a a a a b c. O(nodes) per pick.
+ * Smooth weighted round robin (nginx, 2012): in each turn every node is credited its weight, the node with the most
+ * credit is picked, and it pays the sum of all weights. So each node is picked in proportion to its weight, and its
+ * turns are spread evenly: weights 5, 1, 1 give a a b a c a a instead of a a a a a b c. O(nodes) per pick.
  */
 export class SmoothWeightedRoundRobin {
   readonly #nodes: readonly Node[];

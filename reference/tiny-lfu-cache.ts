@@ -31,11 +31,11 @@ class FrequencySketch {
 }
 
 /**
- * W-TinyLFU cache (Einziger, Friedman and Manes, 2017). A new entry enters a small LRU window. When the cache is full, the
- * oldest entry of the window and the oldest entry on probation are compared: the one whose key was used less often is
- * evicted. So a scan, whose keys are used once, passes through the window and leaves the rest alone. An entry on probation
- * that is used again is protected; protected entries are 80 % of the main region, as in segmented LRU. O(1) per operation.
- * Here the window is 1 %; Caffeine and this package adapt it to the traffic.
+ * W-TinyLFU cache (Einziger, Friedman and Manes, 2017). A new entry enters a small LRU window. When the cache is full,
+ * the oldest entry of the window and the oldest entry on probation are compared: the one whose key was used less often
+ * is evicted. So a scan, whose keys are used once, passes through the window and leaves the rest alone. An entry on
+ * probation that is used again is protected; protected entries are 80 % of the main region, as in segmented LRU. O(1)
+ * per operation. Here the window is 1 %; Caffeine and this package adapt it to the traffic.
  */
 export class TinyLfuCache<K, V> {
   // Each Map is an LRU list, the least recently used entry first.
@@ -80,7 +80,7 @@ export class TinyLfuCache<K, V> {
     return [this.#window, this.#probation, this.#protected].find((region) => region.has(key));
   }
 
-  /** The candidate, the oldest entry of the window, is admitted to probation only if it is worth more than the victim. */
+  /** The candidate, the oldest entry of the window, is admitted to probation only if it is used more than the victim. */
   #evict(): void {
     const [candidate] = this.#window.keys();
     const [victim] = this.#probation.size > 0 ? this.#probation.keys() : this.#protected.keys();

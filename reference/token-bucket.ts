@@ -6,9 +6,9 @@ export interface Decision {
 }
 
 /**
- * Token bucket: allows bursts of up to `capacity`, and `refillPerSecond` in the long run. There is no timer: the level is
- * computed from the elapsed time when it is needed. GCRA (ITU-T I.371) makes the same decisions from one time instead of a
- * level and a time. O(1), two numbers of state.
+ * Token bucket: allows bursts of up to `capacity`, and `refillPerSecond` in the long run. There is no timer: the level
+ * is computed from the elapsed time when it is needed. GCRA (ITU-T I.371) makes the same decisions from one time
+ * instead of a level and a time. O(1), two numbers of state.
  */
 export class TokenBucket {
   #tokens: number;

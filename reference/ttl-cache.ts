@@ -1,7 +1,7 @@
 /**
  * TTL cache: an entry whose age is at least `ttlMs` is gone. When the cache is full, the entry that expires first is
- * evicted. All entries have the same TTL, so they expire in the order in which they were set: a Map that keeps this order
- * is all it takes, O(1) per operation. TTLs that differ need a heap, O(log n).
+ * evicted. All entries have the same TTL, so they expire in the order in which they were set: a Map that keeps this
+ * order is all it takes, O(1) per operation. TTLs that differ need a heap, O(log n).
  */
 export class TtlCache<K, V> {
   /** First to expire first. */

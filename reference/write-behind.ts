@@ -6,9 +6,10 @@ export interface WriteBehindOptions<K, V> {
 }
 
 /**
- * Write-behind cache writer: accepts writes at once and brings them to the store a little later, many together, only the last
- * one of each key. One call to the store at a time, so an older value never arrives after a newer one. What is accepted is in
- * memory only: a crash loses it. A bound on the pending keys, with back pressure for writers, is left out here.
+ * Write-behind cache writer: accepts writes at once and brings them to the store a little later, many together, only
+ * the last one of each key. One call to the store at a time, so an older value never arrives after a newer one. What is
+ * accepted is in memory only: a crash loses it. A bound on the pending keys, with back pressure, is left out here. O(1)
+ * per write, O(pending keys) per batch.
  */
 export class WriteBehind<K, V> {
   #pending = new Map<K, V>();

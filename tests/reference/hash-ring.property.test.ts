@@ -41,7 +41,7 @@ it('HashRing puts two nodes whose points coincide in the order that its referenc
   expect(ring.getMany('key', 2)).toEqual(reference.getMany('key', 2));
 });
 
-it('HashRing gives a key whose hash is that of a point to the node of this point, as its reference does', () => {
+it('HashRing assigns a key whose hash is that of a point to the node of this point, as its reference does', () => {
   const reference = new Reference((text) => (text.startsWith('b') ? mixed(100) >>> 0 : 0), 1); // mixed(0) is 0
   const ring = new HashRing(['a', 'b'], { virtualNodes: 1, hash: (data) => (data === '0:b' ? 100 : 0) });
   for (const node of ['a', 'b']) reference.add(node);

@@ -5,7 +5,7 @@ import { makeWorkload } from '../../bench/hit-ratio/workloads.js';
 import { TinyLfuCache as Reference } from '../../reference/tiny-lfu-cache.js';
 import { hashOf } from '../../src/cache/key-hash.js';
 
-/** Traces of 100,000 requests in which frequency counts: there the package's window stays small, as the reference's is. */
+/** Traces of 100,000 requests in which frequency counts: there the package's window stays as small as the reference's. */
 describe.each(['zipf', 'scan', 'loop'])('on the trace "%s"', (name) => {
   const trace = makeWorkload(name);
   const percentOf = (hits: number) => (100 * hits) / trace.requests.length;
