@@ -8,7 +8,7 @@ export interface CircuitBreakerOptions {
   readonly minimumCalls: number; // with fewer results, a rate means little
   readonly failureRateThreshold: number;
   readonly openForMs: number;
-  readonly probes: number; // calls at once while half-open (each needs a timeout), and successes that close
+  readonly probes: number; // the probes at once, each with a timeout of its own, and the successes that close it
 }
 
 /** Circuit breaker (Nygard): closed → open if calls fail → half-open after a while → closed or open. O(windowSize). */
