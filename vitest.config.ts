@@ -9,7 +9,7 @@ const integration = [
   'tests/demo/cli.test.ts',
   'tests/docs/**/*.test.ts',
 ];
-const property = ['tests/property/**/*.test.ts'];
+const property = ['tests/property/**/*.test.ts', 'tests/reference/**/*.property.test.ts'];
 
 export default defineConfig({
   resolve: {

@@ -1,0 +1,44 @@
+/** The files of `reference`: short, without imports, each on the page of its pattern as it is. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { insertReferences, referencesOf } from '../../scripts/reference-blocks.js';
+import { filesIn, root } from './samples.js';
+
+const text = (file: string) => readFileSync(join(root, file), 'utf8');
+const files = filesIn('reference', '.ts');
+const pages = filesIn('docs/patterns', '.md');
+const pageOf = new Map(pages.flatMap((page) => referencesOf(text(page)).map((name) => [name, page])));
+
+describe.each(files)('%s', (file) => {
+  const name = file.slice('reference/'.length, -'.ts'.length);
+
+  it('has at most 60 lines, TinyLFU 100, and no imports', () => {
+    const lines = text(file).trimEnd().split('\n');
+    expect(lines.length).toBeLessThanOrEqual(name === 'tiny-lfu-cache' ? 100 : 60);
+    expect(lines.filter((line) => line.startsWith('import'))).toEqual([]);
+  });
+
+  it('is on a page of docs/patterns, in reference/README.md, and has a property test', () => {
+    expect([...pageOf.keys()]).toContain(name);
+    expect(text('reference/README.md')).toContain(`(${name}.ts)`);
+    expect(filesIn('tests/reference', '.property.test.ts')).toContain(`tests/reference/${name}.property.test.ts`);
+  });
+});
+
+it.each([...new Set(pageOf.values())])('%s shows its reference files as they are (npm run docs:reference)', (page) => {
+  expect(text(page)).toBe(insertReferences(text(page), (name) => text(`reference/${name}.ts`)));
+});
+
+it('insertReferences replaces what is between the two comments, and nothing else', () => {
+  const page =
+    'before\n<!-- reference: lru-cache -->\nold\n<!-- /reference -->\nafter\n<!-- reference: x -->\n<!-- /reference -->\n';
+  expect(insertReferences(page, (name) => `const name = '$1 ${name}';\n`)).toBe(
+    [
+      ...['before', '<!-- reference: lru-cache -->', '', '```ts', "const name = '$1 lru-cache';", '```', ''],
+      ...['<!-- /reference -->', 'after', '<!-- reference: x -->', '', '```ts', "const name = '$1 x';", '```', ''],
+      ...['<!-- /reference -->', ''],
+    ].join('\n'),
+  );
+  expect(referencesOf(page)).toEqual(['lru-cache', 'x']);
+});
