@@ -1,4 +1,4 @@
-import { loadingCache } from 'breakwater/caching';
+import { loadingCache } from 'breakwater/loading-cache';
 import { expect, it } from 'vitest';
 import { SingleFlightCache } from '../../reference/single-flight-cache.js';
 import { type Deferred, defer, microtasks, type Watched, watch } from '../support/promises.js';

@@ -1,4 +1,4 @@
-import { LoadBalancer, weightedRoundRobin } from 'breakwater/balancer';
+import { LoadBalancer, weightedRoundRobin } from 'breakwater/load-balancer';
 import { expect, it } from 'vitest';
 import { SmoothWeightedRoundRobin } from '../../reference/smooth-weighted-round-robin.js';
 import { Draw, SEEDS, STEPS } from './seeds.js';

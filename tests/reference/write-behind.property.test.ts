@@ -1,5 +1,5 @@
 import { constantBackoff } from 'breakwater';
-import { writeBehind } from 'breakwater/caching';
+import { writeBehind } from 'breakwater/cache-writers';
 import { TestClock } from 'breakwater/testing';
 import { expect, it } from 'vitest';
 import { WriteBehind } from '../../reference/write-behind.js';
