@@ -469,6 +469,26 @@ describe('the cache that keeps the entries', () => {
     expect([cache.getSync('k'), cache.delete('k'), cache.getSync('k')]).toEqual(['b', true, undefined]);
   });
 
+  it('is asked for a key once by a hit, and once by a miss', async () => {
+    const map = new Map<string, CachedEntry<string>>();
+    const asked: string[] = [];
+    const counting = {
+      get: (key: string) => {
+        asked.push(key);
+        return map.get(key);
+      },
+      set: (key: string, value: CachedEntry<string>) => map.set(key, value),
+      delete: (key: string) => map.delete(key),
+    };
+    const { cache, calls } = setUp({ cache: counting });
+    const read = cache.get('k');
+    expect(asked).toEqual(['k']);
+    calls[0]!.resolve('a');
+    await read;
+    asked.length = 0;
+    expect([await cache.get('k'), asked]).toEqual(['a', ['k']]);
+  });
+
   it('is emptied by clear', () => {
     const map = new Map<string, CachedEntry<string>>();
     const { cache } = setUp({ cache: map });

@@ -495,6 +495,10 @@ describe('what one call brings along', () => {
     await refused(() => 1, { key }).toThrow(/^retry: "key" must be a string/);
   });
 
+  it.each([1, null, 'false'])('"repeatable" must be a boolean, not %s', async (repeatable) => {
+    await refused(() => 1, { repeatable }).toThrow(/^retry: "repeatable" must be a boolean/);
+  });
+
   it('unknown names are none of our business there', async () => {
     await expect(policy.execute(() => 1, { traceId: 'abc' } as object)).resolves.toBe(1);
   });

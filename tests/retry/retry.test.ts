@@ -5,11 +5,13 @@ import {
   CircuitOpenError,
   circuitBreaker,
   constantBackoff,
+  definePolicy,
   pipeline,
   type RetryEvents,
   type RetryOptions,
   retry,
   timeout,
+  type Verdict,
 } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
@@ -170,6 +172,34 @@ describe('retry', () => {
     const { policy, log, operation } = setUp();
     await expect(policy.execute(operation, { classify: () => 'permanent' })).rejects.toThrow('1');
     expect(log).toEqual([{ type: 'giveUp', reason: 'not-retryable', attempts: 1 }]);
+  });
+
+  it('a call that is not repeatable gets one attempt, whatever the judgement of the policy and of the call', async () => {
+    for (const classify of [undefined, (): Verdict => 'failure']) {
+      const { clock, policy, log, startedAt, operation } = setUp({ maxAttempts: 5, classify });
+      await expect(policy.execute(operation, { repeatable: false, classify: () => 'failure' })).rejects.toThrow('1');
+      expect([startedAt.length, clock.pendingTimers]).toEqual([1, 0]);
+      expect(log).toEqual([{ type: 'giveUp', reason: 'not-retryable', attempts: 1 }]);
+    }
+    const { clock, policy, startedAt, operation } = setUp({ maxAttempts: 2 });
+    const repeated = watch(policy.execute(operation, { repeatable: true }));
+    await clock.advance(60_000);
+    expect([startedAt.length, repeated.state]).toEqual([2, 'rejected']);
+  });
+
+  it('a policy of the caller sees whether the operation is repeatable, also in a derived context', async () => {
+    const seen: boolean[] = [];
+    const spy = definePolicy({
+      name: 'spy',
+      run: async (next, context) => {
+        using child = context.derive({ attempt: 2 });
+        seen.push(context.repeatable, child.repeatable);
+        return next(child);
+      },
+    });
+    await pipeline(spy, spy).execute(() => 1, { repeatable: false });
+    await spy.execute(() => 1);
+    expect(seen).toEqual([false, false, false, false, true, true]);
   });
 });
 

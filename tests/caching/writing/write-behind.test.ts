@@ -716,7 +716,7 @@ describe('room', () => {
   });
 });
 
-describe('reading', () => {
+describe('readYourWrites', () => {
   const setUpReading = (options: Options = {}) => {
     const made = setUp(options);
     const loads: Deferred<string>[] = [];
@@ -742,6 +742,17 @@ describe('reading', () => {
     loads[0]!.resolve('stored');
     expect([await third, given]).toEqual(['stored', [['c', 'context']]]);
     expect(await writer.readYourWrites(async () => 'stored')('b', undefined)).toBe(undefined);
+  });
+
+  it.each<[string, unknown, unknown]>([
+    ['"load" must be a function', undefined, undefined],
+    ['"onDeleted" must be a function', async () => 'stored', { onDeleted: 'none' }],
+    ['"whenDeleted" is unknown', async () => 'stored', { whenDeleted: () => 'none' }],
+  ])('is refused at once: %s', (message, load, options) => {
+    const { writer } = setUpReading();
+    expect(() => writer.readYourWrites(load as never, options as never)).toThrow(
+      `writeBehind.readYourWrites: ${message}`,
+    );
   });
 
   it('brings what is being written', async () => {
