@@ -12,7 +12,7 @@ import { retry } from 'breakwater/retry';
 import { seededRandom, TestClock } from 'breakwater/testing';
 import { timeout } from 'breakwater/timeout';
 import { describe, expect, it, vi } from 'vitest';
-import { HandClock } from '../cache/caches.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { defer, settle, watch } from '../support/promises.js';
 import { countingController } from '../support/signals.js';
 
@@ -437,7 +437,7 @@ describe('options', () => {
 
   it('are read once: changing the object afterwards changes nothing', () => {
     const node = { node: 'a', weight: 1 };
-    const options = { onNoHealthyNode: 'all' as const, clock: new HandClock(), pick: roundRobin() };
+    const options = { onNoHealthyNode: 'all' as const, clock: new ManualClock(), pick: roundRobin() };
     const balancer = new LoadBalancer([node, 'b'], options);
     node.weight = 0;
     Object.assign(options, { pick: undefined, clock: undefined });
@@ -478,7 +478,7 @@ describe('options', () => {
         loadChanged: ({ node, active }: Candidate, now: number) => void heard.push([node, active, now]),
       }),
     };
-    const clock = new HandClock();
+    const clock = new ManualClock();
     const balancer = new LoadBalancer(['a', 'b'], { pick, clock });
     const [one, other] = [balancer.acquire(), balancer.acquire()];
     clock.time = 30;

@@ -16,14 +16,14 @@ import {
 import { HashRing } from 'breakwater/hash-ring';
 import { seededRandom } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
-import { HandClock } from '../cache/caches.js';
 import { vectors } from '../hash-ring/vectors.js';
+import { ManualClock } from '../support/manual-clock.js';
 
 const OK = { ok: true, value: undefined } as const;
 
 /** A balancer on a clock that stands still, with chance that can be repeated. */
 function balance(nodes: Iterable<BalancerNode>, options: LoadBalancerOptions = {}) {
-  const clock = new HandClock();
+  const clock = new ManualClock();
   const balancer = new LoadBalancer(nodes, { clock, random: seededRandom(1), ...options });
   /** So many calls, each over before the next; with what takes so long on which node. */
   const pick = (count: number, tookMs: Readonly<Record<string, number>> = {}) =>

@@ -157,7 +157,7 @@ describe('rateLimitHeaders', () => {
             expect(parseList(field)).toMatchObject([[name, expect.anything()]]);
           }
           const [{ limit, remaining } = { limit: -1, remaining: -1 }] = parseRateLimit(fields).limits;
-          // Pitfall 22: an integer, never above the limit, never below 0.
+          // Remaining is an integer between 0 and the limit.
           expect(remaining).toBeGreaterThanOrEqual(0);
           expect(remaining).toBeLessThanOrEqual(limit!);
           if (fields['retry-after'] !== undefined) expect(Number(fields['retry-after'])).toBeGreaterThanOrEqual(1);

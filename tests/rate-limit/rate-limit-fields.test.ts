@@ -19,7 +19,7 @@ describe('Retry-After', () => {
     ['120', 120_000],
     ['Tue, 14 Nov 2023 22:13:50 GMT', 30_000],
     ['Tue, 14 Nov 2023 22:13:20 GMT', 0],
-    ['Fri, 31 Dec 1999 23:59:59 GMT', 0], // pitfall 18: in the past
+    ['Fri, 31 Dec 1999 23:59:59 GMT', 0], // in the past
     ['-1', undefined],
     ['1.5', undefined],
     ['soon', undefined],
