@@ -77,7 +77,7 @@ describe('httpCheck', () => {
     [{ url: 'http://a' }, '"url" must be a function'],
     [{ fetch: 1 }, '"fetch" must be a function'],
     [{ pth: '/' }, '"pth" is unknown (did you mean "path"?)'],
-  ])('%j is refused', (options, message) => {
+  ])('httpCheck rejects the options %j', (options, message) => {
     expect(() => httpCheck(options as never)).toThrow(message);
   });
 });

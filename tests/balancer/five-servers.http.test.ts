@@ -127,7 +127,7 @@ describe('five servers', () => {
     ['leastLoadedOfTwo, no retries', leastLoadedOfTwo(), false],
     ['leastLoadedOfTwo by latency, no retries', leastLoadedOfTwo({ by: 'latency' }), false],
     ['leastLoadedOfTwo, with retries', leastLoadedOfTwo(), true],
-  ])('%s', async (name, pick, retries) => {
+  ])('the balancer meets its bounds with %s', async (name, pick, retries) => {
     const seen = await scenario(pick, retries);
     const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
     console.info(

@@ -130,7 +130,7 @@ describe('active checks', () => {
       },
       false,
     ],
-  ])('answered with %s', async (_what, check, isUp) => {
+  ])('a check that answers with %s is read as passed: %s', async (_what, check, isUp) => {
     const { clock, health } = watched(['a'], { check });
     await clock.advance(0);
     expect(health('a')).toBe(isUp ? 'healthy' : 'unhealthy');

@@ -415,7 +415,7 @@ describe('options', () => {
     [{ outlier: { successRate: { minCalls: 0 } } }, '"outlier.successRate.minCalls"'],
     [{ outlier: { successRate: { deviations: 0 } } }, '"outlier.successRate.deviations"'],
     [{ outlier: { successRate: { minDifference: 5 } } }, '"outlier.successRate.minDifference" must be a finite number'],
-  ])('%j is refused', (options, message) => {
+  ])('LoadBalancer rejects the options %j', (options, message) => {
     expect(make(options, ['a'])).toThrow(message);
     expect(make(options, ['a'])).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_OPTION', owner: 'LoadBalancer' }),

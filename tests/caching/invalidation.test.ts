@@ -108,7 +108,7 @@ describe('deleteMatching and expireMatching', () => {
   });
 
   it.each([undefined, null, 'tag', {}, { tag: 1 }, { tag: 'a', prefix: 'b' }, { tags: 'a' }, []])(
-    'refuse %o',
+    'deleteMatching and expireMatching reject %o',
     (match) => {
       const { cache } = filled();
       expect(() => cache.deleteMatching(match as never)).toThrow(/loadingCache: "match/);
@@ -131,7 +131,7 @@ describe('globs', () => {
     ['a\\', 'a\\'],
     ['[a]{b}.', '[a]{b}.'],
     ['*\\**', 'x*y'],
-  ])('%s is %s', (glob, text) => {
+  ])('the glob %s matches "%s"', (glob, text) => {
     expect(matchesGlob(glob, text)).toBe(true);
   });
 
@@ -148,7 +148,7 @@ describe('globs', () => {
     ['[a]', 'a'],
     ['*\\**', 'xy'],
     ['A', 'a'],
-  ])('%s is not %s', (glob, text) => {
+  ])('the glob %s does not match "%s"', (glob, text) => {
     expect(matchesGlob(glob, text)).toBe(false);
   });
 

@@ -460,7 +460,7 @@ describe('the cache that keeps the entries', () => {
         };
       },
     ],
-  ])('may be %s', async (_, make) => {
+  ])('the cache that keeps the entries may be %s', async (_, make) => {
     const { cache, calls } = await setUpWith('a', { cache: make() });
     expect([await cache.get('k'), cache.peek('k'), calls.length]).toEqual(['a', 'a', 0]);
     cache.clear();

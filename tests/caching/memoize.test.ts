@@ -105,7 +105,7 @@ describe('memoize', () => {
     [() => 1, { capacity: 1, key: 'k' }, 'key'],
     [() => 1, { capacity: 1, load: () => 1 }, 'load'],
     [() => 1, { capacity: 1, policy: {} }, 'policy'],
-  ])('refuses %o with %o', (fn, options, option) => {
+  ])('memoize rejects the function %o with the options %o', (fn, options, option) => {
     expect(() => memoize(fn as never, options as never)).toThrow(new RegExp(`^memoize: "${option}"`));
   });
 });

@@ -56,7 +56,7 @@ describe('loadingCache refuses', () => {
     expect(make(options)).toThrow(new RegExp(`^loadingCache: "${option}"`));
   });
 
-  it.each([undefined, null, 'options', [], () => {}])('%o for options', (options) => {
+  it.each([undefined, null, 'options', [], () => {}])('loadingCache rejects %o as options', (options) => {
     expect(make(options as never)).toThrow(/^loadingCache: "/);
   });
 

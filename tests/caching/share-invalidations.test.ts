@@ -303,7 +303,7 @@ it.each([
   [{ origin: 7 }, '"origin" must be a string'],
   [{ onError: 7 }, '"onError" must be a function'],
   [{ channel: 'x' }, '"channel" is unknown'],
-])('refuses %o', (options, message) => {
+])('shareInvalidations rejects the options %o', (options, message) => {
   const { cache } = process(new TestBus(), 'one');
   expect(() => shareInvalidations(cache, new TestBus(), options as never)).toThrow(message);
 });

@@ -558,7 +558,7 @@ async function checkRow(
 const titles = ROWS.map((row) => [row.what, row.verdict, row] as const);
 
 describe('resilientFetch with a server that', () => {
-  it.each(titles)('%s: %s', { timeout: 30_000 }, async (_what, _verdict, row) => {
+  it.each(titles)('%s (expected: %s)', { timeout: 30_000 }, async (_what, _verdict, row) => {
     await checkRow(row, (fetch) => fetch);
   });
 });
@@ -566,7 +566,7 @@ describe('resilientFetch with a server that', () => {
 describe('cached(resilientFetch) with a server that', () => {
   for (const row of ROWS) {
     const { what, verdict, reads = 'whole' } = row;
-    it(`${what}: ${verdict}`, { timeout: 30_000 }, async () => {
+    it(`${what} (expected: ${verdict})`, { timeout: 30_000 }, async () => {
       await checkRow(row, cached, async (fetch, server) => {
         if (verdict !== 'answer' || reads === 'whole') return;
         server.isHealed = true;

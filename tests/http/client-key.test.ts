@@ -20,7 +20,7 @@ describe('an address', () => {
     ['fe80::1%eth0', 'fe80::/56'],
     ['::1', '::/56'],
     ['::', '::/56'],
-  ])('%s goes by %s', (address, key) => {
+  ])('the address %s has the key %s', (address, key) => {
     expect(clientKey()(address)).toBe(key);
   });
 
@@ -54,7 +54,7 @@ describe('an address', () => {
       '::1.2.3.4.5',
     ],
     ...['1.2.3.4::', '::1.2.3.4:5', '[::1]', '::1%', '%eth0', 'unknown', '٣.1.1.1'],
-  ])('%s is none', (text) => {
+  ])('the text "%s" is not an address', (text) => {
     expect(clientKey()(text)).toBeUndefined();
   });
 
@@ -114,7 +114,7 @@ describe('ipv6Prefix', () => {
     [64, '2001:db8:1:2ff::/64'],
     [127, '2001:db8:1:2ff:3:4:5:6/127'],
     [128, '2001:db8:1:2ff:3:4:5:7'],
-  ])('%i', (ipv6Prefix, key) => {
+  ])('an ipv6Prefix of %i leads to the key %s', (ipv6Prefix, key) => {
     expect(clientKey({ ipv6Prefix })('2001:db8:1:2ff:3:4:5:7')).toBe(key);
     expect(clientKey({ ipv6Prefix })('192.0.2.1')).toBe('192.0.2.1');
   });
@@ -148,7 +148,7 @@ describe('trustProxy', () => {
     [2, '198.51.100.7'],
     [3, '203.0.113.9'],
     [9, '203.0.113.9'], // fewer than there should be
-  ])('%i proxies', (trustProxy, key) => {
+  ])('trustProxy: %i leads to the client address %s', (trustProxy, key) => {
     expect(clientKey({ trustProxy })('10.0.0.1', forwarded)).toBe(key);
     expect(clientKey({ trustProxy })('10.0.0.1')).toBe('10.0.0.1');
     expect(clientKey({ trustProxy })('10.0.0.1', '')).toBe('10.0.0.1');
@@ -168,7 +168,7 @@ describe('trustProxy', () => {
     [['10.0.0.0/8', '198.51.100.7', '203.0.113.9'], '203.0.113.9'], // all of them: the farthest
     [['::ffff:10.0.0.0/104'], '198.51.100.7'],
     [['2001:db8::/32', '10.0.0.0/30'], '198.51.100.7'],
-  ])('proxies at %j', (trustProxy, key) => {
+  ])('trustProxy: %j leads to the client address %s', (trustProxy, key) => {
     expect(clientKey({ trustProxy })('10.0.0.1', forwarded)).toBe(key);
     expect(clientKey({ trustProxy })('::ffff:10.0.0.1', forwarded)).toBe(key);
     expect(clientKey({ trustProxy })('10.0.0.1', forwarded.split(', '))).toBe(key);
@@ -283,7 +283,7 @@ describe('options that cannot work', () => {
     [{ ipv6Prefix: Number.NaN }, '"ipv6Prefix" must be an integer'],
     [{ trustproxy: 1 }, '"trustproxy" is unknown (did you mean "trustProxy"?)'],
     [null, '"options" must be an object'],
-  ])('%j', (options, message) => {
+  ])('clientKey rejects the options %j', (options, message) => {
     expect(() => clientKey(options as never)).toThrow(InvalidOptionError);
     expect(() => clientKey(options as never)).toThrow(`clientKey: ${message}`);
   });

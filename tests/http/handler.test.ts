@@ -66,7 +66,7 @@ describe('rateLimitHandler', () => {
     it.each<[string, () => Response | Promise<Response>, number]>([
       ['a redirect', () => Response.redirect('http://localhost/b', 303), 303],
       ['from fetch', () => fetch('data:text/plain,hi'), 200],
-    ])('is copied: %s', async (_name, make, status) => {
+    ])('an immutable response is copied: %s', async (_name, make, status) => {
       const original = await make();
       const response = await rateLimitHandler({ limiter: new FakeLimiter(), key: byName })(() => original)(request());
       expect(response).not.toBe(original);

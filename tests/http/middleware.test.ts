@@ -107,7 +107,7 @@ describe('the key', () => {
     ['none of yours', { key: () => undefined }, from('192.0.2.1'), ''],
     ['empty', { key: () => '' }, from('192.0.2.1'), ''],
     ['malformed by a proxy', { trustProxy: 1 }, from('10.0.0.1', { 'x-forwarded-for': 'unknown' }), ''],
-  ])('is %s', async (_name, options, request, key) => {
+  ])('the key of a request is %s', async (_name, options, request, key) => {
     const { limiter, middleware } = setup(options);
     const { next } = await send(middleware, request);
     expect(limiter.calls).toEqual([`tryAcquire ${key} 1`]);

@@ -72,7 +72,7 @@ const bad: readonly [options: object, message: string][] = [
 ];
 
 describe('options that cannot work are refused at once', () => {
-  it.each(bad)('%j', (options, message) => {
+  it.each(bad)('rateLimitMiddleware rejects the options %j', (options, message) => {
     const middleware = () => rateLimitMiddleware({ limiter, ...options });
     const handler = () =>
       rateLimitHandler({ limiter, ...('key' in options ? {} : { address: () => '::1' }), ...options });

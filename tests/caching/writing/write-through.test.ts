@@ -150,7 +150,7 @@ describe('writeThrough', () => {
     ['an lru-cache', new LRUCache<string, string>({ max: 10, ttl: 1000 })],
     ['an LruCache', new LruCache<string, string>({ capacity: 10 })],
     ['a loadingCache', loadingCache<string, string>({ load: () => 'loaded', capacity: 10 })],
-  ])('takes %s', async (_, cache) => {
+  ])('writeThrough accepts %s as its cache', async (_, cache) => {
     const writer = writeThrough<string, string>({ cache, write: () => {}, remove: () => {} });
     await writer.set('k', 'v', { ttl: '1m' });
     expect(await cache.get('k')).toBe('v');
@@ -507,7 +507,7 @@ describe('options', () => {
     [{ policy: {} }, 'writeThrough: "policy" must be'],
     [{ name: '' }, 'writeThrough: "name" must be'],
     [{ writes: 1 }, 'writeThrough: "writes" is unknown (did you mean "write"?)'],
-  ])('%o are refused', (options, message) => {
+  ])('writeThrough rejects the options %o', (options, message) => {
     expect(() => setUp(options as never)).toThrow(message);
   });
 
