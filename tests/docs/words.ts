@@ -12,7 +12,7 @@ export interface Finding {
 }
 
 /** Each word or phrase that is not used, with the words to use instead. */
-export const AVOIDED: readonly (readonly [phrase: RegExp, instead: string])[] = [
+const AVOIDED: readonly (readonly [phrase: RegExp, instead: string])[] = [
   [/\b(?:some|no|any|every)body(?:'s|’s|\b)/i, 'a thing with a name: the caller, the waiter'],
   [/\b(?:someone|anyone|everyone|no one)\b/i, 'a thing with a name: the caller, the waiter'],
   [/\b(?:whoever|whosoever|whomever)\b/i, 'a thing with a name: the caller, the waiter'],
