@@ -1,11 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests of real sockets, processes, files and packages. */
 const integration = [
-  'tests/faults/**/*.test.ts',
+  'tests/**/*.{http,process}.test.ts',
   'tests/fetch/**/*.test.ts',
-  'tests/{balancer,caching,http,http-cache}/**/*.http.test.ts',
   'tests/package/**/*.test.ts',
-  'tests/pitfalls/**/{leaks,*.http,*.process}.test.ts',
   'tests/demo/cli.test.ts',
   'tests/docs/**/*.test.ts',
 ];

@@ -6,11 +6,11 @@ export default defineConfig({
   ...config,
   test: {
     include: [
-      'tests/{timeout,retry,bulkhead,circuit-breaker,pipeline,cache,caching,hash-ring,balancer,property}/**/*.test.ts',
-      'tests/core/{bad-options,outcome}.test.ts',
-      'tests/pitfalls/{policies-{retry,breaker,bulkhead},caches,placement,clocks,bad-inputs,faults-time,hostile}.test.ts',
+      'tests/{timeout,retry,bulkhead,circuit-breaker,pipeline,cache,loading-cache,tiered-cache,cache-writers,coalesce,hash-ring,load-balancer,property}/**/*.test.ts',
+      'tests/core/{bad-options,outcome,sizes,durations,thrown-values,clock-jumps,long-timers,replaced-timers}.test.ts',
     ],
-    exclude: ['tests/**/*.http.test.ts', 'tests/cache/memory.test.ts'], // sockets, and a minute of collecting garbage
+    // Sockets, processes, and a test that collects garbage for a minute.
+    exclude: ['tests/**/*.{http,process}.test.ts', 'tests/cache/memory.test.ts'],
     // The same answers each time, and soon.
     setupFiles: ['tests/support/one-seed.ts'],
     env: { BREAKWATER_RUNS: '0.05' },

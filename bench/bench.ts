@@ -1,6 +1,6 @@
 /**
- * What a benchmark is made of. Each `*.bench.ts` exports one as `bench`: candidates that do the same thing, and what is
- * expected of ours (DESIGN, section 7). measure.ts measures them, table.ts prints them.
+ * The parts of a benchmark. Each `*.bench.ts` exports one as `bench`: candidates that do the same thing, and the target
+ * for the candidate of this package. measure.ts measures them, table.ts prints them.
  */
 export type Bench = UseBench | MemoryBench;
 

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { build } from 'esbuild';
 
 const here = new URL('./', import.meta.url);
@@ -21,6 +22,7 @@ export function namesOf(prefixes: readonly string[]): readonly string[] {
 
 /** Builds as the package is built: what runs TypeScript directly adds to every function that is made. */
 export async function buildBenches(): Promise<void> {
+  installPeers();
   const { devDependencies } = JSON.parse(readFileSync(new URL('../package.json', here), 'utf8')) as {
     devDependencies: Record<string, string>;
   };
@@ -36,4 +38,11 @@ export async function buildBenches(): Promise<void> {
     sourcemap: true,
     external: Object.keys(devDependencies),
   });
+}
+
+/** Installs the peers that need Node 22 or later, on the first run with such a Node. */
+function installPeers(): void {
+  const isSupported = Number.parseInt(process.versions.node, 10) >= 22;
+  if (!isSupported || existsSync(new URL('node_modules/', here))) return;
+  execFileSync('npm', ['ci', '--ignore-scripts'], { cwd: here, stdio: 'inherit' });
 }

@@ -375,7 +375,7 @@ describe('resize', () => {
     expect(started).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it.each([0, -1, 1.5, Number.NaN, Infinity])('not to %s', (size) => {
+  it.each([0, -1, 1.5, Number.NaN, Infinity])('resize rejects %s', (size) => {
     expect(() => setUp().policy.resize(size)).toThrow('bulkhead: "maxConcurrent" must be an integer ≥ 1');
   });
 });

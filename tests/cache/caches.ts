@@ -38,22 +38,3 @@ export function toldOf<K, V>(cache: Cache<K, V>): string[] {
   cache.on('remove', ({ key, value, reason }) => told.push(`${String(key)}=${String(value)} ${reason}`));
   return told;
 }
-
-/** A clock whose time is set by hand, backwards too. It has no timers. */
-export class HandClock {
-  time: number;
-
-  constructor(time = 0) {
-    this.time = time;
-  }
-
-  now(): number {
-    return this.time;
-  }
-
-  setTimeout(): never {
-    throw new Error('nobody asked for a timer');
-  }
-
-  clearTimeout(): void {}
-}

@@ -3,8 +3,9 @@ import { inspect } from 'node:util';
 import { InvalidOptionError, isResilienceError } from 'breakwater';
 import { describe, expect, it } from 'vitest';
 import { collectGarbage } from '../support/garbage.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { settle } from '../support/promises.js';
-import { CACHES, HandClock, toldOf } from './caches.js';
+import { CACHES, toldOf } from './caches.js';
 
 const NO_CAPACITIES: readonly unknown[] = [
   ...[0, -0, -1, 1.5, Number.NaN, Infinity, -Infinity, 2 ** 24, 2 ** 32, Number.MIN_VALUE],
@@ -52,7 +53,7 @@ describe.each(CACHES)('the capacity of %s', (name, make) => {
   });
 
   it('lets what has expired go before what has not', () => {
-    const clock = new HandClock();
+    const clock = new ManualClock();
     const cache = make<string, number>({ capacity: 4, clock });
     cache.set('a', 1).set('b', 2, { ttl: 20 }).set('c', 3, { ttl: 10 }).set('d', 4);
     for (const key of 'abcd') cache.get(key);
@@ -107,7 +108,7 @@ describe.each(CACHES)('%s.resize', (name, make) => {
   });
 
   it('evicts what no longer fits, what has expired first', () => {
-    const clock = new HandClock();
+    const clock = new ManualClock();
     const cache = make<number, number>({ capacity: 6, clock });
     for (let n = 0; n < 6; n++) cache.set(n, n, { ttl: n === 4 ? 10 : Infinity });
     const told = toldOf(cache);
@@ -119,7 +120,7 @@ describe.each(CACHES)('%s.resize', (name, make) => {
   });
 
   it('to far fewer keeps all there is to know of those that stay, and gives the memory back', async () => {
-    const clock = new HandClock();
+    const clock = new ManualClock();
     const options = {
       capacity: 20_000,
       clock,

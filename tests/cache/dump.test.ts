@@ -1,7 +1,8 @@
 import { InvalidOptionError } from 'breakwater';
 import type { Cache, CacheDump, CacheOptions } from 'breakwater/cache';
 import { describe, expect, it } from 'vitest';
-import { CACHES, HandClock, toldOf } from './caches.js';
+import { ManualClock } from '../support/manual-clock.js';
+import { CACHES, toldOf } from './caches.js';
 
 const throughJson = <T>(value: T): T => JSON.parse(JSON.stringify(value));
 
@@ -38,7 +39,7 @@ const MALFORMED: Record<string, unknown> = {
 
 describe.each(CACHES)('%s', (_name, make) => {
   const setUp = (options: Partial<CacheOptions<string, number>> = {}) => {
-    const clock = new HandClock();
+    const clock = new ManualClock();
     const cache: Cache<string, number> = make({ capacity: 5, clock, ...options });
     return { clock, cache, told: toldOf(cache) };
   };

@@ -12,7 +12,8 @@ import {
 import { seededRandom } from 'breakwater/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { EntryTable } from '../../src/cache/entry-table.js';
-import { HandClock, toldOf } from './caches.js';
+import { ManualClock } from '../support/manual-clock.js';
+import { toldOf } from './caches.js';
 
 const fill = <C extends Cache<string, number>>(cache: C, keys: string): C => {
   for (const key of keys) cache.set(key, key.charCodeAt(0));
@@ -203,7 +204,7 @@ describe('ClockCache forgets what was not used since the hand last passed it', (
 
 describe('TtlCache forgets what would expire first', () => {
   const setUp = (options: { ttl?: number; touchOnGet?: boolean } = {}) => {
-    const clock = new HandClock();
+    const clock = new ManualClock();
     return { clock, cache: new TtlCache<string, number>({ capacity: 4, ttl: 100, clock, ...options }) };
   };
 

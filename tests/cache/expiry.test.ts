@@ -3,7 +3,8 @@ import { inspect } from 'node:util';
 import { InvalidOptionError } from 'breakwater';
 import type { Cache } from 'breakwater/cache';
 import { describe, expect, it } from 'vitest';
-import { CACHES, HandClock, toldOf } from './caches.js';
+import { ManualClock } from '../support/manual-clock.js';
+import { CACHES, toldOf } from './caches.js';
 
 const DAY = 86_400_000;
 const NO_DURATIONS: readonly unknown[] = [
@@ -20,7 +21,7 @@ const isThere = <K, V>(cache: Cache<K, V>, key: K) => {
 
 describe.each(CACHES)('%s', (name, make) => {
   const setUp = (options: { ttl?: number | '30d'; touchOnGet?: boolean } = {}) => {
-    const clock = new HandClock();
+    const clock = new ManualClock();
     return { clock, cache: make<string, number>({ capacity: 10, clock, ...options }) };
   };
 
@@ -212,7 +213,7 @@ describe.each(CACHES)('%s', (name, make) => {
 
 describe.each(CACHES)('%s.purgeExpired', (_name, make) => {
   it('removes all that has expired, and says how many', () => {
-    const clock = new HandClock();
+    const clock = new ManualClock();
     const cache = make<number, number>({ capacity: 100, clock });
     for (let n = 0; n < 90; n++) cache.set(n, n, { ttl: n % 3 === 0 ? Infinity : ((n * 37) % 90) + 1 });
     let purged = 0;
@@ -221,7 +222,7 @@ describe.each(CACHES)('%s.purgeExpired', (_name, make) => {
   });
 
   it('counts what it removed, also when listeners put something back', () => {
-    const clock = new HandClock();
+    const clock = new ManualClock();
     const cache = make<number, number>({ capacity: 10, clock });
     cache.set(1, 1, { ttl: 5 }).set(2, 2, { ttl: 5 }).set(3, 3);
     cache.on('remove', ({ key, value }) => cache.set(key, value));

@@ -1,7 +1,8 @@
 /** Iteration goes over what was there when it began and still is when it gets there. It ends, whatever happens meanwhile. */
 import { describe, expect, it, vi } from 'vitest';
 import { EntryTable } from '../../src/cache/entry-table.js';
-import { CACHES, HandClock } from './caches.js';
+import { ManualClock } from '../support/manual-clock.js';
+import { CACHES } from './caches.js';
 
 const LETTERS = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
 
@@ -112,7 +113,7 @@ describe.each(CACHES)('%s, iterated', (_name, make) => {
   });
 
   it('does not visit what has expired meanwhile', () => {
-    const clock = new HandClock();
+    const clock = new ManualClock();
     const cache = make<string, number>({ capacity: 6, clock });
     for (const [n, letter] of LETTERS.entries()) cache.set(letter, n, { ttl: n < 3 ? 10 : 20 });
     const [first] = cache.keys();
@@ -212,7 +213,7 @@ describe.each(CACHES)('%s, iterated', (_name, make) => {
   });
 
   it('removes an expired entry when it comes to it, and goes on', () => {
-    const clock = new HandClock();
+    const clock = new ManualClock();
     const cache = make<string, number>({ capacity: 6, clock });
     for (const [n, letter] of LETTERS.entries()) cache.set(letter, n, { ttl: n % 2 === 0 ? 10 : 20 });
     const order = [...cache.keys()];

@@ -2,8 +2,9 @@
 import type { Cache } from 'breakwater/cache';
 import { describe, expect, it } from 'vitest';
 import { collectGarbage } from '../support/garbage.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { settle } from '../support/promises.js';
-import { CACHES, HandClock } from './caches.js';
+import { CACHES } from './caches.js';
 
 /** How many of them are still there after a few collections. */
 async function countLeft(refs: readonly WeakRef<object>[]): Promise<number> {
@@ -23,7 +24,7 @@ const heapUsed = async () => {
 };
 
 describe.each(CACHES)('%s', (_name, make) => {
-  const LEAVES: Record<string, (cache: Cache<object, object>, key: object, clock: HandClock) => unknown> = {
+  const LEAVES: Record<string, (cache: Cache<object, object>, key: object, clock: ManualClock) => unknown> = {
     'was deleted': (cache, key) => cache.delete(key),
     'was cleared': (cache) => cache.clear(),
     'has expired and was looked for': (cache, key, clock) => {
@@ -39,7 +40,7 @@ describe.each(CACHES)('%s', (_name, make) => {
   };
 
   it.each(Object.keys(LEAVES))('lets go of what %s', async (how) => {
-    const clock = new HandClock();
+    const clock = new ManualClock();
     const cache = make<object, object>({ capacity: 40, clock });
     cache.on('remove', () => {});
     const refs = (() => {

@@ -2,9 +2,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Cache, RandomCache } from 'breakwater/cache';
 import { describe, expect, it } from 'vitest';
+import { ManualClock } from '../support/manual-clock.js';
 import { settle } from '../support/promises.js';
 import { catchUncaught } from '../support/uncaught.js';
-import { CACHES, HandClock, toldOf } from './caches.js';
+import { CACHES, toldOf } from './caches.js';
 
 type Letters = Cache<string, number>;
 
@@ -20,7 +21,7 @@ function expectWhole(cache: Letters): void {
 }
 
 /** Each way to make an entry leave: `a` does, with this reason. */
-const LEAVES: readonly (readonly [reason: string, leave: (cache: Letters, clock: HandClock) => unknown])[] = [
+const LEAVES: readonly (readonly [reason: string, leave: (cache: Letters, clock: ManualClock) => unknown])[] = [
   ['evicted', (cache) => cache.resize(1)],
   ['expired', (_cache, clock) => (clock.time = 100)],
   ['deleted', (cache) => cache.delete('a')],
@@ -47,7 +48,7 @@ const REACTIONS: readonly (readonly [name: string, react: (cache: Letters, key: 
 
 describe.each(CACHES)('listeners of %s', (_name, make) => {
   const setUp = (capacity = 3) => {
-    const clock = new HandClock();
+    const clock = new ManualClock();
     const cache: Letters = make({ capacity, clock, maxWeight: 1000, weigh: () => 2 });
     return { cache, clock, told: toldOf(cache) };
   };

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { CACHES, HandClock } from './caches.js';
+import { ManualClock } from '../support/manual-clock.js';
+import { CACHES } from './caches.js';
 
 const NONE = { hits: 0, misses: 0, inserts: 0, updates: 0, evictions: 0, expirations: 0, rejections: 0 };
 
 describe.each(CACHES)('the statistics of %s', (_name, make) => {
   const setUp = () => {
-    const clock = new HandClock();
+    const clock = new ManualClock();
     return { clock, cache: make<string, number>({ capacity: 2, clock, maxWeight: 10, weigh: ({ value }) => value }) };
   };
 

@@ -1,7 +1,8 @@
 import { TinyLfuCache } from 'breakwater/cache';
 import { seededRandom } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
-import { HandClock, toldOf } from './caches.js';
+import { ManualClock } from '../support/manual-clock.js';
+import { toldOf } from './caches.js';
 
 /** Favourites, used so often each, in a cache that is then full of other keys. */
 function withFavourites(capacity: number, favourites: number, uses: number) {
@@ -136,7 +137,7 @@ describe('TinyLfuCache', () => {
 
   it('holds its bounds over a long time of everything at once', () => {
     const random = seededRandom(3);
-    const clock = new HandClock();
+    const clock = new ManualClock();
     const cache = new TinyLfuCache<number, number>({
       capacity: 300,
       maxWeight: 500,

@@ -3,14 +3,15 @@ import { InvalidOptionError } from 'breakwater';
 import { RandomCache } from 'breakwater/cache';
 import { seededRandom } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
-import { CACHES, HandClock, toldOf } from './caches.js';
+import { ManualClock } from '../support/manual-clock.js';
+import { CACHES, toldOf } from './caches.js';
 
 const NO_WEIGHTS: readonly unknown[] = [Number.NaN, -1, Infinity, -Infinity, '1', null, true, {}, [], 5n, () => 1];
 
 describe.each(CACHES)('%s', (_name, make) => {
   /** Each entry weighs what its value says. */
   const setUp = (maxWeight = 10, capacity = 100) => {
-    const clock = new HandClock();
+    const clock = new ManualClock();
     const cache = make<string, number>({ capacity, maxWeight, weigh: ({ value }) => value, clock });
     return { cache, clock, told: toldOf(cache) };
   };

@@ -26,7 +26,7 @@ import { describe, expect, it } from 'vitest';
 
 type Make = (value: never) => unknown;
 
-/** What is no option of any kind. The numbers are those of the bad-input list in the reliability research. */
+/** Values that are invalid for every option. */
 const NOTHING_USEFUL: readonly unknown[] = [null, true, {}, 'abc', 10n, Symbol('s'), [], () => 1];
 const NOT_POSITIVE_INTEGERS = [
   ...NOTHING_USEFUL,

@@ -29,7 +29,7 @@ describe('isNetworkError', () => {
     ['Chromium, with the host', new TypeError('Failed to fetch (example.com)')],
     ['Firefox', new TypeError('NetworkError when attempting to fetch resource.')],
     ['Safari', new TypeError('Load failed')],
-  ])('%s is one', (_name, error) => {
+  ])('isNetworkError returns true for %s', (_name, error) => {
     expect(isNetworkError(error)).toBe(true);
     expect(defaultClassify({ ok: false, error })).toBe('failure');
   });
@@ -51,7 +51,7 @@ describe('isNetworkError', () => {
     ['nothing', undefined],
     ['null', null],
     ['text', 'ECONNRESET'],
-  ])('%s is none', (_name, error) => {
+  ])('isNetworkError returns false for %s', (_name, error) => {
     expect(isNetworkError(error)).toBe(false);
   });
 
@@ -134,15 +134,18 @@ describe('an AbortError', () => {
 });
 
 describe('a judgement that cannot be', () => {
-  it.each([true, false, undefined, null, 'bad', Promise.resolve('failure')])('%s is refused', async (verdict) => {
-    const classify = (() => verdict) as never;
-    const policies = { retry: retry({ classify }), circuitBreaker: circuitBreaker({ classify }) };
-    for (const [owner, policy] of Object.entries(policies)) {
-      const error = await policy.execute(() => 1).catch((error) => error);
-      expect(error).toMatchObject({ owner, option: 'classify' });
-      expect(error.message).toMatch(/"classify" must return 'success', 'failure'/);
-    }
-  });
+  it.each([true, false, undefined, null, 'bad', Promise.resolve('failure')])(
+    'the verdict %s is rejected',
+    async (verdict) => {
+      const classify = (() => verdict) as never;
+      const policies = { retry: retry({ classify }), circuitBreaker: circuitBreaker({ classify }) };
+      for (const [owner, policy] of Object.entries(policies)) {
+        const error = await policy.execute(() => 1).catch((error) => error);
+        expect(error).toMatchObject({ owner, option: 'classify' });
+        expect(error.message).toMatch(/"classify" must return 'success', 'failure'/);
+      }
+    },
+  );
 
   it('an error of the judge is the error of the call', async () => {
     const policy = retry({

@@ -20,7 +20,7 @@ describe('parseRetryAfter', () => {
     ['Sunday, 21-Nov-77 12:00:00 GMT', 0], // 51 years ahead means 1977
     ['Sat Nov 21 12:00:10 2026', 10_000], // asctime
     ['Sun Nov  1 12:00:10 2026', 0],
-  ])('%j', (value, ms) => {
+  ])('parseRetryAfter reads %j as %s ms', (value, ms) => {
     expect(parseRetryAfter(value, NOW)).toBe(ms);
   });
 
@@ -29,11 +29,11 @@ describe('parseRetryAfter', () => {
     ...['Sat, 21 Nov 2026 12:00:05 gmt', 'Sat, 21 Nov 2026 12:00:05 CET', 'Sat, 21 Nov 2026 12:00:05', '2026-11-21'],
     ...['Sat, 21 Nov 2026 12:00:60 GMT', 'Sat, 21 Foo 2026 12:00:05 GMT', 'Sat, 21 Nov 2026 25:00:05 GMT'],
     ...['Sat, 21 Nov 2026 12:60:05 GMT', 'Sat, 21 Nov 2026 12:00:61 GMT', ' '.repeat(100_000), '"'.repeat(1000)],
-  ])('%j is none', (value) => {
+  ])('parseRetryAfter ignores %j', (value) => {
     expect(parseRetryAfter(value, NOW)).toBe(undefined);
   });
 
-  it.each([null, undefined])('%s is none', (value) => {
+  it.each([null, undefined])('parseRetryAfter ignores %s', (value) => {
     expect(parseRetryAfter(value)).toBe(undefined);
   });
 

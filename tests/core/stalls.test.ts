@@ -122,7 +122,7 @@ describe('a circuit breaker does not count a timeout after a stall', () => {
     ['by the rate over time', { window: { duration: '30s' }, minimumCalls: 2 }],
     ['with a judgement of its own', { consecutiveFailures: 2, classify: (): 'failure' => 'failure' }],
     ['whose judgement is permanent', { consecutiveFailures: 2, classify: (): 'permanent' => 'permanent' }],
-  ] as const)('%s', async (_, options) => {
+  ] as const)('a breaker that opens %s does not count a timeout after a stall', async (_, options) => {
     const { breaker, fail } = setUp(options);
     for (let call = 0; call < 10; call++) await fail(stalled);
     expect([breaker.state, breaker.stats.calls]).toEqual(['closed', 0]);

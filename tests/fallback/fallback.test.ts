@@ -18,7 +18,7 @@ describe('fallback', () => {
     null,
     new DOMException('late', 'TimeoutError'),
     new SyntaxError('JSON'),
-  ])('answers %s', async (error) => {
+  ])('fallback replaces the error %s', async (error) => {
     expect(await fallback('instead').execute(fail(error))).toBe('instead');
   });
 

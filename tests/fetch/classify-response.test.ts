@@ -21,7 +21,7 @@ describe('classifyResponse', () => {
     [503, 'failure'],
     [504, 'failure'],
     [599, 'failure'],
-  ])('%i is a %s', (status, verdict) => {
+  ])('classifyResponse takes status %i for %s', (status, verdict) => {
     const value = status === 599 ? { status } : new Response(null, { status });
     expect(classifyResponse({ ok: true, value })).toBe(verdict);
   });

@@ -252,7 +252,7 @@ describe('bad options are refused at once', () => {
     [{ maxServerPause: 'forever' }, /"rateLimit.maxServerPause" must be/],
     [{ maxWait: -1 }, /"rateLimit.maxWait" must be/],
     [{ wait: 1 }, /"rateLimit.wait" is unknown \(did you mean "maxWait"\?\)/],
-  ])('%j', (rateLimit, message) => {
+  ])('resilientFetch rejects the rateLimit option %j', (rateLimit, message) => {
     expect(() => resilientFetch({ rateLimit: rateLimit as never })).toThrow(message);
   });
 

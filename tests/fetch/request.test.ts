@@ -15,11 +15,14 @@ function failing() {
 const url = 'http://localhost/';
 
 describe('isIdempotent', () => {
-  it.each(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE', 'get', 'Put', undefined])('%s is', (method) => {
-    expect(isIdempotent({ method })).toBe(true);
-  });
+  it.each(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE', 'get', 'Put', undefined])(
+    'the method %s is idempotent',
+    (method) => {
+      expect(isIdempotent({ method })).toBe(true);
+    },
+  );
 
-  it.each(['POST', 'PATCH', 'CONNECT', 'QUERY', ''])('%j is not', (method) => {
+  it.each(['POST', 'PATCH', 'CONNECT', 'QUERY', ''])('the method %j is not idempotent', (method) => {
     expect(isIdempotent({ method })).toBe(false);
   });
 
@@ -33,7 +36,7 @@ describe('isIdempotent', () => {
   });
 
   it.each([{}, [], [['x', 'y']], new Headers(), null, 'idempotency-key', [null], { 'x-key': 'k' }])(
-    '%j has none',
+    'the headers %j contain no idempotency key',
     (headers) => {
       expect(isIdempotent({ method: 'POST', headers })).toBe(false);
     },

@@ -118,20 +118,20 @@ describe('what is tried again', () => {
     [501, 1],
     [404, 1],
     [204, 1],
-  ])('%i: %i requests', async (status, requests) => {
+  ])('a response of status %i leads to %i requests', async (status, requests) => {
     await using server = await testServer(inOrder({ status, headers: { 'x-first': 'yes' } }, { body: 'well' }));
     const response = await resilientFetch({ retry })(server.origin);
     expect(response.status).toBe(requests === 1 ? status : 200);
     expect(server.requests).toHaveLength(requests);
   });
 
-  it.each(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])('%s is', async (method) => {
+  it.each(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])('the method %s is retried', async (method) => {
     await using server = await failsOnce();
     expect((await resilientFetch({ retry })(server.origin, { method })).status).toBe(200);
     expect(server.received).toHaveLength(2);
   });
 
-  it.each(['POST', 'PATCH', 'post'])('%s is not', async (method) => {
+  it.each(['POST', 'PATCH', 'post'])('the method %s is not retried', async (method) => {
     await using server = await failsOnce();
     const response = await resilientFetch({ retry })(server.origin, { method, body: 'x' });
     expect([response.status, await response.text()]).toEqual([503, 'unavailable']);
@@ -191,7 +191,7 @@ describe('what is tried again', () => {
 });
 
 describe('redirects', () => {
-  it.each([301, 302, 303, 307, 308])('%i is followed', async (status) => {
+  it.each([301, 302, 303, 307, 308])('a redirect of status %i is followed', async (status) => {
     await using server = await testServer(({ path }) =>
       path === '/' ? { status, headers: { location: '/there' } } : { body: path },
     );

@@ -311,7 +311,7 @@ describe('HashRing.toJSON', () => {
     expect(HashRing.fromJSON(json, { hash: fnv1a }).toJSON()).toEqual(json);
   });
 
-  it.each([null, undefined, {}, { layout: 2, nodes: [] }])('%j is refused', (json) => {
+  it.each([null, undefined, {}, { layout: 2, nodes: [] }])('HashRing.fromJSON rejects %j', (json) => {
     expect(() => HashRing.fromJSON(json as never)).toThrow(/"json.layout" must be 1/);
   });
 });
@@ -334,7 +334,7 @@ describe('HashRing refuses', () => {
     [[{ node: 'a', weight: NaN }], undefined, /"weight" must be a finite number ≥ 0/],
     [[{ node: 'a', weight: Infinity }], undefined, /"weight" must be a finite number ≥ 0/],
     [[{ node: 'a', weight: 1e12 }], undefined, /"weight" must be at most/],
-  ])('%j with %j', (nodes, options, message) => {
+  ])('HashRing rejects the nodes %j with the options %j', (nodes, options, message) => {
     expect(() => new HashRing(nodes as never, options as never)).toThrow(message);
   });
 

@@ -85,9 +85,12 @@ describe.each([
     expect(hash('short')).toBe(hash(Buffer.from('short')));
   });
 
-  it.each([undefined, null, 7, {}, [1], new Uint16Array(2), new ArrayBuffer(4)])('refuses %s', (data) => {
-    expect(() => hash(data as never)).toThrow(/"data" must be a string or a Uint8Array/);
-  });
+  it.each([undefined, null, 7, {}, [1], new Uint16Array(2), new ArrayBuffer(4)])(
+    'the hash function rejects %s',
+    (data) => {
+      expect(() => hash(data as never)).toThrow(/"data" must be a string or a Uint8Array/);
+    },
+  );
 });
 
 describe('sipHash13', () => {

@@ -54,7 +54,7 @@ describe('KetamaRing', () => {
     [[{ node: 'a', weight: -1 }], /"weight" must be a finite number ≥ 0/],
     ['abc', /"nodes" must be a list of nodes/],
     [null, /"nodes" must be a list of nodes/],
-  ])('refuses %j', (nodes, message) => {
+  ])('KetamaRing rejects the nodes %j', (nodes, message) => {
     expect(() => new KetamaRing(nodes as never)).toThrow(message);
   });
 

@@ -174,7 +174,7 @@ describe('jumpHash', () => {
     expect(jumpHash(-1n, 1000)).toBe(jumpHash(0xffff_ffff_ffff_ffffn, 1000));
   });
 
-  it.each([0, -1, 1.5, NaN, 2 ** 31, '3'])('refuses %s buckets', (buckets) => {
+  it.each([0, -1, 1.5, NaN, 2 ** 31, '3'])('jumpHash rejects %s as a number of buckets', (buckets) => {
     expect(() => jumpHash(1, buckets as never)).toThrow(/"buckets" must be an integer ≥ 1 and at most 2147483647/);
   });
 

@@ -15,7 +15,7 @@ describe('Cache-Control (RFC 9111, 5.2)', () => {
     ['private="set-cookie, x"', { private: 'set-cookie, x' }],
     ['max-age=', { 'max-age': '' }],
     ['=5', {}],
-  ])('reads %j', (field, directives) => {
+  ])('the parser reads the field %j', (field, directives) => {
     expect(read(field)).toEqual(directives);
   });
 

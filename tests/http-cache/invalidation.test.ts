@@ -28,7 +28,7 @@ describe('invalidation by unsafe methods (RFC 9111, 4.4)', () => {
     },
   );
 
-  it.each(['HEAD', 'OPTIONS'])('%s does not', async (method) => {
+  it.each(['HEAD', 'OPTIONS'])('the method %s does not invalidate', async (method) => {
     expect(await forgets(method, () => ok({}))).toBe(false);
   });
 

@@ -125,7 +125,7 @@ describe('public names', () => {
     expect(Object.keys(publicNames).sort()).toEqual(folders.sort());
   });
 
-  it.each(Object.entries(publicNames))('breakwater/%s', async (folder, names) => {
+  it.each(Object.entries(publicNames))('breakwater/%s exports exactly its listed names', async (folder, names) => {
     expect(await namesOf(`breakwater/${folder}`)).toEqual([...names].sort());
   });
 

@@ -1,13 +1,16 @@
 /** The package as a user gets it: built, packed, and installed into empty projects. */
 import { execFile } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { build, type Plugin } from 'esbuild';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { linksOf } from '../docs/links.js';
+import { filesIn } from '../docs/samples.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const temporary = mkdtempSync(join(tmpdir(), 'breakwater-'));
@@ -17,7 +20,10 @@ const cjs = join(temporary, 'cjs');
 /** Node versions to try besides the one that runs this, as in `BREAKWATER_NODES='22 24'`; npm fetches them. */
 const otherNodes = (process.env.BREAKWATER_NODES ?? '').split(' ').filter(Boolean);
 
-const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: object };
+const { exports, files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  exports: object;
+  files: readonly string[];
+};
 const entryPoints = Object.keys(exports)
   .filter((subpath) => subpath !== './package.json')
   .map((subpath) => subpath.replace('.', 'breakwater'));
@@ -40,8 +46,9 @@ beforeAll(async () => {
   for (const config of ['tsconfig.build.json', 'tsconfig.node.json']) {
     await tool('typescript/bin/tsc', '-p', config, '--outDir', join(stage, 'dist'));
   }
-  for (const name of ['package.json', 'src', 'README.md', 'CHANGELOG.md', 'LICENSE']) {
-    if (existsSync(join(root, name))) cpSync(join(root, name), join(stage, name), { recursive: true });
+  for (const name of ['package.json', 'README.md', 'LICENSE', ...files]) {
+    if (name !== 'dist' && existsSync(join(root, name)))
+      cpSync(join(root, name), join(stage, name), { recursive: true });
   }
   await run(stage, 'npm', 'pack', '--ignore-scripts', '--pack-destination', temporary);
   const tarball = readdirSync(temporary).find((name) => name.endsWith('.tgz'))!;
@@ -56,6 +63,9 @@ beforeAll(async () => {
   }
 });
 
+/** No two runs take the same time; every other number counts. */
+const withoutTimes = (text: string): string => text.replace(/\b\d+ ms\b/g, '… ms');
+
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
 describe('the tarball', () => {
@@ -67,8 +77,31 @@ describe('the tarball', () => {
       ['.js', '.js.map', '.d.ts', '.d.ts.map'].map((ending) => path.replace(/\.ts$/, ending)),
     );
     expect(list('dist').sort()).toEqual(expected.sort());
-    expect(readdirSync(installed)).toEqual(expect.arrayContaining(['LICENSE', 'dist', 'package.json', 'src']));
-    expect(existsSync(join(installed, 'tests'))).toBe(false);
+    const inRepository = ['package.json', 'README.md', 'LICENSE', ...files].filter(
+      (name) => name === 'dist' || existsSync(join(root, name)),
+    );
+    expect(readdirSync(installed).sort()).toEqual(inRepository.sort());
+  });
+
+  it('contains every file that a link of its README or documentation names', () => {
+    const installed = join(esm, 'node_modules/breakwater');
+    for (const file of ['README.md', ...filesIn('docs', '.md')]) {
+      const missing = linksOf(readFileSync(join(installed, file), 'utf8')).filter(({ target }) => {
+        const [path = ''] = decodeURI(target).split('#');
+        return !existsSync(join(installed, dirname(file), path));
+      });
+      expect(missing, file).toEqual([]);
+    }
+  });
+
+  it('contains examples that run where the package is installed', async () => {
+    const example = join('node_modules', 'breakwater', 'examples', 'pipeline.ts');
+    const tsx = createRequire(import.meta.url).resolve('tsx');
+    const printed = await run(esm, process.execPath, '--import', pathToFileURL(tsx).href, example);
+    const promised = /\/\* Prints, but for the milliseconds:\n(.*)\*\/\n$/s.exec(
+      readFileSync(join(esm, example), 'utf8'),
+    )![1]!;
+    expect(withoutTimes(printed)).toBe(withoutTimes(promised));
   });
 });
 

@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Cache } from 'breakwater/cache';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CACHES, HandClock } from '../cache/caches.js';
+import { CACHES } from '../cache/caches.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { runs } from '../support/runs.js';
 import { rules } from './models/cache-steps.js';
 
@@ -108,7 +109,7 @@ describe.each(CACHES)('%s', (_name, make) => {
     const happened = new Map<string, number>();
     fc.assert(
       fc.property(rules, fc.array(step, { maxLength: 60, size: 'max' }), (given, steps) => {
-        const clock = new HandClock(100);
+        const clock = new ManualClock(100);
         const { maxWeight, ...rest } = given;
         const weightOf = (value: number) => value % 6;
         const weights =

@@ -3,7 +3,7 @@ import { LruCache, type RemoveReason } from 'breakwater/cache';
 import fc from 'fast-check';
 import { LRUCache } from 'lru-cache';
 import { expect, it } from 'vitest';
-import { HandClock } from '../cache/caches.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { runs } from '../support/runs.js';
 
 type Key = number | string;
@@ -54,7 +54,7 @@ interface Side {
   view(): unknown;
 }
 
-function ours({ capacity, ttl, touchOnGet, maxWeight }: Settings, clock: HandClock): Side {
+function ours({ capacity, ttl, touchOnGet, maxWeight }: Settings, clock: ManualClock): Side {
   const weights = maxWeight === undefined ? {} : { maxWeight, weigh: ({ value }: { value: number }) => value };
   const cache = new LruCache<Key, number>({ capacity, ttl, touchOnGet, clock, ...weights });
   const removed: string[] = [];
@@ -82,7 +82,7 @@ const REASONS: Readonly<Record<string, RemoveReason>> = {
   expire: 'expired',
 };
 
-function theirs({ capacity, ttl, touchOnGet, maxWeight }: Settings, clock: HandClock): Side {
+function theirs({ capacity, ttl, touchOnGet, maxWeight }: Settings, clock: ManualClock): Side {
   const removed: string[] = [];
   let isClearing = false;
   const cache = new LRUCache<Key, number>({
@@ -128,7 +128,7 @@ function compare(settings: fc.Arbitrary<Settings>, wanted: readonly RemoveReason
   const happened = new Map<string, number>();
   fc.assert(
     fc.property(settings, fc.array(step, { maxLength: 80, size: 'max' }), (given, steps) => {
-      const clock = new HandClock(1); // at 0 nothing expires there
+      const clock = new ManualClock(1); // at 0 nothing expires there
       const sides = [ours(given, clock), theirs(given, clock)];
       for (const [at, each] of steps.entries()) {
         if (each.do === 'wait') clock.time += each.ms;

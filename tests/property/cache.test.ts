@@ -13,7 +13,7 @@ import {
 import { seededRandom } from 'breakwater/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HandClock } from '../cache/caches.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { runs } from '../support/runs.js';
 import { catchUncaught } from '../support/uncaught.js';
 import { describeRemoval, keyOf, perform, type Reaction, react, rules, type Step, step } from './models/cache-steps.js';
@@ -56,7 +56,7 @@ function hear(listening: Listening, key: unknown, value: number, reason: string)
   if (reaction !== undefined) react(listening.side, reaction, key);
 }
 
-function setUp(pair: Pair, given: NaiveRules, clock: HandClock): [real: Listening, naive: Listening] {
+function setUp(pair: Pair, given: NaiveRules, clock: ManualClock): [real: Listening, naive: Listening] {
   const { maxWeight, ...rest } = given;
   const scales = maxWeight === undefined ? {} : { maxWeight, weigh: ({ value }: { value: number }) => value };
   const real = pair.real({ ...rest, ...scales, clock });
@@ -86,7 +86,7 @@ describe.each(Object.entries(PAIRS))('%s', (_name, pairOf) => {
         fc.nat(),
         fc.boolean(),
         async (given, steps, seed, looksAlways) => {
-          const clock = new HandClock(1000);
+          const clock = new ManualClock(1000);
           const pair = pairOf(seed);
           let both = setUp(pair, given, clock);
           const keys = (number: number) => keyOf(number, given.capacity);

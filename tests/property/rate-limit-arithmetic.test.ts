@@ -2,8 +2,8 @@
 import { FixedWindow, LeakyBucket, SlidingWindowCounter, SlidingWindowLog, TokenBucket } from 'breakwater/rate-limit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HandClock } from '../cache/caches.js';
 import { LIMITERS, type Limits } from '../rate-limit/limiters.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { runs } from '../support/runs.js';
 
 /** From half a microsecond to 30 days, in milliseconds, and amounts from a thousandth to millions. */
@@ -28,8 +28,8 @@ const limits: fc.Arbitrary<Config> = fc
 /** A clock may show anything. */
 const origin = fc.constantFrom(0, 12_345.678_9, 1e9 + 0.1, 1_790_000_000_123.4, -1e7);
 
-function clockAt(time: number): HandClock {
-  const clock = new HandClock();
+function clockAt(time: number): ManualClock {
+  const clock = new ManualClock();
   clock.time = time;
   return clock;
 }
@@ -41,7 +41,7 @@ function fraction(value: number): [bigint, bigint] {
 }
 
 describe.each(LIMITERS)('%s', (_name, make) => {
-  it('1: at a frozen clock exactly the burst passes, of any size and at any rate', () => {
+  it('exactly the burst passes while the clock does not move, for any size and rate', () => {
     fc.assert(
       fc.property(limits, origin, (config, start) => {
         const limiter = make(config, clockAt(start));
@@ -55,7 +55,7 @@ describe.each(LIMITERS)('%s', (_name, make) => {
     );
   });
 
-  it('8: waiting exactly retryAfterMs is enough, and a millisecond less is not', () => {
+  it('a wait of exactly retryAfterMs is enough, and a millisecond less is not', () => {
     fc.assert(
       fc.property(
         limits,
@@ -116,7 +116,7 @@ const arrivals = fc.array(
 /** What passed, when, in microseconds. */
 function run(
   limiter: { tryAcquire(cost: number): { allowed: boolean } },
-  clock: HandClock,
+  clock: ManualClock,
   size: number,
   calls: Arrival[],
 ) {
@@ -131,7 +131,7 @@ function run(
   return passed;
 }
 
-it('2: in any interval a token bucket grants at most capacity + rate × time, and a full one never less', () => {
+it('a token bucket grants at most capacity + rate × time in any interval, and a full bucket never grants less', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 20 }),
@@ -157,7 +157,7 @@ it('2: in any interval a token bucket grants at most capacity + rate × time, an
   );
 });
 
-it('2: a log never lets more than its limit through in any window, and refuses nothing that would fit', () => {
+it('a sliding window log never admits more than its limit in any window, and rejects no request that fits', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 20 }),
@@ -183,7 +183,7 @@ it('2: a log never lets more than its limit through in any window, and refuses n
   );
 });
 
-it('2: a leaky bucket spaces what it lets out by exactly cost × per / leak, rounded up to a microsecond once', () => {
+it('a leaky bucket spaces admitted requests by exactly cost × per / leak, rounded up to a microsecond once', () => {
   fc.assert(
     fc.property(
       amount,
@@ -265,7 +265,7 @@ it('where integers would become too large, a counter admits no more than the for
   );
 });
 
-it('3: burst at the edge of a window: sliding ones stay at the limit, a fixed one at twice that', () => {
+it('a burst at the edge of a window passes at most the limit of a sliding window and twice the limit of a fixed one', () => {
   const makers = { FixedWindow, SlidingWindowCounter, SlidingWindowLog };
   const counts = Object.entries(makers).map(([name, Limiter]) => {
     const clock = clockAt(0);

@@ -3,8 +3,8 @@ import type { Clock } from 'breakwater';
 import { allOf, KeyedRateLimiter, type RateLimiter } from 'breakwater/rate-limit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HandClock } from '../cache/caches.js';
 import { LIMITERS, type Limits } from '../rate-limit/limiters.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { settle } from '../support/promises.js';
 import { runs } from '../support/runs.js';
 import { StallingClock } from '../support/stalling-clock.js';
@@ -39,7 +39,7 @@ class Run {
   readonly clock = new StallingClock();
   readonly limiter: RateLimiter;
   readonly twin: RateLimiter;
-  readonly twinClock = new HandClock();
+  readonly twinClock = new ManualClock();
   readonly waiting: { readonly cost: number; readonly abort: AbortController }[] = [];
   late = 0;
 
@@ -170,7 +170,7 @@ describe.each(LIMITERS)('%s, shared by combinations, behind a loop that is held 
         fc.tuple(limits, limits, limits),
         fc.array(sharedStep, { maxLength: 60, size: 'max' }),
         async (configs, steps) => {
-          const [clock, twinClock] = [new StallingClock(), new HandClock()];
+          const [clock, twinClock] = [new StallingClock(), new ManualClock()];
           const [a, b, c] = configs.map((config) => make(config, clock)) as [RateLimiter, RateLimiter, RateLimiter];
           const twins = configs.map((config) => make(config, twinClock));
           const lines = [[0], [1], [2], [0, 1], [1, 2]];

@@ -2,9 +2,9 @@ import { definePolicy, type InvalidationSubscriber, shareInvalidations, type Tie
 import { TestClock } from 'breakwater/testing';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { MapStore, type StoreCall } from '../caching/map-store.js';
 import { type Deferred, defer, settle, watch } from '../support/promises.js';
 import { runs } from '../support/runs.js';
+import { MapStore, type StoreCall } from '../tiered-cache/map-store.js';
 
 const KEYS = ['a', 'b'] as const;
 type Key = (typeof KEYS)[number];

@@ -2,12 +2,12 @@
 import { FixedWindow, LeakyBucket, SlidingWindowCounter, SlidingWindowLog, TokenBucket } from 'breakwater/rate-limit';
 import { TestClock } from 'breakwater/testing';
 import { expect, it } from 'vitest';
-import { HandClock } from '../cache/caches.js';
 import { collectGarbage } from '../support/garbage.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { settle } from '../support/promises.js';
 
 it('TokenBucket: tokens flow in evenly, fractions of them too', () => {
-  const clock = new HandClock();
+  const clock = new ManualClock();
   const bucket = new TokenBucket({ capacity: 10, refill: 0.1, per: '1s', clock });
   bucket.tryAcquire(10);
   clock.time = 9999.999;
@@ -17,7 +17,7 @@ it('TokenBucket: tokens flow in evenly, fractions of them too', () => {
 });
 
 it('TokenBucket: what cannot be counted exactly is rounded down by a hair', () => {
-  const clock = new HandClock();
+  const clock = new ManualClock();
   const bucket = new TokenBucket({ capacity: 1e12, refill: 999_999_999_989, per: '1h', clock });
   bucket.tryAcquire(1e12);
   clock.time = 3_600_000;
@@ -31,7 +31,7 @@ it('TokenBucket: what cannot be counted exactly is rounded down by a hair', () =
 });
 
 it('LeakyBucket: as a queue it holds more than its capacity; as a meter it does not', () => {
-  const clock = new HandClock();
+  const clock = new ManualClock();
   const bucket = new LeakyBucket({ capacity: 2, leak: 3, per: 1, clock });
   expect([0, 1, 2, 3, 4].map(() => bucket.reserve().delayMs)).toEqual([0, 1, 1, 1, 2]);
   expect(bucket.tryAcquire()).toMatchObject({ allowed: false, remaining: 0 });
@@ -41,7 +41,7 @@ it('LeakyBucket: as a queue it holds more than its capacity; as a meter it does 
 });
 
 it('FixedWindow: windows begin with the first call after the last one ended', () => {
-  const clock = new HandClock();
+  const clock = new ManualClock();
   const window = new FixedWindow({ limit: 2, per: 100, clock });
   const at = (time: number) => {
     clock.time = time;
@@ -58,7 +58,7 @@ it('FixedWindow: windows begin with the first call after the last one ended', ()
 });
 
 it('FixedWindow: a reservation gives back to its own window and to no later one', () => {
-  const clock = new HandClock();
+  const clock = new ManualClock();
   const window = new FixedWindow({ limit: 4, per: 100, clock });
   const held = window.reserve({ cost: 2 });
   clock.time = 100;
@@ -68,7 +68,7 @@ it('FixedWindow: a reservation gives back to its own window and to no later one'
 });
 
 it('SlidingWindowCounter: the window before fades out', () => {
-  const clock = new HandClock();
+  const clock = new ManualClock();
   const counter = new SlidingWindowCounter({ limit: 10, per: 1000, clock });
   counter.tryAcquire(10);
   const seen = [500, 1000, 1100, 1101, 1500, 1999, 2000].map((time) => {
@@ -79,7 +79,7 @@ it('SlidingWindowCounter: the window before fades out', () => {
 });
 
 it('SlidingWindowCounter: a reservation gives back to the window it came from, while that one fades, too', () => {
-  const clock = new HandClock();
+  const clock = new ManualClock();
   const counter = new SlidingWindowCounter({ limit: 10, per: 1000, clock });
   const held = counter.reserve({ cost: 10 });
   const other = counter.reserve({ cost: 0 });
@@ -96,7 +96,7 @@ it('SlidingWindowCounter: a reservation gives back to the window it came from, w
 });
 
 it('SlidingWindowLog: a cancelled reservation leaves exactly the others', () => {
-  const clock = new HandClock();
+  const clock = new ManualClock();
   const log = new SlidingWindowLog({ limit: 4, per: 100, clock });
   const at = (time: number, cost: number) => {
     clock.time = time;
@@ -115,7 +115,7 @@ it('SlidingWindowLog: a cancelled reservation leaves exactly the others', () => 
 });
 
 it('SlidingWindowLog: counts on exactly when it has counted further than integers go', () => {
-  const clock = new HandClock();
+  const clock = new ManualClock();
   const limit = 1e15;
   const log = new SlidingWindowLog({ limit, per: 10, clock });
   for (let n = 0; n < 40; n++) {

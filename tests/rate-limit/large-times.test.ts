@@ -1,10 +1,10 @@
 import { FixedWindow } from 'breakwater/rate-limit';
 import { expect, it } from 'vitest';
-import { HandClock } from '../cache/caches.js';
+import { ManualClock } from '../support/manual-clock.js';
 
 it('waiting exactly retryAfterMs is enough after months, where milliseconds times 1,000 are no whole numbers', () => {
   const per = 866_664_755;
-  const clock = new HandClock();
+  const clock = new ManualClock();
   const limiter = new FixedWindow({ limit: 1, per, clock });
   for (const gap of [4992, 4109, 4998, 4091]) {
     clock.time += (gap * per) / 2000;

@@ -19,12 +19,12 @@ describe('Retry-After', () => {
     ['120', 120_000],
     ['Tue, 14 Nov 2023 22:13:50 GMT', 30_000],
     ['Tue, 14 Nov 2023 22:13:20 GMT', 0],
-    ['Fri, 31 Dec 1999 23:59:59 GMT', 0], // pitfall 18: in the past
+    ['Fri, 31 Dec 1999 23:59:59 GMT', 0], // in the past
     ['-1', undefined],
     ['1.5', undefined],
     ['soon', undefined],
     ['', undefined],
-  ])('%j', (value, expected) => {
+  ])('the Retry-After value %j means %s ms', (value, expected) => {
     expect(parseRateLimit({ 'Retry-After': value }, { now })).toEqual({ limits: [], retryAfterMs: expected });
   });
 });
@@ -197,7 +197,7 @@ describe('X-RateLimit', () => {
     ['milliseconds', '120ms', 120],
     ['all units', '1d2h3m4s5ms', 93_784_005],
     ['surrounded by blanks', ' 60 ', 60_000],
-  ])('a reset, %s: %s', (_name, value, expected) => {
+  ])('an X-RateLimit reset (%s) of %s is parsed', (_name, value, expected) => {
     expect(reset(value)).toBe(expected);
   });
 
@@ -217,7 +217,7 @@ describe('X-RateLimit', () => {
     `${'0'.repeat(64)}1`,
     '9'.repeat(16),
     '٥',
-  ])('no reset: %j', (value) => {
+  ])('the X-RateLimit reset value %j is ignored', (value) => {
     expect(reset(value)).toBeUndefined();
   });
 

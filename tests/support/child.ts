@@ -24,9 +24,9 @@ export interface Child {
   readonly ended: Promise<ChildResult>;
 }
 
-/** Runs a script of `tests/pitfalls/children` in a process of its own. */
+/** Runs a script of `tests/support/children` in a process of its own. */
 export function startChild(script: string, { args = [], flags = [] }: ChildOptions = {}): Child {
-  const file = `tests/pitfalls/children/${script}.ts`;
+  const file = `tests/support/children/${script}.ts`;
   const child = spawn(process.execPath, [...flags, '--import', 'tsx', file, ...args.map(String)], { cwd: root });
   const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]).then(
     ([out, errors, [code, signal]]) => ({ code, signal, lines: out.split('\n').filter(Boolean), errors }),

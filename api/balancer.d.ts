@@ -1,0 +1,321 @@
+export declare class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable {
+	#private;
+	readonly name: string;
+	constructor(nodes: Iterable<BalancerNode>, options?: LoadBalancerOptions);
+	on<K extends keyof LoadBalancerEvents>(type: K, listener: (event: LoadBalancerEvents[K]) => void): () => void;
+	get nodes(): readonly NodeStatus[];
+	setNodes(nodes: Iterable<BalancerNode>): void;
+	acquire(options?: PickOptions): Lease;
+	peek(options?: PickOptions): string | undefined;
+	execute<T, Adds = never>(operation: (context: NodeContext) => T | PromiseLike<T>, options?: ExecuteOptions<Adds>): Promise<T | Adds>;
+	route(options?: RouteOptions): NodeRoute;
+	[Symbol.dispose](): void;
+}
+export declare function consistentHash(options?: ConsistentHashOptions): Picker;
+export declare function customCheck(check: HealthCheck): HealthCheck;
+export declare function httpCheck(options?: HttpCheckOptions): HealthCheck;
+export declare function ipHash(): Picker;
+export declare function leastConnections(): Picker;
+export declare function powerOfTwoChoices(options?: PowerOfTwoChoicesOptions): Picker;
+export declare function leastResponseTime(): Picker;
+export declare function randomPick(): Picker;
+export declare function resourceBased(report: (node: string) => LoadReport | undefined | PromiseLike<LoadReport | undefined>, options?: ResourceBasedOptions): Picker;
+export declare function roundRobin(): Picker;
+export declare function weightedLeastConnections(): Picker;
+export declare function weightedRoundRobin(): Picker;
+export interface BalancerNodeOptions {
+	readonly node: string;
+	/** @defaultValue 1 */
+	readonly weight?: number | undefined;
+	readonly zone?: string | undefined;
+}
+export interface Candidate {
+	readonly node: string;
+	readonly index: number;
+	readonly weight: number;
+	readonly ramp: number;
+	readonly effectiveWeight: number;
+	readonly active: number;
+	latencyMs(now: number): number;
+	credit: number;
+}
+export interface Chooser {
+	choose(candidates: readonly Candidate[], call: PickCall): Candidate;
+	chooseExcept?(candidates: readonly Candidate[], excluded: ReadonlySet<Candidate>, call: PickCall): Candidate;
+	loadChanged?(node: Candidate, now: number): void;
+	weightsChanged?(nodes: readonly Candidate[], now: number): void;
+	checkNodes?(nodes: readonly NodeEntry[]): void;
+	nodesChanged?(nodes: readonly Candidate[]): void;
+}
+export interface ConsistentHashOptions extends HashRingOptions {
+	/** @defaultValue none: the key decides alone */
+	readonly boundedLoad?: number | undefined;
+}
+export interface ExecuteOptions<Adds = never> extends CallOptions {
+	readonly exclude?: Iterable<string> | undefined;
+	readonly policy?: Policy<Adds> | undefined;
+}
+export interface HealthOptions {
+	readonly check: HealthCheck;
+	/** @defaultValue '5s' */
+	readonly interval?: Duration | undefined;
+	/** @defaultValue 0.1 */
+	readonly jitter?: number | undefined;
+	/** @defaultValue '2s' */
+	readonly timeout?: Duration | undefined;
+	/** @defaultValue 2 */
+	readonly rise?: number | undefined;
+	/** @defaultValue 3 */
+	readonly fall?: number | undefined;
+}
+export interface HttpCheckOptions {
+	/** @defaultValue '/' */
+	readonly path?: string | undefined;
+	/** @defaultValue 'GET' */
+	readonly method?: string | undefined;
+	readonly headers?: Readonly<Record<string, string>> | undefined;
+	/** @defaultValue 200 to 299 */
+	readonly isHealthy?: ((status: number) => boolean) | undefined;
+	/** @defaultValue the name */
+	readonly url?: ((node: string) => string | URL) | undefined;
+	/** @defaultValue the global `fetch`, looked up at each check */
+	readonly fetch?: ((url: URL, init: RequestInit) => Promise<Response>) | undefined;
+}
+export interface Lease {
+	readonly node: string;
+	release(outcome?: Outcome): void;
+	[Symbol.dispose](): void;
+}
+export interface PowerOfTwoChoicesOptions {
+	/** @defaultValue 'active' */
+	readonly by?: "active" | "latency" | undefined;
+}
+export interface LoadBalancerEvents {
+	nodeUp: {
+		readonly node: string;
+		readonly reason: "check" | "ejection-over";
+	};
+	nodeDown: {
+		readonly node: string;
+		readonly reason: "check";
+		readonly error: unknown;
+	};
+	ejected: {
+		readonly node: string;
+		readonly reason: "consecutive-failures" | "success-rate";
+		readonly ejectedForMs: number;
+	};
+	panic: {
+		readonly panicking: boolean;
+		readonly healthy: number;
+		readonly nodes: number;
+	};
+}
+export interface LoadBalancerOptions {
+	/** @defaultValue 'LoadBalancer' */
+	readonly name?: string | undefined;
+	/** @defaultValue `powerOfTwoChoices()` */
+	readonly pick?: Picker | undefined;
+	/** @defaultValue none: they are */
+	readonly health?: HealthOptions | undefined;
+	/** @defaultValue none */
+	readonly outlier?: OutlierOptions | undefined;
+	/** @defaultValue none */
+	readonly slowStart?: Duration | SlowStartOptions | undefined;
+	/** @defaultValue 0.5 */
+	readonly panicThreshold?: number | undefined;
+	/** @defaultValue 'all' */
+	readonly onNoHealthyNode?: "all" | "fail" | undefined;
+	/** @defaultValue none */
+	readonly zone?: string | ZoneOptions | undefined;
+	/** @defaultValue the call's, else `defaultClassify` */
+	readonly classify?: Classify | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
+	/** @defaultValue `Math.random` */
+	readonly random?: Random | undefined;
+}
+export interface LoadReport {
+	readonly utilization: number;
+	readonly callsPerSecond: number;
+	/** @defaultValue 0 */
+	readonly errorsPerSecond?: number | undefined;
+}
+export interface NodeContext extends CallContext {
+	readonly node: string;
+}
+export interface NodeStatus {
+	readonly node: string;
+	readonly weight: number;
+	readonly effectiveWeight: number;
+	readonly zone: string | undefined;
+	readonly health: "healthy" | "unhealthy" | "ejected";
+	readonly active: number;
+	readonly picks: number;
+	readonly successes: number;
+	readonly failures: number;
+	readonly latencyMs: number;
+}
+export interface OutlierOptions {
+	/** @defaultValue 5 */
+	readonly consecutiveFailures?: number | undefined;
+	readonly successRate?: SuccessRateOptions | false | undefined;
+	/** @defaultValue '10s' */
+	readonly interval?: Duration | undefined;
+	/** @defaultValue '30s' */
+	readonly ejectFor?: Duration | undefined;
+	/** @defaultValue '5m', or `ejectFor` if that is longer */
+	readonly maxEjectFor?: Duration | undefined;
+	/** @defaultValue 0.5 */
+	readonly maxEjectedShare?: number | undefined;
+}
+export interface PickCall {
+	readonly key: string | undefined;
+	readonly now: number;
+	readonly random: Random;
+	readonly take: boolean;
+}
+export interface PickOptions {
+	readonly key?: string | undefined;
+	readonly exclude?: Iterable<string> | undefined;
+}
+export interface Picker {
+	readonly name: string;
+	start(): Chooser;
+}
+export interface ResourceBasedOptions {
+	/** @defaultValue '1s' */
+	readonly updateEvery?: Duration | undefined;
+	/** @defaultValue '10s' */
+	readonly blackout?: Duration | undefined;
+	/** @defaultValue '3m' */
+	readonly expireAfter?: Duration | undefined;
+	/** @defaultValue 1 */
+	readonly errorPenalty?: number | undefined;
+}
+export interface RouteOptions {
+	/** @defaultValue none */
+	readonly key?: ((request: RoutedRequest) => string) | undefined;
+	/** @defaultValue the node's name as the base, with the path and query of the request after its own path */
+	readonly url?: ((node: string, request: RoutedRequest) => string | URL) | undefined;
+}
+export interface RoutedRequest {
+	readonly url: URL;
+}
+export interface SlowStartOptions {
+	readonly duration: Duration;
+	/** @defaultValue 1 */
+	readonly aggression?: number | undefined;
+	/** @defaultValue 0.1 */
+	readonly minShare?: number | undefined;
+}
+export interface SuccessRateOptions {
+	/** @defaultValue 100 */
+	readonly minCalls?: number | undefined;
+	/** @defaultValue 5 */
+	readonly minNodes?: number | undefined;
+	/** @defaultValue 1.9 */
+	readonly deviations?: number | undefined;
+	/** @defaultValue 0.05 */
+	readonly minDifference?: number | undefined;
+}
+export interface ZoneOptions {
+	readonly name: string;
+	/** @defaultValue 1.4 */
+	readonly overprovision?: number | undefined;
+}
+export type BalancerNode = string | BalancerNodeOptions;
+export type HealthCheck = (node: string, context: {
+	readonly signal: AbortSignal;
+}) => unknown;
+export type NodeRoute = (request: RoutedRequest, context: CallContext) => {
+	readonly url: string | URL;
+	readonly release: (outcome: Outcome) => void;
+};
+interface CallContext {
+	readonly signal: AbortSignal;
+	readonly attempt: number;
+	readonly deadline: number;
+	/** @defaultValue 5 */
+	readonly priority: number;
+	readonly key: string | undefined;
+}
+interface CallOptions {
+	readonly signal?: AbortSignal | null | undefined;
+	readonly timeout?: Duration | undefined;
+	/** @defaultValue `defaultClassify` */
+	readonly classify?: Classify | undefined;
+	/** @defaultValue 5 */
+	readonly priority?: number | undefined;
+	readonly key?: string | undefined;
+}
+interface ChildContext extends PolicyContext {
+	abort(reason: unknown): void;
+	[Symbol.dispose](): void;
+}
+interface Clock {
+	now(): number;
+	setTimeout(callback: () => void, ms: number): unknown;
+	clearTimeout(handle: unknown): void;
+}
+interface ContextChange {
+	readonly attempt?: number | undefined;
+	readonly deadline?: number | undefined;
+}
+interface HashRingOptions {
+	/** @defaultValue 160 */
+	readonly virtualNodes?: number | undefined;
+	/** @defaultValue `murmur3` */
+	readonly hash?: HashFunction | undefined;
+	/** @defaultValue 0 */
+	readonly seed?: number | undefined;
+}
+interface NodeEntry {
+	readonly node: string;
+	readonly weight: number;
+	readonly zone: string | undefined;
+}
+interface Observable<E> {
+	on<K extends keyof E>(type: K, listener: (event: E[K]) => void): () => void;
+}
+interface Policy<out Adds = never> {
+	readonly name: string;
+	readonly clock: Clock;
+	execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions): Promise<T | Adds>;
+	wrap<This, A extends unknown[], T>(fn: (this: This, ...args: A) => T | PromiseLike<T>): (this: This, ...args: A) => Promise<T | Adds>;
+	run(next: Next, context: PolicyContext): Promise<unknown>;
+	describe(): PolicyDescription;
+	readonly "~adds"?: {
+		readonly type: Adds;
+	};
+}
+interface PolicyContext extends CallContext {
+	readonly aborted: boolean;
+	readonly classify: Classify;
+	readonly clock: Clock;
+	derive(change: ContextChange): ChildContext;
+	sleep(ms: number): Promise<void>;
+	wait<T>(promise: PromiseLike<T>): Promise<T>;
+}
+interface PolicyDescription {
+	readonly kind: string;
+	readonly name: string;
+	readonly policies?: readonly PolicyDescription[] | undefined;
+	readonly [setting: string]: unknown;
+}
+type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;
+type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
+type HashData = string | Uint8Array;
+type HashFunction = (data: HashData, seed: number) => number;
+type Next = (context: PolicyContext) => Promise<unknown>;
+type Outcome<T = unknown> = {
+	readonly ok: true;
+	readonly value: T;
+} | {
+	readonly ok: false;
+	readonly error: unknown;
+};
+type Random = () => number;
+type Verdict = "success" | "failure" | "permanent" | "ignore";
+
+export {};

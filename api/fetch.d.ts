@@ -1,0 +1,377 @@
+declare class RetryBudget {
+	#private;
+	readonly ratio: number;
+	readonly floor: number;
+	constructor(options?: RetryBudgetOptions);
+	recordRequest(): void;
+	tryRetry(): boolean;
+	get stats(): RetryBudgetStats;
+}
+export declare function classifyResponse(outcome: Outcome, context?: CallContext): Verdict;
+export declare function isIdempotent(request: {
+	readonly method?: string | undefined;
+	readonly headers?: unknown;
+}): boolean;
+export declare function parseRetryAfter(value: string | null | undefined, now?: number): number | undefined;
+export declare function resilientFetch(options: ResilientFetchOptions & {
+	readonly rateLimit: FetchRateLimitOptions;
+}): ResilientFetch;
+export declare function resilientFetch(options?: ResilientFetchOptions): typeof globalThis.fetch;
+export declare function resilientFetch<F extends FetchLike>(options: ResilientFetchOptions<F> & {
+	readonly fetch: F;
+	readonly rateLimit: FetchRateLimitOptions;
+}): ResilientFetch<F>;
+export declare function resilientFetch<F extends FetchLike>(options: ResilientFetchOptions<F> & {
+	readonly fetch: F;
+}): F;
+export interface FetchBulkheadOptions extends Omit<BulkheadOptions, "clock" | "maxConcurrent"> {
+	/** @defaultValue 256 */
+	readonly maxConcurrent?: number | undefined;
+	/** @defaultValue 'headers' */
+	readonly until?: "headers" | "body" | undefined;
+}
+export interface FetchControl {
+	reset(key: string): void;
+}
+export interface FetchRateLimitOptions {
+	/** @defaultValue none */
+	readonly limiter?: ((key: string) => RateLimiter) | undefined;
+	/** @defaultValue true */
+	readonly followServerLimits?: boolean | undefined;
+	/** @defaultValue '1m' */
+	readonly maxServerPause?: Duration | undefined;
+	/** @defaultValue '5s' */
+	readonly maxWait?: Duration | undefined;
+}
+export interface OutgoingRequest {
+	readonly url: URL;
+	readonly method: string;
+	readonly input: unknown;
+	readonly init: RequestOptions | undefined;
+}
+export interface RequestOptions {
+	readonly method?: string | undefined;
+	readonly headers?: unknown;
+	readonly body?: unknown;
+	readonly signal?: AbortSignal | null | undefined;
+	readonly [other: string]: unknown;
+}
+export interface ResilientFetchListeners {
+	readonly stateChange?: ((event: CircuitBreakerEvents["stateChange"] & {
+		readonly key: string;
+	}) => void) | undefined;
+	readonly reject?: ((event: RejectEvent) => void) | undefined;
+	readonly retry?: ((event: RetryEvents["retry"]) => void) | undefined;
+	readonly giveUp?: ((event: RetryEvents["giveUp"]) => void) | undefined;
+	readonly timeout?: ((event: {
+		readonly of: "attempt" | "call";
+		readonly timeoutMs: number;
+	}) => void) | undefined;
+}
+export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.fetch> {
+	/** @defaultValue the global `fetch`, looked up at each call */
+	readonly fetch?: F | undefined;
+	/** @defaultValue '30s' */
+	readonly timeout?: Duration | undefined;
+	/** @defaultValue '10s' */
+	readonly attemptTimeout?: Duration | undefined;
+	/** @defaultValue none */
+	readonly bodyTimeout?: Duration | undefined;
+	readonly retry?: Omit<RetryOptions, "clock" | "random"> | false | undefined;
+	readonly circuitBreaker?: Omit<CircuitBreakerOptions, "clock" | "random"> | false | undefined;
+	/** @defaultValue maxConcurrent 256, maxQueue 1024 */
+	readonly bulkhead?: FetchBulkheadOptions | false | undefined;
+	/** @defaultValue false */
+	readonly rateLimit?: FetchRateLimitOptions | false | undefined;
+	readonly policy?: Policy | undefined;
+	/** @defaultValue `classifyResponse` */
+	readonly classify?: Classify | undefined;
+	/** @defaultValue the origin of the URL */
+	readonly key?: ((request: OutgoingRequest) => string) | undefined;
+	readonly route?: ((request: OutgoingRequest, context: CallContext) => Route | PromiseLike<Route>) | undefined;
+	/** @defaultValue 1048576 */
+	readonly replayLimit?: number | undefined;
+	/** @defaultValue 65536 */
+	readonly drainLimit?: number | undefined;
+	readonly on?: ResilientFetchListeners | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
+	/** @defaultValue `Math.random` */
+	readonly random?: Random | undefined;
+}
+export interface ResponseLike {
+	readonly status: number;
+	readonly headers: {
+		get(name: string): string | null;
+	};
+	readonly body: unknown;
+}
+export interface Route {
+	readonly url: string | URL;
+	readonly release?: ((outcome: Outcome) => void) | undefined;
+}
+export type FetchLike = (input: never, init?: never) => Promise<ResponseLike>;
+export type RejectEvent = {
+	readonly key: string;
+} & ({
+	readonly by: "circuit-breaker";
+	readonly event: CircuitBreakerEvents["reject"];
+} | {
+	readonly by: "bulkhead";
+	readonly event: BulkheadEvents["reject"];
+} | {
+	readonly by: "rate-limit";
+	readonly event: RateLimitEvents["reject"];
+});
+export type ResilientFetch<F extends FetchLike = typeof globalThis.fetch> = F & {
+	readonly breakwater: FetchControl;
+};
+interface BackoffEvent {
+	readonly attempt: number;
+	readonly previousDelayMs: number | undefined;
+	readonly outcome: Outcome;
+	readonly random: Random;
+}
+interface BulkheadEvents {
+	queued: {
+		readonly queued: number;
+	};
+	reject: {
+		readonly reason: "full" | "queue-timeout" | "closed";
+	};
+	idle: Record<never, never>;
+}
+interface BulkheadOptions {
+	readonly maxConcurrent: number;
+	/** @defaultValue 0 */
+	readonly maxQueue?: number | undefined;
+	/** @defaultValue Infinity */
+	readonly queueTimeout?: Duration | undefined;
+	/** @defaultValue 'bulkhead' */
+	readonly name?: string | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
+}
+interface CallContext {
+	readonly signal: AbortSignal;
+	readonly attempt: number;
+	readonly deadline: number;
+	/** @defaultValue 5 */
+	readonly priority: number;
+	readonly key: string | undefined;
+}
+interface CallOptions {
+	readonly signal?: AbortSignal | null | undefined;
+	readonly timeout?: Duration | undefined;
+	/** @defaultValue `defaultClassify` */
+	readonly classify?: Classify | undefined;
+	/** @defaultValue 5 */
+	readonly priority?: number | undefined;
+	readonly key?: string | undefined;
+}
+interface ChildContext extends PolicyContext {
+	abort(reason: unknown): void;
+	[Symbol.dispose](): void;
+}
+interface CircuitBreakerEvents {
+	open: {
+		readonly reason: TransitionReason;
+		readonly openForMs: number;
+	};
+	halfOpen: {
+		readonly reason: TransitionReason;
+	};
+	close: {
+		readonly reason: TransitionReason;
+	};
+	stateChange: {
+		readonly from: CircuitState;
+		readonly to: CircuitState;
+		readonly reason: TransitionReason;
+	};
+	reject: {
+		readonly state: CircuitState;
+		readonly retryAfterMs: number;
+	};
+}
+interface CircuitBreakerOptions {
+	/** @defaultValue 0.5 */
+	readonly failureRateThreshold?: number | undefined;
+	/** @defaultValue unset */
+	readonly slowCallDuration?: Duration | undefined;
+	/** @defaultValue 1 */
+	readonly slowCallRateThreshold?: number | undefined;
+	/** @defaultValue unset */
+	readonly consecutiveFailures?: number | undefined;
+	/** @defaultValue `{ duration: '30s' }` */
+	readonly window?: {
+		readonly duration: Duration;
+	} | {
+		readonly calls: number;
+	} | undefined;
+	/** @defaultValue 20, or `window.calls` if fewer */
+	readonly minimumCalls?: number | undefined;
+	/** @defaultValue from 5 s doubling to 60 s, with equal jitter */
+	readonly openFor?: Duration | Backoff | undefined;
+	readonly halfOpen?: HalfOpenOptions | undefined;
+	/** @defaultValue 'enforce' */
+	readonly mode?: "enforce" | "observe" | undefined;
+	/** @defaultValue 'closed' */
+	readonly initialState?: CircuitState | CircuitSnapshot | undefined;
+	/** @defaultValue the call's */
+	readonly classify?: Classify | undefined;
+	/** @defaultValue 'circuitBreaker' */
+	readonly name?: string | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
+	/** @defaultValue `Math.random` */
+	readonly random?: Random | undefined;
+}
+interface CircuitSnapshot {
+	readonly state: "closed" | "open" | "half-open";
+	readonly openings: number;
+	readonly remainingOpenMs: number;
+}
+interface Clock {
+	now(): number;
+	setTimeout(callback: () => void, ms: number): unknown;
+	clearTimeout(handle: unknown): void;
+}
+interface ContextChange {
+	readonly attempt?: number | undefined;
+	readonly deadline?: number | undefined;
+}
+interface Decision {
+	readonly allowed: boolean;
+	readonly limit: number;
+	readonly remaining: number;
+	readonly retryAfterMs: number;
+	readonly resetAfterMs: number;
+	readonly limitedBy?: number | undefined;
+}
+interface HalfOpenOptions {
+	/** @defaultValue 3 */
+	readonly probes?: number | undefined;
+	/** @defaultValue 0 */
+	readonly maxFailures?: number | undefined;
+	/** @defaultValue '30s' */
+	readonly probeTimeout?: Duration | undefined;
+}
+interface Policy<out Adds = never> {
+	readonly name: string;
+	readonly clock: Clock;
+	execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions): Promise<T | Adds>;
+	wrap<This, A extends unknown[], T>(fn: (this: This, ...args: A) => T | PromiseLike<T>): (this: This, ...args: A) => Promise<T | Adds>;
+	run(next: Next, context: PolicyContext): Promise<unknown>;
+	describe(): PolicyDescription;
+	readonly "~adds"?: {
+		readonly type: Adds;
+	};
+}
+interface PolicyContext extends CallContext {
+	readonly aborted: boolean;
+	readonly classify: Classify;
+	readonly clock: Clock;
+	derive(change: ContextChange): ChildContext;
+	sleep(ms: number): Promise<void>;
+	wait<T>(promise: PromiseLike<T>): Promise<T>;
+}
+interface PolicyDescription {
+	readonly kind: string;
+	readonly name: string;
+	readonly policies?: readonly PolicyDescription[] | undefined;
+	readonly [setting: string]: unknown;
+}
+interface RateLimitEvents {
+	reject: {
+		readonly decision: Decision;
+		readonly key: string | undefined;
+	};
+}
+interface RateLimiter {
+	tryAcquire(cost?: number): Decision;
+	peek(cost?: number): Decision;
+	acquire(options?: WaitOptions): Promise<Decision>;
+	reserve(options?: ReserveOptions): Reservation;
+	refund(cost: number): void;
+	reconfigure(options: object): void;
+}
+interface Reservation {
+	readonly decision: Decision;
+	readonly delayMs: number;
+	cancel(): void;
+	[Symbol.dispose](): void;
+}
+interface ReserveOptions {
+	/** @defaultValue 1 */
+	readonly cost?: number | undefined;
+	/** @defaultValue `Infinity` */
+	readonly maxWait?: Duration | undefined;
+}
+interface RetryBudgetOptions {
+	/** @defaultValue 0.2 */
+	readonly ratio?: number | undefined;
+	/** @defaultValue 10 */
+	readonly minPerSecond?: number | undefined;
+	/** @defaultValue '10s' */
+	readonly window?: Duration | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
+}
+interface RetryBudgetStats {
+	readonly requests: number;
+	readonly retries: number;
+	readonly available: number;
+}
+interface RetryEvents {
+	retry: {
+		readonly attempt: number;
+		readonly delayMs: number;
+		readonly outcome: Outcome;
+	};
+	giveUp: {
+		readonly reason: GiveUpReason;
+		readonly attempts: number;
+	};
+}
+interface RetryOptions {
+	/** @defaultValue 3 */
+	readonly maxAttempts?: number | undefined;
+	/** @defaultValue `exponentialBackoff()` */
+	readonly backoff?: Backoff | undefined;
+	/** @defaultValue Infinity */
+	readonly maxElapsed?: Duration | undefined;
+	/** @defaultValue '30s' */
+	readonly maxRetryAfter?: Duration | undefined;
+	/** @defaultValue none */
+	readonly budget?: RetryBudget | undefined;
+	/** @defaultValue the call's */
+	readonly classify?: Classify | undefined;
+	/** @defaultValue 'retry' */
+	readonly name?: string | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
+	/** @defaultValue `Math.random` */
+	readonly random?: Random | undefined;
+}
+interface WaitOptions extends ReserveOptions {
+	readonly signal?: AbortSignal | null | undefined;
+}
+type Backoff = (event: BackoffEvent) => number | undefined;
+type CircuitState = "closed" | "open" | "half-open" | "isolated" | "disabled";
+type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;
+type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
+type GiveUpReason = "attempts" | "elapsed" | "deadline" | "budget" | "retry-after" | "not-retryable" | "aborted" | "backoff";
+type Next = (context: PolicyContext) => Promise<unknown>;
+type Outcome<T = unknown> = {
+	readonly ok: true;
+	readonly value: T;
+} | {
+	readonly ok: false;
+	readonly error: unknown;
+};
+type Random = () => number;
+type TransitionReason = "failure-rate" | "slow-call-rate" | "consecutive-failures" | "probe-failed" | "probe-timeout" | "probes-succeeded" | "open-time-passed" | "isolated" | "disabled" | "released" | "tripped" | "reset";
+type Verdict = "success" | "failure" | "permanent" | "ignore";
+
+export {};

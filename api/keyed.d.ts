@@ -1,0 +1,85 @@
+export declare function keyed<P extends Policy<unknown>>(make: (key: string) => P, options?: KeyedOptions): Keyed<P>;
+export interface Keyed<P extends Policy<unknown>> extends Policy<P extends Policy<infer Adds> ? Adds : never> {
+	for(key: string): P;
+	readonly size: number;
+	delete(key: string): boolean;
+	keys(): IterableIterator<string>;
+}
+export interface KeyedOptions {
+	/** @defaultValue 1000 */
+	readonly maxKeys?: number | undefined;
+	/** @defaultValue '10m' */
+	readonly idleFor?: Duration | undefined;
+	/** @defaultValue 'keyed' */
+	readonly name?: string | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
+}
+interface CallContext {
+	readonly signal: AbortSignal;
+	readonly attempt: number;
+	readonly deadline: number;
+	/** @defaultValue 5 */
+	readonly priority: number;
+	readonly key: string | undefined;
+}
+interface CallOptions {
+	readonly signal?: AbortSignal | null | undefined;
+	readonly timeout?: Duration | undefined;
+	/** @defaultValue `defaultClassify` */
+	readonly classify?: Classify | undefined;
+	/** @defaultValue 5 */
+	readonly priority?: number | undefined;
+	readonly key?: string | undefined;
+}
+interface ChildContext extends PolicyContext {
+	abort(reason: unknown): void;
+	[Symbol.dispose](): void;
+}
+interface Clock {
+	now(): number;
+	setTimeout(callback: () => void, ms: number): unknown;
+	clearTimeout(handle: unknown): void;
+}
+interface ContextChange {
+	readonly attempt?: number | undefined;
+	readonly deadline?: number | undefined;
+}
+interface Policy<out Adds = never> {
+	readonly name: string;
+	readonly clock: Clock;
+	execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions): Promise<T | Adds>;
+	wrap<This, A extends unknown[], T>(fn: (this: This, ...args: A) => T | PromiseLike<T>): (this: This, ...args: A) => Promise<T | Adds>;
+	run(next: Next, context: PolicyContext): Promise<unknown>;
+	describe(): PolicyDescription;
+	readonly "~adds"?: {
+		readonly type: Adds;
+	};
+}
+interface PolicyContext extends CallContext {
+	readonly aborted: boolean;
+	readonly classify: Classify;
+	readonly clock: Clock;
+	derive(change: ContextChange): ChildContext;
+	sleep(ms: number): Promise<void>;
+	wait<T>(promise: PromiseLike<T>): Promise<T>;
+}
+interface PolicyDescription {
+	readonly kind: string;
+	readonly name: string;
+	readonly policies?: readonly PolicyDescription[] | undefined;
+	readonly [setting: string]: unknown;
+}
+type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;
+type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
+type Next = (context: PolicyContext) => Promise<unknown>;
+type Outcome<T = unknown> = {
+	readonly ok: true;
+	readonly value: T;
+} | {
+	readonly ok: false;
+	readonly error: unknown;
+};
+type Verdict = "success" | "failure" | "permanent" | "ignore";
+
+export {};

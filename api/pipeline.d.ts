@@ -1,0 +1,97 @@
+export declare function explain(policy: Policy<unknown>): Explanation;
+export declare function pipeline<const Policies extends readonly Policy<unknown>[]>(...policies: Policies): Pipeline<AddsOf<Policies[number]>>;
+export interface Explanation {
+	readonly maxAttempts: number;
+	readonly maxDurationMs: number;
+	readonly amplification: number;
+	readonly warnings: readonly Warning[];
+}
+export interface Pipeline<out Adds = never> extends Policy<Adds>, Observable<PipelineEvents> {
+	readonly policies: readonly Policy<unknown>[];
+}
+export interface PipelineEvent {
+	readonly durationMs: number;
+	readonly attempts: number;
+	readonly outcome: Outcome;
+}
+export interface PipelineEvents {
+	success: PipelineEvent;
+	failure: PipelineEvent;
+}
+export interface Warning {
+	readonly code: WarningCode;
+	readonly message: string;
+}
+export type AddsOf<P> = P extends Policy<infer Adds> ? Adds : never;
+export type WarningCode = "breaker-without-inner-timeout" | "bulkhead-outside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long";
+interface CallContext {
+	readonly signal: AbortSignal;
+	readonly attempt: number;
+	readonly deadline: number;
+	/** @defaultValue 5 */
+	readonly priority: number;
+	readonly key: string | undefined;
+}
+interface CallOptions {
+	readonly signal?: AbortSignal | null | undefined;
+	readonly timeout?: Duration | undefined;
+	/** @defaultValue `defaultClassify` */
+	readonly classify?: Classify | undefined;
+	/** @defaultValue 5 */
+	readonly priority?: number | undefined;
+	readonly key?: string | undefined;
+}
+interface ChildContext extends PolicyContext {
+	abort(reason: unknown): void;
+	[Symbol.dispose](): void;
+}
+interface Clock {
+	now(): number;
+	setTimeout(callback: () => void, ms: number): unknown;
+	clearTimeout(handle: unknown): void;
+}
+interface ContextChange {
+	readonly attempt?: number | undefined;
+	readonly deadline?: number | undefined;
+}
+interface Observable<E> {
+	on<K extends keyof E>(type: K, listener: (event: E[K]) => void): () => void;
+}
+interface Policy<out Adds = never> {
+	readonly name: string;
+	readonly clock: Clock;
+	execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions): Promise<T | Adds>;
+	wrap<This, A extends unknown[], T>(fn: (this: This, ...args: A) => T | PromiseLike<T>): (this: This, ...args: A) => Promise<T | Adds>;
+	run(next: Next, context: PolicyContext): Promise<unknown>;
+	describe(): PolicyDescription;
+	readonly "~adds"?: {
+		readonly type: Adds;
+	};
+}
+interface PolicyContext extends CallContext {
+	readonly aborted: boolean;
+	readonly classify: Classify;
+	readonly clock: Clock;
+	derive(change: ContextChange): ChildContext;
+	sleep(ms: number): Promise<void>;
+	wait<T>(promise: PromiseLike<T>): Promise<T>;
+}
+interface PolicyDescription {
+	readonly kind: string;
+	readonly name: string;
+	readonly policies?: readonly PolicyDescription[] | undefined;
+	readonly [setting: string]: unknown;
+}
+type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;
+type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
+type Next = (context: PolicyContext) => Promise<unknown>;
+type Outcome<T = unknown> = {
+	readonly ok: true;
+	readonly value: T;
+} | {
+	readonly ok: false;
+	readonly error: unknown;
+};
+type Verdict = "success" | "failure" | "permanent" | "ignore";
+
+export {};

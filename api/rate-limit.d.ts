@@ -1,0 +1,385 @@
+declare abstract class AbortNode {
+	scope: AbortScope | undefined;
+	previous: AbortNode | undefined;
+	next: AbortNode | undefined;
+	abstract onAbort(reason: unknown, signals: AbortController[]): void;
+	leave(): void;
+}
+declare abstract class BaseLimiter<Rate extends object> extends GatedLimiter {
+	constructor(kind: string, name: string | undefined, clock: Clock | undefined, makeRules: (owner: string) => Rules<unknown>);
+	reconfigure(options: Partial<Rate>): void;
+}
+declare abstract class Claim extends AbortNode {
+	readonly cost: number;
+	readonly earliest: number;
+	number: number;
+	due: number;
+	readonly places: readonly Place[];
+	isInLine: boolean;
+	constructor(cost: number, counters: readonly Counter[], earliest: number);
+	place(now: number): void;
+	isUndoneAt(counter: Counter): boolean;
+	get isUndone(): boolean;
+	get isCombined(): boolean;
+	get frontmost(): Claim;
+	isLate(now: number): boolean;
+	abstract readonly isAwaited: boolean;
+	abstract onDue(now: number): void;
+	abstract onRefused(error: RangeError): void;
+	abstract onAbort(reason: unknown): void;
+}
+declare abstract class Rules<S> {
+	readonly owner: string;
+	readonly limit: number;
+	abstract readonly width: number;
+	readonly isWhole: boolean;
+	constructor(owner: string, limit: number);
+	abstract fresh(): S;
+	abstract save(state: S, into: Numbers, at: number): void;
+	abstract load(state: S, from: Numbers, at: number): void;
+	abstract availableAt(state: S, cost: number, from: number): number;
+	abstract take(state: S, cost: number, at: number, now: number): void;
+	turnAt(state: S, cost: number, from: number): number;
+	takeTurn(state: S, cost: number, at: number, now: number): void;
+	isLate(_before: Numbers, due: number, now: number): boolean;
+	abstract giveBack(state: S, cost: number, now: number, takenAt?: number): void;
+	abstract remaining(state: S, now: number): number;
+	abstract idleAt(state: S): number;
+	abstract changed(options: object): Rules<S>;
+	abstract adopt(state: S, before: Rules<S>, now: number): void;
+}
+declare class AbortScope extends AbortNode {
+	#private;
+	reason: unknown;
+	constructor(outer?: AbortScope);
+	get isEmpty(): boolean;
+	get signal(): AbortSignal;
+	enter(node: AbortNode): void;
+	remove(node: AbortNode): void;
+	abort(reason: unknown): void;
+	onAbort(reason: unknown, signals: AbortController[]): void;
+	race<T>(promise: Promise<T>): Promise<T>;
+	raceWithin(promise: Promise<unknown>, frame: Exit): Promise<unknown>;
+}
+declare class Gate {
+	#private;
+	readonly owner: string;
+	readonly line: Line;
+	readonly ledgers: readonly Ledger[];
+	constructor(owner: string, line: Line, ledgers: readonly Ledger[], indexes?: readonly number[]);
+	get isCombined(): boolean;
+	decide(cost: number, takes: boolean): Decision;
+	acquire(cost: number, maxWait: number, scope: AbortScope | undefined): Decision | Promise<Decision>;
+	book(cost: number, maxWait: number): Booked;
+	delay(cost: number): number;
+	withdraw(claim: Claim): boolean;
+	giveBack(cost: number, takenAt?: number): void;
+}
+declare class GatedLimiter implements RateLimiter {
+	readonly "~gate": Gate;
+	constructor(gate: Gate);
+	tryAcquire(cost?: number): Decision;
+	peek(cost?: number): Decision;
+	acquire(options?: WaitOptions): Promise<Decision>;
+	reserve(options?: ReserveOptions): Reservation;
+	refund(cost: number): void;
+	reconfigure(options: object): void;
+}
+declare class Ledger<S = unknown> implements Counter {
+	#private;
+	rules: Rules<S>;
+	state: S;
+	readonly line: Line;
+	undoneFrom: number;
+	undoneSince: number;
+	onEarlier: (() => void) | undefined;
+	constructor(rules: Rules<S>, line: Line);
+	get first(): Place | undefined;
+	get last(): Place | undefined;
+	get hasLine(): boolean;
+	get hasCombined(): boolean;
+	settle(now: number): void;
+	settleFront(now: number): void;
+	decide(cost: number, now: number, takes: boolean): Decision;
+	availableAt(cost: number, now: number): number;
+	nextTurnAt(cost: number, now: number): number;
+	remaining(now: number): number;
+	idleAt(): number;
+	giveBack(cost: number, now: number, takenAt: number | undefined): void;
+	reconfigure(options: object, now: number): void;
+	turnAt(cost: number, from: number): number;
+	take({ before }: Place, cost: number, at: number, now: number): void;
+	isLate({ before }: Place, due: number, now: number): boolean;
+	undo({ before }: Place): void;
+	push(place: Place): void;
+	remove(place: Place): void;
+	advance(now: number): void;
+}
+declare class Line extends Timeline {
+	#private;
+	add(claim: Claim, now: number): void;
+	remove(claim: Claim): void;
+	leave(claim: Claim): void;
+	undo(claim: Claim): void;
+	placeFront(claim: Claim, now: number): void;
+	repairIfScheduled(now: number): void;
+	repair(now: number): void;
+	repairFor(counter: Counter, now: number): void;
+}
+declare class Place {
+	readonly claim: Claim;
+	readonly counter: Counter;
+	readonly before: number[];
+	ahead: Place | undefined;
+	behind: Place | undefined;
+	constructor(claim: Claim, counter: Counter);
+}
+declare class Timeline {
+	#private;
+	readonly clock: Clock;
+	constructor(clock: Clock);
+	now(): number;
+}
+export declare class FixedWindow extends BaseLimiter<FixedWindowRate> {
+	constructor(options: FixedWindowOptions);
+}
+export declare class KeyedRateLimiter {
+	#private;
+	constructor(make: () => RateLimiter, options?: KeyedRateLimiterOptions);
+	get size(): number;
+	get clock(): Clock;
+	tryAcquire(key: string, cost?: number): Decision;
+	peek(key: string, cost?: number): Decision;
+	acquire(key: string, options?: WaitOptions): Promise<Decision>;
+	"~acquire"(key: string, cost: number, maxWait: number, scope: AbortScope | undefined, signal: () => AbortSignal | null): Decision | Promise<Decision>;
+	reserve(key: string, options?: ReserveOptions): Reservation;
+	refund(key: string, cost: number): void;
+	reconfigure(key: string, options: object): void;
+	delete(key: string): boolean;
+	"~hasRoomFor"(key: string): boolean;
+}
+export declare class LeakyBucket extends BaseLimiter<LeakyBucketRate> {
+	constructor(options: LeakyBucketOptions);
+}
+export declare class SlidingWindowCounter extends BaseLimiter<SlidingWindowCounterRate> {
+	constructor(options: SlidingWindowCounterOptions);
+}
+export declare class SlidingWindowLog extends BaseLimiter<SlidingWindowLogRate> {
+	constructor(options: SlidingWindowLogOptions);
+}
+export declare class TokenBucket extends BaseLimiter<TokenBucketRate> {
+	constructor(options: TokenBucketOptions);
+}
+export declare function allOf(...limiters: readonly RateLimiter[]): RateLimiter;
+export declare function rateLimit(limiter: RateLimiter | KeyedRateLimiter, options?: RateLimitOptions): RateLimit;
+export interface FixedWindowOptions extends FixedWindowRate {
+	/** @defaultValue 'FixedWindow' */
+	readonly name?: string | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
+}
+export interface FixedWindowRate {
+	readonly limit: number;
+	readonly per: Duration;
+}
+export interface KeyedRateLimiterOptions {
+	/** @defaultValue 10_000 */
+	readonly maxKeys?: number | undefined;
+	/** @defaultValue 'share' */
+	readonly atLimit?: "share" | "reject" | undefined;
+	/** @defaultValue 'KeyedRateLimiter' */
+	readonly name?: string | undefined;
+	/** @defaultValue theirs */
+	readonly clock?: Clock | undefined;
+}
+export interface LeakyBucketOptions extends LeakyBucketRate {
+	/** @defaultValue 'LeakyBucket' */
+	readonly name?: string | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
+}
+export interface LeakyBucketRate {
+	readonly capacity: number;
+	readonly leak: number;
+	readonly per: Duration;
+}
+export interface RateLimit extends Policy, Observable<RateLimitEvents> {
+}
+export interface RateLimitEvents {
+	reject: {
+		readonly decision: Decision;
+		readonly key: string | undefined;
+	};
+}
+export interface RateLimitOptions {
+	/** @defaultValue 0: it passes at once or is refused */
+	readonly maxWait?: Duration | undefined;
+	/** @defaultValue 1 */
+	readonly cost?: number | ((context: CallContext) => number) | undefined;
+	/** @defaultValue the key of the call */
+	readonly key?: ((context: CallContext) => string) | undefined;
+	/** @defaultValue 'rateLimit' */
+	readonly name?: string | undefined;
+}
+export interface RateLimiter {
+	tryAcquire(cost?: number): Decision;
+	peek(cost?: number): Decision;
+	acquire(options?: WaitOptions): Promise<Decision>;
+	reserve(options?: ReserveOptions): Reservation;
+	refund(cost: number): void;
+	reconfigure(options: object): void;
+}
+export interface Reservation {
+	readonly decision: Decision;
+	readonly delayMs: number;
+	cancel(): void;
+	[Symbol.dispose](): void;
+}
+export interface ReserveOptions {
+	/** @defaultValue 1 */
+	readonly cost?: number | undefined;
+	/** @defaultValue `Infinity` */
+	readonly maxWait?: Duration | undefined;
+}
+export interface SlidingWindowCounterOptions extends SlidingWindowCounterRate {
+	/** @defaultValue 'SlidingWindowCounter' */
+	readonly name?: string | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
+}
+export interface SlidingWindowCounterRate {
+	readonly limit: number;
+	readonly per: Duration;
+}
+export interface SlidingWindowLogOptions extends SlidingWindowLogRate {
+	/** @defaultValue 'SlidingWindowLog' */
+	readonly name?: string | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
+}
+export interface SlidingWindowLogRate {
+	readonly limit: number;
+	readonly per: Duration;
+}
+export interface TokenBucketOptions extends TokenBucketRate {
+	/** @defaultValue 'TokenBucket' */
+	readonly name?: string | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
+}
+export interface TokenBucketRate {
+	readonly capacity: number;
+	readonly refill: number;
+	readonly per: Duration;
+}
+export interface WaitOptions extends ReserveOptions {
+	readonly signal?: AbortSignal | null | undefined;
+}
+interface Booked {
+	readonly decision: Decision;
+	readonly now: number;
+	readonly due: number;
+	readonly claim: Claim | undefined;
+}
+interface CallContext {
+	readonly signal: AbortSignal;
+	readonly attempt: number;
+	readonly deadline: number;
+	/** @defaultValue 5 */
+	readonly priority: number;
+	readonly key: string | undefined;
+}
+interface CallOptions {
+	readonly signal?: AbortSignal | null | undefined;
+	readonly timeout?: Duration | undefined;
+	/** @defaultValue `defaultClassify` */
+	readonly classify?: Classify | undefined;
+	/** @defaultValue 5 */
+	readonly priority?: number | undefined;
+	readonly key?: string | undefined;
+}
+interface ChildContext extends PolicyContext {
+	abort(reason: unknown): void;
+	[Symbol.dispose](): void;
+}
+interface Clock {
+	now(): number;
+	setTimeout(callback: () => void, ms: number): unknown;
+	clearTimeout(handle: unknown): void;
+}
+interface ContextChange {
+	readonly attempt?: number | undefined;
+	readonly deadline?: number | undefined;
+}
+interface Counter {
+	readonly last: Place | undefined;
+	undoneFrom: number;
+	undoneSince: number;
+	readonly hasCombined: boolean;
+	turnAt(cost: number, from: number): number;
+	take(place: Place, cost: number, at: number, now: number): void;
+	undo(place: Place): void;
+	push(place: Place): void;
+	remove(place: Place): void;
+	advance(now: number): void;
+	readonly first: Place | undefined;
+	isLate(place: Place, due: number, now: number): boolean;
+	readonly onEarlier: (() => void) | undefined;
+}
+interface Decision {
+	readonly allowed: boolean;
+	readonly limit: number;
+	readonly remaining: number;
+	readonly retryAfterMs: number;
+	readonly resetAfterMs: number;
+	readonly limitedBy?: number | undefined;
+}
+interface Exit {
+	readonly outer: Exit | undefined;
+	onValue(): void;
+	onError(error: unknown): unknown;
+}
+interface Numbers {
+	[index: number]: number;
+}
+interface Observable<E> {
+	on<K extends keyof E>(type: K, listener: (event: E[K]) => void): () => void;
+}
+interface Policy<out Adds = never> {
+	readonly name: string;
+	readonly clock: Clock;
+	execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions): Promise<T | Adds>;
+	wrap<This, A extends unknown[], T>(fn: (this: This, ...args: A) => T | PromiseLike<T>): (this: This, ...args: A) => Promise<T | Adds>;
+	run(next: Next, context: PolicyContext): Promise<unknown>;
+	describe(): PolicyDescription;
+	readonly "~adds"?: {
+		readonly type: Adds;
+	};
+}
+interface PolicyContext extends CallContext {
+	readonly aborted: boolean;
+	readonly classify: Classify;
+	readonly clock: Clock;
+	derive(change: ContextChange): ChildContext;
+	sleep(ms: number): Promise<void>;
+	wait<T>(promise: PromiseLike<T>): Promise<T>;
+}
+interface PolicyDescription {
+	readonly kind: string;
+	readonly name: string;
+	readonly policies?: readonly PolicyDescription[] | undefined;
+	readonly [setting: string]: unknown;
+}
+type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;
+type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
+type Next = (context: PolicyContext) => Promise<unknown>;
+type Outcome<T = unknown> = {
+	readonly ok: true;
+	readonly value: T;
+} | {
+	readonly ok: false;
+	readonly error: unknown;
+};
+type Verdict = "success" | "failure" | "permanent" | "ignore";
+
+export {};

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { CACHES } from './caches.js';
+
+describe.each(CACHES)('%s', (_name, make) => {
+  it('iteration visits all of six keys while each is deleted', () => {
+    const cache = make<number, number>({ capacity: 6 });
+    for (let n = 0; n < 6; n++) cache.set(n, n);
+    const visited: number[] = [];
+    for (const key of cache.keys()) {
+      visited.push(key);
+      cache.delete(key);
+    }
+    expect([visited.sort(), cache.size]).toEqual([[0, 1, 2, 3, 4, 5], 0]);
+  });
+
+  it('iteration ends although each step inserts a key', () => {
+    const cache = make<number, number>({ capacity: 4 });
+    for (let n = 0; n < 4; n++) cache.set(n, n);
+    let steps = 0;
+    for (const _ of cache.keys()) {
+      expect(++steps).toBeLessThanOrEqual(4);
+      cache.set(100 + steps, 0);
+    }
+    expect([cache.size, steps > 0]).toEqual([4, true]);
+  });
+
+  it('iteration ends and visits no key twice, whatever each step changes', () => {
+    const changes: Record<string, (key: number, step: number) => unknown> = {
+      'sets its own key anew': (key) => cache.delete(key) && cache.set(key, 0),
+      'uses all of them': () => [0, 1, 2, 3].map((key) => cache.get(key)),
+      'fills it anew': (_key, step) => [cache.clear(), cache.set(step, 0).set(step + 1, 0)],
+      'resizes it': (_key, step) => cache.resize(step),
+      'restores it': () => cache.restore(cache.dump()),
+    };
+    const cache = make<number, number>({ capacity: 4 });
+    for (const [what, change] of Object.entries(changes)) {
+      cache.resize(4);
+      for (let n = 0; n < 4; n++) cache.set(n, n);
+      const visited: number[] = [];
+      for (const key of cache.keys()) {
+        expect(visited.push(key), what).toBeLessThanOrEqual(4);
+        change(key, visited.length);
+      }
+      expect(new Set(visited).size, what).toBe(visited.length);
+    }
+  });
+});

@@ -1,0 +1,213 @@
+import { circuitBreaker, isNetworkError, isResilienceError, pipeline, resilientFetch, retry } from 'breakwater';
+import { seededRandom, TestClock } from 'breakwater/testing';
+import { Agent, fetch as undiciFetch } from 'undici';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { testServer } from '../support/http-server.js';
+import { settle, watch } from '../support/promises.js';
+import { type Faults, tcpProxy } from '../support/tcp-proxy.js';
+
+/** Only the first connection has the faults. */
+const first = (faults: Faults) => (connection: number) => (connection === 0 ? faults : {});
+
+/** A breaker that can be looked into, behind a retry. */
+function observed() {
+  const breaker = circuitBreaker();
+  return { breaker, fetch: resilientFetch({ policy: pipeline(retry({ backoff: () => 0 }), breaker) }) };
+}
+
+describe.each<[string, Faults, number]>([
+  ['on connecting', { resetOnConnect: true }, 0],
+  ['after the request, before the headers', { resetAfter: 0 }, 1],
+  ['in the middle of the headers', { resetAfter: 20 }, 1],
+])('A connection reset %s', (_when, faults, seen) => {
+  it('retries a GET, and the breaker counts one failure', async () => {
+    await using server = await testServer(() => ({ body: 'well' }));
+    await using proxy = await tcpProxy(server.port, first(faults));
+    const { breaker, fetch } = observed();
+    const response = await fetch(proxy.origin);
+    expect(await response.text()).toBe('well');
+    expect(proxy.accepted).toBe(2);
+    expect(server.requests).toHaveLength(seen + 1);
+    expect(breaker.stats).toMatchObject({ calls: 2, failures: 1 });
+  });
+
+  it('does not retry a POST, and the breaker counts one failure', async () => {
+    await using server = await testServer(() => ({ body: 'well' }));
+    await using proxy = await tcpProxy(server.port, first(faults));
+    const { breaker, fetch } = observed();
+    const call = watch(fetch(proxy.origin, { method: 'POST', body: 'once' }));
+    await call.done;
+    expect(isNetworkError(call.error)).toBe(true);
+    expect(proxy.accepted).toBe(1);
+    expect(server.requests).toHaveLength(seen);
+    expect(breaker.stats).toMatchObject({ calls: 1, failures: 1 });
+  });
+});
+
+async function* beginning() {
+  yield 'the beginning';
+  await new Promise(() => {});
+}
+
+describe.each([
+  ["the platform's response", {}],
+  ['a response that is watched', { bodyTimeout: '1m' }],
+] as const)('A connection reset in the middle of the body of %s', (_what, options) => {
+  it('rejects the reader, and nothing is retried', async () => {
+    await using server = await testServer(() => ({ body: beginning() }));
+    await using proxy = await tcpProxy(server.port);
+    const fetch = resilientFetch(options);
+    const response = await fetch(proxy.origin);
+    const reader = response.body!.getReader();
+    expect(new TextDecoder().decode((await reader.read()).value)).toBe('the beginning');
+
+    proxy.connections[0]!.reset();
+    const rest = watch(reader.read());
+    await rest.done;
+    expect(rest.error).toBeInstanceOf(TypeError);
+    expect(isNetworkError(rest.error)).toBe(true);
+    await settle();
+    expect(server.requests).toHaveLength(1);
+    expect(proxy.accepted).toBe(1);
+  });
+});
+
+describe('ECONNREFUSED', () => {
+  it('is retried after a delay with jitter, not in a busy loop', async () => {
+    const clock = new TestClock();
+    await using server = await testServer(() => ({}));
+    await using proxy = await tcpProxy(server.port);
+    await proxy.refuse();
+    const delays: number[] = [];
+    let tries = 0;
+    const fetch = resilientFetch({
+      clock,
+      random: seededRandom(7),
+      retry: { maxAttempts: 5 },
+      fetch: (input: string, init?: RequestInit) => {
+        tries++;
+        return globalThis.fetch(input, init);
+      },
+      on: { retry: ({ delayMs }) => delays.push(delayMs) },
+    });
+
+    const call = watch(fetch(proxy.origin));
+    for (let attempt = 1; attempt <= 4; attempt++) {
+      await eventually(() => expect(delays).toHaveLength(attempt)); // no time passes, yet it has failed
+      const delayMs = delays.at(-1)!;
+      expect(delayMs).toBeGreaterThan(0);
+      expect(delayMs).toBeLessThanOrEqual(200 * 2 ** (attempt - 1));
+      await clock.advance(delayMs / 2);
+      expect(tries).toBe(attempt);
+      await clock.advance(delayMs / 2);
+      expect(tries).toBe(attempt + 1);
+    }
+    await call.done;
+    expect(call.error).toMatchObject({ message: 'fetch failed', cause: { code: 'ECONNREFUSED' } });
+    expect(tries).toBe(5);
+    expect(new Set(delays.map((delayMs, i) => delayMs / 2 ** i)).size).toBe(4); // jitter
+  });
+
+  it('is retried until the server listens again', async () => {
+    await using server = await testServer(() => ({ body: 'back' }));
+    await using proxy = await tcpProxy(server.port);
+    await proxy.refuse();
+    const accepting: Promise<void>[] = [];
+    const fetch = resilientFetch({
+      retry: { backoff: ({ attempt }) => (attempt === 2 ? 20 : 0) },
+      on: { retry: ({ attempt }) => attempt === 2 && accepting.push(proxy.accept()) },
+    });
+    const response = await fetch(proxy.origin, { method: 'PUT', body: 'x' });
+    await Promise.all(accepting);
+    expect(await response.text()).toBe('back');
+    expect(proxy.accepted).toBe(1);
+  });
+});
+
+describe('A name that cannot be resolved at first', () => {
+  function resolver() {
+    const dns = { works: false, lookups: 0 };
+    const agent = new Agent({
+      connect: {
+        lookup(hostname, _options, callback) {
+          dns.lookups++;
+          const error = Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), { code: 'ENOTFOUND' });
+          if (dns.works) callback(null, [{ address: '127.0.0.1', family: 4 }]);
+          else callback(error, []);
+        },
+      },
+    });
+    const fetch: typeof undiciFetch = (input, init) => undiciFetch(input, { ...init, dispatcher: agent });
+    return { dns, fetch, [Symbol.asyncDispose]: () => agent.destroy() };
+  }
+
+  it('is resolved by a retry', async () => {
+    await using server = await testServer(() => ({ body: 'found' }));
+    await using names = resolver();
+    const fetch = resilientFetch({
+      fetch: names.fetch,
+      retry: { backoff: () => 0 },
+      on: {
+        retry: () => {
+          names.dns.works = true;
+        },
+      },
+    });
+    const response = await fetch(`http://upstream.test:${server.port}/`);
+    expect(await response.text()).toBe('found');
+    expect(names.dns.lookups).toBe(2);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it('is not looked up while the breaker is open, and the breaker closes after a probe', async () => {
+    const clock = new TestClock();
+    await using server = await testServer(() => ({ body: 'found' }));
+    await using names = resolver();
+    const states: string[] = [];
+    const fetch = resilientFetch({
+      clock,
+      fetch: names.fetch,
+      retry: { backoff: () => 0 },
+      circuitBreaker: { consecutiveFailures: 3, openFor: '5s', halfOpen: { probes: 1 } },
+      on: { stateChange: ({ key, from, to }) => states.push(`${key}: ${from} → ${to}`) },
+    });
+    const origin = `http://upstream.test:${server.port}`;
+
+    await expect(fetch(origin)).rejects.toMatchObject({ cause: { code: 'ENOTFOUND' } });
+    expect(names.dns.lookups).toBe(3);
+    const refused = watch(fetch(origin));
+    await refused.done;
+    expect(isResilienceError(refused.error, 'ERR_CIRCUIT_OPEN')).toBe(true);
+    expect(refused.error).toMatchObject({ cause: { cause: { code: 'ENOTFOUND' } } });
+    expect(names.dns.lookups).toBe(3);
+
+    names.dns.works = true;
+    await clock.advance(5_000);
+    expect(await (await fetch(origin)).text()).toBe('found');
+    expect(states).toEqual([
+      `${origin}: closed → open`,
+      `${origin}: open → half-open`,
+      `${origin}: half-open → closed`,
+    ]);
+  });
+});
+
+describe.each([
+  ["the platform's response", {}],
+  ['a response that is watched', { bodyTimeout: '1m' }],
+] as const)('A body shorter than its content-length, in %s,', (_what, options) => {
+  it('rejects its reader, and the next call returns the whole body', async () => {
+    const whole = 'x'.repeat(10_000);
+    await using server = await testServer(() => ({ body: whole }));
+    await using proxy = await tcpProxy(server.port, first({ cutAfter: 5_000 }));
+    const fetch = resilientFetch(options);
+    const response = await fetch(proxy.origin);
+    expect(response.headers.get('content-length')).toBe('10000');
+    const text = watch(response.text());
+    await text.done;
+    expect(text.error).toBeInstanceOf(TypeError);
+    expect(server.requests).toHaveLength(1);
+    expect(await (await fetch(proxy.origin)).text()).toBe(whole);
+  });
+});

@@ -1,0 +1,258 @@
+import { type Invalidation, tiered } from 'breakwater';
+import { describe, expect, it } from 'vitest';
+import { watch } from '../support/promises.js';
+import { holdUp, invalidate, isAbout, setUp, turns } from './setup.js';
+
+describe('an invalidation', () => {
+  it('by key takes it out of both tiers', async () => {
+    const { store, process, world } = setUp();
+    const one = process();
+    await one.get('a');
+    world.version = 2;
+    const deleted = one.delete('a');
+    expect(one.peek('a')).toBeUndefined();
+    expect(await deleted).toBe(true);
+    expect([store.kept.size, await one.get('a')]).toEqual([0, 'a2']);
+  });
+
+  it.each([
+    ['a tag', { tag: 't:a1' }, '{"tag":"p:t:a1"}'],
+    ['a prefix', { prefix: 'a' }, '{"prefix":"p:a"}'],
+    ['a glob', { glob: 'a*' }, '{"glob":"p:a*"}'],
+  ])('by %s takes all that matches out of both tiers', async (_, match, told) => {
+    const { store, process } = setUp();
+    const one = process({ prefix: 'p:', tags: (value) => [`t:${value}`] });
+    await one.getMany(['a', 'b']);
+    await turns();
+    expect(await one.deleteMatching(match)).toBe(true);
+    expect([one.peek('a'), one.peek('b'), [...store.kept.keys()]]).toEqual([undefined, 'b1', ['p:b']]);
+    expect(store.operations.at(-1)).toBe(`deleteMatching ${told}`);
+  });
+
+  it('reaches by tag what came from the second tier', async () => {
+    const { process } = setUp();
+    const options = { tags: () => ['t'] };
+    await process(options).get('a');
+    await turns();
+    const two = process();
+    await two.get('a');
+    two.applyInvalidation({ kind: 'deleteMatching', match: { tag: 't' } });
+    expect(two.peek('a')).toBeUndefined();
+  });
+
+  it('that only makes stale leaves the value where it may be served so, and takes it out of the second tier', async () => {
+    const { store, process, world } = setUp();
+    const one = process({ staleIfError: '1h', tags: () => ['t'] });
+    await one.getMany(['a', 'b']);
+    await turns();
+    expect(await one.expire('a')).toBe(true);
+    expect([...store.kept.keys()]).toEqual(['b']);
+    expect(await one.expireMatching({ tag: 't' })).toBe(true);
+    expect(store.kept.size).toBe(0);
+    world.isDown = true;
+    expect(await one.getMany(['a', 'b'])).toEqual(['a1', 'b1']);
+  });
+
+  it('of everything is of everything with the prefix', async () => {
+    const { store, process } = setUp();
+    const [one, other] = [process({ prefix: 'a*:' }), process({ prefix: 'ab:' })];
+    await one.get('x');
+    await other.get('x');
+    await turns();
+    expect(await one.deleteMatching({ glob: '*' })).toBe(true);
+    expect([...store.kept.keys()]).toEqual(['ab:x']);
+    await one.get('x');
+    await turns();
+    expect(await one.clear()).toBe(true);
+    expect([one.peek('x'), [...store.kept.keys()]]).toEqual([undefined, ['ab:x']]);
+  });
+
+  it.each(['key', 'tag', 'prefix', 'everything'])('by %s is not undone by a read that began before it', async (by) => {
+    const { store, process, world, loads } = setUp();
+    const options = { tags: () => ['t'] };
+    await process(options).get('a');
+    await turns();
+    const two = process(options);
+    const { letGo } = holdUp(store, 'after', isAbout('get'));
+    const read = two.get('a');
+    await turns();
+    world.version = 2;
+    await invalidate(two, by);
+    await letGo();
+    expect(await read).toBe('a1'); // it had asked before
+    expect([two.peek('a'), loads]).toEqual([undefined, ['a']]);
+    expect(await two.get('a')).toBe('a2');
+  });
+
+  it.each(['key', 'tag', 'prefix', 'everything'])('by %s holds while the second tier is being told', async (by) => {
+    const { store, process, world } = setUp();
+    const options = { tags: () => ['t'] };
+    await process(options).get('a');
+    await turns();
+    const two = process(options);
+    const { letGo } = holdUp(store, 'before', (call) => call.operation.startsWith('delete'));
+    world.version = 2;
+    const deleted = invalidate(two, by);
+    await turns();
+    expect(store.kept.has('a')).toBe(true);
+    expect(await two.get('a')).toBe('a2'); // not what the second tier still has
+    expect(two.stats.l2.bypassed).toBe(1);
+    await letGo();
+    expect(await deleted).toBe(true);
+    await two.get('b');
+    expect(two.stats.l2).toMatchObject({ pendingInvalidations: 0, misses: 1 });
+  });
+
+  it.each(['key', 'tag', 'prefix', 'everything'])(
+    'by %s that was lost is made good when the store is back',
+    async (by) => {
+      const { clock, store, process, world } = setUp();
+      const options = { tags: () => ['t'], l1Ttl: 1000 };
+      await process(options).get('a');
+      await turns();
+      const two = process(options);
+      store.before = () => Promise.reject(new Error('down'));
+      world.version = 2;
+      expect(await invalidate(two, by)).toBe(false);
+      expect(await two.get('a')).toBe('a2');
+      await clock.advance(1000);
+      store.before = () => {};
+      expect(await two.get('a')).toBe('a2'); // the second tier has a1
+      await turns();
+      expect(two.stats.l2.pendingInvalidations).toBe(by === 'key' ? 0 : 1); // of a key the new value is there by now
+      await clock.advance(1000);
+      await turns();
+      expect(two.stats.l2.pendingInvalidations).toBe(0);
+      expect(store.kept.get('a')?.data ?? '').not.toContain('a1');
+      expect(await process(options).get('a')).toBe('a2');
+    },
+  );
+
+  it('meets a loaded value on its way to the second tier', async () => {
+    const { store, process, world } = setUp();
+    const one = process({ tags: () => ['t'] });
+    for (const invalidation of [
+      { kind: 'delete', key: 'a' },
+      { kind: 'deleteMatching', match: { tag: 't' } },
+      { kind: 'expireMatching', match: { prefix: 'a' } },
+      { kind: 'clear' },
+    ] as const) {
+      const { letGo } = holdUp(store, 'before', isAbout('set'));
+      await one.get('a'); // loaded, kept in the first tier, held up before the second
+      await turns();
+      world.version++;
+      one.applyInvalidation(invalidation); // another process has written, and deleted it in the second tier
+      await letGo();
+      expect(store.kept.size).toBe(0);
+      expect([await one.get('a'), one.stats.l2.pendingInvalidations]).toEqual([`a${world.version}`, 0]);
+      await turns();
+      await one.delete('a');
+    }
+  });
+
+  it('that comes late meets a value that has just arrived in the second tier, and whoever may have read it', async () => {
+    const { clock, store, process } = setUp();
+    const one = process({ tags: () => ['t'] });
+    const told: unknown[] = [];
+    one.on('invalidate', (invalidation) => told.push(invalidation));
+    const apply = async (invalidation: Invalidation<string>) => {
+      one.applyInvalidation(invalidation);
+      await turns();
+    };
+    await one.getMany(['a', 'b', 'c']);
+    await turns();
+    await apply({ kind: 'delete', key: 'a', isEcho: true });
+    expect([store.kept.size, told]).toEqual([3, []]);
+    await apply({ kind: 'delete', key: 'a' });
+    expect([[...store.kept.keys()], told]).toEqual([['b', 'c'], [{ kind: 'delete', key: 'a', isEcho: true }]]);
+    await apply({ kind: 'delete', key: 'a' });
+    await one.delete('b');
+    await one.get('b');
+    await turns();
+    expect(told).toHaveLength(2);
+    await clock.advance(1000);
+    await apply({ kind: 'expireMatching', match: { tag: 't' } });
+    expect([store.kept.size, told.length]).toEqual([0, 3]);
+    await one.get('d');
+    await turns();
+    await clock.advance(2000); // too late for a word
+    await apply({ kind: 'clear' });
+    expect([[...store.kept.keys()], told.length]).toEqual([['d'], 3]);
+  });
+
+  it('elsewhere does not cost what was set here, where it could not be had again', async () => {
+    const { clock, store } = setUp();
+    const one = tiered<string>({ capacity: 10 }, store, { clock });
+    await one.set('a', 'x');
+    one.applyInvalidation({ kind: 'delete', key: 'a' });
+    await turns();
+    expect(await one.get('a')).toBe('x');
+  });
+
+  it('meets a value that was set, and has not arrived yet; it is not done before that is gone', async () => {
+    const { clock, store, process } = setUp();
+    const one = process({ tags: () => ['t'] });
+    const told: unknown[] = [];
+    const { held } = holdUp(store, 'before', isAbout('set'));
+    const written = one.set('a', 'old');
+    await turns();
+    one.on('invalidate', (invalidation) => told.push(invalidation));
+    const deleted = watch(one.deleteMatching({ tag: 't' }));
+    await turns();
+    expect([deleted.state, told]).toEqual(['pending', []]);
+    store.before = ({ operation }) => (operation === 'delete' ? Promise.reject(new Error('down')) : undefined);
+    for (const gate of held) gate.resolve();
+    await written;
+    await turns();
+    expect([deleted.value, store.kept.size]).toEqual([false, 1]);
+    store.before = () => {};
+    await clock.advance(1000);
+    await turns();
+    expect([store.kept.size, one.stats.l2.pendingInvalidations]).toEqual([0, 0]);
+  });
+
+  it('of one key leaves values of other keys on their way', async () => {
+    const { store, process } = setUp();
+    const one = process({ tags: (value) => [value] });
+    const { letGo } = holdUp(store, 'before', isAbout('set'));
+    await one.get('a');
+    await turns();
+    one.applyInvalidation({ kind: 'delete', key: 'b' });
+    one.applyInvalidation({ kind: 'deleteMatching', match: { tag: 'b1' } });
+    await letGo();
+    expect([...store.kept.keys()]).toEqual(['a']);
+  });
+
+  it('is told when both tiers have it; what others have told is not told on', async () => {
+    const { store, process } = setUp();
+    const one = process();
+    const told: unknown[] = [];
+    one.on('invalidate', (invalidation) => told.push([invalidation, store.operations.length]));
+    await one.set('a', 'x');
+    await one.delete('a');
+    await one.expire('a');
+    await one.deleteMatching({ tag: 't' });
+    await one.expireMatching({ prefix: 'p' });
+    await one.clear();
+    one.applyInvalidation({ kind: 'clear' });
+    expect(told).toEqual([
+      [{ kind: 'delete', key: 'a' }, 1],
+      [{ kind: 'delete', key: 'a' }, 2],
+      [{ kind: 'expire', key: 'a' }, 3],
+      [{ kind: 'deleteMatching', match: { tag: 't' } }, 4],
+      [{ kind: 'expireMatching', match: { prefix: 'p' } }, 5],
+      [{ kind: 'clear' }, 6],
+    ]);
+    expect(store.operations).toHaveLength(6);
+  });
+
+  it('that is none is refused, and nothing happens', async () => {
+    const { store, process } = setUp();
+    const one = process();
+    await one.get('a');
+    await turns();
+    await expect(one.deleteMatching({} as never)).rejects.toThrow('"match" must have one of');
+    expect(() => one.applyInvalidation({ kind: 'drop' } as never)).toThrow('"invalidation" must have one of the kinds');
+    expect([one.peek('a'), store.kept.size]).toEqual(['a1', 1]);
+  });
+});
