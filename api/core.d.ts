@@ -96,7 +96,10 @@ export interface CallOptions {
 	readonly classify?: Classify | undefined;
 	/** @defaultValue 5 */
 	readonly priority?: number | undefined;
+	/** @defaultValue none */
 	readonly key?: string | undefined;
+	/** @defaultValue true */
+	readonly repeatable?: boolean | undefined;
 }
 export interface ChildContext extends PolicyContext {
 	abort(reason: unknown): void;
@@ -140,6 +143,7 @@ export interface Policy<out Adds = never> {
 export interface PolicyContext extends CallContext {
 	readonly aborted: boolean;
 	readonly classify: Classify;
+	readonly repeatable: boolean;
 	readonly clock: Clock;
 	derive(change: ContextChange): ChildContext;
 	sleep(ms: number): Promise<void>;

@@ -21,7 +21,10 @@ interface CallOptions {
 	readonly classify?: Classify | undefined;
 	/** @defaultValue 5 */
 	readonly priority?: number | undefined;
+	/** @defaultValue none */
 	readonly key?: string | undefined;
+	/** @defaultValue true */
+	readonly repeatable?: boolean | undefined;
 }
 interface ChildContext extends PolicyContext {
 	abort(reason: unknown): void;
@@ -50,6 +53,7 @@ interface Policy<out Adds = never> {
 interface PolicyContext extends CallContext {
 	readonly aborted: boolean;
 	readonly classify: Classify;
+	readonly repeatable: boolean;
 	readonly clock: Clock;
 	derive(change: ContextChange): ChildContext;
 	sleep(ms: number): Promise<void>;

@@ -12,6 +12,7 @@ export declare function isIdempotent(request: {
 	readonly method?: string | undefined;
 	readonly headers?: unknown;
 }): boolean;
+export declare function parseRateLimit(headers: HeaderFields, options?: ParseRateLimitOptions): RateLimitFields;
 export declare function parseRetryAfter(value: string | null | undefined, now?: number): number | undefined;
 export declare function resilientFetch(options: ResilientFetchOptions & {
 	readonly rateLimit: FetchRateLimitOptions;
@@ -24,11 +25,19 @@ export declare function resilientFetch<F extends FetchLike>(options: ResilientFe
 export declare function resilientFetch<F extends FetchLike>(options: ResilientFetchOptions<F> & {
 	readonly fetch: F;
 }): F;
+export interface AnnouncedLimit {
+	readonly name: string | undefined;
+	readonly limit: number | undefined;
+	readonly remaining: number | undefined;
+	readonly resetAfterMs: number | undefined;
+	readonly windowMs: number | undefined;
+	readonly partitionKey: string | undefined;
+}
 export interface FetchBulkheadOptions extends Omit<BulkheadOptions, "clock" | "maxConcurrent"> {
 	/** @defaultValue 256 */
 	readonly maxConcurrent?: number | undefined;
 	/** @defaultValue 'headers' */
-	readonly until?: "headers" | "body" | undefined;
+	readonly holdUntil?: "headers" | "body" | undefined;
 }
 export interface FetchControl {
 	reset(key: string): void;
@@ -48,6 +57,14 @@ export interface OutgoingRequest {
 	readonly method: string;
 	readonly input: unknown;
 	readonly init: RequestOptions | undefined;
+}
+export interface ParseRateLimitOptions {
+	/** @defaultValue the response's own `Date` and its `Age`, so that no clock need be right; `Date.now()` without a valid one */
+	readonly now?: number | undefined;
+}
+export interface RateLimitFields {
+	readonly limits: readonly AnnouncedLimit[];
+	readonly retryAfterMs: number | undefined;
 }
 export interface RequestOptions {
 	readonly method?: string | undefined;
@@ -111,6 +128,12 @@ export interface Route {
 	readonly release?: ((outcome: Outcome) => void) | undefined;
 }
 export type FetchLike = (input: never, init?: never) => Promise<ResponseLike>;
+export type HeaderFields = Iterable<readonly [
+	string,
+	string
+]> | {
+	readonly [name: string]: HeaderValue;
+};
 export type RejectEvent = {
 	readonly key: string;
 } & ({
@@ -167,7 +190,10 @@ interface CallOptions {
 	readonly classify?: Classify | undefined;
 	/** @defaultValue 5 */
 	readonly priority?: number | undefined;
+	/** @defaultValue none */
 	readonly key?: string | undefined;
+	/** @defaultValue true */
+	readonly repeatable?: boolean | undefined;
 }
 interface ChildContext extends PolicyContext {
 	abort(reason: unknown): void;
@@ -271,6 +297,7 @@ interface Policy<out Adds = never> {
 interface PolicyContext extends CallContext {
 	readonly aborted: boolean;
 	readonly classify: Classify;
+	readonly repeatable: boolean;
 	readonly clock: Clock;
 	derive(change: ContextChange): ChildContext;
 	sleep(ms: number): Promise<void>;
@@ -362,6 +389,7 @@ type CircuitState = "closed" | "open" | "half-open" | "isolated" | "disabled";
 type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;
 type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 type GiveUpReason = "attempts" | "elapsed" | "deadline" | "budget" | "retry-after" | "not-retryable" | "aborted" | "backoff";
+type HeaderValue = string | number | readonly string[] | undefined;
 type Next = (context: PolicyContext) => Promise<unknown>;
 type Outcome<T = unknown> = {
 	readonly ok: true;

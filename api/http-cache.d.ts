@@ -1,10 +1,10 @@
-export declare function cached<F extends CacheableFetch>(fetch: F, options?: CachedOptions): CachedFetch<F>;
+export declare function cachedFetch<F extends CacheableFetch>(fetch: F, options?: CachedFetchOptions): CachedFetch<F>;
 export interface CacheUserRequest {
 	readonly url: string;
 	readonly headers: Headers;
 	readonly init: Readonly<Record<PropertyKey, unknown>>;
 }
-export interface CachedOptions {
+export interface CachedFetchOptions {
 	/** @defaultValue 10_000 */
 	readonly capacity?: number | undefined;
 	/** @defaultValue 50 MiB */

@@ -6,29 +6,10 @@ declare abstract class AbortNode {
 	leave(): void;
 }
 declare abstract class BaseLimiter<Rate extends object> extends GatedLimiter {
-	constructor(kind: string, name: string | undefined, clock: Clock | undefined, makeRules: (owner: string) => Rules<unknown>);
+	constructor(kind: string, name: string | undefined, clock: Clock | undefined, makeRules: (owner: string) => LimitAlgorithm<unknown>);
 	reconfigure(options: Partial<Rate>): void;
 }
-declare abstract class Claim extends AbortNode {
-	readonly cost: number;
-	readonly earliest: number;
-	number: number;
-	due: number;
-	readonly places: readonly Place[];
-	isInLine: boolean;
-	constructor(cost: number, counters: readonly Counter[], earliest: number);
-	place(now: number): void;
-	isUndoneAt(counter: Counter): boolean;
-	get isUndone(): boolean;
-	get isCombined(): boolean;
-	get frontmost(): Claim;
-	isLate(now: number): boolean;
-	abstract readonly isAwaited: boolean;
-	abstract onDue(now: number): void;
-	abstract onRefused(error: RangeError): void;
-	abstract onAbort(reason: unknown): void;
-}
-declare abstract class Rules<S> {
+declare abstract class LimitAlgorithm<S> {
 	readonly owner: string;
 	readonly limit: number;
 	abstract readonly width: number;
@@ -39,14 +20,33 @@ declare abstract class Rules<S> {
 	abstract load(state: S, from: Numbers, at: number): void;
 	abstract availableAt(state: S, cost: number, from: number): number;
 	abstract take(state: S, cost: number, at: number, now: number): void;
-	turnAt(state: S, cost: number, from: number): number;
-	takeTurn(state: S, cost: number, at: number, now: number): void;
+	availableInQueueAt(state: S, cost: number, from: number): number;
+	takeQueued(state: S, cost: number, at: number, now: number): void;
 	isLate(_before: Numbers, due: number, now: number): boolean;
-	abstract giveBack(state: S, cost: number, now: number, takenAt?: number): void;
+	abstract refund(state: S, cost: number, now: number, takenAt?: number): void;
 	abstract remaining(state: S, now: number): number;
-	abstract idleAt(state: S): number;
-	abstract changed(options: object): Rules<S>;
-	abstract adopt(state: S, before: Rules<S>, now: number): void;
+	abstract resetAt(state: S): number;
+	abstract withOptions(options: object): LimitAlgorithm<S>;
+	abstract migrateState(state: S, before: LimitAlgorithm<S>, now: number): void;
+}
+declare abstract class Ticket extends AbortNode {
+	readonly cost: number;
+	readonly earliest: number;
+	number: number;
+	due: number;
+	readonly nodes: readonly TicketNode[];
+	isQueued: boolean;
+	constructor(cost: number, limits: readonly QueuedLimit[], earliest: number);
+	schedule(now: number): void;
+	isUndoneAt(limit: QueuedLimit): boolean;
+	get isUndone(): boolean;
+	get isCombined(): boolean;
+	get frontmost(): Ticket;
+	isLate(now: number): boolean;
+	abstract readonly isAwaited: boolean;
+	abstract onDue(now: number): void;
+	abstract onRefused(error: RangeError): void;
+	abstract onAbort(reason: unknown): void;
 }
 declare class AbortScope extends AbortNode {
 	#private;
@@ -61,23 +61,9 @@ declare class AbortScope extends AbortNode {
 	race<T>(promise: Promise<T>): Promise<T>;
 	raceWithin(promise: Promise<unknown>, frame: Exit): Promise<unknown>;
 }
-declare class Gate {
-	#private;
-	readonly owner: string;
-	readonly line: Line;
-	readonly ledgers: readonly Ledger[];
-	constructor(owner: string, line: Line, ledgers: readonly Ledger[], indexes?: readonly number[]);
-	get isCombined(): boolean;
-	decide(cost: number, takes: boolean): Decision;
-	acquire(cost: number, maxWait: number, scope: AbortScope | undefined): Decision | Promise<Decision>;
-	book(cost: number, maxWait: number): Booked;
-	delay(cost: number): number;
-	withdraw(claim: Claim): boolean;
-	giveBack(cost: number, takenAt?: number): void;
-}
 declare class GatedLimiter implements RateLimiter {
-	readonly "~gate": Gate;
-	constructor(gate: Gate);
+	readonly "~gate": LimiterCore;
+	constructor(core: LimiterCore);
 	tryAcquire(cost?: number): Decision;
 	peek(cost?: number): Decision;
 	acquire(options?: WaitOptions): Promise<Decision>;
@@ -85,60 +71,74 @@ declare class GatedLimiter implements RateLimiter {
 	refund(cost: number): void;
 	reconfigure(options: object): void;
 }
-declare class Ledger<S = unknown> implements Counter {
+declare class LimitState<S = unknown> implements QueuedLimit {
 	#private;
-	rules: Rules<S>;
+	algorithm: LimitAlgorithm<S>;
 	state: S;
-	readonly line: Line;
+	readonly queue: WaitQueue;
 	undoneFrom: number;
 	undoneSince: number;
 	onEarlier: (() => void) | undefined;
-	constructor(rules: Rules<S>, line: Line);
-	get first(): Place | undefined;
-	get last(): Place | undefined;
-	get hasLine(): boolean;
+	constructor(algorithm: LimitAlgorithm<S>, queue: WaitQueue);
+	get first(): TicketNode | undefined;
+	get last(): TicketNode | undefined;
+	get hasQueue(): boolean;
 	get hasCombined(): boolean;
 	settle(now: number): void;
 	settleFront(now: number): void;
 	decide(cost: number, now: number, takes: boolean): Decision;
 	availableAt(cost: number, now: number): number;
-	nextTurnAt(cost: number, now: number): number;
+	nextAvailableInQueueAt(cost: number, now: number): number;
 	remaining(now: number): number;
-	idleAt(): number;
-	giveBack(cost: number, now: number, takenAt: number | undefined): void;
+	resetAt(): number;
+	refund(cost: number, now: number, takenAt: number | undefined): void;
 	reconfigure(options: object, now: number): void;
-	turnAt(cost: number, from: number): number;
-	take({ before }: Place, cost: number, at: number, now: number): void;
-	isLate({ before }: Place, due: number, now: number): boolean;
-	undo({ before }: Place): void;
-	push(place: Place): void;
-	remove(place: Place): void;
+	availableInQueueAt(cost: number, from: number): number;
+	take({ before }: TicketNode, cost: number, at: number, now: number): void;
+	isLate({ before }: TicketNode, due: number, now: number): boolean;
+	undo({ before }: TicketNode): void;
+	push(node: TicketNode): void;
+	remove(node: TicketNode): void;
 	advance(now: number): void;
 }
-declare class Line extends Timeline {
+declare class LimiterCore {
 	#private;
-	add(claim: Claim, now: number): void;
-	remove(claim: Claim): void;
-	leave(claim: Claim): void;
-	undo(claim: Claim): void;
-	placeFront(claim: Claim, now: number): void;
-	repairIfScheduled(now: number): void;
-	repair(now: number): void;
-	repairFor(counter: Counter, now: number): void;
+	readonly owner: string;
+	readonly queue: WaitQueue;
+	readonly limits: readonly LimitState[];
+	constructor(owner: string, queue: WaitQueue, limits: readonly LimitState[], indexes?: readonly number[]);
+	get isCombined(): boolean;
+	decide(cost: number, takes: boolean): Decision;
+	acquire(cost: number, maxWait: number, scope: AbortScope | undefined): Decision | Promise<Decision>;
+	reserve(cost: number, maxWait: number): ReservationResult;
+	delay(cost: number): number;
+	withdraw(ticket: Ticket): boolean;
+	refund(cost: number, takenAt?: number): void;
 }
-declare class Place {
-	readonly claim: Claim;
-	readonly counter: Counter;
+declare class TicketNode {
+	readonly ticket: Ticket;
+	readonly limit: QueuedLimit;
 	readonly before: number[];
-	ahead: Place | undefined;
-	behind: Place | undefined;
-	constructor(claim: Claim, counter: Counter);
+	ahead: TicketNode | undefined;
+	behind: TicketNode | undefined;
+	constructor(ticket: Ticket, limit: QueuedLimit);
 }
 declare class Timeline {
 	#private;
 	readonly clock: Clock;
 	constructor(clock: Clock);
 	now(): number;
+}
+declare class WaitQueue extends Timeline {
+	#private;
+	add(ticket: Ticket, now: number): void;
+	remove(ticket: Ticket): void;
+	leave(ticket: Ticket): void;
+	undo(ticket: Ticket): void;
+	scheduleFront(ticket: Ticket, now: number): void;
+	repairIfScheduled(now: number): void;
+	repair(now: number): void;
+	repairFor(limit: QueuedLimit, now: number): void;
 }
 export declare class FixedWindow extends BaseLimiter<FixedWindowRate> {
 	constructor(options: FixedWindowOptions);
@@ -275,12 +275,6 @@ export interface TokenBucketRate {
 export interface WaitOptions extends ReserveOptions {
 	readonly signal?: AbortSignal | null | undefined;
 }
-interface Booked {
-	readonly decision: Decision;
-	readonly now: number;
-	readonly due: number;
-	readonly claim: Claim | undefined;
-}
 interface CallContext {
 	readonly signal: AbortSignal;
 	readonly attempt: number;
@@ -296,7 +290,10 @@ interface CallOptions {
 	readonly classify?: Classify | undefined;
 	/** @defaultValue 5 */
 	readonly priority?: number | undefined;
+	/** @defaultValue none */
 	readonly key?: string | undefined;
+	/** @defaultValue true */
+	readonly repeatable?: boolean | undefined;
 }
 interface ChildContext extends PolicyContext {
 	abort(reason: unknown): void;
@@ -310,21 +307,6 @@ interface Clock {
 interface ContextChange {
 	readonly attempt?: number | undefined;
 	readonly deadline?: number | undefined;
-}
-interface Counter {
-	readonly last: Place | undefined;
-	undoneFrom: number;
-	undoneSince: number;
-	readonly hasCombined: boolean;
-	turnAt(cost: number, from: number): number;
-	take(place: Place, cost: number, at: number, now: number): void;
-	undo(place: Place): void;
-	push(place: Place): void;
-	remove(place: Place): void;
-	advance(now: number): void;
-	readonly first: Place | undefined;
-	isLate(place: Place, due: number, now: number): boolean;
-	readonly onEarlier: (() => void) | undefined;
 }
 interface Decision {
 	readonly allowed: boolean;
@@ -359,6 +341,7 @@ interface Policy<out Adds = never> {
 interface PolicyContext extends CallContext {
 	readonly aborted: boolean;
 	readonly classify: Classify;
+	readonly repeatable: boolean;
 	readonly clock: Clock;
 	derive(change: ContextChange): ChildContext;
 	sleep(ms: number): Promise<void>;
@@ -369,6 +352,27 @@ interface PolicyDescription {
 	readonly name: string;
 	readonly policies?: readonly PolicyDescription[] | undefined;
 	readonly [setting: string]: unknown;
+}
+interface QueuedLimit {
+	readonly first: TicketNode | undefined;
+	readonly last: TicketNode | undefined;
+	undoneFrom: number;
+	undoneSince: number;
+	readonly hasCombined: boolean;
+	readonly onEarlier: (() => void) | undefined;
+	availableInQueueAt(cost: number, from: number): number;
+	take(node: TicketNode, cost: number, at: number, now: number): void;
+	undo(node: TicketNode): void;
+	push(node: TicketNode): void;
+	remove(node: TicketNode): void;
+	advance(now: number): void;
+	isLate(node: TicketNode, due: number, now: number): boolean;
+}
+interface ReservationResult {
+	readonly decision: Decision;
+	readonly now: number;
+	readonly due: number;
+	readonly ticket: Ticket | undefined;
 }
 type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;
 type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;

@@ -213,7 +213,7 @@ export interface ReplicaRouterOptions {
 	/** @defaultValue Infinity */
 	readonly stickyFor?: Duration | undefined;
 	/** @defaultValue 'primary' */
-	readonly onNoFreshReplica?: "primary" | "fail" | undefined;
+	readonly onNoFreshReplica?: "primary" | "reject" | undefined;
 	/** @defaultValue '1m' */
 	readonly cooldown?: Duration | undefined;
 	/** @defaultValue 'replicaRouter' */

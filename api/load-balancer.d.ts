@@ -11,18 +11,18 @@ export declare class LoadBalancer implements Observable<LoadBalancerEvents>, Dis
 	route(options?: RouteOptions): NodeRoute;
 	[Symbol.dispose](): void;
 }
-export declare function consistentHash(options?: ConsistentHashOptions): Picker;
+export declare function consistentHash(options?: ConsistentHashOptions): PickerFactory;
 export declare function customCheck(check: HealthCheck): HealthCheck;
 export declare function httpCheck(options?: HttpCheckOptions): HealthCheck;
-export declare function ipHash(): Picker;
-export declare function leastConnections(): Picker;
-export declare function powerOfTwoChoices(options?: PowerOfTwoChoicesOptions): Picker;
-export declare function leastResponseTime(): Picker;
-export declare function randomPick(): Picker;
-export declare function resourceBased(report: (node: string) => LoadReport | undefined | PromiseLike<LoadReport | undefined>, options?: ResourceBasedOptions): Picker;
-export declare function roundRobin(): Picker;
-export declare function weightedLeastConnections(): Picker;
-export declare function weightedRoundRobin(): Picker;
+export declare function ipHash(): PickerFactory;
+export declare function leastConnections(): PickerFactory;
+export declare function leastResponseTime(): PickerFactory;
+export declare function powerOfTwoChoices(options?: PowerOfTwoChoicesOptions): PickerFactory;
+export declare function randomPick(): PickerFactory;
+export declare function resourceBased(report: (node: string) => LoadReport | undefined | PromiseLike<LoadReport | undefined>, options?: ResourceBasedOptions): PickerFactory;
+export declare function roundRobin(): PickerFactory;
+export declare function weightedLeastConnections(): PickerFactory;
+export declare function weightedRoundRobin(): PickerFactory;
 export interface BalancerNodeOptions {
 	readonly node: string;
 	/** @defaultValue 1 */
@@ -38,14 +38,6 @@ export interface Candidate {
 	readonly active: number;
 	latencyMs(now: number): number;
 	credit: number;
-}
-export interface Chooser {
-	choose(candidates: readonly Candidate[], call: PickCall): Candidate;
-	chooseExcept?(candidates: readonly Candidate[], excluded: ReadonlySet<Candidate>, call: PickCall): Candidate;
-	loadChanged?(node: Candidate, now: number): void;
-	weightsChanged?(nodes: readonly Candidate[], now: number): void;
-	checkNodes?(nodes: readonly NodeEntry[]): void;
-	nodesChanged?(nodes: readonly Candidate[]): void;
 }
 export interface ConsistentHashOptions extends HashRingOptions {
 	/** @defaultValue none: the key decides alone */
@@ -86,10 +78,6 @@ export interface Lease {
 	release(outcome?: Outcome): void;
 	[Symbol.dispose](): void;
 }
-export interface PowerOfTwoChoicesOptions {
-	/** @defaultValue 'active' */
-	readonly by?: "active" | "latency" | undefined;
-}
 export interface LoadBalancerEvents {
 	nodeUp: {
 		readonly node: string;
@@ -115,7 +103,7 @@ export interface LoadBalancerOptions {
 	/** @defaultValue 'LoadBalancer' */
 	readonly name?: string | undefined;
 	/** @defaultValue `powerOfTwoChoices()` */
-	readonly pick?: Picker | undefined;
+	readonly pick?: PickerFactory | undefined;
 	/** @defaultValue none: they are */
 	readonly health?: HealthOptions | undefined;
 	/** @defaultValue none */
@@ -125,7 +113,7 @@ export interface LoadBalancerOptions {
 	/** @defaultValue 0.5 */
 	readonly panicThreshold?: number | undefined;
 	/** @defaultValue 'all' */
-	readonly onNoHealthyNode?: "all" | "fail" | undefined;
+	readonly onNoHealthyNode?: "all" | "reject" | undefined;
 	/** @defaultValue none */
 	readonly zone?: string | ZoneOptions | undefined;
 	/** @defaultValue the call's, else `defaultClassify` */
@@ -180,8 +168,20 @@ export interface PickOptions {
 	readonly exclude?: Iterable<string> | undefined;
 }
 export interface Picker {
+	choose(candidates: readonly Candidate[], call: PickCall): Candidate;
+	chooseExcept?(candidates: readonly Candidate[], excluded: ReadonlySet<Candidate>, call: PickCall): Candidate;
+	loadChanged?(node: Candidate, now: number): void;
+	weightsChanged?(nodes: readonly Candidate[], now: number): void;
+	checkNodes?(nodes: readonly NodeEntry[]): void;
+	nodesChanged?(nodes: readonly Candidate[]): void;
+}
+export interface PickerFactory {
 	readonly name: string;
-	start(): Chooser;
+	start(): Picker;
+}
+export interface PowerOfTwoChoicesOptions {
+	/** @defaultValue 'active' */
+	readonly by?: "active" | "latency" | undefined;
 }
 export interface ResourceBasedOptions {
 	/** @defaultValue '1s' */
@@ -247,7 +247,10 @@ interface CallOptions {
 	readonly classify?: Classify | undefined;
 	/** @defaultValue 5 */
 	readonly priority?: number | undefined;
+	/** @defaultValue none */
 	readonly key?: string | undefined;
+	/** @defaultValue true */
+	readonly repeatable?: boolean | undefined;
 }
 interface ChildContext extends PolicyContext {
 	abort(reason: unknown): void;
@@ -292,6 +295,7 @@ interface Policy<out Adds = never> {
 interface PolicyContext extends CallContext {
 	readonly aborted: boolean;
 	readonly classify: Classify;
+	readonly repeatable: boolean;
 	readonly clock: Clock;
 	derive(change: ContextChange): ChildContext;
 	sleep(ms: number): Promise<void>;
