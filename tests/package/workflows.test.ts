@@ -64,6 +64,7 @@ describe('The workflows', () => {
   it('have the jobs that the rules below speak of', () => {
     expect(jobs.map(({ name }) => name)).toEqual([
       'ci.yml: check',
+      'nightly.yml: check',
       'release.yml: test',
       'release.yml: publish',
       'release.yml: tag',
@@ -120,7 +121,7 @@ describe('The workflows', () => {
     const ci = readFileSync(new URL('../../.ci/run', import.meta.url), 'utf8');
     const commands = [...jobs.map((job) => job.commands), ci].join('\n');
     const installs = commands.match(/^npm (ci|i|install)\b.*$/gm) ?? [];
-    expect(installs.length).toBe(3);
+    expect(installs.length).toBe(4);
     for (const install of installs) expect(install).toContain('--ignore-scripts');
   });
 
