@@ -1,23 +1,23 @@
 /**
- * A bulkhead around a slow report generator: two at a time, three in the queue, and the rest is told at once instead of
- * piling up. Run it with `npx tsx examples/bulkhead.ts`.
+ * A bulkhead around a slow report generator: two reports run at a time, three wait, and all others are rejected
+ * immediately. Run it with `npx tsx examples/bulkhead.ts`.
  */
 import { bulkhead, type CallOptions, isResilienceError, sleep } from 'breakwater';
 
 const reports = bulkhead({ name: 'reports', maxConcurrent: 2, maxQueue: 3, queueTimeout: '250ms' });
 
-const refused: Record<string, number> = {};
+const rejected: Record<string, number> = {};
 reports.on('reject', ({ reason }) => {
-  refused[reason] = (refused[reason] ?? 0) + 1;
+  rejected[reason] = (rejected[reason] ?? 0) + 1;
 });
 
-/** The generator: slow, and too greedy for a third one beside it. */
+/** The generator is slow, and the machine has memory for two of them. */
 async function generate(name: string, workMs: number, signal: AbortSignal): Promise<void> {
   console.log(`  ${name} begins; ${reports.active} running, ${reports.queued} waiting`);
   await sleep(workMs, { signal });
 }
 
-/** What a handler of requests would do; it answers all of them, one way or another. */
+/** A request handler: each request gets a response. */
 async function request(name: string, workMs: number, options?: CallOptions): Promise<void> {
   try {
     await reports.execute(({ signal }) => generate(name, workMs, signal), options);
@@ -28,39 +28,39 @@ async function request(name: string, workMs: number, options?: CallOptions): Pro
   }
 }
 
-console.log('Six at once. The important one overtakes those that wait, not those that run:');
-const visitor = new AbortController();
+console.log('Six concurrent requests. The important one overtakes waiting calls, not running ones:');
+const client = new AbortController();
 const first = [
   request('sales', 60),
   request('stock', 70),
   request('returns', 80),
-  request('taxes', 60, { signal: visitor.signal }),
+  request('taxes', 60, { signal: client.signal }),
   request('board', 60, { priority: 0 }),
   request('weather', 60),
 ];
 
 await sleep(20);
-console.log('One who waited leaves, and the place in the queue is free again:');
-visitor.abort(new Error('the visitor left'));
+console.log('A waiting caller aborts, and the queue has room again:');
+client.abort(new Error('the client disconnected'));
 await Promise.all([...first, request('weather again', 60)]);
 
-console.log('Two long ones. Who waits for too long hears of it:');
+console.log('Two long reports. A call that waits too long is rejected:');
 const second = [request('audit', 400), request('archive', 450), request('postcard', 10)];
 await sleep(300);
 
-console.log('The service is told to stop. What was accepted is finished, nothing new is let in:');
+console.log('Shutdown. Accepted calls complete, new calls are rejected:');
 const closed = reports.close();
 await request('too late', 10);
 await Promise.all([...second, closed]);
-console.log('Refused in all:', refused);
+console.log('Rejected in total:', rejected);
 
 /* Prints, but for the milliseconds:
-Six at once. The important one overtakes those that wait, not those that run:
+Six concurrent requests. The important one overtakes waiting calls, not running ones:
   sales begins; 1 running, 0 waiting
   stock begins; 2 running, 0 waiting
   weather: 503, "reports" is full: no slot and no place in its queue
-One who waited leaves, and the place in the queue is free again:
-  taxes: no answer, the visitor left
+A waiting caller aborts, and the queue has room again:
+  taxes: no answer, the client disconnected
   board begins; 2 running, 2 waiting
   sales: 200
   returns begins; 2 running, 1 waiting
@@ -69,13 +69,13 @@ One who waited leaves, and the place in the queue is free again:
   board: 200
   returns: 200
   weather again: 200
-Two long ones. Who waits for too long hears of it:
+Two long reports. A call that waits too long is rejected:
   audit begins; 1 running, 0 waiting
   archive begins; 2 running, 0 waiting
   postcard: 503, Waited 250 ms for a slot of "reports"
-The service is told to stop. What was accepted is finished, nothing new is let in:
+Shutdown. Accepted calls complete, new calls are rejected:
   too late: 503, "reports" is closed
   audit: 200
   archive: 200
-Refused in all: { full: 1, 'queue-timeout': 1, closed: 1 }
+Rejected in total: { full: 1, 'queue-timeout': 1, closed: 1 }
 */

@@ -1,6 +1,6 @@
 /**
- * The same traffic before two caches: visitors of a shop, a crawler, visitors again. What each of them forgets, and what
- * that costs the database. Run it with `npx tsx examples/cache.ts`.
+ * The same traffic with two caches: visitors of a shop, a crawler, visitors again. The program shows what each cache
+ * evicts, and how many database reads that costs. Run it with `npx tsx examples/cache.ts`.
  */
 import { type Cache, LruCache, sleep, TinyLfuCache } from 'breakwater';
 
@@ -11,16 +11,16 @@ interface Product {
 
 const FAVOURITES = 40;
 let reads = 0;
-let forgotten = 0;
+let evicted = 0;
 
 function readFromDatabase(id: number): Product {
   reads++;
   return { name: `product ${id}`, price: 5 + (id % 20) };
 }
 
-function watched(cache: Cache<number, Product>): Cache<number, Product> {
+function withEvents(cache: Cache<number, Product>): Cache<number, Product> {
   cache.on('remove', ({ key, value, reason }) => {
-    if (reason === 'evicted' && key < FAVOURITES) forgotten++;
+    if (reason === 'evicted' && key < FAVOURITES) evicted++;
     if (reason === 'expired') console.log(`  ${value.name} at ${value.price} has expired`);
   });
   return cache;
@@ -28,17 +28,17 @@ function watched(cache: Cache<number, Product>): Cache<number, Product> {
 
 const options = { capacity: 100, ttl: '1h' } as const;
 const caches = {
-  LruCache: watched(new LruCache(options)),
-  TinyLfuCache: watched(new TinyLfuCache(options)),
+  LruCache: withEvents(new LruCache(options)),
+  TinyLfuCache: withEvents(new TinyLfuCache(options)),
 };
 
-/** Pages of the shop are shown, these so often, before each of the caches. */
-function show(who: string, ids: readonly number[]): void {
-  console.log(who);
+/** Reads these products through each of the caches. */
+function show(title: string, ids: readonly number[]): void {
+  console.log(title);
   for (const [name, cache] of Object.entries(caches)) {
-    [reads, forgotten] = [0, 0];
+    [reads, evicted] = [0, 0];
     for (const id of ids) cache.getOrInsertComputed(id, readFromDatabase);
-    console.log(`  ${name}: ${reads} reads of the database, ${forgotten} favourites forgotten`);
+    console.log(`  ${name}: ${reads} database reads, ${evicted} favourites evicted`);
   }
 }
 
@@ -52,23 +52,23 @@ console.log('An offer, for a tenth of a second:');
 const cache = caches.TinyLfuCache;
 cache.set(7, { name: 'product 7', price: 1 }, { ttl: '100ms' });
 await sleep(200);
-console.log(`  it is ${cache.getOrInsertComputed(7, readFromDatabase).price} again`);
+console.log(`  the price is ${cache.getOrInsertComputed(7, readFromDatabase).price} again`);
 
 const { hits, misses } = cache.stats;
-console.log(`TinyLfuCache in all: ${hits} hits, ${misses} misses`);
+console.log(`TinyLfuCache in total: ${hits} hits, ${misses} misses`);
 
 /* Prints, but for the milliseconds:
 600 visits to 40 favourites:
-  LruCache: 40 reads of the database, 0 favourites forgotten
-  TinyLfuCache: 40 reads of the database, 0 favourites forgotten
+  LruCache: 40 database reads, 0 favourites evicted
+  TinyLfuCache: 40 database reads, 0 favourites evicted
 A crawler reads 500 other pages:
-  LruCache: 500 reads of the database, 40 favourites forgotten
-  TinyLfuCache: 500 reads of the database, 0 favourites forgotten
+  LruCache: 500 database reads, 40 favourites evicted
+  TinyLfuCache: 500 database reads, 0 favourites evicted
 600 visits to the same favourites:
-  LruCache: 40 reads of the database, 0 favourites forgotten
-  TinyLfuCache: 0 reads of the database, 0 favourites forgotten
+  LruCache: 40 database reads, 0 favourites evicted
+  TinyLfuCache: 0 database reads, 0 favourites evicted
 An offer, for a tenth of a second:
   product 7 at 1 has expired
-  it is 12 again
-TinyLfuCache in all: 1160 hits, 541 misses
+  the price is 12 again
+TinyLfuCache in total: 1160 hits, 541 misses
 */

@@ -1,5 +1,5 @@
 /**
- * A fallback that answers from the last good copy, says so, and does not hide what nobody should miss.
+ * A fallback that answers with the last good copy, marks it as stale, and does not hide programming errors.
  * Run it with `npx tsx examples/fallback.ts`.
  */
 import { once } from 'node:events';
@@ -7,12 +7,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { circuitBreaker, fallback, isResilienceError, pipeline, sleep, timeout } from 'breakwater';
 
-// The server has exchange rates, and its moods.
-let mood: 'well' | 'failing' | 'hanging' | 'changed' = 'failing';
+// The server of the exchange rates, in different states.
+let state: 'up' | 'failing' | 'hanging' | 'changed' = 'failing';
 const server = createServer((_request, response) => {
-  if (mood === 'hanging') return;
-  if (mood === 'failing') response.statusCode = 500;
-  response.end(JSON.stringify(mood === 'changed' ? { version: 2 } : { rates: { eur: 1.08 } }));
+  if (state === 'hanging') return;
+  if (state === 'failing') response.statusCode = 500;
+  response.end(JSON.stringify(state === 'changed' ? { version: 2 } : { rates: { eur: 1.08 } }));
 });
 await once(server.listen(0, '127.0.0.1'), 'listening');
 const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/rates`;
@@ -27,12 +27,12 @@ let copy: Rate | undefined;
 const orCopy = fallback((outcome): Rate => {
   const error = outcome.ok ? undefined : outcome.error;
   const isOpen = isResilienceError(error, 'ERR_CIRCUIT_OPEN');
-  console.log(`  fallback asked: ${isOpen ? 'the circuit is open' : (error as Error).message}`);
-  if (copy === undefined) throw error; // no answer is better than an invented one
+  console.log(`  fallback called: ${isOpen ? 'the circuit is open' : (error as Error).message}`);
+  if (copy === undefined) throw error; // without a copy there is no honest answer
   return { ...copy, stale: true };
 });
 
-// Outermost: the breaker sees the failures, the caller does not.
+// The fallback is outermost, so the breaker sees the failures and the caller does not.
 const guarded = pipeline(orCopy, circuitBreaker({ consecutiveFailures: 3, openFor: '200ms' }), timeout('400ms'));
 
 async function load(signal: AbortSignal): Promise<Rate> {
@@ -56,36 +56,36 @@ async function ask(title: string, times = 1): Promise<void> {
   }
 }
 
-await ask('It fails before there is a copy:');
-mood = 'well';
-await ask('It is well:');
-mood = 'failing';
-await ask('It fails:');
-mood = 'hanging';
-await ask('It hangs. Soon nobody waits for it:', 3);
-mood = 'changed';
+await ask('The server fails, and there is no copy yet:');
+state = 'up';
+await ask('The server is up:');
+state = 'failing';
+await ask('The server fails:');
+state = 'hanging';
+await ask('The server hangs. After three failures the breaker rejects calls immediately:', 3);
+state = 'changed';
 await sleep(200);
-await ask('It is back with an answer that our code does not understand. An old rate would hide that:');
+await ask('The server returns a new format that our code cannot read. An old rate would hide this error:');
 
 server.closeAllConnections();
 server.close();
 
 /* Prints, but for the milliseconds:
-It fails before there is a copy:
-  fallback asked: HTTP 500
+The server fails, and there is no copy yet:
+  fallback called: HTTP 500
   caller gets: Error: HTTP 500
-It is well:
+The server is up:
   caller gets: { eur: 1.08, stale: false }
-It fails:
-  fallback asked: HTTP 500
+The server fails:
+  fallback called: HTTP 500
   caller gets: { eur: 1.08, stale: true }
-It hangs. Soon nobody waits for it:
-  fallback asked: "timeout" timed out after 400 ms
+The server hangs. After three failures the breaker rejects calls immediately:
+  fallback called: "timeout" timed out after 400 ms
   caller gets: { eur: 1.08, stale: true }
-  fallback asked: "timeout" timed out after 400 ms
+  fallback called: "timeout" timed out after 400 ms
   caller gets: { eur: 1.08, stale: true }
-  fallback asked: the circuit is open
+  fallback called: the circuit is open
   caller gets: { eur: 1.08, stale: true }
-It is back with an answer that our code does not understand. An old rate would hide that:
+The server returns a new format that our code cannot read. An old rate would hide this error:
   caller gets: TypeError: Cannot read properties of undefined (reading 'eur')
 */

@@ -1,6 +1,6 @@
 /**
- * A service that depends on another one: it answers in full while that one is well, with less while it is not, and
- * finishes what it has begun when it is told to stop. Run it with `npx tsx examples/guarded-service.ts`.
+ * A service with a dependency: it answers completely while the dependency is up, with a fallback while it is down, and
+ * completes its running requests at shutdown. Run it with `npx tsx examples/guarded-service.ts`.
  */
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
@@ -13,16 +13,16 @@ async function listen(server: Server): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-// The dependency: a shop that knows what else people bought, and has its moods.
-let mood: 'well' | 'failing' | 'hanging' | 'busy' = 'well';
+// The dependency: a shop with suggestions, in different states.
+let state: 'up' | 'failing' | 'hanging' | 'busy' = 'up';
 const shop = createServer(async (_request, response) => {
-  if (mood === 'hanging') return;
-  await sleep(mood === 'busy' ? 150 : 20);
-  response.writeHead(mood === 'failing' ? 500 : 200).end(JSON.stringify(['kettle', 'teapot']));
+  if (state === 'hanging') return;
+  await sleep(state === 'busy' ? 150 : 20);
+  response.writeHead(state === 'failing' ? 500 : 200).end(JSON.stringify(['kettle', 'teapot']));
 });
 const shopUrl = await listen(shop);
 
-// The guard: all that stands between the service and the shop.
+// The policies between the service and the shop.
 const breaker = circuitBreaker({ name: 'shop', consecutiveFailures: 4, openFor: '300ms', halfOpen: { probes: 1 } });
 const slots = bulkhead({ name: 'shop', maxConcurrent: 2, maxQueue: 10, queueTimeout: '2s' });
 const guarded = pipeline(
@@ -45,10 +45,10 @@ async function loadSuggestions(signal: AbortSignal) {
 }
 
 async function handle(response: ServerResponse): Promise<void> {
-  const visitor = new AbortController();
-  response.once('close', () => visitor.abort());
-  const suggestions = await guarded.execute(({ signal }) => loadSuggestions(signal), { signal: visitor.signal });
-  // A connection kept alive would keep alive a service that wants to end.
+  const client = new AbortController();
+  response.once('close', () => client.abort());
+  const suggestions = await guarded.execute(({ signal }) => loadSuggestions(signal), { signal: client.signal });
+  // A connection with keep-alive would delay the end of the service.
   if (!service.listening) response.setHeader('connection', 'close');
   response.setHeader('content-type', 'application/json').end(JSON.stringify(suggestions));
 }
@@ -62,36 +62,36 @@ process.once('SIGTERM', async () => {
   console.log(`SIGTERM, with ${slots.active} calls running and ${slots.queued} waiting:`);
   service.close();
   await slots.close();
-  console.log('  nobody needs the shop any more');
+  console.log('  no call to the shop is left');
   shop.closeAllConnections();
   shop.close();
 });
 
-// The visitors.
+// The clients.
 async function visit(): Promise<void> {
   const startedAt = performance.now();
   const response = await fetch(serviceUrl);
   console.log(`  ${response.status} ${await response.text()} in ${Math.round(performance.now() - startedAt)} ms`);
 }
 
-for (const next of ['well', 'failing', 'hanging', 'well'] as const) {
-  mood = next;
-  console.log(`The shop is ${mood}:`);
+for (const next of ['up', 'failing', 'hanging', 'up'] as const) {
+  state = next;
+  console.log(`The shop is ${state}:`);
   for (let visits = 0; visits < 3; visits++) await visit();
-  await sleep(breaker.stats.retryAfterMs); // not at all, unless it is open
+  await sleep(breaker.stats.retryAfterMs); // 0 unless the breaker is open
 }
 
-mood = 'busy';
+state = 'busy';
 let arrived = 0;
 service.on('request', () => arrived++);
 const visits = [visit(), visit(), visit(), visit(), visit()];
 while (arrived < visits.length) await sleep(1);
 process.kill(process.pid, 'SIGTERM');
 await Promise.all([...visits, once(service, 'close')]);
-console.log('Every visitor has been answered.');
+console.log('Every request has got a response.');
 
 /* Prints, but for the milliseconds:
-The shop is well:
+The shop is up:
   200 {"titles":["kettle","teapot"],"degraded":false} in 104 ms
   200 {"titles":["kettle","teapot"],"degraded":false} in 36 ms
   200 {"titles":["kettle","teapot"],"degraded":false} in 40 ms
@@ -106,7 +106,7 @@ The shop is hanging:
   200 {"titles":["gift card"],"degraded":true} in 332 ms
   200 {"titles":["gift card"],"degraded":true} in 3 ms
   200 {"titles":["gift card"],"degraded":true} in 3 ms
-The shop is well:
+The shop is up:
   breaker: open → half-open
   breaker: half-open → closed
   200 {"titles":["kettle","teapot"],"degraded":false} in 32 ms
@@ -117,7 +117,7 @@ SIGTERM, with 2 calls running and 3 waiting:
   200 {"titles":["kettle","teapot"],"degraded":false} in 178 ms
   200 {"titles":["kettle","teapot"],"degraded":false} in 332 ms
   200 {"titles":["kettle","teapot"],"degraded":false} in 341 ms
-  nobody needs the shop any more
+  no call to the shop is left
   200 {"titles":["kettle","teapot"],"degraded":false} in 488 ms
-Every visitor has been answered.
+Every request has got a response.
 */

@@ -1,6 +1,6 @@
 /**
- * Four cache servers behind a ring: what moves when one comes, when one fails, and when one is made twice as large. And
- * what would have moved with `hash % servers`.
+ * Four cache servers on a ring: the keys that move when a server is added, when one fails, and when the weight of one
+ * is doubled. For comparison, the keys that move with `hash % servers`.
  *
  * npx tsx examples/hash-ring.ts
  */
@@ -12,7 +12,7 @@ const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 const ring = new HashRing(['cache-1', 'cache-2', 'cache-3', 'cache-4']);
 for (const [node, share] of ring.stats().share) console.log(node, percent(share));
 
-console.log('\na fifth one comes');
+console.log('\na fifth server is added');
 const larger = new HashRing([...ring.nodes, 'cache-5']);
 const { share, moves } = ring.diff(larger);
 console.log(`${percent(share)} of all keys move, to: ${[...new Set(moves.map(({ to }) => to))]}`);
@@ -28,7 +28,7 @@ console.log('\na copy of each key on a second server, in another zone');
 const zoneOf = (node: string) => (node < 'cache-3' ? 'east' : 'west');
 console.log(ring.getMany('user:1', 2), 'or, by zone,', ring.getMany('user:1', 2, { zoneOf }));
 
-console.log('\ncache-1 is made twice as large');
+console.log('\nthe weight of cache-1 is doubled');
 const before = keys.filter((key) => ring.get(key) === 'cache-1').length;
 ring.add('cache-1', { weight: 2 });
 console.log(`${before} keys before, ${keys.filter((key) => ring.get(key) === 'cache-1').length} after`);
@@ -39,7 +39,7 @@ cache-2 26.3 %
 cache-3 25.8 %
 cache-4 22.6 %
 
-a fifth one comes
+a fifth server is added
 19.2 % of all keys move, to: cache-5
 with hash % servers: 80.1 %
 
@@ -51,6 +51,6 @@ cache-2 → cache-4: 8.1 %
 a copy of each key on a second server, in another zone
 [ 'cache-1', 'cache-2' ] or, by zone, [ 'cache-1', 'cache-4' ]
 
-cache-1 is made twice as large
+the weight of cache-1 is doubled
 2488 keys before, 4234 after
 */

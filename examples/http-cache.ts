@@ -1,5 +1,5 @@
 /**
- * A catalogue behind HTTP: a thousand readers at once, a page that did not change, one that did, and an outage.
+ * A catalogue over HTTP: a thousand concurrent readers, a page that did not change, one that did, and an outage.
  *
  * npx tsx examples/http-cache.ts
  */
@@ -23,20 +23,20 @@ const fetch = cachedFetch(resilientFetch({ retry: false }));
 
 async function read(): Promise<string> {
   const response = await fetch(url);
-  const said = response.headers.get('cache-status')?.replace(/ ttl=[^;]+;?/, '');
-  return `${await response.text()} (${said})`;
+  const status = response.headers.get('cache-status')?.replace(/ ttl=[^;]+;?/, '');
+  return `${await response.text()} (${status})`;
 }
 
-console.log('a thousand readers');
+console.log('a thousand concurrent readers');
 await Promise.all(Array.from({ length: 1000 }, read));
 console.log(`${fetch.cache.stats.forwards} request`);
 console.log(await read());
 
 await sleep(3100);
-console.log('\nit is no longer fresh, and has not changed');
+console.log('\nthe response is stale, and the page has not changed');
 console.log(await read());
 
-console.log('\nit is written to');
+console.log('\nthe page is written');
 await fetch(url, { method: 'PUT' });
 console.log(await read());
 
@@ -47,14 +47,14 @@ console.log('\nan outage');
 console.log(await read());
 
 /* Prints, but for the milliseconds:
-a thousand readers
+a thousand concurrent readers
 1 request
 catalogue 1 (breakwater; hit;)
 
-it is no longer fresh, and has not changed
+the response is stale, and the page has not changed
 catalogue 1 (breakwater; fwd=stale; fwd-status=304; stored)
 
-it is written to
+the page is written
 catalogue 2 (breakwater; fwd=uri-miss; fwd-status=200; stored)
 
 an outage

@@ -1,13 +1,13 @@
 /**
- * A breaker and a bulkhead for each tenant: webhooks go out to all of them, and the one whose server is down, or who
- * causes too many, harms nobody else. Run it with `npx tsx examples/keyed.ts`.
+ * A breaker and a bulkhead per tenant: webhooks are sent to all tenants, and a tenant whose server is down, or that
+ * causes too many calls, does not affect the others. Run it with `npx tsx examples/keyed.ts`.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { bulkhead, circuitBreaker, isResilienceError, keyed, pipeline, sleep, timeout } from 'breakwater';
 
-// One server plays all tenants: /acme always fails, /initech never answers, the others are well.
+// One server acts for all tenants: /acme always fails, /initech never answers, the others succeed.
 const requests: Record<string, number> = {};
 const server = createServer(async (request, response) => {
   const tenant = request.url?.slice(1) ?? '';
@@ -19,7 +19,7 @@ const server = createServer(async (request, response) => {
 await once(server.listen(0, '127.0.0.1'), 'listening');
 const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
-// Two families, so that each member can be looked at by itself. The key of a call picks in both.
+// Two families, so that breakers and bulkheads can be inspected separately. The key of a call selects in both.
 const breakers = keyed((tenant) => {
   const breaker = circuitBreaker({ name: tenant, consecutiveFailures: 2, openFor: '10s' });
   breaker.on('stateChange', ({ from, to, reason }) => console.log(`  ${tenant}: ${from} → ${to} (${reason})`));
@@ -46,11 +46,11 @@ for (let round = 1; round <= 4; round++) {
   console.log(`  globex ${globex}, acme ${acme}, initech ${initech}`);
 }
 
-console.log('One tenant causes four at once, another one has one:');
+console.log('One tenant causes four concurrent calls, another tenant one:');
 const burst = await Promise.all(['globex', 'globex', 'globex', 'globex', 'hooli'].map(deliver));
 console.log(`  globex ${burst.slice(0, 4).join(', ')}, hooli ${burst[4]}`);
 
-console.log('What a status page would show:');
+console.log('A status page:');
 for (const tenant of [...breakers.keys()].sort()) {
   console.log(`  ${tenant}: ${breakers.for(tenant).state}, ${requests[tenant]} requests`);
 }
@@ -66,9 +66,9 @@ Four rounds to three tenants:
   globex delivered, acme HTTP 500, initech ERR_TIMEOUT
   globex delivered, acme ERR_CIRCUIT_OPEN, initech ERR_CIRCUIT_OPEN
   globex delivered, acme ERR_CIRCUIT_OPEN, initech ERR_CIRCUIT_OPEN
-One tenant causes four at once, another one has one:
+One tenant causes four concurrent calls, another tenant one:
   globex delivered, delivered, ERR_BULKHEAD_FULL, ERR_BULKHEAD_FULL, hooli delivered
-What a status page would show:
+A status page:
   acme: open, 2 requests
   globex: closed, 6 requests
   hooli: closed, 1 requests

@@ -1,6 +1,6 @@
 /**
- * A price list behind a slow database: a thousand readers at once, a price that changes while it is being read, and an
- * outage of the database.
+ * A price list from a slow database: a thousand concurrent readers, a price that changes during its load, and an outage
+ * of the database.
  *
  * npx tsx examples/loading-cache.ts
  */
@@ -16,7 +16,7 @@ let isDown = false;
 async function query(product: string): Promise<number> {
   queries++;
   const price = database.get(product);
-  await sleep(20); // on its way back
+  await sleep(20); // the way of the result
   if (isDown) throw new Error('the database is down');
   if (price === undefined) throw new Error(`no such product: ${product}`);
   return price;
@@ -30,18 +30,18 @@ const prices = loadingCache({
   negativeTtl: (error) => (String(error).includes('no such product') ? '1m' : 0),
 });
 
-console.log('a thousand readers');
+console.log('a thousand concurrent readers');
 const read = await Promise.all(Array.from({ length: 1000 }, () => prices.get('book')));
 console.log(`${new Set(read).size} price, ${queries} query`);
 
-console.log('\na price changes while it is being read');
+console.log('\na price changes during its load');
 const reading = prices.get('pen');
 await sleep(5);
 database.set('pen', 3);
 prices.delete('pen');
-console.log(`who asked before: ${await reading}, who asks after: ${await prices.get('pen')}`);
+console.log(`read before the change: ${await reading}, read after it: ${await prices.get('pen')}`);
 
-console.log('\na product that is not there');
+console.log('\na missing product');
 queries = 0;
 for (let i = 0; i < 100; i++) await prices.get('pencil').catch((error: Error) => i === 0 && console.log(error.message));
 console.log(`${queries} query for 100 reads`);
@@ -58,13 +58,13 @@ const { hits, misses, staleHits, coalesced, loads, loadFailures, discarded } = p
 console.log(`\n${JSON.stringify({ hits, misses, staleHits, coalesced, loads, loadFailures, discarded })}`);
 
 /* Prints, but for the milliseconds:
-a thousand readers
+a thousand concurrent readers
 1 price, 1 query
 
-a price changes while it is being read
-who asked before: 2, who asks after: 3
+a price changes during its load
+read before the change: 2, read after it: 3
 
-a product that is not there
+a missing product
 no such product: pencil
 1 query for 100 reads
 

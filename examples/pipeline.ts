@@ -1,6 +1,6 @@
 /**
- * All policies in the recommended order, what each of them does to a call, and what `explain` says of this order and of
- * another one. Run it with `npx tsx examples/pipeline.ts`.
+ * All policies in the recommended order, what each of them does to a call, and what `explain` reports about this order
+ * and another one. Run it with `npx tsx examples/pipeline.ts`.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -17,10 +17,10 @@ import {
   timeout,
 } from 'breakwater';
 
-/** What the server does next: answer with this status, or hang. With nothing here it is well. */
-const trouble: (number | 'hang')[] = [];
+/** The next actions of the server: a status, or no answer. If the list is empty, the status is 200. */
+const nextActions: (number | 'hang')[] = [];
 const server = createServer((_request, response) => {
-  const next = trouble.shift() ?? 200;
+  const next = nextActions.shift() ?? 200;
   if (next !== 'hang') response.writeHead(next).end('7');
 });
 await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -29,27 +29,27 @@ const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/items`;
 const again = retry({ maxAttempts: 3, backoff: exponentialBackoff({ initial: '20ms' }), budget: new RetryBudget() });
 const breaker = circuitBreaker({ name: 'items', consecutiveFailures: 5 });
 const slots = bulkhead({ name: 'items', maxConcurrent: 20, maxQueue: 100 });
-const attempt = timeout({ name: 'try', duration: '400ms' });
+const attempt = timeout({ name: 'attempt', duration: '400ms' });
 
 const guarded = pipeline(
-  fallback('unknown'), // answers whatever ends the call
-  timeout({ name: 'call', duration: '2s' }), // bounds all tries and the pauses between them
-  again, // each try passes everything below anew
-  breaker, // sees every try; its refusal takes no slot
-  slots, // a slot is held by a try, not by a pause
-  attempt, // begins when there is a slot
+  fallback('unknown'), // replaces the error of the call
+  timeout({ name: 'call', duration: '2s' }), // limits all attempts and the delays between them
+  again, // each attempt passes all policies below
+  breaker, // sees every attempt; its rejection takes no slot
+  slots, // a slot is held during an attempt, not during a delay
+  attempt, // begins when the attempt has a slot
 );
 
 attempt.on('timeout', ({ timeoutMs }) => console.log(`  timeout: no answer within ${timeoutMs} ms`));
 breaker.on('open', ({ reason }) => console.log(`  breaker: open (${reason})`));
-again.on('giveUp', ({ reason, attempts }) => console.log(`  retry: gave up after try ${attempts} (${reason})`));
+again.on('giveUp', ({ reason, attempts }) => console.log(`  retry: gave up after attempt ${attempts} (${reason})`));
 guarded.on('success', ({ attempts, outcome }) => {
   console.log(`  answer: ${outcome.ok && outcome.value}; requests: ${attempts}`);
 });
 
 async function ask(title: string, ...next: (number | 'hang')[]): Promise<void> {
   console.log(title);
-  trouble.push(...next);
+  nextActions.push(...next);
   await guarded.execute(async ({ signal }) => {
     const response = await fetch(url, { signal });
     const text = await response.text();
@@ -58,37 +58,37 @@ async function ask(title: string, ...next: (number | 'hang')[]): Promise<void> {
   });
 }
 
-await ask('A hiccup:', 503);
-await ask('A request that is lost:', 'hang');
+await ask('One failed attempt:', 503);
+await ask('A lost request:', 'hang');
 await ask('An outage:', 503, 503, 503);
-await ask('It goes on, until the breaker has seen enough:', 503, 503);
-await ask('And from then on nobody asks:');
+await ask('The outage continues, and the breaker opens:', 503, 503);
+await ask('From now on no request is sent:');
 
-console.log('What all this can come to:', explain(guarded));
+console.log('The worst case:', explain(guarded));
 console.log('The same members in another order:');
-const muddled = pipeline(slots, attempt, again, breaker);
-for (const { code, message } of explain(muddled).warnings) console.log(`  ${code}: ${message}`);
+const reordered = pipeline(slots, attempt, again, breaker);
+for (const { code, message } of explain(reordered).warnings) console.log(`  ${code}: ${message}`);
 
 server.closeAllConnections();
 server.close();
 
 /* Prints, but for the milliseconds:
-A hiccup:
+One failed attempt:
   answer: 7; requests: 2
-A request that is lost:
+A lost request:
   timeout: no answer within 400 ms
   answer: 7; requests: 2
 An outage:
-  retry: gave up after try 3 (attempts)
+  retry: gave up after attempt 3 (attempts)
   answer: unknown; requests: 3
-It goes on, until the breaker has seen enough:
+The outage continues, and the breaker opens:
   breaker: open (consecutive-failures)
-  retry: gave up after try 3 (not-retryable)
+  retry: gave up after attempt 3 (not-retryable)
   answer: unknown; requests: 2
-And from then on nobody asks:
-  retry: gave up after try 1 (not-retryable)
+From now on no request is sent:
+  retry: gave up after attempt 1 (not-retryable)
   answer: unknown; requests: 0
-What all this can come to: {
+The worst case: {
   maxAttempts: 3,
   maxDurationMs: 1260,
   amplification: 1.2,

@@ -1,6 +1,6 @@
 /**
- * Rate limits in Express: one for everybody, a stricter one for logins, of which only those that fail count. Run it with
- * `npx tsx examples/rate-limit-express.ts`.
+ * Rate limits in Express: one for all requests, and a stricter one for logins, which counts only failed ones. Run it
+ * with `npx tsx examples/rate-limit-express.ts`.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -25,14 +25,14 @@ const failedLogins = rateLimitMiddleware({
   limiter: new KeyedRateLimiter(() => new SlidingWindowLog({ limit: 2, per: '15m' })),
   name: 'failed logins',
   window: '15m',
-  key: (request: express.Request) => request.get('x-user'), // and not the address: guesses come from many
+  key: (request: express.Request) => request.get('x-user'), // not the address: one attacker can use many
   refundWhen: ({ status }) => status < 400,
   onRefused: ({ policy, decision }, _request, response: express.Response) => {
     response.json({ error: `too many ${policy}`, minutes: Math.ceil(decision.retryAfterMs / 60_000) });
   },
 });
 
-app.get('/health', (_request, response) => void response.send('well'));
+app.get('/health', (_request, response) => void response.send('ok'));
 app.post('/login', failedLogins, (request, response) => {
   const isRight = request.get('x-password') === 'open sesame';
   response.status(isRight ? 200 : 401).send(isRight ? 'welcome' : 'wrong');
@@ -50,26 +50,24 @@ async function request(method: string, path: string, headers: Record<string, str
   }
 }
 
-console.log('A route that is skipped:');
+console.log('A skipped route:');
 await request('GET', '/health');
 
-console.log(
-  'Those who know the password may log in as often as they like; each has two guesses in a quarter of an hour:',
-);
+console.log('Successful logins are not limited. Each user has two failed ones in a quarter of an hour:');
 for (const password of ['open sesame', 'guess', 'open sesame', 'another guess', 'a third guess']) {
   await request('POST', '/login', { 'x-user': 'ann', 'x-password': password });
 }
 
-console.log('Nobody else is concerned:');
+console.log('Other users are not affected:');
 await request('POST', '/login', { 'x-user': 'bob', 'x-password': 'open sesame' });
 
 server.closeAllConnections();
 server.close();
 
 /* Prints, but for the milliseconds:
-A route that is skipped:
-  GET /health: 200 well
-Those who know the password may log in as often as they like; each has two guesses in a quarter of an hour:
+A skipped route:
+  GET /health: 200 ok
+Successful logins are not limited. Each user has two failed ones in a quarter of an hour:
   POST /login: 200 welcome
     ratelimit: "everything";r=19;t=3, "failed logins";r=1;t=900
     x-ratelimit-remaining: 19
@@ -86,7 +84,7 @@ Those who know the password may log in as often as they like; each has two guess
     ratelimit: "everything";r=15;t=3, "failed logins";r=0;t=900
     x-ratelimit-remaining: 15
     retry-after: 900
-Nobody else is concerned:
+Other users are not affected:
   POST /login: 200 welcome
     ratelimit: "everything";r=14;t=3, "failed logins";r=1;t=900
     x-ratelimit-remaining: 14

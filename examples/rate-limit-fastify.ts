@@ -1,5 +1,5 @@
 /**
- * Rate limits in Fastify, by way of @fastify/middie: two limits at once, requests of different cost, behind a proxy. Run
+ * Rate limits in Fastify, through @fastify/middie: two combined limits, requests of different cost, behind a proxy. Run
  * it with `npx tsx examples/rate-limit-fastify.ts`.
  */
 import type { IncomingMessage } from 'node:http';
@@ -8,7 +8,7 @@ import { rateLimitMiddleware } from 'breakwater/http-server';
 import { allOf, FixedWindow, KeyedRateLimiter, TokenBucket } from 'breakwater/rate-limit';
 import Fastify from 'fastify';
 
-// Six at once and one more each second, but no more than nine an hour. What one refuses takes nothing from the other.
+// A burst of six and one more each second, but at most nine an hour. If one limit rejects, the other is not charged.
 const perClient = () =>
   allOf(new TokenBucket({ capacity: 6, refill: 1, per: '1s' }), new FixedWindow({ limit: 9, per: '1h' }));
 
@@ -23,7 +23,7 @@ app.use(
     ],
     cost: ({ url }: IncomingMessage) => (url === '/report' ? 5 : 1),
     trustProxy: ['127.0.0.0/8'], // the proxy is on the same machine
-    on: { reject: ({ key, cost, policy }) => console.log(`  (${key}: ${cost} more are too many for "${policy}")`) },
+    on: { reject: ({ key, cost, policy }) => console.log(`  (${key}: ${cost} more exceed "${policy}")`) },
   }),
 );
 app.get('/*', async () => 'done');
@@ -38,43 +38,43 @@ async function get(path: string, client: string): Promise<void> {
   }
 }
 
-console.log('A report costs five, so two at once are too many:');
+console.log('A report costs five, so the second one exceeds the limit:');
 await get('/report', '2001:db8:0:1::7');
 await get('/report', '2001:db8:0:1::7');
 
 console.log(
-  'A client is an IPv6 network: another address in it is no way out, nor is a lie before what the proxy has seen:',
+  'A client is an IPv6 network: another address of it does not help, nor does a forged address before that of the proxy:',
 );
 await get('/report', '2001:db8:0:2::99');
 await get('/report', '192.0.2.1, 2001:db8:0:3::1');
 
-console.log('Somebody else:');
+console.log('Another client:');
 await get('/small', '198.51.100.4');
 
 await app.close();
 
 /* Prints, but for the milliseconds:
-A report costs five, so two at once are too many:
+A report costs five, so the second one exceeds the limit:
   /report for 2001:db8:0:1::7: 200 done
     ratelimit: "burst";r=1;t=1
     ratelimit-policy: "burst";q=6;w=6
-  (2001:db8::/56: 5 more are too many for "hourly")
+  (2001:db8::/56: 5 more exceed "hourly")
   /report for 2001:db8:0:1::7: 429 hourly
     ratelimit: "hourly";r=1;t=3600
     ratelimit-policy: "hourly";q=9;w=3600
     retry-after: 3600
-A client is an IPv6 network: another address in it is no way out, nor is a lie before what the proxy has seen:
-  (2001:db8::/56: 5 more are too many for "hourly")
+A client is an IPv6 network: another address of it does not help, nor does a forged address before that of the proxy:
+  (2001:db8::/56: 5 more exceed "hourly")
   /report for 2001:db8:0:2::99: 429 hourly
     ratelimit: "hourly";r=1;t=3600
     ratelimit-policy: "hourly";q=9;w=3600
     retry-after: 3600
-  (2001:db8::/56: 5 more are too many for "hourly")
+  (2001:db8::/56: 5 more exceed "hourly")
   /report for 192.0.2.1, 2001:db8:0:3::1: 429 hourly
     ratelimit: "hourly";r=1;t=3600
     ratelimit-policy: "hourly";q=9;w=3600
     retry-after: 3600
-Somebody else:
+Another client:
   /small for 198.51.100.4: 200 done
     ratelimit: "burst";r=5;t=1
     ratelimit-policy: "burst";q=6;w=6

@@ -1,6 +1,6 @@
 /**
- * Rate limits around Hono, or any other function from Request to Response, by API key; and a client that reads the fields
- * and slows down. Run it with `npx tsx examples/rate-limit-hono.ts`.
+ * Rate limits by API key around Hono, or any other function from Request to Response, and a client that reads the
+ * header fields and slows down. Run it with `npx tsx examples/rate-limit-hono.ts`.
  */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -27,7 +27,7 @@ const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 
 async function get(headers: Record<string, string>): Promise<Response> {
   const response = await fetch(url, { headers });
-  const { title } = response.ok ? { title: 'fine' } : await response.json();
+  const { title } = response.ok ? { title: 'OK' } : await response.json();
   console.log(`  ${response.status} ${title}`);
   for (const name of ['ratelimit', 'retry-after']) {
     if (response.headers.has(name)) console.log(`    ${name}: ${response.headers.get(name)}`);
@@ -38,12 +38,12 @@ async function get(headers: Record<string, string>): Promise<Response> {
 console.log('Without a key:');
 await get({});
 
-console.log('A client in a hurry:');
-for (let i = 0; i < 3; i++) await get({ 'x-api-key': 'hurry' });
+console.log('A client that ignores the fields:');
+for (let i = 0; i < 3; i++) await get({ 'x-api-key': 'fast' });
 
-console.log('A client that listens is never refused:');
+console.log('A client that follows the fields is never rejected:');
 for (let i = 0; i < 4; i++) {
-  const { limits } = parseRateLimit((await get({ 'x-api-key': 'patience' })).headers);
+  const { limits } = parseRateLimit((await get({ 'x-api-key': 'slow' })).headers);
   const exhausted = limits.find(({ remaining }) => remaining === 0);
   if (i < 3 && exhausted?.resetAfterMs !== undefined) await sleep(exhausted.resetAfterMs);
 }
@@ -53,21 +53,21 @@ server.close();
 /* Prints, but for the milliseconds:
 Without a key:
   400 Bad Request
-A client in a hurry:
-  200 fine
+A client that ignores the fields:
+  200 OK
     ratelimit: "api";r=1;t=1
-  200 fine
+  200 OK
     ratelimit: "api";r=0;t=1
   429 Request cannot be satisfied as assigned quota has been exceeded
     ratelimit: "api";r=0;t=1
     retry-after: 1
-A client that listens is never refused:
-  200 fine
+A client that follows the fields is never rejected:
+  200 OK
     ratelimit: "api";r=1;t=1
-  200 fine
+  200 OK
     ratelimit: "api";r=0;t=1
-  200 fine
+  200 OK
     ratelimit: "api";r=0;t=1
-  200 fine
+  200 OK
     ratelimit: "api";r=0;t=1
 */

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { rateLimitMiddleware } from 'breakwater/http-server';
 import { KeyedRateLimiter, TokenBucket } from 'breakwater/rate-limit';
 
-// Two at once, and one more every 30 seconds, for each address.
+// For each address, a burst of two and one more every 30 seconds.
 const limiter = new KeyedRateLimiter(() => new TokenBucket({ capacity: 2, refill: 2, per: '1m' }));
 const limit = rateLimitMiddleware({ limiter, name: 'hello', window: '1m' });
 

@@ -1,6 +1,6 @@
 /**
- * Retries against a flaky server: what is worth repeating, when, and how a budget keeps an outage from being tripled by
- * its own clients. Run it with `npx tsx examples/retry.ts`.
+ * Retries against a flaky server: which outcomes are retried, when, and how a budget keeps clients from tripling the
+ * load of a server during an outage. Run it with `npx tsx examples/retry.ts`.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -12,20 +12,20 @@ interface Answer {
   readonly retryAfter?: string;
 }
 
-/** What the server answers next; with nothing here it is well, or down. */
-const trouble: Answer[] = [];
+/** The next answers of the server. If the list is empty, the answer depends on `isDown`. */
+const nextAnswers: Answer[] = [];
 let isDown = false;
 let requests = 0;
 const server = createServer((_request, response) => {
   requests++;
-  const { status, retryAfter } = trouble.shift() ?? { status: isDown ? 503 : 200 };
+  const { status, retryAfter } = nextAnswers.shift() ?? { status: isDown ? 503 : 200 };
   if (retryAfter !== undefined) response.setHeader('retry-after', retryAfter);
   response.writeHead(status).end('in stock');
 });
 await once(server.listen(0, '127.0.0.1'), 'listening');
 const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/stock`;
 
-/** Its headers are where the retry looks for a `Retry-After`. */
+/** An error with `headers`: the retry reads the `Retry-After` from them. */
 class HttpError extends Error {
   readonly status: number;
   readonly headers: Headers;
@@ -37,13 +37,14 @@ class HttpError extends Error {
   }
 }
 
-/** A request that was wrong will be wrong again. About all else the default knows best. */
+/** A wrong request fails again, so it is `permanent`. The default classifies everything else. */
 const classify: Classify = (outcome) => {
   const status = !outcome.ok && outcome.error instanceof HttpError ? outcome.error.status : undefined;
   return status !== undefined && status < 500 && status !== 429 ? 'permanent' : defaultClassify(outcome);
 };
 
-// One for all who call this server. Over 10 s it grants a fifth of their requests as retries, and 10 in any case.
+// One budget for all callers of this server. It grants retries for a fifth of their requests within 10 s, and at least
+// 10.
 const budget = new RetryBudget({ ratio: 0.2, minPerSecond: 1 });
 const policy = retry({ maxAttempts: 3, backoff: exponentialBackoff({ initial: '20ms' }), budget, classify });
 
@@ -55,23 +56,23 @@ const stock = () =>
     return text;
   });
 
-async function tell(title: string, ...answers: Answer[]): Promise<void> {
+async function show(title: string, ...answers: Answer[]): Promise<void> {
   console.log(title);
-  trouble.push(...answers);
+  nextAnswers.push(...answers);
   const before = requests;
   const result = await stock().catch((error) => error.message);
   console.log(`  "${result}" after requests: ${requests - before}`);
 }
 
 const off = policy.on('retry', ({ attempt, delayMs }) => {
-  console.log(`  try ${attempt} failed, the next one in ${Math.round(delayMs)} ms`);
+  console.log(`  attempt ${attempt} failed, the next one in ${Math.round(delayMs)} ms`);
 });
-await tell('Two failures in a row:', { status: 503 }, { status: 503 });
-await tell('A server that asks for a second of peace:', { status: 429, retryAfter: '1' });
-await tell('Something that is not there:', { status: 404 });
+await show('Two failures in a row:', { status: 503 }, { status: 503 });
+await show('A server that sends Retry-After: 1', { status: 429, retryAfter: '1' });
+await show('A missing resource:', { status: 404 });
 off();
 
-console.log('An outage. 50 calls of up to 3 tries could be 150 requests:');
+console.log('An outage. 50 calls of up to 3 attempts could be 150 requests:');
 isDown = true;
 const before = requests;
 await Promise.allSettled(Array.from({ length: 50 }, stock));
@@ -81,14 +82,14 @@ server.close();
 
 /* Prints, but for the milliseconds:
 Two failures in a row:
-  try 1 failed, the next one in 2 ms
-  try 2 failed, the next one in 3 ms
+  attempt 1 failed, the next one in 2 ms
+  attempt 2 failed, the next one in 3 ms
   "in stock" after requests: 3
-A server that asks for a second of peace:
-  try 1 failed, the next one in 1000 ms
+A server that sends Retry-After: 1
+  attempt 1 failed, the next one in 1000 ms
   "in stock" after requests: 2
-Something that is not there:
+A missing resource:
   "HTTP 404" after requests: 1
-An outage. 50 calls of up to 3 tries could be 150 requests:
+An outage. 50 calls of up to 3 attempts could be 150 requests:
   requests: 67, retries left in the budget: 0
 */

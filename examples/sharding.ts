@@ -1,6 +1,6 @@
 /**
- * A small shop that has outgrown one database: its tenants are spread by hash, but for a large one that has a database of
- * its own; its events are in tables by month; and each database has replicas, one of which lags when the primary dies.
+ * A small shop with several databases: its tenants are distributed by hash, except a large one with a database of its
+ * own. Its events are in one table per month. Each database has replicas, one of which lags when the primary dies.
  *
  * npx tsx examples/sharding.ts
  */
@@ -24,7 +24,7 @@ const tenants = compositeShards(directory, spread);
 for (const tenant of ['megacorp', 'legacy-ltd', 'ada', 'grace'])
   console.log(`  ${tenant}: ${await tenants.get(tenant)}`);
 
-console.log('a fifth database takes every fifth bucket');
+console.log('a fifth database gets every fifth bucket');
 const wider = hashShards({ buckets: 1024, name: (bucket) => (bucket % 5 === 4 ? 'db-4' : `db-${bucket % 4}`) });
 const names = Array.from({ length: 10_000 }, (_, i) => `tenant-${i}`);
 const plan = rebalancePlan(spread, wider, names);
@@ -38,7 +38,7 @@ const events = rangeShards([
   { from: month('2026-11'), shard: 'events_2026_11' },
 ]);
 const next = events.split(month('2026-12'), 'events_2026_12').merge(month('2026-10'));
-console.log('  a query over the last three weeks asks', next.getRange(new Date('2026-11-12'), new Date('2026-12-03')));
+console.log('  a query over the last three weeks uses', next.getRange(new Date('2026-11-12'), new Date('2026-12-03')));
 for (const { from, to, range } of rebalancePlan(events, next).moves) {
   console.log(
     `  ${from} → ${to}: from ${range.from?.toISOString() ?? 'the start'} to ${range.to?.toISOString() ?? 'the end'}`,
@@ -66,14 +66,14 @@ console.log(
 );
 copies.set('db-2c', log.length);
 report();
-console.log(`  when it has arrived at db-2c, she reads from ${read().node}`);
+console.log(`  after db-2c has the write, Ada reads from ${read().node}`);
 
-console.log(`  ${write.node} dies; two watchers see it`);
+console.log(`  ${write.node} dies; two watchers notice it`);
 router.on('failover', ({ from, to, epoch }) => console.log(`  epoch ${epoch}: ${from} → ${to}`));
 for (let watcher = 0; watcher < 2; watcher++) router.failover({ epoch: write.epoch });
 console.log(
-  `  Ada's change is still there, on ${read().node}; a late write of epoch ${write.epoch} is`,
-  router.isCurrent(write.epoch) ? 'taken' : 'refused',
+  `  Ada's change is still readable, on ${read().node}; a late write of epoch ${write.epoch} is`,
+  router.isCurrent(write.epoch) ? 'accepted' : 'rejected',
 );
 console.log(`  ${router.nodes.map(({ node, role }) => `${node}: ${role}`).join(', ')}`);
 
@@ -83,20 +83,20 @@ tenants
   legacy-ltd: db-old
   ada: db-0
   grace: db-0
-a fifth database takes every fifth bucket
+a fifth database gets every fifth bucket
   db-0 → db-4: 483 of 10000 tenants
   db-1 → db-4: 507 of 10000 tenants
   db-2 → db-4: 521 of 10000 tenants
   db-3 → db-4: 517 of 10000 tenants
 events by month
-  a query over the last three weeks asks [ 'events_2026_11', 'events_2026_12' ]
+  a query over the last three weeks uses [ 'events_2026_11', 'events_2026_12' ]
   events_2026_10 → events_archive: from 2026-10-01T00:00:00.000Z to 2026-11-01T00:00:00.000Z
   events_2026_11 → events_2026_12: from 2026-12-01T00:00:00.000Z to the end
 replicas
   right after the write Ada reads from db-2a, others from db-2b
-  when it has arrived at db-2c, she reads from db-2c
-  db-2a dies; two watchers see it
+  after db-2c has the write, Ada reads from db-2c
+  db-2a dies; two watchers notice it
   epoch 2: db-2a → db-2c
-  Ada's change is still there, on db-2c; a late write of epoch 1 is refused
+  Ada's change is still readable, on db-2c; a late write of epoch 1 is rejected
   db-2a: retired, db-2b: replica, db-2c: primary
 */

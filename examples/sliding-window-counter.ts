@@ -1,11 +1,11 @@
 /**
- * A search that anonymous visitors may use 10 times a minute: as many as a fixed window would let through, without the
- * burst where two windows meet. Run it with `npx tsx examples/sliding-window-counter.ts`.
+ * A search that anonymous clients may use 10 times a minute: the same limit as a fixed window, without the burst at the
+ * edge of two windows. Run it with `npx tsx examples/sliding-window-counter.ts`.
  */
 import { FixedWindow, type RateLimiter, SlidingWindowCounter } from 'breakwater/rate-limit';
 import { TestClock } from 'breakwater/testing';
 
-const clock = new TestClock(); // a minute passes in no time
+const clock = new TestClock(); // a minute passes immediately
 const limits = { limit: 10, per: '1m', clock } as const;
 const limiters: Record<string, RateLimiter> = {
   FixedWindow: new FixedWindow(limits),

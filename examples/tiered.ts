@@ -1,6 +1,6 @@
 /**
- * Two tiers: this process in front of a directory of files that processes share, and that outlives them. An invalidation
- * in one process reaches the other by a bus.
+ * Two tiers: a cache in the process in front of a directory of files, which several processes share and which outlives
+ * them. A bus carries invalidations from one process to the other.
  *
  * npx tsx examples/tiered.ts
  */
@@ -19,16 +19,16 @@ import {
   tiered,
 } from 'breakwater';
 
-/** What a file has: JSON that knows no `Infinity`. */
+/** The contents of a file. JSON has no `Infinity`. */
 interface KeptFile {
   readonly key: string;
   readonly tags: readonly string[];
-  /** By the clock of the wall, since files outlive processes; null for never. */
+  /** On the wall clock, since files outlive processes; null for an entry that never expires. */
   readonly endsAt: number | null;
   readonly data: string;
 }
 
-/** A store of files, one a key. */
+/** A store with one file per key. */
 class FileStore implements CacheStore {
   readonly #directory: string;
 
@@ -50,20 +50,22 @@ class FileStore implements CacheStore {
     return Promise.all(keys.map((key) => this.get(key)));
   }
 
-  /** Under another name first: who reads meanwhile has the old file or the new one, never half of one. */
+  /**
+   * Writes a temporary file and renames it, so that a concurrent reader gets the old file or the new one, never a part.
+   */
   async set(key: string, data: string, { ttlMs, tags }: CacheStoreSetOptions): Promise<void> {
     const kept: KeptFile = { key, tags, endsAt: ttlMs === Infinity ? null : Date.now() + ttlMs, data };
-    const draft = join(this.#directory, `${randomUUID()}.draft`);
+    const temporary = join(this.#directory, `${randomUUID()}.temporary`);
     await mkdir(this.#directory, { recursive: true });
-    await writeFile(draft, JSON.stringify(kept));
-    await rename(draft, this.#pathOf(key));
+    await writeFile(temporary, JSON.stringify(kept));
+    await rename(temporary, this.#pathOf(key));
   }
 
   async delete(key: string): Promise<void> {
     await rm(this.#pathOf(key), { force: true });
   }
 
-  /** Files have no index by tag: it looks into each. Of a glob it makes short work. */
+  /** Files have no index by tag, so each file is read. For a glob, which it does not support, it deletes everything. */
   async deleteMatching({ tag, prefix }: EntryMatch): Promise<void> {
     for (const name of await readdir(this.#directory)) {
       const path = join(this.#directory, name);
@@ -74,7 +76,7 @@ class FileStore implements CacheStore {
     }
   }
 
-  /** Any string is a key, not any string is the name of a file. */
+  /** A key can be any string, the name of a file cannot. */
   #pathOf(key: string): string {
     return join(this.#directory, `${createHash('sha256').update(key).digest('hex')}.json`);
   }
@@ -89,7 +91,7 @@ class FileStore implements CacheStore {
   }
 }
 
-/** In earnest: Redis pub/sub, NATS, LISTEN of Postgres. */
+/** In production: Redis pub/sub, NATS, LISTEN of Postgres. */
 const subscribers = new Set<InvalidationSubscriber>();
 const bus: InvalidationBus = {
   publish: (message) => {
@@ -107,7 +109,7 @@ const articles = new Map([
 ]);
 let queries = 0;
 
-/** What each process does. */
+/** The code of each process. */
 function startProcess(directory: string) {
   const cache = tiered({ capacity: 1000 }, new FileStore(directory), {
     load: async (path: string) => {
@@ -120,7 +122,7 @@ function startProcess(directory: string) {
     staleIfError: '1d',
     tags: ({ author }) => [`author:${author}`],
     prefix: 'articles:',
-    l2Timeout: '5s', // a disk, and what else runs on this machine
+    l2Timeout: '5s', // a disk can be slow on a busy machine
   });
   shareInvalidations(cache, bus, { topic: 'articles' });
   return cache;
@@ -144,7 +146,7 @@ try {
 
   const { l1, l2, origin } = other.stats;
   console.log({ l1: l1.hits, l2: l2.hits, origin: origin.calls });
-  await other.onIdle(); // what it has loaded last is a file now
+  await other.onIdle(); // the last loaded value has been written to its file
 } finally {
   await rm(directory, { recursive: true });
 }

@@ -1,23 +1,23 @@
 /**
- * A timeout whose signal reaches the other side: when time is up, or the caller leaves, the request is cancelled and the
- * server stops working for nobody. Run it with `npx tsx examples/timeout.ts`.
+ * A timeout whose signal reaches the server: if the timeout elapses or the caller aborts, the request is cancelled and
+ * the server stops its work. Run it with `npx tsx examples/timeout.ts`.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type CallOptions, isResilienceError, sleep, systemClock, timeout } from 'breakwater';
 
-// The server works as long as the path says, unless the other side hangs up.
+// The server works for the milliseconds in the path, unless the client closes the connection.
 async function work(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  console.log(`  server: begins, is given ${request.headers['x-timeout-ms']} ms`);
-  const visitor = new AbortController();
-  response.once('close', () => visitor.abort());
+  console.log(`  server: begins, has ${request.headers['x-timeout-ms']} ms`);
+  const client = new AbortController();
+  response.once('close', () => client.abort());
   try {
-    await sleep(Number(request.url?.slice(1)), { signal: visitor.signal });
+    await sleep(Number(request.url?.slice(1)), { signal: client.signal });
     response.end('the report');
     console.log('  server: done');
   } catch {
-    console.log('  server: stops, nobody is waiting');
+    console.log('  server: stops, the client is gone');
   }
 }
 
@@ -32,53 +32,53 @@ const limit = timeout({ name: 'report', duration: '500ms' });
 
 const report = (workMs: number, options?: CallOptions) =>
   limit.execute(async ({ signal, deadline }) => {
-    // A deadline is a moment on our clock; what a server can use is the time that is left.
+    // The deadline is a time on the client's clock. The server needs the remaining milliseconds.
     const leftMs = Math.floor(deadline - systemClock.now());
     const response = await fetch(`${url}/${workMs}`, { signal, headers: { 'x-timeout-ms': String(leftMs) } });
-    return response.text(); // still inside, so that the timeout bounds the body too
+    return response.text(); // inside the operation, so that the timeout limits the body too
   }, options);
 
-async function tell(title: string, answer: Promise<string>): Promise<void> {
+async function show(title: string, answer: Promise<string>): Promise<void> {
   console.log(title);
   try {
     console.log(`  client: got ${await answer}`);
   } catch (error) {
-    const whose = isResilienceError(error, 'ERR_TIMEOUT')
-      ? `time is up after ${error.timeoutMs} ms`
-      : 'the caller left';
-    console.log(`  client: ${whose} (${(error as Error).message})`);
+    const reason = isResilienceError(error, 'ERR_TIMEOUT')
+      ? `timeout after ${error.timeoutMs} ms`
+      : 'aborted by the caller';
+    console.log(`  client: ${reason} (${(error as Error).message})`);
   }
   await working;
 }
 
-await tell('A quick answer:', report(20));
+await show('A quick answer:', report(20));
 
-await tell('A slow one:', report(60_000));
+await show('A slow answer:', report(60_000));
 
-await tell('A caller who cannot wait that long:', report(60_000, { timeout: '100ms' }));
+await show('A caller with a shorter timeout:', report(60_000, { timeout: '100ms' }));
 
 const user = new AbortController();
-setTimeout(() => user.abort(new Error('closed the page')), 100);
-await tell('A caller who leaves:', report(60_000, { signal: user.signal }));
+setTimeout(() => user.abort(new Error('page closed')), 100);
+await show('A caller that aborts:', report(60_000, { signal: user.signal }));
 
 server.closeAllConnections();
 server.close();
 
 /* Prints, but for the milliseconds:
 A quick answer:
-  server: begins, is given 499 ms
+  server: begins, has 499 ms
   server: done
   client: got the report
-A slow one:
-  server: begins, is given 499 ms
-  client: time is up after 500 ms ("report" timed out after 500 ms)
-  server: stops, nobody is waiting
-A caller who cannot wait that long:
-  server: begins, is given 99 ms
-  client: time is up after 100 ms ("report" timed out after 100 ms)
-  server: stops, nobody is waiting
-A caller who leaves:
-  server: begins, is given 499 ms
-  client: the caller left (closed the page)
-  server: stops, nobody is waiting
+A slow answer:
+  server: begins, has 499 ms
+  client: timeout after 500 ms ("report" timed out after 500 ms)
+  server: stops, the client is gone
+A caller with a shorter timeout:
+  server: begins, has 99 ms
+  client: timeout after 100 ms ("report" timed out after 100 ms)
+  server: stops, the client is gone
+A caller that aborts:
+  server: begins, has 499 ms
+  client: aborted by the caller (page closed)
+  server: stops, the client is gone
 */

@@ -1,6 +1,6 @@
 /**
- * An API that allows bursts of 5 and 20 requests a second, and a client that keeps to it by itself: it takes a token
- * before each request, and waits when there is none. Run it with `npx tsx examples/token-bucket.ts`.
+ * An API that allows bursts of 5 and 20 requests a second, and a client that respects this limit: it takes a token
+ * before each request, and waits if there is none. Run it with `npx tsx examples/token-bucket.ts`.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -9,7 +9,7 @@ import { TokenBucket } from 'breakwater/rate-limit';
 
 const LIMIT = { capacity: 5, refill: 20, per: '1s' } as const;
 
-// The server counts with a bucket of its own.
+// The server has a bucket of its own.
 const atServer = new TokenBucket(LIMIT);
 const server = createServer((_request, response) => {
   const { allowed, retryAfterMs } = atServer.tryAcquire();
@@ -26,27 +26,27 @@ async function get(): Promise<number> {
 
 const count = (statuses: number[], status: number) => statuses.filter((one) => one === status).length;
 
-console.log('12 requests at once, without asking anybody:');
-const careless = await Promise.all(Array.from({ length: 12 }, get));
-console.log(`  some refused: ${count(careless, 429) > 0}`);
+console.log('12 concurrent requests without a limiter:');
+const unlimited = await Promise.all(Array.from({ length: 12 }, get));
+console.log(`  some rejected: ${count(unlimited, 429) > 0}`);
 
-console.log('12 requests, each with a token of our own:');
-// A little slower than the server allows: our clock and its clock start at different times, and the network is uneven.
+console.log('12 requests, each with a token:');
+// Slightly slower than the server allows: the two buckets start at different times, and network delays vary.
 const ours = new TokenBucket({ ...LIMIT, capacity: 4, refill: 15 });
-await new Promise((resolve) => setTimeout(resolve, 300)); // its bucket fills up again
-const careful: number[] = [];
+await new Promise((resolve) => setTimeout(resolve, 300)); // the server's bucket refills
+const limited: number[] = [];
 for (let n = 0; n < 12; n++) {
   await ours.acquire();
-  careful.push(await get());
+  limited.push(await get());
 }
-console.log(`  refused: ${count(careful, 429)}`);
+console.log(`  rejected: ${count(limited, 429)}`);
 
 server.closeAllConnections();
 server.close();
 
 /* Prints, but for the milliseconds:
-12 requests at once, without asking anybody:
-  some refused: true
-12 requests, each with a token of our own:
-  refused: 0
+12 concurrent requests without a limiter:
+  some rejected: true
+12 requests, each with a token:
+  rejected: 0
 */

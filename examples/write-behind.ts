@@ -1,6 +1,6 @@
 /**
- * Page views that are counted in memory and written to a database now and then. The process is killed between; another one
- * finds the views in a journal, a file, and writes what the first one had accepted.
+ * Page views that are counted in memory and written to a database in batches. The process is killed before a flush.
+ * Another process recovers the accepted writes from a journal in a file, and writes them to the database.
  *
  * npx tsx examples/write-behind.ts
  */
@@ -15,7 +15,7 @@ import { type JournalAck, type JournalEntry, type WriteJournal, writeBehind } fr
 
 type Entry = JournalEntry<string, number>;
 
-/** A file of lines: entries, and acks of those that came before them. Each line is on the disk before it counts. */
+/** A file of lines: entries, and acks of earlier entries. A write is accepted when its line is on the disk. */
 class FileJournal implements WriteJournal<string, number> {
   readonly #path: string;
   #file: Awaited<ReturnType<typeof open>> | undefined;
@@ -24,7 +24,7 @@ class FileJournal implements WriteJournal<string, number> {
     this.#path = path;
   }
 
-  /** What was accepted and not acknowledged. The file then has that and no more. */
+  /** Returns the accepted entries without an ack, and compacts the file to these. */
   async recover(): Promise<Entry[]> {
     await this.close();
     let left: Entry[] = [];
@@ -60,8 +60,8 @@ class FileJournal implements WriteJournal<string, number> {
 
 const lineOf = (value: object): string => `${JSON.stringify(value)}\n`;
 
-/** It has no line break at its end if the process died over it. Nobody was told that it was accepted. */
-const halfALine = '{"type":"set","key":"/about","val';
+/** A line without its line break: the process died while it wrote it. The write was not accepted. */
+const incompleteLine = '{"type":"set","key":"/about","val';
 
 const [, , path] = process.argv;
 if (path !== undefined) {
@@ -70,7 +70,7 @@ if (path !== undefined) {
     writeMany: () => console.log('  this is never reached'),
     flushEvery: '1h',
     journal,
-    initial: await journal.recover(), // always: the numbers go on from there
+    initial: await journal.recover(), // always needed: the numbers of the entries continue from these
   });
   for (const count of [1, 2, 3]) await views.set('/home', count);
   await views.set('/blog', 1);
@@ -85,8 +85,8 @@ if (path !== undefined) {
   await once(child, 'message');
   child.kill('SIGKILL');
   const [, signal] = await once(child, 'exit');
-  console.log(`it is killed: ${signal}`);
-  await writeFile(file, halfALine, { flag: 'a' });
+  console.log(`the process is killed: ${signal}`);
+  await writeFile(file, incompleteLine, { flag: 'a' });
 
   console.log('another process starts');
   const database = new Map<string, number>();
@@ -120,7 +120,7 @@ if (path !== undefined) {
 /* Prints, but for the milliseconds:
 a process counts views
   2 pages pending, 4 writes accepted
-it is killed: SIGKILL
+the process is killed: SIGKILL
 another process starts
   2 pages pending
   /home: the database is down

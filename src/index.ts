@@ -7,8 +7,8 @@
  * @module
  */
 export * from './bulkhead/index.js';
-export * from './cache/index.js';
 export * from './cache-writers/index.js';
+export * from './cache/index.js';
 export * from './circuit-breaker/index.js';
 export * from './coalesce/index.js';
 export * from './core/index.js';
@@ -18,8 +18,6 @@ export * from './hash-ring/index.js';
 export * from './http-cache/index.js';
 export * from './keyed/index.js';
 export * from './load-balancer/index.js';
-export * from './load-balancer/index.js';
-export * from './loading-cache/index.js';
 export * from './loading-cache/index.js';
 export * from './pipeline/index.js';
 export * from './rate-limit/index.js';
