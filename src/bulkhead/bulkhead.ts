@@ -147,7 +147,7 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   /** Alone it needs no frame: its handlers are the same for all calls. */
   override run(next: Next, context: PolicyContext): Promise<unknown> {
     if (!context.aborted && this.#take()) return invoke(next, context).then(this.#onValue, this.#onError);
-    return this.runAtLength(next, asContext(context));
+    return this.runWithoutFrame(next, asContext(context));
   }
 
   enter(context: Context, outer: Frame | undefined): Frame | undefined {
@@ -155,7 +155,7 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   }
 
   /** For a call without a free slot. */
-  runAtLength(next: Next, context: Context): Promise<unknown> {
+  runWithoutFrame(next: Next, context: Context): Promise<unknown> {
     if (context.aborted) return next(context); // rejects with the reason, and starts nothing
     const refusal = this.#refusal();
     if (refusal !== undefined) return rejectNextMicrotask(refusal);

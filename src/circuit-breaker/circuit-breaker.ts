@@ -130,7 +130,7 @@ class CircuitBreakerPolicy extends BracketPolicy implements CircuitBreaker {
   /** Alone it needs no frame: its handler of values is the same for all calls. */
   override run(next: Next, context: PolicyContext): Promise<unknown> {
     const closed = this.#closedFor(context);
-    if (closed === undefined) return this.runAtLength(next, asContext(context));
+    if (closed === undefined) return this.runWithoutFrame(next, asContext(context));
     return next(context).then(closed.onValue, (error) => {
       this.fail(closed, error, context);
       throw error;
@@ -154,7 +154,7 @@ class CircuitBreakerPolicy extends BracketPolicy implements CircuitBreaker {
     this.#settle(closed, 0, { ok: false, error }, context);
   }
 
-  runAtLength(next: Next, context: Context): Promise<unknown> {
+  runWithoutFrame(next: Next, context: Context): Promise<unknown> {
     if (context.aborted) return next(context); // rejects with the reason, and starts nothing
     const startedAt = this.clock.now();
     const lease = this.#admit(startedAt);

@@ -86,7 +86,7 @@ class TimeoutPolicy extends BracketPolicy implements Timeout {
   }
 
   /** Without an end there is nothing to do. */
-  runAtLength(next: Next, context: Context): Promise<unknown> {
+  runWithoutFrame(next: Next, context: Context): Promise<unknown> {
     return next(context);
   }
 
