@@ -144,8 +144,8 @@ export class DeadlineList {
     this.#held--;
     if (this.#held === 0) (this.#timer as TimerHandle | undefined)?.unref?.();
   }
-/** Handles an empty list: keeps the timer armed for reuse, or clears it. */
 
+  /** Handles an empty list: keeps the timer armed for reuse, or clears it. */
   #onEmpty(timer: TimerHandle): void {
     if (this.#isUsedAgain && this.durationMs <= MAX_IDLE_TIMER_MS && timer.unref !== undefined) timer.unref();
     else {

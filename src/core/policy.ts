@@ -229,7 +229,7 @@ const CALL_OPTIONS = ['signal', 'timeout', 'classify', 'priority', 'key', 'repea
 function isPolluted(): boolean {
   const { signal, timeout, classify, priority, key, repeatable } = NOTHING;
   return (signal ?? timeout ?? classify ?? priority ?? key ?? repeatable) !== undefined;
-/** Whether `Object.prototype` has a property with the name of a call option. */
+  /** Whether `Object.prototype` has a property with the name of a call option. */
 }
 
 function totalTime(clock: Clock, timeoutMs: number): DeadlineList {
@@ -250,8 +250,8 @@ export function runPolicy(policy: Policy<unknown>, next: Next, context: PolicyCo
     return Promise.reject(error);
   }
 }
-/** The definition of a policy for `definePolicy`. */
 
+/** The definition of a policy for `definePolicy`. */
 export interface PolicyDefinition {
   /** The name of the policy in errors and descriptions: a string that is not empty. Required. */
   readonly name: string;

@@ -84,8 +84,8 @@ export class RetryBudget {
     this.#window.add(RETRIES);
     return true;
   }
-/** Statistics of the current window. */
 
+  /** Statistics of the current window. */
   get stats(): RetryBudgetStats {
     this.#window.advance(this.#clock.now());
     return {
