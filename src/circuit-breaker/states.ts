@@ -219,7 +219,7 @@ class Probe implements Lease {
   }
 }
 
-/** The outcome that stands for an unknown failure. */
+/** The outcome of an unknown failure. */
 export const UNKNOWN: Outcome = { ok: false, error: undefined };
 
 /** The outcome of a success whose value is not needed. */

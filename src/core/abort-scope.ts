@@ -82,8 +82,8 @@ export class AbortScope extends AbortNode {
     return this.#controller.signal;
   }
 
+  /** Adds a node that is in no scope. O(1). */
   enter(node: AbortNode): void {
-    /** Adds a node that is in no scope. O(1). */
     node.scope = this;
     node.previous = this.#last;
     if (this.#last === undefined) this.#first = node;

@@ -111,6 +111,7 @@ export class DeadlineList {
     else if (this.#head === deadline && this.#keepsAlive) (this.#timer as TimerHandle).ref?.();
   }
 
+  /** Removes a deadline. Has no effect if it is not in this list. O(1). */
   remove(deadline: Deadline): void {
     if (deadline.list !== this) return;
     if (!this.#keepsAlive) this.release(deadline);
@@ -118,7 +119,6 @@ export class DeadlineList {
     const { sooner, later } = deadline;
     if (sooner === undefined) this.#head = later;
     else sooner.later = later;
-    /** Removes a deadline. Has no effect if it is not in this list. O(1). */
     if (later === undefined) this.#tail = sooner;
     else later.sooner = sooner;
     deadline.sooner = undefined;

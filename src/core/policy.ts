@@ -226,10 +226,10 @@ function leaveAfter(running: Promise<unknown>, scope: AbortScope): Promise<unkno
 
 const CALL_OPTIONS = ['signal', 'timeout', 'classify', 'priority', 'key', 'repeatable'] as const;
 
+/** Whether `Object.prototype` has a property with the name of a call option. */
 function isPolluted(): boolean {
   const { signal, timeout, classify, priority, key, repeatable } = NOTHING;
   return (signal ?? timeout ?? classify ?? priority ?? key ?? repeatable) !== undefined;
-  /** Whether `Object.prototype` has a property with the name of a call option. */
 }
 
 function totalTime(clock: Clock, timeoutMs: number): DeadlineList {

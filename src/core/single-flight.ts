@@ -24,20 +24,20 @@ export class SingleFlight<V, W extends FlightWaiter<V> = FlightWaiter<V>> {
     return [...this.#waiters];
   }
 
+  /** Adds a waiter. */
   join(waiter: W): void {
     this.#waiters.add(waiter);
     waiter.leaveFlight = (reason) => {
       this.#waiters.delete(waiter);
-      /** Adds a waiter. */
       this.abandonIfEmpty(reason);
     };
   }
 
+  /** Aborts the operation if it has no waiters, is not detached and is not over. */
   abandonIfEmpty(reason?: unknown): void {
     if (this.isOver || this.isDetached || this.#waiters.size > 0) return;
     this.isOver = true;
     this.#onAbandoned();
-    /** Aborts the operation if it has no waiters, is not detached and is not over. */
     this.scope.abort(reason);
   }
 
