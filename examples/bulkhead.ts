@@ -58,7 +58,7 @@ console.log('Refused in all:', refused);
 Six at once. The important one overtakes those that wait, not those that run:
   sales begins; 1 running, 0 waiting
   stock begins; 2 running, 0 waiting
-  weather: 503, "reports" is full: no free slot, and no free place in the queue
+  weather: 503, "reports" is full: all slots and queue places are in use
 One who waited leaves, and the place in the queue is free again:
   taxes: no answer, the visitor left
   board begins; 2 running, 2 waiting

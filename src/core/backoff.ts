@@ -22,6 +22,10 @@ export type Backoff = (event: BackoffEvent) => number | undefined;
 /**
  * Creates a backoff with the same delay before every attempt.
  * @throws InvalidOptionError if the delay is not a duration.
+ * @example
+ * ```ts
+ * const policy = retry({ backoff: constantBackoff('1s') });
+ * ```
  */
 export function constantBackoff(delay: Duration): Backoff {
   const delayMs = toMs('constantBackoff', 'delay', delay);
@@ -39,6 +43,10 @@ export interface LinearBackoffOptions {
 /**
  * Creates a backoff whose delay grows linearly: `min(max, initial × attempt)`.
  * @throws InvalidOptionError for invalid options.
+ * @example
+ * ```ts
+ * const policy = retry({ backoff: linearBackoff({ initial: '100ms', max: '1s' }) }); // 100, 200, 300 ms …
+ * ```
  */
 export function linearBackoff(options: LinearBackoffOptions): Backoff {
   const own = readOptions('linearBackoff', options, { initial: undefined, max: undefined });
@@ -68,6 +76,10 @@ export interface ExponentialBackoffOptions {
  * 2015).
  *
  * @throws InvalidOptionError for invalid options.
+ * @example
+ * ```ts
+ * const policy = retry({ backoff: exponentialBackoff({ initial: '100ms', max: '10s' }) });
+ * ```
  */
 export function exponentialBackoff(options?: ExponentialBackoffOptions): Backoff {
   const owner = 'exponentialBackoff';
@@ -96,6 +108,10 @@ export interface DecorrelatedJitterBackoffOptions {
  * Backoff and Jitter", AWS Architecture Blog, 2015).
  *
  * @throws InvalidOptionError for invalid options.
+ * @example
+ * ```ts
+ * const policy = retry({ backoff: decorrelatedJitterBackoff({ initial: '100ms', max: '10s' }) });
+ * ```
  */
 export function decorrelatedJitterBackoff(options?: DecorrelatedJitterBackoffOptions): Backoff {
   const owner = 'decorrelatedJitterBackoff';

@@ -14,14 +14,23 @@ export type ResilienceErrorCode = keyof ResilienceErrors;
 
 /** Maps each error code to its class. */
 export interface ResilienceErrors {
+  /** A circuit breaker rejected the call. */
   ERR_CIRCUIT_OPEN: CircuitOpenError;
+  /** A bulkhead rejected the call. */
   ERR_BULKHEAD_FULL: BulkheadFullError;
+  /** A call waited too long for a slot of a bulkhead. */
   ERR_QUEUE_TIMEOUT: QueueTimeoutError;
+  /** A rate limiter rejected the call. */
   ERR_RATE_LIMITED: RateLimitedError;
+  /** A call timed out. */
   ERR_TIMEOUT: TimeoutError;
+  /** An object was used after it was closed. */
   ERR_CLOSED: ClosedError;
+  /** A load balancer had no node to pick. */
   ERR_NO_HEALTHY_NODE: NoHealthyNodeError;
+  /** Accepted writes are not in the store. */
   ERR_LOST_WRITES: LostWritesError;
+  /** An argument is invalid. */
   ERR_INVALID_OPTION: InvalidOptionError;
 }
 
@@ -94,7 +103,7 @@ export class BulkheadFullError extends ResilienceError {
   readonly code = 'ERR_BULKHEAD_FULL';
 
   constructor(init: ResilienceErrorInit) {
-    super(`${formatValue(init.policy)} is full: no free slot, and no free place in the queue`, init);
+    super(`${formatValue(init.policy)} is full: all slots and queue places are in use`, init);
   }
 
   override get name(): string {
@@ -270,7 +279,15 @@ export class InvalidOptionError extends TypeError {
   }
 }
 
-/** Whether `error` is an error of this package and, if `code` is given, has that code. Never throws. */
+/**
+ * Whether `error` is an error of this package and, if `code` is given, has that code. Never throws.
+ *
+ * @example
+ * ```ts
+ * const error: unknown = await timeout(10).execute(() => sleep(20)).catch((reason: unknown) => reason);
+ * if (isResilienceError(error, 'ERR_TIMEOUT')) console.log(`timed out after ${error.timeoutMs} ms`);
+ * ```
+ */
 export function isResilienceError(error: unknown): error is ResilienceErrors[ResilienceErrorCode];
 export function isResilienceError<C extends ResilienceErrorCode>(error: unknown, code: C): error is ResilienceErrors[C];
 export function isResilienceError(error: unknown, code?: ResilienceErrorCode): boolean {

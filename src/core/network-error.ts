@@ -74,6 +74,12 @@ export function attribute(error: unknown, fault: Fault): void {
  * Whether the connection to the server failed, as opposed to a mistake in the calling program or an error of the
  * server's logic. Decides by the error codes along the chain of causes, and by the messages of platforms whose
  * `TypeError`s have no code.
+ *
+ * @example
+ * ```ts
+ * const error: unknown = await fetch('http://localhost:1').catch((reason: unknown) => reason);
+ * console.log(isNetworkError(error)); // true if no server listens on this port
+ * ```
  */
 export function isNetworkError(error: unknown): boolean {
   return faultOf(error) === 'network';

@@ -34,6 +34,13 @@ export type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) 
  *   another part of the program, or the dependency, has aborted the operation.
  *
  * Errors of another realm, such as Jest's, are recognised by the names of their classes.
+ *
+ * @example
+ * ```ts
+ * const classify: Classify = (outcome, context) =>
+ *   outcome.ok && outcome.value === null ? 'failure' : defaultClassify(outcome, context);
+ * const policy = retry({ classify });
+ * ```
  */
 export function defaultClassify(outcome: Outcome, context?: CallContext): Verdict {
   if (outcome.ok) return 'success';

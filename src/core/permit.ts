@@ -9,8 +9,8 @@ export interface Permit {
    * Releases the permit. The outcome is counted by policies that measure health, such as a circuit breaker; without an
    * outcome nothing is counted.
    */
-  /** Releases the permit without an outcome, for `using`. */
   release(outcome?: Outcome): void;
+  /** Releases the permit without an outcome, for `using`. */
   [Symbol.dispose](): void;
 }
 

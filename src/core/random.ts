@@ -9,6 +9,11 @@ export type Random = () => number;
  * never for secrets. Uses sfc32 (Chris Doty-Humphrey, PractRand); its 128 bits of state are filled from the seed.
  *
  * @throws InvalidOptionError if the seed is not a finite number.
+ * @example
+ * ```ts
+ * const policy = retry({ random: seededRandom(1) });
+ * console.log(policy.name, seededRandom(1)() === seededRandom(1)()); // retry true
+ * ```
  */
 export function seededRandom(seed: number): Random {
   if (!Number.isFinite(seed)) throw new InvalidOptionError('seededRandom', 'seed', 'must be a finite number', seed);

@@ -12,6 +12,10 @@ const MAX_LENGTH = 64;
  *
  * @param now - the wall clock of the server in milliseconds since 1970: the `Date` of its response.
  * @defaultValue the local wall clock
+ * @example
+ * ```ts
+ * console.log(parseRetryAfter('120')); // 120000
+ * ```
  */
 export function parseRetryAfter(value: string | null | undefined, now: number = Date.now()): number | undefined {
   if (typeof value !== 'string' || value.length > MAX_LENGTH) return undefined;

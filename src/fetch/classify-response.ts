@@ -6,6 +6,12 @@ import { defaultClassify, type Outcome, type Verdict } from '../core/outcome.js'
  * change. Any other response is a success, including a 404. Errors are judged by `defaultClassify`. Inside
  * `resilientFetch`, a rejection of its `fetch` is a network error unless it is known to be something else, regardless
  * of the platform's error message.
+ *
+ * @example
+ * ```ts
+ * const policy = circuitBreaker({ classify: classifyResponse });
+ * const response = await policy.execute(({ signal }) => fetch('https://example.com', { signal }));
+ * ```
  */
 export function classifyResponse(outcome: Outcome, context?: CallContext): Verdict {
   if (!outcome.ok) return defaultClassify(outcome, context);

@@ -15,9 +15,13 @@ export interface OutgoingRequest {
 
 /** The members of the second argument of `fetch` that `resilientFetch` reads. The others are passed on unchanged. */
 export interface RequestOptions {
+  /** The method. @defaultValue 'GET' */
   readonly method?: string | undefined;
+  /** The headers: `Headers`, pairs, or a record. @defaultValue none */
   readonly headers?: unknown;
+  /** The body, of any kind that `fetch` accepts. @defaultValue none */
   readonly body?: unknown;
+  /** Aborts the call, and later the body. Null removes the signal of a `Request`. @defaultValue none */
   readonly signal?: AbortSignal | null | undefined;
   readonly [other: string]: unknown;
 }
@@ -137,6 +141,11 @@ const IDEMPOTENT_METHODS = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'];
 /**
  * Whether sending the request twice has the same effect as sending it once: because of its method (RFC 9110, 9.2.2), or
  * because of an `Idempotency-Key` header, by which the server recognises the repetition.
+ *
+ * @example
+ * ```ts
+ * console.log(isIdempotent({ method: 'GET' }), isIdempotent({ method: 'POST' })); // true false
+ * ```
  */
 export function isIdempotent(request: { readonly method?: string | undefined; readonly headers?: unknown }): boolean {
   return (

@@ -48,16 +48,19 @@ export class TestClock implements Clock {
   #order = 0;
   #advancing: Promise<void> = Promise.resolve();
 
+  /** Returns the virtual time in milliseconds. */
   now(): number {
     return this.#now;
   }
 
+  /** Calls `callback` when the virtual time has advanced by `ms` milliseconds. Returns a handle for `clearTimeout`. */
   setTimeout(callback: () => void, ms: number): unknown {
     const timer = { due: this.#now + (ms > 0 ? ms : 0), order: this.#order++, callback, index: -1 };
     this.#rise(timer, this.#timers.length);
     return timer;
   }
 
+  /** Cancels a timer. Has no effect if the timer has fired or the handle is not one of this clock. */
   clearTimeout(handle: unknown): void {
     if (typeof handle !== 'object' || handle === null) return;
     const timer = handle as TestTimer;
