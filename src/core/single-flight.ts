@@ -98,7 +98,7 @@ export class FlightWaiter<V> extends AbortNode {
     list.add(limit);
   }
 
-  /** Gives up a few microtasks later: a value that was available before the abort has won and is on its way. */
+  /** Rejects the waiter a few microtasks later: a value from before the abort has won and may still be on its way. */
   onAbort(reason: unknown): void {
     this.#giveUpSoon(reason);
   }
