@@ -2,9 +2,10 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { RunSettings } from './run.js';
 import { type Scenario, scenarios } from './scenario.js';
 
+/** The parsed command line. */
 export interface Arguments extends RunSettings {
   readonly json: boolean;
-  /** Where the HTML report goes; undefined for none. */
+  /** The path of the HTML report; undefined for no report. */
   readonly report: string | undefined;
 }
 
@@ -20,15 +21,15 @@ interface Parsed {
 const command = new Command('npm start --')
   .description(
     'Sends the same traffic to the same failing server twice, once with plain fetch and once with resilientFetch, ' +
-      'and measures what becomes of it. Each side has a server process of its own, on loopback.',
+      'and compares the results. Each side has its own server process, on loopback.',
   )
   .option('--seconds <number>', 'length of the whole run, 2 to 600', number({ min: 2, max: 600 }), 30)
-  .option('--rps <number>', 'requests a second to each side, 1 to 200', number({ min: 1, max: 200 }), 60)
+  .option('--rps <number>', 'requests per second to each side, 1 to 200', number({ min: 1, max: 200 }), 60)
   .addOption(
     new Option('--scenario <name>', 'what happens to the server').choices([...scenarios.keys()]).default('outage'),
   )
-  .option('--seed <number>', "of the servers' chance", number({ min: 0, max: 2 ** 32 - 1, integer: true }), 1)
-  .option('--report <file>', 'where to write the HTML report (default: reports/<scenario>.html; with --json none)')
+  .option('--seed <number>', "seed of the servers' randomness", number({ min: 0, max: 2 ** 32 - 1, integer: true }), 1)
+  .option('--report <file>', 'path of the HTML report (default: reports/<scenario>.html; none with --json)')
   .option('--json', 'print one JSON object on standard output and nothing else')
   .addHelpText('after', () => {
     const list = [...scenarios.values()].map((scenario: Scenario) => `  ${scenario.name.padEnd(9)} ${scenario.story}`);
@@ -37,13 +38,16 @@ const command = new Command('npm start --')
       'Scenarios:',
       ...list,
       '',
-      'npm prints two lines of its own first; for JSON alone say: npm start --silent -- --json',
-      'Ctrl-C ends the run with the figures so far and exit code 130.',
+      'npm prints two lines of its own first; to print only the JSON, run: npm start --silent -- --json',
+      'Ctrl-C ends the run, prints the figures so far and exits with code 130.',
     ].join('\n');
   })
   .exitOverride();
 
-/** Throws the exit code: 0 when help was asked for, 2 when an argument is wrong. Either has been printed by then. */
+/**
+ * Parses the command line. Returns the exit code instead if the program must end: 0 after --help, 2 after an invalid
+ * argument. The help or the error has been printed by then.
+ */
 export function parseArguments(argv: readonly string[]): Arguments | { readonly exitCode: number } {
   try {
     command.parse(argv, { from: 'user' });

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type OutputFile, stop } from 'esbuild';
 
-/** Bundles a file of this folder, its imports included, in memory. */
+/** Bundles a file of this folder with its imports, in memory. */
 export async function bundle(entry: string, options: BuildOptions = {}): Promise<OutputFile[]> {
   try {
     const { outputFiles } = await build({
@@ -14,6 +14,6 @@ export async function bundle(entry: string, options: BuildOptions = {}): Promise
     });
     return outputFiles ?? [];
   } finally {
-    await stop(); // no helper process beside what is measured, and none for Ctrl-C to kill
+    await stop(); // ends esbuild's process, which would otherwise run during the measurement and receive Ctrl-C
   }
 }

@@ -1,11 +1,16 @@
-/** The two sides of the comparison. This is all that differs between them. */
+/** The two sides of the comparison. They differ in nothing else. */
 import { exponentialBackoff, RetryBudget, resilientFetch } from 'breakwater';
 
-/** A call that has not brought a whole 2xx answer by then has failed, on either side. */
-export const PATIENCE_MS = 2_000;
+/**
+ * The time within which a call must have received a whole 2xx response, in milliseconds. Otherwise the call has failed,
+ * on either side.
+ */
+export const CALL_TIMEOUT_MS = 2_000;
 
+/** Sends one request. */
 export type Send = (url: string) => Promise<Response>;
 
+/** A state transition of the circuit breaker. */
 export interface Transition {
   readonly atMs: number;
   readonly from: string;
@@ -13,11 +18,14 @@ export interface Transition {
   readonly reason: string;
 }
 
-export const plainSend: Send = (url) => fetch(url, { signal: AbortSignal.timeout(PATIENCE_MS) });
+export const plainSend: Send = (url) => fetch(url, { signal: AbortSignal.timeout(CALL_TIMEOUT_MS) });
 
-export const plainSource = `fetch(url, { signal: AbortSignal.timeout(${PATIENCE_MS}) })`;
+export const plainSource = `fetch(url, { signal: AbortSignal.timeout(${CALL_TIMEOUT_MS}) })`;
 
-/** The breaker's times follow the run, as an hour's outage would be told in half a minute; all others are real. */
+/**
+ * Scales the times of the breaker to the run: the run shows in half a minute what takes an hour in production. All
+ * other times are real.
+ */
 function breakerTimes(durationMs: number) {
   return {
     window: Math.max(1_000, Math.round(durationMs / 10)),
@@ -33,7 +41,7 @@ const RETRY_RATIO = 0.5;
 export function resilientSend(durationMs: number, onTransition: (change: Omit<Transition, 'atMs'>) => void): Send {
   const { window, openFirst, openAtMost } = breakerTimes(durationMs);
   return resilientFetch({
-    timeout: PATIENCE_MS,
+    timeout: CALL_TIMEOUT_MS,
     attemptTimeout: ATTEMPT_MS,
     retry: { maxAttempts: ATTEMPTS, budget: new RetryBudget({ ratio: RETRY_RATIO }) },
     circuitBreaker: {
@@ -47,7 +55,7 @@ export function resilientSend(durationMs: number, onTransition: (change: Omit<Tr
 export function resilientSource(durationMs: number): string {
   const { window, openFirst, openAtMost } = breakerTimes(durationMs);
   return `resilientFetch({
-  timeout: ${PATIENCE_MS},
+  timeout: ${CALL_TIMEOUT_MS},
   attemptTimeout: ${ATTEMPT_MS},
   retry: { maxAttempts: ${ATTEMPTS}, budget: new RetryBudget({ ratio: ${RETRY_RATIO} }) },
   circuitBreaker: {
@@ -59,4 +67,4 @@ export function resilientSource(durationMs: number): string {
 
 export const scalingNote =
   "The breaker's times are scaled to the run: window 1/10, openFor 1/100 to 1/30.\n" +
-  'Every other time is real, and what is not listed is the default.';
+  'Every other time is real, and every option that is not listed has its default.';

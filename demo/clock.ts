@@ -1,2 +1,5 @@
-/** Milliseconds since the machine started: monotonic, and the same for all its processes, so that they can compare. */
+/**
+ * Returns the milliseconds since the machine started: monotonic and equal in all its processes, so that times can be
+ * compared.
+ */
 export const now = (): number => Number(process.hrtime.bigint()) / 1e6;

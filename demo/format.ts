@@ -11,7 +11,7 @@ export const millis = (ms: number | null): string => (ms === null ? '–' : `${M
 
 export const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
-/** The state of the breaker at a time. */
+/** Returns the state of the breaker at a time. */
 export function breakerAt(transitions: readonly Transition[], atMs: number): string {
   return transitions.filter((change) => change.atMs <= atMs).at(-1)?.to ?? 'closed';
 }

@@ -4,9 +4,12 @@ import { spans } from './scenario.js';
 import { endedSince, ofCalls } from './stats.js';
 import type { Side } from './traffic.js';
 
-const LOOK_MS = 100;
+const POLL_MS = 100;
 
-/** The run as plain lines, for pipes and logs: every phase, every change of the breaker, and figures now and then. */
+/**
+ * Writes the run as plain lines, for pipes and logs: every phase, every transition of the breaker, and figures at
+ * intervals.
+ */
 export function lineView(run: Run, write: (line: string) => void): { close(): void } {
   const { scenario, seconds: length } = run.settings;
   const everyMs = Math.max(1_000, (length * 1000) / 15);
@@ -14,7 +17,7 @@ export function lineView(run: Run, write: (line: string) => void): { close(): vo
   let reported = 0;
   let transitions = 0;
 
-  const look = (): void => {
+  const poll = (): void => {
     const elapsed = run.elapsedMs();
     if (elapsed === 0) return; // the servers are still starting
     const at = seconds(elapsed).padStart(7);
@@ -37,16 +40,16 @@ export function lineView(run: Run, write: (line: string) => void): { close(): vo
     }
   };
 
-  const timer = setInterval(look, LOOK_MS);
+  const timer = setInterval(poll, POLL_MS);
   return {
     close() {
       clearInterval(timer);
-      look();
+      poll();
     },
   };
 }
 
-/** The calls that ended since, and those still open. */
+/** Summarises the calls that ended after `sinceMs`, and the open calls. */
 function summary(side: Side, sinceMs: number): string {
   const { successRate, p99Ms } = ofCalls(endedSince(side, sinceMs));
   return `${percent(successRate).padStart(7)}, p99 ${millis(p99Ms).padStart(7)}, ${String(side.openCalls).padStart(3)} waiting`;

@@ -11,10 +11,10 @@ const COLUMN = 10;
 const RECENT_MS = 2_000;
 const FRAME_MS = 100;
 
-/** The narrowest terminal the view fits. */
+/** The minimum width of the terminal, in columns. */
 export const LEAST_COLUMNS = 80;
 
-/** Draws the run as it goes, in place, until it is closed; the last frame stays. */
+/** Draws the state of the run in place until it is closed. The last frame remains visible. */
 export function liveView(run: Run, out: NodeJS.WriteStream, colors: Colors): { close(): void } {
   const update = createLogUpdate(out);
   const width = Math.min(out.columns, 120) - LABEL - 1;
@@ -31,7 +31,10 @@ export function liveView(run: Run, out: NodeJS.WriteStream, colors: Colors): { c
   };
 }
 
-/** All strips are as wide as the run is long: what stands in one column happened at one time. */
+/**
+ * Returns a function that draws one frame. All strips cover the whole run, so each column shows one slice of time in
+ * every strip.
+ */
 function frameOf(run: Run, width: number, colors: Colors): () => string {
   const { scenario, seconds: length, rps } = run.settings;
   const durationMs = length * 1000;
@@ -57,7 +60,7 @@ function frameOf(run: Run, width: number, colors: Colors): () => string {
       ]);
     };
     return [
-      `${colors.bold(`${rps} requests a second to each side`)}   ${seconds(elapsed)} of ${length} s`,
+      `${colors.bold(`${rps} requests per second to each side`)}   ${seconds(elapsed)} of ${length} s`,
       labelled(`${(100 * fraction).toFixed(0)} %`, `${'█'.repeat(done)}${colors.dim('░'.repeat(width - done))}`),
       labelled('', colors.dim(phaseStrip(scenario, width))),
       labelled(`now: ${phase.name}`, phase.story.slice(0, width)),
@@ -67,7 +70,7 @@ function frameOf(run: Run, width: number, colors: Colors): () => string {
       labelled(NAMES.plain, row(run.plain, plain)),
       labelled(NAMES.resilient, row(run.resilient, resilient)),
       '',
-      colors.dim('success by start of call; state of the breaker'),
+      colors.dim('success, by start of the call; state of the breaker'),
       labelled(NAMES.plain, plain.draw(done)),
       labelled(NAMES.resilient, resilient.draw(done)),
       labelled(`breaker: ${state}`, breakerStrip(run.resilient.transitions, done, slotMs, colors)),

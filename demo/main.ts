@@ -1,8 +1,9 @@
 /**
- * `npm start`: the same traffic to the same failing server twice, once with plain `fetch`, once with `resilientFetch`.
+ * `npm start`: sends the same traffic to the same failing server twice, once with plain `fetch` and once with
+ * `resilientFetch`.
  *
- * arguments → run (two server processes, one stream of calls) → figures. What happens to the servers is in scenario.ts,
- * what the two sides are in clients.ts.
+ * Parses the arguments, starts the run (two server processes, one stream of calls) and prints the figures. scenario.ts
+ * defines what happens to the servers; clients.ts defines the two sides.
  */
 import { pathToFileURL } from 'node:url';
 import pc from 'picocolors';
@@ -25,7 +26,7 @@ async function main(): Promise<number> {
   const run = startRun(parsed);
   let exitCode = 0;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    // npm passes on a signal that the terminal has sent already: the second one must not kill the ending run.
+    // npm passes on a signal that the terminal has already sent. The second one must not kill a run that is ending.
     process.on(signal, () => {
       exitCode = exitCodes[signal];
       run.stop();
@@ -46,7 +47,7 @@ async function main(): Promise<number> {
   if (isBusy(lateness)) {
     const [latest, delay] = [lateness.latestCallMs, lateness.loopDelayMs].map(Math.round);
     process.stderr.write(
-      `This machine was busy: calls began up to ${latest} ms late and event loops were late by ${delay} ms (p99), which the figures cannot tell from a slow server.\n`,
+      `This machine was busy: calls started up to ${latest} ms late and event loops were ${delay} ms late (p99). The figures cannot distinguish this from a slow server.\n`,
     );
   }
   if (parsed.report !== undefined) {
@@ -60,7 +61,7 @@ function introduction(run: Run, colors: Colors): string {
   const { scenario, seconds, rps, seed } = run.settings;
   return [
     `${colors.bold(scenario.name)}: ${scenario.story}`,
-    `${rps} requests a second to each side for ${seconds} s, seed ${seed}; a success is a 2xx within 2 s, body and all`,
+    `${rps} requests per second to each side for ${seconds} s, seed ${seed}; a success is a 2xx with its whole body within 2 s`,
     '',
     colors.dim(plainSource),
     colors.dim(resilientSource(seconds * 1000)),
@@ -76,12 +77,12 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-// A reader that has seen enough (`npm start | head`) is no error.
+// A reader that stops early (`npm start | head`) is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
 const exitCode = await main().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   return 1;
 });
-// Calls that were open at the end would keep the process for two more seconds.
+// Exits explicitly: calls that are open at the end would keep the process alive for two more seconds.
 process.stdout.write('', () => process.exit(exitCode));

@@ -7,7 +7,7 @@ import { spans } from './scenario.js';
 import { figures } from './stats.js';
 import { failureLine, type Row, rows } from './table.js';
 
-/** What the page in report/ draws. Times are seconds, rates are shares, gaps are null. */
+/** The data of the page in report/. Times are in seconds, rates are shares, and a missing value is null. */
 export interface ReportData {
   readonly scenario: string;
   readonly story: string;
@@ -26,15 +26,16 @@ export interface ReportData {
   readonly failures: readonly string[];
 }
 
+/** The values of one side, one for each slice of time. */
 interface Series {
   readonly success: readonly (number | null)[];
   readonly p50: readonly (number | null)[];
   readonly p99: readonly (number | null)[];
-  /** Requests a second that reached the server. */
+  /** Requests per second that reached the server. */
   readonly load: readonly number[];
 }
 
-/** Writes one HTML file that needs nothing else, and says where. */
+/** Writes one self-contained HTML file and returns its path. */
 export async function writeReport(run: Run, path: string): Promise<string> {
   const file = resolve(path);
   await mkdir(dirname(file), { recursive: true });
@@ -84,7 +85,7 @@ function reportData(run: Run): ReportData {
 async function page(data: ReportData): Promise<string> {
   const files = await bundle('./report/page.ts', { minify: true });
   const output = (extension: string): string => files.find(({ path }) => path.endsWith(extension))?.text ?? '';
-  // Neither the script nor the data may contain what ends its element.
+  // Neither the script nor the data may contain the end tag of its element.
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

@@ -5,6 +5,7 @@ import { type Scenario, spans } from './scenario.js';
 import { openLoop, Side } from './traffic.js';
 import { buildServer, Upstream } from './upstream.js';
 
+/** The settings of a run. */
 export interface RunSettings {
   readonly scenario: Scenario;
   readonly seconds: number;
@@ -12,30 +13,36 @@ export interface RunSettings {
   readonly seed: number;
 }
 
+/** A run of both sides. */
 export interface Run {
   readonly settings: RunSettings;
   readonly plain: Side;
   readonly resilient: Side;
-  /** 0 until both servers are up; stands still when the run is over. */
+  /** The elapsed time in milliseconds: 0 until both servers are up, and constant after the run has ended. */
   elapsedMs(): number;
-  /** Ends the run now; the figures so far stay. */
+  /** Ends the run now and keeps the figures so far. */
   stop(): void;
-  /** Resolves with how busy the machine was, when all is over. Rejects when a server process dies that should not. */
+  /**
+   * Resolves with the lateness of this machine when the run has ended. Rejects if a server process ends unexpectedly.
+   */
   readonly finished: Promise<Lateness>;
 }
 
-/** By how much this program was late itself, in milliseconds: the figures cannot tell that from a slow server. */
+/** How late this program itself was, in milliseconds. The figures cannot distinguish this from a slow server. */
 export interface Lateness {
-  /** The 99th percentile of how late the event loop was, in that of the run's processes where it was latest. */
+  /** The 99th percentile of the event loop delay, in the process of the run where it was largest. */
   readonly loopDelayMs: number;
-  /** How late the latest call began; both sides were late together. */
+  /** How late the latest call started; both sides were late by the same time. */
   readonly latestCallMs: number;
 }
 
-/** Whether the figures of such a run say more about the machine than about the two sides. */
+/** Whether the machine was so late that the figures say more about the machine than about the two sides. */
 export const isBusy = ({ loopDelayMs, latestCallMs }: Lateness): boolean => loopDelayMs > 100 || latestCallMs > 200;
 
-/** The same calls at the same moments to two equal servers, once with plain `fetch`, once with `resilientFetch`. */
+/**
+ * Starts a run: the same calls at the same times to two equal servers, one with plain `fetch`, one with
+ * `resilientFetch`.
+ */
 export function startRun(settings: RunSettings): Run {
   const { scenario, rps, seed } = settings;
   const durationMs = settings.seconds * 1000;
@@ -98,7 +105,7 @@ export function startRun(settings: RunSettings): Run {
       pairs.map(async ({ upstream }) => {
         upstream.boot(program);
         await upstream.listen();
-        await (await fetch(upstream.url)).arrayBuffer(); // so that the first figure is not Node loading its fetch
+        await (await fetch(upstream.url)).arrayBuffer(); // the first figure must not include loading fetch
       }),
     );
   }

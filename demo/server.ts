@@ -1,7 +1,8 @@
 /**
- * The failing server: a process of its own that speaks plain HTTP on loopback. upstream.ts starts and kills it.
+ * The failing server: a separate process that serves plain HTTP on loopback. upstream.ts starts and kills it.
  *
- * It opens its port when told to, tells its parent about every request that reaches it, and ends with its parent.
+ * It opens its port when its parent orders it to, reports every request that arrives to its parent, and ends with its
+ * parent.
  */
 import { createServer } from 'node:http';
 import { seededRandom } from 'breakwater/testing';
@@ -9,25 +10,31 @@ import { now } from './clock.js';
 import { watchLoopDelay } from './loop-delay.js';
 import { answerAt, scenarios } from './scenario.js';
 
+/** The order to open the port. */
 export interface ListenOrder {
   readonly scenario: string;
   readonly seed: number;
-  /** 0 for any. */
+  /** The port to open; 0 for any free port. */
   readonly port: number;
   readonly durationMs: number;
 }
 
+/** The order to follow the scenario. */
 export interface StartOrder {
-  /** When the run began. Until this is known the server merely says that it is there. */
+  /**
+   * The time at which the run began. Until the server has received it, the server responds to every request with an
+   * empty 200.
+   */
   readonly startedAt: number;
 }
 
+/** A message of the server to its parent: its port, a request, or its event loop delay. */
 export type ServerReport =
   | { readonly port: number }
   | { readonly requestAtMs: number }
   | { readonly loopDelayMs: number };
 
-/** How often the server reports by how much its event loop is late. */
+/** The interval, in milliseconds, at which the server reports the delay of its event loop. */
 const LOOP_REPORT_MS = 500;
 
 const body = JSON.stringify({ items: Array.from({ length: 20 }, (_, id) => ({ id, name: `item ${id}` })) });
@@ -64,7 +71,7 @@ function listen({ scenario: name, seed, port, durationMs }: ListenOrder): void {
 
   server.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EADDRINUSE') throw error;
-    setTimeout(() => server.listen(port, '127.0.0.1'), 20); // after a kill the kernel may need a moment
+    setTimeout(() => server.listen(port, '127.0.0.1'), 20); // after a kill, the kernel needs time to free the port
   });
   server.on('listening', () => {
     const address = server.address();
@@ -74,7 +81,7 @@ function listen({ scenario: name, seed, port, durationMs }: ListenOrder): void {
 }
 
 function report(message: ServerReport): void {
-  // A parent that has just gone is no error of ours: 'disconnect' ends us.
+  // A send error means that the parent has ended: the event 'disconnect' then ends this process.
   if (process.connected) process.send!(message, undefined, undefined, () => {});
 }
 
@@ -86,5 +93,5 @@ process.on('message', (order: ListenOrder | StartOrder) => {
   } else listen(order);
 });
 process.on('disconnect', () => process.exit());
-// Ctrl-C reaches every process of the terminal; when this one ends is its parent's decision.
+// Ctrl-C sends a signal to every process of the terminal; this process ends only when its parent ends it.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});

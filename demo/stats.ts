@@ -2,41 +2,44 @@ import type { Transition } from './clients.js';
 import { isBusy, type Lateness, type Run } from './run.js';
 import type { Call, Side } from './traffic.js';
 
+/** The figures of one side in a span of time. */
 export interface Figures {
   readonly requests: number;
   readonly successes: number;
-  /** Null when nothing was asked, as are the percentiles. */
+  /** The share of calls that succeeded. Null without requests, as are the percentiles. */
   readonly successRate: number | null;
-  /** How long a caller waited, whatever the answer. */
+  /** How long callers waited for a response or an error. */
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
-  /** Requests that reached the server, every attempt counted. */
+  /** The number of requests that reached the server, including every attempt. */
   readonly upstreamRequests: number;
 }
 
+/** The output of --json. */
 export interface JsonResult {
   readonly scenario: string;
-  /** As long as the run was. */
+  /** The length of the run. */
   readonly seconds: number;
   readonly plain: Figures;
   readonly resilient: Figures & { readonly breakerTransitions: readonly Transition[] };
-  /** Only if the machine was too busy for the figures to be trusted. */
+  /** Present only if the machine was too busy for reliable figures. */
   readonly busy?: Lateness;
 }
 
-/** The smallest value that at least the share `q` of all values does not exceed (nearest rank). */
+/** Returns the smallest value that at least the share `q` of all values does not exceed (nearest rank). */
 export function percentile(values: readonly number[], q: number): number | undefined {
   const sorted = Float64Array.from(values).sort();
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)];
 }
 
-/** What became of the calls that started, and of the requests that arrived, from `fromMs` up to `toMs`. */
+/** Returns the figures of the calls that started, and of the requests that arrived, in [fromMs, toMs). */
 export function figures(side: Side, fromMs = 0, toMs = Number.POSITIVE_INFINITY): Figures {
   const within = (ms: number): boolean => ms >= fromMs && ms < toMs;
   const calls = side.calls.filter(({ startMs }) => within(startMs));
   return { ...ofCalls(calls), upstreamRequests: side.arrivals.filter(within).length };
 }
 
+/** Returns the figures of a list of calls. */
 export function ofCalls(calls: readonly Call[]): Omit<Figures, 'upstreamRequests'> {
   const successes = calls.filter(({ failure }) => failure === undefined).length;
   const latencies = calls.map(({ latencyMs }) => latencyMs);
@@ -49,14 +52,14 @@ export function ofCalls(calls: readonly Call[]): Omit<Figures, 'upstreamRequests
   };
 }
 
-/** Calls that ended after `sinceMs`, found from the end of a list in the order of ends. */
+/** Returns the calls that ended after `sinceMs`. Searches from the end, since the list is in the order of ends. */
 export function endedSince({ calls }: Side, sinceMs: number): Call[] {
   let from = calls.length;
   while (from > 0 && calls[from - 1]!.startMs + calls[from - 1]!.latencyMs > sinceMs) from--;
   return calls.slice(from);
 }
 
-/** Why calls failed, the most frequent reason first. */
+/** Returns the reasons of failed calls with their counts, the most frequent first. */
 export function failures(side: Side): [reason: string, count: number][] {
   const counts = new Map<string, number>();
   for (const { failure } of side.calls) {
@@ -69,7 +72,7 @@ export function jsonResult(run: Run, lateness: Lateness): JsonResult {
   const rounded = (side: Side): Figures => {
     const exact = figures(side);
     return {
-      ...exact, // which keeps the order of the keys
+      ...exact, // keeps the order of the keys
       successRate: round(exact.successRate, 4),
       p50Ms: round(exact.p50Ms, 1),
       p99Ms: round(exact.p99Ms, 1),

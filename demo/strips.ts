@@ -1,10 +1,12 @@
-/** Rows of the live view in which a column is a slice of the run's time. */
+/** The strips of the live view. In a strip, each column is a slice of the run's time. */
 import type { Transition } from './clients.js';
 import { breakerAt, type Colors } from './format.js';
 import { type Scenario, spans } from './scenario.js';
 import type { Side } from './traffic.js';
 
-/** One mark a column: how many of the calls that began then have succeeded. Reads every call once. */
+/**
+ * Draws one mark per column: the share of successes among the calls that started in that slice. Reads every call once.
+ */
 export class SuccessStrip {
   readonly #side: Side;
   readonly #slotMs: number;
@@ -52,7 +54,10 @@ export class SuccessStrip {
   }
 }
 
-/** A column shows the gravest state of its time, so that a short opening is not lost between two columns. */
+/**
+ * Returns the strip of the breaker. A column shows the worst state of its slice, so that a short opening remains
+ * visible.
+ */
 export function breakerStrip(
   transitions: readonly Transition[],
   columns: number,
@@ -70,7 +75,7 @@ export function breakerStrip(
   }).join('');
 }
 
-/** Every phase under its own time, cut where it has no room. */
+/** Returns the names of the phases, each below its own time, cut to the available width. */
 export function phaseStrip(scenario: Scenario, width: number): string {
   return spans(scenario)
     .map(({ phase, start, end }) => {

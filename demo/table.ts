@@ -4,13 +4,17 @@ import type { Run } from './run.js';
 import { spans } from './scenario.js';
 import { type Figures, failures, figures } from './stats.js';
 
+/** One row of the table. */
 export interface Row {
   readonly phase: string;
   readonly plain: Figures;
   readonly resilient: Figures;
 }
 
-/** One row a phase that the run has seen, by when a call started and a request arrived; the last row is the whole run. */
+/**
+ * Returns one row for each phase that the run has reached, and a last row for the whole run. A call belongs to the
+ * phase in which it started, a request to the phase in which it arrived.
+ */
 export function rows(run: Run): Row[] {
   const { scenario, seconds: length } = run.settings;
   const durationMs = length * 1000;
@@ -29,6 +33,7 @@ export function rows(run: Run): Row[] {
   return [...phases, row('whole run')];
 }
 
+/** Returns the table and the lines below it. */
 export function table(run: Run, colors: Colors): string {
   const heads = ['success, %', 'p50 / p99, ms', 'reached server'];
   const output = new Table({
@@ -59,7 +64,7 @@ const share = ({ successRate }: Figures): string => (successRate === null ? '–
 const latency = ({ p50Ms, p99Ms }: Figures): string =>
   p50Ms === null || p99Ms === null ? '–' : `${Math.round(p50Ms)} / ${Math.round(p99Ms)}`;
 
-/** How many calls of a side failed, and of what. */
+/** Returns the number of failed calls of a side, and the reasons. */
 export function failureLine(run: Run, side: keyof typeof NAMES): string {
   const { calls } = run[side];
   const reasons = failures(run[side]);
@@ -68,14 +73,14 @@ export function failureLine(run: Run, side: keyof typeof NAMES): string {
   return `${NAMES[side]}: ${failed} of ${calls.length} calls failed${failed > 0 ? `:\n  ${list}` : ''}`;
 }
 
-/** When the breaker was not closed, and how many probes it tried in vain meanwhile. */
+/** Returns the periods in which the breaker was not closed, with the number of failed probes in each. */
 function breakerLine(run: Run): string {
   const openings: string[] = [];
   let from: string | undefined;
   let probes = 0;
   const note = (until: string): void => {
-    const times = probes === 1 ? 'once' : `${probes} times`;
-    openings.push(`open from ${from} ${until}${probes > 0 ? `, probed in vain ${times}` : ''}`);
+    const failed = probes === 1 ? '1 failed probe' : `${probes} failed probes`;
+    openings.push(`open from ${from} ${until}${probes > 0 ? `, ${failed}` : ''}`);
   };
   for (const { to, from: before, atMs } of run.resilient.transitions) {
     if (before === 'closed') {

@@ -1,20 +1,21 @@
 import { isResilienceError } from 'breakwater';
-import { PATIENCE_MS, type Send, type Transition } from './clients.js';
+import { CALL_TIMEOUT_MS, type Send, type Transition } from './clients.js';
 
+/** One call of a side. */
 export interface Call {
-  /** Milliseconds after the run began. */
+  /** The start of the call, in milliseconds after the run began. */
   readonly startMs: number;
-  /** How long the caller waited for whatever came. */
+  /** How long the caller waited for a response or an error, in milliseconds. */
   readonly latencyMs: number;
-  /** Undefined for a success: a 2xx whose body was there in time. */
+  /** The reason of the failure; undefined for a success: a 2xx whose body arrived in time. */
   readonly failure: string | undefined;
 }
 
-/** What one side lived through. */
+/** The record of one side of the comparison. */
 export class Side {
-  /** In the order of their ends. */
+  /** The ended calls, in the order in which they ended. */
   readonly calls: Call[] = [];
-  /** When requests reached its server. */
+  /** The times at which requests reached the server of this side. */
   readonly arrivals: number[] = [];
   readonly transitions: Transition[] = [];
   readonly #open = new Set<{ readonly startMs: number }>();
@@ -27,13 +28,13 @@ export class Side {
     const call = { startMs: elapsedMs() };
     this.#open.add(call);
     let failure = await failureOf(send, url);
-    if (!this.#open.delete(call)) return; // the run was over first
+    if (!this.#open.delete(call)) return; // the run has ended first
     const latencyMs = elapsedMs() - call.startMs;
-    if (latencyMs > PATIENCE_MS) failure ??= 'too late';
+    if (latencyMs > CALL_TIMEOUT_MS) failure ??= 'too late';
     this.calls.push({ ...call, latencyMs, failure });
   }
 
-  /** Whoever still waits has waited in vain. */
+  /** Records the calls that are still open as failures. */
   close(elapsedMs: number): void {
     for (const { startMs } of this.#open) {
       this.calls.push({ startMs, latencyMs: elapsedMs - startMs, failure: 'open at the end' });
@@ -43,8 +44,8 @@ export class Side {
 }
 
 /**
- * Calls `fire` at a constant rate, however long its calls take: an open loop, as the world outside is one.
- * Resolves with how late the latest was, in milliseconds.
+ * Calls `fire` at a constant rate, however long its calls take: an open loop, like independent users. Resolves with the
+ * delay of the latest call, in milliseconds.
  */
 export function openLoop(options: {
   readonly rps: number;
@@ -85,7 +86,7 @@ async function failureOf(send: Send, url: string): Promise<string | undefined> {
 }
 
 function describe(error: unknown): string {
-  if (isResilienceError(error)) return refusals[error.code] ?? error.code;
+  if (isResilienceError(error)) return rejections[error.code] ?? error.code;
   if (!(error instanceof Error)) return String(error);
   if (error.name === 'TimeoutError') return 'timed out';
   const { cause } = error;
@@ -93,10 +94,10 @@ function describe(error: unknown): string {
   return networkErrors[(cause as NodeJS.ErrnoException).code ?? ''] ?? cause.message;
 }
 
-const refusals: Partial<Record<string, string>> = {
+const rejections: Partial<Record<string, string>> = {
   ERR_TIMEOUT: 'timed out',
-  ERR_CIRCUIT_OPEN: 'refused, circuit open',
-  ERR_BULKHEAD_FULL: 'refused, bulkhead full',
+  ERR_CIRCUIT_OPEN: 'rejected, circuit open',
+  ERR_BULKHEAD_FULL: 'rejected, bulkhead full',
 };
 
 const networkErrors: Partial<Record<string, string>> = {

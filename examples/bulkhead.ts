@@ -58,7 +58,7 @@ console.log('Rejected in total:', rejected);
 Six concurrent requests. The important one overtakes waiting calls, not running ones:
   sales begins; 1 running, 0 waiting
   stock begins; 2 running, 0 waiting
-  weather: 503, "reports" is full: no slot and no place in its queue
+  weather: 503, "reports" is full: all slots and queue places are in use
 A waiting caller aborts, and the queue has room again:
   taxes: no answer, the client disconnected
   board begins; 2 running, 2 waiting

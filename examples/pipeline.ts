@@ -95,6 +95,6 @@ The worst case: {
   warnings: []
 }
 The same members in another order:
-  bulkhead-outside-retry: "items" stands outside a retry: its slot is held through every backoff
-  breaker-without-inner-timeout: "items" has a timeout outside and none inside: calls that hang are aborted from outside, and never count as failures
+  bulkhead-outside-retry: "items" is outside a retry: a call holds its slot during every backoff
+  breaker-without-inner-timeout: "items" has a timeout outside it and none inside: a call that hangs is aborted from outside and never counts as a failure
 */

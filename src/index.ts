@@ -1,8 +1,8 @@
 /**
  * Breakwater: resilience patterns for TypeScript services.
  *
- * Everything that runs anywhere, in one place. Each pattern is also an entry point of its own, and importing one name
- * from here ships the same bytes as importing it from there.
+ * This entry point exports everything that does not need a specific runtime. Each pattern also has its own entry point;
+ * with a bundler that removes unused code, importing a name from either one produces the same bundle.
  *
  * @module
  */

@@ -1,4 +1,4 @@
-/** The charts of the page. Each fits its host, shares its time axis and its cursor with the others. */
+/** The charts of the page. They share the time axis and the cursor, and each fills the width of its container. */
 import uPlot from 'uplot';
 import type { ReportData } from '../report.js';
 import { element, millis } from './element.js';
@@ -36,7 +36,7 @@ export function charts(data: ReportData, width: number): Charts {
   const lineChart = (chart: Chart): HTMLElement => host((into) => drawLines(data, chart, width, into));
 
   const nodes = [
-    ...heading('Success', 'The share of calls that began at this time and succeeded.'),
+    ...heading('Success', 'The share of successful calls, by the time at which they started.'),
     lineChart({
       lines: [
         { label: 'plain fetch', side: 'plain', values: plain.success },
@@ -48,7 +48,7 @@ export function charts(data: ReportData, width: number): Charts {
     }),
     ...heading("The breaker's state", ...['closed', 'half-open', 'open'].map(colorKey)),
     host((into) => drawBreaker(data, width, into)),
-    ...heading('Latency', 'How long callers waited for whatever came, answer or error. The scale is logarithmic.'),
+    ...heading('Latency', 'How long callers waited for a response or an error. The scale is logarithmic.'),
     lineChart({
       lines: [
         { label: 'plain fetch p50', side: 'plain', values: plain.p50, dashed: true },
@@ -62,7 +62,7 @@ export function charts(data: ReportData, width: number): Charts {
     }),
     ...heading(
       'Load on the server',
-      `Requests a second that reached it, every attempt counted; callers asked for ${data.rps}.`,
+      `Requests per second that reached the server, including every attempt; callers made ${data.rps} calls per second.`,
     ),
     lineChart({
       lines: [
@@ -144,7 +144,7 @@ function drawBreaker(data: ReportData, width: number, host: HTMLElement): uPlot 
   );
 }
 
-/** Every second phase is shaded, and each is named where there is room. */
+/** Shades every second phase, and writes the name of each phase where there is space. */
 function shadePhases({ ctx, bbox, valToPos }: uPlot, { phases }: ReportData): void {
   const dot = devicePixelRatio;
   ctx.save();

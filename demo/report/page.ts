@@ -1,4 +1,4 @@
-/** The script of the report: reads the data beside it in the page and draws. Bundled into the page by ../report.ts. */
+/** The script of the report: reads the data in the page and draws the charts. ../report.ts bundles it into the page. */
 import 'uplot/dist/uPlot.min.css';
 import './page.css';
 import type { ReportData } from '../report.js';

@@ -1,4 +1,4 @@
-/** What the page says in words and figures, above and below the charts. */
+/** The texts and figures of the page, above and below the charts. */
 import type { ReportData } from '../report.js';
 import type { Figures } from '../stats.js';
 import type { Row } from '../table.js';
@@ -14,8 +14,8 @@ export function head(data: ReportData): Node[] {
     element(
       'p',
       '',
-      `${data.rps} requests a second to each side for ${data.seconds} s${stopped}, seed ${data.seed}. `,
-      'A success is a 2xx within 2 s, body and all.',
+      `${data.rps} requests per second to each side for ${data.seconds} s${stopped}, seed ${data.seed}. `,
+      'A success is a 2xx with its whole body within 2 s.',
     ),
     element(
       'div',

@@ -19,69 +19,86 @@ import { type Permit, permit } from '../core/permit.js';
 import type { Policy, PolicyDescription } from '../core/policy.js';
 import { Waiter, WaitingQueue } from './waiting-queue.js';
 
+/** Options of `bulkhead`. */
 export interface BulkheadOptions {
-  /** How many may run at once: an integer ≥ 1. */
+  /** The maximum number of concurrent calls: an integer ≥ 1. */
   readonly maxConcurrent: number;
-  /** How many more may wait for a slot: an integer ≥ 0, or `Infinity`. @defaultValue 0 */
+  /**
+   * The maximum number of calls that wait for a slot: an integer ≥ 0, or `Infinity`. A longer queue absorbs longer
+   * bursts but delays its last calls more.
+   * @defaultValue 0
+   */
   readonly maxQueue?: number | undefined;
-  /** How long one may wait for a slot. Above 0. @defaultValue Infinity */
+  /** The longest time that a call waits for a slot: a duration above 0, or `Infinity`. @defaultValue Infinity */
   readonly queueTimeout?: Duration | undefined;
-  /** @defaultValue 'bulkhead' */
+  /** The name of the policy in errors, events and descriptions. @defaultValue 'bulkhead' */
   readonly name?: string | undefined;
-  /** @defaultValue `systemClock` */
+  /** The clock that measures `queueTimeout`. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
 }
 
+/** Events of a bulkhead. */
 export interface BulkheadEvents {
-  /** A call has to wait. */
+  /** A call has been enqueued. `queued` is the length of the queue, including this call. */
   queued: { readonly queued: number };
-  /** A call was refused. */
+  /**
+   * A call was rejected: the queue was full, the call waited longer than `queueTimeout`, or the bulkhead was closed.
+   */
   reject: { readonly reason: 'full' | 'queue-timeout' | 'closed' };
-  /** The last running call has ended, and none waits. */
+  /** The last running call has ended, and the queue is empty. */
   idle: Record<never, never>;
 }
 
+/** Options of `acquire`. */
 export interface AcquireOptions {
-  /** Gives up the place in the queue. */
+  /** Leaves the queue when the signal aborts. @defaultValue none */
   readonly signal?: AbortSignal | null | undefined;
-  /** 0 is the most important. @defaultValue 5 */
+  /** The priority of the waiter: a finite number, 0 is the most important. @defaultValue 5 */
   readonly priority?: number | undefined;
 }
 
+/** A bulkhead, as `bulkhead` creates it. */
 export interface Bulkhead extends Policy, Observable<BulkheadEvents> {
-  /** How many run now. */
+  /** The number of running calls and acquired permits. */
   readonly active: number;
-  /** How many wait now. */
+  /** The number of waiting calls. */
   readonly queued: number;
-  /** Changes `maxConcurrent`. A larger one lets waiters in at once; a smaller one lets those who run finish. */
+  /**
+   * Changes `maxConcurrent`: an integer ≥ 1. If it grows, waiters are admitted immediately; if it shrinks, running
+   * calls finish.
+   */
   resize(maxConcurrent: number): void;
-  /** A slot if there is a free one, without waiting. */
+  /** Acquires a slot without waiting. Returns undefined if no slot is free. */
   tryAcquire(): Permit | undefined;
-  /** A slot, after waiting for it if need be. @throws BulkheadFullError, QueueTimeoutError, ClosedError (rejections) */
+  /**
+   * Acquires a slot, after waiting in the queue if no slot is free.
+   * @throws BulkheadFullError, QueueTimeoutError or ClosedError, as a rejection.
+   */
   acquire(options?: AcquireOptions): Promise<Permit>;
-  /** Resolves when nothing runs and nothing waits. */
+  /** Resolves when no call is running and the queue is empty. */
   onIdle(): Promise<void>;
   /**
-   * Refuses new work, lets all accepted work finish, and resolves when it has. To a bulkhead inside a retry, a second try
-   * is new work.
+   * Rejects new calls, lets all accepted calls finish, and resolves when they have finished. For a bulkhead inside a
+   * retry, each further attempt is a new call.
    */
   close(): Promise<void>;
-  /** Refuses new work and all that waits. What runs is not touched. */
+  /** Rejects new calls and all waiting calls. Running calls continue. */
   [Symbol.dispose](): void;
 }
 
 /**
- * Lets only so many run at once, and only so many wait; the rest are refused. A slow dependency then holds up a few of a
- * service's calls instead of all of them. The name is that of the walls that keep one leak from sinking a ship (Nygard,
- * "Release It!").
+ * Creates a policy that limits the number of concurrent calls and of waiting calls, and rejects the rest. A slow
+ * dependency then blocks a few of a service's calls instead of all of them. The pattern is named after the walls that
+ * keep one leak from sinking a ship (Nygard, "Release It!").
  *
- * A slot that is given back goes straight to whoever waits first, so nobody overtakes, and work that was accepted is
- * refused only by its own abort, its queue timeout, or dispose. An operation that calls into the bulkhead it runs in
- * takes a second slot; with `maxConcurrent: 1` it would wait for itself, so give such a bulkhead a `queueTimeout`.
+ * Waiters are admitted by priority, and in arrival order within a priority. A released slot is handed over to the first
+ * waiter directly, so that a new call cannot overtake it. An accepted call is rejected only by its own abort, its queue
+ * timeout, or dispose. An operation that calls into the bulkhead in which it runs takes a second slot. With
+ * `maxConcurrent: 1` it would wait for itself, so set a `queueTimeout` on such a bulkhead.
  *
- * O(1) a call; one list node for each waiter.
+ * O(1) per call; one list node for each waiter.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError for invalid options.
  * @example
  * ```ts
  * const reports = bulkhead({ maxConcurrent: 4, maxQueue: 100, queueTimeout: '2s' });
@@ -117,8 +134,8 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
     this.#queueTimeoutMs = toMs(owner, 'queueTimeout', own.queueTimeout, { orInfinity: true });
     const timeouts = this.#queueTimeoutMs === Infinity ? undefined : new DeadlineList(this.clock, this.#queueTimeoutMs);
     this.#queue = new WaitingQueue(timeouts, (waiter) => {
-      waiter.refuse(new QueueTimeoutError({ policy: this.name, timeoutMs: this.#queueTimeoutMs }));
-      this.#reject('queue-timeout');
+      waiter.reject(new QueueTimeoutError({ policy: this.name, timeoutMs: this.#queueTimeoutMs }));
+      this.#emitReject('queue-timeout');
     });
   }
 
@@ -144,29 +161,29 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
     return this.#events.has('idle');
   }
 
-  /** Alone it needs no frame: its handlers are the same for all calls. */
+  /** Runs a call. A bulkhead outside any bracket needs no frame: its handlers are the same for all calls. */
   override run(next: Next, context: PolicyContext): Promise<unknown> {
-    if (!context.aborted && this.#take()) return invoke(next, context).then(this.#onValue, this.#onError);
-    return this.runAtLength(next, asContext(context));
+    if (!context.aborted && this.#tryTakeSlot()) return invoke(next, context).then(this.#onValue, this.#onError);
+    return this.runWithoutFrame(next, asContext(context));
   }
 
   enter(context: Context, outer: Frame | undefined): Frame | undefined {
-    return !context.aborted && this.#take() ? new RunningCall(context, outer, this.#release) : undefined;
+    return !context.aborted && this.#tryTakeSlot() ? new RunningCall(context, outer, this.#release) : undefined;
   }
 
-  /** For a call without a free slot. */
-  runAtLength(next: Next, context: Context): Promise<unknown> {
-    if (context.aborted) return next(context); // rejects with the reason, and starts nothing
-    const refusal = this.#refusal();
-    if (refusal !== undefined) return rejectNextMicrotask(refusal);
-    // `then` is called here, in the caller's async context, so that is where the operation will run.
+  /** Handles a call that has found no free slot: the call waits or is rejected. */
+  runWithoutFrame(next: Next, context: Context): Promise<unknown> {
+    if (context.aborted) return next(context); // rejects with the abort reason; the operation does not start
+    const rejection = this.#rejectionError();
+    if (rejection !== undefined) return rejectNextMicrotask(rejection);
+    // `then` is called in the caller's async context, so that the operation runs in that context.
     return this.#wait(context.priority, context.scope).then(() =>
       invoke(next, context).then(this.#onValue, this.#onError),
     );
   }
 
   tryAcquire(): Permit | undefined {
-    return !this.#closed && this.#take() ? permit(this.#release) : undefined;
+    return !this.#closed && this.#tryTakeSlot() ? permit(this.#release) : undefined;
   }
 
   async acquire(options?: AcquireOptions): Promise<Permit> {
@@ -174,9 +191,9 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
     const signal = checkSignal('bulkhead.acquire', own.signal);
     const priority = checkNumber('bulkhead.acquire', 'priority', own.priority);
     if (signal?.aborted) throw signal.reason;
-    if (this.#take()) return permit(this.#release);
-    const refusal = this.#refusal();
-    if (refusal !== undefined) throw refusal;
+    if (this.#tryTakeSlot()) return permit(this.#release);
+    const rejection = this.#rejectionError();
+    if (rejection !== undefined) throw rejection;
     await this.#wait(priority, signal === null ? undefined : scopeOf(signal));
     return permit(this.#release);
   }
@@ -190,7 +207,7 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   }
 
   onIdle(): Promise<void> {
-    if (this.active === 0) return Promise.resolve(); // nobody waits while nobody runs
+    if (this.active === 0) return Promise.resolve(); // the queue is empty when no call is running
     return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 
@@ -202,40 +219,42 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   [Symbol.dispose](): void {
     this.#closed = true;
     while (this.#queue.first !== undefined) {
-      this.#queue.first.refuse(new ClosedError({ policy: this.name }));
-      this.#reject('closed');
+      this.#queue.first.reject(new ClosedError({ policy: this.name }));
+      this.#emitReject('closed');
     }
   }
 
-  /** A free slot, for somebody whom nobody is waiting in front of. */
-  #take(): boolean {
+  /**
+   * Takes a free slot, if there is one. A slot is free only when the queue is empty, so that no waiter is overtaken.
+   */
+  #tryTakeSlot(): boolean {
     if (this.#closed || this.active >= this.#maxConcurrent) return false;
     this.active++;
     return true;
   }
 
-  /** Why a call that got no slot may not wait for one either. */
-  #refusal(): Error | undefined {
+  /** Returns the error for a call that found no free slot; undefined if the call may wait. */
+  #rejectionError(): Error | undefined {
     const isFull = this.#queue.size >= this.#maxQueue;
     if (!this.#closed && !isFull) return undefined;
-    this.#reject(this.#closed ? 'closed' : 'full');
+    this.#emitReject(this.#closed ? 'closed' : 'full');
     return new (this.#closed ? ClosedError : BulkheadFullError)({ policy: this.name });
   }
 
-  #reject(reason: BulkheadEvents['reject']['reason']): void {
+  #emitReject(reason: BulkheadEvents['reject']['reason']): void {
     if (this.#events.has('reject')) this.#events.emit('reject', { reason });
   }
 
-  /** Until there is a slot, which is the waiter's own then. */
+  /** Enqueues a waiter. Resolves when the waiter has been admitted and owns a slot. */
   #wait(priority: number, scope: AbortScope | undefined): Promise<void> {
-    return new Promise<void>((open, refuse) => {
-      const waiter = new Waiter(open, refuse);
+    return new Promise<void>((resolve, reject) => {
+      const waiter = new Waiter(resolve, reject);
       this.#queue.push(scope === undefined ? waiter : waiter.follow(scope), priority);
       if (this.#events.has('queued')) this.#events.emit('queued', { queued: this.#queue.size });
     });
   }
 
-  /** Gives the slot to the next in line, or back; before the caller hears of its result. */
+  /** Hands the slot over to the first waiter, or frees it. Runs before the caller receives the result of the call. */
   readonly #release = (): void => {
     if (this.active <= this.#maxConcurrent && this.#queue.first !== undefined) {
       this.#queue.first.admit();
@@ -263,7 +282,7 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   };
 }
 
-/** A call that has a slot. */
+/** The frame of a call that has a slot. */
 class RunningCall implements Frame {
   readonly inside: Context;
   readonly outer: Frame | undefined;

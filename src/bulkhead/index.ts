@@ -1,10 +1,10 @@
 /**
- * Bulkhead: at most so many at once, at most so many waiting.
+ * Bulkhead: limits the number of concurrent calls and the length of the queue in front of them.
  *
- * Put one around each dependency that can be slow. Not a rate limiter: it bounds how many run at a time, not how many a
- * second.
+ * Use one for each dependency that can become slow. A bulkhead is not a rate limiter: it limits concurrent calls, not
+ * calls per second.
  *
- * Cost: two counters a call; a list node and a promise for each call that waits.
+ * Cost: two counter updates per call; one list node and one promise for each call that waits.
  *
  * @module
  */

@@ -1,18 +1,21 @@
-/** A lane as the heap sees it. */
+/** The fields of a lane that the heap uses. */
 interface HeapLane {
   readonly priority: number;
   /** The position in the heap. */
   index: number;
 }
 
-/** The number of children of a node. Four make the heap half as deep as two, and share a cache line of `#priorities`. */
+/**
+ * The number of children of a node. Compared with two, four halve the depth of the heap and share a cache line of
+ * `#priorities`.
+ */
 const ARITY = 4;
 
 /**
- * The lanes that have a waiter: a map finds a lane by its priority, and a heap keeps the lane with the lowest number in
- * front. Adding and removing a lane is O(log n) for n distinct priorities; finding one is O(1).
+ * A heap of the lanes that have a waiter. A map finds a lane by its priority; the heap keeps the lane with the lowest
+ * number at the front. Adding and removing a lane are O(log n) for n distinct priorities; finding one is O(1).
  *
- * The heap compares priorities in an array of their own. Reading them from the lanes would cost a cache miss each: a burst
+ * The heap compares priorities in a separate array. Reading them from the lanes would cost a cache miss each: a burst
  * of a million calls with distinct priorities would take a third more CPU.
  */
 export class LaneHeap<Lane extends HeapLane> {
@@ -26,28 +29,30 @@ export class LaneHeap<Lane extends HeapLane> {
     return this.#lanes[0];
   }
 
+  /** Returns the lane of a priority, if there is one. */
   find(priority: number): Lane | undefined {
-    // Mostly there is one priority, or the waiter joins the front lane: neither needs the map.
+    // Usually there is only one priority, or the waiter joins the front lane: neither needs the map.
     return this.#priorities[0] === priority ? this.#lanes[0] : this.#byPriority.get(priority);
   }
 
-  /** Adds a lane whose priority has none yet. */
+  /** Adds a lane. The heap must have no lane of the same priority. */
   add(lane: Lane): void {
     this.#byPriority.set(lane.priority, lane);
     this.#rise(lane, this.#lanes.length);
   }
 
+  /** Removes a lane that is in the heap. */
   remove(lane: Lane): void {
     this.#byPriority.delete(lane.priority);
     const last = this.#lanes.pop() as Lane;
     this.#priorities.pop();
     if (last === lane) return;
-    // The last lane fills the gap. It may belong above the gap, since it comes from another branch.
+    // The last lane fills the gap. It may have to move up, since it comes from another branch.
     if (last.priority < lane.priority) this.#rise(last, lane.index);
     else this.#sink(last, lane.index);
   }
 
-  /** Puts the lane at the index, or as far above as its priority demands. */
+  /** Puts the lane at the index, or as far above as its priority requires. */
   #rise(lane: Lane, from: number): void {
     let index = from;
     while (index > 0) {
@@ -59,7 +64,7 @@ export class LaneHeap<Lane extends HeapLane> {
     this.#put(lane, index);
   }
 
-  /** Puts the lane at the index, or as far below as its priority demands. */
+  /** Puts the lane at the index, or as far below as its priority requires. */
   #sink(lane: Lane, from: number): void {
     let index = from;
     for (let child = this.#lowestChild(index); child !== undefined; child = this.#lowestChild(index)) {

@@ -2,43 +2,47 @@ import { AbortNode, type AbortScope } from '../core/abort-scope.js';
 import { Deadline, type DeadlineList } from '../core/deadline-list.js';
 import { LaneHeap } from './lane-heap.js';
 
-/** Somebody in the queue: its own node there. Leaves by being admitted or refused. */
+/** A waiter: its own node in the queue. It leaves the queue when it is admitted or rejected. */
 export class Waiter {
+  /** The lane of its priority; undefined when the waiter is not in the queue. */
   lane: Lane | undefined;
+  /** The waiter that arrived before this one in the same lane. */
   ahead: Waiter | undefined;
+  /** The waiter that arrived after this one in the same lane. */
   behind: Waiter | undefined;
-  /** Its place in the list of queue timeouts, where there are any. */
-  timeout: WaitingTime | undefined;
-  readonly #open: () => void;
-  readonly #refuse: (reason: unknown) => void;
+  /** The deadline of the waiter; undefined without a queue timeout. */
+  timeout: QueueDeadline | undefined;
+  readonly #resolve: () => void;
+  readonly #reject: (reason: unknown) => void;
   #abort: AbortNode | undefined;
 
-  constructor(open: () => void, refuse: (reason: unknown) => void) {
+  constructor(resolve: () => void, reject: (reason: unknown) => void) {
     this.lane = undefined;
     this.ahead = undefined;
     this.behind = undefined;
     this.timeout = undefined;
-    this.#open = open;
-    this.#refuse = refuse;
+    this.#resolve = resolve;
+    this.#reject = reject;
     this.#abort = undefined;
   }
 
-  /** Gives up the place as soon as the scope is aborted. */
+  /** Rejects the waiter when the scope is aborted. */
   follow(scope: AbortScope): this {
-    this.#abort = new PlaceGivenUp(this);
+    this.#abort = new WaiterAbort(this);
     scope.enter(this.#abort);
     return this;
   }
 
-  /** Its turn has come: the slot is its own now. */
+  /** Admits the waiter, which then owns a slot. */
   admit(): void {
     this.#leave();
-    this.#open();
+    this.#resolve();
   }
 
-  refuse(reason: unknown): void {
+  /** Rejects the waiter. */
+  reject(reason: unknown): void {
     this.#leave();
-    this.#refuse(reason);
+    this.#reject(reason);
   }
 
   #leave(): void {
@@ -47,8 +51,8 @@ export class Waiter {
   }
 }
 
-/** How long a waiter may wait. */
-class WaitingTime extends Deadline {
+/** The queue timeout of one waiter. */
+class QueueDeadline extends Deadline {
   readonly #waiter: Waiter;
   readonly #onTimeout: (waiter: Waiter) => void;
 
@@ -63,7 +67,8 @@ class WaitingTime extends Deadline {
   }
 }
 
-class PlaceGivenUp extends AbortNode {
+/** Rejects a waiter when its caller aborts. */
+class WaiterAbort extends AbortNode {
   readonly #waiter: Waiter;
 
   constructor(waiter: Waiter) {
@@ -72,7 +77,7 @@ class PlaceGivenUp extends AbortNode {
   }
 
   onAbort(reason: unknown): void {
-    this.#waiter.refuse(reason);
+    this.#waiter.reject(reason);
   }
 }
 
@@ -92,15 +97,15 @@ class Lane {
 }
 
 /**
- * Lower priority numbers leave first, and within one priority who came first. Joining, leaving from the front, and giving
- * up a place anywhere are O(1), and O(log n) for the first and the last waiter of a priority, where n is the number of
- * distinct priorities in the queue.
+ * A priority queue of waiters. A lower priority number leaves first; within one priority, waiters leave in arrival
+ * order. Enqueuing, dequeuing and leaving from any position are O(1). For the first and the last waiter of a priority
+ * they are O(log n), where n is the number of distinct priorities in the queue.
  *
- * Linked lists rather than ring buffers: a waiter that gives up leaves no hole, so there is nothing to compact.
+ * Uses linked lists instead of ring buffers: a waiter that leaves early leaves no gap, so nothing has to be compacted.
  */
 export class WaitingQueue {
   size = 0;
-  /** Called for a waiter that has waited too long, in time to refuse it. */
+  /** Called when a waiter has reached its queue timeout. It must reject the waiter. */
   readonly #onTimeout: (waiter: Waiter) => void;
   readonly #lanes = new LaneHeap<Lane>();
   readonly #timeouts: DeadlineList | undefined;
@@ -110,6 +115,7 @@ export class WaitingQueue {
     this.#onTimeout = onTimeout;
   }
 
+  /** Adds a waiter at the end of its priority. */
   push(waiter: Waiter, priority: number): void {
     const lane = this.#laneOf(priority);
     waiter.lane = lane;
@@ -119,15 +125,16 @@ export class WaitingQueue {
     lane.last = waiter;
     this.size++;
     if (this.#timeouts === undefined) return;
-    waiter.timeout = new WaitingTime(waiter, this.#onTimeout);
+    waiter.timeout = new QueueDeadline(waiter, this.#onTimeout);
     this.#timeouts.add(waiter.timeout);
   }
 
-  /** Who leaves next; it stays until it is admitted or refused. */
+  /** The waiter that leaves next. It remains in the queue until it is admitted or rejected. */
   get first(): Waiter | undefined {
     return this.#lanes.first?.first;
   }
 
+  /** Removes a waiter from any position. */
   remove(waiter: Waiter): void {
     const { ahead, behind } = waiter;
     const lane = waiter.lane as Lane;
@@ -143,6 +150,7 @@ export class WaitingQueue {
     if (waiter.timeout !== undefined) this.#timeouts?.remove(waiter.timeout);
   }
 
+  /** Returns the lane of a priority, and creates it if necessary. */
   #laneOf(priority: number): Lane {
     const known = this.#lanes.find(priority);
     if (known !== undefined) return known;

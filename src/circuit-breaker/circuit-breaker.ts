@@ -28,38 +28,53 @@ import {
 import { CircuitStateMachine, Closed, type Health, type Lease, SUCCESS, UNCOUNTED, UNKNOWN } from './states.js';
 import type { CircuitBreakerEvents, CircuitState } from './transition-notifier.js';
 
+/** Statistics of a circuit breaker. */
 export interface CircuitBreakerStats {
-  /** Calls in the window that count. */
+  /** The number of calls in the window. Ignored outcomes are not included. */
   readonly calls: number;
+  /** The number of failed calls in the window. */
   readonly failures: number;
+  /** The number of slow calls in the window. */
   readonly slow: number;
   /** `failures / calls`; 0 without calls. */
   readonly failureRate: number;
+  /** `slow / calls`; 0 without calls. */
   readonly slowCallRate: number;
-  /** When a refused call may come back; 0 while calls are let in. */
+  /** Milliseconds until a rejected call may be admitted; 0 while calls are admitted, `Infinity` while isolated. */
   readonly retryAfterMs: number;
 }
 
+/** A circuit breaker, as `circuitBreaker` creates it. */
 export interface CircuitBreaker extends Policy, Observable<CircuitBreakerEvents> {
-  /** Reads 'half-open' as soon as the open time has passed. */
+  /** The current state. It is 'half-open' as soon as the open time has passed. */
   readonly state: CircuitState;
+  /** Statistics of the current window. */
   readonly stats: CircuitBreakerStats;
-  /** Refuses every call until disposed. The last one disposed gives back the state before, with its remaining time. */
+  /**
+   * Rejects every call until the result is disposed. When the last such object is disposed, the previous state
+   * continues with its remaining time.
+   */
   isolate(): Disposable;
-  /** Lets every call through uncounted until disposed. An isolated breaker stays isolated. */
+  /**
+   * Admits every call without counting it, until the result is disposed. Has no effect while the breaker is isolated.
+   */
   disable(): Disposable;
-  /** Opens it by hand. Nothing happens if it is open. */
+  /** Opens the breaker manually. Has no effect if it is open. */
   trip(): void;
-  /** Closes it by hand, and forgets what it has counted. */
+  /** Closes the breaker manually and clears its counts. */
   reset(): void;
-  /** For work that is no promise: the right to one call, or undefined. `release(outcome)` tells how it went. */
+  /**
+   * Admits one operation that is not a function call, or returns undefined. Report its outcome with `release(outcome)`.
+   */
   tryAcquire(): Permit | undefined;
-  /** Its state as plain data, for `initialState`. */
+  /** Returns the state as plain data, for `initialState`. */
   toJSON(): CircuitSnapshot;
 }
 
 /**
- * Stops calling what keeps failing, and finds out with a few calls when it is well again.
+ * Creates a circuit breaker: it rejects calls to a failing dependency, and admits a few probes to find out when the
+ * dependency has recovered. Use one for each dependency (Nygard, "Release It!"; the windows and rates are those of
+ * resilience4j).
  *
  * ```
  *            rate of failures or slow calls too high, or too many in a row
@@ -69,21 +84,21 @@ export interface CircuitBreaker extends Policy, Observable<CircuitBreakerEvents>
  *      └──────────────────────────────── half-open ◀──────────────────────────┘─┘
  * ```
  *
- * Only results of the present state count: one that comes late, from before the breaker opened, changes nothing. An
- * abort by the caller and refusals of our own are no failures of the dependency, and neither is a `TimeoutError` whose
- * `stalledMs` is above 0, since our own event loop was blocked meanwhile: whatever `classify` says, it is not counted, and a
- * probe that ends with it leaves its place to another. (Nygard, "Release It!"; the windows and rates are those of
- * resilience4j.)
+ * Only results of the current state count: a late result of a call that was admitted before the breaker opened changes
+ * nothing. An abort by the caller and rejections by other policies are not failures of the dependency. A `TimeoutError`
+ * whose `stalledMs` is above 0 is not counted, regardless of `classify`, since this process's event loop was blocked; a
+ * probe that ends with it makes room for another probe.
  *
- * Its times are those of the clock. `systemClock` stands still while the machine is suspended: after that an open breaker
- * stays open for what was left of its time, and the calls from before are still in the window.
+ * All times are measured with the clock. `systemClock` does not advance while the machine is suspended: after a
+ * suspension, an open breaker remains open for the rest of its time, and earlier calls are still in the window.
  *
- * A busy window of time does not read the clock for each success. If a reading finds n calls in the window, up to n / 64
- * successes after it, and at most 15, count as of that reading. Failures and slow calls are always counted at their own time.
+ * A busy time window does not read the clock for each success. If a reading finds n calls in the window, up to n / 64
+ * successes after it, and at most 15, count as of that reading. Failures and slow calls are always counted at their own
+ * time.
  *
- * O(1) a call, no timer, `window.calls` bytes or ten buckets of memory.
+ * O(1) per call, no timer, `window.calls` bytes or ten buckets of memory.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError for invalid options.
  * @example
  * ```ts
  * const users = circuitBreaker({ name: 'users', failureRateThreshold: 0.3, openFor: '10s' });
@@ -122,15 +137,15 @@ class CircuitBreakerPolicy extends BracketPolicy implements CircuitBreaker {
     return { kind: 'circuitBreaker', name: this.name, state: this.state };
   }
 
-  /** Whether a listener of transitions may hear of the end of a call; refusals are emitted as the call begins. */
+  /** Whether a listener of transitions may be notified when a call ends. Rejections are emitted when a call begins. */
   get isObserved(): boolean {
     return this.#circuit.events?.isObserved === true;
   }
 
-  /** Alone it needs no frame: its handler of values is the same for all calls. */
+  /** Runs a call. A breaker outside any bracket needs no frame: its value handler is the same for all calls. */
   override run(next: Next, context: PolicyContext): Promise<unknown> {
     const closed = this.#closedFor(context);
-    if (closed === undefined) return this.runAtLength(next, asContext(context));
+    if (closed === undefined) return this.runWithoutFrame(next, asContext(context));
     return next(context).then(closed.onValue, (error) => {
       this.fail(closed, error, context);
       throw error;
@@ -142,24 +157,27 @@ class CircuitBreakerPolicy extends BracketPolicy implements CircuitBreaker {
     return closed && new CountedCall(context, outer, closed, this);
   }
 
-  /** Closed, and nothing to be asked of a value or its duration: no clock is read, nothing is made for a success. */
+  /**
+   * Returns the closed state if a success needs neither a clock reading nor a judgement: then a success allocates
+   * nothing.
+   */
   #closedFor(context: PolicyContext): Closed | undefined {
     const { current, rules } = this.#circuit;
     if (!(current instanceof Closed) || rules.slowCallMs < Infinity || context.aborted) return undefined;
     return (rules.classify ?? context.classify) === defaultClassify ? current : undefined;
   }
 
-  /** A call that was let in by a closed breaker has failed. */
+  /** Records the failure of a call that a closed breaker has admitted. */
   fail(closed: Closed, error: unknown, context: PolicyContext): void {
     this.#settle(closed, 0, { ok: false, error }, context);
   }
 
-  runAtLength(next: Next, context: Context): Promise<unknown> {
-    if (context.aborted) return next(context); // rejects with the reason, and starts nothing
+  runWithoutFrame(next: Next, context: Context): Promise<unknown> {
+    if (context.aborted) return next(context); // rejects with the abort reason; the operation does not start
     const startedAt = this.clock.now();
     const lease = this.#admit(startedAt);
     return lease === undefined
-      ? rejectNextMicrotask(this.#refusal(startedAt))
+      ? rejectNextMicrotask(this.#openError(startedAt))
       : this.#runLeased(lease, startedAt, next, context);
   }
 
@@ -204,7 +222,7 @@ class CircuitBreakerPolicy extends BracketPolicy implements CircuitBreaker {
     };
   }
 
-  /** Made when it is needed: most of a family of thousands never need it. */
+  /** Created on first use: in a family of thousands, most breakers never need it. */
   get #manualControl(): ManualControl {
     this.#control ??= new ManualControl(this.#circuit);
     return this.#control;
@@ -239,14 +257,17 @@ class CircuitBreakerPolicy extends BracketPolicy implements CircuitBreaker {
     return rules.isObserving ? UNCOUNTED : undefined;
   }
 
-  #refusal(now: number): CircuitOpenError {
+  #openError(now: number): CircuitOpenError {
     const { name: policy } = this;
     const { current, lastFailure: cause } = this.#circuit;
     const retryAfterMs = current.retryAfterMs(now);
     return new CircuitOpenError(cause === undefined ? { policy, retryAfterMs } : { policy, retryAfterMs, cause });
   }
 
-  /** A lease is always given back, even when the judgement throws: that error is then the call's. */
+  /**
+   * Settles a lease with the judged outcome. The lease is settled even if `classify` throws; the call then rejects with
+   * that error.
+   */
   #settle(lease: Lease, startedAt: number, outcome: Outcome, context: PolicyContext): void {
     const { slowCallMs } = this.#circuit.rules;
     const isSlow = slowCallMs < Infinity && this.clock.now() - startedAt >= slowCallMs;
@@ -265,7 +286,7 @@ class CircuitBreakerPolicy extends BracketPolicy implements CircuitBreaker {
   }
 }
 
-/** A call that a closed breaker has let in. */
+/** The frame of a call that a closed breaker has admitted. */
 class CountedCall implements Frame {
   readonly inside: Context;
   readonly outer: Frame | undefined;

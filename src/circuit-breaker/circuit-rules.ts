@@ -4,15 +4,15 @@ import type { Classify, Outcome } from '../core/outcome.js';
 import type { Random } from '../core/random.js';
 import { retryAfterMs } from '../core/retry-after.js';
 
-/** The options that never change, all checked and in milliseconds. Breakers with equal rules may share one object. */
+/** The options that never change, checked and in milliseconds. Breakers with equal rules may share one object. */
 export interface CircuitRules {
-  /** `Infinity` for a window of calls. */
+  /** The length of the window in milliseconds; `Infinity` for a window of calls. */
   readonly windowMs: number;
-  /** `Infinity` for a window of time. */
+  /** The length of the window in calls; `Infinity` for a window of time. */
   readonly windowCalls: number;
-  /** `Infinity` if slowness does not matter. */
+  /** The duration from which a call is slow, in milliseconds; `Infinity` if duration is not measured. */
   readonly slowCallMs: number;
-  /** Whether the breaker only counts and reports. */
+  /** Whether the breaker only counts and reports, and never rejects. */
   readonly isObserving: boolean;
   readonly classify: Classify | undefined;
   readonly failureRateThreshold: number;
@@ -22,17 +22,20 @@ export interface CircuitRules {
   readonly probes: number;
   readonly maxProbeFailures: number;
   readonly probeTimeoutMs: number;
-  /** How long to open for, in milliseconds, if it is a number. */
+  /** The open time in milliseconds, or a backoff that returns it. */
   readonly openFor: number | Backoff;
   readonly random: Random;
 }
 
-/** A longer wish is for retries to honour; a breaker that sleeps for an hour would miss the recovery. */
+/**
+ * The longest `Retry-After` that keeps the breaker open, in milliseconds. Retries honour a longer one; a breaker that
+ * stays open for an hour would miss the recovery.
+ */
 const MAX_RETRY_AFTER_MS = 60_000;
-/** For a backoff that does not answer with a duration. */
+/** The open time in milliseconds if the backoff throws or returns an invalid delay. */
 const FALLBACK_OPEN_MS = 5_000;
 
-/** Returns what the rules say about the `attempt`-th opening in a row, in milliseconds. */
+/** Returns the open time by the rules for the `attempt`-th opening in a row, in milliseconds. */
 export function openingDelayMs(
   { openFor, random }: CircuitRules,
   attempt: number,
@@ -43,13 +46,16 @@ export function openingDelayMs(
   try {
     return checkDelay('circuitBreaker', 'openFor', openFor({ attempt, previousDelayMs, outcome, random }));
   } catch (error) {
-    // The call that is ending has nothing to do with it, and the breaker must open all the same.
+    // The error has nothing to do with the call that is ending, and the breaker must open in any case.
     reportUncaught(error);
     return FALLBACK_OPEN_MS;
   }
 }
 
-/** Returns how long to stay open: a duration is used exactly, and `Retry-After` is a lower bound of a backoff's delay. */
+/**
+ * Returns the open time after `Retry-After` is applied, in milliseconds: it is a lower bound of a backoff's delay, and
+ * does not change a fixed duration.
+ */
 export function openForMs({ openFor }: CircuitRules, delayMs: number, outcome: Outcome): number {
   if (typeof openFor === 'number') return delayMs;
   return Math.max(delayMs, Math.min(retryAfterMs(outcome) ?? 0, MAX_RETRY_AFTER_MS));

@@ -1,10 +1,10 @@
 /**
- * Circuit breaker: stop calling what keeps failing, and notice when it is well again.
+ * Circuit breaker: rejects calls to a failing dependency, and probes the dependency until it has recovered.
  *
- * Put one around each dependency (`keyed` keeps one for each host). Not for failures of single requests, such as a 404,
- * and not where every call goes to another machine.
+ * Use one for each dependency (`keyed` keeps one for each host). Do not use it for failures of single requests, such as
+ * a 404, and not where every call goes to a different machine.
  *
- * Cost: a closure a call, and a clock reading if its window is one of time; no timer.
+ * Cost: one closure per call, and one clock reading if the window is a time span; no timer.
  *
  * @module
  */

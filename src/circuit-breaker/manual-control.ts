@@ -4,12 +4,12 @@ import type { CircuitSnapshot } from './options.js';
 import { type CircuitStateMachine, HalfOpen, type Lease, Open, State, UNCOUNTED, UNKNOWN } from './states.js';
 import type { CircuitState } from './transition-notifier.js';
 
-/** What a person does to a circuit, or a snapshot: everything that is not caused by a call. */
+/** The manual control of a circuit breaker: everything that changes its state without a call, including a snapshot. */
 export class ManualControl {
   readonly #circuit: CircuitStateMachine;
   #isolations = 0;
   #disablings = 0;
-  /** The override that `initialState` asked for; only `reset` ends it. */
+  /** The override that `initialState` requested; only `reset` ends it. */
   #initialOverride: Disposable | undefined = undefined;
 
   constructor(circuit: CircuitStateMachine) {
@@ -46,7 +46,7 @@ export class ManualControl {
     const now = circuit.clock.now();
     const { name } = circuit.advance(now);
     const closed = circuit.closed();
-    // A closed one forgets what it has counted, which is no transition.
+    // A closed breaker only clears its counts, which is not a transition.
     if (name === 'closed') circuit.current = closed;
     else this.#replace(closed, 'reset', now);
   }
@@ -81,7 +81,7 @@ export class ManualControl {
     }
   }
 
-  /** Covers and uncovers the state as the counts say; isolation is the stronger one. */
+  /** Applies the override that the counts require. Isolation takes precedence over disabling. */
   #override(): void {
     const circuit = this.#circuit;
     const now = circuit.clock.now();
@@ -94,21 +94,24 @@ export class ManualControl {
     else if (current instanceof Override) circuit.enter(base.resumed(now - since), 'released');
   }
 
-  /** Below an override nobody sees the change until that ends. */
+  /** Replaces the state. Under an override the change becomes visible when the override ends. */
   #replace(state: State, reason: 'tripped' | 'reset', now: number): void {
     const { current } = this.#circuit;
     if (!(current instanceof Override)) this.#circuit.enter(state, reason);
     else this.#circuit.current = new Override(this.#circuit, current.name, state, now);
   }
 
-  /** The state, or the one below an override. */
+  /** Returns the current state, or the state that an override covers. */
   #base(now: number): State {
     const current = this.#circuit.advance(now);
     return current instanceof Override ? current.covered : current;
   }
 }
 
-/** Covers another state by hand: `isolated` lets nobody in, `disabled` everybody. Neither counts anything. */
+/**
+ * A state that covers another one manually: `isolated` rejects every call, `disabled` admits every call. Neither counts
+ * anything.
+ */
 class Override extends State {
   readonly name: 'isolated' | 'disabled';
   readonly covered: State;
@@ -125,7 +128,7 @@ class Override extends State {
     return this.name === 'disabled' ? UNCOUNTED : undefined;
   }
 
-  /** Only a person ends this. */
+  /** Returns `Infinity` while isolated: time does not end an override. */
   override retryAfterMs(): number {
     return this.name === 'disabled' ? 0 : Infinity;
   }

@@ -8,55 +8,86 @@ import { checkRandom, type Random } from '../core/random.js';
 import type { CircuitRules } from './circuit-rules.js';
 import type { CircuitState } from './transition-notifier.js';
 
+/** Options of `circuitBreaker`. */
 export interface CircuitBreakerOptions {
-  /** The share of failed calls in the window at or above which it opens: (0, 1]. @defaultValue 0.5 */
+  /** The share of failed calls in the window from which the breaker opens: a number in (0, 1]. @defaultValue 0.5 */
   readonly failureRateThreshold?: number | undefined;
-  /** Calls that take at least this long are slow. Unset, slowness does not matter. @defaultValue unset */
+  /**
+   * The duration from which a call counts as slow: a duration above 0. If unset, durations are not measured.
+   * @defaultValue unset
+   */
   readonly slowCallDuration?: Duration | undefined;
-  /** The share of slow calls in the window at or above which it opens: (0, 1]. @defaultValue 1 */
+  /** The share of slow calls in the window from which the breaker opens: a number in (0, 1]. @defaultValue 1 */
   readonly slowCallRateThreshold?: number | undefined;
-  /** Opens after so many failures in a row, whatever the rate: an integer ≥ 1. @defaultValue unset */
+  /**
+   * The number of failures in a row after which the breaker opens, regardless of the rate: an integer ≥ 1. It reacts
+   * faster than a rate when there are few calls.
+   * @defaultValue unset
+   */
   readonly consecutiveFailures?: number | undefined;
-  /** What the rates are taken over: a span of time, or the last calls (1 to 1,000,000). @defaultValue `{ duration: '30s' }` */
+  /**
+   * The window of the rates: a time span of at least 1 ms, or a number of last calls (an integer in [1, 1,000,000]).
+   * @defaultValue `{ duration: '30s' }`
+   */
   readonly window?: { readonly duration: Duration } | { readonly calls: number } | undefined;
-  /** No rate counts before so many calls are in the window: an integer ≥ 1. @defaultValue 20, or `window.calls` if fewer */
+  /**
+   * The number of calls in the window below which no rate is computed: an integer ≥ 1, and at most `window.calls`.
+   * @defaultValue 20, or `window.calls` if fewer
+   */
   readonly minimumCalls?: number | undefined;
   /**
-   * How long it stays open: a duration is used exactly; a backoff is called with the number of openings in a row, and a
-   * `Retry-After` of the failure that opened it is a lower bound, up to a minute.
+   * The time for which the breaker stays open. A duration above 0 is used exactly. A backoff is called with the number
+   * of openings in a row; a `Retry-After` of the failure that opened the breaker is a lower bound, up to one minute.
    * @defaultValue from 5 s doubling to 60 s, with equal jitter
    */
   readonly openFor?: Duration | Backoff | undefined;
+  /** Options of the half-open state. @defaultValue the defaults of `HalfOpenOptions` */
   readonly halfOpen?: HalfOpenOptions | undefined;
-  /** `observe` counts and reports, but never refuses. @defaultValue 'enforce' */
+  /**
+   * The mode of operation. `enforce` rejects calls; `observe` counts and reports, but never rejects. Use `observe` to
+   * test thresholds in production.
+   * @defaultValue 'enforce'
+   */
   readonly mode?: 'enforce' | 'observe' | undefined;
-  /** A state's name, or what `toJSON()` gave. @defaultValue 'closed' */
+  /** The initial state: the name of a state, or a snapshot returned by `toJSON()`. @defaultValue 'closed' */
   readonly initialState?: CircuitState | CircuitSnapshot | undefined;
-  /** `failure` and `permanent` count against health. @defaultValue the call's */
+  /** Judges outcomes: `failure` and `permanent` count as failures. @defaultValue the call's `classify` */
   readonly classify?: Classify | undefined;
-  /** @defaultValue 'circuitBreaker' */
+  /** The name of the breaker in errors, events and descriptions. @defaultValue 'circuitBreaker' */
   readonly name?: string | undefined;
-  /** @defaultValue `systemClock` */
+  /** The clock that measures all times. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
-  /** For the backoff's jitter. @defaultValue `Math.random` */
+  /** The random source for the backoff's jitter. @defaultValue `Math.random` */
   readonly random?: Random | undefined;
 }
 
+/** Options of the half-open state. */
 export interface HalfOpenOptions {
-  /** So many successes close it, and so many calls at once are let in to find out: an integer ≥ 1. @defaultValue 3 */
+  /**
+   * The number of successful probes that closes the breaker, and the maximum number of concurrent probes: an integer ≥
+   * 1.
+   * @defaultValue 3
+   */
   readonly probes?: number | undefined;
-  /** More failures than this reopen it: an integer ≥ 0. @defaultValue 0 */
+  /** The number of failed probes that is tolerated; one more reopens the breaker: an integer ≥ 0. @defaultValue 0 */
   readonly maxFailures?: number | undefined;
-  /** A probe not heard of for so long counts as failed. @defaultValue '30s' */
+  /**
+   * The time after which a probe without a result counts as failed: a duration above 0, or `Infinity`.
+   * @defaultValue '30s'
+   */
   readonly probeTimeout?: Duration | undefined;
 }
 
-/** A breaker's state as plain data. What was isolated or disabled by hand is not part of it: only the state below. */
+/**
+ * The state of a breaker as plain data. If the breaker is isolated or disabled, it is the state that the override
+ * covers.
+ */
 export interface CircuitSnapshot {
+  /** The name of the state. */
   readonly state: 'closed' | 'open' | 'half-open';
-  /** Openings in a row. */
+  /** The number of openings in a row. */
   readonly openings: number;
-  /** What was left of the open time; 0 unless open. */
+  /** The remaining open time in milliseconds; 0 unless open. */
   readonly remainingOpenMs: number;
 }
 
@@ -81,13 +112,14 @@ const DEFAULTS = {
   random: undefined,
 } as const;
 
-/** The options with their defaults, not checked yet. */
+/** The options with defaults, before they are checked. */
 export type OwnOptions = ReturnType<typeof readCircuitBreakerOptions>;
 
 export function readCircuitBreakerOptions(options: CircuitBreakerOptions | undefined) {
   return readOptions(OWNER, options, DEFAULTS);
 }
 
+/** Checks all options except `name`, `clock` and `initialState`, and converts durations to milliseconds. */
 export function checkRules(own: OwnOptions): CircuitRules {
   const halfOpen = readOptions(OWNER, own.halfOpen, { probes: 3, maxFailures: 0, probeTimeout: '30s' }, 'halfOpen');
   const rate = { above: 0, max: 1 };
@@ -140,13 +172,13 @@ function checkOpenFor(openFor: CircuitBreakerOptions['openFor']): CircuitRules['
   return openFor ?? defaultOpenFor;
 }
 
-/** One for all: it keeps no state. */
+/** The default open time. It has no state, so all breakers share it. */
 const defaultOpenFor = /* @__PURE__ */ exponentialBackoff({ initial: '5s', max: '60s', jitter: 'equal' });
 
 export function checkInitialState(initial: OwnOptions['initialState']): CircuitState | CircuitSnapshot {
   if (typeof initial === 'string' && STATES.includes(initial)) return initial;
   if (typeof initial !== 'object' || initial === null) {
-    const rule = `must be one of ${STATES.map((state) => `'${state}'`).join(', ')}, or what toJSON() gave`;
+    const rule = `must be one of ${STATES.map((state) => `'${state}'`).join(', ')}, or a value returned by toJSON()`;
     throw new InvalidOptionError(OWNER, 'initialState', rule, initial);
   }
   const own = readOptions(

@@ -4,15 +4,23 @@ import { type CircuitRules, openForMs, openingDelayMs } from './circuit-rules.js
 import { type CircuitState, TransitionNotifier, type TransitionReason } from './transition-notifier.js';
 import { type CallWindow, countWindow, DurationWindow } from './windows.js';
 
-/** How a call that was let in has ended, as far as health is concerned. */
+/** The result of an admitted call, as far as the health of the dependency is concerned. */
 export type Health = 'success' | 'failure' | 'ignore';
 
-/** The right of one call to pass, and to tell how it went. A lease of a state that has passed tells nobody anything. */
+/**
+ * A lease: the right of one call to run and to report its result. A lease of a state that is no longer current has no
+ * effect.
+ */
 export interface Lease {
-  /** @param outcome - what to blame, unless it was a success. */
+  /**
+   * Reports the result of the call.
+   *
+   * @param outcome - the outcome that caused the result; unused after a success.
+   */
   settle(health: Health, slow: boolean, outcome: Outcome): void;
 }
 
+/** A state of the circuit breaker. */
 export abstract class State {
   abstract readonly name: CircuitState;
   protected readonly circuit: CircuitStateMachine;
@@ -21,26 +29,26 @@ export abstract class State {
     this.circuit = circuit;
   }
 
-  /** Lets a call in, or does not. */
+  /** Admits a call and returns its lease; returns undefined to reject the call. */
   abstract admit(now: number): Lease | undefined;
 
-  /** When a refused call may come back. */
+  /** Returns the milliseconds until a rejected call may be admitted. */
   retryAfterMs(_now: number): number {
     return 0;
   }
 
-  /** What time alone has made of this state by `now`. */
+  /** Returns the transition that has become due by `now` without a call, if any. */
   next(_now: number): { readonly state: State; readonly reason: TransitionReason } | undefined {
     return undefined;
   }
 
-  /** The same state after it was covered by another one for so long. */
+  /** Returns the state that continues after another state has covered this one for `coveredMs` milliseconds. */
   resumed(_coveredMs: number): State {
     return this;
   }
 }
 
-/** Lets everybody in, and counts. It is its own lease. */
+/** The closed state: admits every call and counts results. It is its own lease. */
 export class Closed extends State implements Lease {
   #failuresInARow = 0;
   #onValue: (<T>(value: T) => T) | undefined = undefined;
@@ -62,19 +70,25 @@ export class Closed extends State implements Lease {
     if (failed) circuit.lastFailure = outcome.ok ? undefined : outcome.error;
     if (failed || slow || circuit.window.needsReading()) circuit.window.advance(circuit.clock.now());
     circuit.window.record(failed, slow);
-    if (this.#verdict() !== undefined) this.#open(outcome);
+    if (this.#tripReason() !== undefined) this.#open(outcome);
   }
 
-  /** Never opens on counts as of an earlier reading: what they say may have left the window since. */
+  /**
+   * Opens the breaker if the counts of now require it. The counts of an earlier clock reading may include calls that
+   * have left the window since.
+   */
   #open(outcome: Outcome): void {
     const { circuit } = this;
     const now = circuit.clock.now();
     circuit.window.advance(now);
-    const reason = this.#verdict();
+    const reason = this.#tripReason();
     if (reason !== undefined) circuit.enter(circuit.opened(outcome, now), reason);
   }
 
-  /** What a call that was let in passes its value through, if all values are good. Made on first use, for all of them. */
+  /**
+   * A promise handler for calls whose value is always a success: it counts the success and returns the value. Created
+   * on first use, for all calls.
+   */
   get onValue(): <T>(value: T) => T {
     this.#onValue ??= (value) => {
       this.settle('success', false, SUCCESS);
@@ -83,8 +97,8 @@ export class Closed extends State implements Lease {
     return this.#onValue;
   }
 
-  /** Asked after successes too: a slow one may be one too many. */
-  #verdict(): TransitionReason | undefined {
+  /** Returns the reason to open, if there is one. Also checked after a success, which may be slow. */
+  #tripReason(): TransitionReason | undefined {
     const { rules, window } = this.circuit;
     if (this.#failuresInARow >= rules.consecutiveFailures) return 'consecutive-failures';
     const { calls } = window;
@@ -95,7 +109,7 @@ export class Closed extends State implements Lease {
   }
 }
 
-/** Lets nobody in until its time has passed. */
+/** The open state: rejects every call until its time has passed. */
 export class Open extends State {
   readonly name = 'open';
   readonly until: number;
@@ -125,7 +139,7 @@ export class Open extends State {
   }
 }
 
-/** Lets a few in, one lease each, and decides by them: as soon as the verdict is certain, and no later. */
+/** The half-open state: admits a few probes, one lease each, and changes the state as soon as their results decide. */
 export class HalfOpen extends State {
   readonly name = 'half-open';
   readonly #probes: Probe[] = [];
@@ -134,30 +148,31 @@ export class HalfOpen extends State {
   #ignoredInARow = 0;
 
   admit(now: number): Lease | undefined {
-    if (!this.#hasPlace()) return undefined;
+    if (!this.#canAdmit()) return undefined;
     const probe = new Probe(this, now + this.circuit.rules.probeTimeoutMs);
     this.#probes.push(probe);
     return probe;
   }
 
-  /** By then a probe has come back or its lease has run out. */
+  /** Returns the milliseconds until the oldest probe's lease expires; 0 if a probe can be admitted. */
   override retryAfterMs(now: number): number {
     const [oldest] = this.#probes;
-    return oldest === undefined || this.#hasPlace() ? 0 : Math.max(0, oldest.expiresAt - now);
+    return oldest === undefined || this.#canAdmit() ? 0 : Math.max(0, oldest.expiresAt - now);
   }
 
-  #hasPlace(): boolean {
+  #canAdmit(): boolean {
     const { probes } = this.circuit.rules;
-    // Probes that only ever tell nothing would let a crowd in, a few at a time: one at a time will do for those.
+    // If all recent probes were ignored, only one probe runs at a time. Otherwise a stream of ignored probes would let
+    // many calls through.
     return this.#probes.length < (this.#ignoredInARow >= probes ? 1 : probes);
   }
 
   settle(probe: Probe, health: Health, slow: boolean, outcome: Outcome): void {
     const { circuit } = this;
     const now = circuit.clock.now();
-    circuit.advance(now); // its lease may have run out without anybody looking
+    circuit.advance(now); // expires leases whose time has passed
     const index = this.#probes.indexOf(probe);
-    if (index < 0 || circuit.current !== this) return; // its lease ran out, or the verdict has fallen
+    if (index < 0 || circuit.current !== this) return; // the lease has expired, or the state has changed
     this.#probes.splice(index, 1);
     this.#ignoredInARow = health === 'ignore' ? this.#ignoredInARow + 1 : 0;
     if (health === 'ignore') return;
@@ -171,7 +186,7 @@ export class HalfOpen extends State {
     }
   }
 
-  /** Leases run out in the order they were given. */
+  /** Counts probes whose lease has expired as failures. Leases expire in the order in which they were created. */
   override next(now: number) {
     for (let probe = this.#probes[0]; probe !== undefined && probe.expiresAt <= now; probe = this.#probes[0]) {
       this.#probes.shift();
@@ -189,6 +204,7 @@ export class HalfOpen extends State {
   }
 }
 
+/** The lease of a probe. */
 class Probe implements Lease {
   readonly expiresAt: number;
   readonly #state: HalfOpen;
@@ -203,21 +219,21 @@ class Probe implements Lease {
   }
 }
 
-/** In place of a failure that nobody knows. */
+/** The outcome of an unknown failure. */
 export const UNKNOWN: Outcome = { ok: false, error: undefined };
 
-/** Of a call whose value does not matter any more. */
+/** The outcome of a success whose value is not needed. */
 export const SUCCESS: Outcome = { ok: true, value: undefined };
 
-/** For calls that are let through without being counted. */
+/** The lease of calls that are admitted without being counted. */
 export const UNCOUNTED: Lease = { settle() {} };
 
 /**
- * The state machine of a breaker. Every state is an object of its own, made when it is entered and never used again once
- * it is left; what arrives late for it is dropped by comparing it with the present one. The one exception is a state
- * that was covered by `isolate` or `disable`, which comes back.
+ * The state machine of a circuit breaker. Each state is a new object, created when the state is entered and never
+ * reused after it is left. A late result is dropped by comparing its state with the current one. The only exception is
+ * a state that `isolate` or `disable` has covered: it becomes current again.
  *
- * Nothing ticks: `advance(now)` makes up for the time that has passed, as if there had been timers.
+ * There is no timer: `advance(now)` applies the transitions that have become due.
  */
 export class CircuitStateMachine {
   rules: CircuitRules;
@@ -225,11 +241,11 @@ export class CircuitStateMachine {
   readonly clock: Clock;
   #notifier: TransitionNotifier | undefined = undefined;
   current: State;
-  /** Openings since it was last closed. */
+  /** The number of openings since the breaker was last closed. */
   openings = 0;
-  /** The error that counted last; undefined if it was a bad value, which is its caller's. */
+  /** The error of the last counted failure; undefined if it was a value, which belongs to its caller. */
   lastFailure: unknown = undefined;
-  /** What the backoff answered last. */
+  /** The last delay that the backoff returned, in milliseconds. */
   #previousDelayMs: number | undefined = undefined;
 
   constructor(rules: CircuitRules, clock: Clock) {
@@ -239,18 +255,18 @@ export class CircuitStateMachine {
     this.current = new Closed(this);
   }
 
-  /** Made for the first listener: most breakers of a family never have one. */
+  /** Created for the first listener: in a family, most breakers never have one. */
   get notifier(): TransitionNotifier {
     this.#notifier ??= new TransitionNotifier();
     return this.#notifier;
   }
 
-  /** The events, if they have ever had a listener. */
+  /** The events; undefined if they have never had a listener. */
   get events(): TransitionNotifier['events'] | undefined {
     return this.#notifier?.events;
   }
 
-  /** The state at `now`. */
+  /** Applies the transitions that are due by `now`, and returns the current state. */
   advance(now: number): State {
     for (let next = this.current.next(now); next !== undefined; next = this.current.next(now)) {
       this.enter(next.state, next.reason);
@@ -258,6 +274,7 @@ export class CircuitStateMachine {
     return this.current;
   }
 
+  /** Makes a state the current one and notifies listeners. */
   enter(state: State, reason: TransitionReason): void {
     const from = this.current.name;
     this.current = state;
@@ -265,7 +282,7 @@ export class CircuitStateMachine {
     this.#notifier?.notify({ from, to: state.name, reason, openForMs });
   }
 
-  /** A new state, closed, with everything forgotten. */
+  /** Returns a new closed state and clears all counts. */
   closed(): Closed {
     this.window.clear();
     this.openings = 0;
@@ -273,7 +290,7 @@ export class CircuitStateMachine {
     return new Closed(this);
   }
 
-  /** A new state, open, for as long as the rules say. */
+  /** Returns a new open state with the open time of the rules. */
   opened(outcome: Outcome, now: number): Open {
     const previousDelayMs = this.openings === 0 ? undefined : this.#previousDelayMs;
     const delayMs = openingDelayMs(this.rules, this.openings + 1, previousDelayMs, outcome);

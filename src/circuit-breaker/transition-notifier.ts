@@ -1,8 +1,9 @@
 import { Emitter } from '../core/events.js';
 
+/** The state of a circuit breaker. `isolated` and `disabled` are manual overrides of the other three. */
 export type CircuitState = 'closed' | 'open' | 'half-open' | 'isolated' | 'disabled';
 
-/** Why a breaker changed its state. */
+/** The reason for a transition of a circuit breaker. */
 export type TransitionReason =
   | 'failure-rate'
   | 'slow-call-rate'
@@ -17,29 +18,38 @@ export type TransitionReason =
   | 'tripped'
   | 'reset';
 
+/** Events of a circuit breaker. */
 export interface CircuitBreakerEvents {
+  /** The breaker has opened for `openForMs` milliseconds. */
   open: { readonly reason: TransitionReason; readonly openForMs: number };
+  /** The breaker has become half-open. */
   halfOpen: { readonly reason: TransitionReason };
+  /** The breaker has closed. */
   close: { readonly reason: TransitionReason };
+  /** The breaker has changed its state. Emitted for every transition, after the event of the new state. */
   stateChange: { readonly from: CircuitState; readonly to: CircuitState; readonly reason: TransitionReason };
-  /** A call was refused, or would have been in mode `observe`. */
+  /** A call was rejected; in the mode `observe`, a call that the mode `enforce` would have rejected. */
   reject: { readonly state: CircuitState; readonly retryAfterMs: number };
 }
 
+/** One transition of the state machine. */
 interface Transition {
   readonly from: CircuitState;
   readonly to: CircuitState;
   readonly reason: TransitionReason;
-  /** Only for a transition to `open`. */
+  /** The open time in milliseconds; 0 unless `to` is `open`. */
   readonly openForMs: number;
 }
 
-/** Tells of transitions, one after the other. */
+/** Notifies listeners of transitions, one transition after the other. */
 export class TransitionNotifier {
   readonly events = new Emitter<CircuitBreakerEvents>();
   #pending: Transition[] | undefined = undefined;
 
-  /** A listener may cause the next transition: that is told after this one, so that the last told is the present. */
+  /**
+   * Emits a transition. A listener may cause the next transition: that one is emitted afterwards, so that the last
+   * event always describes the current state.
+   */
   notify(transition: Transition): void {
     if (this.#pending !== undefined) {
       this.#pending.push(transition);

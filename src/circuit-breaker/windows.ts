@@ -1,17 +1,21 @@
 import { TimeWindow } from '../core/time-window.js';
 
-/** What the last calls were like. Each record and each reading is O(1), and allocates nothing. */
+/** Counts of the last calls. Recording and reading are O(1) and allocate nothing. */
 export interface CallWindow {
   /**
-   * Whether the clock is to be read and `advance` called before the next success is recorded. If not, that success counts
-   * as of the last reading.
+   * Whether the clock must be read and `advance` called before the next success is recorded. If false, that success
+   * counts as of the last reading.
    */
   needsReading(): boolean;
-  /** Brings it up to date: everything below is as of then. */
+  /** Brings the window up to date: all counts are as of `now`. */
   advance(now: number): void;
+  /** Records the result of one call. */
   record(failed: boolean, slow: boolean): void;
+  /** The number of calls in the window. */
   readonly calls: number;
+  /** The number of failed calls in the window. */
   readonly failures: number;
+  /** The number of slow calls in the window. */
   readonly slow: number;
   clear(): void;
 }
@@ -20,7 +24,7 @@ const USED = 1;
 const FAILED = 2;
 const SLOW = 4;
 
-/** The last `size` calls: one byte each in a ring, under running totals. `size` bytes. */
+/** The last `size` calls: one byte each in a ring, with running totals. `size` bytes. */
 class CountWindow implements CallWindow {
   readonly #cells: Uint8Array;
   #next = 0;
@@ -58,12 +62,12 @@ class CountWindow implements CallWindow {
   }
 }
 
-/** The calls that `BitWindow` can hold: V8 keeps a number of that many bits without an object of its own. */
+/** The maximum size of a `BitWindow`: V8 stores a number of 30 bits without a heap object. */
 const MAX_BITS = 30;
 
 /**
- * The last few calls: one bit each in a ring, under running totals. A typed array would be three times as large as all of
- * this, in each of many breakers (`npm run bench -- keyed-memory`).
+ * The last few calls: one bit each in a ring, with running totals. A typed array would be three times as large as all
+ * of this, in each of many breakers (`npm run bench -- keyed-memory`).
  */
 class BitWindow implements CallWindow {
   readonly #size: number;
@@ -106,25 +110,25 @@ class BitWindow implements CallWindow {
   }
 }
 
-/** A window of the last `size` calls. */
+/** Creates a window of the last `size` calls. */
 export function countWindow(size: number): CallWindow {
   return size <= MAX_BITS ? new BitWindow(size) : new CountWindow(size);
 }
 
-/** The most successes in a row that may be recorded without a reading. */
+/** The maximum number of successes in a row that are recorded without a clock reading. */
 const MAX_UNREAD = 15;
 
 /**
- * The calls of the last `durationMs`.
+ * The calls of the last `durationMs` milliseconds.
  *
- * Reading a clock costs as much as all else about a success, so a busy window does not read it each time
- * (`npm run bench -- circuit-breaker`). If a reading finds n calls in the window, up to n / 64 successes after it, and at
- * most 15, count as of that reading. The window is exact below 64 calls. Above, at most 1 in 64 of the calls is attributed too early,
- * by at most one reading.
+ * Reading a clock costs as much as everything else about a success, so a busy window does not read it each time
+ * (`npm run bench -- circuit-breaker`). If a reading finds n calls in the window, up to n / 64 successes after it, and
+ * at most 15, count as of that reading. The window is exact below 64 calls. Above, at most 1 in 64 of the calls is
+ * attributed too early, by at most one reading.
  */
 export class DurationWindow implements CallWindow {
   readonly #counts: TimeWindow;
-  /** How many more successes may be recorded before the next reading. */
+  /** The number of successes that may still be recorded before the next clock reading. */
   #unreadLeft = 0;
 
   constructor(durationMs: number) {

@@ -5,30 +5,36 @@ import { checkName, readOptions } from '../core/options.js';
 import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
 import { FlightWaiter, SingleFlight } from '../core/single-flight.js';
 
+/** Options of `coalesce`. */
 export interface CoalesceOptions {
-  /** @defaultValue 'coalesce' */
+  /** The name of the policy in errors and descriptions. @defaultValue 'coalesce' */
   readonly name?: string | undefined;
 }
 
-/** One operation at a time for each key, for however many callers. */
+/**
+ * A single-flight policy, as `coalesce` creates it: at most one operation per key runs at a time, for any number of
+ * callers.
+ */
 export interface Coalesce extends Policy {
-  /** How many operations are running that a caller could join. */
+  /** The number of running operations that a call with the same key would join. */
   readonly running: number;
 }
 
 /**
- * Single flight: while the operation of a key is running, further calls with that key wait for it instead of starting
- * their own, and all have its outcome, be it a value or an error. Nothing is kept: the next call after it starts anew.
+ * Creates a single-flight policy. While the operation of a key is running, further calls with that key wait for it
+ * instead of starting their own, and all of them receive its value or its error. Nothing is cached: the first call
+ * after the operation has ended starts a new one.
  *
- * Each caller's abort, and each timeout outside, ends only that caller's wait; when the last one has left, the operation
- * is aborted. So it has no caller's signal or deadline, but one of its own. What it is, is up to the first caller: calls
- * with one key must mean one and the same thing. It runs in that caller's async context, under his `classify`.
+ * The abort of a caller, and a timeout outside this policy, ends only that caller's wait. When the last caller has
+ * left, the operation is aborted. The operation therefore has its own signal and no deadline. It is the operation of
+ * the first caller, and it runs in that caller's async context and with that caller's `classify`: calls with the same
+ * key must be interchangeable.
  *
- * Only for what may be shared: a read, never a payment. A `Response` can be read once, so it is to be read inside the
- * operation, as below. `resilientFetch` refuses this policy: the key of its calls is the origin, which would give a caller
- * the response to another request. O(1) a call.
+ * Use it only for operations whose result may be shared: for reads, never for payments. A `Response` can be read only
+ * once, so read it inside the operation, as in the example. `resilientFetch` does not accept this policy: the key of
+ * its calls is the origin, so one caller would get the response to another request. O(1) per call.
  *
- * @throws InvalidOptionError for options that cannot work, and, as a rejection, for a call without a key.
+ * @throws InvalidOptionError for invalid options. A call without a key rejects with this error.
  * @example
  * ```ts
  * const once = coalesce();
@@ -67,35 +73,35 @@ class CoalescePolicy extends BasePolicy implements Coalesce {
     }
     const waiter = new FlightWaiter<unknown>();
     scope?.enter(waiter);
-    const underWay = this.#running.get(key);
-    const flight = underWay ?? this.#open(key);
+    const running = this.#running.get(key);
+    const flight = running ?? this.#createFlight(key);
     flight.join(waiter);
-    if (underWay === undefined) this.#start(flight, key, next, context);
+    if (running === undefined) this.#start(flight, key, next, context);
     return waiter.promise;
   }
 
-  #open(key: string): SingleFlight<unknown> {
-    const flight = new SingleFlight<unknown>(() => this.#close(flight, key));
+  #createFlight(key: string): SingleFlight<unknown> {
+    const flight = new SingleFlight<unknown>(() => this.#removeFlight(flight, key));
     this.#running.set(key, flight);
     return flight;
   }
 
-  /** Outside every caller's scope: what they wait for is not what runs. */
+  /** Starts the operation outside every caller's abort scope: an abort ends a caller's wait, not the operation. */
   #start(flight: SingleFlight<unknown>, key: string, next: Next, { clock, operation, terms, attempt }: Context): void {
     const context = new Context(clock, operation, terms, attempt, undefined, flight.scope);
     invoke(next, context).then(
       (value) => {
-        this.#close(flight, key);
+        this.#removeFlight(flight, key);
         for (const waiter of flight.settle()) waiter.resolve(value);
       },
       (error) => {
-        this.#close(flight, key);
+        this.#removeFlight(flight, key);
         for (const waiter of flight.settle()) waiter.reject(error);
       },
     );
   }
 
-  #close(flight: SingleFlight<unknown>, key: string): void {
+  #removeFlight(flight: SingleFlight<unknown>, key: string): void {
     if (this.#running.get(key) === flight) this.#running.delete(key);
   }
 }

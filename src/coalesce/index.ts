@@ -1,8 +1,9 @@
 /**
  * Single flight as a policy: concurrent calls with the same key share one run of the operation.
  *
- * Use it for reads that many callers ask for at the same time. Do not use it for operations whose result depends on who
- * asks: one caller would get the result of another. For values that should also be kept, use `breakwater/loading-cache`.
+ * Use it for reads that many callers request at the same time. Do not use it for operations whose result depends on the
+ * caller: one caller would get the result of another. For values that should also be kept, use
+ * `breakwater/loading-cache`.
  *
  * Cost: one map entry per running key, and one promise per caller.
  *

@@ -1,33 +1,34 @@
 import { InvalidOptionError } from './errors.js';
 import { type Exit, leave, leaveWithError, leaveWithValue } from './frame.js';
 
-/** Something that wants to hear of an abort: its own node in the list of the scope it is in. */
+/** A receiver of an abort. It is its own node in the linked list of its scope. */
 export abstract class AbortNode {
-  /** The scope it is in now. */
+  /** The scope that the node is in; undefined if it is in none. */
   scope: AbortScope | undefined = undefined;
   previous: AbortNode | undefined = undefined;
   next: AbortNode | undefined = undefined;
 
   /**
-   * The scope was aborted, and this node has been taken out of it. Let go of everything now. Signals are not to be
-   * aborted here but to be collected: they run other people's code, by which time all that is ours must be in order.
+   * Handles the abort of the scope, which has already removed this node. Release everything here, but do not abort
+   * signals: add their controllers to `signals`. Signals run user code, and the state of this library must be
+   * consistent by then.
    */
   abstract onAbort(reason: unknown, signals: AbortController[]): void;
 
-  /** Wants to hear no more. Harmless when it is in no scope. */
+  /** Leaves the scope. Has no effect on a node that is in no scope. */
   leave(): void {
     this.scope?.remove(this);
   }
 }
 
-/** For what is to happen one microtask later. */
+/** A resolved promise, for actions that must run one microtask later. */
 export const resolvedPromise = /* @__PURE__ */ Promise.resolve();
 
 const noResolver = (): void => {};
 
 /**
- * The ends of the promise that is being made: `Promise.withResolvers` for Node 20, without a closure for each promise,
- * which would be a tenth of what a timeout allocates (`npm run bench -- timeout`).
+ * The resolvers of the promise that is being constructed. Replaces `Promise.withResolvers`, which Node 20 lacks,
+ * without one closure per promise, which would be a tenth of what a timeout allocates (`npm run bench -- timeout`).
  */
 const capturedResolvers: PromiseResolvers = { resolve: noResolver, reject: noResolver };
 const captureResolvers = (resolve: PromiseResolvers['resolve'], reject: PromiseResolvers['reject']): void => {
@@ -41,12 +42,11 @@ interface PromiseResolvers {
 }
 
 /**
- * All that is aborted together: a wait, and nodes in the order in which they came. A scope is a node itself: scopes nest,
- * and an abort takes in everything below the place where it begins, in one synchronous walk. Entering and leaving are
- * O(1).
+ * Everything that is aborted together: one wait, and nodes in the order in which they entered. A scope is itself a
+ * node, so scopes nest: an abort reaches all nested scopes in one synchronous walk. Entering and leaving are O(1).
  */
 export class AbortScope extends AbortNode {
-  /** Why it was aborted; undefined while it was not. */
+  /** The abort reason; undefined while the scope is not aborted. */
   reason: unknown;
   #first: AbortNode | undefined;
   #last: AbortNode | undefined;
@@ -54,8 +54,8 @@ export class AbortScope extends AbortNode {
   #endWait: ((reason: unknown) => void) | undefined;
 
   constructor(outer?: AbortScope) {
-    // Written out: the constructor that compilers make for the fields of a derived class passes its arguments on, which
-    // costs V8 more than all the rest of this.
+    // The constructor is written out: the implicit constructor of a derived class with fields forwards its arguments,
+    // which costs V8 more than the rest of this function.
     super();
     this.reason = undefined;
     this.#first = undefined;
@@ -71,7 +71,9 @@ export class AbortScope extends AbortNode {
     return this.#first === undefined;
   }
 
-  /** Made when it is asked for: on Node 20 a signal costs more than everything else about a call. */
+  /**
+   * The signal of this scope. Created on first read: on Node 20, a signal costs more than everything else about a call.
+   */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
@@ -80,6 +82,7 @@ export class AbortScope extends AbortNode {
     return this.#controller.signal;
   }
 
+  /** Adds a node that is in no scope. O(1). */
   enter(node: AbortNode): void {
     node.scope = this;
     node.previous = this.#last;
@@ -88,6 +91,7 @@ export class AbortScope extends AbortNode {
     this.#last = node;
   }
 
+  /** Removes a node that is in this scope. O(1). */
   remove(node: AbortNode): void {
     const { previous, next } = node;
     if (previous === undefined) this.#first = next;
@@ -99,7 +103,7 @@ export class AbortScope extends AbortNode {
     node.next = undefined;
   }
 
-  /** Aborts all that is in it: first our own bookkeeping, then the signals made so far. */
+  /** Aborts everything in the scope: first the nodes of this library, then the signals created so far. */
   abort(reason: unknown): void {
     const signals: AbortController[] = [];
     this.onAbort(reason === undefined ? new DOMException('This operation was aborted', 'AbortError') : reason, signals);
@@ -117,20 +121,25 @@ export class AbortScope extends AbortNode {
     }
   }
 
-  /** Settles as the promise does, unless the scope is aborted before. */
+  /**
+   * Returns a promise that settles as `promise` does, or rejects with the abort reason if the scope is aborted first.
+   */
   race<T>(promise: Promise<T>): Promise<T> {
     if (this.#endWait !== undefined) return this.#raceApart(promise);
     const raced = new Promise<T>(captureResolvers);
     const { resolve, reject } = capturedResolvers;
-    capturedResolvers.resolve = noResolver; // or the last value would be kept for as long as nobody else calls
+    capturedResolvers.resolve = noResolver; // releases the resolvers, which would otherwise be kept until the next call
     capturedResolvers.reject = noResolver;
     this.#endWait = reject;
     promise.then(resolve as (value: T) => void, reject);
-    if (this.reason !== undefined) this.#loseWait(reject); // while the promise was being made
+    if (this.reason !== undefined) this.#loseWait(reject); // aborted before the race began
     return raced;
   }
 
-  /** As `race`, and leaves the frames in the same reaction: one promise and one microtask less than `leave` after a race. */
+  /**
+   * Like `race`, but leaves the frames in the same reaction: this saves one promise and one microtask compared with
+   * `leave` after `race`.
+   */
   raceWithin(promise: Promise<unknown>, frame: Exit): Promise<unknown> {
     if (this.#endWait !== undefined) return leave(frame, this.#raceApart(promise));
     const raced = new Promise<unknown>(captureResolvers);
@@ -158,19 +167,22 @@ export class AbortScope extends AbortNode {
     };
     this.#endWait = onError;
     promise.then(onValue, onError);
-    if (this.reason !== undefined) this.#loseWait(onError); // while the promise was being made
+    if (this.reason !== undefined) this.#loseWait(onError); // aborted before the race began
     return raced;
   }
 
-  /** A scope holds one wait, for ever: that is all most calls need, and costs nothing to leave. Others get their own. */
+  /**
+   * Races in a nested scope. A scope itself holds one wait, which is never removed: one wait is enough for most calls,
+   * and leaving costs nothing.
+   */
   #raceApart<T>(promise: Promise<T>): Promise<T> {
     const part = new AbortScope(this);
     return part.race(promise).finally(() => part.leave());
   }
 
   /**
-   * One microtask later, because a promise that was fulfilled before the abort has won and its reaction is queued
-   * already. An operation that settles because of the abort settles after it, and has lost.
+   * Rejects the wait one microtask later. A promise that was fulfilled before the abort has won, and its reaction is
+   * already queued. An operation that settles because of the abort settles later, and has lost.
    */
   #loseWait(endWait: (reason: unknown) => void): void {
     resolvedPromise.then(() => endWait(this.reason));
@@ -178,9 +190,9 @@ export class AbortScope extends AbortNode {
 }
 
 /**
- * All that follows one signal, under one listener. Platforms look through all listeners of a signal for each one that is
- * added, so that a thousand concurrent calls on one signal would cost 5 µs each; here they cost a list node. The listener
- * is taken off when the last node leaves.
+ * The scope of one signal, with one event listener for all its nodes. Platforms scan all listeners of a signal when one
+ * is added, so that a thousand concurrent calls on one signal would cost 5 µs each; here each costs one list node. The
+ * listener is removed when the last node leaves.
  */
 class SignalScope extends AbortScope {
   readonly #signal: AbortSignal;
@@ -203,10 +215,10 @@ class SignalScope extends AbortScope {
   readonly #listener = (): void => this.abort(this.#signal.reason);
 }
 
-/** No state of ours: it goes when the signal goes. */
+/** The scope of each signal. A WeakMap, so that a scope is collected with its signal. */
 const scopes = new WeakMap<AbortSignal, SignalScope>();
 
-/** What is aborted together with the signal, which must not have aborted yet. */
+/** Returns the scope that is aborted together with the signal. The signal must not be aborted yet. */
 export function scopeOf(signal: AbortSignal): AbortScope {
   let scope = scopes.get(signal);
   if (scope === undefined) {
@@ -216,6 +228,7 @@ export function scopeOf(signal: AbortSignal): AbortScope {
   return scope;
 }
 
+/** Returns the signal option. @throws InvalidOptionError if it is neither null nor an AbortSignal. */
 export function checkSignal(owner: string, signal: AbortSignal | null): AbortSignal | null {
   if (signal === null) return null;
   const { aborted, addEventListener, removeEventListener } = signal;

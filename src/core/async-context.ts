@@ -1,4 +1,7 @@
-/** A function that has `callback` called once, a microtask after it was called, in the async context of here. */
+/**
+ * Returns a function whose first call schedules `callback` in a microtask. `callback` runs once, in the async context
+ * in which `bindAsyncContext` was called.
+ */
 export function bindAsyncContext(callback: () => void): () => void {
   let open: () => void = () => {};
   const opened = new Promise<void>((resolve) => {

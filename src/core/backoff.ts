@@ -4,56 +4,82 @@ import { checkNumber, checkOneOf, readOptions } from './options.js';
 import type { Outcome } from './outcome.js';
 import type { Random } from './random.js';
 
+/** The input of a backoff: the failure that the next delay follows. */
 export interface BackoffEvent {
-  /** How many times it has failed so far: 1 after the first failure. */
+  /** The number of attempts that have failed so far: 1 after the first failure. */
   readonly attempt: number;
-  /** The delay before this one; undefined the first time. */
+  /** The previous delay in milliseconds; undefined after the first failure. */
   readonly previousDelayMs: number | undefined;
-  /** The failure to be waited out. */
+  /** The outcome of the failed attempt. */
   readonly outcome: Outcome;
+  /** The random source of the policy, for jitter. */
   readonly random: Random;
 }
 
-/** How many milliseconds to wait before the next try; undefined to stop trying. */
+/** Returns the delay before the next attempt in milliseconds; undefined to stop. */
 export type Backoff = (event: BackoffEvent) => number | undefined;
 
-/** The same delay every time. */
+/**
+ * Creates a backoff with the same delay before every attempt.
+ * @throws InvalidOptionError if the delay is not a duration.
+ * @example
+ * ```ts
+ * const policy = retry({ backoff: constantBackoff('1s') });
+ * ```
+ */
 export function constantBackoff(delay: Duration): Backoff {
   const delayMs = toMs('constantBackoff', 'delay', delay);
   return () => delayMs;
 }
 
+/** Options of `linearBackoff`. */
 export interface LinearBackoffOptions {
-  /** The first delay, and what each further one is longer by. */
+  /** The first delay, and the increment of each further one: a duration above 0. */
   readonly initial: Duration;
-  /** No delay is longer. */
+  /** The upper bound of the delay: a duration ≥ `initial`. */
   readonly max: Duration;
 }
 
-/** `initial`, twice `initial`, three times …, up to `max`. */
+/**
+ * Creates a backoff whose delay grows linearly: `min(max, initial × attempt)`.
+ * @throws InvalidOptionError for invalid options.
+ * @example
+ * ```ts
+ * const policy = retry({ backoff: linearBackoff({ initial: '100ms', max: '1s' }) }); // 100, 200, 300 ms …
+ * ```
+ */
 export function linearBackoff(options: LinearBackoffOptions): Backoff {
   const own = readOptions('linearBackoff', options, { initial: undefined, max: undefined });
   const [initialMs, maxMs] = checkRange('linearBackoff', own.initial, own.max);
   return ({ attempt }) => Math.min(maxMs, initialMs * attempt);
 }
 
+/** Options of `exponentialBackoff`. */
 export interface ExponentialBackoffOptions {
-  /** The first delay, before jitter. @defaultValue 200 */
+  /** The first delay before jitter: a duration above 0. @defaultValue 200 */
   readonly initial?: Duration | undefined;
-  /** What each further delay is multiplied by; at least 1. @defaultValue 2 */
+  /** The factor from one delay to the next: a number ≥ 1. @defaultValue 2 */
   readonly factor?: number | undefined;
-  /** No delay is longer. @defaultValue '30s' */
+  /** The upper bound of the delay: a duration ≥ `initial`. @defaultValue '30s' */
   readonly max?: Duration | undefined;
   /**
-   * How much of it is left to chance, so that clients which failed together do not come back together: `full` is
-   * anything up to the delay, `equal` its second half, `none` nothing. @defaultValue 'full'
+   * The random part of the delay, so that clients that failed together do not retry together. `full`: the whole delay
+   * is random, in [0, delay). `equal`: the second half is random, in [delay / 2, delay). `none`: no part is random.
+   * @defaultValue 'full'
    */
   readonly jitter?: 'full' | 'equal' | 'none' | undefined;
 }
 
 /**
- * Delays that grow by a factor up to a cap: `min(max, initial × factor^(attempt - 1))`, then jitter inside that.
- * Full jitter spreads load best (Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015).
+ * Creates a backoff whose delay grows by a factor up to a cap: `min(max, initial × factor^(attempt - 1))`, and then
+ * applies jitter. Full jitter spreads the load best (Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog,
+ * 2015).
+ *
+ * @throws InvalidOptionError for invalid options.
+ * @example
+ * ```ts
+ * const policy = retry({ backoff: exponentialBackoff({ initial: '100ms', max: '10s' }) });
+ * ```
  */
 export function exponentialBackoff(options?: ExponentialBackoffOptions): Backoff {
   const owner = 'exponentialBackoff';
@@ -62,22 +88,30 @@ export function exponentialBackoff(options?: ExponentialBackoffOptions): Backoff
   const factor = checkNumber(owner, 'factor', own.factor, { min: 1 });
   const jitter = checkOneOf(owner, 'jitter', own.jitter, ['full', 'equal', 'none']);
   return ({ attempt, random }) => {
-    const delayMs = Math.min(maxMs, initialMs * factor ** (attempt - 1)); // an overflow to Infinity meets the cap here
+    const delayMs = Math.min(maxMs, initialMs * factor ** (attempt - 1)); // an overflow to Infinity is capped here
     if (jitter === 'none') return delayMs;
     return jitter === 'full' ? random() * delayMs : delayMs / 2 + (random() * delayMs) / 2;
   };
 }
 
+/** Options of `decorrelatedJitterBackoff`. */
 export interface DecorrelatedJitterBackoffOptions {
-  /** The shortest delay. @defaultValue 200 */
+  /** The lower bound of the delay: a duration above 0. @defaultValue 200 */
   readonly initial?: Duration | undefined;
-  /** No delay is longer. @defaultValue '30s' */
+  /** The upper bound of the delay: a duration ≥ `initial`. @defaultValue '30s' */
   readonly max?: Duration | undefined;
 }
 
 /**
- * A random delay between `initial` and three times the delay before, up to `max`: it grows as an exponential one does,
- * without clients in step (Brooker, as above).
+ * Creates a backoff with decorrelated jitter: each delay is random between `initial` and three times the previous
+ * delay, up to `max`. The delay grows exponentially on average, and clients do not retry in step (Brooker, "Exponential
+ * Backoff and Jitter", AWS Architecture Blog, 2015).
+ *
+ * @throws InvalidOptionError for invalid options.
+ * @example
+ * ```ts
+ * const policy = retry({ backoff: decorrelatedJitterBackoff({ initial: '100ms', max: '10s' }) });
+ * ```
  */
 export function decorrelatedJitterBackoff(options?: DecorrelatedJitterBackoffOptions): Backoff {
   const owner = 'decorrelatedJitterBackoff';
@@ -87,7 +121,10 @@ export function decorrelatedJitterBackoff(options?: DecorrelatedJitterBackoffOpt
     Math.min(maxMs, initialMs + random() * Math.max(0, previousDelayMs * 3 - initialMs));
 }
 
-/** Holds a backoff to its word, the caller's own too: a wait of NaN, or of a string, would be none or last for ever. */
+/**
+ * Checks the result of a backoff, which may be user code: a delay of NaN or of a string would mean no wait or an
+ * endless one.
+ */
 export function checkDelay(owner: string, option: string, delayMs: unknown): number {
   if (typeof delayMs === 'number' && delayMs >= 0 && delayMs < Infinity) return delayMs;
   throw new InvalidOptionError(owner, option, 'must return milliseconds ≥ 0', delayMs);

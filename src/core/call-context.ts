@@ -1,16 +1,22 @@
-/** What an operation sees of the call it works for. */
+/** The context of one call, as the operation sees it. */
 export interface CallContext {
-  /** Aborts when nobody waits for this call any longer. Made when it is first read; pass it on to `fetch` and the like. */
+  /**
+   * Aborts when the caller no longer waits for this call. Created on first read. Pass it on to `fetch` and similar
+   * functions.
+   */
   readonly signal: AbortSignal;
-  /** 1 is the first try. */
+  /** The number of the attempt; 1 is the first. */
   readonly attempt: number;
-  /** When the caller stops waiting, on the call's clock; `Infinity` when there is no timeout. */
+  /** The time at which the caller stops waiting, in milliseconds on the call's clock; `Infinity` without a timeout. */
   readonly deadline: number;
-  /** 0 is the most important. @defaultValue 5 */
+  /** Priority of the call; 0 is the most important. @defaultValue 5 */
   readonly priority: number;
-  /** What `keyed` policies tell calls apart by. */
+  /**
+   * The key by which `keyed` policies, limiters and `coalesce` distinguish calls; undefined if the caller has given
+   * none.
+   */
   readonly key: string | undefined;
 }
 
-/** The work itself: it gets the context of its call, and may be asynchronous or not. */
+/** An operation: receives the context of its call and returns a value or a promise. */
 export type Operation<T = unknown> = (context: CallContext) => T | PromiseLike<T>;

@@ -11,26 +11,30 @@ export {
   type TimerHandle,
 } from './system-clock.js';
 
+/** Returns the clock option, or `systemClock` if it is undefined. @throws InvalidOptionError if it lacks a method. */
 export function checkClock(owner: string, clock: Clock | undefined): Clock {
   return clock === undefined ? systemClock : checkMethods(owner, 'clock', clock, ['now', 'setTimeout', 'clearTimeout']);
 }
 
-/** What platforms may round away: a timer that is early by no more is armed again, however short it is. */
+/**
+ * Tolerance for the rounding of platform timers, in milliseconds. A timer that fires early by at most this is armed
+ * again, even if its delay is shorter.
+ */
 const ROUNDING_MS = 2;
 
 /**
- * Whether a timer of `delayMs` that fires has to be armed again for the rest of its time: platforms round, and so may fire
- * early by a part of a millisecond. A timer that this clock has not measured is believed, since to arm it again could mean to
- * wait for ever: one that is early by more than half of its delay (the clock is frozen), and one that was armed before fake
- * timers were installed or removed.
- * @param armedBy - what `globalThis.setTimeout` was when the timer was armed.
+ * Whether a timer that has fired must be armed again for the remaining time: platforms round delays and may fire a
+ * fraction of a millisecond early. Two kinds of early timers are accepted as due, since arming them again could mean
+ * waiting for ever: a timer that is early by more than half of its delay (the clock is frozen), and a timer that was
+ * armed before fake timers were installed or removed.
+ * @param armedBy - the value of `globalThis.setTimeout` when the timer was armed.
  */
 export function isEarly(remainingMs: number, delayMs: number, armedBy: unknown): boolean {
   if (remainingMs <= 0 || armedBy !== globalThis.setTimeout) return false;
   return remainingMs < delayMs && remainingMs <= Math.max(delayMs / 2, ROUNDING_MS);
 }
 
-/** One timer that never fires early. */
+/** A timer that never fires early. */
 export class Alarm {
   readonly #clock: Clock;
   readonly #due: number;
@@ -60,7 +64,7 @@ export class Alarm {
     if (this.#handle !== undefined) this.#clock.clearTimeout(this.#handle);
   }
 
-  /** For housekeeping: lets the process exit before it fires. */
+  /** Lets the process exit before the timer fires. For housekeeping. */
   unref(): void {
     this.#isUnrefd = true;
     (this.#handle as TimerHandle | undefined)?.unref?.();

@@ -9,48 +9,57 @@ import { given } from './options.js';
 import { type Classify, defaultClassify } from './outcome.js';
 import { sleepIn } from './sleep.js';
 
-/** What a policy sees of the call it guards. */
+/** The context of one call, as a policy sees it. */
 export interface PolicyContext extends CallContext {
-  /** Whether the call was aborted by its caller or by a policy outside this one. Such a call is nobody's failure. */
+  /**
+   * Whether the call was aborted by its caller or by a policy outside this one. An aborted call does not count as a
+   * failure.
+   */
   readonly aborted: boolean;
-  /** How outcomes are judged, unless the policy has a judgement of its own. */
+  /** Judges outcomes, in every policy that has no `classify` of its own. */
   readonly classify: Classify;
   /** Whether the operation may run more than once. If false, a policy must not start a second attempt. */
   readonly repeatable: boolean;
-  /** What the call runs on: deadlines and sleeps are measured by it. */
+  /** The clock of the call. Deadlines and sleeps are measured with it. */
   readonly clock: Clock;
   /**
-   * A context for a part of the call, to be disposed when that part is over. The only way to make one: a copy made by
-   * spreading hears of no abort.
+   * Returns a context for a part of the call. Dispose of it when that part is over. Always use this method: a context
+   * that was copied by spreading does not receive aborts.
    */
   derive(change: ContextChange): ChildContext;
-  /** Resolves after `ms` on the call's clock; rejects at once when the call is aborted. */
+  /** Resolves after `ms` milliseconds on the call's clock. Rejects immediately when the call is aborted. */
   sleep(ms: number): Promise<void>;
-  /** Settles as `promise` does; rejects at once when the call is aborted. */
+  /** Settles as `promise` does. Rejects immediately when the call is aborted. */
   wait<T>(promise: PromiseLike<T>): Promise<T>;
 }
 
+/** The fields of a derived context that differ from its parent's. */
 export interface ContextChange {
+  /** The number of the attempt; 1 is the first. @defaultValue the parent's */
   readonly attempt?: number | undefined;
-  /** What the inside is told, if it is sooner than the deadline outside. It ends nothing by itself: `abort` does. */
+  /**
+   * The deadline that the operation sees, in milliseconds on the call's clock, if it is earlier than the parent's. The
+   * deadline itself ends nothing: call `abort` for that.
+   * @defaultValue the parent's
+   */
   readonly deadline?: number | undefined;
 }
 
-/** A context that the policy which derived it may abort. */
+/** A derived context, which the policy that derived it may abort. */
 export interface ChildContext extends PolicyContext {
   /**
-   * Ends this part of the call: whatever it waits for rejects with `reason`, and its signal aborts. Not for a part that
-   * has succeeded: what it has brought, such as the body of a response, may still hang on its signal.
+   * Aborts this part of the call: its waits reject with `reason`, and its signal aborts. Do not call it for a part that
+   * has succeeded: its result, such as the body of a response, may still depend on the signal.
    */
   abort(reason: unknown): void;
-  /** Says that this part of the call is over: it no longer hears of aborts outside, and is forgotten by its parent. */
+  /** Ends this part of the call: the context leaves its parent and no longer receives aborts. */
   [Symbol.dispose](): void;
 }
 
-/** The rest of the chain: the policies further inside, and at last the operation. */
+/** The rest of the chain: the inner policies, and finally the operation. */
 export type Next = (context: PolicyContext) => Promise<unknown>;
 
-/** What a caller may say about one call, checked. */
+/** The checked options of one call. */
 export interface CallTerms {
   readonly classify: Classify;
   readonly priority: number;
@@ -61,9 +70,9 @@ export interface CallTerms {
 export const DEFAULT_TERMS: CallTerms = { classify: defaultClassify, priority: 5, key: undefined, repeatable: true };
 
 /**
- * A call, or a part of one that a policy has derived. Whatever can end it is its scope: an abort walks down the scopes
- * and ends the one wait there is; from there the rejection unwinds through the policies by itself, and none of them has
- * to race anything.
+ * A call, or a part of a call that a policy has derived. Its abort scope holds everything that can end it. An abort
+ * walks down the nested scopes and rejects the one pending wait; the rejection then passes through the policies, so
+ * that no policy has to race anything.
  */
 export class Context implements ChildContext {
   readonly clock: Clock;
@@ -73,7 +82,10 @@ export class Context implements ChildContext {
   readonly #deadline: number | undefined;
   #scope: AbortScope | undefined;
 
-  /** @param scope - what can end it; undefined if nothing can, in which case nothing needs to be raced. */
+  /**
+   * @param scope - the scope that can abort the call; undefined if nothing can, in which case nothing needs to be
+   * raced.
+   */
   constructor(
     clock: Clock,
     operation: Operation,
@@ -90,7 +102,7 @@ export class Context implements ChildContext {
     this.#scope = scope;
   }
 
-  /** Marks the contexts of every copy of this package: ESM and CommonJS, or two versions. */
+  /** Marks the contexts of every copy of this package, such as ESM beside CommonJS, or two versions. */
   get '~context'(): true {
     return true;
   }
@@ -128,7 +140,7 @@ export class Context implements ChildContext {
     return this.#scope !== undefined && this.#scope.reason !== undefined;
   }
 
-  /** Why it was aborted. */
+  /** The abort reason; undefined while the call is not aborted. */
   get reason(): unknown {
     return this.#scope?.reason;
   }
@@ -140,13 +152,13 @@ export class Context implements ChildContext {
     return this.within(new AbortScope(this.#scope), attempt, deadline);
   }
 
-  /** A part of the call that ends with the scope. */
+  /** Returns a context for a part of the call that the scope can abort. */
   within(scope: AbortScope, attempt: number, deadline: number): Context {
     const { clock, operation, terms } = this;
     return new Context(clock, operation, terms, attempt, Math.min(this.deadline, deadline), scope);
   }
 
-  /** The same call, of another operation. */
+  /** Returns the same call with another operation. */
   calling(operation: Operation): Context {
     return new Context(this.clock, operation, this.terms, this.attempt, this.#deadline, this.#scope);
   }
@@ -159,10 +171,10 @@ export class Context implements ChildContext {
     this.#scope?.leave();
   }
 
-  /** Runs the operation. Never throws: whatever happens is in the promise. */
+  /** Runs the operation. Never throws: every error is a rejection. */
   run(): Promise<unknown> {
     if (this.aborted) return Promise.reject(this.reason);
-    const scope = this.#scope; // before the operation makes one by reading its signal
+    const scope = this.#scope; // read before the operation, which creates a scope by reading its signal
     const { operation } = this;
     try {
       const native = Promise.resolve(operation(this));
@@ -172,9 +184,12 @@ export class Context implements ChildContext {
     }
   }
 
-  /** Runs the operation inside policies that the call has entered, and leaves them when it ends. Never throws. */
+  /**
+   * Runs the operation inside frames that the call has entered, and leaves the frames when the operation ends. Never
+   * throws.
+   */
   runWithin(frame: Exit): Promise<unknown> {
-    const scope = this.#scope; // before the operation makes one by reading its signal
+    const scope = this.#scope; // read before the operation, which creates a scope by reading its signal
     if (scope === undefined || scope.reason !== undefined) return leave(frame, this.run());
     const { operation } = this;
     let native: Promise<unknown>;
@@ -187,7 +202,7 @@ export class Context implements ChildContext {
   }
 
   wait<T>(promise: PromiseLike<T>): Promise<T> {
-    const native = Promise.resolve(promise); // also tames thenables: one that throws in `then` rejects
+    const native = Promise.resolve(promise); // also handles a thenable whose `then` throws: the promise rejects
     return this.#scope === undefined ? native : this.#scope.race(native);
   }
 
@@ -196,36 +211,40 @@ export class Context implements ChildContext {
   }
 }
 
-/** One policy's part in a call that has entered it. */
+/** A frame: the part of one policy in a call that has entered the policy. */
 export interface Frame extends Exit {
-  /** The context that the inside sees. */
+  /** The context that the inner policies and the operation see. */
   readonly inside: Context;
 }
 
 /** The innermost step of every chain: the operation itself. */
 export const callOperation: Next = (context) => asContext(context).run();
 
-const NO_CONTEXT = 'A context must be made with context.derive(); a copy of one does not follow aborts';
+const NO_CONTEXT = 'A context must be made with context.derive(): a copied context does not receive aborts';
 
-/** Returns the context behind the interface, for the few policies that wait in a place of their own. */
+/** Returns the class instance behind the interface, for the policies that use the abort scope directly. */
 export function asContext(context: PolicyContext): Context {
   if (isContext(context)) return context;
   throw new TypeError(NO_CONTEXT);
 }
 
-/** Wraps `next` for code that may have made a context by spreading one: the mistake is found where it was made. */
+/**
+ * Wraps `next` for user code, which may have copied a context by spreading: such a mistake is reported where it was
+ * made.
+ */
 export function checkContexts(next: Next): Next {
   return (context) => (isContext(context) ? next(context) : Promise.reject(new TypeError(NO_CONTEXT)));
 }
 
-/** Whether it is a context of any copy of this package. A spread copy has no prototype, and so is none. */
+/** Whether the value is a context of any copy of this package. A spread copy is not: it lacks the prototype. */
 export function isContext(context: unknown): context is Context {
   return typeof context === 'object' && context !== null && '~context' in context;
 }
 
 /**
- * A refusal. One microtask later, by when the caller has attached its handlers: a promise that is rejected before that
- * costs Node 500 ns of bookkeeping for unhandled rejections. By `reject`, since V8 unwinds the stack for each `throw`.
+ * Returns a promise that rejects one microtask later, when the caller has attached its handlers. A promise that is
+ * rejected before that costs Node 500 ns of bookkeeping for unhandled rejections. Uses `reject` instead of `throw`,
+ * since V8 unwinds the stack for each `throw`.
  */
 export function rejectNextMicrotask(error: unknown): Promise<never> {
   return new Promise((_, reject) => {
@@ -233,7 +252,7 @@ export function rejectNextMicrotask(error: unknown): Promise<never> {
   });
 }
 
-/** Goes on to `next`, which somebody else may have made: what it throws is in the promise like everything else. */
+/** Calls `next`, which may be user code, and converts a thrown error into a rejection. */
 export function invoke(next: Next, context: PolicyContext): Promise<unknown> {
   try {
     return next(context);
@@ -242,12 +261,14 @@ export function invoke(next: Next, context: PolicyContext): Promise<unknown> {
   }
 }
 
-/** For outcomes that are judged outside any call, such as those of a permit or a lease. */
+/**
+ * Returns a context for outcomes that are judged outside any call, such as the outcome that a permit is released with.
+ */
 export function detachedContext(clock: Clock): Context {
   return new Context(clock, () => undefined, DETACHED_TERMS);
 }
 
-/** An AbortError that is reported without a call is taken for the reporter's own abort: there is no signal to look at. */
+/** Without a call there is no signal to check, so an AbortError is treated as the caller's own abort. */
 const DETACHED_TERMS: CallTerms = {
   priority: 5,
   key: undefined,

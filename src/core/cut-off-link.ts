@@ -1,14 +1,14 @@
 import { AbortNode } from './abort-scope.js';
 import { weakly } from './weak.js';
 
-/** Something that is being read, and can be ended from outside. */
+/** A reader that can be ended from outside, such as a response body. */
 interface Interruptible {
   cutOff(reason: unknown): void;
 }
 
 /**
- * Cuts off its target when the signal aborts in whose list it is. It holds the target weakly: a signal may live for ever, and
- * bodies that are never read must not live as long.
+ * Cuts off its target when a signal aborts: the link is a node in the abort scope of that signal. It holds the target
+ * weakly: a signal may live for ever, and a body that is never read must not live as long.
  */
 export class CutOffLink extends AbortNode {
   readonly #target: Pick<WeakRef<Interruptible>, 'deref'>;

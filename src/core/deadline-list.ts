@@ -1,61 +1,73 @@
 import { type Clock, isEarly, type TimerHandle } from './clock.js';
 import { afterNextPoll, showsStalls } from './system-clock.js';
 
-/** Later than this, a timer was held up by our own event loop rather than by the platform's rounding. */
+/** A timer that is late by more than this was delayed by a blocked event loop, not by the platform's rounding. */
 const LATE_MS = 2;
 
-/** A timer that is later than both of these, the share being one of its duration, shows that the event loop has stalled. */
+/**
+ * A timer that is late by more than both of these shows that the event loop has stalled. `STALL_SHARE` is a share of
+ * the timer's duration.
+ */
 const STALL_MS = 10;
 const STALL_SHARE = 0.1;
 
-/** A timer that is later than this was held up by a machine that was suspended: then no time is given back. */
+/** A timer that is late by more than this was delayed by a suspended machine: deadlines are not extended. */
 const SUSPEND_MS = 60_000;
 
-/** A timer that rests holds on to its list for so long at most. */
-const LONGEST_REST_MS = 60_000;
+/** The longest duration, in milliseconds, for which a list keeps an idle timer armed for reuse. */
+const MAX_IDLE_TIMER_MS = 60_000;
 
-/** One wait, which ends at `due` unless it is removed before. It is its own node in the list: nothing else is allocated. */
+/**
+ * A deadline: a wait that ends at `due` unless it is removed first. It is its own node in the list, so that nothing
+ * else is allocated.
+ */
 export abstract class Deadline {
+  /** The time of the deadline on the list's clock, in milliseconds. */
   due = 0;
-  /** The list it waits in now. */
+  /** The list that the deadline is in; undefined if it is in none. */
   list: DeadlineList | undefined = undefined;
   sooner: Deadline | undefined = undefined;
   later: Deadline | undefined = undefined;
-  /** Whether its list is to keep the process alive for it; kept by `hold` and `release`. */
+  /** Whether the list keeps the process alive for this deadline; set by `hold` and `release`. */
   declare isHeld?: boolean;
-  /** For how long the event loop stalled while it waited; unset if it did not. */
+  /** Milliseconds for which the event loop stalled during the wait; unset if it did not. */
   declare stalledMs?: number;
 
   /**
-   * It is in the list no more.
-   * @param stalledMs - for how long the event loop is known to have stalled while it waited; 0 if it did not.
+   * Handles the end of the wait. The deadline has been removed from the list.
+   * @param stalledMs - milliseconds for which the event loop is known to have stalled during the wait; 0 if it did not.
    */
   abstract onDue(durationMs: number, stalledMs: number): void;
 }
 
+/** Options of a `DeadlineList`. */
 export interface DeadlineListOptions {
   /**
-   * Whether the timer keeps the process alive while a deadline is in the list. If not, it does so only while a deadline is
-   * held: for waits on which a promise depends some of the time, such as a body that may be read or not. @defaultValue true
+   * Whether the timer keeps the process alive while a deadline is in the list. If false, it does so only while a
+   * deadline is held. Set it to false for waits that only sometimes block a promise, such as the time limit of a body
+   * that may never be read.
+   * @defaultValue true
    */
   readonly keepsAlive?: boolean;
-  /** Whether deadlines get back the time for which the event loop has stalled. @defaultValue true */
+  /** Whether deadlines are extended by the time for which the event loop has stalled. @defaultValue true */
   readonly compensatesStalls?: boolean;
 }
 
 /**
- * Many waits of one duration under one timer. As all last equally long they end in the order they began, so the list is
- * sorted by itself: adding and removing are O(1), and only its head needs a timer.
+ * Any number of deadlines with the same duration under one timer. Since all last equally long, they end in the order in
+ * which they were added: the list is always sorted, adding and removing are O(1), and only the first deadline needs a
+ * timer.
  *
- * The timer keeps the process alive while a deadline waits. When none does any more it is cleared; but a list that is
- * used again and again lets it fire once in vain instead, without keeping the process alive, where the platform can do
- * that. Setting and clearing a timer for each call costs 600 ns in Node, as much as everything else about a timeout.
+ * The timer keeps the process alive while a deadline is in the list. When the list becomes empty, the timer is cleared.
+ * If the list is used repeatedly, the timer instead stays armed without keeping the process alive, where the platform
+ * supports this, and fires without effect. Setting and clearing a timer for each call costs 600 ns in Node, as much as
+ * everything else about a timeout.
  *
- * When the timer fires late because the event loop was blocked, an answer may already lie in a socket's buffer. The
- * waits get one turn of polling to be removed by it before they end. When it is late by more than `STALL_MS` and
- * `STALL_SHARE`, no wait in the list has had the time that it was promised: each gets as much again as was missed, once, and
- * at most its duration from now. That is O(n) for each stall. After more than a minute the machine was suspended, and what
- * the waits wait for is gone: they end.
+ * When the timer fires late because the event loop was blocked, a response may already be in a socket's buffer. Before
+ * the deadlines end, the event loop polls for I/O once more, so that such a response can remove its deadline. If the
+ * timer is late by more than `STALL_MS` and `STALL_SHARE`, no deadline in the list has had its full time: each is
+ * extended by the missed time, once, and to at most one duration from now. This is O(n) per stall. If the timer is late
+ * by more than a minute, the machine was suspended, its connections are lost, and the deadlines end.
  */
 export class DeadlineList {
   readonly clock: Clock;
@@ -63,7 +75,7 @@ export class DeadlineList {
   #head: Deadline | undefined = undefined;
   #tail: Deadline | undefined = undefined;
   #timer: unknown = undefined;
-  /** When the timer is to fire, and what its delay was when it was armed. */
+  /** When the timer must fire, and its delay when it was armed. */
   #timerDue = 0;
   #timerDelayMs = 0;
   #polling = false;
@@ -71,7 +83,7 @@ export class DeadlineList {
   #armedBy: unknown = undefined;
   readonly #keepsAlive: boolean;
   readonly #compensatesStalls: boolean;
-  /** How many deadlines are held. */
+  /** The number of held deadlines. */
   #held = 0;
 
   constructor(clock: Clock, durationMs: number, options: DeadlineListOptions = {}) {
@@ -81,7 +93,11 @@ export class DeadlineList {
     this.#compensatesStalls = options.compensatesStalls ?? true;
   }
 
-  /** @param now - what the clock says, if that was read already. */
+  /**
+   * Adds a deadline. O(1).
+   *
+   * @param now - the time of the list's clock, if the caller has already read it.
+   */
   add(deadline: Deadline, now: number = this.clock.now()): void {
     deadline.due = now + this.durationMs;
     deadline.list = this;
@@ -95,6 +111,7 @@ export class DeadlineList {
     else if (this.#head === deadline && this.#keepsAlive) (this.#timer as TimerHandle).ref?.();
   }
 
+  /** Removes a deadline. Has no effect if it is not in this list. O(1). */
   remove(deadline: Deadline): void {
     if (deadline.list !== this) return;
     if (!this.#keepsAlive) this.release(deadline);
@@ -106,12 +123,12 @@ export class DeadlineList {
     else later.sooner = sooner;
     deadline.sooner = undefined;
     deadline.later = undefined;
-    if (this.#head === undefined && this.#timer !== undefined) this.#rest(this.#timer as TimerHandle);
+    if (this.#head === undefined && this.#timer !== undefined) this.#onEmpty(this.#timer as TimerHandle);
   }
 
   /**
-   * Keeps the process alive for a deadline in this list until `release`, or until it is removed or due. Only for a list that
-   * does not do so anyway. O(1); a second call changes nothing.
+   * Keeps the process alive for a deadline of this list until `release`, or until the deadline is removed or due. Only
+   * for a list with `keepsAlive: false`. O(1); a second call has no effect.
    */
   hold(deadline: Deadline): void {
     if (deadline.list !== this || deadline.isHeld) return;
@@ -120,7 +137,7 @@ export class DeadlineList {
     if (this.#held === 1) (this.#timer as TimerHandle | undefined)?.ref?.();
   }
 
-  /** Ends a `hold`. Changes nothing if there is none. */
+  /** Ends a `hold`. Has no effect without one. */
   release(deadline: Deadline): void {
     if (deadline.list !== this || !deadline.isHeld) return;
     deadline.isHeld = false;
@@ -128,8 +145,9 @@ export class DeadlineList {
     if (this.#held === 0) (this.#timer as TimerHandle | undefined)?.unref?.();
   }
 
-  #rest(timer: TimerHandle): void {
-    if (this.#isUsedAgain && this.durationMs <= LONGEST_REST_MS && timer.unref !== undefined) timer.unref();
+  /** Handles an empty list: keeps the timer armed for reuse, or clears it. */
+  #onEmpty(timer: TimerHandle): void {
+    if (this.#isUsedAgain && this.durationMs <= MAX_IDLE_TIMER_MS && timer.unref !== undefined) timer.unref();
     else {
       this.clock.clearTimeout(timer);
       this.#timer = undefined;
@@ -145,11 +163,11 @@ export class DeadlineList {
     if (!this.#keepsAlive && this.#held === 0) (this.#timer as TimerHandle).unref?.();
   }
 
-  /** Fake timers have been installed or removed, and the timer may never fire. */
+  /** Arms a new timer, since fake timers have been installed or removed and the old timer may never fire. */
   #replaceTimer(now: number): void {
     this.clock.clearTimeout(this.#timer);
     const { due } = this.#head as Deadline;
-    this.#arm(due, Math.min(Math.max(0, due - now), this.durationMs)); // the clock may have got another zero
+    this.#arm(due, Math.min(Math.max(0, due - now), this.durationMs)); // the new clock may have a different zero
   }
 
   readonly #onTimer = (): void => {
@@ -158,8 +176,8 @@ export class DeadlineList {
     const now = this.clock.now();
     const lateMs = now - this.#timerDue;
     if (lateMs <= LATE_MS || !showsStalls(this.clock)) {
-      const isBelieved = lateMs < 0 && !isEarly(-lateMs, this.#timerDelayMs, this.#armedBy);
-      this.#expire(isBelieved ? this.#timerDue : now);
+      const isAccepted = lateMs < 0 && !isEarly(-lateMs, this.#timerDelayMs, this.#armedBy);
+      this.#expire(isAccepted ? this.#timerDue : now);
       return;
     }
     if (lateMs > STALL_MS && lateMs > this.durationMs * STALL_SHARE) this.#onStall(lateMs, now);
@@ -174,7 +192,10 @@ export class DeadlineList {
     });
   };
 
-  /** The list remains sorted: the deadlines that have had time back before are at its front, and none gets past the tail. */
+  /**
+   * Extends the deadlines that have not been extended yet. The list remains sorted: the extended ones are at its front,
+   * and none passes the tail.
+   */
   #onStall(stalledMs: number, now: number): void {
     for (let deadline = this.#head; deadline !== undefined; deadline = deadline.later) {
       if (deadline.stalledMs !== undefined) continue;
@@ -186,7 +207,7 @@ export class DeadlineList {
   }
 
   #expire(now: number): void {
-    // onDue runs other code, which may add and remove: the head is looked up each time.
+    // `onDue` runs other code, which may add and remove deadlines: the head is read on each iteration.
     while (this.#head !== undefined && this.#head.due <= now) {
       const deadline: Deadline = this.#head;
       this.remove(deadline);

@@ -2,25 +2,26 @@ import { InvalidOptionError } from './errors.js';
 import { ownRule } from './options.js';
 
 /**
- * A span of time: a number of milliseconds, or a string such as `'250ms'`, `'1.5s'`, `'2m'`, `'1h'`, `'30d'`.
- * The template type helps in the editor; what decides at run time is `/^\d+(\.\d+)?(ms|s|m|h|d)$/`.
+ * A duration: a number of milliseconds, or a string such as `'250ms'`, `'1.5s'`, `'2m'`, `'1h'`, `'30d'`. At run time a
+ * string must match `/^\d+(\.\d+)?(ms|s|m|h|d)$/`; the template type is only an aid for editors.
  */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
 
 const MS_PER_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+/** The range of a duration option. */
 export interface DurationRule {
   /** Whether 0 is allowed. @defaultValue false */
   readonly orZero?: boolean;
   /** Whether `Infinity` (never) is allowed. @defaultValue false */
   readonly orInfinity?: boolean;
-  /** The least that makes sense, in milliseconds. */
+  /** The smallest allowed value in milliseconds. @defaultValue none */
   readonly min?: number;
 }
 
 /**
- * The milliseconds of a duration that was given as an option.
- * @throws InvalidOptionError when it is not a duration, or outside the rule.
+ * Converts a duration option to milliseconds.
+ * @throws InvalidOptionError if the value is not a duration or is outside the rule.
  */
 export function toMs(owner: string, option: string, value: unknown, rule: DurationRule = {}): number {
   const { min, orZero = false, orInfinity = false } = ownRule(rule);

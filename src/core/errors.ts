@@ -1,6 +1,7 @@
 /**
- * Every error of this package: a stable `code`, the name of the policy that made it, and what the caller needs to act.
- * Recognise them with `isResilienceError(error, code)`; it also works when two copies of the package are loaded.
+ * The errors of this package. Each has a stable `code`, the name of the policy that created it, and the data that the
+ * caller needs to react. Recognise an error with `isResilienceError(error, code)`, which also works when two copies of
+ * the package are loaded.
  */
 
 import { formatValue, safeGet, truncate } from './inspect.js';
@@ -8,51 +9,64 @@ import { formatValue, safeGet, truncate } from './inspect.js';
 const BRAND = Symbol.for('breakwater.error');
 const BRANDED = { value: true };
 
+/** The `code` of an error of this package. */
 export type ResilienceErrorCode = keyof ResilienceErrors;
 
-/** Which class carries which code. */
+/** Maps each error code to its class. */
 export interface ResilienceErrors {
+  /** A circuit breaker rejected the call. */
   ERR_CIRCUIT_OPEN: CircuitOpenError;
+  /** A bulkhead rejected the call. */
   ERR_BULKHEAD_FULL: BulkheadFullError;
+  /** A call waited too long for a slot of a bulkhead. */
   ERR_QUEUE_TIMEOUT: QueueTimeoutError;
+  /** A rate limiter rejected the call. */
   ERR_RATE_LIMITED: RateLimitedError;
+  /** A call timed out. */
   ERR_TIMEOUT: TimeoutError;
+  /** An object was used after it was closed. */
   ERR_CLOSED: ClosedError;
+  /** A load balancer had no node to pick. */
   ERR_NO_HEALTHY_NODE: NoHealthyNodeError;
+  /** Accepted writes are not in the store. */
   ERR_LOST_WRITES: LostWritesError;
+  /** An argument is invalid. */
   ERR_INVALID_OPTION: InvalidOptionError;
 }
 
-/** What every error of ours is made from. */
+/** Fields that every error of this package is created from. */
 export interface ResilienceErrorInit {
-  /** The name of the policy that refused or gave up. */
+  /** The name of the policy that rejected the call or gave up. */
   readonly policy: string;
-  /** The failure behind this one, if there is one. */
+  /** The failure that led to this error, if there is one. */
   readonly cause?: unknown;
 }
 
 /**
- * The base of all errors of this package, `InvalidOptionError` included (which is a `TypeError` at the same time).
+ * Base class of all errors of this package. `InvalidOptionError` also passes `instanceof ResilienceError`, although it
+ * extends `TypeError`.
  *
- * Across `structuredClone` and `postMessage` every error loses its class, its name and its own fields, `code` among them: that
- * is how the platforms copy errors. Send `{ code: error.code, message: error.message }` instead.
+ * `structuredClone` and `postMessage` remove the class, the name and all own fields of an error, including `code`:
+ * platforms copy errors like this. Send `{ code: error.code, message: error.message }` instead.
  *
- * A refusal is part of normal work when a dependency is down, so it carries no stack: collecting one costs ten times
- * what the refusal itself does. Set `ResilienceError.captureStack = true` while hunting for the place that refused.
+ * Errors carry no stack trace by default. While a dependency is down, rejections are part of normal work, and
+ * collecting a stack costs ten times as much as the rejection itself. Set `ResilienceError.captureStack = true` to find
+ * the code that was rejected.
  */
 export abstract class ResilienceError extends Error {
   /** Whether errors of this package collect a stack trace. @defaultValue false */
   declare static captureStack: boolean | undefined;
 
-  /** True for every branded error, those of another copy of this package included. */
+  /** Whether the value has the brand of this package's errors. Also true for errors of another copy of this package. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return this === ResilienceError
       ? isResilienceError(value)
       : Function.prototype[Symbol.hasInstance].call(this, value);
   }
 
+  /** The stable error code, such as `ERR_TIMEOUT`. */
   abstract readonly code: ResilienceErrorCode;
-  /** The name of the policy that refused or gave up. */
+  /** The name of the policy that rejected the call or gave up. */
   readonly policy: string;
 
   constructor(message: string, init: ResilienceErrorInit) {
@@ -60,16 +74,17 @@ export abstract class ResilienceError extends Error {
     super(message, 'cause' in init ? { cause: init.cause } : undefined);
     if (limit !== undefined) V8Error.stackTraceLimit = limit;
     this.policy = init.policy;
-    // Of all of them at once, when there is a first one: a property of each would cost as much as the error itself, and a
-    // computed key in the class would keep it in every bundle.
+    // The first error sets the brand on the prototype, for all errors. A property on each error would cost as much as
+    // the error itself, and a computed key in the class would keep the class in every bundle.
     if (!(BRAND in this)) Object.defineProperty(ResilienceError.prototype, BRAND, BRANDED);
   }
 }
 
-/** Refused by a breaker that is open or isolated, or half-open with every probe taken. */
+/** A circuit breaker rejected the call: it is open or isolated, or it is half-open and all its probes are in use. */
 export class CircuitOpenError extends ResilienceError {
+  /** The error code `ERR_CIRCUIT_OPEN`. */
   readonly code = 'ERR_CIRCUIT_OPEN';
-  /** Milliseconds until the breaker may let a call through again; `Infinity` when only a person will decide that. */
+  /** Milliseconds until the breaker may admit a call again; `Infinity` if the breaker is isolated. */
   readonly retryAfterMs: number;
 
   constructor(init: ResilienceErrorInit & { readonly retryAfterMs: number }) {
@@ -82,12 +97,13 @@ export class CircuitOpenError extends ResilienceError {
   }
 }
 
-/** No free slot, and no place left in the queue. */
+/** A bulkhead rejected the call: all slots are in use and the queue is full. */
 export class BulkheadFullError extends ResilienceError {
+  /** The error code `ERR_BULKHEAD_FULL`. */
   readonly code = 'ERR_BULKHEAD_FULL';
 
   constructor(init: ResilienceErrorInit) {
-    super(`${formatValue(init.policy)} is full: no slot and no place in its queue`, init);
+    super(`${formatValue(init.policy)} is full: all slots and queue places are in use`, init);
   }
 
   override get name(): string {
@@ -95,10 +111,11 @@ export class BulkheadFullError extends ResilienceError {
   }
 }
 
-/** Waited in a queue for longer than `queueTimeout`. */
+/** A call waited for a slot of a bulkhead longer than `queueTimeout`. */
 export class QueueTimeoutError extends ResilienceError {
+  /** The error code `ERR_QUEUE_TIMEOUT`. */
   readonly code = 'ERR_QUEUE_TIMEOUT';
-  /** How long the call had waited, in milliseconds. */
+  /** The queue timeout that has passed, in milliseconds. */
   readonly timeoutMs: number;
 
   constructor(init: ResilienceErrorInit & { readonly timeoutMs: number }) {
@@ -111,24 +128,27 @@ export class QueueTimeoutError extends ResilienceError {
   }
 }
 
-/** What a rate limiter answered. */
+/** The decision of a rate limiter about one call. */
 export interface Decision {
+  /** Whether the call may proceed. */
   readonly allowed: boolean;
-  /** The most that can pass at once. */
+  /** The largest cost that can be allowed at one time. */
   readonly limit: number;
-  /** What is left of it now: an integer in [0, limit]. */
+  /** The part of `limit` that is left now: an integer in [0, limit]. */
   readonly remaining: number;
-  /** Milliseconds after which the same call would pass if nobody else takes; 0 when allowed. */
+  /** Milliseconds until the same call would be allowed if no other call takes tokens; 0 if allowed. */
   readonly retryAfterMs: number;
-  /** Milliseconds until the limiter is as good as new. */
+  /** Milliseconds until the limiter is back in its initial state, if no call takes tokens. */
   readonly resetAfterMs: number;
-  /** Of several limiters combined: the index of the one that bound. */
+  /** For a combination of limiters: the index of the limiter that decided. Undefined for a single limiter. */
   readonly limitedBy?: number | undefined;
 }
 
-/** Refused by a rate limiter. */
+/** A rate limiter rejected the call. */
 export class RateLimitedError extends ResilienceError {
+  /** The error code `ERR_RATE_LIMITED`. */
   readonly code = 'ERR_RATE_LIMITED';
+  /** The decision of the limiter. */
   readonly decision: Decision;
 
   constructor(init: ResilienceErrorInit & { readonly decision: Decision }) {
@@ -136,7 +156,7 @@ export class RateLimitedError extends ResilienceError {
     this.decision = init.decision;
   }
 
-  /** Milliseconds after which the call would pass if nobody else takes. */
+  /** Milliseconds until the call would be allowed if no other call takes tokens. */
   get retryAfterMs(): number {
     return this.decision.retryAfterMs;
   }
@@ -146,18 +166,20 @@ export class RateLimitedError extends ResilienceError {
   }
 }
 
-/** A write that was accepted and is not in the store, or nobody knows whether it is. */
+/** A write that was accepted but is not in the store, or whose result is unknown. */
 export type LostWrite<K = unknown, V = unknown> = (
   | { readonly type: 'set'; readonly key: K; readonly value: V }
   | { readonly type: 'delete'; readonly key: K }
 ) & {
-  /** Its last failure, or why there was no time for one. */
+  /** The last error of the write, or the reason why it was not attempted. */
   readonly error: unknown;
 };
 
-/** Writes were accepted and are not in the store; the first one's failure is its `cause`. */
+/** Accepted writes are not in the store. `cause` is the error of the first of them. */
 export class LostWritesError<K = unknown, V = unknown> extends ResilienceError {
+  /** The error code `ERR_LOST_WRITES`. */
   readonly code = 'ERR_LOST_WRITES';
+  /** The lost writes. */
   readonly lost: readonly LostWrite<K, V>[];
 
   constructor(init: ResilienceErrorInit & { readonly lost: readonly LostWrite<K, V>[] }) {
@@ -174,15 +196,17 @@ export class LostWritesError<K = unknown, V = unknown> extends ResilienceError {
   }
 }
 
-/** Our timer was first. */
+/** A call took longer than a timeout of this package allows. */
 export class TimeoutError extends ResilienceError {
+  /** The error code `ERR_TIMEOUT`. */
   readonly code = 'ERR_TIMEOUT';
-  /** The timeout that ran out, in milliseconds. */
+  /** The timeout that has passed, in milliseconds. */
   readonly timeoutMs: number;
   /**
-   * For how many milliseconds, as far as is known, this process's event loop was blocked while the call waited; 0 if it was
-   * not, or not for long (10 ms, or a tenth of the timeout if that is more). Above 0 the timeout is no evidence against the
-   * dependency: it may be retried, but circuit breakers and outlier detection do not count it.
+   * Milliseconds for which this process's event loop is known to have been blocked while the call waited. 0 if it was
+   * not blocked, or only briefly: up to 10 ms, or up to a tenth of the timeout if that is more. Above 0 the timeout is
+   * no evidence against the dependency: the call may be retried, but circuit breakers and outlier detection do not
+   * count it.
    */
   readonly stalledMs: number;
 
@@ -197,8 +221,9 @@ export class TimeoutError extends ResilienceError {
   }
 }
 
-/** Used after `close()` or dispose. */
+/** An object was used after `close()` or after it was disposed. */
 export class ClosedError extends ResilienceError {
+  /** The error code `ERR_CLOSED`. */
   readonly code = 'ERR_CLOSED';
 
   constructor(init: ResilienceErrorInit) {
@@ -212,6 +237,7 @@ export class ClosedError extends ResilienceError {
 
 /** A load balancer had no node to pick. */
 export class NoHealthyNodeError extends ResilienceError {
+  /** The error code `ERR_NO_HEALTHY_NODE`. */
   readonly code = 'ERR_NO_HEALTHY_NODE';
 
   constructor(init: ResilienceErrorInit) {
@@ -223,15 +249,18 @@ export class NoHealthyNodeError extends ResilienceError {
   }
 }
 
-/** An argument that cannot work. Thrown where it was given, before anything has started. */
+/** An argument is invalid. Thrown by the function that received it, before anything has started. */
 export class InvalidOptionError extends TypeError {
+  /** The error code `ERR_INVALID_OPTION`. */
   readonly code = 'ERR_INVALID_OPTION';
-  /** The factory or class that was given the option. */
+  /** The factory or class that received the option. */
   readonly owner: string;
+  /** The name of the option, such as `maxAttempts`. */
   readonly option: string;
+  /** The value that was received. */
   readonly value: unknown;
 
-  /** @param rule - completes the sentence: `must be an integer ≥ 1`. */
+  /** @param rule - completes the sentence in the message: `must be an integer ≥ 1`. */
   constructor(owner: string, option: string, rule: string, value: unknown) {
     super(`${truncate(owner)}: "${truncate(option)}" ${rule}, got ${formatValue(value)}`);
     this.owner = owner;
@@ -240,7 +269,7 @@ export class InvalidOptionError extends TypeError {
     Object.defineProperty(this, BRAND, BRANDED);
   }
 
-  /** The same as `owner`, so that every error of this package has it. */
+  /** The same as `owner`, so that every error of this package has a `policy`. */
   get policy(): string {
     return this.owner;
   }
@@ -250,7 +279,15 @@ export class InvalidOptionError extends TypeError {
   }
 }
 
-/** Whether `error` is ours, and, given a `code`, which one. */
+/**
+ * Whether `error` is an error of this package and, if `code` is given, has that code. Never throws.
+ *
+ * @example
+ * ```ts
+ * const error: unknown = await timeout(10).execute(() => sleep(20)).catch((reason: unknown) => reason);
+ * if (isResilienceError(error, 'ERR_TIMEOUT')) console.log(`timed out after ${error.timeoutMs} ms`);
+ * ```
+ */
 export function isResilienceError(error: unknown): error is ResilienceErrors[ResilienceErrorCode];
 export function isResilienceError<C extends ResilienceErrorCode>(error: unknown, code: C): error is ResilienceErrors[C];
 export function isResilienceError(error: unknown, code?: ResilienceErrorCode): boolean {
@@ -258,14 +295,17 @@ export function isResilienceError(error: unknown, code?: ResilienceErrorCode): b
   return code === undefined || safeGet(error, 'code') === code;
 }
 
-/** Whether a call timed out while our own event loop was blocked, which says nothing of the dependency. */
+/**
+ * Whether a call timed out while this process's event loop was blocked. Such a timeout is no evidence against the
+ * dependency.
+ */
 export function isStalledTimeout(error: unknown): boolean {
   return isResilienceError(error, 'ERR_TIMEOUT') && Number(safeGet(error, 'stalledMs')) > 0;
 }
 
 const V8Error = Error as { stackTraceLimit?: number };
 
-/** Turns stack collection off; gives the limit to put back, or undefined where there is none or it cannot be set. */
+/** Turns stack collection off. Returns the limit to restore, or undefined if there is none or it cannot be set. */
 function suspendStackTraces(): number | undefined {
   const limit = V8Error.stackTraceLimit;
   if (limit === undefined || limit === 0) return undefined;

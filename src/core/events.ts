@@ -1,13 +1,14 @@
 import { checkFunction } from './options.js';
 
-/** Something that tells what happens to it. `on` gives the function that takes the listener off again. */
+/** A source of typed events. */
 export interface Observable<E> {
+  /** Adds a listener for one type of event. Returns a function that removes the listener. */
   on<K extends keyof E>(type: K, listener: (event: E[K]) => void): () => void;
 }
 
 type Listener = (event: never) => void;
 
-/** The listeners of one type. Adding and removing are O(1); the first event after a change copies the list. */
+/** The listeners of one event type. Adding and removing are O(1); the first event after a change copies the list. */
 class ListenerList {
   readonly #entries = new Set<Listener>();
   #snapshot: readonly Listener[] | undefined = undefined;
@@ -26,7 +27,10 @@ class ListenerList {
     this.#snapshot = undefined;
   }
 
-  /** The listeners of now: what a listener adds or removes while it is called counts from the next event on. */
+  /**
+   * Returns the current listeners. A listener that is added or removed during an event takes effect with the next
+   * event.
+   */
   snapshot(): readonly Listener[] {
     this.#snapshot ??= [...this.#entries];
     return this.#snapshot;
@@ -34,8 +38,9 @@ class ListenerList {
 }
 
 /**
- * Typed events. Listeners run at once, in the order they came; one that throws changes nothing for anybody: its error
- * surfaces by itself, as an uncaught one. With no listener an event costs one check and is not even built.
+ * An emitter of typed events. Listeners run synchronously, in the order in which they were added. If a listener throws,
+ * the other listeners and the call are not affected, and the error is reported as uncaught. Without a listener, an
+ * event costs one check, and the event object is not created.
  */
 export class Emitter<E> implements Observable<E> {
   #listeners: Map<keyof E, ListenerList> | undefined = undefined;
@@ -56,16 +61,17 @@ export class Emitter<E> implements Observable<E> {
     if (list?.size === 0) this.#listeners?.delete(type);
   }
 
-  /** Whether it is worth building an event of this type. */
+  /** Whether events of this type have a listener. Check it before creating an event. */
   has(type: keyof E): boolean {
     return this.#listeners?.has(type) === true;
   }
 
-  /** Whether there is any listener. */
+  /** Whether any event type has a listener. */
   get isObserved(): boolean {
     return this.#listeners !== undefined && this.#listeners.size > 0;
   }
 
+  /** Calls the listeners of one event type. */
   emit<K extends keyof E>(type: K, event: E[K]): void {
     for (const listener of this.#listeners?.get(type)?.snapshot() ?? []) {
       try {
@@ -77,7 +83,10 @@ export class Emitter<E> implements Observable<E> {
   }
 }
 
-/** Lets an error surface by itself, as `EventTarget` does in Node, where it must not change what is going on. */
+/**
+ * Reports an error as uncaught, as Node's `EventTarget` does for an error of a listener, without affecting the running
+ * code.
+ */
 export function reportUncaught(error: unknown): void {
   queueMicrotask(() => {
     throw error;

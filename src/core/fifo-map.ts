@@ -1,19 +1,19 @@
 /**
- * A `Map` whose oldest entry is found in O(1), amortized. `map.keys().next()` would not do: V8 keeps the places of deleted
- * entries until it has to grow the table, and a new iterator steps over them from the beginning. As a queue of 10,000
- * entries a bare `Map` costs 6 µs an entry. One iterator that is kept steps over each place once.
+ * A `Map` whose oldest entry is found in O(1), amortized. `map.keys().next()` is slower: V8 keeps the slots of deleted
+ * entries until it resizes the table, and each new iterator skips them from the beginning. As a queue of 10,000
+ * entries, a plain `Map` costs 6 µs per entry. A single iterator that is kept visits each slot once.
  */
 export class FifoMap<K, V> {
   readonly #map = new Map<K, V>();
   #order = this.#map.entries();
-  /** The entry that `#order` has come to, while it is in the map. */
+  /** The entry at which `#order` is, while that entry is in the map. */
   #oldest: readonly [K, V] | undefined = undefined;
 
   get size(): number {
     return this.#map.size;
   }
 
-  /** The entry that was set before all others. */
+  /** The entry that was added first; undefined if the map is empty. */
   get oldest(): readonly [K, V] | undefined {
     if (this.#map.size > 0) this.#oldest ??= this.#nextInOrder();
     return this.#oldest;
@@ -31,7 +31,7 @@ export class FifoMap<K, V> {
     return this.#map.keys();
   }
 
-  /** Adds the entry as the newest one, also if there is one with that key. */
+  /** Adds the entry as the newest one, even if the key is already in the map. */
   set(key: K, value: V): void {
     this.delete(key);
     this.#map.set(key, value);
@@ -39,7 +39,7 @@ export class FifoMap<K, V> {
 
   delete(key: K): boolean {
     const isKnown = this.#map.delete(key);
-    // Asked of the map, which takes -0 for 0 and knows NaN.
+    // The map decides whether the keys are equal: it treats -0 as 0, and NaN as equal to NaN.
     if (isKnown && this.#oldest !== undefined && !this.#map.has(this.#oldest[0])) this.#oldest = undefined;
     return isKnown;
   }
@@ -49,7 +49,10 @@ export class FifoMap<K, V> {
     this.#oldest = undefined;
   }
 
-  /** An iterator that has come to its end stays there: entries that were set later need a new one. */
+  /**
+   * Advances the iterator. An iterator that has reached its end stays there, so entries that were added later need a
+   * new one.
+   */
   #nextInOrder(): readonly [K, V] | undefined {
     const next = this.#order.next();
     if (next.done !== true) return next.value;

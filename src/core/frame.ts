@@ -1,20 +1,20 @@
 /**
- * One policy's part in a call that has entered it: what is to be done when the call leaves.
- * Frames of policies around each other form a list, as on a call stack, and are left together in one reaction.
+ * The part of one policy in a call that has entered the policy: the actions for the end of the call. The frames of
+ * nested policies form a linked list, as on a call stack, and are left together in one reaction.
  */
 export interface Exit {
-  /** The frame of the next policy outside that is left in the same reaction. */
+  /** The frame of the next outer policy that is left in the same reaction. */
   readonly outer: Exit | undefined;
-  /** The call has brought a value. */
+  /** Handles the success of the call. */
   onValue(): void;
   /**
-   * The call has failed. Returns the error to go on with. Nothing may be started here, since after an abort this may run in
-   * the async context of another call.
+   * Handles the failure of the call. Returns the error that the outer frames and the caller receive. Must not start
+   * asynchronous work: after an abort it may run in the async context of another call.
    */
   onError(error: unknown): unknown;
 }
 
-/** Leaves all frames in a reaction of its own, when the promise settles. */
+/** Leaves all frames, from the innermost outwards, in one reaction when the promise settles. */
 export function leave<T>(inner: Exit, running: Promise<T>): Promise<T> {
   return running.then(
     (value) => {
@@ -27,7 +27,11 @@ export function leave<T>(inner: Exit, running: Promise<T>): Promise<T> {
   );
 }
 
-/** @throws what a frame throws, after the frames outside have been left with that error. */
+/**
+ * Leaves all frames after a success.
+ *
+ * @throws the error of a frame that throws, after the outer frames have been left with that error.
+ */
 export function leaveWithValue(inner: Exit): void {
   let frame: Exit | undefined = inner;
   try {
@@ -37,7 +41,7 @@ export function leaveWithValue(inner: Exit): void {
   }
 }
 
-/** Returns the error that the outermost frame goes on with. */
+/** Leaves all frames after a failure. Returns the error of the outermost frame. */
 export function leaveWithError(inner: Exit | undefined, error: unknown): unknown {
   let latest = error;
   for (let frame = inner; frame !== undefined; frame = frame.outer) {

@@ -1,16 +1,16 @@
-/** The three forms of an HTTP date (RFC 9110, 5.6.7): IMF-fixdate, RFC 850's, and that of C's asctime. */
+/** The three forms of an HTTP date (RFC 9110, 5.6.7): IMF-fixdate, the form of RFC 850, and that of C's `asctime`. */
 const HTTP_DATES = [
   /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} [0-2]\d:[0-5]\d:[0-5]\d GMT$/,
   /^[A-Z][a-z]{5,8}, \d{2}-[A-Z][a-z]{2}-\d{2} [0-2]\d:[0-5]\d:[0-5]\d GMT$/,
   /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [0-2]\d:[0-5]\d:[0-5]\d \d{4}$/,
 ];
 
-/** Longer header values are noise or an attack, and are not even looked at. */
+/** The longest header value that is parsed, in characters. Longer values are noise or an attack. */
 const LONGEST_DATE = 64;
 
 /**
- * Returns the milliseconds since 1970 that an HTTP date stands for; undefined for anything else. An RFC 850 date has a year
- * of two digits: it is the one of these that is nearest to now, but at most 50 years ahead.
+ * Parses an HTTP date. Returns milliseconds since 1970, or undefined for any other text. The two-digit year of an RFC
+ * 850 date is taken as the nearest such year to `now` that is at most 50 years ahead.
  *
  * @param now - the wall clock, in milliseconds since 1970.
  */
@@ -20,14 +20,14 @@ export function parseHttpDate(value: string, now: number = Date.now()): number |
   const form = HTTP_DATES.findIndex((one) => one.test(text));
   if (form === -1) return undefined;
   if (form === RFC_850) return parseRfc850Date(text, now);
-  // asctime's form names no zone and means GMT; Date.parse would take it for local time.
+  // The asctime form names no time zone and means GMT; `Date.parse` would read it as local time.
   const at = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`);
   return Number.isNaN(at) ? undefined : at;
 }
 
 const RFC_850 = 1;
 
-/** Date.parse takes the years 50 to 99 for the last century, whatever the year is now (RFC 9110, 5.6.7). */
+/** Parses an RFC 850 date. `Date.parse` would always put the years 50 to 99 into the last century (RFC 9110, 5.6.7). */
 function parseRfc850Date(text: string, now: number): number | undefined {
   const [, day, month, year, time] = /(\d{2})-(\w{3})-(\d{2}) (.+)$/.exec(text) ?? [];
   const thisYear = new Date(now).getUTCFullYear();

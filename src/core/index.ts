@@ -1,8 +1,9 @@
 /**
- * The common ground of all patterns: policies, calls and their contexts, outcomes and verdicts, errors, events, time
- * and chance. Import it to write a policy of your own; the patterns themselves bring what they need.
+ * The shared types and functions of all patterns: policies, calls and their contexts, outcomes and verdicts, errors,
+ * events, clocks and random sources. Import this entry point to write a policy of your own. The other entry points do
+ * not require it.
  *
- * Cost: only what is imported.
+ * Cost: only the functions that are imported.
  *
  * @module
  */

@@ -1,4 +1,7 @@
-/** Errors come from anywhere: a getter of theirs that throws must not replace them. */
+/**
+ * Reads a property of an error. Returns undefined if a getter throws: errors may come from any code, and such a getter
+ * must not replace the error.
+ */
 export function safeGet(error: object, property: string | symbol): unknown {
   try {
     return (error as Record<string | symbol, unknown>)[property];
@@ -8,8 +11,8 @@ export function safeGet(error: object, property: string | symbol): unknown {
 }
 
 /**
- * Whether an error is of one of the classes with these names, or of a class derived from one. By name and not by
- * `instanceof`, which is false for errors of another realm, such as those of Jest or `node:vm`.
+ * Whether an error is an instance of a class with one of these names, or of a derived class. Compares names, since
+ * `instanceof` is false for errors of another realm, such as those of Jest or `node:vm`.
  */
 export function isErrorOfClass(error: unknown, names: readonly string[]): boolean {
   if (typeof error !== 'object' || error === null) return false;
@@ -20,23 +23,23 @@ export function isErrorOfClass(error: unknown, names: readonly string[]): boolea
       prototype = Object.getPrototypeOf(prototype);
     }
   } catch {
-    // A proxy may throw at anything.
+    // Any operation on a Proxy may throw.
   }
   return false;
 }
 
-/** How many base classes are looked at: a proxy can have any number. */
+/** The maximum number of base classes that are inspected: a Proxy can have any number. */
 const MAX_CLASSES = 20;
 
-/** The longest text of a caller that a message repeats. */
+/** The maximum number of characters of a caller's text in a message. */
 export const LONGEST_TEXT = 60;
 
-/** The beginning of a text that may be of any length, as names and keys from outside are. */
+/** Returns the text, shortened to 60 characters: names and keys from outside may have any length. */
 export function truncate(text: string): string {
   return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
 }
 
-/** How a value reads in a message. Never calls into the value. */
+/** Formats a value for a message. Never calls code of the value. */
 export function formatValue(value: unknown): string {
   switch (typeof value) {
     case 'string':

@@ -1,15 +1,19 @@
-/** Eight groups of 16 bits. An IPv4 address is the IPv6 address it maps to: `::ffff:192.0.2.1`. */
+/**
+ * An IP address as eight groups of 16 bits. An IPv4 address is stored as its IPv4-mapped IPv6 address:
+ * `::ffff:192.0.2.1`.
+ */
 export type IpAddress = readonly number[];
 
-/** All addresses that begin with the same bits. */
+/** A network: all addresses that begin with the same bits. */
 export interface IpNetwork {
   readonly address: IpAddress;
-  /** How many bits are the same, of the 128. */
+  /** The length of the common prefix in bits, of 128. */
   readonly bits: number;
 }
 
 /**
- * An address as text, of either kind, or undefined. A zone (`fe80::1%eth0`) says nothing of who it is and is dropped.
+ * Parses an IPv4 or IPv6 address. Returns undefined for any other text. A zone (`fe80::1%eth0`) does not identify the
+ * host and is removed.
  */
 export function parseIp(text: string): IpAddress | undefined {
   const address = parseAsWritten(text);
@@ -29,7 +33,9 @@ function parseAsWritten(text: string): IpAddress | undefined {
   return [...before, ...Array<number>(missing).fill(0), ...after];
 }
 
-/** `10.0.0.0/8`, `2001:db8::/32`, or one address by itself. */
+/**
+ * Parses a network such as `10.0.0.0/8` or `2001:db8::/32`, or a single address. Returns undefined for any other text.
+ */
 export function parseNetwork(text: string): IpNetwork | undefined {
   const [host = '', length, ...more] = text.split('/');
   const address = parseAsWritten(host);
@@ -37,10 +43,11 @@ export function parseNetwork(text: string): IpNetwork | undefined {
   const width = host.includes(':') ? 128 : 32;
   const bits = length === undefined ? width : /^\d{1,3}$/.test(length) ? Number(length) : Number.NaN;
   if (!(bits <= width)) return undefined;
-  const isPartOfNat64 = width === 128 && bits >= 96; // a wider one is more than what is translated
+  const isPartOfNat64 = width === 128 && bits >= 96; // a wider network is larger than the NAT64 prefix
   return { address: isPartOfNat64 ? fromNat64(address) : address, bits: 128 - width + bits };
 }
 
+/** Whether the network contains the address. */
 export function isWithin(address: IpAddress, network: IpNetwork): boolean {
   return network.address.every((group, index) => {
     const mask = maskOf(network.bits, index);
@@ -49,7 +56,7 @@ export function isWithin(address: IpAddress, network: IpNetwork): boolean {
 }
 
 /**
- * The network that an address is in: `192.0.2.0/24`, or as RFC 5952 writes it `2001:db8:0:100::/56`. A network of one
+ * Returns the network of an address: `192.0.2.0/24`, or in the form of RFC 5952 `2001:db8:0:100::/56`. A network of one
  * address is written as that address.
  */
 export function formatNetwork(address: IpAddress, ipv6Prefix: number, ipv4Prefix = 32): string {
@@ -63,18 +70,24 @@ export function formatNetwork(address: IpAddress, ipv6Prefix: number, ipv4Prefix
 }
 
 const MAPPED: IpAddress = [0, 0, 0, 0, 0, 0xffff];
-/** What a translator puts before the IPv4 address it speaks for (RFC 6052). */
+/** The prefix that a NAT64 translator puts before the IPv4 address that it translates (RFC 6052). */
 const NAT64: IpAddress = [0x64, 0xff9b, 0, 0, 0, 0];
 
-/** Eight groups, the last two of them as IPv4, and a zone. */
+/** The longest text that is parsed: eight groups, the last two written as IPv4, and a zone. */
 const LONGEST = 96;
 
-/** Otherwise everybody behind the translator, all of IPv4, would be in one network. */
+/**
+ * Converts a NAT64 address to the IPv4 address inside it. Otherwise all hosts behind the translator, which is all of
+ * IPv4, would be in one network.
+ */
 function fromNat64(address: IpAddress): IpAddress {
   return NAT64.every((group, index) => address[index] === group) ? [...MAPPED, ...address.slice(6)] : address;
 }
 
-/** Two groups. Octets with leading zeros are octal to some and decimal to others, and no address to us. */
+/**
+ * Parses an IPv4 address into two groups. An octet with a leading zero is rejected: some parsers read it as octal,
+ * others as decimal.
+ */
 function parseIpv4(text: string): [number, number] | undefined {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
   const octets = match?.slice(1).map((octet) => (/^0\d/.test(octet) ? 256 : Number(octet))) ?? [];
@@ -83,7 +96,7 @@ function parseIpv4(text: string): [number, number] | undefined {
   return [(a << 8) | b, (c << 8) | d];
 }
 
-/** The groups on one side of `::`. An IPv4 address may stand for the last two of the whole. */
+/** Parses the groups on one side of `::`. The last two groups of an address may be written as IPv4. */
 function parseGroups(text: string, isEnd: boolean): number[] | undefined {
   if (text === '') return [];
   const parts = text.split(':');
@@ -94,7 +107,10 @@ function parseGroups(text: string, isEnd: boolean): number[] | undefined {
   return groups.some(Number.isNaN) ? undefined : groups;
 }
 
-/** The longest run of zeros becomes `::`, the first of several; one zero alone stays. */
+/**
+ * Formats an IPv6 address. The longest run of zero groups, or the first of several, is written as `::`; a single zero
+ * group is not.
+ */
 function formatIpv6(address: IpAddress): string {
   let [start, length] = [0, 1];
   for (let from = 0; from < 8; from++) {
@@ -107,7 +123,7 @@ function formatIpv6(address: IpAddress): string {
   return `${groups.slice(0, start).join(':')}::${groups.slice(start + length).join(':')}`;
 }
 
-/** Of one group, the bits that belong to the first so many of the whole. */
+/** Returns the bits of one group that belong to the first `bits` bits of the address. */
 function maskOf(bits: number, group: number): number {
   const inGroup = Math.min(16, Math.max(0, bits - group * 16));
   return (0xffff << (16 - inGroup)) & 0xffff;

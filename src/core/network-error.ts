@@ -1,12 +1,12 @@
 import { isErrorOfClass, safeGet } from './inspect.js';
 
-/** Which side of a connection an error blames: the calling program, the network on the way, or the peer that it leads to. */
+/** The side that caused an error: the calling program, the network on the way, or the peer. */
 type Fault = 'caller' | 'network' | 'peer';
 
 /**
- * Error codes of Node, its resolver, undici and Bun, by their beginnings; the first that matches decides. A `peer` cannot
- * be trusted or understood, which another attempt does not change: its certificate, its TLS, an answer that is no HTTP, a
- * SOCKS proxy that refuses (RFC 1928, replies 2, 7 and 8).
+ * Prefixes of error codes of Node, its resolver, undici and Bun, with the side that caused the error; the first match
+ * decides. `peer` means that the peer is not trusted or not understood, which a retry does not change: an invalid
+ * certificate, a TLS error, a response that is not HTTP, a SOCKS proxy that refuses (RFC 1928, replies 2, 7 and 8).
  */
 const FAULT_BY_CODE: readonly (readonly [Fault, readonly string[]])[] = [
   ['network', ['ERR_SSL_UNEXPECTED_EOF', 'HPE_INVALID_EOF_STATE']],
@@ -24,7 +24,7 @@ const FAULT_BY_CODE: readonly (readonly [Fault, readonly string[]])[] = [
   ['network', ['FailedToOpenSocket']],
 ];
 
-/** The wordings of platforms whose network errors are bare TypeErrors. Sentry adds ` (host)` to them. */
+/** The messages of platforms whose network errors are plain TypeErrors. Sentry appends ` (host)` to them. */
 const NETWORK_MESSAGES: readonly string[] = [
   'Failed to fetch', // Chromium
   'network error', // Chromium, while the body is being read
@@ -45,47 +45,63 @@ const NETWORK_MESSAGES: readonly string[] = [
   'terminated', // undici, while the body is being read
 ];
 
-/** Deno's wordings, which name the address and go on with the error of the operating system. */
+/** Deno's messages. They name the address and continue with the error of the operating system. */
 const DENO_NETWORK =
   /^(error sending request (for|from) |error reading a body from connection|request or response body error|Connection reset by peer)/;
 
-/** Certificates that are not trusted and peers that speak another protocol, in the words of Deno and Safari. */
+/** Messages of Deno and Safari about untrusted certificates and about peers that speak another protocol. */
 const PEER_MESSAGE =
   /invalid peer certificate|received corrupt message|received fatal alert|invalid HTTP version parsed|^The certificate for this server|^An SSL error has occurred/;
 
-/** undici's wording for a proxy that has not opened the tunnel. */
+/** undici's message for a proxy that has not opened the tunnel. */
 const TUNNEL_REFUSED = /^Proxy response \((\d+)\)/;
 
-/** How deep a chain of causes is followed. Deeper chains are cycles or noise. */
+/** The maximum depth to which a chain of causes is followed. Deeper chains are cycles or noise. */
 const MAX_DEPTH = 10;
 
-/** What is known of an error from where it was caught, which its code and its wording do not show. */
+/**
+ * The side that caused an error, known from where the error was caught. The code and the message of the error do not
+ * show it.
+ */
 const attributed = /* @__PURE__ */ new WeakMap<object, Fault>();
 
-/** Records which side is to blame for an error, for every later look at it. */
+/** Records which side caused an error. The record takes precedence over the error's code and message. */
 export function attribute(error: unknown, fault: Fault): void {
   if (typeof error === 'object' && error !== null) attributed.set(error, fault);
 }
 
 /**
- * Whether the connection to the server failed, as opposed to the calling program or the server's logic. Judged by error
- * codes along the chain of causes, and by the wordings of platforms whose `TypeError`s carry no code.
+ * Whether the connection to the server failed, as opposed to a mistake in the calling program or an error of the
+ * server's logic. Decides by the error codes along the chain of causes, and by the messages of platforms whose
+ * `TypeError`s have no code.
+ *
+ * @example
+ * ```ts
+ * const error: unknown = await fetch('http://localhost:1').catch((reason: unknown) => reason);
+ * console.log(isNetworkError(error)); // true if no server listens on this port
+ * ```
  */
 export function isNetworkError(error: unknown): boolean {
   return faultOf(error) === 'network';
 }
 
-/** Whether the server, or a proxy on the way, cannot be trusted or understood: a bad certificate, a protocol error. */
+/**
+ * Whether the server, or a proxy on the way, is not trusted or not understood: an invalid certificate or a protocol
+ * error.
+ */
 export function isPeerError(error: unknown): boolean {
   return faultOf(error) === 'peer';
 }
 
-/** Whether code of the caller is known to have thrown the error, such as the stream of a request's body. */
+/** Whether the error is known to come from code of the caller, such as the stream of a request's body. */
 export function isCallerError(error: unknown): boolean {
   return faultOf(error) === 'caller';
 }
 
-/** Which side an error blames; undefined if it is not about a connection. The peer, if both are blamed. */
+/**
+ * Returns the side that caused an error; undefined if the error does not concern a connection. If the chain of causes
+ * names both the peer and another side, returns the peer.
+ */
 function faultOf(error: unknown): Fault | undefined {
   const known = typeof error === 'object' && error !== null ? attributed.get(error) : undefined;
   if (known !== undefined) return known;
@@ -94,7 +110,10 @@ function faultOf(error: unknown): Fault | undefined {
   return faults.has('peer') ? 'peer' : [...faults][0];
 }
 
-/** Looks at no error twice: causes may form circles, and the errors of several addresses share them. */
+/**
+ * Collects the sides along the chain of causes. Visits each error once: causes may form cycles, and the errors of an
+ * AggregateError may share causes.
+ */
 function collectFaults(error: unknown, faults: Set<Fault>, depth: number, seen: Set<unknown>): void {
   if (typeof error !== 'object' || error === null || depth === 0 || seen.has(error)) return;
   seen.add(error);
@@ -112,7 +131,10 @@ function faultOfCode(error: object): Fault | undefined {
   return FAULT_BY_CODE.find(([, starts]) => starts.some((start) => code.startsWith(start)))?.[0];
 }
 
-/** undici's own abort: of a tunnel, by the proxy's status, or of a request whose connection was given up. */
+/**
+ * Returns the side behind undici's own abort error: a refused tunnel, by the proxy's status, or a request whose
+ * connection was closed.
+ */
 function faultOfAbort(message: unknown): Fault {
   const status = typeof message === 'string' ? TUNNEL_REFUSED.exec(message)?.[1] : undefined;
   return status === undefined || (Number(status) >= 500 && status !== '501') ? 'network' : 'peer';
@@ -124,7 +146,8 @@ function faultOfMessage(error: object): Fault | undefined {
   if (DENO_NETWORK.test(message)) return PEER_MESSAGE.test(message) ? 'peer' : 'network';
   if (!isErrorOfClass(error, ['TypeError'])) return undefined;
   if (PEER_MESSAGE.test(message)) return 'peer';
-  // undici and Deno word everything that goes wrong like this, a bad certificate as well: the cause decides, if there is one.
+  // undici and Deno use this message for every failure, including an invalid certificate: the cause decides, if there
+  // is one.
   if (message === 'fetch failed') return safeGet(error, 'cause') === undefined ? 'network' : undefined;
   return NETWORK_MESSAGES.includes(message.replace(/ \([^\s()]+\)$/, '')) ? 'network' : undefined;
 }

@@ -1,19 +1,19 @@
 import { InvalidOptionError } from './errors.js';
 import { LONGEST_TEXT } from './inspect.js';
 
-/** For each option its default; undefined for those that have none. */
+/** The default of each option; undefined for an option without a default. */
 type Defaults<T> = { readonly [K in keyof T]-?: T[K] | undefined };
 
-/** Every option is there; those with a default are never undefined. */
+/** Options after the defaults are filled in: an option with a default is never undefined. */
 type WithDefaults<T, D extends Defaults<T>> = {
   readonly [K in keyof T]-?: undefined extends D[K] ? T[K] : Exclude<T[K], undefined>;
 };
 
 /**
- * The caller's options with their defaults filled in: read once, detached from the caller's object and from any
- * prototype, so that only the object's own properties are options. An explicit undefined means the default. The values are
- * still to be checked.
- * @throws InvalidOptionError when it is no object, or has a name that is not known; the message suggests a similar one.
+ * Returns the caller's options with defaults filled in. Each option is read once. The result has no prototype and only
+ * the own properties of the caller's object. An explicit undefined selects the default. The values are not checked
+ * here.
+ * @throws InvalidOptionError if `options` is not an object or has an unknown name. The message suggests a similar name.
  */
 export function readOptions<T extends object, const D extends Defaults<T> = Defaults<T>>(
   owner: string,
@@ -34,10 +34,10 @@ export function readOptions<T extends object, const D extends Defaults<T> = Defa
   return own as WithDefaults<T, D>;
 }
 
-/** An object without options: what it has all the same comes from a polluted `Object.prototype`. */
+/** An empty object literal: any option that can be read from it comes from a polluted `Object.prototype`. */
 export const NOTHING: { readonly [option: string]: unknown } = {};
 
-/** Whether an object has an option that it does not merely inherit from `Object.prototype`. */
+/** Whether an object has an option that is not merely inherited from `Object.prototype`. */
 function isGiven(options: object, name: PropertyKey): boolean {
   for (let object: object | null = options; object !== null && object !== Object.prototype; ) {
     if (Object.hasOwn(object, name)) return true;
@@ -47,8 +47,8 @@ function isGiven(options: object, name: PropertyKey): boolean {
 }
 
 /**
- * An option of a call. What is merely on `Object.prototype` is no option of anybody; a getter of a class is one, so that an
- * `AbortController` or the context of a call can be given for its signal.
+ * Returns an option of a call, or its default. A property of `Object.prototype` is not an option. A getter of a class
+ * is one, so that an `AbortController` or a call context can be passed where an object with a `signal` is expected.
  */
 export function given<T extends object, K extends keyof T>(options: T, name: K): T[K] | undefined;
 export function given<T extends object, K extends keyof T, D>(
@@ -62,8 +62,8 @@ export function given<T extends object, K extends keyof T>(options: T, name: K, 
 }
 
 /**
- * The same for several options. Where a call is hot it is made only if `NOTHING` has one of them: otherwise they can be read
- * as they are, which costs nothing.
+ * Returns several options without those inherited from `Object.prototype`. Hot paths call it only if `NOTHING` has one
+ * of these options: otherwise reading the options directly costs nothing extra.
  */
 export function unpolluted<T extends object, K extends keyof T>(options: T, names: readonly K[]): { [P in K]?: T[P] } {
   const own = Object.create(null);
@@ -71,7 +71,7 @@ export function unpolluted<T extends object, K extends keyof T>(options: T, name
   return own;
 }
 
-/** What one call brings along: an object with no other names of its own than these. */
+/** Checks that the options of a call are an object whose own properties all have known names. */
 export function checkCallOptions(owner: string, options: object, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null) fail(owner, 'options', 'must be an object', options);
   for (const name of Object.keys(options)) {
@@ -85,18 +85,23 @@ function fail(owner: string, option: string, rule: string, value: unknown): neve
   throw new InvalidOptionError(owner, option, rule, value);
 }
 
-/** A rule of our own, which may leave out any of these. */
+/** Returns a rule without values inherited from `Object.prototype`: a rule may leave out any of these fields. */
 export function ownRule<R extends object>(rule: R): R {
   const { min, max, above } = NOTHING;
   return (min ?? max ?? above) === undefined ? rule : Object.assign(Object.create(null), rule);
 }
 
+/** The range of an integer option. */
 export interface IntegerRule {
+  /** The smallest allowed value. */
   readonly min: number;
+  /** The largest allowed value. @defaultValue Infinity */
   readonly max?: number;
+  /** Whether `Infinity` is allowed. @defaultValue false */
   readonly orInfinity?: boolean;
 }
 
+/** Returns the value if it is an integer within the rule. @throws InvalidOptionError otherwise. */
 export function checkInteger(owner: string, option: string, value: unknown, rule: IntegerRule): number {
   const { min, max = Infinity, orInfinity = false } = ownRule(rule);
   if (typeof value === 'number' && value >= min && value <= max) {
@@ -105,15 +110,17 @@ export function checkInteger(owner: string, option: string, value: unknown, rule
   fail(owner, option, `must be an integer ≥ ${max < Infinity ? `${min} and at most ${max}` : min}`, value);
 }
 
+/** The range of a number option. */
 export interface NumberRule {
-  /** The least that is allowed, itself included. */
+  /** The smallest allowed value. @defaultValue none */
   readonly min?: number;
-  /** What it must be above. */
+  /** The exclusive lower bound: the value must be above it. @defaultValue none */
   readonly above?: number;
+  /** The largest allowed value. @defaultValue none */
   readonly max?: number;
 }
 
-/** A finite number within the rule. */
+/** Returns the value if it is a finite number within the rule. @throws InvalidOptionError otherwise. */
 export function checkNumber(owner: string, option: string, value: unknown, rule: NumberRule = {}): number {
   const { min, above, max } = ownRule(rule);
   if (
@@ -148,7 +155,7 @@ export function checkFunction<F>(owner: string, option: string, value: F): F {
   fail(owner, option, 'must be a function', value);
 }
 
-/** Likewise, for an option that may be left out. */
+/** Returns the value if it is undefined or a function. @throws InvalidOptionError otherwise. */
 export function checkOptionalFunction<F>(owner: string, option: string, value: F | undefined): F | undefined {
   return value === undefined ? undefined : checkFunction(owner, option, value);
 }
@@ -158,14 +165,17 @@ export function checkOneOf<T extends string>(owner: string, option: string, valu
   fail(owner, option, `must be one of ${allowed.map((one) => `'${one}'`).join(', ')}`, value);
 }
 
-/** The name a policy goes by in errors, events and descriptions. */
+/** Returns the name of a policy, for errors, events and descriptions; the owner's name if none was given. */
 export function checkName(owner: string, value: string | undefined): string {
   if (value === undefined) return owner;
   if (typeof value === 'string' && value !== '') return value;
   fail(owner, 'name', 'must be a string that is not empty', value);
 }
 
-/** An object that has all these methods, such as a clock. */
+/**
+ * Returns the value if it is an object with all these methods, such as a clock.
+ * @throws InvalidOptionError otherwise.
+ */
 export function checkMethods<T extends object>(
   owner: string,
   option: string,
@@ -180,15 +190,17 @@ export function checkMethods<T extends object>(
 
 const LIKELY_PREFIX = 3;
 
-/** Suggests a name only where it is likely to be what was meant. */
+/**
+ * Returns the rule of an unknown option name. It suggests a known name only if the caller is likely to have meant it.
+ */
 function unknown(name: string, known: readonly string[]): string {
   const meant = name.length > LONGEST_TEXT ? undefined : nearest(name.toLowerCase(), known);
   return meant === undefined ? 'is unknown' : `is unknown (did you mean "${meant}"?)`;
 }
 
 /**
- * The known name that takes the fewest changes, if it is likely to be meant: not more changes than it has letters, or the
- * same beginning (`maxSize` for `maxWeight`).
+ * Returns the known name with the smallest edit distance if the caller is likely to have meant it: either the distance
+ * is at most the length of the longer name, or both names begin alike (`maxSize` for `maxWeight`).
  */
 function nearest(name: string, known: readonly string[]): string | undefined {
   let [best, least] = [undefined as string | undefined, Infinity];
@@ -201,8 +213,8 @@ function nearest(name: string, known: readonly string[]): string | undefined {
 }
 
 /**
- * Levenshtein's distance, one row at a time, where what was left out costs least and what was mistaken most: names are
- * abbreviated more often than misspelt (`vnodes` for `virtualNodes`).
+ * Levenshtein distance, computed one row at a time. A missing letter costs 1, an extra letter 2, a replaced letter 3:
+ * names are abbreviated more often than misspelt (`vnodes` for `virtualNodes`).
  */
 function editDistance(given: string, known: string): number {
   let row = Array.from({ length: known.length + 1 }, (_, column) => column);

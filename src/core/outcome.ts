@@ -3,35 +3,44 @@ import { InvalidOptionError, isResilienceError } from './errors.js';
 import { isErrorOfClass } from './inspect.js';
 import { isCallerError, isNetworkError, isPeerError } from './network-error.js';
 
-/** How an operation ended. */
+/** The outcome of an operation: a value or an error. */
 export type Outcome<T = unknown> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: unknown };
 
 /**
- * What an outcome says about the dependency and about trying again.
+ * The judgement of an outcome: what it means for the health of the dependency and for retries.
  *
- * - `success`: it is well.
- * - `failure`: it counts against its health, and may be tried again.
- * - `permanent`: it counts against its health, and must not be tried again.
- * - `ignore`: it says nothing about its health and is never tried again; permits are given back.
+ * - `success`: the dependency is healthy.
+ * - `failure`: counts against the health of the dependency; the call may be retried.
+ * - `permanent`: counts against the health of the dependency; the call must not be retried.
+ * - `ignore`: says nothing about the health of the dependency; the call is not retried, and its permits are released.
  */
 export type Verdict = 'success' | 'failure' | 'permanent' | 'ignore';
 
+/** Judges an outcome. Must return a verdict synchronously. */
 export type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;
 
 /**
- * The shared judgement, used wherever neither the call nor the policy has a `classify` of its own:
+ * Judges an outcome. Used wherever neither the call nor the policy has a `classify` of its own.
  *
- * - A value is a `success`, whatever it is.
- * - An error of this package is ignored, since it is about the policies and not about the dependency. A `TimeoutError` is
- *   a `failure`.
- * - A certificate that is not trusted and a peer that breaks the protocol are `permanent`.
- * - A TypeError, RangeError or ReferenceError that is no network error is a mistake in the calling program and is ignored.
- * - An `AbortError` is ignored if the signal of the call is aborted. Otherwise it is a `failure` like any other error: some
- *   other part of the program, or the dependency, has given the call up.
+ * - A value is a `success`, regardless of its content.
+ * - A `TimeoutError` is a `failure`. Any other error of this package is ignored: it comes from a policy, not from the
+ *   dependency.
+ * - An untrusted certificate and a peer that violates the protocol are `permanent`.
+ * - A TypeError, RangeError or ReferenceError that is not a network error is a mistake in the calling program and is
+ *   ignored.
+ * - An `AbortError` is ignored if the signal of the call is aborted. Otherwise it is a `failure` like any other error:
+ *   another part of the program, or the dependency, has aborted the operation.
  *
- * Errors of another realm, such as Jest's, are judged by the names of their classes.
+ * Errors of another realm, such as Jest's, are recognised by the names of their classes.
+ *
+ * @example
+ * ```ts
+ * const classify: Classify = (outcome, context) =>
+ *   outcome.ok && outcome.value === null ? 'failure' : defaultClassify(outcome, context);
+ * const policy = retry({ classify });
+ * ```
  */
 export function defaultClassify(outcome: Outcome, context?: CallContext): Verdict {
   if (outcome.ok) return 'success';
@@ -43,8 +52,9 @@ export function defaultClassify(outcome: Outcome, context?: CallContext): Verdic
 }
 
 /**
- * Asks `classify`, and sees to it that it answers with a verdict.
- * @throws what `classify` throws, or InvalidOptionError when it answers with anything else, a promise for instance.
+ * Calls `classify` and checks that the result is a verdict.
+ * @throws the error that `classify` throws, or InvalidOptionError if it returns anything but a verdict, such as a
+ * promise.
  */
 export function judge(owner: string, classify: Classify, outcome: Outcome, context: CallContext): Verdict {
   const verdict = classify(outcome, context);
@@ -53,7 +63,7 @@ export function judge(owner: string, classify: Classify, outcome: Outcome, conte
   throw new InvalidOptionError(owner, 'classify', rule, verdict);
 }
 
-/** Whether an error is a mistake in the calling program, and nothing that the dependency did. */
+/** Whether an error is a mistake in the calling program and not a failure of the dependency. */
 export function isProgrammingError(error: unknown): boolean {
   if (isCallerError(error)) return true;
   return (

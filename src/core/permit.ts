@@ -1,20 +1,26 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Outcome } from './outcome.js';
 
-/** The right to one piece of work, taken from a gate. Give it back once the work is done; a second time does nothing. */
+/**
+ * A permit: the right to perform one operation. Release it when the operation is over; further releases have no effect.
+ */
 export interface Permit {
-  /** How the work ended, for gates that learn from it; without an outcome they learn nothing. */
+  /**
+   * Releases the permit. The outcome is counted by policies that measure health, such as a circuit breaker; without an
+   * outcome nothing is counted.
+   */
   release(outcome?: Outcome): void;
+  /** Releases the permit without an outcome, for `using`. */
   [Symbol.dispose](): void;
 }
 
-/** A permit that is given back once, whatever is called how often. */
-export function permit(giveBack: (outcome: Outcome | undefined) => void): Permit {
-  let pending: typeof giveBack | undefined = giveBack;
+/** Creates a permit that calls `onRelease` once, on the first `release` or dispose. */
+export function permit(onRelease: (outcome: Outcome | undefined) => void): Permit {
+  let pending: typeof onRelease | undefined = onRelease;
   const release = (outcome?: Outcome): void => {
-    const give = pending;
+    const callback = pending;
     pending = undefined;
-    give?.(outcome);
+    callback?.(outcome);
   };
   return { release, [Symbol.dispose]: () => release() };
 }

@@ -27,60 +27,82 @@ import {
 import type { Classify } from './outcome.js';
 import { runTimed } from './timed-scope.js';
 
-/** What one call may bring along. Nothing is inherited from `Object.prototype`. */
+/** Options of one call. Properties inherited from `Object.prototype` are ignored. */
 export interface CallOptions {
-  /** Aborts the call: it rejects with the signal's reason at once, wherever it stands. */
+  /**
+   * Aborts the call when the signal aborts: the promise rejects immediately with the signal's abort reason.
+   * @defaultValue none
+   */
   readonly signal?: AbortSignal | null | undefined;
   /**
-   * A total timeout for this call. Above 0; `Infinity` for none. Unlike a `timeout` policy it is never prolonged because our
-   * own event loop was blocked.
+   * Total timeout of this call in milliseconds or as a duration string; above 0, `Infinity` for none. Unlike a
+   * `timeout` policy, it is never extended when this process's event loop was blocked.
+   * @defaultValue Infinity
    */
   readonly timeout?: Duration | undefined;
-  /** How this call's outcomes are judged, by every policy without a judgement of its own. @defaultValue `defaultClassify` */
+  /**
+   * Judges the outcomes of this call, in every policy that has no `classify` of its own.
+   * @defaultValue `defaultClassify`
+   */
   readonly classify?: Classify | undefined;
-  /** 0 is the most important. @defaultValue 5 */
+  /**
+   * Priority of the call: a finite number, 0 is the most important. Bulkheads admit waiters in this order.
+   * @defaultValue 5
+   */
   readonly priority?: number | undefined;
   /** The key by which `keyed` policies, limiters and `coalesce` distinguish calls. @defaultValue none */
   readonly key?: string | undefined;
   /**
-   * Whether the operation may run more than once. If false, `retry` makes one attempt, whatever its options say: for an
-   * operation that is not idempotent. @defaultValue true
+   * Whether the operation may run more than once. If false, `retry` makes one attempt, even if its `maxAttempts` is
+   * higher. Set it to false for an operation that is not idempotent.
+   * @defaultValue true
    */
   readonly repeatable?: boolean | undefined;
 }
 
-/** What a policy says of itself to `explain` and to telemetry. */
+/** The description of a policy: its kind, name and settings, for `explain` and for telemetry. */
 export interface PolicyDescription {
-  /** The pattern, as its factory is called: `retry`. */
+  /** The pattern, as its factory is called: `retry`, for example. */
   readonly kind: string;
+  /** The name of the policy, as in its errors. */
   readonly name: string;
-  /** The policies inside, outermost first. */
+  /** The policies inside this one, outermost first. Undefined for a policy that contains no others. */
   readonly policies?: readonly PolicyDescription[] | undefined;
-  /** Its settings, durations in milliseconds. */
+  /** Settings of the policy. Durations are in milliseconds. */
   readonly [setting: string]: unknown;
 }
 
-/** A way to run an operation. `Adds` is what it may answer besides the operation's own type, as a fallback does. */
+/**
+ * A policy: a way to run an operation. `Adds` is the type of values that the policy itself may return, such as a
+ * fallback's value.
+ */
 export interface Policy<out Adds = never> {
+  /** The name of the policy in errors, events and descriptions. */
   readonly name: string;
+  /** The clock that measures the times of this policy. All members of a pipeline must use the same one. */
   readonly clock: Clock;
   /**
-   * Runs the operation under this policy. Never throws: whatever happens is in the promise.
-   * When the call is aborted the promise rejects with the reason at once, even if the operation goes on.
+   * Runs the operation under this policy. Never throws: every error is a rejection of the returned promise. When the
+   * call is aborted, the promise rejects immediately with the abort reason, even if the operation ignores its signal
+   * and continues.
    */
   execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions): Promise<T | Adds>;
-  /** A function of the same shape that runs under this policy. `this` and the arguments are passed on. */
+  /**
+   * Returns a function with the same parameters that runs `fn` under this policy. `this` and the arguments are passed
+   * to `fn`.
+   */
   wrap<This, A extends unknown[], T>(
     fn: (this: This, ...args: A) => T | PromiseLike<T>,
   ): (this: This, ...args: A) => Promise<T | Adds>;
-  /** One step of a pipeline: for those who compose policies by hand. */
+  /** Runs one step of a pipeline. For code that combines policies without `pipeline`; other callers use `execute`. */
   run(next: Next, context: PolicyContext): Promise<unknown>;
+  /** Returns the kind, name and settings of this policy. */
   describe(): PolicyDescription;
-  /** Keeps inference honest; never set. */
+  /** Carries `Adds` for type inference; never set at run time. */
   readonly '~adds'?: { readonly type: Adds };
 }
 
-/** What all policies share: `execute` and `wrap`, on top of their one step `run`. */
+/** Base class of all policies: implements `execute` and `wrap` on top of `run`. */
 export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
   declare readonly '~adds'?: { readonly type: Adds };
   readonly name: string;
@@ -91,19 +113,25 @@ export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
     this.clock = clock;
   }
 
-  /** Never throws, unlike a policy made by hand: whatever happens is in the promise. */
+  /** Runs one step of a pipeline. Never throws, unlike a policy that a user has written: every error is a rejection. */
   abstract run(next: Next, context: PolicyContext): Promise<unknown>;
   abstract describe(): PolicyDescription;
 
-  /** Uses the settings of another member of the same family if they are equal, so that thousands of members keep one copy. */
+  /**
+   * Adopts the rules object of another member of the same family if the rules are equal, so that thousands of members
+   * share one object.
+   */
   shareRules(_sibling: BasePolicy<unknown>): void {}
 
-  /** The clock a call runs on. */
+  /** Returns the clock that a call with these options runs on. */
   clockOf(_options: CallOptions): Clock {
     return this.clock;
   }
 
-  /** Without options there is nothing that could throw, and no try block: on Node 20 one costs half as much as a call. */
+  /**
+   * Runs the operation. Without options nothing here can throw, so no try block is needed: on Node 20, one costs half
+   * as much as a call.
+   */
   execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions): Promise<T | Adds> {
     if (options !== undefined || typeof operation !== 'function') return this.#executeWith(operation, options);
     return this.run(callOperation, new Context(this.clock, operation, DEFAULT_TERMS)) as Promise<T | Adds>;
@@ -117,7 +145,10 @@ export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
     }
   }
 
-  /** Not for callers: where `runWithPolicy` nests scopes. Undefined for a scope of another copy of the package. */
+  /**
+   * Internal: runs an operation in a nested abort scope, for `runWithPolicy`. Returns undefined if the scope belongs to
+   * another copy of this package.
+   */
   '~runInScope'(
     operation: Operation,
     outer: AbortScope | undefined,
@@ -176,7 +207,10 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
   return scope === undefined ? running : leaveAfter(running, scope);
 }
 
-/** Settles as the call does, which then leaves its scope. A call that was aborted rejects with the abort reason. */
+/**
+ * Settles as the call does, after the call has left its abort scope. If the call was aborted, rejects with the abort
+ * reason.
+ */
 function leaveAfter(running: Promise<unknown>, scope: AbortScope): Promise<unknown> {
   return running.then(
     (value) => {
@@ -192,6 +226,7 @@ function leaveAfter(running: Promise<unknown>, scope: AbortScope): Promise<unkno
 
 const CALL_OPTIONS = ['signal', 'timeout', 'classify', 'priority', 'key', 'repeatable'] as const;
 
+/** Whether `Object.prototype` has a property with the name of a call option. */
 function isPolluted(): boolean {
   const { signal, timeout, classify, priority, key, repeatable } = NOTHING;
   return (signal ?? timeout ?? classify ?? priority ?? key ?? repeatable) !== undefined;
@@ -203,7 +238,10 @@ function totalTime(clock: Clock, timeoutMs: number): DeadlineList {
 
 const TOTAL = { compensatesStalls: false };
 
-/** One step of a chain, whose promise tells everything: a policy made by hand may throw, or answer without a promise. */
+/**
+ * Runs one policy of a chain and always returns a promise. A policy that a user has written may throw or return a plain
+ * value.
+ */
 export function runPolicy(policy: Policy<unknown>, next: Next, context: PolicyContext): Promise<unknown> {
   try {
     const result = policy.run(next, context);
@@ -213,23 +251,29 @@ export function runPolicy(policy: Policy<unknown>, next: Next, context: PolicyCo
   }
 }
 
+/** The definition of a policy for `definePolicy`. */
 export interface PolicyDefinition {
-  /** What it goes by in errors and descriptions. */
+  /** The name of the policy in errors and descriptions: a string that is not empty. Required. */
   readonly name: string;
   /**
-   * One step: call `next(context)` as often as it takes, or not at all. While waiting for anything else, use
-   * `context.sleep` and `context.wait`, which end at once when the call is aborted.
+   * Runs one step of a pipeline. Calls `next(context)` any number of times, or not at all. To wait for something else,
+   * use `context.sleep` and `context.wait`: they reject immediately when the call is aborted.
    */
   run(next: Next, context: PolicyContext): Promise<unknown>;
-  /** Its settings, for `explain` and telemetry. */
+  /** Returns the settings of the policy, for `explain` and telemetry. @defaultValue no settings */
   readonly describe?: (() => { readonly [setting: string]: unknown }) | undefined;
-  /** Only for a policy that looks at a clock by itself: its pipeline must then run on the same one. */
+  /**
+   * The clock of the policy. Set it only if `run` reads a clock: the pipeline must then use the same clock.
+   * @defaultValue none
+   */
   readonly clock?: Clock | undefined;
 }
 
 /**
- * Makes a policy of one function. `Adds` is what it may answer besides the operation's own type.
+ * Creates a policy from one function. Use it for behaviour that no built-in policy has. `Adds` is the type of values
+ * that the policy itself may return in addition to those of the operation. Costs one async function per call.
  *
+ * @throws InvalidOptionError if `name` or `run` is missing, or an option has the wrong type.
  * @example
  * ```ts
  * const logged = definePolicy({

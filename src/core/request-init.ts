@@ -1,20 +1,20 @@
-/** The second argument of a call of `fetch`, read once into a plain object of our own. */
+/** A plain copy of the second argument of `fetch`. Each member of the original was read once. */
 export interface RequestInitCopy {
   [member: PropertyKey]: unknown;
 }
 
-/** The members that the Fetch Standard reads by name, and undici's one. */
+/** The members that the Fetch Standard reads by name, and undici's `dispatcher`. */
 const MEMBERS: readonly string[] = [
   ...['method', 'headers', 'body', 'signal', 'duplex', 'keepalive', 'credentials', 'mode', 'cache', 'redirect'],
   ...['integrity', 'referrer', 'referrerPolicy', 'priority', 'window', 'dispatcher'],
 ];
 
 /**
- * Returns a plain copy of fetch's second argument, whatever it is made of: a literal, an object with inherited members,
- * getters or members that are not enumerable, or a Proxy. Each member is read once. The members of a polluted
- * `Object.prototype` are undefined in it. O(members).
+ * Returns a plain copy of the second argument of `fetch`. The original may be a literal, an object with inherited
+ * members, getters or non-enumerable members, or a Proxy. Each member is read once. Members that come from a polluted
+ * `Object.prototype` are undefined in the copy. O(members).
  *
- * @throws what a getter throws.
+ * @throws the error of a getter that throws.
  */
 export function readRequestInit(init: object): RequestInitCopy {
   const copy: RequestInitCopy = { ...init };
@@ -27,7 +27,10 @@ export function readRequestInit(init: object): RequestInitCopy {
   return copy;
 }
 
-/** Of a prototype, its accessors and values are members; its constructor and methods are not. */
+/**
+ * Whether a property of a prototype is a member of the init: accessors and values are, the constructor and methods are
+ * not.
+ */
 function isMember(prototype: object, name: string | symbol): boolean {
   if (name === '__proto__') return false; // of the Object.prototype of another realm
   const descriptor = Object.getOwnPropertyDescriptor(prototype, name);
@@ -37,10 +40,11 @@ function isMember(prototype: object, name: string | symbol): boolean {
 function copyMember(init: object, name: string | symbol, copy: RequestInitCopy): void {
   const value = (init as RequestInitCopy)[name];
   if (value === undefined) return;
-  copy[name] = comesFromObjectPrototype(init, name) ? undefined : value; // undefined hides it from readers of the copy
+  // An own undefined hides the polluted value from readers of the copy.
+  copy[name] = comesFromObjectPrototype(init, name) ? undefined : value;
 }
 
-/** Whether a member is there only because `Object.prototype` was polluted. */
+/** Whether a member exists only because `Object.prototype` was polluted. */
 function comesFromObjectPrototype(init: object, name: string | symbol): boolean {
   if (!(name in Object.prototype)) return false;
   for (let holder = init; holder !== Object.prototype; holder = Object.getPrototypeOf(holder)) {
@@ -50,9 +54,9 @@ function comesFromObjectPrototype(init: object, name: string | symbol): boolean 
 }
 
 /**
- * Returns a copy of request headers in the form in which they were given: `Headers` of any make, pairs, or a record.
- * An iterable of any other kind becomes an array of pairs. What cannot be copied is returned as it is, for `fetch` to
- * reject. O(headers).
+ * Returns a copy of request headers of the same kind: `Headers` of any implementation, an array of pairs, or a record.
+ * Any other iterable becomes an array of pairs. A value that cannot be copied is returned unchanged; `fetch` then
+ * rejects it. O(headers).
  */
 export function copyHeaders(headers: unknown): unknown {
   if (typeof headers !== 'object' || headers === null) return headers;

@@ -3,14 +3,19 @@ import { parseHttpDate } from './http-date.js';
 import { safeGet } from './inspect.js';
 import type { Outcome } from './outcome.js';
 
-/** Longer header values are noise or an attack, and are not even looked at. */
+/** The longest header value that is parsed, in characters. Longer values are noise or an attack. */
 const MAX_LENGTH = 64;
 
 /**
- * Returns the milliseconds that a `Retry-After` header asks to wait (RFC 9110, 10.2.3): whole seconds, or an HTTP date,
- * which is compared with `now`. A date in the past is 0. Anything else is undefined.
+ * Parses a `Retry-After` header (RFC 9110, 10.2.3): whole seconds, or an HTTP date that is compared with `now`. Returns
+ * the delay in milliseconds, 0 for a date in the past, and undefined for any other value.
  *
- * @param now - the wall clock of the server, in milliseconds since 1970: the `Date` of its response. By default our own.
+ * @param now - the wall clock of the server in milliseconds since 1970: the `Date` of its response.
+ * @defaultValue the local wall clock
+ * @example
+ * ```ts
+ * console.log(parseRetryAfter('120')); // 120000
+ * ```
  */
 export function parseRetryAfter(value: string | null | undefined, now: number = Date.now()): number | undefined {
   if (typeof value !== 'string' || value.length > MAX_LENGTH) return undefined;
@@ -21,8 +26,9 @@ export function parseRetryAfter(value: string | null | undefined, now: number = 
 }
 
 /**
- * How long the other side asked to be left alone: the `retryAfterMs` of an error, or the `Retry-After` header of a
- * response. Undefined when it did not say, and for our own refusals, which tell of our own gates.
+ * Returns the delay in milliseconds that the server has asked for: the `retryAfterMs` of an error, or the `Retry-After`
+ * header of a response. Returns undefined if there is neither, and for errors of this package, whose `retryAfterMs`
+ * concerns a policy and not the server.
  */
 export function retryAfterMs(outcome: Outcome): number | undefined {
   const subject = outcome.ok ? outcome.value : outcome.error;
@@ -33,11 +39,14 @@ export function retryAfterMs(outcome: Outcome): number | undefined {
   try {
     return hasGet(headers) ? parseRetryAfter(headers.get('retry-after'), serverTime(headers)) : undefined;
   } catch {
-    return undefined; // what only looks like headers
+    return undefined; // an object that only resembles Headers
   }
 }
 
-/** The server's wall clock when it answered, by its `Date`: it may differ from ours by any amount. */
+/**
+ * Returns the server's wall clock when it responded, from the `Date` header. It may differ from the local clock by any
+ * amount.
+ */
 export function serverTime(headers: { get(name: string): string | null }): number | undefined {
   const date = headers.get('date');
   return typeof date === 'string' ? parseHttpDate(date) : undefined;

@@ -3,13 +3,14 @@ import type { Operation } from './call-context.js';
 import type { BasePolicy, Policy } from './policy.js';
 
 /**
- * Runs an operation of the library itself under a policy: `execute`, aborted by a scope instead of a signal. On Node 20
- * the signal and its listener would cost more than the rest of the call (`npm run bench -- tiered-cache`). A policy with
- * an `execute` of its own, such as a hand-written one, gets the scope's signal.
+ * Runs an internal operation of the library under a policy, aborted by a scope instead of a signal. On Node 20, a
+ * signal and its listener would cost more than the rest of the call (`npm run bench -- tiered-cache`). A policy with
+ * its own `execute`, such as one written by a user, receives the scope's signal.
  *
- * The code is in the policy, so that what takes a policy as an option does not carry it (`npm run size`).
+ * The implementation is a method of the policy, so that a bundle of code that only accepts a policy does not contain it
+ * (`npm run size`).
  *
- * @param key - what `keyed` policies distinguish calls by.
+ * @param key - the key by which `keyed` policies distinguish calls.
  */
 export function runWithPolicy<T>(
   policy: Policy<unknown>,

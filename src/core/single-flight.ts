@@ -2,29 +2,30 @@ import { AbortNode, AbortScope } from './abort-scope.js';
 import { Deadline, type DeadlineList } from './deadline-list.js';
 
 /**
- * Work that is done once for however many wait for it: single flight. Each passenger may leave by himself; when the last
- * one has left, nobody wants the work any more and its scope is aborted.
+ * One operation that is shared by any number of concurrent waiters: single flight. Each waiter can leave independently;
+ * when the last one has left, the scope of the operation is aborted.
  */
-export class SingleFlight<V, P extends FlightWaiter<V> = FlightWaiter<V>> {
-  /** What the work can hear of. */
+export class SingleFlight<V, W extends FlightWaiter<V> = FlightWaiter<V>> {
+  /** The scope of the operation; aborted when the last waiter has left. */
   readonly scope = new AbortScope();
-  /** Goes on though nobody waits: it works for the cache. */
+  /** Whether the operation continues without waiters, because it refreshes a cache. */
   isDetached = false;
-  /** Landed, or aborted: nobody can board it any more. */
+  /** Whether the operation has settled or was aborted: no waiter can join any more. */
   isOver = false;
-  readonly #waiters = new Set<P>();
+  readonly #waiters = new Set<W>();
   readonly #onAbandoned: () => void;
 
-  /** @param onAbandoned - called before the scope is aborted, since that runs other people's code. */
+  /** @param onAbandoned - called before the scope is aborted, since the abort runs user code. */
   constructor(onAbandoned: () => void) {
     this.#onAbandoned = onAbandoned;
   }
 
-  get waiters(): readonly P[] {
+  get waiters(): readonly W[] {
     return [...this.#waiters];
   }
 
-  join(waiter: P): void {
+  /** Adds a waiter. */
+  join(waiter: W): void {
     this.#waiters.add(waiter);
     waiter.leaveFlight = (reason) => {
       this.#waiters.delete(waiter);
@@ -32,6 +33,7 @@ export class SingleFlight<V, P extends FlightWaiter<V> = FlightWaiter<V>> {
     };
   }
 
+  /** Aborts the operation if it has no waiters, is not detached and is not over. */
   abandonIfEmpty(reason?: unknown): void {
     if (this.isOver || this.isDetached || this.#waiters.size > 0) return;
     this.isOver = true;
@@ -39,8 +41,8 @@ export class SingleFlight<V, P extends FlightWaiter<V> = FlightWaiter<V>> {
     this.scope.abort(reason);
   }
 
-  /** It is over; these are to be told how it ended. */
-  settle(): readonly P[] {
+  /** Marks the operation as over. Returns the waiters, which the caller must resolve or reject. */
+  settle(): readonly W[] {
     this.isOver = true;
     const { waiters } = this;
     this.#waiters.clear();
@@ -48,13 +50,13 @@ export class SingleFlight<V, P extends FlightWaiter<V> = FlightWaiter<V>> {
   }
 }
 
-/** How many microtasks a value may take from the operation, through a policy, to those who wait. */
-const HEAD_START = 6;
+/** The number of microtasks that a value may take from the operation, through a policy, to the waiters. */
+const MAX_MICROTASKS_TO_WAITER = 6;
 
-/** One caller's wait: its own node among all that ends with the caller's signal. */
+/** The wait of one caller. It is its own node in the abort scope of the caller's signal. */
 export class FlightWaiter<V> extends AbortNode {
   readonly promise: Promise<V>;
-  /** Leaves the flight it is on. */
+  /** Leaves the flight that the waiter has joined; undefined if it has joined none. */
   leaveFlight: ((reason: unknown) => void) | undefined;
   #resolve: (value: V) => void;
   #reject: (error: unknown) => void;
@@ -88,7 +90,7 @@ export class FlightWaiter<V> extends AbortNode {
     if (this.#end()) this.#reject(error);
   }
 
-  /** Waits no longer than the list says. */
+  /** Limits the wait to the duration of the list. */
   limit(list: DeadlineList, onDue: (ms: number) => void): void {
     const limit = new Limit(onDue);
     this.#limits ??= [];
@@ -96,13 +98,13 @@ export class FlightWaiter<V> extends AbortNode {
     list.add(limit);
   }
 
-  /** Soon, because a value that was there before the abort has won, and is on its way. */
+  /** Rejects the waiter a few microtasks later: a value from before the abort has won and may still be on its way. */
   onAbort(reason: unknown): void {
     this.#giveUpSoon(reason);
   }
 
   async #giveUpSoon(reason: unknown): Promise<void> {
-    for (let microtask = 0; microtask < HEAD_START; microtask++) await undefined;
+    for (let microtask = 0; microtask < MAX_MICROTASKS_TO_WAITER; microtask++) await undefined;
     this.giveUp(reason);
   }
 

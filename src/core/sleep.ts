@@ -3,16 +3,19 @@ import { Alarm, type Clock, checkClock } from './clock.js';
 import { InvalidOptionError } from './errors.js';
 import { readOptions } from './options.js';
 
+/** Options of `sleep`. */
 export interface SleepOptions {
-  /** @defaultValue `systemClock` */
+  /** The clock that measures the sleep. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
-  /** Ends the sleep early: it rejects with the signal's reason at once. */
+  /** Ends the sleep early: the promise rejects immediately with the signal's abort reason. @defaultValue none */
   readonly signal?: AbortSignal | null | undefined;
 }
 
 /**
- * Resolves after `ms` milliseconds, however many, and not a moment earlier. `Infinity` sleeps until the signal aborts.
+ * Resolves after `ms` milliseconds, never earlier. `ms` may exceed 2^31 - 1; with `Infinity` the sleep lasts until the
+ * signal aborts. Costs one timer.
  *
+ * @throws InvalidOptionError if `ms` is not a number ≥ 0 or an option is invalid; the error is a rejection.
  * @example
  * ```ts
  * const controller = new AbortController();
@@ -28,7 +31,7 @@ export async function sleep(ms: number, options?: SleepOptions): Promise<void> {
   await sleepIn(signal === null ? undefined : scopeOf(signal), clock, ms);
 }
 
-/** Sleeps until the time has passed, or the scope is aborted. */
+/** Sleeps until the time has passed or the scope is aborted. */
 export function sleepIn(scope: AbortScope | undefined, clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve, reject) => {
     if (typeof ms !== 'number' || !(ms >= 0)) throw new InvalidOptionError('sleep', 'ms', 'must be a number ≥ 0', ms);
@@ -37,7 +40,7 @@ export function sleepIn(scope: AbortScope | undefined, clock: Clock, ms: number)
   });
 }
 
-/** A timer against an abort. */
+/** A timer that an abort cancels. */
 class Sleep extends AbortNode {
   readonly #alarm: Alarm;
   readonly #reject: (reason: unknown) => void;

@@ -1,19 +1,19 @@
 /**
- * A binary min-heap of slots, which are small integers, in typed arrays. It records the position of each slot, so that any
- * slot can be moved or removed in O(log n) (Williams, "Algorithm 232: Heapsort", 1964).
+ * A binary min-heap of slots in typed arrays. A slot is a small integer. The heap records the position of each slot, so
+ * that any slot can be moved or removed in O(log n) (Williams, "Algorithm 232: Heapsort", 1964).
  */
 export abstract class SlotHeap {
   #heap: Int32Array<ArrayBuffer>;
   #positions: Int32Array<ArrayBuffer>;
   #size = 0;
 
-  /** @param slots - the number of slots: those from 0 up to, and without, this number. */
+  /** @param slots - the number of slots; a slot is an integer in [0, slots). */
   constructor(slots: number) {
     this.#heap = new Int32Array(slots);
     this.#positions = new Int32Array(slots);
   }
 
-  /** Whether slot `a` must leave the heap before slot `b`. */
+  /** Whether slot `a` leaves the heap before slot `b`. */
   protected abstract isBefore(a: number, b: number): boolean;
 
   /** The slot that leaves first; undefined if the heap is empty. */

@@ -1,27 +1,37 @@
-/** Monotonic time and timers. Inject another one to test without waiting: `TestClock` of `breakwater/testing`. */
+/**
+ * A monotonic clock with timers. In tests, pass a `TestClock` of `breakwater/testing` instead, which advances without
+ * waiting.
+ */
 export interface Clock {
-  /** Milliseconds that only grow. Their zero means nothing. */
+  /** Returns the time in milliseconds. It never decreases; its zero is arbitrary. */
   now(): number;
-  /** Calls back after `ms` milliseconds, however many. The handle may have `ref()` and `unref()`, as Node's have. */
+  /**
+   * Calls `callback` once after `ms` milliseconds, which may exceed 2^31 - 1. The returned handle may have `ref()` and
+   * `unref()`, as in Node.
+   */
   setTimeout(callback: () => void, ms: number): unknown;
+  /** Cancels a timer. Has no effect if the timer has fired or the handle is undefined. */
   clearTimeout(handle: unknown): void;
 }
 
-/** What Node's timers have and a browser's, being numbers, have not. */
+/** The methods of Node's timer handles. A browser's handles are numbers and lack them. */
 export interface TimerHandle {
   ref?(): unknown;
   unref?(): unknown;
 }
 
-/** The longest delay a platform timer takes; a longer one would fire at once. */
+/** The longest delay of a platform timer, in milliseconds; a timer with a longer one would fire immediately. */
 const LONGEST_TIMER_MS = 0x7fff_ffff;
 
-/** Shows a time in milliseconds: by a method, or by a field as the clock of @sinonjs/fake-timers does. */
+/** A source of the time in milliseconds: a method, or a field as in the clock of @sinonjs/fake-timers. */
 interface TimeSource {
   readonly now: number | (() => number);
 }
 
-/** The part of the global object that has to do with time. Test frameworks replace any of it, and platforms lack some. */
+/**
+ * The part of the global object that concerns time. Test frameworks replace any of these, and some platforms lack some
+ * of them.
+ */
 interface TimeGlobals {
   readonly setTimeout: (callback: () => void, ms: number) => unknown;
   readonly clearTimeout: (handle: unknown) => void;
@@ -32,17 +42,25 @@ interface TimeGlobals {
 
 const globals = globalThis as unknown as TimeGlobals;
 
-/** The platform's own timers and clocks, which are kept while a test framework has put fakes in their place. */
+/**
+ * The platform's own timers and clocks, saved so that they can be used while a test framework has replaced the global
+ * ones.
+ */
 interface Platform extends TimeGlobals, TimeSource {
-  /** The monotonic clock. */
+  /** Returns the monotonic time. */
   readonly now: () => number;
-  /** The function behind it, by which a fake is recognised: the method may be replaced as well as its object. */
+  /**
+   * The original `performance.now`, by which a fake is recognised: either the method or the whole object may be
+   * replaced.
+   */
   readonly performanceNow: unknown;
 }
 
-/** Undefined while the timers have been fakes ever since this module was loaded. */
+/** Undefined if the global timers have been fakes since this module was loaded. */
 let platform: Platform | undefined = /* @__PURE__ */ findPlatform();
-/** How far `systemClock` is ahead of the platform's clock: as far as fake time has gone faster than real time. */
+/**
+ * The milliseconds by which `systemClock` is ahead of the platform's clock: fake time has advanced more than real time.
+ */
 let aheadMs = 0;
 
 function findPlatform(): Platform | undefined {
@@ -54,15 +72,18 @@ function findPlatform(): Platform | undefined {
 }
 
 /**
- * Whether a function is a fake. It is recognised by the marks of @sinonjs/fake-timers (which Vitest and Jest use, too) and of
- * mock functions; the timers of `node:test` are bound functions, which those of no platform are.
+ * Whether a function is a fake: it has the properties of @sinonjs/fake-timers (used by Vitest and Jest too) or of mock
+ * functions. The timers of `node:test` are bound functions, which no platform's timers are.
  */
 function isFake(fn: unknown): boolean {
   if (typeof fn !== 'function') return false;
   return 'clock' in fn || '_isMockFunction' in fn || 'mock' in fn || fn.name.startsWith('bound ');
 }
 
-/** The wall clock, where there is no monotonic one: when it is set back, no time has passed. */
+/**
+ * Returns a monotonic time from the wall clock, for platforms without a monotonic one: setting the wall clock back adds
+ * no time.
+ */
 function withoutSetbacks(readWallClock: () => number): () => number {
   let now = 0;
   let before = readWallClock();
@@ -74,7 +95,7 @@ function withoutSetbacks(readWallClock: () => number): () => number {
   };
 }
 
-/** Fake time beside timers that are not the platform's; undefined if nothing shows any. */
+/** Returns the source of fake time while the global timers are fakes; undefined if only the timers are. */
 function fakedSource(): TimeSource | undefined {
   const { performance, Date: date, setTimeout } = globals;
   if (performance !== undefined && platform !== undefined && performance.now !== platform.performanceNow)
@@ -85,16 +106,17 @@ function fakedSource(): TimeSource | undefined {
 }
 
 /**
- * The time while the timers are not the platform's. It is `performance.now()` if that is faked as well. Otherwise it goes on
- * from the platform's time, at a whole second so that it stays exact, by what the clock of the fakes, `Date` or at last the
- * platform shows. Besides, a timer that fires moves it to the time for which that timer was set, so that no combination of
- * fakes has timers that fire too early. It goes back only to the zero of a `performance` that has just been faked.
+ * The time while the global timers are fakes. If `performance.now()` is a fake too, it is the time. Otherwise time
+ * continues from the platform's time, rounded up to a whole second so that it stays exact, and advances with the clock
+ * of the fakes, or `Date`, or else the platform's clock. In addition, a timer that fires advances the time to the time
+ * for which it was set, so that no combination of fakes makes timers fire early. The time decreases only if
+ * `performance` has just been replaced by a fake that starts at zero.
  */
 class FakedTime {
   #now = 0;
   #source: TimeSource | undefined = undefined;
   #timers: unknown = undefined;
-  /** By how much this time is ahead of what the source shows. */
+  /** The milliseconds by which this time is ahead of the source's time. */
   #aheadMs = 0;
 
   now(): number {
@@ -107,13 +129,13 @@ class FakedTime {
       this.#now = source === performance ? shown : Math.ceil(Math.max(this.#now, realNow()) / 1000) * 1000;
       this.#aheadMs = this.#now - shown;
     }
-    // If the source was set back, as a wall clock may be, time stands still and goes on from there.
+    // If the source was set back, as a wall clock may be, this time pauses and continues from its present value.
     this.#aheadMs = Math.max(this.#aheadMs, this.#now - shown);
     this.#moveTo(shown + this.#aheadMs);
     return this.#now;
   }
 
-  /** A timer that was set for `time` fires now. */
+  /** Advances to `time`, for which a timer was set that fires now. */
   reach(time: number): void {
     const missing = time - this.now();
     if (missing <= 0) return;
@@ -126,20 +148,20 @@ class FakedTime {
     if (platform !== undefined) aheadMs = Math.max(aheadMs, time - platform.now());
   }
 
-  /** The platform has been found: its time goes on from here. */
+  /** Continues on the platform's clock, now that the platform has been found. */
   handOver(found: Platform): void {
     aheadMs = Math.max(0, this.#now - found.now());
   }
 }
 
-/** What `systemClock` would show without fakes. */
+/** Returns the time that `systemClock` would have without fakes. */
 function realNow(): number {
   return platform === undefined ? 0 : platform.now() + aheadMs;
 }
 
 const fakedTime = /* @__PURE__ */ new FakedTime();
 
-/** The platform, if its timers are in place. */
+/** Returns the platform if its timers are the global ones. */
 function platformInPlace(): Platform | undefined {
   if (platform === undefined) {
     platform = findPlatform();
@@ -148,9 +170,12 @@ function platformInPlace(): Platform | undefined {
   return globals.setTimeout === platform?.setTimeout ? platform : undefined;
 }
 
-/** The check for fakes costs next to nothing beside the reading; looking `performance` up each time would double it. */
+/**
+ * Returns the time of `systemClock`. The check for fakes costs almost nothing beside reading the clock; reading
+ * `performance` from the global object each time would double the cost.
+ */
 function now(): number {
-  // Nothing is added while there is nothing to add: each sum is a number on the heap.
+  // `aheadMs` is added only if it is not 0: each sum is allocated on the heap.
   return aheadMs === 0 && globals.setTimeout === platform?.setTimeout ? platform.now() : slowNow();
 }
 
@@ -160,12 +185,12 @@ function slowNow(): number {
 }
 
 /**
- * The platform's monotonic clock and timers, looked up at each call so that fake timers work: those of Vitest, Jest, Sinon and
- * `node:test`, whatever part of the platform they replace. While timers are faked, time is that of whatever else is faked,
- * and each timer that fires moves it on. Fakes beside timers that are the platform's change nothing. Delays may be of any
- * length: those above 2^31-1 ms are armed again on the way.
+ * The platform's monotonic clock and timers. The global functions are read on each call, so that the fake timers of
+ * Vitest, Jest, Sinon and `node:test` work, whichever functions they replace. While the timers are fakes, the time is
+ * that of the other faked functions, and each timer that fires advances it. Faking other functions but not the timers
+ * changes nothing. Delays may have any length: a timer above 2^31 - 1 ms is armed in several steps.
  *
- * It stands still while the machine is suspended, as the monotonic clocks of Linux and macOS do.
+ * The clock does not advance while the machine is suspended, like the monotonic clocks of Linux and macOS.
  */
 export const systemClock: MarkedClock = {
   '~clock': 'system',
@@ -181,33 +206,36 @@ export const systemClock: MarkedClock = {
 };
 
 /**
- * The clock of a policy that never looks at one, such as a fallback. It behaves as `systemClock`, and a pipeline lets it be
- * beside any other.
+ * The clock of a policy that never reads one, such as a fallback. It behaves like `systemClock`, and a pipeline accepts
+ * it together with any other clock.
  */
 export const anyClock: Clock = /* @__PURE__ */ Object.create(systemClock, { '~clock': { value: 'any' } });
 
-/** A clock with the mark by which every copy of this package knows it: ESM and CommonJS, or two versions. */
+/** A clock with a mark that every copy of this package recognises, such as ESM beside CommonJS, or two versions. */
 interface MarkedClock extends Clock {
   readonly '~clock'?: 'system' | 'any';
 }
 
-/** Whether it is the `anyClock` of any copy of this package. */
+/** Whether the clock is the `anyClock` of any copy of this package. */
 export const isAnyClock = (clock: MarkedClock | undefined): boolean => clock?.['~clock'] === 'any';
 
-/** Whether two clocks show the same time: one object, or the `systemClock` of two copies of this package. */
+/** Whether two clocks show the same time: they are one object, or the `systemClock` of two copies of this package. */
 export function isSameClock(one: MarkedClock | undefined, other: MarkedClock | undefined): boolean {
   return one === other || (one?.['~clock'] === 'system' && other?.['~clock'] === 'system');
 }
 
-/** Without an object before the dot: browsers take it for the window that the function belongs to. */
+/** Calls `clearTimeout` without a receiver: browsers require the window as the receiver, or none. */
 function clearWith(clearTimeout: TimeGlobals['clearTimeout'], handle: unknown): void {
   clearTimeout(handle);
 }
 
-/** A timer that is longer than the platform's may be, or not the platform's. */
+/** A timer that may exceed the platform's longest delay, or that is created by fake timers. */
 class WatchedTimer implements TimerHandle {
   #timer: unknown;
-  /** Of the same make as the timer: fakes may be installed or removed before it is cleared. */
+  /**
+   * The counterpart of the `setTimeout` that created the timer: fakes may be installed or removed before the timer is
+   * cleared.
+   */
   #clearTimeout: TimeGlobals['clearTimeout'] = globals.clearTimeout;
   #isUnrefd = false;
   #isCleared = false;
@@ -221,7 +249,7 @@ class WatchedTimer implements TimerHandle {
     const due = now() + stepMs;
     this.#clearTimeout = (platformInPlace() ?? globals).clearTimeout;
     this.#timer = globals.setTimeout(() => {
-      if (this.#isCleared) return; // in vain: where `setTimeout` is faked, `clearTimeout` need not be
+      if (this.#isCleared) return; // `clearTimeout` had no effect: it may be real while `setTimeout` is a fake
       if (platformInPlace() === undefined) fakedTime.reach(due);
       if (stepMs < ms) this.#arm(callback, ms - stepMs);
       else callback();
@@ -248,8 +276,8 @@ class WatchedTimer implements TimerHandle {
 }
 
 /**
- * Calls back after the event loop has polled for I/O once more, or as near to that as the platform allows. Never by a fake,
- * if that can be helped: a poll is no matter of time, and a test that moves its clock does not wait for one.
+ * Calls back after the event loop has polled for I/O once more, or as close to that as the platform allows. Uses the
+ * real functions if possible: a test that advances fake time does not wait for a poll.
  */
 export function afterNextPoll(callback: () => void): void {
   const { setImmediate, setTimeout } = platform ?? globals;
@@ -258,8 +286,8 @@ export function afterNextPoll(callback: () => void): void {
 }
 
 /**
- * Whether a timer of the clock that fires late shows that the event loop was blocked. Fake timers fire when the test says
- * so, however much real time or wall-clock time has passed.
+ * Whether a late timer of this clock shows that the event loop was blocked. Fake timers do not: they fire when the test
+ * advances them, regardless of the real time that has passed.
  */
 export function showsStalls(clock: Clock): boolean {
   if ((clock !== systemClock && clock !== anyClock) || platformInPlace() !== undefined) return true;

@@ -1,23 +1,24 @@
 const BUCKETS = 10;
-/** The cells of a series. */
+/** The number of cells of a series. */
 const CELLS = 1 + BUCKETS;
 
 /**
- * Counts of what happened in the last `durationMs`: ten buckets in a ring under running totals, brought up to date before
- * they are read or written. Nothing ticks. O(1) time (at most ten buckets are cleared after a gap, however
- * long), no allocation. A bucket is dropped as a whole, so the window is the last 90 to 100 % of its duration.
+ * Event counts of the last `durationMs`: ten buckets in a ring with running totals. There is no timer: the caller
+ * brings the window up to date with `advance` before it reads or writes. O(1) time (at most ten buckets are cleared
+ * after a gap of any length), no allocation. Buckets are dropped as a whole, so the window covers the last 90 to 100 %
+ * of its duration.
  *
- * The structure of resilience4j's SlidingTimeWindowMetrics, for any number of series.
+ * The structure is that of resilience4j's SlidingTimeWindowMetrics, for any number of series.
  */
 export class TimeWindow {
   readonly #bucketMs: number;
   /**
-   * For each series its total and then its buckets. A series has cells from its first event on: most windows of a family
-   * of breakers never count a failure or a slow call. Plain numbers: a typed array costs 200 bytes more
-   * (`npm run bench -- keyed-memory`).
+   * For each series its total, followed by its buckets. A series gets its cells with its first event: in a family of
+   * breakers, most windows never count a failure or a slow call. Uses plain numbers, since a typed array costs 200
+   * bytes more (`npm run bench -- keyed-memory`).
    */
   #cells: number[] = [];
-  /** The number of the bucket that is being filled, its index, and when it is over. */
+  /** The number of the current bucket since time 0, its index in the ring, and the time at which it ends. */
   #epoch = -Infinity;
   #bucket = 0;
   #endsAt = -Infinity;
@@ -26,7 +27,7 @@ export class TimeWindow {
     this.#bucketMs = durationMs / BUCKETS;
   }
 
-  /** Counts one more, in the bucket of the last `advance`. */
+  /** Counts one event, in the bucket of the last `advance`. */
   add(series: number): void {
     const total = series * CELLS;
     if (total >= this.#cells.length) this.#extend(total + CELLS);
@@ -36,7 +37,7 @@ export class TimeWindow {
     cells[total] = (cells[total] as number) + 1;
   }
 
-  /** The count as of the last `advance`. */
+  /** Returns the count of a series as of the last `advance`. */
   total(series: number): number {
     const total = series * CELLS;
     return total < this.#cells.length ? (this.#cells[total] as number) : 0;
@@ -52,13 +53,13 @@ export class TimeWindow {
     this.#cells = longer;
   }
 
-  /** Drops what is too old at `now`. To be called before anything is read or written. */
+  /** Drops buckets that are too old at `now`. Call it before reading or writing. */
   advance(now: number): void {
     if (now >= this.#endsAt) this.#rotate(Math.floor(now / this.#bucketMs));
   }
 
   #rotate(epoch: number): void {
-    if (epoch <= this.#epoch) return; // the end of a bucket, as rounded
+    if (epoch <= this.#epoch) return; // rounding: the time is at the end of the current bucket
     if (epoch - this.#epoch >= BUCKETS) this.clear();
     else for (let next = this.#epoch + 1; next <= epoch; next++) this.#drop(bucketOf(next));
     this.#epoch = epoch;
@@ -76,7 +77,7 @@ export class TimeWindow {
   }
 }
 
-/** Clocks may start anywhere, below zero too. */
+/** Returns the index of a bucket in the ring. Clocks may start at any value, including a negative one. */
 function bucketOf(epoch: number): number {
   return ((epoch % BUCKETS) + BUCKETS) % BUCKETS;
 }

@@ -4,23 +4,24 @@ import type { Deadline, DeadlineList } from './deadline-list.js';
 import { TimeoutError } from './errors.js';
 import { leave } from './frame.js';
 
-/** What a time limit belongs to. */
+/** The policy that a time limit belongs to. */
 interface TimeoutOwner {
   readonly name: string;
-  /** A call has run out of time. */
+  /** Notifies the owner that a call has timed out. */
   onTimeout?(): void;
 }
 
 /**
- * A scope that may last only as long as the list says. It is its own node in the list of deadlines, and its own frame. Only
- * a call that our own timer has ended rejects with a `TimeoutError` of ours: an abort from outside keeps its own reason.
+ * An abort scope that ends after the duration of the list. It is its own deadline in the list, and its own frame. Only
+ * a call that was ended by this timer rejects with this scope's `TimeoutError`: after an abort from outside, the abort
+ * reason is kept.
  */
 export class TimedScope extends AbortScope implements Deadline, Frame {
   readonly outer: Frame | undefined;
   readonly inside: Context;
   readonly #outside: Context;
   readonly #owner: TimeoutOwner;
-  /** Set once its own time is up. */
+  /** The error of this timeout; set when the time has passed. */
   #error: TimeoutError | undefined;
   due: number;
   sooner: Deadline | undefined;
@@ -43,7 +44,7 @@ export class TimedScope extends AbortScope implements Deadline, Frame {
   }
 
   onDue(timeoutMs: number, stalledMs: number): void {
-    if (this.reason !== undefined) return; // aborted from outside a moment ago
+    if (this.reason !== undefined) return; // already aborted from outside
     this.#error = new TimeoutError({ policy: this.#owner.name, timeoutMs, stalledMs });
     this.abort(this.#error);
   }
@@ -65,7 +66,7 @@ export class TimedScope extends AbortScope implements Deadline, Frame {
   }
 }
 
-/** Goes on to `next` for as long as the list says. */
+/** Runs `next` for at most the duration of the list. */
 export function runTimed(next: Next, context: Context, list: DeadlineList, owner: TimeoutOwner): Promise<unknown> {
   const frame = new TimedScope(context, undefined, list, owner);
   return leave(frame, invoke(next, frame.inside));

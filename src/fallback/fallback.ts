@@ -6,26 +6,32 @@ import { checkName, checkOptionalFunction, readOptions } from '../core/options.j
 import { type Classify, isProgrammingError, judge, type Outcome } from '../core/outcome.js';
 import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
 
+/** Options of `fallback`. */
 export interface FallbackOptions {
   /**
-   * Which outcomes are bad: with a judgement of its own, a fallback answers what that calls `failure` or `permanent`,
-   * and nothing else. @defaultValue the call's, for values; every error
+   * Judges outcomes: the fallback replaces those judged `failure` or `permanent`, and no others.
+   * @defaultValue every error except a programming error, and values as judged by the call's `classify`
    */
   readonly classify?: Classify | undefined;
-  /** @defaultValue 'fallback' */
+  /** The name of the policy in errors and descriptions. @defaultValue 'fallback' */
   readonly name?: string | undefined;
 }
 
-/** The answer itself, or a function that finds one; it may ask somebody else and take its time. */
+/**
+ * The substitute value, or a function that returns it. The function may be asynchronous, and may call another
+ * dependency.
+ */
 export type FallbackAnswer<Value> = Value | ((outcome: Outcome, context: CallContext) => Value | PromiseLike<Value>);
 
 /**
- * Answers in place of an operation that failed.
+ * Creates a policy that returns a substitute value when an operation fails.
  *
- * It answers bad values and every error, refusals of our own policies included. Never the caller's abort: nobody is
- * there to take the answer. Never a mistake in the program, such as a TypeError: an answer would hide it.
- * When the answering function throws, that error is the call's.
+ * By default it replaces values judged `failure` or `permanent`, and every error, including rejections by other
+ * policies. It does not replace the result of an aborted call, since the caller no longer waits. It does not replace a
+ * mistake in the program, such as a TypeError, since a substitute value would hide it. If the answer function throws,
+ * the call rejects with that error. Costs one async frame per call.
  *
+ * @throws InvalidOptionError for invalid options.
  * @example
  * ```ts
  * const withDefault = pipeline(fallback({ rate: 1, stale: true }), retry(), timeout('1s'));
@@ -61,7 +67,7 @@ class FallbackPolicy<Value> extends BasePolicy<Value> {
     } catch (error) {
       outcome = { ok: false, error };
     }
-    if (!context.aborted && this.#isBad(outcome, context)) return this.#find(outcome, context);
+    if (!context.aborted && this.#isBad(outcome, context)) return this.#substitute(outcome, context);
     if (outcome.ok) return outcome.value;
     throw outcome.error;
   }
@@ -76,7 +82,7 @@ class FallbackPolicy<Value> extends BasePolicy<Value> {
     return verdict === 'failure' || verdict === 'permanent';
   }
 
-  #find(outcome: Outcome, context: PolicyContext): unknown {
+  #substitute(outcome: Outcome, context: PolicyContext): unknown {
     return typeof this.#answer === 'function' ? context.wait(this.#answer(outcome, context)) : this.#answer;
   }
 }

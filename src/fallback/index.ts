@@ -1,10 +1,10 @@
 /**
- * Fallback: an answer for when there is none.
+ * Fallback: returns a substitute value when an operation fails.
  *
- * Use it where a stale or default answer is better than an error, outermost in a pipeline. Not to hide errors that
- * somebody should see, and not for writes.
+ * Use it as the outermost policy of a pipeline, where a stale or default value is better than an error. Do not use it
+ * for writes, and not to hide errors that need attention.
  *
- * Cost: one async frame a call.
+ * Cost: one async frame per call.
  *
  * @module
  */

@@ -4,25 +4,28 @@ import { Deadline, type DeadlineList } from '../core/deadline-list.js';
 import { TimeoutError } from '../core/errors.js';
 import { whenCollected } from '../core/weak.js';
 
-/** What ends the body of one response from outside: the caller's signal, and the time that may be spent on reading it. */
+/**
+ * Controls the body of one response after the headers: the caller's signal and the time limit for reading can end it.
+ */
 export abstract class BodyGuard {
   readonly #onEnd: (() => void)[] = [];
-  #deadline: ReadingTime | undefined = undefined;
-  /** How many reads are pending. */
-  #reading = 0;
+  #deadline: BodyDeadline | undefined = undefined;
+  /** The number of pending reads. */
+  #pendingReads = 0;
   #ended = false;
 
+  /** Whether the body has been read, has failed, or was cancelled. */
   get hasEnded(): boolean {
     return this.#ended;
   }
 
-  /** Calls back once: when the body has been read, has failed, or was cancelled. */
+  /** Calls `callback` once, when the body has been read, has failed, or was cancelled. */
   whenEnded(callback: () => void): void {
     if (this.#ended) callback();
     else this.#onEnd.push(callback);
   }
 
-  /** Cuts the body off when the signal aborts. */
+  /** Cuts off the body when the signal aborts. */
   follow(signal: AbortSignal): void {
     if (this.#ended) return;
     if (signal.aborted) {
@@ -32,42 +35,51 @@ export abstract class BodyGuard {
     const link = new CutOffLink(this);
     scopeOf(signal).enter(link);
     this.whenEnded(() => link.leave());
-    forgotten.register(this, { link, cancel: this.release() });
+    collectedBodies.register(this, { link, cancel: this.release() });
   }
 
-  /** Cuts the body off after the time of the list, whose timer keeps the process alive only while a read is pending. */
+  /**
+   * Cuts off the body after the duration of the list, whose timer keeps the process alive only while a read is pending.
+   */
   limit(deadlines: DeadlineList): void {
     if (this.#ended) return;
-    const deadline = new ReadingTime(this, deadlines.durationMs);
+    const deadline = new BodyDeadline(this, deadlines.durationMs);
     this.#deadline = deadline;
     deadlines.add(deadline);
-    if (this.#reading > 0) deadlines.hold(deadline);
+    if (this.#pendingReads > 0) deadlines.hold(deadline);
     this.whenEnded(() => deadlines.remove(deadline));
   }
 
-  /** Ends the body: reads that are pending, and all later ones, reject with the reason. */
+  /** Ends the body: pending and later reads reject with the reason. */
   cutOff(reason: unknown): void {
     if (this.#ended) return;
     this.end();
     this.onCutOff(reason);
   }
 
+  /** Makes the reads of the body reject. */
   protected abstract onCutOff(reason: unknown): void;
-  /** Returns what gives up the connection of a body that was dropped unread. It must not hold the guard. */
+  /**
+   * Returns a function that closes the connection of a body that was dropped unread. The function must not reference
+   * the guard.
+   */
   protected abstract release(): (() => void) | undefined;
 
+  /** Counts a read that begins. */
   protected beginReading(): void {
-    this.#reading++;
+    this.#pendingReads++;
     const { list } = this.#deadline ?? {};
-    if (this.#reading === 1) list?.hold(this.#deadline as ReadingTime);
+    if (this.#pendingReads === 1) list?.hold(this.#deadline as BodyDeadline);
   }
 
+  /** Counts a read that ends. */
   protected endReading(): void {
-    this.#reading--;
+    this.#pendingReads--;
     const { list } = this.#deadline ?? {};
-    if (this.#reading === 0) list?.release(this.#deadline as ReadingTime);
+    if (this.#pendingReads === 0) list?.release(this.#deadline as BodyDeadline);
   }
 
+  /** Marks the body as ended and notifies the callbacks. */
   protected end(): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -75,18 +87,22 @@ export abstract class BodyGuard {
   }
 }
 
-interface Forgotten {
+interface CollectedBody {
   readonly link: CutOffLink;
   readonly cancel: (() => void) | undefined;
 }
 
-/** Releases what a body held that was dropped unread: its place behind the signal, and its connection. */
-const forgotten = /* @__PURE__ */ whenCollected<Forgotten>(({ link, cancel }) => {
+/**
+ * Releases the resources of a body that was dropped unread and garbage-collected: its node in the signal's scope and
+ * its connection.
+ */
+const collectedBodies = /* @__PURE__ */ whenCollected<CollectedBody>(({ link, cancel }) => {
   link.leave();
   cancel?.();
 });
 
-class ReadingTime extends Deadline {
+/** The time limit for reading one body. */
+class BodyDeadline extends Deadline {
   readonly #guard: BodyGuard;
   readonly #timeoutMs: number;
 

@@ -35,8 +35,9 @@ const NO_LISTENERS = {
 };
 
 /**
- * From the outside in: total timeout, retry, then for each key a circuit breaker, rate limits and a bulkhead, and the
- * timeout of a try. Bad options are refused here and now, those of the keys' policies too.
+ * Builds the default policy. From the outside in: total timeout, retry, then for each key a circuit breaker, rate
+ * limits and a bulkhead, and finally the attempt timeout. All options are checked here, including those of the policies
+ * of each key.
  */
 export function buildDefaultPolicy(
   options: Partial<ResilientFetchOptions<FetchLike>>,
@@ -47,30 +48,30 @@ export function buildDefaultPolicy(
   const random = checkRandom(OWNER, options.random);
   const on = readOptions<ResilientFetchListeners>(OWNER, options.on, NO_LISTENERS, 'on');
   for (const [name, listener] of Object.entries(on)) checkOptionalFunction(OWNER, `on.${name}`, listener);
-  // Copies, since these are read again for each new key.
+  // Copies, since these options are read again for each new key.
   const breakerOptions = copy(checkPart('circuitBreaker', options.circuitBreaker));
   const bulkheadOptions = copy(checkPart('bulkhead', options.bulkhead));
   const limits = checkLimits(checkPart('rateLimit', options.rateLimit));
   const resets = new WeakMap<Policy, () => void>();
-  const gates = (key: string) => {
+  const policiesFor = (key: string) => {
     const breaker = breakerFor(key, breakerOptions, on, clock, random);
     const slots = bulkheadFor(key, bulkheadOptions, on, clock, bodyTimeoutMs);
-    const { waits, announced } = limitsFor(key, limits, on, clock);
-    const listener = announced && observeRateLimitHeaders(announced, key, clock);
-    const all = pipeline(...[breaker, ...waits, slots, listener].filter((policy) => policy !== undefined));
-    resets.set(all, () => {
+    const { limiters, serverLimit } = limitsFor(key, limits, on, clock);
+    const listener = serverLimit && observeRateLimitHeaders(serverLimit, key, clock);
+    const policies = pipeline(...[breaker, ...limiters, slots, listener].filter((policy) => policy !== undefined));
+    resets.set(policies, () => {
       breaker?.reset();
-      announced?.reset();
+      serverLimit?.reset();
     });
-    return all;
+    return policies;
   };
   breakerFor('the check of the options', breakerOptions, on, clock, random);
   bulkheadFor('the check of the options', bulkheadOptions, on, clock, bodyTimeoutMs);
-  const again = retryFor(checkPart('retry', options.retry), on, clock, random, discard);
-  const family = keyed(gates, { clock });
+  const retrying = retryFor(checkPart('retry', options.retry), on, clock, random, discard);
+  const family = keyed(policiesFor, { clock });
   const inner = [family, timeoutFor('attempt', 'attemptTimeout', options, on, clock)];
   return {
-    policy: pipeline(timeoutFor('call', 'timeout', options, on, clock), ...(again ? [again] : []), ...inner),
+    policy: pipeline(timeoutFor('call', 'timeout', options, on, clock), ...(retrying ? [retrying] : []), ...inner),
     control: {
       reset(key) {
         if ([...family.keys()].includes(key)) resets.get(family.for(key))?.();
@@ -79,7 +80,7 @@ export function buildDefaultPolicy(
   };
 }
 
-/** A copy of options and of the objects in them. */
+/** Returns a copy of the options and of the plain objects in them. */
 function copy<T extends object>(options: T | false | undefined): T | false | undefined {
   if (options === undefined || options === false) return options;
   const isPlain = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -87,7 +88,7 @@ function copy<T extends object>(options: T | false | undefined): T | false | und
   return Object.fromEntries(entries) as T;
 }
 
-/** The options of one of the policies, which look at them closer, or false to leave it out. */
+/** Checks that the options of one policy are an object or false. The policy itself checks their content. */
 function checkPart<T extends object>(option: string, value: T | false | undefined): T | false | undefined {
   if (value === undefined || value === false || (typeof value === 'object' && value !== null)) return value;
   throw new InvalidOptionError(OWNER, option, 'must be an object of options, or false', value);
@@ -115,18 +116,21 @@ function retryFor(
   discard: (response: Response) => void,
 ): Policy | undefined {
   if (options === false) return undefined;
-  const given = { backoff: undefined, budget: undefined, ...options }; // nothing inherited
-  const { backoff = spreadBackoff(), budget = new RetryBudget({ clock }) } = given;
-  const again = retry({ ...given, backoff, budget, clock, random });
-  // Before the pause: the connection can then be used by others meanwhile.
-  again.on('retry', ({ outcome }) => outcome.ok && discard(outcome.value as Response));
-  if (on.retry) again.on('retry', on.retry);
-  if (on.giveUp) again.on('giveUp', on.giveUp);
-  return again;
+  const given = { backoff: undefined, budget: undefined, ...options }; // without inherited properties
+  const { backoff = retryAfterWithJitter(), budget = new RetryBudget({ clock }) } = given;
+  const policy = retry({ ...given, backoff, budget, clock, random });
+  // The response is discarded before the delay, so that other requests can use its connection meanwhile.
+  policy.on('retry', ({ outcome }) => outcome.ok && discard(outcome.value as Response));
+  if (on.retry) policy.on('retry', on.retry);
+  if (on.giveUp) policy.on('giveUp', on.giveUp);
+  return policy;
 }
 
-/** On top of a Retry-After, since everybody who was told the same one would come back in the same moment. */
-function spreadBackoff(): Backoff {
+/**
+ * Creates a backoff that adds a jittered delay to the `Retry-After`, since all clients with the same `Retry-After`
+ * would otherwise retry at the same time.
+ */
+function retryAfterWithJitter(): Backoff {
   const jittered = exponentialBackoff();
   return (event) => (retryAfterMs(event.outcome) ?? 0) + (jittered(event) ?? 0);
 }
@@ -139,14 +143,14 @@ function breakerFor(
   random: Random,
 ): CircuitBreaker | undefined {
   if (options === false) return undefined;
-  const { openFor = growing() } = { openFor: undefined, ...options };
+  const { openFor = defaultOpenFor() } = { openFor: undefined, ...options };
   const breaker = circuitBreaker({ name: key, ...options, openFor, clock, random });
   if (on.stateChange) breaker.on('stateChange', (event) => on.stateChange?.({ key, ...event }));
   if (on.reject) breaker.on('reject', (event) => on.reject?.({ key, by: 'circuit-breaker', event }));
   return breaker;
 }
 
-const growing = () => exponentialBackoff({ initial: '1s', max: '30s', jitter: 'equal' });
+const defaultOpenFor = () => exponentialBackoff({ initial: '1s', max: '30s', jitter: 'equal' });
 
 function bulkheadFor(
   key: string,
@@ -168,7 +172,7 @@ function bulkheadFor(
     return slots;
   }
   if (bodyTimeoutMs < Infinity) return untilBodyEnd(slots, clock);
-  const rule = `can be 'body' only with a "bodyTimeout", or a body that nobody reads would hold its slot for ever`;
+  const rule = `can be 'body' only with "bodyTimeout": otherwise a body that is never read would hold its slot for ever`;
   throw new InvalidOptionError(OWNER, 'bulkhead.holdUntil', rule, holdUntil);
 }
 
@@ -196,27 +200,27 @@ function checkLimits(options: FetchRateLimitOptions | false | undefined): Limits
   return { limiter, followServerLimits, maxServerPauseMs, maxWait };
 }
 
-/** Where a try waits, and the limit that the server announces, if it is followed. */
+/** Creates the rate limit policies of a key, and the limit that the server announces if it is followed. */
 function limitsFor(
   key: string,
   limits: Limits | undefined,
   on: ResilientFetchListeners,
   clock: Clock,
-): { readonly waits: readonly Policy[]; readonly announced: ServerLimit | undefined } {
-  if (limits === undefined) return { waits: [], announced: undefined };
+): { readonly limiters: readonly Policy[]; readonly serverLimit: ServerLimit | undefined } {
+  if (limits === undefined) return { limiters: [], serverLimit: undefined };
   const { limiter, followServerLimits, maxServerPauseMs, maxWait } = limits;
-  const announced = followServerLimits ? new ServerLimit(key, clock, maxServerPauseMs) : undefined;
-  const waits = [limiter?.(key), announced]
+  const serverLimit = followServerLimits ? new ServerLimit(key, clock, maxServerPauseMs) : undefined;
+  const limiters = [limiter?.(key), serverLimit]
     .filter((one) => one !== undefined)
     .map((one) => {
-      const wait = rateLimit(one, { name: key, maxWait });
-      if (on.reject) wait.on('reject', (event) => on.reject?.({ key, by: 'rate-limit', event }));
-      return wait;
+      const policy = rateLimit(one, { name: key, maxWait });
+      if (on.reject) policy.on('reject', (event) => on.reject?.({ key, by: 'rate-limit', event }));
+      return policy;
     });
-  return { waits, announced };
+  return { limiters, serverLimit };
 }
 
-/** A bulkhead whose slots are held until the body has been read, has failed, or was discarded. */
+/** Wraps a bulkhead so that a slot is held until the body has been read, has failed, or was discarded. */
 function untilBodyEnd(slots: Bulkhead, clock: Clock): Policy {
   return definePolicy({
     name: slots.name,

@@ -1,11 +1,13 @@
 import { Alarm, type Clock } from '../core/clock.js';
 
-/** How long a discarded body may take to arrive before its connection is given up. */
+/**
+ * The maximum time that the body of a discarded response may take, in milliseconds, before its connection is closed.
+ */
 const DRAIN_MS = 1000;
 
 /**
- * Gets rid of a response that nobody will read, in a way that lets its connection be used again: short bodies are read
- * to their end, longer or slower ones are cancelled, which closes the connection. Harmless when it is being read.
+ * Discards a response that will not be read, so that its connection can be reused: a short body is read to its end; a
+ * longer or slower one is cancelled, which closes the connection. Has no effect on a body that is being read.
  */
 export function discard(response: unknown, limit: number, clock: Clock): void {
   const { body, headers } = (response ?? {}) as Partial<Response>;

@@ -9,76 +9,79 @@ import {
   copyForAttempt,
   isRepeatable,
   type RequestOptions,
-  readdress,
   withInputCopied,
+  withUrl,
 } from './request.js';
 import { copyBody, kindOfBody } from './request-body.js';
 
 export type AnyFetch = (input: unknown, init?: RequestOptions) => Promise<Response>;
 
-/** What all calls of one instance have in common. */
+/** Settings that all calls of one instance share. */
 export interface FetchSettings {
   readonly route: ResilientFetchOptions['route'];
-  /** The most bytes of a mutable body that are copied, to be sent again. */
+  /** The size of the largest mutable body that is copied so that it can be sent again, in bytes. */
   readonly replayLimit: number;
-  /** Whether the policy can ask for a second attempt. */
+  /** Whether the policy may make a second attempt. */
   readonly mayRepeat: boolean;
-  /** Whether the policy is the caller's own, and may mix up calls. */
+  /** Whether the policy was given by the caller, and may therefore share responses between calls. */
   readonly checksOwners: boolean;
+  /** Discards the body of a response that will not be read. */
   discard(response: Response): void;
 }
 
-/** The call that each response was made for, or was returned to first. */
+/** The call that owns each response: the call that it was made for, or that returned it first. */
 const owners = new WeakMap<object, FetchCall>();
 
-/** The attempts of one call. */
+/** One call of the fetch function, with all its attempts. */
 export class FetchCall {
+  /** Whether the request may be sent again. */
   readonly repeatable: boolean;
   readonly #fetch: AnyFetch;
   readonly #settings: FetchSettings;
   readonly #isGuarded: boolean;
   #request: CapturedRequest;
   #isBegun = false;
-  /** The responses of the attempts so far that have not been read. */
+  /** The unread responses of earlier attempts. */
   readonly #unread = new Set<Response>();
   #ended = false;
-  /** The one attempt of a request that must not be repeated. */
-  #only: Promise<Response> | undefined = undefined;
+  /** The only attempt of a request that must not be repeated. */
+  #singleAttempt: Promise<Response> | undefined = undefined;
 
-  /** @param isGuarded - whether something lasts until the end of the body. */
+  /** @param isGuarded - whether a signal, a time limit or a slot lasts until the end of the body. */
   constructor(request: CapturedRequest, fetch: AnyFetch, settings: FetchSettings, isGuarded: boolean) {
     this.repeatable = isRepeatable(request, settings.replayLimit);
     this.#request = request;
     this.#fetch = fetch;
     this.#settings = settings;
     this.#isGuarded = isGuarded;
-    if (this.#copiesAtOnce) this.#copyBody();
+    if (this.#copiesImmediately) this.#copyBody();
   }
 
+  /** Makes one attempt. If the request must not be repeated, returns the first attempt again. */
   attempt(context: CallContext): Promise<Response> {
-    // Whatever a policy makes of it, a request that must not be repeated goes out once; its answer stays its answer.
-    if (this.#only !== undefined) return this.#only;
+    // A request that must not be repeated is sent once, even if the policy asks for another attempt.
+    if (this.#singleAttempt !== undefined) return this.#singleAttempt;
     this.#isBegun = true;
-    this.#discardAllBut(undefined); // an earlier response was not good enough
+    this.#discardAllBut(undefined); // earlier responses were not good enough
     const request = copyForAttempt(this.#request, !this.repeatable);
     const { route } = this.#settings;
     const sent = route === undefined ? this.#send(request, context) : this.#sendTo(route, request, context);
-    if (!this.repeatable) this.#only = sent;
+    if (!this.repeatable) this.#singleAttempt = sent;
     return sent;
   }
 
   /**
-   * Copies what the caller could change before the first attempt, unless that has begun. To be called before the call
-   * returns to its caller.
+   * Copies everything that the caller could change before the first attempt, unless that attempt has begun. Call it
+   * before the call returns to its caller.
    */
   captureIfWaiting(): void {
     if (this.#isBegun) return;
-    if (!this.#copiesAtOnce) this.#copyBody();
+    if (!this.#copiesImmediately) this.#copyBody();
     this.#request = withInputCopied(this.#request);
   }
 
-  /** Whether an attempt may begin after the call has returned, however soon the first one begins. */
-  get #copiesAtOnce(): boolean {
+  /** Whether an attempt may begin after the call has returned, even if the first one begins before. */
+  get #copiesImmediately(): boolean {
     const { mayRepeat, route } = this.#settings;
     return (this.repeatable && mayRepeat) || route !== undefined;
   }
@@ -89,28 +92,31 @@ export class FetchCall {
       this.#request = { ...this.#request, init: { ...init, body: copyBody(init?.body) } };
   }
 
-  /** Whatever policy is in use: the responses that are not the answer are discarded. */
-  end(answer: Response | undefined): void {
+  /** Ends the call: discards all unread responses except the returned one, under any policy. */
+  end(returned: Response | undefined): void {
     this.#ended = true;
-    this.#discardAllBut(answer);
+    this.#discardAllBut(returned);
   }
 
-  /** Whether an answer is of this call alone. A policy that shares responses among calls would mix up their callers. */
-  claim(answer: Response): boolean {
-    if (!this.#settings.checksOwners || typeof answer !== 'object' || answer === null) return true;
-    const owner = owners.get(answer);
-    if (owner === undefined) owners.set(answer, this);
+  /**
+   * Records this call as the owner of a response. Returns false if another call owns it: the policy shares responses
+   * between calls.
+   */
+  takeOwnership(response: Response): boolean {
+    if (!this.#settings.checksOwners || typeof response !== 'object' || response === null) return true;
+    const owner = owners.get(response);
+    if (owner === undefined) owners.set(response, this);
     return owner === undefined || owner === this;
   }
 
-  #discardAllBut(answer: Response | undefined): void {
-    for (const response of this.#unread) if (response !== answer) this.#settings.discard(response);
+  #discardAllBut(kept: Response | undefined): void {
+    for (const response of this.#unread) if (response !== kept) this.#settings.discard(response);
     this.#unread.clear();
   }
 
   async #send({ input, init }: CapturedRequest, context: CallContext): Promise<Response> {
     const { signal } = context;
-    const fetch = this.#fetch; // not called as a method, which a browser's fetch refuses
+    const fetch = this.#fetch; // not called as a method: a browser's fetch rejects a receiver
     const sent = fetch(input, { ...init, signal });
     let response: Response;
     try {
@@ -120,7 +126,7 @@ export class FetchCall {
       throw error;
     }
     if (signal.aborted || this.#ended) {
-      this.#settings.discard(response); // from a fetch that ignores signals
+      this.#settings.discard(response); // the fetch function has ignored its signal
       signal.throwIfAborted();
       return response;
     }
@@ -138,7 +144,7 @@ export class FetchCall {
     const target = await route({ ...request, url: new URL(request.url) }, context);
     try {
       if (context.signal.aborted) throw context.signal.reason;
-      const response = await this.#send({ ...request, input: readdress(request.input, target.url) }, context);
+      const response = await this.#send({ ...request, input: withUrl(request.input, target.url) }, context);
       release(target, { ok: true, value: response });
       return response;
     } catch (error) {
@@ -148,7 +154,7 @@ export class FetchCall {
   }
 }
 
-/** Like a listener, it cannot change the outcome that it is notified of. */
+/** Calls the `release` of a route. Like a listener, it cannot change the outcome that it receives. */
 function release(target: Route, outcome: Outcome): void {
   try {
     target.release?.(outcome);

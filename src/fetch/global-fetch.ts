@@ -1,38 +1,42 @@
 import { InvalidOptionError } from '../core/errors.js';
 import type { AnyFetch } from './fetch-call.js';
 
-/** The instances that a call has come through, by the signal that the last one has given to the global fetch. */
-const instancesBehind = new WeakMap<AbortSignal, readonly GlobalFetch[]>();
+/** The instances that a call has passed through, by the signal that the last of them has passed to the global fetch. */
+const instancesBySignal = new WeakMap<AbortSignal, readonly GlobalFetch[]>();
 
 /**
- * The global `fetch`, looked up at each call so that it can be replaced, for tests for example. Also when it was replaced
- * by the very instance that sends through this: then requests go to the `fetch` that was global when it was made.
+ * The global `fetch`, read at each call so that it can be replaced, for example in tests. The global `fetch` may be the
+ * instance that uses this object. In that case requests are sent with the `fetch` that was global when the instance was
+ * created.
  */
 export class GlobalFetch {
   readonly #original = globalThis.fetch as AnyFetch | undefined;
   #isCalling = false;
 
-  /** The fetch that a call is to use. */
+  /** Returns the fetch function for a call. */
   forCall(signal: AbortSignal | null): AnyFetch {
     const current = globalThis.fetch as AnyFetch | undefined;
     if (current !== undefined && current === this.#original) return current;
-    const behind = [...((signal && instancesBehind.get(signal)) ?? []), this];
+    const instances = [...((signal && instancesBySignal.get(signal)) ?? []), this];
     return (input, init) => {
-      if (init?.signal) instancesBehind.set(init.signal, behind);
+      if (init?.signal) instancesBySignal.set(init.signal, instances);
       return this.#call(globalThis.fetch as AnyFetch, input, init);
     };
   }
 
-  /** The original fetch, for a call that has come back to the instance which sent it; undefined for any other call. */
-  forReturningCall(signal: AbortSignal | null): AnyFetch | undefined {
-    const isBack = this.#isCalling || (signal !== null && instancesBehind.get(signal)?.includes(this));
-    if (!isBack) return undefined;
+  /**
+   * Returns the original fetch for a call that has come back to the instance that sent it; undefined for any other
+   * call.
+   */
+  forRecursiveCall(signal: AbortSignal | null): AnyFetch | undefined {
+    const isRecursive = this.#isCalling || (signal !== null && instancesBySignal.get(signal)?.includes(this));
+    if (!isRecursive) return undefined;
     if (this.#original !== undefined) return this.#original;
-    const rule = 'is required, since there was no global fetch to use before this one became global';
+    const rule = 'is required: there was no global fetch when this instance was created';
     throw new InvalidOptionError('resilientFetch', 'fetch', rule, undefined);
   }
 
-  /** A global fetch that calls the instance back at once is found out even if it has replaced the signal. */
+  /** Calls the global fetch. A synchronous call back to this instance is recognised even if it has another signal. */
   #call(fetch: AnyFetch, ...args: Parameters<AnyFetch>): Promise<Response> {
     this.#isCalling = true;
     try {

@@ -1,15 +1,15 @@
 import { BodyGuard } from './body-guard.js';
 import { guardReaders } from './guarded-readers.js';
 
-/** The guards, by the responses that they are for. */
+/** The body guard of each response. */
 const guards = new WeakMap<object, BodyGuard>();
 
-/** The guard of a response's body, if it has one. */
+/** Returns the guard of a response's body, if it has one. */
 export const bodyGuardOf = (response: object): BodyGuard | undefined => guards.get(response);
 
 /**
- * Returns the same response with a body that can be cut off, and whose end is known: for everything that lasts longer
- * than the headers. A response that has no body, or none that can be guarded, is returned as it is.
+ * Returns the same response with a body that can be cut off and whose end is known, for everything that lasts longer
+ * than the headers. A response without a body, or with one that cannot be guarded, is returned unchanged.
  */
 export function guardBody(original: Response): Response {
   const { body } = original;
@@ -31,7 +31,7 @@ function guardStream(
   if (body.locked) return undefined;
   const { headers, status } = original;
   const guard = new GuardedStream(body);
-  // Of the same make as the original: undici's Response for undici's fetch.
+  // The copy has the class of the original, such as undici's Response for undici's fetch.
   const { constructor: Make } = original as unknown as { constructor: typeof Response };
   const init = { headers, status: status >= 200 && status <= 599 ? status : 200 };
   const response = likeOriginal(makeWith(Make, guard.stream, init), original);
@@ -40,7 +40,10 @@ function guardStream(
   return { response, guard };
 }
 
-/** Parsers let fields through that no Response can be made with: the original's headers then take the place of its own. */
+/**
+ * Creates a response. HTTP parsers accept header fields that the Response constructor rejects; in that case the
+ * original's headers replace those of the new response.
+ */
 function makeWith(
   Make: typeof Response,
   body: ReadableStream,
@@ -53,7 +56,9 @@ function makeWith(
   }
 }
 
-/** What cannot be given to a Response as it is made; its clones would lose it again. */
+/**
+ * Copies properties that the Response constructor does not accept. Clones would lose them, so `clone` is replaced too.
+ */
 function likeOriginal(copy: Response, original: Response): Response {
   const { url, redirected, type, status, statusText, ok } = original;
   const clone = () => likeOriginal(Object.getPrototypeOf(copy).clone.call(copy), original);
@@ -63,7 +68,7 @@ function likeOriginal(copy: Response, original: Response): Response {
   return copy;
 }
 
-/** A stream that passes on another one, and can be ended from outside. */
+/** A stream that passes on the chunks of another one and can be ended from outside. */
 class GuardedStream extends BodyGuard {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly #source: ReadableStream<Uint8Array>;
@@ -86,7 +91,7 @@ class GuardedStream extends BodyGuard {
     });
   }
 
-  /** Takes hold of the original body. Nothing is read before the caller reads. */
+  /** Locks the original body. Nothing is read before the caller reads. */
   open(): void {
     this.#reader = this.#source.getReader();
   }
@@ -120,7 +125,7 @@ class GuardedStream extends BodyGuard {
     }
   }
 
-  /** The next chunk with something in it. A copy: a byte stream takes the memory of what it is given from its maker. */
+  /** Returns the next chunk that is not empty, as a copy: a byte stream detaches the memory of its chunks. */
   async #next(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     for (;;) {
       const { done, value } = (await this.#reader?.read()) ?? { done: true, value: undefined };

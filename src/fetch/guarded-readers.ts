@@ -6,15 +6,15 @@ const READERS = ['text', 'json', 'arrayBuffer', 'bytes', 'blob', 'formData', 'bu
 type Reader = (...args: unknown[]) => Promise<unknown>;
 type ReadableResponse = Response & { readonly [name in (typeof READERS)[number]]?: Reader };
 
-/** The part of Node's streams that matters here. */
+/** The methods of Node's streams that are used here. */
 interface NodeStream {
   destroy?(error: Error): unknown;
   on?(event: string, listener: () => void): unknown;
 }
 
 /**
- * Guards a response whose body is no web stream, such as one of node-fetch, cross-fetch or React Native, through the
- * methods that read it: they are replaced on the response itself. Undefined if it has none of them.
+ * Guards a response whose body is not a web stream, such as one of node-fetch, cross-fetch or React Native. Replaces
+ * the methods that read the body, on the response object itself. Returns undefined if the response has none of them.
  */
 export function guardReaders(
   response: Response,
@@ -24,12 +24,12 @@ export function guardReaders(
 }
 
 class GuardedReaders extends BodyGuard {
-  /** The response and its clones that have not been read: each has a body of its own, and they share this guard. */
+  /** The response and its clones that have not been read. Each has its own body; they share this guard. */
   readonly #unread = new Set<{ readonly body: unknown }>();
   readonly #pending = new Set<(reason: unknown) => void>();
   #cutOffBy: { readonly reason: unknown } | undefined = undefined;
 
-  /** Whether there is anything to guard. */
+  /** Guards a response or a clone. Returns whether it has a method that reads its body. */
   add(response: Response): boolean {
     const readers = READERS.filter((name) => typeof (response as ReadableResponse)[name] === 'function');
     if (readers.length === 0) return false;
@@ -77,12 +77,12 @@ class GuardedReaders extends BodyGuard {
     for (const reject of this.#pending) reject(reason);
     const error = reason instanceof Error ? reason : new Error('The body was aborted', { cause: reason });
     for (const { body } of this.#unread as Set<{ readonly body: NodeStream | null | undefined }>) {
-      body?.on?.('error', () => {}); // cloning has replaced it, and an error without a listener ends the process
+      body?.on?.('error', () => {}); // cloning removes the listener, and an error without a listener ends the process
       body?.destroy?.(error);
     }
   }
 
-  /** The platform closes the connection of a Node stream that is collected. */
+  /** Returns undefined: the platform closes the connection of a Node stream that is garbage-collected. */
   protected override release(): undefined {
     return undefined;
   }

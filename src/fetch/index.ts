@@ -1,10 +1,11 @@
 /**
- * `resilientFetch`: the platform's fetch with timeouts, retries, circuit breakers and bulkheads that fit together.
+ * `resilientFetch`: the platform's `fetch` with timeouts, retries, circuit breakers and bulkheads that are configured
+ * to work together.
  *
- * Use it for calls from one service to another, one instance for each kind of dependency. Not for streams that must never
- * be interrupted between two hosts of your own, and not inside another client that retries by itself.
+ * Use it for calls from one service to another, with one instance for each kind of dependency. Do not use it for
+ * streams that must never be interrupted, and not inside another client that retries by itself.
  *
- * Cost: that of its policies, and of the AbortController that each try's fetch gets.
+ * Cost: that of its policies, and one AbortController for each attempt.
  *
  * @module
  */

@@ -11,119 +11,177 @@ import type { RateLimiter } from '../rate-limit/rate-limiter.js';
 import type { RetryEvents, RetryOptions } from '../retry/index.js';
 import type { OutgoingRequest } from './request.js';
 
-/** Any function of the shape of `fetch`: the platform's, undici's, a mock. */
+/** Any function with the signature of `fetch`: the platform's, undici's, or a mock. */
 export type FetchLike = (input: never, init?: never) => Promise<ResponseLike>;
 
+/** The part of a response that `resilientFetch` uses. */
 export interface ResponseLike {
+  /** The HTTP status code. */
   readonly status: number;
+  /** The response headers. */
   readonly headers: { get(name: string): string | null };
+  /** The response body, such as a `ReadableStream`. */
   readonly body: unknown;
 }
 
+/** Options of `resilientFetch`. */
 export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.fetch> {
-  /** What does the fetching. @defaultValue the global `fetch`, looked up at each call */
+  /** The function that sends requests. @defaultValue the global `fetch`, read at each call */
   readonly fetch?: F | undefined;
-  /** From the call to the response's headers, all tries together. `Infinity` allowed. @defaultValue '30s' */
+  /**
+   * The time from the call to the headers of the final response, including all attempts: a duration above 0, or
+   * `Infinity`.
+   * @defaultValue '30s'
+   */
   readonly timeout?: Duration | undefined;
-  /** One try, to its headers. `Infinity` allowed. @defaultValue '10s' */
+  /**
+   * The time from the start of an attempt to the headers of its response: a duration above 0, or `Infinity`.
+   * @defaultValue '10s'
+   */
   readonly attemptTimeout?: Duration | undefined;
-  /** The caller's reading of the body, from the headers on. @defaultValue none */
+  /**
+   * The time from the headers to the end of the body: a duration above 0, or `Infinity`. Set it to protect against
+   * servers that stall while they send a body.
+   * @defaultValue Infinity
+   */
   readonly bodyTimeout?: Duration | undefined;
-  /** Options of `retry`; its budget is shared by all calls of this instance. False turns it off. */
+  /**
+   * Options of `retry`. All calls of this instance share one retry budget. False disables retries.
+   * @defaultValue the defaults of `retry`, with the delay added to a `Retry-After`
+   */
   readonly retry?: Omit<RetryOptions, 'clock' | 'random'> | false | undefined;
-  /** Options of `circuitBreaker`; one for each key, which opens for 1 s at first, doubling to 30 s. False turns it off. */
+  /**
+   * Options of `circuitBreaker`, for one breaker per key. False disables it.
+   * @defaultValue the defaults of `circuitBreaker`, with an open time from 1 s doubling to 30 s
+   */
   readonly circuitBreaker?: Omit<CircuitBreakerOptions, 'clock' | 'random'> | false | undefined;
-  /** Options of `bulkhead`; one for each key. False turns it off. @defaultValue maxConcurrent 256, maxQueue 1024 */
+  /**
+   * Options of `bulkhead`, for one bulkhead per key. False disables it.
+   * @defaultValue maxConcurrent 256, maxQueue 1024
+   */
   readonly bulkhead?: FetchBulkheadOptions | false | undefined;
-  /** Waits for a limiter of yours, and for what the server's own headers announce; by key. @defaultValue false */
+  /**
+   * Rate limits per key: a limiter of the caller, and the limit that the server announces in its headers. Attempts wait
+   * for both. False disables it.
+   * @defaultValue false
+   */
   readonly rateLimit?: FetchRateLimitOptions | false | undefined;
-  /** A policy of your own instead of all the above. */
+  /** A policy that replaces all of the above. @defaultValue none */
   readonly policy?: Policy | undefined;
-  /** How outcomes are judged. A `failure` that must not be repeated becomes `permanent`. @defaultValue `classifyResponse` */
+  /**
+   * Judges outcomes. A `failure` of a request that must not be repeated becomes `permanent`.
+   * @defaultValue `classifyResponse`
+   */
   readonly classify?: Classify | undefined;
-  /** What breakers and bulkheads are told apart by. @defaultValue the origin of the URL */
+  /**
+   * Returns the key that selects the breaker, bulkhead and rate limits of a request.
+   * @defaultValue the origin of the URL
+   */
   readonly key?: ((request: OutgoingRequest) => string) | undefined;
-  /** Where each try goes: for load balancers. To breakers and bulkheads all places are one, told apart by `key` alone. */
+  /**
+   * Returns the address of an attempt; for load balancers. Breakers, bulkheads and rate limits do not distinguish
+   * addresses, only keys.
+   * @defaultValue the URL of the request
+   */
   readonly route?: ((request: OutgoingRequest, context: CallContext) => Route | PromiseLike<Route>) | undefined;
   /**
-   * The most bytes of a body that the caller could change (bytes, `URLSearchParams`, `FormData`) that are copied at the call
-   * so that the request can be sent again. A larger one is sent once; it is copied only if that attempt has to wait. Text,
-   * Blobs and files are never copied. Integer ≥ 0 or `Infinity`. @defaultValue 1048576
+   * The largest mutable body (bytes, `URLSearchParams`, `FormData`) that is copied at the call so that it can be sent
+   * again, in bytes: an integer ≥ 0, or `Infinity`. A request with a larger one is sent once, and its body is copied
+   * only if that attempt has to wait. Text, Blobs and files are never copied.
+   * @defaultValue 1048576
    */
   readonly replayLimit?: number | undefined;
-  /** How many bytes of a discarded response are read, to keep its connection, before it is cancelled. @defaultValue 65536 */
+  /**
+   * The number of bytes of a discarded response that are read, to reuse its connection, before it is cancelled: an
+   * integer ≥ 0.
+   * @defaultValue 65536
+   */
   readonly drainLimit?: number | undefined;
-  /** Who is told of what happens inside. */
+  /** Listeners for the events of the policies. @defaultValue none */
   readonly on?: ResilientFetchListeners | undefined;
-  /** @defaultValue `systemClock` */
+  /** The clock of all policies. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
-  /** For jitter. @defaultValue `Math.random` */
+  /** The random source for jitter. @defaultValue `Math.random` */
   readonly random?: Random | undefined;
 }
 
+/** Options of the bulkhead of each key. */
 export interface FetchBulkheadOptions extends Omit<BulkheadOptions, 'clock' | 'maxConcurrent'> {
-  /** @defaultValue 256 */
+  /** The maximum number of concurrent attempts per key: an integer ≥ 1. @defaultValue 256 */
   readonly maxConcurrent?: number | undefined;
-  /** What a slot is held until: the response's headers, or the end of its body; the latter needs `bodyTimeout`. @defaultValue 'headers' */
+  /**
+   * When an attempt releases its slot: at the response headers, or at the end of the body. The latter requires
+   * `bodyTimeout`.
+   * @defaultValue 'headers'
+   */
   readonly holdUntil?: 'headers' | 'body' | undefined;
 }
 
+/** Options of the rate limits of each key. */
 export interface FetchRateLimitOptions {
   /**
-   * What may be sent, how often. Asked for once a key, and again when a key comes back after ten minutes without a
-   * request: a limiter with a longer memory is yours to keep.
+   * Returns the limiter of a key. Called once per key, and again when the key is used after ten minutes without a
+   * request. For a limiter with a longer memory, return the same one each time.
    * @defaultValue none
    */
   readonly limiter?: ((key: string) => RateLimiter) | undefined;
   /**
-   * Whether to heed what responses say of the server's limit (`RateLimit`, `X-RateLimit-*`, and `Retry-After` with a
-   * 429 or 503): what it would refuse is not sent.
+   * Whether to follow the limit that the server announces in its responses (`RateLimit`, `X-RateLimit-*`, and
+   * `Retry-After` with a 429 or 503): requests that the server would reject are not sent.
    * @defaultValue true
    */
   readonly followServerLimits?: boolean | undefined;
   /**
-   * The longest time in which no request is sent because of what the server has announced. After it one request passes
-   * as a probe, and one more after each further `maxServerPause`; all others are rejected with the time that remains.
-   * The response to a probe counts instead of what was announced before. Above 0, and finite. Longer where a server
-   * punishes requests that come too early.
+   * The longest time without requests because of an announced limit: a finite duration ≥ 1 ms. After it, one request
+   * passes as a probe, and one more after each further `maxServerPause`; all others are rejected with the remaining
+   * time. The response to a probe replaces what was announced before. Set a longer time for a server that penalizes
+   * early requests.
    * @defaultValue '1m'
    */
   readonly maxServerPause?: Duration | undefined;
-  /** How long a try may wait; one that would have to wait longer is refused at once. @defaultValue '5s' */
+  /**
+   * The longest time that an attempt waits for its limits: a duration ≥ 0, or `Infinity`. An attempt that would have to
+   * wait longer is rejected immediately.
+   * @defaultValue '5s'
+   */
   readonly maxWait?: Duration | undefined;
 }
 
-/** What can be done to the policies of a fetch that has a `rateLimit`. */
+/** Controls the policies of a fetch that has a `rateLimit`. */
 export interface FetchControl {
   /**
-   * Forgets what the server of this key has announced of its limits, and closes the circuit of the key. A key that is not
-   * known changes nothing. By default a key is the origin of the URL.
+   * Clears what the server of this key has announced about its limits, and closes the circuit of the key. Has no effect
+   * for an unknown key. By default, a key is the origin of the URL.
    */
   reset(key: string): void;
 }
 
-/** A fetch with the control of its policies. */
+/** A fetch function with access to its policies. */
 export type ResilientFetch<F extends FetchLike = typeof globalThis.fetch> = F & { readonly breakwater: FetchControl };
 
-/** Where a try goes, and whom to tell how it went. */
+/** The address of an attempt, and a callback for its outcome. */
 export interface Route {
+  /** The address to send the request to. */
   readonly url: string | URL;
+  /** Receives the outcome of the attempt. @defaultValue none */
   readonly release?: ((outcome: Outcome) => void) | undefined;
 }
 
+/** Listeners for the events of the policies of `resilientFetch`. */
 export interface ResilientFetchListeners {
-  /** The breaker of a key changed its state. */
+  /** The breaker of a key has changed its state. */
   readonly stateChange?: ((event: CircuitBreakerEvents['stateChange'] & { readonly key: string }) => void) | undefined;
-  /** A breaker, a bulkhead or a rate limit refused a try. */
+  /** A breaker, a bulkhead or a rate limit has rejected an attempt. */
   readonly reject?: ((event: RejectEvent) => void) | undefined;
-  /** A try failed, and there will be another. */
+  /** An attempt has failed, and another one follows. */
   readonly retry?: ((event: RetryEvents['retry']) => void) | undefined;
-  /** There will be no further try. */
+  /** No further attempt is made. */
   readonly giveUp?: ((event: RetryEvents['giveUp']) => void) | undefined;
-  /** A try, or the whole call, ran out of time. */
+  /** An attempt, or the whole call, has timed out. */
   readonly timeout?: ((event: { readonly of: 'attempt' | 'call'; readonly timeoutMs: number }) => void) | undefined;
 }
 
+/** The rejection of an attempt: the key, the policy that rejected it, and that policy's event. */
 export type RejectEvent = { readonly key: string } & (
   | { readonly by: 'circuit-breaker'; readonly event: CircuitBreakerEvents['reject'] }
   | { readonly by: 'bulkhead'; readonly event: BulkheadEvents['reject'] }

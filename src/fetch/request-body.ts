@@ -1,10 +1,10 @@
 /**
- * What the body of a request is made of.
+ * The kind of a request body.
  *
- * - `none`: there is none.
- * - `immutable`: text, a Blob or a File: it can be sent any number of times.
- * - `mutable`: bytes, URLSearchParams or FormData: it can be sent again, and the caller can change it meanwhile.
- * - `stream`: it can be sent once. A body of any other make counts as one.
+ * - `none`: there is no body.
+ * - `immutable`: text, a Blob or a File. It can be sent any number of times.
+ * - `mutable`: bytes, URLSearchParams or FormData. It can be sent again, but the caller can change it meanwhile.
+ * - `stream`: it can be sent once. A body of an unknown kind counts as a stream.
  */
 export type BodyKind = 'none' | 'immutable' | 'mutable' | 'stream';
 
@@ -12,18 +12,19 @@ const IMMUTABLE = ['Blob', 'File'];
 const BUFFERS = ['ArrayBuffer', 'SharedArrayBuffer'];
 const FORMS = ['FormData', 'URLSearchParams'];
 
+/** Returns the kind of a body. */
 export function kindOfBody(body: unknown): BodyKind {
   if (body === undefined || body === null) return 'none';
   if (typeof body !== 'object') return typeof body === 'function' ? 'stream' : 'immutable';
   if (ArrayBuffer.isView(body)) return 'mutable';
   const { pipe, getReader } = body as { pipe?: unknown; getReader?: unknown };
-  if (typeof pipe === 'function' || typeof getReader === 'function') return 'stream'; // whatever its name is
+  if (typeof pipe === 'function' || typeof getReader === 'function') return 'stream'; // regardless of its tag
   const tag = tagOf(body);
   if (IMMUTABLE.includes(tag)) return 'immutable';
   return BUFFERS.includes(tag) || FORMS.includes(tag) ? 'mutable' : 'stream';
 }
 
-/** The number of bytes, or of characters, that a copy of a mutable body takes. Files in a form are not copied. */
+/** Returns the number of bytes or characters that a copy of a mutable body takes. Files in a form are not copied. */
 export function sizeOfBody(body: unknown): number {
   if (ArrayBuffer.isView(body) || BUFFERS.includes(tagOf(body))) return (body as ArrayBuffer).byteLength;
   let size = 0;
@@ -33,7 +34,10 @@ export function sizeOfBody(body: unknown): number {
   return size;
 }
 
-/** Returns a copy of a mutable body, or the body itself where it cannot be copied: fetch has the best error for it. */
+/**
+ * Returns a copy of a mutable body. Returns the body itself if it cannot be copied: `fetch` then rejects with its own
+ * error.
+ */
 export function copyBody(body: unknown): unknown {
   try {
     if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice();
@@ -44,7 +48,7 @@ export function copyBody(body: unknown): unknown {
   }
 }
 
-/** FormData and URLSearchParams, of any make. */
+/** Returns a copy of a FormData or URLSearchParams of any implementation. */
 function copyForm(form: FormData): FormData {
   const copy = new (form.constructor as typeof FormData)();
   for (const [name, value] of form as unknown as Iterable<[string, FormDataEntryValue]>) {
@@ -57,13 +61,13 @@ function copyForm(form: FormData): FormData {
 const tagOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
 
 /**
- * Whether a stream has failed by itself: then its maker is to blame, and not the server that it was for. Only streams
- * that `fetch` has let go of can be asked; undici does that when one fails.
+ * Whether a stream has failed by itself: then the code that created it is at fault, not the server. The state of a
+ * stream is known only when `fetch` has released it; undici does so when the stream fails.
  */
 export async function hasFailed(body: unknown): Promise<boolean> {
   if (kindOfBody(body) !== 'stream') return false;
   const { errored, locked, getReader } = body as { errored?: unknown; locked?: unknown; getReader?: unknown };
-  if (typeof getReader !== 'function') return (errored ?? null) !== null; // of Node's own streams
+  if (typeof getReader !== 'function') return (errored ?? null) !== null; // Node's own streams
   if (locked === true) return false;
   const reader = (body as ReadableStream).getReader();
   const failed = await Promise.race([reader.closed.then(no, yes), Promise.resolve().then(no).then(no)]);

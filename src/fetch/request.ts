@@ -1,8 +1,9 @@
 import { copyHeaders, readRequestInit } from '../core/request-init.js';
 import { kindOfBody, sizeOfBody } from './request-body.js';
 
-/** What identifies a request to `key` and `route`. */
+/** A request, as `key` and `route` see it. */
 export interface OutgoingRequest {
+  /** The URL of the request. */
   readonly url: URL;
   /** The method, in upper case. */
   readonly method: string;
@@ -12,22 +13,26 @@ export interface OutgoingRequest {
   readonly init: RequestOptions | undefined;
 }
 
-/** The part of fetch's second argument that matters here; the rest is passed on untouched. */
+/** The members of the second argument of `fetch` that `resilientFetch` reads. The others are passed on unchanged. */
 export interface RequestOptions {
+  /** The method. @defaultValue 'GET' */
   readonly method?: string | undefined;
+  /** The headers: `Headers`, pairs, or a record. @defaultValue none */
   readonly headers?: unknown;
+  /** The body, of any kind that `fetch` accepts. @defaultValue none */
   readonly body?: unknown;
+  /** Aborts the call, and later the body. Null removes the signal of a `Request`. @defaultValue none */
   readonly signal?: AbortSignal | null | undefined;
   readonly [other: string]: unknown;
 }
 
 /** A request as it was at the call: the caller may change its URL, headers and options afterwards. */
 export interface CapturedRequest extends OutgoingRequest {
-  /** The headers that a `Request` had at the call; undefined if the first argument is none. */
+  /** The headers that a `Request` had at the call; undefined if the first argument is not a `Request`. */
   readonly requestHeaders: unknown;
 }
 
-/** A `Request` of any make: the platform's, undici's, a polyfill's. */
+/** A `Request` of any implementation: the platform's, undici's, or a polyfill's. */
 interface RequestLike {
   readonly url: string;
   readonly method: string;
@@ -36,19 +41,20 @@ interface RequestLike {
   readonly signal?: AbortSignal | null;
 }
 
+/** Returns the value if it is a `Request` of any implementation. */
 export function asRequest(input: unknown): RequestLike | undefined {
   if (typeof input !== 'object' || input === null) return undefined;
   const request = input as Partial<Request>;
-  if (typeof request.clone !== 'function') return undefined; // an init with getters is not read any further
+  if (typeof request.clone !== 'function') return undefined; // an init with getters must not be read any further
   return typeof request.url === 'string' && typeof request.method === 'string' ? (input as RequestLike) : undefined;
 }
 
 /**
- * Captures a request at the moment of the call. Undefined if there is no URL to send it to, for which `fetch` has the
- * best error.
+ * Captures a request at the time of the call. Returns undefined if there is no valid URL: `fetch` then rejects with its
+ * own error.
  *
- * @param base - what relative URLs are relative to, outside of a browser.
- * @param init - a plain object of our own, not the caller's.
+ * @param base - the base of relative URLs outside a browser.
+ * @param init - a plain object made by this library, not the caller's.
  */
 export function captureRequest(
   input: unknown,
@@ -69,14 +75,17 @@ export function captureRequest(
   }
 }
 
-/** Returns fetch's second argument as a plain object. Of a `Request` nothing could be read by name. */
+/**
+ * Returns the second argument of `fetch` as a plain object. The members of a `Request` cannot be listed, so it must not
+ * be passed here.
+ */
 export function readInit(init: unknown): RequestOptions | undefined {
   return typeof init === 'object' && init !== null ? (readRequestInit(init) as RequestOptions) : undefined;
 }
 
 /**
- * Returns the request for one attempt, whose URL and headers `fetch` may change without effect on other attempts. The only
- * attempt of a request goes out as it was captured.
+ * Returns the request for one attempt. `fetch` may change its URL and headers without an effect on other attempts. If
+ * there is only one attempt, returns the request as it was captured.
  */
 export function copyForAttempt(captured: CapturedRequest, isOnlyOne: boolean): CapturedRequest {
   const { input, init, requestHeaders } = captured;
@@ -91,7 +100,7 @@ export function copyForAttempt(captured: CapturedRequest, isOnlyOne: boolean): C
     : { ...captured, init: own, input: copy };
 }
 
-/** Takes over a `Request` and its body, before the caller can use it for something else. */
+/** Copies a `Request` and takes over its body, so that the caller can use it for something else afterwards. */
 export function withInputCopied(captured: CapturedRequest): CapturedRequest {
   const request = asRequest(captured.input);
   if (request === undefined) return captured;
@@ -101,25 +110,28 @@ export function withInputCopied(captured: CapturedRequest): CapturedRequest {
     : { ...captured, input: copy };
 }
 
-/** Returns a copy that takes over the body. Undefined where only the original can be sent: its body is no web stream. */
+/**
+ * Returns a copy of a `Request`, which takes over its body. Returns undefined if only the original can be sent, because
+ * its body is not a web stream.
+ */
 function copyRequest(request: RequestLike, headers: unknown): RequestLike | undefined {
   const { constructor: Make, body } = request as unknown as { constructor: typeof Request; body: unknown };
   if (kindOfBody(body) === 'stream' && typeof (body as ReadableStream).getReader !== 'function') return undefined;
   try {
-    // Its signal is followed by the call already; a copy that follows it too would add a listener for each attempt.
+    // The call already follows its signal. A copy that followed it too would add a listener for each attempt.
     return new Make(request as Request, { headers: headers as HeadersInit, signal: null });
   } catch {
-    return undefined; // fetch rejects it in its own words
+    return undefined; // fetch rejects it with its own error
   }
 }
 
-/** Returns the same request to another place. */
-export function readdress(input: unknown, url: string | URL): unknown {
+/** Returns the same request with another URL. */
+export function withUrl(input: unknown, url: string | URL): unknown {
   const request = asRequest(input);
   return request === undefined ? url : new (request.constructor as typeof Request)(url, request as Request);
 }
 
-/** The caller's signal: an explicit null in `init` takes that of the `Request` away. */
+/** Returns the caller's signal. An explicit null in `init` removes the signal of the `Request`. */
 export function signalOf({ input, init }: OutgoingRequest): AbortSignal | null {
   return (init?.signal === undefined ? asRequest(input)?.signal : init.signal) ?? null;
 }
@@ -127,8 +139,13 @@ export function signalOf({ input, init }: OutgoingRequest): AbortSignal | null {
 const IDEMPOTENT_METHODS = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'];
 
 /**
- * Whether sending the request twice does no more than sending it once: by its method (RFC 9110, 9.2.2), or because an
- * `Idempotency-Key` header lets the server tell.
+ * Whether sending the request twice has the same effect as sending it once: because of its method (RFC 9110, 9.2.2), or
+ * because of an `Idempotency-Key` header, by which the server recognises the repetition.
+ *
+ * @example
+ * ```ts
+ * console.log(isIdempotent({ method: 'GET' }), isIdempotent({ method: 'POST' })); // true false
+ * ```
  */
 export function isIdempotent(request: { readonly method?: string | undefined; readonly headers?: unknown }): boolean {
   return (
@@ -137,17 +154,21 @@ export function isIdempotent(request: { readonly method?: string | undefined; re
   );
 }
 
-/** Whether the request may be sent again: it does no more than once, and its body can be sent again. */
+/** Whether the request may be sent again: it is idempotent, and its body can be sent again. */
 export function isRepeatable({ method, input, init }: OutgoingRequest, replayLimit: number): boolean {
   const request = asRequest(input);
   if (!isIdempotent({ method, headers: init?.headers ?? request?.headers })) return false;
   const body = init?.body ?? null;
-  if (body === null) return (request?.body ?? null) === null; // the body of a Request is a stream, whatever it was made of
+  // The body of a Request is a stream, even if it was created from text.
+  if (body === null) return (request?.body ?? null) === null;
   const kind = kindOfBody(body);
   return kind === 'immutable' || (kind === 'mutable' && sizeOfBody(body) <= replayLimit);
 }
 
-/** Headers in any of the shapes that fetch takes. Never throws: fetch judges what is malformed. */
+/**
+ * Whether a header is present, in any form that `fetch` accepts. Never throws: `fetch` rejects malformed headers
+ * itself.
+ */
 function hasHeader(headers: unknown, name: string): boolean {
   if (typeof headers !== 'object' || headers === null) return false;
   const isNamed = (key: unknown) => String(key).toLowerCase() === name;

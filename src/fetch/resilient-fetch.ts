@@ -29,20 +29,22 @@ import {
 } from './request.js';
 
 /**
- * `fetch` for a world in which servers fail. It takes and gives what `fetch` does, and adds, from the outside in: a total
- * timeout, retries with a budget, a circuit breaker and a bulkhead for each origin, and a timeout for each try.
+ * Creates a `fetch` that handles failures of servers. It has the parameters and the result of `fetch`, and adds, from
+ * the outside in: a total timeout, retries with a budget, a circuit breaker and a bulkhead for each origin, and a
+ * timeout for each attempt. Use one instance for each kind of dependency. It costs what its policies cost.
  *
- * - Only requests that are safe to repeat are repeated (`isIdempotent`), and only while their body can be sent again: a
+ * - Only requests that are safe to repeat are repeated (`isIdempotent`), and only if their body can be sent again: a
  *   stream, or the body of a `Request`, is sent once.
- * - A `Retry-After` is honoured. The last bad response comes back intact, as it would from `fetch`.
- * - Timeouts, slots and verdicts end when the headers are there. The body is the caller's: only the caller's own signal,
- *   and `bodyTimeout` if set, can cut it off.
- * - A URL that cannot be parsed rejects as `fetch` words it.
+ * - A `Retry-After` is honoured. The last response is returned unread, even if it is judged a failure.
+ * - Timeouts, slots and verdicts end when the headers have arrived. The body belongs to the caller: only the caller's
+ *   signal, and `bodyTimeout` if it is set, can abort it.
+ * - A URL that cannot be parsed rejects with the error of `fetch`.
  *
- * Rejects with what `fetch` rejects with, and with `TimeoutError`, `CircuitOpenError`, `BulkheadFullError` and, if there
- * is a `queueTimeout`, `QueueTimeoutError`; with a `rateLimit`, `RateLimitedError`.
+ * The returned promise rejects with the error of `fetch`, or with `TimeoutError`, `CircuitOpenError`,
+ * `BulkheadFullError`, `QueueTimeoutError` (only with a `queueTimeout`) or `RateLimitedError` (only with a
+ * `rateLimit`).
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError for invalid options.
  * @example
  * ```ts
  * const fetch = resilientFetch({ timeout: '5s', attemptTimeout: '1s' });
@@ -66,10 +68,10 @@ export function resilientFetch(options?: ResilientFetchOptions<FetchLike>): Fetc
 
 const OWNER = 'resilientFetch';
 
-/** Stands for the origin that a fetch of the caller's own adds to relative URLs. */
+/** A placeholder for the origin that a custom fetch function adds to relative URLs. */
 const RELATIVE = 'http://localhost';
 
-/** All undefined, since a policy of the caller's own leaves no room for some of them. */
+/** All defaults are undefined, since some options must not be given together with a custom policy. */
 const NO_DEFAULTS = {
   fetch: undefined,
   timeout: undefined,
@@ -90,23 +92,23 @@ const NO_DEFAULTS = {
   random: undefined,
 };
 
-/** Whether fetch takes it as its second argument. */
+/** Whether `fetch` accepts the value as its second argument. */
 const isInit = (init: unknown): boolean => init === undefined || init === null || typeof init === 'object';
 
 class GuardedFetch {
-  /** For callers, if there is something to control. */
+  /** The control of the policies; undefined without a `rateLimit`. */
   readonly control: FetchControl | undefined;
   readonly #settings: FetchSettings;
-  /** What was given as `fetch`, or else the global one. */
+  /** The `fetch` option; undefined for the global `fetch`. */
   readonly #fetch: AnyFetch | undefined;
   readonly #global: GlobalFetch | undefined;
   readonly #policy: Policy;
   readonly #classify: Classify;
   readonly #key: (request: OutgoingRequest) => string;
   readonly #bodyDeadlines: DeadlineList;
-  /** What relative URLs are taken to be relative to, where only the given fetch or route knows. */
+  /** The base of relative URLs, if only the given fetch or route can resolve them. */
   readonly #base: string | undefined;
-  /** Whether a slot is held until the end of the body. */
+  /** Whether an attempt holds its slot until the end of the body. */
   readonly #holdsSlot: boolean;
 
   constructor(options: ResilientFetchOptions<FetchLike> | undefined) {
@@ -120,24 +122,27 @@ class GuardedFetch {
     this.#fetch = checkOptionalFunction(OWNER, 'fetch', own.fetch) as AnyFetch | undefined;
     this.#global = this.#fetch === undefined ? new GlobalFetch() : undefined;
     this.#settings = checkSettings(own, clock);
-    const recommended =
+    const built =
       own.policy === undefined ? buildDefaultPolicy(own, clock, bodyTimeoutMs, this.#settings.discard) : undefined;
-    this.#policy = recommended?.policy ?? checkPolicy(own.policy as Policy, own);
-    this.control = own.rateLimit ? recommended?.control : undefined;
+    this.#policy = built?.policy ?? checkPolicy(own.policy as Policy, own);
+    this.control = own.rateLimit ? built?.control : undefined;
     this.#base = own.fetch === undefined && own.route === undefined ? undefined : RELATIVE;
     this.#holdsSlot = own.bulkhead !== false && own.bulkhead?.holdUntil === 'body';
   }
 
-  /** Everything that the caller has given is read before this returns: the caller may change it afterwards. */
+  /**
+   * Sends a request. Everything that the caller has passed is read before this method returns, since the caller may
+   * change it afterwards.
+   */
   fetch(input: unknown, init?: RequestOptions): Promise<Response> {
     const other = asRequest(init);
-    // fetch(url, request) takes everything but the URL from the Request.
+    // In `fetch(url, request)`, everything except the URL comes from the Request.
     if (other !== undefined)
       return this.fetch(new (other.constructor as typeof Request)(input as string, other as Request));
     const own = readInit(init);
     const request = isInit(init) ? captureRequest(input, own, this.#base) : undefined;
     const signal = request === undefined ? null : signalOf(request);
-    const direct = this.#global?.forReturningCall(signal);
+    const direct = this.#global?.forRecursiveCall(signal);
     const fetch = direct ?? this.#fetch ?? (this.#global as GlobalFetch).forCall(signal);
     if (request === undefined || direct !== undefined) return fetch(input, own ?? init);
     return this.#run(request, fetch, signal);
@@ -146,17 +151,17 @@ class GuardedFetch {
   #run(request: CapturedRequest, fetch: AnyFetch, signal: AbortSignal | null): Promise<Response> {
     const isGuarded = signal !== null || this.#bodyDeadlines.durationMs < Infinity || this.#holdsSlot;
     const call = new FetchCall(request, fetch, this.#settings, isGuarded);
-    const answer = this.#policy.execute((context) => call.attempt(context), {
+    const running = this.#policy.execute((context) => call.attempt(context), {
       signal,
       classify: this.#classify,
       key: this.#key(request),
       repeatable: call.repeatable,
     });
     call.captureIfWaiting();
-    return answer.then(
+    return running.then(
       (response) => {
         call.end(response);
-        if (!call.claim(response)) throw mixesCallers(this.#policy);
+        if (!call.takeOwnership(response)) throw mixesCallers(this.#policy);
         if (isGuarded) this.#guard(response, signal, request);
         return response;
       },
@@ -167,10 +172,10 @@ class GuardedFetch {
     );
   }
 
-  /** What reaches beyond the headers: the caller's signal, and the time to read the body in. */
+  /** Applies what continues after the headers: the caller's signal, and the time limit for reading the body. */
   #guard(response: Response, signal: AbortSignal | null, request: OutgoingRequest): void {
     const body = bodyGuardOf(response);
-    // The signal of a Request follows the caller's only as long as somebody holds the Request.
+    // The signal of a Request follows the caller's only as long as the Request is referenced.
     body?.whenEnded(() => void request);
     if (signal !== null) body?.follow(signal);
     if (this.#bodyDeadlines.durationMs < Infinity) body?.limit(this.#bodyDeadlines);
@@ -216,10 +221,13 @@ function sharesResults({ kind, policies = [] }: PolicyDescription): boolean {
   return kind === 'coalesce' || policies.some(sharesResults);
 }
 
-/** The key of a call does not identify its request: URL, method, headers, body and user may differ under one key. */
+/**
+ * Returns the error for a policy that shares results between calls. The key of a call does not identify its request:
+ * URL, method, headers, body and user may differ under one key.
+ */
 function mixesCallers(value: unknown): InvalidOptionError {
   const rule =
-    'must not share responses among calls, as coalesce does: a caller would get the response to the request of another' +
-    '; wrap this fetch in cachedFetch() of "breakwater/http-cache", which joins equal requests of one user';
+    'must not share responses between calls, as coalesce does: one caller would get the response to the request of ' +
+    'another; wrap this fetch in cachedFetch() of "breakwater/http-cache", which shares equal requests of one user';
   return new InvalidOptionError(OWNER, 'policy', rule, value);
 }

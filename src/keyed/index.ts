@@ -1,10 +1,10 @@
 /**
  * Keyed: a bounded family of policies, one for each key.
  *
- * Use it to keep apart what fails apart: hosts, tenants, shards. Not for keys without number that mean nothing, such as
- * request ids: each key should see many calls.
+ * Use it to separate what fails independently: hosts, tenants, shards. Do not use it for an unbounded set of keys that
+ * are used once, such as request ids: each key should receive many calls.
  *
- * Cost: one table look-up and one promise a call; the member's own memory for each key.
+ * Cost: one table lookup and one promise per call; the memory of one policy for each key.
  *
  * @module
  */

@@ -8,40 +8,44 @@ import { checkFunction, checkInteger, checkName, given, NOTHING, readOptions } f
 import { BasePolicy, type CallOptions, type Policy, type PolicyDescription, runPolicy } from '../core/policy.js';
 import { type Member, MemberTable } from './member-table.js';
 
+/** Options of `keyed`. */
 export interface KeyedOptions {
-  /** How many keys are kept: an integer ≥ 1. @defaultValue 1000 */
+  /** The maximum number of keys: an integer ≥ 1. Set it above the number of keys in regular use. @defaultValue 1000 */
   readonly maxKeys?: number | undefined;
-  /** A key that was not used for so long is forgotten. Above 0; `Infinity` allowed. @defaultValue '10m' */
+  /** The time after which an unused key is removed: a duration above 0, or `Infinity`. @defaultValue '10m' */
   readonly idleFor?: Duration | undefined;
-  /** @defaultValue 'keyed' */
+  /** The name of the policy in errors and descriptions. @defaultValue 'keyed' */
   readonly name?: string | undefined;
-  /** What `idleFor` is measured by; members that look at a clock must share it. @defaultValue `systemClock` */
+  /** The clock that measures `idleFor`. Members that read a clock must use the same one. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
 }
 
-/** One policy for each key: `execute(operation, { key })` picks. */
+/** A keyed policy, as `keyed` creates it: `execute(operation, { key })` runs under the member of the key. */
 export interface Keyed<P extends Policy<unknown>> extends Policy<P extends Policy<infer Adds> ? Adds : never> {
-  /** The member of this key, made if need be. */
+  /** Returns the member of a key, and creates it if necessary. */
   for(key: string): P;
-  /** How many keys are kept. */
+  /** The number of keys in the family. */
   readonly size: number;
-  /** Forgets a key. Calls in flight go on with the old member; the next one starts with a new one. */
+  /**
+   * Removes a key. Returns whether it was in the family. Calls in flight continue with the old member; the next call
+   * creates a new one.
+   */
   delete(key: string): boolean;
-  /** The keys, what goes first at the front. */
+  /** Iterates over the keys, in the order in which they would be removed. */
   keys(): IterableIterator<string>;
 }
 
 /**
- * A bounded family of policies, one for each key: a breaker for each host, a bulkhead for each tenant.
+ * Creates a bounded family of policies, one for each key: a breaker for each host, a bulkhead for each tenant.
  *
- * When there are more keys than `maxKeys`, the one unused for longest is forgotten, those whose breaker is closed before
- * those whose breaker is open: forgetting an open breaker would let the calls through again. A key with calls in flight
- * through the family is never forgotten, nor is one that was isolated or disabled by hand; `size` may exceed `maxKeys`
- * by as many.
+ * If the number of keys exceeds `maxKeys`, the key that was unused for longest is removed. Keys whose breaker is closed
+ * are removed before keys whose breaker is not: removing an open breaker would let its calls through again. A key with
+ * calls in flight through the family is never removed, and neither is a key whose breaker is isolated or disabled;
+ * `size` may exceed `maxKeys` by the number of such keys.
  *
- * O(1) a call beyond the member's own; no timer: idle keys are dropped when the family is used.
+ * O(1) per call in addition to the member's own cost. There is no timer: idle keys are removed when the family is used.
  *
- * @throws InvalidOptionError for options that cannot work, and, as a rejection, for a call without a key.
+ * @throws InvalidOptionError for invalid options. A call without a key rejects with this error.
  * @example
  * ```ts
  * const breakers = keyed((host) => circuitBreaker({ name: host }), { maxKeys: 500 });
@@ -56,7 +60,10 @@ export function keyed<P extends Policy<unknown>>(make: (key: string) => P, optio
 class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
   readonly #make: (key: string) => P;
   readonly #members: MemberTable<P>;
-  /** Members made one after the other mostly have equal rules, of which each takes over the one copy. */
+  /**
+   * The member that was created last. Successive members usually have equal rules, so each adopts the rules object of
+   * the one before.
+   */
   #lastMade: BasePolicy<unknown> | undefined = undefined;
 
   constructor(make: (key: string) => P, options?: KeyedOptions) {
@@ -112,10 +119,10 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
     const member = this.#memberInUse(this.#checkKey(key));
     const own = member.policy.clock;
     if (isAnyClock(own) || isSameClock(own, isAnyClock(clock) ? systemClock : clock)) return member;
-    throw new InvalidOptionError('keyed', 'make', 'must give its policies the clock of the call', own);
+    throw new InvalidOptionError('keyed', 'make', 'must return policies that use the clock of the call', own);
   }
 
-  /** A family without a clock of its own goes by that of its members. */
+  /** Returns the clock of a call. A family without a clock of its own uses that of the member. */
   override clockOf(options: CallOptions): Clock {
     if (!isAnyClock(this.clock)) return this.clock;
     const key = this.#checkKey(NOTHING.key === undefined ? options.key : given(options, 'key'));
@@ -124,16 +131,16 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
 
   #checkKey(key: string | undefined): string {
     if (typeof key === 'string') return key;
-    throw new InvalidOptionError(this.name, 'key', 'must be a string: a keyed policy picks by it', key);
+    throw new InvalidOptionError(this.name, 'key', 'must be a string: it selects the policy of the call', key);
   }
 
-  /** A key with calls in flight is not idle, whatever the clock says. */
+  /** Returns the member for a call. A key with calls in flight is not idle, regardless of the time. */
   #memberInUse(key: string): Member<P> {
     const known = this.#members.peek(key);
     return known !== undefined && known.inFlight > 0 ? known : this.#member(key, this.clock.now());
   }
 
-  /** The member of the key, made if there is none or it has been idle for too long. */
+  /** Returns the member of a key. Creates it if there is none, or if the old one was idle for too long. */
   #member(key: string, now: number): Member<P> {
     this.#members.forgetIdle(now);
     const known = this.#members.peek(key);
@@ -143,7 +150,8 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
       if (this.#lastMade !== undefined) policy.shareRules(this.#lastMade);
       this.#lastMade = policy;
     }
-    return this.#members.peek(key) ?? this.#members.add(key, policy, now); // the factory may have asked for the key
+    // `make` may have called `for` with the same key.
+    return this.#members.peek(key) ?? this.#members.add(key, policy, now);
   }
 
   #checkPolicy(policy: P): P {
@@ -152,7 +160,7 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
   }
 }
 
-/** A call that uses a key. */
+/** The frame of a call that uses a key. */
 class KeyInUse<P extends Policy<unknown>> implements Frame {
   readonly inside: Context;
   readonly #members: MemberTable<P>;
@@ -166,7 +174,7 @@ class KeyInUse<P extends Policy<unknown>> implements Frame {
     this.#clock = clock;
   }
 
-  /** Other policies of the call have their own reactions. */
+  /** Undefined: the outer policies of the call have their own reactions. */
   get outer(): undefined {
     return undefined;
   }

@@ -1,12 +1,14 @@
 import type { Policy } from '../core/policy.js';
 
-/** One key with its policy: its own node in the list of those that may be forgotten. */
+/** A member: a key with its policy. It is its own node in the list of removable members. */
 export interface Member<P> {
   readonly key: string;
   readonly policy: P;
+  /** The number of calls in flight through the family. */
   inFlight: number;
+  /** The time of the last use, on the family's clock. */
   lastUsed: number;
-  /** Whether the key still leads here: a key in use may be deleted. */
+  /** Whether the table still maps the key to this member. A key can be deleted while its member has calls in flight. */
   isKept: boolean;
   list: MemberList<P> | undefined;
   previous: Member<P> | undefined;
@@ -45,9 +47,10 @@ class MemberList<P> {
 }
 
 /**
- * The members by key. Those that nobody is using stand in one of two lists, and are forgotten from the front of the
- * first before the second is touched. Whose turn it is, and has a breaker that is not closed, goes to the second list
- * instead: nobody's state is asked for before that. Everything is O(1).
+ * The members by key. Members without calls in flight are in one of two lists. Members are removed from the front of
+ * the idle list first, and from the protected list only when the idle list is empty. When a member reaches the front of
+ * the idle list and its breaker is not closed, it moves to the protected list; the state of a breaker is not read
+ * before that. All operations are O(1).
  */
 export class MemberTable<P extends Policy<unknown>> {
   readonly #maxKeys: number;
@@ -65,11 +68,12 @@ export class MemberTable<P extends Policy<unknown>> {
     return this.#byKey.size;
   }
 
-  /** Without counting as a use. */
+  /** Returns a member without counting this as a use. */
   peek(key: string): Member<P> | undefined {
     return this.#byKey.get(key);
   }
 
+  /** Adds a member, and removes others if there are more than `maxKeys`. */
   add(key: string, policy: P, now: number): Member<P> {
     const member: Member<P> = {
       key,
@@ -82,16 +86,18 @@ export class MemberTable<P extends Policy<unknown>> {
       next: undefined,
     };
     this.#byKey.set(key, member);
-    this.#evict(); // before it is listed: a newcomer does not make room for itself
+    this.#evict(); // before the new member is listed, so that it does not evict itself
     this.#list(member, this.#idle);
     return member;
   }
 
+  /** Counts a call that begins. A member in use is in no list. */
   enter(member: Member<P>): void {
     member.inFlight++;
     member.list?.remove(member);
   }
 
+  /** Counts a call that ends, and removes members that are idle for too long or too many. */
   leave(member: Member<P>, now: number): void {
     member.inFlight--;
     member.lastUsed = now;
@@ -100,7 +106,7 @@ export class MemberTable<P extends Policy<unknown>> {
     this.#evict();
   }
 
-  /** Lists a member that may be forgotten: it is idle, and has not been forgotten. */
+  /** Adds a member to a list if it may be removed: it has no calls in flight and is still in the table. */
   #list(member: Member<P>, list: MemberList<P>): void {
     if (member.inFlight === 0 && member.isKept) list.push(member);
   }
@@ -113,6 +119,7 @@ export class MemberTable<P extends Policy<unknown>> {
     return this.#byKey.delete(key);
   }
 
+  /** Removes members that were unused for longer than `idleFor`. */
   forgetIdle(now: number): void {
     if (this.#idleMs === Infinity) return;
     this.#forgetIdleOf(this.#idle, now);
@@ -127,44 +134,49 @@ export class MemberTable<P extends Policy<unknown>> {
   }
 
   *keys(): IterableIterator<string> {
-    const resting = [...this.#idle];
-    const guarding = new Set(resting.filter(({ policy }) => hasOpenBreaker(policy)));
-    for (const member of resting) if (!guarding.has(member)) yield member.key;
-    for (const member of [...this.#protected, ...guarding]) yield member.key;
+    const idle = [...this.#idle];
+    const withOpenBreaker = new Set(idle.filter(({ policy }) => hasOpenBreaker(policy)));
+    for (const member of idle) if (!withOpenBreaker.has(member)) yield member.key;
+    for (const member of [...this.#protected, ...withOpenBreaker]) yield member.key;
     for (const member of [...this.#byKey.values()]) if (member.list === undefined) yield member.key;
   }
 
-  /** Counts as a use. */
+  /** Counts a use. */
   touch(member: Member<P>, now: number): void {
     member.lastUsed = now;
     member.list?.push(member);
   }
 
+  /** Removes members until there are at most `maxKeys`, or none may be removed. */
   #evict(): void {
-    // Each round either forgets one or puts one where it belongs, and the second cannot happen twice to the same.
+    // Each iteration removes a member or moves it to the protected list, and a member is moved at most once.
     for (let rounds = 2 * this.#byKey.size; this.#byKey.size > this.#maxKeys && rounds > 0; rounds--) {
       const first = this.#idle.first ?? this.#protected.first;
-      if (first === undefined) return; // all the others are in flight
-      const wasResting = first.list === this.#idle;
-      const stays = isManuallyControlled(first.policy) || (wasResting && hasOpenBreaker(first.policy));
-      if (first.inFlight > 0) continue; // asking for its state let time catch up, and a listener has called it
-      if (stays) this.#list(first, this.#protected);
+      if (first === undefined) return; // all members are in flight
+      const wasIdle = first.list === this.#idle;
+      const mustStay = isManuallyControlled(first.policy) || (wasIdle && hasOpenBreaker(first.policy));
+      // Reading the breaker's state has applied due transitions, and a listener may have started a call.
+      if (first.inFlight > 0) continue;
+      if (mustStay) this.#list(first, this.#protected);
       else this.delete(first.key);
     }
   }
 }
 
-/** Whether there is a breaker in it that is not closed. */
+/** Whether the policy contains a breaker that is not closed. */
 function hasOpenBreaker(policy: object): boolean {
   return hasState(policy, (state) => state !== 'closed');
 }
 
-/** Whether somebody has isolated or disabled it: forgetting that would quietly undo it. */
+/** Whether the policy contains a breaker that is isolated or disabled: removing it would silently end the override. */
 function isManuallyControlled(policy: object): boolean {
   return hasState(policy, (state) => state === 'isolated' || state === 'disabled');
 }
 
-/** Read off the members' shape, so as not to import the patterns. */
+/**
+ * Whether a breaker in the policy has a state that passes the test. Reads the properties of the members, to avoid
+ * importing the patterns.
+ */
 function hasState(policy: object, test: (state: string) => boolean): boolean {
   const { state, policies } = policy as { state?: unknown; policies?: unknown };
   if (typeof state === 'string') return test(state);

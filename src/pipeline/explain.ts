@@ -2,22 +2,33 @@ import type { Backoff } from '../core/backoff.js';
 import { InvalidOptionError } from '../core/errors.js';
 import type { Policy, PolicyDescription } from '../core/policy.js';
 
+/** The worst case of a pipeline, as `explain` computes it. */
 export interface Explanation {
-  /** How often one call may call the operation: when every try fails at once and no pause lasts. */
+  /**
+   * The maximum number of times that one call may run the operation: every attempt fails immediately, and every delay
+   * is 0.
+   */
   readonly maxAttempts: number;
-  /** How long one call may take: when every try hangs and every pause lasts. `Infinity` when nothing bounds it. */
+  /**
+   * The maximum duration of one call in milliseconds: every attempt hangs, and every delay is as long as possible.
+   * `Infinity` if nothing limits it.
+   */
   readonly maxDurationMs: number;
-  /** How many times the load of the calls the dependency gets while it is down: retries, as far as budgets let them. */
+  /** The factor by which retries multiply the load on the dependency while it is down, as far as budgets allow them. */
   readonly amplification: number;
-  /** What is likely a mistake. */
+  /** Likely mistakes in the composition. */
   readonly warnings: readonly Warning[];
 }
 
+/** A likely mistake in the composition of a pipeline. */
 export interface Warning {
+  /** The kind of mistake. */
   readonly code: WarningCode;
+  /** The mistake in words, with the names of the policies. */
   readonly message: string;
 }
 
+/** The kind of a likely mistake. */
 export type WarningCode =
   | 'breaker-without-inner-timeout'
   | 'bulkhead-outside-retry'
@@ -26,16 +37,16 @@ export type WarningCode =
   | 'attempt-timeout-too-long';
 
 /**
- * What a pipeline can come to in the worst case, and what about it is likely a mistake. Nothing is run: it is worked out
- * from what the policies say of themselves. Waiting for a slot is not part of it, and a policy of your own counts as one
- * that calls on once, without delay.
+ * Computes the worst case of a pipeline, and finds likely mistakes in its composition. Nothing is run: the result is
+ * derived from the descriptions of the policies. The time that calls wait for a slot is not included. A policy made by
+ * `definePolicy` counts as one that calls the next policy once, without delay.
  *
- * @throws InvalidOptionError for what is no policy.
+ * @throws InvalidOptionError if the argument is not a policy.
  * @example
  * ```ts
  * const policy = pipeline(retry({ maxAttempts: 5 }), circuitBreaker(), timeout('2s'));
  * const { maxAttempts, maxDurationMs, warnings } = explain(policy);
- * console.log(`at most ${maxAttempts} tries in ${maxDurationMs} ms`, warnings);
+ * console.log(`at most ${maxAttempts} attempts in ${maxDurationMs} ms`, warnings);
  * ```
  */
 export function explain(policy: Policy<unknown>): Explanation {
@@ -52,23 +63,23 @@ export function explain(policy: Policy<unknown>): Explanation {
   };
 }
 
-/** The members, outermost first, those of inner pipelines in their place. */
+/** Returns the members, outermost first. Inner pipelines are replaced by their members. */
 function flatten(policy: Policy<unknown>): readonly Policy<unknown>[] {
   const { policies } = policy as { policies?: readonly Policy<unknown>[] };
   return policies === undefined ? [policy] : policies.flatMap(flatten);
 }
 
-/** How the operation fails, and how long the pauses are. */
+/** The assumptions of a worst case: whether the operation hangs, and the values of the random source. */
 interface WorstCase {
   readonly hangs: boolean;
-  /** What a random source comes close to. */
+  /** Returns the smallest or the largest value that a random source comes close to. */
   readonly random: () => number;
 }
 
 const FAILING: WorstCase = { hangs: false, random: () => 0 };
 const HANGING: WorstCase = { hangs: true, random: () => 1 };
 
-/** More tries than anybody could mean are as good as endless. */
+/** The number of attempts from which a retry counts as unlimited. */
 const MANY_ATTEMPTS = 100_000;
 
 interface Walk {
@@ -76,7 +87,7 @@ interface Walk {
   readonly endsAt: number;
 }
 
-/** One call from `now` on through the members that are left, none of which may go on after the deadline. */
+/** Walks one call through the remaining members, starting at `now`. No member continues after the deadline. */
 function walk(chain: readonly PolicyDescription[], now: number, deadline: number, worst: WorstCase): Walk {
   const [member, ...inner] = chain;
   if (member === undefined) return { attempts: 1, endsAt: worst.hangs ? deadline : now };
@@ -100,9 +111,9 @@ function walkRetry(
   let now = startedAt;
   let previousDelayMs: number | undefined;
   for (let attempt = 1; ; attempt++) {
-    const tried = walk(inner, now, deadline, worst);
-    attempts += tried.attempts;
-    now = tried.endsAt;
+    const attempted = walk(inner, now, deadline, worst);
+    attempts += attempted.attempts;
+    now = attempted.endsAt;
     if (attempt >= (maxAttempts as number) || now >= deadline || now === Infinity) return { attempts, endsAt: now };
     const outcome = { ok: false, error: undefined } as const;
     const planned = backoff({ attempt, previousDelayMs, outcome, random: worst.random });
@@ -128,11 +139,11 @@ function* warningsOf(chain: readonly PolicyDescription[]): Generator<Warning> {
     if (kind === 'circuitBreaker' && isBefore(index, 'timeout') && !isAfter(index, 'timeout')) {
       yield warn(
         'breaker-without-inner-timeout',
-        `"${name}" has a timeout outside and none inside: calls that hang are aborted from outside, and never count as failures`,
+        `"${name}" has a timeout outside it and none inside: a call that hangs is aborted from outside and never counts as a failure`,
       );
     }
     if (kind === 'bulkhead' && isAfter(index, 'retry')) {
-      yield warn('bulkhead-outside-retry', `"${name}" stands outside a retry: its slot is held through every backoff`);
+      yield warn('bulkhead-outside-retry', `"${name}" is outside a retry: a call holds its slot during every backoff`);
     }
     if (kind === 'retry' && settings.budget !== undefined) {
       const { ratio, floor } = settings.budget as { ratio: number; floor: number };
@@ -140,13 +151,13 @@ function* warningsOf(chain: readonly PolicyDescription[]): Generator<Warning> {
       if (retries > ratio + floor) {
         yield warn(
           'retries-beyond-budget',
-          `"${name}" would retry ${retries} times, more than its budget grants a lone call: ${ratio + floor}`,
+          `"${name}" may retry a call ${retries} times, but its budget allows a single call only ${ratio + floor}`,
         );
       }
     }
     const total = chain.slice(0, index).find((member) => member.kind === 'timeout');
     if (kind === 'timeout' && total !== undefined && (settings.timeoutMs as number) > (total.timeoutMs as number)) {
-      const message = `"${name}" (${settings.timeoutMs} ms) never ends a try, since "${total.name}" outside it is shorter (${total.timeoutMs} ms)`;
+      const message = `"${name}" (${settings.timeoutMs} ms) never ends an attempt: the outer timeout "${total.name}" is shorter (${total.timeoutMs} ms)`;
       yield warn('attempt-timeout-too-long', message);
     }
   }
@@ -155,7 +166,7 @@ function* warningsOf(chain: readonly PolicyDescription[]): Generator<Warning> {
 function sharedTwice(chain: readonly Policy<unknown>[]): Warning[] {
   const twice = new Set(chain.filter((member, index) => chain.indexOf(member) < index));
   return [...twice].map(({ name }) =>
-    warn('same-policy-twice', `"${name}" stands in the pipeline twice: a call counts twice, or waits for itself`),
+    warn('same-policy-twice', `"${name}" is in the pipeline twice: each call counts twice, or waits for itself`),
   );
 }
 

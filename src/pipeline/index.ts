@@ -1,10 +1,10 @@
 /**
- * Pipeline: several policies around one operation.
+ * Pipeline: combines several policies around one operation.
  *
- * Use it wherever more than one policy guards the same call. Make one for each dependency and keep it: breakers, budgets
- * and bulkheads only know what has passed through them.
+ * Use it wherever more than one policy guards the same call. Create one pipeline for each dependency and keep it:
+ * breakers, budgets and bulkheads know only the calls that have passed through them.
  *
- * Cost: that of its members.
+ * Cost: the cost of its members.
  *
  * @module
  */

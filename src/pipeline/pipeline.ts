@@ -7,38 +7,45 @@ import { formatValue } from '../core/inspect.js';
 import type { Outcome } from '../core/outcome.js';
 import { BasePolicy, type Policy, type PolicyDescription, runPolicy } from '../core/policy.js';
 
+/** Events of a pipeline. */
 export interface PipelineEvents {
-  /** The call ended with a value that is not judged bad. */
+  /** The call has ended with a value that is not judged `failure` or `permanent`. */
   success: PipelineEvent;
-  /** The call ended with an error, or with a value judged `failure` or `permanent`. */
+  /** The call has ended with an error, or with a value that is judged `failure` or `permanent`. */
   failure: PipelineEvent;
 }
 
+/** The end of one call of a pipeline. */
 export interface PipelineEvent {
-  /** From the call to its settling. */
+  /** Milliseconds from the start of the call to its end. */
   readonly durationMs: number;
-  /** How many times the operation was called; 0 when a policy refused before. */
+  /** The number of times the operation was called; 0 if a policy rejected the call before. */
   readonly attempts: number;
+  /** The value or the error of the call. */
   readonly outcome: Outcome;
 }
 
-/** What a policy adds to the answers of an operation. */
+/** The type of values that a policy itself may return, in addition to those of the operation. */
 export type AddsOf<P> = P extends Policy<infer Adds> ? Adds : never;
 
+/** A pipeline, as `pipeline` creates it. */
 export interface Pipeline<out Adds = never> extends Policy<Adds>, Observable<PipelineEvents> {
   /** The members, outermost first. */
   readonly policies: readonly Policy<unknown>[];
 }
 
 /**
- * Policies around each other, `pipeline(outer, …, inner)`: each sees what the next one inside answers.
+ * Creates a pipeline of policies, `pipeline(outer, …, inner)`: each policy runs the next one inside it, and the
+ * innermost one runs the operation.
  *
- * Recommended order: fallback, total timeout, retry, circuit breaker, rate limit, bulkhead, attempt timeout. So the
- * breaker sees every try, a refused try holds no slot, and waiting for a slot does not use up the try's own time.
+ * Recommended order: fallback, total timeout, retry, circuit breaker, rate limit, bulkhead, attempt timeout. With this
+ * order the breaker sees every attempt, a rejected attempt holds no slot, and waiting for a slot does not use the time
+ * of the attempt.
  *
- * The chain is built once; a call walks it. A pipeline is a policy, and may stand in another one.
+ * The chain is built once. A pipeline is a policy, so pipelines can be nested. The cost per call is that of the
+ * members.
  *
- * @throws InvalidOptionError for members that are no policies or do not share one clock.
+ * @throws InvalidOptionError if a member is not a policy or uses a different clock.
  * @example
  * ```ts
  * const policy = pipeline(timeout('10s'), retry(), circuitBreaker(), bulkhead({ maxConcurrent: 50 }), timeout('2s'));
@@ -83,7 +90,7 @@ class PipelinePolicy<Adds> extends BasePolicy<Adds> implements Pipeline<Adds> {
 
   run(next: Next, context: PolicyContext): Promise<unknown> {
     if (next === callOperation) return this.#chain(context);
-    // As a member of a family it is run by hand, always in front of the same rest.
+    // As a member of a keyed family, the pipeline always runs in front of the same `next`.
     if (next !== this.#lastNext) {
       this.#lastNext = next;
       this.#lastChain = this.bind(next);
@@ -91,7 +98,7 @@ class PipelinePolicy<Adds> extends BasePolicy<Adds> implements Pipeline<Adds> {
     return this.#lastChain(context);
   }
 
-  /** The whole chain as one step in front of `next`. */
+  /** Returns the whole chain as one step in front of `next`. */
   bind(next: Next): Next {
     const chain = chainOf(this.policies, next);
     return (context) => (this.#isObserved() ? this.#observe(chain, context) : chain(context));
@@ -126,7 +133,10 @@ class PipelinePolicy<Adds> extends BasePolicy<Adds> implements Pipeline<Adds> {
   }
 }
 
-/** A bad value counts as a failure, a response of 503 for instance. Watching must not change what is watched. */
+/**
+ * Whether an outcome is reported as a success. A value judged bad, such as a response with status 503, is a failure. An
+ * error that `classify` throws must not change the call, so the value then counts as a success.
+ */
 function isGood(outcome: Outcome, context: PolicyContext): boolean {
   if (!outcome.ok) return false;
   try {
@@ -137,9 +147,9 @@ function isGood(outcome: Outcome, context: PolicyContext): boolean {
   }
 }
 
-/** Built from the inside out. Members next to each other that are brackets become one step. */
+/** Builds the chain from the innermost policy outwards. Adjacent bracket policies become one step. */
 function chainOf(policies: readonly Policy<unknown>[], next: Next): Next {
-  /** For each member of the bracket in front of the chain, what follows it. */
+  /** For each member of the first bracket, the chain after it. */
   let rests: Next[] = [];
   let members: BracketPolicy<unknown>[] = [];
   return policies.reduceRight((rest, policy) => {
@@ -155,7 +165,7 @@ function chainOf(policies: readonly Policy<unknown>[], next: Next): Next {
   }, next);
 }
 
-/** One member in front of the rest. */
+/** Returns one policy in front of the rest of the chain. */
 function link(next: Next, policy: Policy<unknown>): Next {
   if (policy instanceof PipelinePolicy) return policy.bind(next);
   if (policy instanceof BasePolicy) return (context) => policy.run(next, context);
@@ -170,7 +180,7 @@ function sharedClock(policies: readonly Policy<unknown>[]): Clock {
     }
     if (isAnyClock(policy.clock)) continue;
     if (shared !== anyClock && !isSameClock(policy.clock, shared)) {
-      const rule = `must share one clock, but ${formatValue(policy.name)} has another one`;
+      const rule = `must all use the same clock, but ${formatValue(policy.name)} uses a different one`;
       throw new InvalidOptionError('pipeline', 'policies', rule, policy.clock);
     }
     shared = policy.clock;

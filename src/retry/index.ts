@@ -1,10 +1,10 @@
 /**
- * Retry: try again after a failure, with growing, jittered delays, within a budget.
+ * Retry: repeats an operation after a failure, with growing, jittered delays and a retry budget.
  *
- * Use it for calls that are safe to repeat and fail for a moment. Not for operations that must happen once, and not in
- * two layers at a time: three tries of three tries are nine.
+ * Use it for operations that are safe to repeat and whose failures are temporary. Do not use it for operations that
+ * must run once, and not in two layers at the same time: three attempts of three attempts are nine.
  *
- * Cost: one closure a call while the first try succeeds; a timer while it waits.
+ * Cost: one closure per call while the first attempt succeeds; one timer while the retry waits.
  *
  * @module
  */

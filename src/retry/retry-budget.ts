@@ -3,23 +3,33 @@ import { type Duration, toMs } from '../core/duration.js';
 import { checkNumber, readOptions } from '../core/options.js';
 import { TimeWindow } from '../core/time-window.js';
 
+/** Options of `RetryBudget`. */
 export interface RetryBudgetOptions {
-  /** How many retries there may be for each request, 0 to 1. @defaultValue 0.2 */
+  /**
+   * The number of retries allowed per request: a number in [0, 1]. A lower ratio limits the extra load during an
+   * outage.
+   * @defaultValue 0.2
+   */
   readonly ratio?: number | undefined;
-  /** Retries a second that are always allowed, so that a quiet client may retry as well. @defaultValue 10 */
+  /**
+   * The number of retries per second that are allowed independently of requests: a number ≥ 0. It lets a client with
+   * few requests retry too.
+   * @defaultValue 10
+   */
   readonly minPerSecond?: number | undefined;
-  /** Over how long requests and retries are counted: at least 1 ms. @defaultValue '10s' */
+  /** The period over which requests and retries are counted: a duration ≥ 1 ms. @defaultValue '10s' */
   readonly window?: Duration | undefined;
-  /** @defaultValue `systemClock` */
+  /** The clock that measures the window. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
 }
 
+/** Statistics of a `RetryBudget`. */
 export interface RetryBudgetStats {
-  /** Requests in the window, retries not counted. */
+  /** The number of requests in the window, not counting retries. */
   readonly requests: number;
-  /** Retries in the window. */
+  /** The number of retries in the window. */
   readonly retries: number;
-  /** Retries that would be allowed now. */
+  /** The number of retries that would be allowed now. */
   readonly available: number;
 }
 
@@ -27,14 +37,15 @@ const REQUESTS = 0;
 const RETRIES = 1;
 
 /**
- * Keeps retries from becoming the outage: when a dependency fails for everybody, a client that retries each call three
- * times triples the load on it. A budget, shared among all call sites of one dependency, allows retries only up to a
- * share of the requests (the window of Finagle's RetryBudget; gRPC's A6 has the same purpose):
+ * Limits retries to a share of the requests. When a dependency fails for all callers, a client that retries each call
+ * three times triples its load. Share one budget among all call sites of a dependency. When a retry is granted:
  *
- * when a retry is granted, retries in the window ≤ `ratio` × requests in the window + `minPerSecond` × window.
+ * retries in the window ≤ `ratio` × requests in the window + `minPerSecond` × window.
  *
- * O(1) time and memory, no timer.
+ * The window is that of Finagle's RetryBudget; gRPC's retry throttling (gRFC A6) has the same purpose. O(1) time and
+ * memory, no timer.
  *
+ * @throws InvalidOptionError for invalid options.
  * @example
  * ```ts
  * const budget = new RetryBudget({ ratio: 0.1 });
@@ -43,9 +54,9 @@ const RETRIES = 1;
  * ```
  */
 export class RetryBudget {
-  /** How many retries there may be for each request. */
+  /** The number of retries allowed per request. */
   readonly ratio: number;
-  /** How many retries there may be in the window besides. */
+  /** The number of retries allowed per window independently of requests: `minPerSecond` × window. */
   readonly floor: number;
   readonly #clock: Clock;
   readonly #window: TimeWindow;
@@ -60,13 +71,13 @@ export class RetryBudget {
     this.#window = new TimeWindow(windowMs);
   }
 
-  /** Counts a request: a first try. */
+  /** Counts a request: the first attempt of a call. */
   recordRequest(): void {
     this.#window.advance(this.#clock.now());
     this.#window.add(REQUESTS);
   }
 
-  /** Takes one retry out of the budget, or says that there is none left. */
+  /** Takes one retry from the budget. Returns false if none is left. */
   tryRetry(): boolean {
     this.#window.advance(this.#clock.now());
     if (this.#available() < 1) return false;
@@ -74,6 +85,7 @@ export class RetryBudget {
     return true;
   }
 
+  /** Statistics of the current window. */
   get stats(): RetryBudgetStats {
     this.#window.advance(this.#clock.now());
     return {
@@ -89,5 +101,5 @@ export class RetryBudget {
   }
 }
 
-/** 0.1 × 30 is a little more than 3, 0.3 × 10 a little less: neither may cost a retry. */
+/** Tolerance for rounding: 0.1 × 30 is slightly above 3 and 0.3 × 10 slightly below. Neither may cost a retry. */
 const ROUNDING = 1e-9;

@@ -10,34 +10,59 @@ import { checkRandom, type Random } from '../core/random.js';
 import { retryAfterMs } from '../core/retry-after.js';
 import type { RetryBudget } from './retry-budget.js';
 
+/** Options of `retry`. */
 export interface RetryOptions {
-  /** All tries, the first included: an integer ≥ 1, or `Infinity`. @defaultValue 3 */
+  /** The maximum number of attempts, including the first: an integer ≥ 1, or `Infinity`. @defaultValue 3 */
   readonly maxAttempts?: number | undefined;
-  /** How long to wait between two tries. @defaultValue `exponentialBackoff()` */
+  /** Returns the delay between two attempts. @defaultValue `exponentialBackoff()` */
   readonly backoff?: Backoff | undefined;
-  /** No try starts, and no wait is begun that would end, later than this after the first. @defaultValue Infinity */
+  /**
+   * The time from the first attempt after which no attempt starts. A delay that would end later is not begun either. A
+   * duration above 0, or `Infinity`.
+   * @defaultValue Infinity
+   */
   readonly maxElapsed?: Duration | undefined;
-  /** A `Retry-After` above this stops, since coming back early would be rude and waiting is too long. @defaultValue '30s' */
+  /**
+   * The longest `Retry-After` that the retry waits for: a duration above 0, or `Infinity`. If the server asks for a
+   * longer delay, the call ends with its last outcome, since an earlier attempt would ignore the server's request.
+   * @defaultValue '30s'
+   */
   readonly maxRetryAfter?: Duration | undefined;
-  /** Shared among call sites, it keeps retries to a share of the requests. @defaultValue none */
+  /**
+   * The budget that limits retries to a share of the requests. Share it among all call sites of a dependency.
+   * @defaultValue none
+   */
   readonly budget?: RetryBudget | undefined;
-  /** Only `failure` is tried again. @defaultValue the call's */
+  /** Judges the outcome of each attempt. Only `failure` is retried. @defaultValue the call's `classify` */
   readonly classify?: Classify | undefined;
-  /** @defaultValue 'retry' */
+  /** The name of the policy in errors, events and descriptions. @defaultValue 'retry' */
   readonly name?: string | undefined;
-  /** @defaultValue `systemClock` */
+  /** The clock that measures delays and `maxElapsed`. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
-  /** For the backoff's jitter. @defaultValue `Math.random` */
+  /** The random source for the backoff's jitter. @defaultValue `Math.random` */
   readonly random?: Random | undefined;
 }
 
+/** Events of a retry. */
 export interface RetryEvents {
-  /** A try failed, and there will be another after `delayMs`. */
+  /** An attempt has failed, and the next one starts after `delayMs` milliseconds. */
   retry: { readonly attempt: number; readonly delayMs: number; readonly outcome: Outcome };
-  /** The call ends as it stands after `attempts` tries. */
+  /** The call ends with its last outcome after `attempts` attempts. */
   giveUp: { readonly reason: GiveUpReason; readonly attempts: number };
 }
 
+/**
+ * The reason why a retry makes no further attempt.
+ *
+ * - `attempts`: `maxAttempts` is reached.
+ * - `elapsed`: the next attempt would start later than `maxElapsed`.
+ * - `deadline`: the next attempt would start after the deadline of the call.
+ * - `budget`: the budget has no retry left.
+ * - `retry-after`: the server has asked for a delay above `maxRetryAfter`.
+ * - `not-retryable`: the outcome is not a `failure`, or the call is not repeatable.
+ * - `aborted`: the call was aborted.
+ * - `backoff`: the backoff returned undefined.
+ */
 export type GiveUpReason =
   | 'attempts'
   | 'elapsed'
@@ -48,19 +73,21 @@ export type GiveUpReason =
   | 'aborted'
   | 'backoff';
 
+/** A retry policy, as `retry` creates it. */
 export interface Retry extends Policy, Observable<RetryEvents> {}
 
 /**
- * Tries again after a failure, later each time.
+ * Creates a policy that repeats an operation after a failure, with growing delays. Use it only for operations that are
+ * safe to repeat.
  *
- * Only outcomes judged `failure` are tried again: not the caller's abort, not mistakes in the program, not refusals of
- * our own policies. A `Retry-After`, whether the `retryAfterMs` of an error or the header of a response, is a lower
- * bound of the delay. When there is no further try the last error is rethrown unchanged, the last bad value returned
- * unchanged. The operation must be safe to repeat.
+ * Only outcomes that are judged `failure` are retried. By default an abort by the caller, a mistake in the program and
+ * a rejection by another policy are not. A `Retry-After`, which is the `retryAfterMs` of an error or the header of a
+ * response, is a lower bound of the delay. If no further attempt is made, the last error is rethrown unchanged, or the
+ * last value is returned unchanged.
  *
- * O(1) memory, whatever the number of tries; one timer while it waits.
+ * O(1) memory for any number of attempts; one timer while the retry waits.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError for invalid options.
  * @example
  * ```ts
  * const policy = retry({ maxAttempts: 4, backoff: exponentialBackoff({ initial: '100ms' }) });
@@ -71,7 +98,7 @@ export function retry(options?: RetryOptions): Retry {
   return new RetryPolicy(options);
 }
 
-/** One for all: it keeps no state. */
+/** The default backoff. It has no state, so all policies share it. */
 const defaultBackoff = /* @__PURE__ */ exponentialBackoff();
 
 class RetryPolicy extends BasePolicy implements Retry {
@@ -124,7 +151,9 @@ class RetryPolicy extends BasePolicy implements Retry {
     };
   }
 
-  /** The first try goes out without ceremony; everything a second one needs is made when the first has failed. */
+  /**
+   * Starts the first attempt directly. Everything that a second attempt needs is created when the first one has failed.
+   */
   run(next: Next, context: PolicyContext): Promise<unknown> {
     this.#budget?.recordRequest();
     const startedAt = this.#maxElapsedMs === Infinity ? 0 : this.clock.now();
@@ -155,18 +184,18 @@ class RetryPolicy extends BasePolicy implements Retry {
       if (this.#events.has('retry')) this.#events.emit('retry', { attempt, delayMs: plan, outcome });
       if (plan > 0) await this.#sleep(plan, attempt, context);
       if (this.#maxElapsedMs < Infinity && this.clock.now() > startedAt + this.#maxElapsedMs) {
-        this.#giveUp('elapsed', attempt); // the wait took longer than planned: a machine that was suspended
+        this.#giveUp('elapsed', attempt); // the delay took longer than planned, as on a suspended machine
         break;
       }
       previousDelayMs = plan;
       const child = context.derive({ attempt: attempt + 1 });
-      outcome = await this.#try(next, child);
+      outcome = await this.#runAttempt(next, child);
     }
     if (outcome.ok) return outcome.value;
     throw outcome.error;
   }
 
-  /** The delay before the next try, or why there will be none. */
+  /** Returns the delay before the next attempt in milliseconds, or the reason why there is none. */
   #plan(
     verdict: 'failure' | 'permanent' | 'ignore',
     failure: Parameters<Backoff>[0],
@@ -174,16 +203,16 @@ class RetryPolicy extends BasePolicy implements Retry {
     context: PolicyContext,
   ): number | GiveUpReason {
     if (context.aborted) return 'aborted';
-    // A context of another version of this package may not say whether the operation is repeatable.
+    // `repeatable` may be undefined in a context of another version of this package.
     if (verdict !== 'failure' || context.repeatable === false) return 'not-retryable';
     if (failure.attempt >= this.#maxAttempts) return 'attempts';
     const planned = this.#backoff(failure);
     if (planned === undefined) return 'backoff';
     const backoffMs = checkDelay('retry', 'backoff', planned);
-    const askedMs = retryAfterMs(failure.outcome) ?? 0;
-    if (askedMs > this.#maxRetryAfterMs) return 'retry-after';
-    // Tries without end need a pause, or they would starve the event loop.
-    const delayMs = Math.max(backoffMs, askedMs, this.#maxAttempts === Infinity ? 1 : 0);
+    const serverDelayMs = retryAfterMs(failure.outcome) ?? 0;
+    if (serverDelayMs > this.#maxRetryAfterMs) return 'retry-after';
+    // With unlimited attempts the delay must not be 0, or the retries would starve the event loop.
+    const delayMs = Math.max(backoffMs, serverDelayMs, this.#maxAttempts === Infinity ? 1 : 0);
     if (this.#maxElapsedMs < Infinity && this.clock.now() + delayMs > startedAt + this.#maxElapsedMs) return 'elapsed';
     if (context.deadline < Infinity && this.clock.now() + delayMs >= context.deadline) return 'deadline';
     if (this.#budget?.tryRetry() === false) return 'budget';
@@ -203,7 +232,7 @@ class RetryPolicy extends BasePolicy implements Retry {
     }
   }
 
-  async #try(next: Next, child: ChildContext): Promise<Outcome> {
+  async #runAttempt(next: Next, child: ChildContext): Promise<Outcome> {
     try {
       return { ok: true, value: await next(child) };
     } catch (error) {

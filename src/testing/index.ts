@@ -1,7 +1,7 @@
 /**
- * Time and chance under control, for deterministic tests of anything built with this package.
+ * A test clock and a seeded random source, for deterministic tests of code that uses this package.
  *
- * Not for production: a `TestClock` keeps every armed timer in one sorted array.
+ * Not for production: time does not pass by itself, and random numbers can be predicted.
  *
  * @module
  */

@@ -3,26 +3,29 @@ import { checkNumber } from '../core/options.js';
 
 interface TestTimer {
   readonly due: number;
-  /** Timers due at the same time fire in the order they were set. */
+  /** The order of creation. Timers that are due at the same time fire in this order. */
   readonly order: number;
   readonly callback: () => void;
-  /** The index in the heap; -1 when the timer is not armed. */
+  /** The index in the heap; -1 if the timer is not armed. */
   index: number;
 }
 
-/** Taken when the module is loaded, so that a test may fake the global timers and still use this clock. */
+/**
+ * The real timers, saved when the module is loaded, so that a test may replace the global timers and still use this
+ * clock.
+ */
 const { setImmediate, setTimeout } = globalThis as {
   setImmediate?: (callback: () => void) => unknown;
   setTimeout: (callback: () => void, ms: number) => unknown;
 };
 
-/** One turn of the real event loop: every promise that can settle by itself does. */
+/** Waits for one turn of the real event loop, in which every promise settles that waits for no timer. */
 const settlePromises = (): Promise<void> =>
   new Promise((resolve) => (setImmediate === undefined ? setTimeout(resolve, 0) : setImmediate(resolve)));
 
 /**
- * A clock that stands still at 0 until it is told to advance. Give it to every policy of a test, and hours pass in
- * microseconds, always in the same order.
+ * A clock that starts at 0 and advances only when `advance` is called. Pass it to every policy of a test: hours of
+ * virtual time take microseconds, and timers always fire in the same order.
  *
  * Setting, clearing and firing a timer is O(log n) in the number of armed timers.
  *
@@ -33,41 +36,47 @@ const settlePromises = (): Promise<void> =>
  *   if (attempt === 1) throw new Error('down');
  *   return 'well';
  * });
- * await clock.advance(60_000); // the second try
+ * await clock.advance(60_000); // the second attempt
  * ```
  */
 export class TestClock implements Clock {
-  /** A binary heap: a timer fires no earlier than its parent, the one at (index − 1) >> 1. The first fires next. */
+  /**
+   * A binary heap: a timer fires no earlier than its parent, which is at (index − 1) >> 1. The first timer fires next.
+   */
   readonly #timers: TestTimer[] = [];
   #now = 0;
   #order = 0;
   #advancing: Promise<void> = Promise.resolve();
 
+  /** Returns the virtual time in milliseconds. */
   now(): number {
     return this.#now;
   }
 
+  /** Calls `callback` when the virtual time has advanced by `ms` milliseconds. Returns a handle for `clearTimeout`. */
   setTimeout(callback: () => void, ms: number): unknown {
     const timer = { due: this.#now + (ms > 0 ? ms : 0), order: this.#order++, callback, index: -1 };
     this.#rise(timer, this.#timers.length);
     return timer;
   }
 
+  /** Cancels a timer. Has no effect if the timer has fired or the handle is not one of this clock. */
   clearTimeout(handle: unknown): void {
     if (typeof handle !== 'object' || handle === null) return;
     const timer = handle as TestTimer;
     if (this.#timers[timer.index] === timer) this.#remove(timer);
   }
 
-  /** How many timers are armed. 0 after a test that left nothing behind. */
+  /** The number of armed timers. 0 after a test that has left no timer behind. */
   get pendingTimers(): number {
     return this.#timers.length;
   }
 
   /**
-   * Lets time pass: first pending promises settle, then each timer that falls due fires at its own time, in order, with
-   * promises settling after each. Timers set on the way fire too if they fall due. Ends at `now() + ms`.
-   * Rejects with what a timer's callback throws. Calls that overlap run one after the other.
+   * Advances the time by `ms` milliseconds. First pending promises settle; then each timer that is due by the end fires
+   * at its own time, in order, and promises settle after each. Timers that are set meanwhile fire too if they are due.
+   * Afterwards `now()` has grown by `ms`. Rejects with the error of a timer's callback that throws. Overlapping calls
+   * run one after the other.
    */
   advance(ms: number): Promise<void> {
     checkNumber('TestClock.advance', 'ms', ms, { min: 0 });
@@ -102,7 +111,7 @@ export class TestClock implements Clock {
     timer.index = index;
   }
 
-  /** Places a timer at an index that is free, or above it. */
+  /** Places a timer at a free index, or above it. */
   #rise(timer: TestTimer, free: number): void {
     let index = free;
     while (index > 0) {

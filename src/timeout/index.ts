@@ -1,10 +1,10 @@
 /**
- * Timeout: an upper bound for how long a caller waits.
+ * Timeout: an upper bound of the time that a caller waits.
  *
- * Put one around each try and one around the whole call. Not a way to stop work that ignores its signal: that work goes
- * on, only nobody waits for it any more.
+ * Use one for each attempt and one for the whole call. A timeout does not stop an operation that ignores its signal:
+ * such an operation continues, and its result is dropped.
  *
- * Cost: one list node and one race a call; one timer for all calls of a policy.
+ * Cost: one list node and one race per call; one timer for all calls of a policy.
  *
  * @module
  */

@@ -8,40 +8,45 @@ import { checkName, readOptions } from '../core/options.js';
 import type { Policy, PolicyDescription } from '../core/policy.js';
 import { TimedScope } from '../core/timed-scope.js';
 
+/** Options of `timeout`. */
 export interface TimeoutOptions {
-  /** How long the inside may take. Above 0; `Infinity` arms nothing. */
+  /** The time that the operation and the inner policies may take: a duration above 0. `Infinity` means no timeout. */
   readonly duration: Duration;
-  /** @defaultValue 'timeout' */
+  /** The name of the policy in errors, events and descriptions. @defaultValue 'timeout' */
   readonly name?: string | undefined;
-  /** @defaultValue `systemClock` */
+  /** The clock that measures the duration. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
 }
 
+/** Events of a timeout. */
 export interface TimeoutEvents {
-  /** A call ran out of time. */
+  /** A call has timed out. */
   timeout: { readonly timeoutMs: number };
 }
 
+/** A timeout policy, as `timeout` creates it. */
 export interface Timeout extends Policy, Observable<TimeoutEvents> {}
 
 /**
- * Gives the inside so long and no longer: then its `signal` aborts with a `TimeoutError`, and the caller has that error
- * at once, even if the operation ignores the signal. What such an operation still brings is dropped without a sound.
+ * Creates a policy that limits the duration of a call. When the time has passed, the `signal` of the call aborts with a
+ * `TimeoutError`, and the caller receives that error immediately, even if the operation ignores the signal. A later
+ * result or error of such an operation is dropped silently.
  *
- * The `TimeoutError` is only for calls that our own timer ended: an abort from outside keeps its own reason. Timeouts
- * nest; the soonest wins.
+ * Only a call that was ended by this timer rejects with its `TimeoutError`: after an abort from outside, the abort
+ * reason is kept. Timeouts can be nested; the earliest one ends the call.
  *
- * A stall of our own event loop is not the dependency's failure. If the timer fires late, an answer that has already arrived
- * wins. If it is late by more than 10 ms and more than a tenth of the duration, each running call gets as much time again as
- * was missed: once, and at most the duration, counted from the end of the stall; none after more than a minute, since the machine was
- * suspended. A call that times out after that has a
- * `TimeoutError` whose `stalledMs` is above 0: by default it may be retried as any timeout, but circuit breakers and the
- * balancer's outlier detection do not count it. `context.deadline` remains as it was. A timeout
- * around this one ends the call when its own time is up, and the `timeout` option of `execute` is never prolonged.
+ * A blocked event loop of this process is not a failure of the dependency. If the timer fires late, a response that has
+ * already arrived wins. If the timer is late by more than 10 ms and by more than a tenth of the duration, each running
+ * call is extended by the missed time, once, and to at most one duration after the end of the stall. If the timer is
+ * late by more than a minute, the machine was suspended, and no call is extended. A call that times out after an
+ * extension has a `TimeoutError` whose `stalledMs` is above 0: by default it may be retried like any timeout, but
+ * circuit breakers and the load balancer's outlier detection do not count it. `context.deadline` does not change. An
+ * outer timeout ends the call at its own time, and the `timeout` option of `execute` is never extended.
  *
- * O(1) a call, O(running calls) for a stall. All running calls of one policy share one timer, armed while any of them runs.
+ * O(1) per call, O(running calls) per stall. All running calls of one policy share one timer, which is armed while a
+ * call is running.
  *
- * @throws InvalidOptionError for a duration that is none.
+ * @throws InvalidOptionError for invalid options.
  * @example
  * ```ts
  * const soon = timeout('2s');
@@ -52,7 +57,7 @@ export function timeout(options: Duration | TimeoutOptions): Timeout {
   return new TimeoutPolicy(typeof options === 'object' && options !== null ? options : { duration: options });
 }
 
-/** A timeout for a whole call, which is never prolonged, however long the event loop was blocked. */
+/** Creates a timeout for a whole call. It is never extended when the event loop was blocked. */
 export function totalTimeout(options: TimeoutOptions): Timeout {
   return new TimeoutPolicy(options, false);
 }
@@ -85,8 +90,8 @@ class TimeoutPolicy extends BracketPolicy implements Timeout {
     return new TimedScope(context, outer, this.#deadlines, this);
   }
 
-  /** Without an end there is nothing to do. */
-  runAtLength(next: Next, context: Context): Promise<unknown> {
+  /** Handles a call of a timeout of `Infinity`: passes the call through. */
+  runWithoutFrame(next: Next, context: Context): Promise<unknown> {
     return next(context);
   }
 

@@ -432,7 +432,7 @@ describe('options', () => {
       [null, 'null'],
     ] as const) {
       expect(() => circuitBreaker({ initialState: initialState as never })).toThrow(
-        `circuitBreaker: "initialState" must be one of 'closed', 'open', 'half-open', 'isolated', 'disabled', or what toJSON() gave, got ${got}`,
+        `circuitBreaker: "initialState" must be one of 'closed', 'open', 'half-open', 'isolated', 'disabled', or a value returned by toJSON(), got ${got}`,
       );
     }
   });

@@ -265,7 +265,7 @@ describe('keyed', () => {
     const [clock, other] = [new TestClock(), new TestClock()];
     const mixed = keyed(() => timeout({ duration: 50, clock: other }), { clock });
     await expect(mixed.execute(() => 1, { key: 'a' })).rejects.toThrow(
-      'keyed: "make" must give its policies the clock of the call',
+      'keyed: "make" must return policies that use the clock of the call',
     );
     const none = keyed(() => undefined as never);
     await expect(none.execute(() => 1, { key: 'a' })).rejects.toThrow('keyed: "make" must return a policy');

@@ -85,13 +85,13 @@ describe('pipeline', () => {
   it('refuses members that do not share one clock; those that look at none fit anywhere', () => {
     const [one, two] = [new TestClock(), new TestClock()];
     expect(() => pipeline(retry({ clock: one }), timeout({ duration: 1, clock: two, name: 'slow' }))).toThrow(
-      'pipeline: "policies" must share one clock, but "slow" has another one',
+      'pipeline: "policies" must all use the same clock, but "slow" uses a different one',
     );
-    expect(() => pipeline(retry({ clock: one }), retry())).toThrow('must share one clock');
+    expect(() => pipeline(retry({ clock: one }), retry())).toThrow('must all use the same clock');
     const custom = definePolicy({ name: 'mine', run: (next, context) => next(context) });
     const joined = pipeline(fallback(1), custom, retry({ clock: one }), pipeline(fallback(2)));
     expect(joined.clock).toBe(one);
-    expect(() => pipeline(joined, retry({ clock: two }))).toThrow('must share one clock');
+    expect(() => pipeline(joined, retry({ clock: two }))).toThrow('must all use the same clock');
   });
 
   it('holds a policy made by hand to its promise', async () => {

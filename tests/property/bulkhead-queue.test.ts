@@ -64,7 +64,7 @@ it('The queue admits waiters by priority, then by arrival, whatever the number o
           const entry = naive[each.index % Math.max(1, naive.length)];
           if (entry === undefined) continue;
           if (each.do === 'abort') entry.scope.abort('aborted');
-          else entry.waiter.refuse('refused');
+          else entry.waiter.reject('refused');
           take(entry, each.do === 'abort' ? 'aborted' : 'refused');
         }
         mostPriorities = Math.max(mostPriorities, new Set(naive.map((entry) => entry.priority)).size);
