@@ -61,8 +61,8 @@ export class GatedLimiter implements RateLimiter {
   }
 
   /**
-   * Changes the options given, keeping what has been taken and who waits. Waiters get new times; one whose cost can never
-   * pass any more is rejected with a RangeError. A reservation keeps its time.
+   * Changes the options given, keeping what has been taken and who waits. Waiters get new times; one whose cost can
+   * never pass any more is rejected with a RangeError. A reservation keeps its time.
    * @throws InvalidOptionError for options that cannot work; nothing has changed then.
    */
   reconfigure(options: object): void {

@@ -8,8 +8,8 @@ import { NumberStore, ObjectStore, type StateStore } from './state-stores.js';
 import type { WaitQueue } from './wait-queue.js';
 
 /**
- * The limiters of all keys. Of our own algorithms a key is only its state, and borrows the one limiter there is while it
- * is asked. A key that somebody waits for gets a limiter of its own until nobody does any more. Combinations and
+ * The limiters of all keys. Of our own algorithms a key is only its state, and borrows the one limiter there is while
+ * it is asked. A key that somebody waits for gets a limiter of its own until nobody does any more. Combinations and
  * limiters of other packages are an object a key from the start.
  */
 export class KeyMembers {
@@ -56,7 +56,9 @@ export class KeyMembers {
     return this.#shell !== undefined && limiter === this.model;
   }
 
-  /** The limiter of a slot, or of a key that is not known: a fresh one, from which nothing may be taken. Then `putBack`. */
+  /**
+   * The limiter of a slot, or of a key that is not known: a fresh one, from which nothing may be taken. Then `putBack`.
+   */
   lend(slot: number | undefined): RateLimiter {
     this.#borrower = undefined;
     const whole = slot === undefined ? undefined : this.#whole.get(slot);

@@ -1,12 +1,12 @@
 import { SlotHeap } from '../core/slot-heap.js';
 
 /**
- * A number, its slot, for each key that is known: at most `maxKeys` of them. When there is no room, the key that has been
- * idle for longest makes some, since forgetting what is as good as never used changes nothing.
+ * A number, its slot, for each key that is known: at most `maxKeys` of them. When there is no room, the key that has
+ * been idle for longest makes some, since forgetting what is as good as never used changes nothing.
  *
  * Who that is is worked out only then, when the first heap is made; until then a key costs its place in a Map. Times in
- * the heap are lower bounds: whoever takes is idle later, and that is noticed at the front of the heap. A key moves back
- * there once for all that it has taken, so that room is found in amortised O(log n), and so is that there is none.
+ * the heap are lower bounds: whoever takes is idle later, and that is noticed at the front of the heap. A key moves
+ * back there once for all that it has taken, so that room is found in amortised O(log n), and so is that there is none.
  */
 export class KeyTable {
   readonly #maxKeys: number;

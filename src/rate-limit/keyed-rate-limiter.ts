@@ -13,8 +13,8 @@ export interface KeyedRateLimiterOptions {
   /** How many keys are kept: an integer from 1 to 16,777,215. @defaultValue 10_000 */
   readonly maxKeys?: number | undefined;
   /**
-   * The treatment of a new key while all `maxKeys` keys are in use: `'share'` counts it on one limiter together with all
-   * other keys that found no room; `'reject'` rejects it until the first key is idle, so that a client with
+   * The treatment of a new key while all `maxKeys` keys are in use: `'share'` counts it on one limiter together with
+   * all other keys that found no room; `'reject'` rejects it until the first key is idle, so that a client with
    * `maxKeys` made-up keys locks every new key out. @defaultValue 'share'
    */
   readonly atLimit?: 'share' | 'reject' | undefined;
@@ -30,10 +30,10 @@ const MOST_KEYS = 0xff_ffff;
 /**
  * A limiter for each key: each user, each address, each tenant, with the same limits for all of them.
  *
- * Memory is bounded by `maxKeys`. A key whose limiter is idle, with nothing taken that still counts and nobody waiting, is
- * the same as one that was never seen, so those are forgotten when a new key needs room, and nobody can tell. A key that
- * has been limited is never forgotten to make room: whoever sends a million keys frees none of them. When all keys are in
- * use, `atLimit` says what becomes of a new one. A key that was reconfigured is kept until it is deleted.
+ * Memory is bounded by `maxKeys`. A key whose limiter is idle, with nothing taken that still counts and nobody waiting,
+ * is the same as one that was never seen, so those are forgotten when a new key needs room, and nobody can tell. A key
+ * that has been limited is never forgotten to make room: whoever sends a million keys frees none of them. When all keys
+ * are in use, `atLimit` says what becomes of a new one. A key that was reconfigured is kept until it is deleted.
  *
  * O(1) a decision for a key that is known, amortised O(log n) for a new one. No timer, but for keys that somebody waits
  * for. Of each key only the two or three numbers of its limiter are kept, beside its place in a Map: 45 to 80 bytes, or

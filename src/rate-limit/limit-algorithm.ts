@@ -8,9 +8,9 @@ export interface Numbers {
 }
 
 /**
- * The arithmetic of one algorithm, over a state that somebody else keeps. Times are whole microseconds and are given, so
- * there is no clock here. What is taken is taken in the order of time: `from` and `at` never lie before what the state
- * has seen last. What can be taken at some time can be taken at any later one.
+ * The arithmetic of one algorithm, over a state that somebody else keeps. Times are whole microseconds and are given,
+ * so there is no clock here. What is taken is taken in the order of time: `from` and `at` never lie before what the
+ * state has seen last. What can be taken at some time can be taken at any later one.
  */
 export abstract class LimitAlgorithm<S> {
   /** What the limiter goes by in errors. */
@@ -68,7 +68,9 @@ export abstract class LimitAlgorithm<S> {
   abstract migrateState(state: S, before: LimitAlgorithm<S>, now: number): void;
 }
 
-/** The one transition of every limiter: grants or refuses. @param from - `now`, or when those in line will have taken. */
+/**
+ * The one transition of every limiter: grants or refuses. @param from - `now`, or when those in line will have taken.
+ */
 export function decide<S>(
   algorithm: LimitAlgorithm<S>,
   state: S,

@@ -21,7 +21,9 @@ export class LimitState<S = unknown> implements QueuedLimit {
   #combined = 0;
   #timer: unknown = undefined;
   #timerDue = 0;
-  /** When the timer rings if it is in time: up to a millisecond after `#timerDue`, since timers count in milliseconds. */
+  /**
+   * When the timer rings if it is in time: up to a millisecond after `#timerDue`, since timers count in milliseconds.
+   */
   #timerRingsAt = 0;
 
   constructor(algorithm: LimitAlgorithm<S>, queue: WaitQueue) {
@@ -90,7 +92,9 @@ export class LimitState<S = unknown> implements QueuedLimit {
     return isStale || this.#behindQueue(now) > now ? 0 : this.algorithm.remaining(this.state, now);
   }
 
-  /** When the state is as good as fresh. A lower bound while claims are undone: they will take later than was planned. */
+  /**
+   * When the state is as good as fresh. A lower bound while claims are undone: they will take later than was planned.
+   */
   resetAt(): number {
     const idleAt = this.algorithm.resetAt(this.state);
     return this.undoneFrom === Infinity ? idleAt : Math.max(idleAt, this.#plannedResetAt);

@@ -18,8 +18,8 @@ export interface ReservationResult {
 }
 
 /**
- * What stands behind the verbs of every limiter: one ledger or, where limiters are combined, several, from all of which is
- * taken at the same time, or from none. Costs are checked here, all else by the caller.
+ * What stands behind the verbs of every limiter: one ledger or, where limiters are combined, several, from all of which
+ * is taken at the same time, or from none. Costs are checked here, all else by the caller.
  */
 export class LimiterCore {
   /** What it goes by in errors. */

@@ -46,13 +46,13 @@ export interface ResponseFacts {
 }
 
 /**
- * The limit of a server, as it announces it in its responses: a rate limiter whose numbers come from outside. Free until
- * something is announced; then it lets through what is left, and after that nothing until the reset. What follows that is
- * one more window, if it was announced how much passes in one; a limiter that knew nothing of it would send all who wait
- * at once.
+ * The limit of a server, as it announces it in its responses: a rate limiter whose numbers come from outside. Free
+ * until something is announced; then it lets through what is left, and after that nothing until the reset. What follows
+ * that is one more window, if it was announced how much passes in one; a limiter that knew nothing of it would send all
+ * who wait at once.
  *
- * A response may be mistaken, or hostile. So while nothing is to be sent, one request passes after each `maxPause` all the
- * same, as a probe, and its response counts instead of what was announced before.
+ * A response may be mistaken, or hostile. So while nothing is to be sent, one request passes after each `maxPause` all
+ * the same, as a probe, and its response counts instead of what was announced before.
  */
 export class ServerLimit extends GatedLimiter {
   readonly #maxPause: number;

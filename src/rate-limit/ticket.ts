@@ -100,8 +100,8 @@ export abstract class Ticket extends AbortNode {
   }
 
   /**
-   * Whether a waiter is released later than it was due, because the event loop was held up. It must then be placed again,
-   * from now on, or the calls of several windows would leave in the same moment. A reservation keeps its time.
+   * Whether a waiter is released later than it was due, because the event loop was held up. It must then be placed
+   * again, from now on, or the calls of several windows would leave in the same moment. A reservation keeps its time.
    */
   isLate(now: number): boolean {
     if (!this.isAwaited || this.due >= now) return false;

@@ -133,7 +133,7 @@ it('when one of them is reconfigured, those who wait at several are re-timed, or
   await settle();
   expect(two.error).toBeInstanceOf(RangeError);
   expect([perMinute.peek().remaining, clock.pendingTimers]).toEqual([0, 0]);
-  expect(() => both.reconfigure({ limit: 1 })).toThrow('must be given to the limiter they belong to');
+  expect(() => both.reconfigure({ limit: 1 })).toThrow('must be passed to the limiter that they belong to');
 });
 
 it('a reservation keeps its time, even if its limiter shrinks below its cost', async () => {
@@ -176,5 +176,5 @@ it('refuses limiters that it cannot combine', () => {
   const [a, b] = [new TestClock(), new TestClock()].map(
     (clock) => new TokenBucket({ capacity: 1, refill: 1, per: 1, clock }),
   );
-  expect(() => allOf(a!, b!)).toThrow('must all go by the same clock');
+  expect(() => allOf(a!, b!)).toThrow('must all use the same clock');
 });
