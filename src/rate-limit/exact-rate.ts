@@ -38,8 +38,7 @@ export function exactRateOf(
       throw new InvalidOptionError(owner, option, `must add up to ${capacity} within 70 years`, amount);
     const countable = scaled < LARGEST ? scaled : BigInt(LARGEST);
     // Rounding the units per token up rounds the rate down.
-    rate.unitsPerToken =
-      (countable * rate.unitsPerToken + rate.unitsPerMicrosecond - 1n) / rate.unitsPerMicrosecond;
+    rate.unitsPerToken = (countable * rate.unitsPerToken + rate.unitsPerMicrosecond - 1n) / rate.unitsPerMicrosecond;
     rate.unitsPerMicrosecond = countable;
   }
   return { unitsPerToken: Number(rate.unitsPerToken), unitsPerMicrosecond: Number(rate.unitsPerMicrosecond) };

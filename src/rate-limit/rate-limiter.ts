@@ -16,9 +16,9 @@ export interface RateLimiter {
   peek(cost?: number): Decision;
   /**
    * Waits until `cost` can be taken. Waiters are served in arrival order. If the wait would be longer than `maxWait`,
-   * the promise resolves with a rejection without waiting. If `signal` is aborted, the promise rejects with the abort
-   * reason and the waiters behind move up. The promise also rejects for an invalid cost. A waiter that is released
-   * late, because the event loop was blocked, takes its cost at the time of its release.
+   * the promise resolves without waiting, with `allowed: false`. If `signal` is aborted, the promise rejects with the
+   * abort reason and the waiters behind move up. The promise also rejects for an invalid cost. A waiter that is
+   * released late, because the event loop was blocked, takes its cost at the time of its release.
    *
    * O(1), or O(number of waiters ahead) for combined limiters. After a late release, the next call that needs the time
    * at the end of the queue (`tryAcquire`, `peek`, `reserve`, or `acquire` with `maxWait`) costs O(number of waiters)

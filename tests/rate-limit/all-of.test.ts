@@ -117,7 +117,7 @@ it('may be part of another one; what is in it twice is taken from once', () => {
 
 it('a cost above what one of them can ever give is an error, and nothing is taken', async () => {
   const { both, perMinute } = setUp();
-  expect(() => both.tryAcquire(3)).toThrow('TokenBucket: a cost of 3 is above 2');
+  expect(() => both.tryAcquire(3)).toThrow('TokenBucket: a cost of 3 is above the limit of 2');
   await expect(both.acquire({ cost: 3 })).rejects.toThrow(RangeError);
   expect(perMinute.peek().remaining).toBe(5);
 });
