@@ -8,6 +8,7 @@ import { bytesOf, type HashData, lengthOf, readUint32, rotateLeft } from './key-
  * under every seed. Use `sipHash13` for such keys.
  *
  * @param seed - The seed, modulo 2³². @defaultValue 0
+ * @example
  * ```ts
  * console.log(murmur3('abc')); // 3017643002
  * ```

@@ -23,6 +23,8 @@ export interface HttpCheckOptions {
  * followed, and the body is not read.
  *
  * @throws InvalidOptionError if an option is invalid.
+ * @example
+ * ```ts
  * const balancer = new LoadBalancer(['http://10.0.0.1:8080', 'http://10.0.0.2:8080'], {
  *   health: { check: httpCheck({ path: '/healthz' }), interval: '2s' },
  * });

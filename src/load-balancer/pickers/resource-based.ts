@@ -45,6 +45,7 @@ export interface ResourceBasedOptions {
  * rejects or returns an invalid report, the result is ignored.
  *
  * @throws InvalidOptionError if an option is invalid.
+ * @example
  * ```ts
  * const usage = new Map<string, LoadReport>(); // from a header of each response, or from metrics
  * const balancer = new LoadBalancer(['a', 'b'], { pick: resourceBased((node) => usage.get(node)) });
