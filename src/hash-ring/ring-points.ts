@@ -27,8 +27,8 @@ export function checkCircle(owner: string, nodes: number, points: number): void 
  * it; after the last point, the circle continues with the first one.
  *
  * Points are sorted. Equal points are sorted by their owner's name, so the order in which nodes were added has no
- * effect. An index with about one bucket per point tells where the search begins; on average it ends after one step.
- * O(1).
+ * effect. An index with about one bucket per point determines where the search begins; on average it ends after one
+ * step. O(1).
  */
 export class RingPoints {
   /** The owners, sorted by name. */

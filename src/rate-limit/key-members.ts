@@ -98,7 +98,7 @@ export class KeyMembers {
     throw new InvalidOptionError(this.#owner, 'make', 'must make a new limiter each time', this.#make);
   }
 
-  /** Gives the loaded slot its own limiter, and returns that limiter. */
+  /** Creates a separate limiter for the loaded slot, and returns it. */
   promote(): RateLimiter {
     const slot = this.#loadedSlot;
     if (slot === undefined || this.#flyweight === undefined) return this.model;
