@@ -35,7 +35,7 @@ class LeastConnections implements Picker {
     return this.#indexOf(candidates).next(take);
   }
 
-  /** Gives the excluded nodes an infinite load during the choice: O(log n) for each of them. */
+  /** Sets the load of the excluded nodes to infinity during the choice: O(log n) for each of them. */
   chooseExcept(candidates: readonly Candidate[], excluded: ReadonlySet<Candidate>, { take }: PickCall): Candidate {
     const index = this.#indexOf(candidates);
     for (const one of excluded) index.withhold(one);

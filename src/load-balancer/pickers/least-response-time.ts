@@ -22,7 +22,7 @@ class LeastResponseTime implements Picker {
     return this.#indexOf(candidates, now).leastFrom(Math.floor(random() * candidates.length));
   }
 
-  /** Gives the excluded nodes an infinite load during the choice: O(log n) for each of them. */
+  /** Sets the load of the excluded nodes to infinity during the choice: O(log n) for each of them. */
   chooseExcept(candidates: readonly Candidate[], excluded: ReadonlySet<Candidate>, call: PickCall): Candidate {
     const { now, random } = call;
     const index = this.#indexOf(candidates, now);
