@@ -59,7 +59,6 @@ export interface GeoShards extends ShardRouter<GeoPlace> {
  * @example
  * ```ts
  * const near = geoShards({
- * const near = geoShards({
  *   shards: [
  *     { shard: 'frankfurt', latitude: 50.1, longitude: 8.7, regions: ['DE', 'FR'], fallbacks: ['dublin'] },
  *     { shard: 'dublin', latitude: 53.3, longitude: -6.3 },
