@@ -212,7 +212,7 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
    * @example
    * ```ts
    * const balancer = new LoadBalancer(['http://10.0.0.1:8080', 'http://10.0.0.2:8080'], { outlier: {} });
-   * const users = resilientFetch({ route: balancer.route(), circuitBreaker: false }); // a breaker would cover all nodes
+   * const users = resilientFetch({ route: balancer.route(), circuitBreaker: false }); // not one for all nodes
    * const response = await users('http://users/42'); // GET http://10.0.0.1:8080/42, or the other node
    * ```
    */
