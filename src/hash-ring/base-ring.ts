@@ -4,21 +4,21 @@ import { dataOf, type HashData, type PlacementKey } from './key-bytes.js';
 import { Placement } from './placement.js';
 import type { RingPoints } from './ring-points.js';
 
-/** How evenly the keys are spread. */
+/** Statistics on how evenly keys are distributed. */
 export interface RingStats {
-  /** What fraction of all keys each node has: they add up to 1. */
+  /** The share of all keys that each node has, from 0 to 1. The shares add up to 1. */
   readonly share: ReadonlyMap<string, number>;
-  /** Of the node that has most in relation to its weight, how many times its due. 1 is perfect. */
+  /** The highest load of a node, relative to the share that its weight entitles it to. 1 is perfect. */
   readonly peakToMean: number;
-  /** How far the shares scatter in relation to the weights: standard deviation over mean. 0 is perfect. */
+  /** The coefficient of variation of the loads relative to the weights: standard deviation / mean. 0 is perfect. */
   readonly cv: number;
 }
 
-/** What moves when one ring takes the place of another. */
+/** The keys that move when one ring replaces another. */
 export interface RingDiff {
-  /** What fraction of all keys. */
+  /** The share of all keys that move, from 0 to 1. */
   readonly share: number;
-  /** From which node to which, the largest share first; undefined where there is no node. */
+  /** The movements between pairs of nodes, the largest share first. A side is undefined if that ring has no node. */
   readonly moves: readonly {
     readonly from: string | undefined;
     readonly to: string | undefined;
@@ -26,15 +26,21 @@ export interface RingDiff {
   }[];
 }
 
+/** The options of `getMany`. */
 export interface GetManyOptions {
-  /** Where a node stands. Replicas go to as many different zones as there are, then to each of them a second time, and so on. */
+  /**
+   * Returns the zone of a node. Replicas are placed in as many different zones as exist, then in each zone a second
+   * time, and so on. @defaultValue zones are ignored
+   */
   readonly zoneOf?: ((node: string) => string | undefined) | undefined;
 }
+
+/** The base of all rings: looks up keys and compares rings. */
 
 /** What all rings have in common: the reading of them. */
 export abstract class BaseRing extends Placement {
   readonly #owner: string;
-  /** Replaced, never changed: a reader sees one or the other. */
+  /** Replaced, never changed, so a reader always sees a consistent state. */
   #ring: RingPoints;
 
   constructor(owner: string, ring: RingPoints, weights: ReadonlyMap<string, number>) {
@@ -43,14 +49,15 @@ export abstract class BaseRing extends Placement {
     this.#ring = ring;
   }
 
-  /** The node of a key; undefined only when no node can have any. */
+  /** Returns the node of a key; undefined only if no node has a weight above 0. */
   get(key: PlacementKey): string | undefined {
     return this.#ring.ownerOf(this.hashOf(dataOf(key)));
   }
 
   /**
-   * The nodes for a key and its replicas: `count` different ones, or all there are. The first is `get(key)`; a shorter
-   * list is the beginning of a longer one, and when a node goes, those that stay keep their order.
+   * Returns the nodes for a key and its replicas: `count` different nodes, or all nodes if there are fewer. The first
+   * is `get(key)`. The result for a smaller count is a prefix of the result for a larger one. If a node is removed, the
+   * remaining nodes keep their order.
    */
   getMany(key: PlacementKey, count: number, options?: GetManyOptions): string[] {
     checkInteger(this.#owner, 'count', count, { min: 0, orInfinity: true });
@@ -60,6 +67,7 @@ export abstract class BaseRing extends Placement {
     return take(byZones([...around], zoneOf as (node: string) => string | undefined), count);
   }
 
+  /** Computes how evenly keys are distributed over the nodes. O(points). */
   stats(): RingStats {
     const share = this.#ring.shares();
     const total = [...this.weights.values()].reduce((sum, weight) => sum + weight, 0);
@@ -73,7 +81,10 @@ export abstract class BaseRing extends Placement {
     };
   }
 
-  /** What moves when `other` takes the place of this ring. @throws InvalidOptionError when it hashes keys differently. */
+  /**
+   * Computes which keys move when `other` replaces this ring. O(points log points).
+   * @throws InvalidOptionError if the two rings hash keys differently.
+   */
   diff(other: BaseRing): RingDiff {
     if (!(other instanceof BaseRing && this.hashesLike(other))) {
       throw new InvalidOptionError(this.#owner, 'other', 'must be a ring that hashes keys in the same way', other);
@@ -88,17 +99,18 @@ export abstract class BaseRing extends Placement {
     return { share: sorted.reduce((sum, { share }) => sum + share, 0), moves: sorted };
   }
 
-  /** Where on the circle a key is: 32 bits, signed or not. */
+  /** Returns the position of a key on the circle: 32 bits, signed or unsigned. */
   protected abstract hashOf(data: HashData): number;
 
-  /** Whether every key is in the same place on both circles. */
+  /** Whether both rings give every key the same position on the circle. */
   protected abstract hashesLike(other: BaseRing): boolean;
 
+  /** The points of the ring. */
   protected get ring(): RingPoints {
     return this.#ring;
   }
 
-  /** Puts another state in place of this one, at once. */
+  /** Replaces the points and the weights together. */
   protected replace(ring: RingPoints, weights: ReadonlyMap<string, number>): void {
     this.#ring = ring;
     this.weights = weights;
@@ -112,7 +124,7 @@ function take(nodes: Iterable<string>, count: number): string[] {
   return taken;
 }
 
-/** In rounds: in each, the first node of every zone that has one left. */
+/** Yields the nodes in rounds: each round contains the next node of every zone that has nodes left. */
 function* byZones(nodes: readonly string[], zoneOf: (node: string) => string | undefined): Generator<string> {
   let left = nodes.map((node) => ({ node, zone: zoneOf(node) }));
   while (left.length > 0) {

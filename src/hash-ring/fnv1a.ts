@@ -1,9 +1,9 @@
 import { bytesOf, type HashData, lengthOf } from './key-bytes.js';
 
 /**
- * FNV-1a in its 32-bit form (Fowler, Noll and Vo, 1991): an unsigned 32-bit number. Simple enough to be written down from
- * memory in any language. Its high bits are poorly mixed: what uses them, as rings do, must mix them again, and
- * `HashRing` does.
+ * FNV-1a, 32-bit (Fowler, Noll and Vo, 1991). Returns an unsigned 32-bit number. The algorithm is simple enough to
+ * implement in any language. Its high bits are poorly mixed, so code that uses the high bits, such as a ring, must mix
+ * the result again; `HashRing` does.
  *
  * @example
  * ```ts

@@ -6,18 +6,29 @@ import { mixed, murmur3 } from './murmur3.js';
 import { checkNode, checkNodeList, checkWeight, type NodeOption, sortedByName, sortedNodes } from './nodes.js';
 import { checkCircle, RingPoints } from './ring-points.js';
 
+/** The options of `HashRing`. */
 export interface HashRingOptions {
-  /** Points of a node of weight 1: more of them spread keys more evenly. An integer from 1 to 65,536. @defaultValue 160 */
+  /**
+   * The number of points of a node of weight 1: an integer from 1 to 65,536. More points distribute keys more evenly,
+   * and need more memory. @defaultValue 160
+   */
   readonly virtualNodes?: number | undefined;
-  /** The same in every process. Its result is mixed again, so that a simple one will do. @defaultValue `murmur3` */
+  /**
+   * The hash function. It must be the same in every process. Its result is mixed again, so a simple function is
+   * sufficient.
+   * @defaultValue `murmur3`
+   */
   readonly hash?: HashFunction | undefined;
-  /** The same in every process: rings of another seed place keys differently. An integer from 0 to 2³² - 1. @defaultValue 0 */
+  /**
+   * The seed of the hash function: an integer from 0 to 2³² - 1. It must be the same in every process, because rings
+   * with different seeds place keys differently. @defaultValue 0
+   */
   readonly seed?: number | undefined;
 }
 
-/** A ring as plain data. The hash function is not in it. */
+/** A ring as plain data, without the hash function. */
 export interface HashRingJson {
-  /** How points are computed. Rings of one layout place keys in one way, now and in later versions. */
+  /** The version of the point computation. Rings of the same layout place keys equally, also in later versions. */
   readonly layout: 1;
   readonly virtualNodes: number;
   readonly seed: number;
@@ -25,22 +36,23 @@ export interface HashRingJson {
 }
 
 const LAYOUT = 1;
-/** A table of points of this size takes a quarter of a gigabyte. */
+/** The maximum number of points of one node; this many points take a quarter of a gigabyte. */
 const MAX_POINTS = 0x100_0000;
 
 /**
- * Places keys on nodes so that few of them move when nodes come and go (Karger and others, "Consistent Hashing and Random
- * Trees", 1997).
+ * Consistent hash ring: places keys on nodes so that few keys move when nodes are added or removed (Karger and others,
+ * "Consistent Hashing and Random Trees", 1997). Use it for caches and stateful servers.
  *
- * Each node has points on a circle, `virtualNodes` for each unit of weight, and a key belongs to the node of the first point
- * after its own. A node that comes takes its keys from all others, a node that goes leaves them to all others; between
- * those that stay nothing moves, nor when a weight changes. The same nodes make the same ring in every process, in
- * whatever order they came.
+ * Each node has points on a circle, `virtualNodes` per unit of weight. A key belongs to the node of the first point at
+ * or after the key's own hash. A new node takes its keys from all other nodes, and a removed node leaves its keys to
+ * all other nodes. Between the remaining nodes no key moves; the same is true when a weight changes. The same nodes
+ * make the same ring in every process, in whatever order they are added.
  *
- * `get` is O(1). Adding and removing is O(points), for one node or for many at once. With 160 points a node, shares scatter by 8 % (one over the root of the
- * points). About nine bytes a point, for at most 2²¹ nodes and 2³⁰ points.
+ * `get` is O(1). Adding and removing is O(points), for one node or for many in one call. With 160 points per node, the
+ * standard deviation of the shares is 8 % (1 / √points). About nine bytes per point, for at most 2²¹ nodes and 2³⁰
+ * points.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is invalid.
  * @example
  * ```ts
  * const ring = new HashRing(['cache-1', 'cache-2', { node: 'cache-3', weight: 2 }]);
@@ -80,28 +92,29 @@ export class HashRing extends BaseRing {
     this.#seed = seed;
   }
 
-  /** A ring from what `toJSON` gave, with the hash function that it had. */
+  /** Creates a ring from the result of `toJSON`. The hash function must be the one of the original ring. */
   static fromJSON(json: HashRingJson, options?: Pick<HashRingOptions, 'hash'>): HashRing {
     if (json?.layout !== LAYOUT) {
-      throw new InvalidOptionError('HashRing', 'json.layout', `must be ${LAYOUT}, as toJSON() gives it`, json?.layout);
+      const rule = `must be ${LAYOUT}, as returned by toJSON()`;
+      throw new InvalidOptionError('HashRing', 'json.layout', rule, json?.layout);
     }
     const { virtualNodes, seed, nodes } = json;
     return new HashRing(nodes, { virtualNodes, seed, hash: options && given(options, 'hash') });
   }
 
-  /** Adds a node, or gives it another weight. Only keys move that must. O(points): for many nodes use `addAll`. */
+  /** Adds a node, or changes its weight. Only the necessary keys move. O(points); for many nodes use `addAll`. */
   add(node: string, options: { readonly weight?: number | undefined } = {}): this {
     checkNode('HashRing', node);
     const weight = checkWeight('HashRing', given(options, 'weight', 1));
-    this.#become(new Map(this.weights).set(node, weight));
+    this.#setWeights(new Map(this.weights).set(node, weight));
     return this;
   }
 
   /**
-   * Adds nodes, or gives them other weights: the same ring as by `add` for each of them, for the cost of one. Of several
-   * entries for one node the last one counts. O(points); one step whose failure changes nothing.
+   * Adds nodes, or changes their weights. The result is the same as calling `add` for each of them, at the cost of one
+   * call: O(points). If a node occurs several times, the last entry counts. If the call fails, nothing has changed.
    *
-   * @throws InvalidOptionError if any of the nodes or weights cannot work.
+   * @throws InvalidOptionError if any of the nodes or weights is invalid.
    * @example
    * ```ts
    * const ring = new HashRing(['a', 'b']);
@@ -110,29 +123,29 @@ export class HashRing extends BaseRing {
    * ```
    */
   addAll(nodes: Iterable<NodeOption>): this {
-    this.#become(new Map([...this.weights, ...sortedNodes('HashRing', nodes)]));
+    this.#setWeights(new Map([...this.weights, ...sortedNodes('HashRing', nodes)]));
     return this;
   }
 
-  /** Removes a node and returns whether it was in the ring. O(points): for many nodes use `removeAll`. */
+  /** Removes a node. Returns whether the node was in the ring. O(points); for many nodes use `removeAll`. */
   remove(node: string): boolean {
     return this.removeAll([node]) === 1;
   }
 
   /**
-   * Removes nodes and returns the number of those that were in the ring. O(points).
-   * @throws InvalidOptionError if it is no list, and removes none.
+   * Removes nodes. Returns the number of nodes that were in the ring. O(points).
+   * @throws InvalidOptionError if `nodes` is not iterable; in this case no node is removed.
    */
   removeAll(nodes: Iterable<string>): number {
     const weights = new Map(this.weights);
     for (const node of checkNodeList('HashRing', nodes)) weights.delete(node);
     const removed = this.size - weights.size;
-    this.#become(weights);
+    this.#setWeights(weights);
     return removed;
   }
 
-  /** Makes these the nodes. Points are computed for new weights only, and nothing changes if that fails. */
-  #become(weights: ReadonlyMap<string, number>): void {
+  /** Replaces the nodes and weights. Computes points only for changed weights. If this fails, nothing has changed. */
+  #setWeights(weights: ReadonlyMap<string, number>): void {
     const sorted = sortedByName(weights);
     const counts = new Map<string, number>();
     let [owners, points] = [this.ring.nodes.length, this.ring.size];
@@ -151,9 +164,10 @@ export class HashRing extends BaseRing {
     const added = new Map<string, Uint32Array>();
     for (const [node, size] of counts) added.set(node, virtualPoints(node, size, this.#hash, this.#seed));
     const nodes = [...sorted].filter(([, weight]) => weight > 0).map(([node]) => node);
-    this.replace(this.ring.become(nodes, added), sorted);
+    this.replace(this.ring.withOwners(nodes, added), sorted);
   }
 
+  /** Returns the ring as plain data for `fromJSON`. */
   toJSON(): HashRingJson {
     const nodes = [...this.weights].map(([node, weight]) => ({ node, weight }));
     return { layout: LAYOUT, virtualNodes: this.#virtualNodes, seed: this.#seed, nodes };
@@ -168,21 +182,22 @@ export class HashRing extends BaseRing {
   }
 }
 
-/** At least one for whatever weighs anything. */
+/** Returns the number of points of a node: at least one if the weight is above 0. */
 function countOf(weight: number, virtualNodes: number): number {
   const count = weight === 0 ? 0 : Math.max(1, Math.round(weight * virtualNodes));
   if (count <= MAX_POINTS) return count;
-  const rule = `must be at most ${MAX_POINTS / virtualNodes} with ${virtualNodes} points for each 1 of it`;
+  const rule = `must be at most ${MAX_POINTS / virtualNodes} with ${virtualNodes} points per unit of weight`;
   throw new InvalidOptionError('HashRing', 'weight', rule, weight);
 }
 
 /**
- * Two hashes of the name, as the start and the step of a walk, each step mixed: as even as a hash for each point, in half
- * the time. A node with more points has those that it would have with fewer, too.
+ * Computes the points of a node. Two hashes of the name are the start and the step of an arithmetic sequence, and each
+ * of its elements is mixed. The points are as evenly distributed as with one hash per point, in half the time. The
+ * points for a smaller count are a prefix of those for a larger one.
  */
 function virtualPoints(node: string, count: number, hash: HashFunction, seed: number): Uint32Array {
   const start = hash(`0:${node}`, seed);
-  const step = hash(`1:${node}`, seed) | 1; // odd, so that the walk is long
+  const step = hash(`1:${node}`, seed) | 1; // odd, so that the sequence does not repeat before 2³² elements
   return Uint32Array.from({ length: count }, (_, i) => mixed((start + Math.imul(i, step)) | 0));
 }
 

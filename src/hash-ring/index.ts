@@ -1,10 +1,11 @@
 /**
- * Consistent hashing: which of several nodes a key belongs to, the same answer in every process, and few keys that move when
- * nodes come and go.
+ * Consistent hashing: decides which of several nodes a key belongs to. Every process gets the same result, and few keys
+ * move when nodes are added or removed.
  *
- * `HashRing` for servers that come and go, `Rendezvous` for a few of them, `jumpHash` for shards that are numbered,
- * `MaglevTable` for very many lookups, `KetamaRing` to share memcached servers with other programs. Not for balancing load
- * among equals that keep nothing: that is for `breakwater/load-balancer`. O(1) a lookup, nanoseconds; no timers.
+ * Use `HashRing` for servers that are added and removed, `Rendezvous` for up to about thirty nodes, `jumpHash` for
+ * numbered shards, `MaglevTable` for very many lookups, and `KetamaRing` to share memcached servers with other
+ * programs. To balance load among stateless nodes, use `breakwater/load-balancer` instead. A lookup takes nanoseconds:
+ * O(1), except for `Rendezvous` with O(nodes) and `jumpHash` with O(log buckets). There are no timers.
  */
 export type { BaseRing, GetManyOptions, RingDiff, RingStats } from './base-ring.js';
 export { fnv1a } from './fnv1a.js';

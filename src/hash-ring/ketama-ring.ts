@@ -5,21 +5,25 @@ import { Md5 } from './md5.js';
 import { type NodeOption, sortedNodes } from './nodes.js';
 import { checkCircle, RingPoints } from './ring-points.js';
 
+/** The options of `KetamaRing`. */
 export interface KetamaRingOptions {
-  /** Whose rings it is equal to: those of libketama in C, or of `hashring` from npm. @defaultValue 'libketama' */
+  /** The implementation to be compatible with: libketama in C, or `hashring` from npm. @defaultValue 'libketama' */
   readonly compat?: 'libketama' | 'hashring' | undefined;
 }
 
 /**
- * The ring of memcached's clients (Richard Jones, libketama, 2007): the same keys on the same nodes as theirs, to share a
- * cache with programs in other languages. For anything else `HashRing` is faster, and moves fewer keys.
+ * Ketama ring: places keys on the same nodes as memcached clients do (Richard Jones, libketama, 2007). Use it to share
+ * a cache with programs in other languages. For anything else `HashRing` is faster and moves fewer keys.
  *
- * 160 points for each node on average, four from each MD5. How many a node has depends on its share of all weights: when a
- * weight changes, or a node comes, keys move between other nodes too. A very light node may have none.
+ * A node has 160 points on average, four from each MD5 hash. The number of points of a node depends on its share of all
+ * weights, so a changed weight or a new node also moves keys between other nodes. A node with a very small weight may
+ * have no points.
  *
- * The two dialects differ where 40 × nodes × share is a whole number but for rounding: libketama computes that in 32 bits,
- * `hashring` in 64. With equal weights that is so for 7, 14, 28, 49, 56 or 61 nodes, among others.
+ * The two dialects differ where 40 × nodes × share is a whole number except for rounding: libketama computes it with
+ * 32-bit floating point, `hashring` with 64-bit. With equal weights this happens for 7, 14, 28, 49, 56 or 61 nodes,
+ * among others.
  *
+ * @throws InvalidOptionError if an option is invalid.
  * @throws InvalidOptionError for options that cannot work.
  * @example
  * ```ts
@@ -57,11 +61,11 @@ export class KetamaRing extends BaseRing {
   }
 }
 
-/** How many hashes of four points each a node has. */
+/** Returns the number of hashes of a node. Each hash has four points. */
 function hashesOf(weight: number, total: number, nodes: number, compat: 'libketama' | 'hashring'): number {
   if (weight === 0) return 0;
   if (compat === 'hashring') return Math.floor((weight / total) * 40 * nodes);
-  const share = Math.fround(Math.fround(weight) / Math.fround(total)); // C's float
+  const share = Math.fround(Math.fround(weight) / Math.fround(total)); // as C's float
   return Math.floor(Math.fround(share * 40 * nodes));
 }
 

@@ -1,21 +1,23 @@
 import { InvalidOptionError } from '../core/errors.js';
 
-/** What is placed: a string, hashed as UTF-8; bytes; a number or bigint, hashed as its decimal string. */
+/** A key to place: a string, hashed as UTF-8; bytes; or a number or bigint, hashed as its decimal string. */
 export type PlacementKey = string | Uint8Array | number | bigint;
 
-/** What a hash function takes: bytes, or a string, which stands for its UTF-8 bytes. */
+/** The input of a hash function: bytes, or a string that is hashed as UTF-8. */
 export type HashData = string | Uint8Array;
 
-/** A hash function for rings: an unsigned 32-bit number, the same for the same data and seed in every process. */
+/**
+ * A hash function for rings. Returns an unsigned 32-bit number, the same for the same data and seed in every process.
+ */
 export type HashFunction = (data: HashData, seed: number) => number;
 
-/** Strings are written here rather than into an array of their own: an allocation costs more than hashing a short key. */
+/** A shared buffer for the bytes of strings: allocating an array would cost more than hashing a short key. */
 class Utf8Scratch {
   bytes = new Uint8Array(256);
   length = 0;
   readonly #encoder = new TextEncoder();
 
-  /** Lone surrogates become U+FFFD, as everywhere in the platform. */
+  /** Writes the text as UTF-8. Lone surrogates become U+FFFD, as in `TextEncoder`. */
   write(text: string): Uint8Array {
     if (text.length * 3 > this.bytes.length) this.bytes = new Uint8Array(text.length * 6);
     const { bytes } = this;
@@ -34,24 +36,24 @@ class Utf8Scratch {
 
 const scratch = /* @__PURE__ */ new Utf8Scratch();
 
-/** The bytes of `data`, up to `lengthOf(data)`: to be read before anything else is hashed. */
+/** Returns the bytes of `data`; only the first `lengthOf(data)` are valid, and only until the next call. */
 export function bytesOf(data: HashData): Uint8Array {
   if (typeof data === 'string') return scratch.write(data);
   if (data instanceof Uint8Array) return data;
   throw new InvalidOptionError('hash', 'data', 'must be a string or a Uint8Array', data);
 }
 
-/** How many bytes `data` has. For a string only after `bytesOf` it. */
+/** Returns the number of bytes of `data`. For a string, `bytesOf` must have been called with it before. */
 export function lengthOf(data: HashData): number {
   return typeof data === 'string' ? scratch.length : data.length;
 }
 
-/** A key as a hash function takes it. */
+/** Converts a key to the input of a hash function. */
 export function dataOf(key: PlacementKey): HashData {
   return typeof key === 'number' || typeof key === 'bigint' ? String(key) : key;
 }
 
-/** Four bytes, the least significant first. */
+/** Reads four bytes as a little-endian integer. */
 export function readUint32(bytes: Uint8Array, at: number): number {
   return (
     (bytes[at] as number) |
@@ -61,5 +63,5 @@ export function readUint32(bytes: Uint8Array, at: number): number {
   );
 }
 
-/** The bits turned left. */
+/** Rotates a 32-bit word to the left. */
 export const rotateLeft = (word: number, by: number): number => (word << by) | (word >>> (32 - by));

@@ -5,28 +5,35 @@ import { murmur3 } from './murmur3.js';
 import { type NodeOption, sortedNodes } from './nodes.js';
 import { Placement } from './placement.js';
 
+/** The options of `MaglevTable`. */
 export interface MaglevTableOptions {
   /**
-   * Places in the table: a prime number above the number of nodes, best a hundred times that.
+   * The number of slots in the table: a prime number that is at least the number of nodes and at most 2²⁴. A hundred
+   * times the number of nodes or more is recommended.
    * @defaultValue 65537
    */
   readonly size?: number | undefined;
-  /** The same in every process. An integer from 0 to 2³² - 1. @defaultValue 0 */
+  /**
+   * The seed of the hash function: an integer from 0 to 2³² - 1. It must be the same in every process. @defaultValue 0
+   */
   readonly seed?: number | undefined;
 }
 
+/** The largest table: 2²⁴ slots. */
 const MAX_SIZE = 0x100_0000;
 
 /**
- * Places keys by one look into a table (Eisenbud and others, "Maglev: A Fast and Reliable Software Network Load Balancer",
- * 2016).
+ * Maglev hashing: places a key with one table lookup (Eisenbud and others, "Maglev: A Fast and Reliable Software
+ * Network Load Balancer", 2016). Use it for very many lookups and few changes of the nodes.
  *
- * The nodes fill the table in turn, each going through the places in an order of its own, so all get equally many, or
- * as many as their weights say. Faster and more even than a ring; but when a node goes, a few keys move between others as
- * well, about 0.5 % of all with a hundred nodes, and a change makes the whole table anew, some milliseconds.
+ * The nodes fill the table in turns. Each node has its own permutation of the slots and takes its next free slot, so
+ * all nodes get equally many slots, or as many as their weights require. The table is faster and more even than a ring.
+ * Its disadvantages: when a node is removed, a few keys also move between other nodes, about 0.5 % of all with a
+ * hundred nodes, and every change builds a new table, which takes some milliseconds.
  *
- * O(1) a lookup; four bytes a place.
+ * O(1) per lookup; four bytes per slot.
  *
+ * @throws InvalidOptionError if an option is invalid.
  * @throws InvalidOptionError for options that cannot work.
  * @example
  * ```ts
@@ -37,9 +44,10 @@ const MAX_SIZE = 0x100_0000;
  */
 export class MaglevTable extends Placement {
   readonly #seed: number;
-  readonly #places: Uint32Array;
-  /** By their numbers in the table. */
-  readonly #placed: readonly string[];
+  /** For each slot, the index of its node in `#owners`. */
+  readonly #table: Uint32Array;
+  /** The nodes with a weight above 0. */
+  readonly #owners: readonly string[];
 
   constructor(nodes: Iterable<NodeOption>, options?: MaglevTableOptions) {
     const own = readOptions('MaglevTable', options, { size: 65537, seed: 0 });
@@ -48,18 +56,18 @@ export class MaglevTable extends Placement {
     if (!isPrime(size)) throw new InvalidOptionError('MaglevTable', 'size', 'must be a prime number', size);
     super(sortedNodes('MaglevTable', nodes));
     this.#seed = seed;
-    const placed = [...this.weights].filter(([, weight]) => weight > 0);
-    if (placed.length > size) {
+    const weighted = [...this.weights].filter(([, weight]) => weight > 0);
+    if (weighted.length > size) {
       throw new InvalidOptionError(
         'MaglevTable',
         'size',
-        `must be at least the number of nodes, ${placed.length}`,
+        `must be at least the number of nodes, ${weighted.length}`,
         size,
       );
     }
-    this.#placed = placed.map(([node]) => node);
-    this.#places = fillTable(
-      placed.map(([node, weight]) => ({
+    this.#owners = weighted.map(([node]) => node);
+    this.#table = fillTable(
+      weighted.map(([node, weight]) => ({
         weight,
         offset: murmur3(`0:${node}`, seed) % size,
         skip: (murmur3(`1:${node}`, seed) % (size - 1)) + 1,
@@ -68,29 +76,32 @@ export class MaglevTable extends Placement {
     );
   }
 
-  /** The node of a key; undefined only when no node can have any. */
+  /** Returns the node of a key; undefined only if no node has a weight above 0. */
   get(key: PlacementKey): string | undefined {
-    return this.#placed[this.#places[this.#placeOf(key)] as number];
+    return this.#owners[this.#table[this.#slotOf(key)] as number];
   }
 
-  /** The nodes for a key and its replicas: `count` different ones, or all there are, as they follow in the table. */
+  /**
+   * Returns the nodes for a key and its replicas: `count` different nodes, or all nodes if there are fewer, in the
+   * order of the table from the key's slot on.
+   */
   getMany(key: PlacementKey, count: number): string[] {
     checkInteger('MaglevTable', 'count', count, { min: 0, orInfinity: true });
     const found = new Set<number>();
-    const first = this.#placeOf(key);
-    const wanted = Math.min(count, this.#placed.length);
+    const first = this.#slotOf(key);
+    const wanted = Math.min(count, this.#owners.length);
     for (let step = 0; found.size < wanted; step++) {
-      found.add(this.#places[(first + step) % this.#places.length] as number);
+      found.add(this.#table[(first + step) % this.#table.length] as number);
     }
-    return Array.from(found, (number) => this.#placed[number] as string);
+    return Array.from(found, (number) => this.#owners[number] as string);
   }
 
-  #placeOf(key: PlacementKey): number {
-    return murmur3(dataOf(key), this.#seed) % this.#places.length;
+  #slotOf(key: PlacementKey): number {
+    return murmur3(dataOf(key), this.#seed) % this.#table.length;
   }
 }
 
-/** Where a node begins, and how far it goes each time: with a prime number of places it comes to all of them. */
+/** The permutation of a node: its first slot and its step. With a prime number of slots it visits all of them. */
 export interface MaglevOrder {
   readonly weight: number;
   readonly offset: number;
@@ -98,8 +109,8 @@ export interface MaglevOrder {
 }
 
 /**
- * Listing 1 of the paper: in turn, each node takes the next free place in its order. With weights, the heaviest takes one in
- * each turn, and the others whenever they have as much to their credit.
+ * Listing 1 of the paper: in turns, each node takes the next free slot of its permutation. With weights, the heaviest
+ * node takes a slot in each turn; another node does when its accumulated weight is sufficient.
  */
 export function fillTable(orders: readonly MaglevOrder[], size: number): Uint32Array {
   const table = new Uint32Array(size);
@@ -113,11 +124,11 @@ export function fillTable(orders: readonly MaglevOrder[], size: number): Uint32A
       const { weight, skip } = orders[number] as MaglevOrder;
       if (turn * weight < (due[number] as number)) continue;
       due[number] = (due[number] as number) + heaviest;
-      let place = at[number] as number;
-      while (isTaken[place] === 1) place = (place + skip) % size;
-      at[number] = place;
-      isTaken[place] = 1;
-      table[place] = number;
+      let slot = at[number] as number;
+      while (isTaken[slot] === 1) slot = (slot + skip) % size;
+      at[number] = slot;
+      isTaken[slot] = 1;
+      table[slot] = number;
       taken++;
     }
   }

@@ -1,20 +1,22 @@
 import { bytesOf, type HashData, lengthOf, readUint32, rotateLeft } from './key-bytes.js';
 
-/** The 64 constants of RFC 1321: the fractions of the sines of 1 to 64. */
+/** The 64 constants of RFC 1321: floor(2³² × |sin(i)|) for i from 1 to 64. */
 const sines = (): Int32Array => Int32Array.from({ length: 64 }, (_, i) => Math.abs(Math.sin(i + 1)) * 0x1_0000_0000);
 
 /**
- * MD5 (RFC 1321) as four unsigned words, the least significant byte first. Here because libketama's rings are made of it;
- * good for nothing else. For short keys it takes a fraction of the time of Node's own, and runs anywhere.
+ * MD5 (RFC 1321). The digest consists of four unsigned words, the least significant byte first. It is only used because
+ * libketama rings are computed with it; MD5 is not secure. For short keys this implementation takes a fraction of the
+ * time of Node's `crypto`, and it runs on every platform.
  */
 export class Md5 {
   readonly #sines = sines();
   readonly #block = new Int32Array(16);
   readonly #words = new Int32Array(4);
 
-  /** The digest stands here until the next one. */
+  /** The digest. The next call of `digest` overwrites it. */
   readonly words = new Uint32Array(this.#words.buffer);
 
+  /** Computes the digest of `data` and returns `words`. */
   digest(data: HashData): Uint32Array {
     const bytes = bytesOf(data);
     const length = lengthOf(data);
@@ -23,7 +25,7 @@ export class Md5 {
     words[1] = 0xefcd_ab89;
     words[2] = 0x98ba_dcfe;
     words[3] = 0x1032_5476;
-    const end = length + 9; // one bit and the length come after it
+    const end = length + 9; // the message is followed by one padding byte and the 8-byte length
     for (let start = 0; start < end; start += 64) {
       for (let word = 0; word < 16; word++) this.#block[word] = wordAt(bytes, start + 4 * word, length);
       if (start + 64 >= end) {
@@ -35,7 +37,7 @@ export class Md5 {
     return this.words;
   }
 
-  /** Four rounds of sixteen steps, four at a time, so that no word changes its place. */
+  /** Four rounds of sixteen steps. Each iteration does four steps, so that the words need not be rotated. */
   #mix(): void {
     const x = this.#block;
     const t = this.#sines;
@@ -77,7 +79,7 @@ export class Md5 {
 
 const step = (sum: number, turn: number, next: number): number => (rotateLeft(sum, turn) + next) | 0;
 
-/** Of the message, the bit that follows it, and zeros. */
+/** Returns a word of the padded message: the message, a 1 bit, then zeros. */
 function wordAt(bytes: Uint8Array, at: number, length: number): number {
   if (at + 4 <= length) return readUint32(bytes, at);
   if (at > length) return 0;

@@ -1,13 +1,13 @@
 import { bytesOf, type HashData, lengthOf, readUint32, rotateLeft } from './key-bytes.js';
 
 /**
- * MurmurHash3 in its 32-bit form (Austin Appleby, 2011): an unsigned 32-bit number. Fast and well mixed; the default of
+ * MurmurHash3, 32-bit (Austin Appleby, 2011). Returns an unsigned 32-bit number. Fast and well mixed; the default of
  * `HashRing`.
  *
- * Not for keys that somebody hostile may choose, with a secret seed neither: there are sets of keys that collide under
- * every seed. See `sipHash13`.
+ * Do not use it for keys that an attacker can choose, not even with a secret seed: there are sets of keys that collide
+ * under every seed. Use `sipHash13` for such keys.
  *
- * @param seed - taken modulo 2³². @defaultValue 0
+ * @param seed - The seed, modulo 2³². @defaultValue 0
  * @example
  * ```ts
  * console.log(murmur3('abc')); // 3017643002
@@ -28,7 +28,7 @@ export function murmur3(data: HashData, seed = 0): number {
   return finished(hash, rest, length);
 }
 
-/** The same without writing the string down as bytes first, which takes half of the time; undefined if it is not ASCII. */
+/** Hashes an ASCII string without encoding it first, in half the time; returns undefined if the string is not ASCII. */
 function ofAscii(text: string, seed: number): number | undefined {
   const { length } = text;
   const tail = length & ~3;
@@ -51,18 +51,19 @@ function ofAscii(text: string, seed: number): number | undefined {
   return units > 127 ? undefined : finished(hash, rest, length);
 }
 
+/** Mixes one word into the hash. */
 const absorbed = (hash: number, word: number): number => {
   return (Math.imul(rotateLeft(hash ^ scrambled(word), 13), 5) + 0xe654_6b64) | 0;
 };
 
-/** @param rest - the last bytes, if they do not fill a word; 0 leaves the hash as it is. */
+/** @param rest - The last bytes, if they do not fill a word; 0 leaves the hash unchanged. */
 const finished = (hash: number, rest: number, length: number): number => mixed(hash ^ scrambled(rest) ^ length) >>> 0;
 
 const scrambled = (word: number): number => Math.imul(rotateLeft(Math.imul(word, 0xcc9e_2d51), 15), 0x1b87_3593);
 
 /**
- * MurmurHash3's finish: each bit of the input changes half of those of the output. A signed number, since V8 passes those
- * between functions without a heap object for each.
+ * The finalizer of MurmurHash3: each bit of the input changes half of the output bits. Returns a signed number, because
+ * V8 passes signed 32-bit numbers between functions without allocating a heap object.
  */
 export function mixed(word: number): number {
   let hash = word;

@@ -4,8 +4,11 @@ import { mixed, murmur3 } from './murmur3.js';
 import { type NodeOption, sortedNodes } from './nodes.js';
 import { Placement } from './placement.js';
 
+/** The options of `Rendezvous`. */
 export interface RendezvousOptions {
-  /** The same in every process. An integer from 0 to 2³² - 1. @defaultValue 0 */
+  /**
+   * The seed of the hash function: an integer from 0 to 2³² - 1. It must be the same in every process. @defaultValue 0
+   */
   readonly seed?: number | undefined;
 }
 
@@ -17,13 +20,13 @@ interface Candidate {
 }
 
 /**
- * Places a key on the node that draws the highest number for it (Thaler and Ravishankar, "A Name-Based Mapping Scheme for
- * Rendezvous", 1996; weights after Schindelhauer and Schomaker, 2005).
+ * Rendezvous hashing: places a key on the node with the highest score for it (Thaler and Ravishankar, "A Name-Based
+ * Mapping Scheme for Rendezvous", 1996; weights after Schindelhauer and Schomaker, 2005).
  *
- * Perfectly even, nothing to tune, and only keys move that must, weights or not. Each lookup asks every node: O(nodes),
- * so for up to thirty of them or so; beyond that `HashRing`.
+ * It is perfectly even, needs no tuning, and moves only the necessary keys, with or without weights. A lookup computes
+ * the score of every node: O(nodes). Use it for up to about thirty nodes, and a `HashRing` for more.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is invalid.
  * @example
  * ```ts
  * const shards = new Rendezvous(['a', 'b', { node: 'c', weight: 2 }]);
@@ -33,7 +36,7 @@ interface Candidate {
  */
 export class Rendezvous extends Placement {
   readonly #seed: number;
-  /** Those that can win, sorted by name. */
+  /** The nodes with a weight above 0, sorted by name. */
   readonly #candidates: readonly Candidate[];
   readonly #isWeighted: boolean;
 
@@ -52,21 +55,23 @@ export class Rendezvous extends Placement {
     this.#isWeighted = this.#candidates.some(({ weight }) => weight !== this.#candidates[0]?.weight);
   }
 
-  /** The node of a key; undefined only when no node can have any. */
+  /** Returns the node of a key; undefined only if no node has a weight above 0. */
   get(key: PlacementKey): string | undefined {
     const hash = murmur3(dataOf(key), this.#seed);
     let best: Candidate | undefined;
     let highest = -1;
     for (const candidate of this.#candidates) {
       const score = this.#score(hash, candidate);
-      if (score <= highest) continue; // of equal ones the first by name
+      if (score <= highest) continue; // if scores are equal, the first node by name wins
       best = candidate;
       highest = score;
     }
     return best?.node;
   }
 
-  /** The nodes for a key and its replicas: `count` different ones, or all there are, best first. */
+  /**
+   * Returns the nodes for a key and its replicas: `count` different nodes, or all nodes if there are fewer, best first.
+   */
   getMany(key: PlacementKey, count: number): string[] {
     checkInteger('Rendezvous', 'count', count, { min: 0, orInfinity: true });
     const hash = murmur3(dataOf(key), this.#seed);
@@ -77,9 +82,9 @@ export class Rendezvous extends Placement {
       .map(({ node }) => node);
   }
 
-  /** What the node draws. With equal weights the logarithm changes nothing about who wins. */
+  /** Returns the score of a node. With equal weights the logarithm is omitted, because it does not change the order. */
   #score(hash: number, { seed, increment, weight }: Candidate): number {
-    const drawn = mixed((hash ^ seed) + increment) >>> 0;
-    return this.#isWeighted ? -weight / Math.log((drawn + 0.5) / 0x1_0000_0000) : drawn;
+    const random = mixed((hash ^ seed) + increment) >>> 0;
+    return this.#isWeighted ? -weight / Math.log((random + 0.5) / 0x1_0000_0000) : random;
   }
 }

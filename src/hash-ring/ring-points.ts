@@ -2,20 +2,20 @@ import { InvalidOptionError } from '../core/errors.js';
 
 /** 2³², the length of the circle. */
 const CIRCLE = 0x1_0000_0000;
-/** The owner's rank stands below the point in one double: 2³² × 2²¹ are its 53 bits. */
+/** The maximum number of owners. A point and the rank of its owner share one double: 2³² × 2²¹ are its 53 bits. */
 const RANKS = 0x20_0000;
-/** Up to this number of owners, a search among those seen is faster than a mark for each that there is. */
+/** Up to this number of visited owners, searching a list is faster than a bitmap of all owners. */
 const FEW = 16;
 /** The most points that the index can address. */
 const MAX_POINTS = 0x4000_0000;
 
 /**
- * Refuses a circle that is too large, before anything of it is built.
- * @throws InvalidOptionError for more nodes than have ranks, or more points than the index can address.
+ * Rejects a circle that is too large, before any of it is built.
+ * @throws InvalidOptionError for more nodes than ranks exist, or more points than the index can address.
  */
 export function checkCircle(owner: string, nodes: number, points: number): void {
   if (nodes > RANKS) {
-    throw new InvalidOptionError(owner, 'nodes', `must be at most ${RANKS} that weigh anything`, nodes);
+    throw new InvalidOptionError(owner, 'nodes', `must be at most ${RANKS} with a weight above 0`, nodes);
   }
   if (points > MAX_POINTS) {
     throw new InvalidOptionError(owner, 'nodes', `must have at most ${MAX_POINTS} points in all`, points);
@@ -23,19 +23,20 @@ export function checkCircle(owner: string, nodes: number, points: number): void 
 }
 
 /**
- * A circle of 32-bit points, each with its owner, that never changes: what is placed belongs to the owner of the first
- * point at or after its hash, and after the last point comes the first one again.
+ * An immutable circle of 32-bit points with their owners. A hash belongs to the owner of the first point at or after
+ * it; after the last point, the circle continues with the first one.
  *
- * Points are sorted, those in one place by their owner's name, so that the order in which nodes came never matters. An
- * index with about one bucket a point says where to begin: on average the search ends after one step. O(1).
+ * Points are sorted. Equal points are sorted by their owner's name, so the order in which nodes were added has no
+ * effect. An index with about one bucket per point determines where the search begins; on average it ends after one
+ * step. O(1).
  */
 export class RingPoints {
   /** The owners, sorted by name. */
   readonly nodes: readonly string[];
   readonly #points: Uint32Array;
-  /** Of each point, the owner's place in `nodes`. */
+  /** For each point, the index of its owner in `nodes`. */
   readonly #owners: Uint32Array;
-  /** For each value of a hash's first bits, the first point that is not before it. */
+  /** For each value of a hash's leading bits, the first point that is not before it. */
   readonly #starts: Uint32Array;
   readonly #shift: number;
 
@@ -53,23 +54,24 @@ export class RingPoints {
     }
   }
 
+  /** The number of points. */
   get size(): number {
     return this.#points.length;
   }
 
-  /** @param nodes - sorted by name. @param pointsOf - the points of each of them. */
+  /** Builds a circle. @param nodes - Sorted by name. @param pointsOf - The points of each node, in the same order. */
   static of(nodes: readonly string[], pointsOf: readonly Uint32Array[]): RingPoints {
     return RingPoints.#unpack(nodes, RingPoints.#pack(pointsOf));
   }
 
-  /** Points and the ranks of their owners in one double each, sorted. */
+  /** Packs each point with the rank of its owner into one double, and sorts them. */
   static #pack(pointsOf: readonly (Uint32Array | undefined)[]): Float64Array {
     const packed = new Float64Array(pointsOf.reduce((sum, points) => sum + (points?.length ?? 0), 0));
     let filled = 0;
     for (const [rank, points] of pointsOf.entries()) {
       for (const point of points ?? []) packed[filled++] = point * RANKS + rank;
     }
-    return packed.sort(); // by number, without a comparator: twice as fast as sorting objects
+    return packed.sort(); // numeric, without a comparator: twice as fast as sorting objects
   }
 
   static #unpack(nodes: readonly string[], packed: Float64Array): RingPoints {
@@ -83,11 +85,12 @@ export class RingPoints {
   }
 
   /**
-   * The circle with other owners. Points that stay are merged with the new ones, not sorted again: O(points).
-   * @param nodes - the owners from now on, sorted by name.
-   * @param added - the points of new owners, and of those that get other points.
+   * Returns the circle with other owners. The remaining points are merged with the new ones, not sorted again:
+   * O(points).
+   * @param nodes - All owners of the new circle, sorted by name.
+   * @param added - The points of new owners and of owners whose points change.
    */
-  become(nodes: readonly string[], added: ReadonlyMap<string, Uint32Array>): RingPoints {
+  withOwners(nodes: readonly string[], added: ReadonlyMap<string, Uint32Array>): RingPoints {
     const ranks = this.#ranksAmong(nodes, added);
     const fresh = RingPoints.#pack(nodes.map((node) => added.get(node)));
     let kept = 0;
@@ -106,7 +109,7 @@ export class RingPoints {
     return RingPoints.#unpack(nodes, packed);
   }
 
-  /** For each present owner its place in other owners; -1 where none of its points stays. */
+  /** Returns for each current owner its rank among the new owners; -1 if none of its points remains. */
   #ranksAmong(nodes: readonly string[], added: ReadonlyMap<string, Uint32Array>): Int32Array {
     const ranks = new Int32Array(this.nodes.length).fill(-1);
     let rank = 0;
@@ -117,14 +120,14 @@ export class RingPoints {
     return ranks;
   }
 
-  /** The owner of a hash; undefined when there is no point. */
+  /** Returns the owner of a hash; undefined if the circle has no points. */
   ownerOf(hash: number): string | undefined {
     return this.nodes[this.#owners[this.#indexOf(hash)] as number];
   }
 
   /**
-   * All owners, each once, in the order in which the circle comes to them from here. The first few cost no more in a circle of
-   * many owners: only then is there a mark for each of these.
+   * Yields all owners, each once, in the order of the circle from this hash on. The bitmap of all owners is only
+   * created after the first few, so those do not cost more on a circle with many owners.
    */
   *walk(hash: number): Generator<string> {
     const first = this.#indexOf(hash);
@@ -136,13 +139,13 @@ export class RingPoints {
       if (seen !== undefined) seen[owner] = 1;
       else if (few.push(owner) === FEW) {
         seen = new Uint8Array(this.nodes.length);
-        for (const one of few) seen[one] = 1;
+        for (const visited of few) seen[visited] = 1;
       }
       yield this.nodes[owner] as string;
     }
   }
 
-  /** What fraction of all hashes belongs to each node. */
+  /** Returns the share of all hashes that belongs to each node, from 0 to 1. */
   shares(): Map<string, number> {
     const lengths = new Float64Array(this.nodes.length);
     let before = -1;
@@ -156,8 +159,8 @@ export class RingPoints {
     return new Map(this.nodes.map((node, rank) => [node, (lengths[rank] as number) / CIRCLE]));
   }
 
-  /** The stretches of the circle, as shares of it, with their owners here and in the other one. */
-  *sharesWith(other: RingPoints): Generator<[mine: string | undefined, others: string | undefined, share: number]> {
+  /** Yields the sections of the circle, as shares of it, with their owners on this circle and on the other one. */
+  *sharesWith(other: RingPoints): Generator<[own: string | undefined, others: string | undefined, share: number]> {
     const ends = Uint32Array.from([...this.#points, ...other.#points, CIRCLE - 1]).sort();
     let before = -1;
     for (const end of ends) {
@@ -166,12 +169,12 @@ export class RingPoints {
     }
   }
 
-  /** The first point at or after the hash. */
+  /** Returns the index of the first point at or after the hash. */
   #indexOf(hash: number): number {
     const points = this.#points;
-    const place = hash >>> 0;
-    let index = this.#starts[place >>> this.#shift] as number;
-    while (index < points.length && (points[index] as number) < place) index++;
+    const target = hash >>> 0;
+    let index = this.#starts[target >>> this.#shift] as number;
+    while (index < points.length && (points[index] as number) < target) index++;
     return index === points.length ? 0 : index;
   }
 }

@@ -2,13 +2,13 @@ import { InvalidOptionError } from '../core/errors.js';
 import { bytesOf, type HashData, lengthOf, readUint32 } from './key-bytes.js';
 
 /**
- * SipHash-1-3 (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012, with one round a word and three at the
- * end): 64 bits that nobody can foresee who does not know the key.
+ * SipHash-1-3 (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012, with one round per word and three final
+ * rounds). Returns 64 bits that cannot be predicted without the key.
  *
- * For keys that somebody hostile may choose, so that they cannot all be made to fall on one node. About eight times the
- * cost of `murmur3`. The key must be the same in all processes, and secret.
+ * Use it for keys that an attacker can choose, so that the attacker cannot place all of them on one node. It takes
+ * about eight times as long as `murmur3`. The key must be secret, and the same in all processes.
  *
- * @throws InvalidOptionError unless `key` has 16 bytes.
+ * @throws InvalidOptionError if `key` does not have 16 bytes.
  * @example
  * ```ts
  * const secret = new Uint8Array(16).fill(7); // from your configuration
@@ -35,7 +35,7 @@ export function sipHash13(data: HashData, key: Uint8Array): bigint {
   return state.finish();
 }
 
-/** Four 64-bit lanes, each as its low and its high half. */
+/** The four 64-bit words of the state, each as its low and its high half. */
 class SipState {
   #a: number;
   #aHigh: number;
@@ -46,7 +46,7 @@ class SipState {
   #d: number;
   #dHigh: number;
 
-  /** "somepseudorandomlygeneratedbytes", as its authors chose, under the key. */
+  /** Combines the key with the constant of the paper, "somepseudorandomlygeneratedbytes". */
   constructor(key: Uint8Array) {
     const [k0, k0High, k1, k1High] = [0, 4, 8, 12].map((at) => readUint32(key, at)) as [number, number, number, number];
     this.#a = k0 ^ 0x7073_6575;
@@ -59,6 +59,7 @@ class SipState {
     this.#dHigh = k1High ^ 0x7465_6462;
   }
 
+  /** Mixes a 64-bit word of the message into the state. */
   absorb(low: number, high: number): void {
     this.#d ^= low;
     this.#dHigh ^= high;
@@ -67,6 +68,7 @@ class SipState {
     this.#aHigh ^= high;
   }
 
+  /** Runs the final rounds and returns the hash. */
   finish(): bigint {
     this.#c ^= 0xff;
     for (let i = 0; i < 3; i++) this.#round();
@@ -75,6 +77,7 @@ class SipState {
     return (BigInt(high) << 32n) | BigInt(low);
   }
 
+  /** One SipRound. */
   #round(): void {
     let [a, aHigh, b, bHigh] = [this.#a, this.#aHigh, this.#b, this.#bHigh];
     let [c, cHigh, d, dHigh] = [this.#c, this.#cHigh, this.#d, this.#dHigh];
@@ -84,23 +87,23 @@ class SipState {
     low = (a >>> 0) + (b >>> 0);
     aHigh = (aHigh + bHigh + carryOf(low)) | 0;
     a = low | 0;
-    [b, bHigh] = [turned(b, bHigh, 13) ^ a, turned(bHigh, b, 13) ^ aHigh];
+    [b, bHigh] = [rotated(b, bHigh, 13) ^ a, rotated(bHigh, b, 13) ^ aHigh];
     [a, aHigh] = [aHigh, a];
     // c += d; d <<<= 16; d ^= c
     low = (c >>> 0) + (d >>> 0);
     cHigh = (cHigh + dHigh + carryOf(low)) | 0;
     c = low | 0;
-    [d, dHigh] = [turned(d, dHigh, 16) ^ c, turned(dHigh, d, 16) ^ cHigh];
+    [d, dHigh] = [rotated(d, dHigh, 16) ^ c, rotated(dHigh, d, 16) ^ cHigh];
     // a += d; d <<<= 21; d ^= a
     low = (a >>> 0) + (d >>> 0);
     aHigh = (aHigh + dHigh + carryOf(low)) | 0;
     a = low | 0;
-    [d, dHigh] = [turned(d, dHigh, 21) ^ a, turned(dHigh, d, 21) ^ aHigh];
+    [d, dHigh] = [rotated(d, dHigh, 21) ^ a, rotated(dHigh, d, 21) ^ aHigh];
     // c += b; b <<<= 17; b ^= c; c <<<= 32
     low = (c >>> 0) + (b >>> 0);
     cHigh = (cHigh + bHigh + carryOf(low)) | 0;
     c = low | 0;
-    [b, bHigh] = [turned(b, bHigh, 17) ^ c, turned(bHigh, b, 17) ^ cHigh];
+    [b, bHigh] = [rotated(b, bHigh, 17) ^ c, rotated(bHigh, b, 17) ^ cHigh];
     [c, cHigh] = [cHigh, c];
 
     this.#a = a;
@@ -114,7 +117,7 @@ class SipState {
   }
 }
 
-/** One of the halves of a 64-bit word that is turned left by less than 32. */
-const turned = (half: number, other: number, by: number): number => (half << by) | (other >>> (32 - by));
+/** Returns one half of a 64-bit word rotated to the left by less than 32 bits. */
+const rotated = (half: number, other: number, by: number): number => (half << by) | (other >>> (32 - by));
 
 const carryOf = (sum: number): number => (sum > 0xffff_ffff ? 1 : 0);

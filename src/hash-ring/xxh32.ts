@@ -7,9 +7,9 @@ const PRIME_4 = 0x27d4_eb2f;
 const PRIME_5 = 0x1656_67b1;
 
 /**
- * XXH32 (Yann Collet, 2012): an unsigned 32-bit number. About as fast as `murmur3`, faster on long keys.
+ * XXH32 (Yann Collet, 2012). Returns an unsigned 32-bit number. About as fast as `murmur3`, and faster for long keys.
  *
- * @param seed - taken modulo 2³². @defaultValue 0
+ * @param seed - The seed, modulo 2³². @defaultValue 0
  * @example
  * ```ts
  * console.log(xxh32('abc')); // 852579327

@@ -4,43 +4,46 @@ import { checkInteger, readOptions } from '../core/options.js';
 import { checkTrustedNetworks } from './trusted-networks.js';
 
 /**
- * Who may say on whose behalf a request comes, with `X-Forwarded-For`:
+ * The proxies that are trusted to write `X-Forwarded-For`:
  *
- * - `false`: nobody. The header is not looked at.
- * - a number ≥ 1: so many proxies stand between the internet and this server. Right only if no request comes by a
- *   shorter way.
- * - a list of the proxies' addresses and networks: `['10.0.0.0/8', '2001:db8::1']`. Refused if they are everybody: more
- *   than an eighth of IPv4, in whichever way its addresses are written, or a /12 of the public IPv6 addresses or more.
+ * - `false`: none. The header is ignored.
+ * - a number ≥ 1: the number of proxies between the internet and this server. Only correct if every request passes
+ *   through all of them.
+ * - a list of the addresses and networks of the proxies: `['10.0.0.0/8', '2001:db8::1']`. The list is rejected if it
+ *   covers a large part of the internet: more than an eighth of IPv4, in any notation of its addresses, or a /12 of the
+ *   public IPv6 addresses or more.
  */
 export type TrustProxy = false | number | readonly string[];
 
+/** The options of `clientKey`. */
 export interface ClientKeyOptions {
-  /** Whose `X-Forwarded-For` is believed. @defaultValue false */
+  /** The proxies whose `X-Forwarded-For` is trusted. @defaultValue false */
   readonly trustProxy?: TrustProxy | undefined;
   /**
-   * How many bits of an IPv6 address tell clients apart, 32 to 128. Home and mobile connections are given a /56 or a
-   * /64: with 128, one of them is 2⁶⁴ clients or more.
+   * The number of leading bits of an IPv6 address that identify a client: 32 to 128. Home and mobile connections get a
+   * /56 or a /64. With 128, one such connection could appear as 2⁶⁴ clients or more.
    * @defaultValue 56
    */
   readonly ipv6Prefix?: number | undefined;
 }
 
-/** The key of a client by the address at the other end of the connection and the `X-Forwarded-For` of its request. */
+/** Returns the key of a client, from the address of the connection and the `X-Forwarded-For` header of the request. */
 export type ClientKey = (
   address: string | undefined,
   forwardedFor?: string | readonly string[] | null | undefined,
 ) => string | undefined;
 
 /**
- * Makes the function that tells clients apart by their address. For keys of your own that have an address in them: the
- * address as it stands would let one IPv6 connection be billions of clients.
+ * Creates the function that returns a client's key from its address. Use it for custom keys that contain an address:
+ * with the unchanged address, one IPv6 connection could appear as billions of clients.
  *
- * An IPv4 address is its own key, also where it is written as IPv6 (`::ffff:192.0.2.1`, `64:ff9b::192.0.2.1`); an IPv6
- * address is known by the network it is in. `X-Forwarded-For` is walked from the right, where the nearest proxy has
- * written, for as long as who wrote is trusted; ports are dropped. The key is undefined when there is no address, or
- * none that could be one. The `Forwarded` header of RFC 7239 is not read.
+ * An IPv4 address is its own key, also if it is written as IPv6 (`::ffff:192.0.2.1`, `64:ff9b::192.0.2.1`). The key of
+ * an IPv6 address is its network. `X-Forwarded-For` is read from the right, where the nearest proxy has written, as
+ * long as the writer of an entry is trusted; ports are removed. The key is undefined if there is no address or the
+ * address is invalid. The `Forwarded` header of RFC 7239 is not read.
  *
- * @throws InvalidOptionError for `trustProxy: true` or a network that is everybody: then anyone could choose their key.
+ * @throws InvalidOptionError for `trustProxy: true`, or for a network that covers a large part of the internet: any
+ * client could then choose its own key.
  * @example
  * ```ts
  * const client = clientKey({ trustProxy: 1 });
@@ -51,7 +54,7 @@ export function clientKey(options?: ClientKeyOptions): ClientKey {
   return clientKeyFor('clientKey', readOptions('clientKey', options, { trustProxy: false, ipv6Prefix: 56 }));
 }
 
-/** Likewise, for those who take these options among others. */
+/** `clientKey` for functions that have these options among others. */
 export function clientKeyFor(owner: string, { trustProxy = false, ipv6Prefix = 56 }: ClientKeyOptions): ClientKey {
   const trusts = checkTrust(owner, trustProxy);
   const prefix = checkInteger(owner, 'ipv6Prefix', ipv6Prefix, { min: 32, max: 128 });
@@ -61,7 +64,7 @@ export function clientKeyFor(owner: string, { trustProxy = false, ipv6Prefix = 5
   };
 }
 
-/** Whether the peer, or the proxy that has written the hop-th entry from the right, is believed. */
+/** Whether the peer (hop 0), or the proxy that has written the hop-th entry from the right, is trusted. */
 type Trusts = (proxy: IpAddress | undefined, hop: number) => boolean;
 
 function clientOf(peer: string | undefined, forwardedFor: string, trusts: Trusts): IpAddress | undefined {
@@ -75,7 +78,7 @@ function clientOf(peer: string | undefined, forwardedFor: string, trusts: Trusts
   return address;
 }
 
-/** `192.0.2.1:80`, `[2001:db8::1]:80`, `[2001:db8::1]`. */
+/** Removes a port and brackets: `192.0.2.1:80`, `[2001:db8::1]:80`, `[2001:db8::1]`. */
 function withoutPort(text: string): string {
   const match = /^(?:([\d.]+):\d{1,5}|\[([^\]]+)\](?::\d{1,5})?)$/.exec(text);
   return match?.[1] ?? match?.[2] ?? text;
@@ -88,7 +91,7 @@ function checkTrust(owner: string, trustProxy: TrustProxy): Trusts {
   const allowed = 'the number of proxies (an integer ≥ 1), or a list of their addresses and networks';
   if (trustProxy === false) return () => false;
   if ((trustProxy as unknown) === true) {
-    fail(`must not be true, or everybody could choose the address they go by; it may be ${allowed}`);
+    fail(`must not be true, because any client could then choose its own address; use ${allowed}`);
   }
   if (typeof trustProxy === 'number') {
     const proxies = checkInteger(owner, 'trustProxy', trustProxy, { min: 1 });

@@ -6,19 +6,20 @@ import type { Reservation, ReserveOptions } from '../rate-limit/rate-limiter.js'
 import { SlidingWindowCounter, type SlidingWindowCounterRate } from '../rate-limit/sliding-window-counter.js';
 import type { HttpRateLimiter } from './options.js';
 
-/** The bits of an address that all addresses of one small site have in common, of IPv4 and of IPv6. */
+/** The prefix lengths of the networks that new clients share, for IPv4 and for IPv6. */
 const SITE_PREFIX = { ipv4: 24, ipv6: 48 };
 
+/** The limit per client, with the size and the clock of the limiter. */
 export interface ClientRate extends SlidingWindowCounterRate {
   readonly maxKeys: number | undefined;
   readonly clock: Clock | undefined;
 }
 
 /**
- * A `SlidingWindowCounter` for each client. While `maxKeys` clients are in use, a new client counts with its network: an
- * IPv4 /24 or an IPv6 /48. A sender with ten thousand addresses of its own then uses up the limit of its own networks; it
- * cannot lock out clients of other networks, and clients that are known keep their own limits. When `maxKeys` networks are
- * in use as well, further networks share one limit.
+ * Keeps a `SlidingWindowCounter` per client. While `maxKeys` clients are in use, a new client is counted with its
+ * network: an IPv4 /24 or an IPv6 /48. A sender with ten thousand addresses then uses up the limit of its own networks
+ * only. It cannot lock out clients of other networks, and known clients keep their own limits. When `maxKeys` networks
+ * are in use as well, all further networks share one limit.
  */
 export class ClientLimiter implements HttpRateLimiter {
   readonly #clients: KeyedRateLimiter;
@@ -31,23 +32,25 @@ export class ClientLimiter implements HttpRateLimiter {
   }
 
   tryAcquire(key: string, cost?: number): Decision {
-    return this.#knows(key) ? this.#clients.tryAcquire(key, cost) : this.#networks.tryAcquire(networkOf(key), cost);
+    if (this.#hasRoomFor(key)) return this.#clients.tryAcquire(key, cost);
+    return this.#networks.tryAcquire(networkOf(key), cost);
   }
 
   peek(key: string, cost?: number): Decision {
-    return this.#knows(key) ? this.#clients.peek(key, cost) : this.#networks.peek(networkOf(key), cost);
+    return this.#hasRoomFor(key) ? this.#clients.peek(key, cost) : this.#networks.peek(networkOf(key), cost);
   }
 
   reserve(key: string, options?: ReserveOptions): Reservation {
-    return this.#knows(key) ? this.#clients.reserve(key, options) : this.#networks.reserve(networkOf(key), options);
+    if (this.#hasRoomFor(key)) return this.#clients.reserve(key, options);
+    return this.#networks.reserve(networkOf(key), options);
   }
 
-  #knows(key: string): boolean {
+  #hasRoomFor(key: string): boolean {
     return this.#clients['~hasRoomFor'](key);
   }
 }
 
-/** The network of a client's key; a key without an address in it is its own. */
+/** Returns the network of a client's key. A key that contains no address is returned unchanged. */
 function networkOf(key: string): string {
   const [host = '', prefix = '128'] = key.split('/');
   const address = parseIp(host);

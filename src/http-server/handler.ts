@@ -6,21 +6,23 @@ import { PROBLEM_JSON, type Problem } from './problem.js';
 import { RateLimitGate, type ResponseField } from './rate-limit-gate.js';
 import { type AnyHttpOptions, checkHttpOptions, NO_HTTP_OPTIONS } from './settings.js';
 
+/** The options of `rateLimitHandler`. */
 export type RateLimitHandlerOptions<Args extends readonly unknown[] = []> = LimiterOrLimit<
   [request: Request, ...args: Args]
 > & {
   /**
-   * The address at the other end of the connection, which a `Request` does not know. Needed unless there is a `key`.
+   * Returns the address at the other end of the connection, which a `Request` does not contain. Required without a
+   * `key`.
    *
    * - Hono on Node: `(_request, { incoming }: HttpBindings | Http2Bindings) => incoming.socket.remoteAddress`
    * - Deno: `(_request, { remoteAddr }: Deno.ServeHandlerInfo<Deno.NetAddr>) => remoteAddr.hostname`
    * - Bun: `(request, server: Server) => server.requestIP(request)?.address`
-   * - Cloudflare: `(request) => request.headers.get('cf-connecting-ip')`, which nobody else can set there
+   * - Cloudflare: `(request) => request.headers.get('cf-connecting-ip')`, a header that clients cannot set there
    */
   readonly address?: ((request: Request, ...args: Args) => Awaitable<string | null | undefined>) | undefined;
   /**
-   * Answers a refused request in your way; status and fields are yours to choose, `Retry-After` and those of the limit
-   * are added. Whatever it throws rejects.
+   * Returns the response to a rejected request instead of the default one. The function chooses status and header
+   * fields; `Retry-After` and the rate limit fields are added. If it throws, the handler rejects with the error.
    * @defaultValue a problem document (RFC 9457) of the type `quota-exceeded`
    */
   readonly onRefused?:
@@ -28,18 +30,18 @@ export type RateLimitHandlerOptions<Args extends readonly unknown[] = []> = Limi
     | undefined;
 };
 
-/** A function from `Request` to `Response`, with what the platform gives it besides. */
+/** A function from `Request` to `Response`, with the additional arguments of the platform. */
 export type RequestHandler<Args extends readonly unknown[]> = (request: Request, ...args: Args) => Awaitable<Response>;
 
 /**
- * Limits requests in front of anything that makes a `Response` of a `Request`: Hono, workers, Deno, Bun. Needs nothing
- * of Node.
+ * Creates a wrapper that limits requests in front of a handler from `Request` to `Response`: Hono, workers, Deno, Bun.
+ * It uses no Node API.
  *
- * It wraps a handler. A request that is let through reaches it, and its response gets the fields that tell what is
- * left; one that is immutable is copied. One too many is answered with 429, `Retry-After` and a problem document. What
- * a function of yours throws rejects.
+ * If a request is allowed, the handler is called and its response gets the header fields with the rest of the limit; an
+ * immutable response is copied. If a request is above the limit, it is answered with status 429, `Retry-After` and a
+ * problem document. If a function of the caller throws, the wrapped handler rejects with the error.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is invalid.
  * @example
  * ```ts
  * const limiter = new KeyedRateLimiter(() => new TokenBucket({ capacity: 20, refill: 10, per: '1s' }));
@@ -96,7 +98,7 @@ function checkAddress<A>(owner: string, address: A | undefined, key: unknown): A
   throw new InvalidOptionError(owner, 'address', 'must be a function, unless there is a "key"', address);
 }
 
-/** The response itself where its headers can be changed, else a copy. */
+/** Adds the fields to the response itself if its headers are mutable, otherwise to a copy. */
 function withFields(response: Response, fields: readonly ResponseField[]): Response {
   if (fields.length === 0) return response;
   try {
@@ -108,8 +110,8 @@ function withFields(response: Response, fields: readonly ResponseField[]): Respo
 }
 
 /**
- * From `fetch`, `Response.redirect` or `Response.error`. What cannot be copied either, such as an upgrade, stays as it
- * is.
+ * Copies a response with immutable headers, from `fetch`, `Response.redirect` or `Response.error`. If the response
+ * cannot be copied, such as an upgrade, it is returned unchanged.
  */
 function copyWithFields(response: Response, fields: readonly ResponseField[]): Response {
   try {

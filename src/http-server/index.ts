@@ -1,11 +1,13 @@
 /**
- * The server side of rate limiting: middleware for `(request, response, next)`, a wrapper for `Request → Response`
- * handlers, and the header fields that tell clients what is left.
+ * Server-side rate limiting: middleware for `(request, response, next)`, a wrapper for `Request → Response` handlers,
+ * and the header fields that show clients how much of their limit is left.
  *
- * Use it in front of routes, with a `KeyedRateLimiter` that tells clients apart. Not against floods, which have to be
- * stopped before they reach this process, and not for the limits of many processes together: each counts by itself.
+ * Use it in front of routes, with a `KeyedRateLimiter` that keeps one limit per client. It does not protect against
+ * floods, which must be stopped before they reach this process. It does not limit several processes together: each
+ * process counts separately.
  *
- * Cost: one decision and a few header fields a request, some microseconds; a place in a WeakSet while a request lasts.
+ * Cost: one decision and a few header fields per request, some microseconds, and one WeakSet entry while a request
+ * lasts.
  *
  * @module
  */

@@ -5,12 +5,14 @@ import { PROBLEM_JSON, type Problem } from './problem.js';
 import { type Admission, RateLimitGate, type ResponseField } from './rate-limit-gate.js';
 import { type AnyHttpOptions, checkHttpOptions, NO_HTTP_OPTIONS } from './settings.js';
 
+/** The options of `rateLimitMiddleware`. */
 export type RateLimitMiddlewareOptions<
   Req extends IncomingRequest = IncomingRequest,
   Res extends OutgoingResponse = OutgoingResponse,
 > = LimiterOrLimit<[request: Req, response: Res]> & {
   /**
-   * Answers a refused request in your way. Status and fields have been set by then; whatever it throws goes to `next`.
+   * Answers a rejected request instead of the default response. Status and header fields are already set. If the
+   * function throws, the error is passed to `next`.
    * @defaultValue a problem document (RFC 9457) of the type `quota-exceeded`
    */
   readonly onRefused?:
@@ -18,13 +20,13 @@ export type RateLimitMiddlewareOptions<
     | undefined;
 };
 
-/** What is needed of a request: those of node:http and node:http2, Express, Connect and Fastify's `raw` have it. */
+/** The properties of a request that are used: node:http, node:http2, Express, Connect and Fastify's `raw` have them. */
 export interface IncomingRequest {
   readonly headers: { readonly [name: string]: string | readonly string[] | undefined };
   readonly socket: { readonly remoteAddress?: string | undefined };
 }
 
-/** What is needed of a response. */
+/** The properties of a response that are used. */
 export interface OutgoingResponse {
   statusCode: number;
   readonly headersSent: boolean;
@@ -38,21 +40,23 @@ export interface OutgoingResponse {
   once(event: 'close', listener: () => void): unknown;
 }
 
+/** The function that passes the request on, or reports an error. */
 export type NextFunction = (error?: unknown) => void;
 
 /**
- * Limits requests in front of anything that takes `(request, response, next)`: `node:http`, Express 4 and 5, Connect,
- * Fastify with `@fastify/middie`.
+ * Creates middleware that limits requests, for any server with `(request, response, next)`: `node:http`, Express 4 and
+ * 5, Connect, Fastify with `@fastify/middie`.
  *
- * A request that is let through gets the fields that tell what is left, and `next()` is called. One too many is
- * answered with 429, `Retry-After` and a problem document, and goes no further. What a function of yours throws goes to
- * `next(error)`. However often one middleware is mounted, it counts a request once.
+ * If a request is allowed, the header fields with the rest of the limit are set and `next()` is called. If it is above
+ * the limit, it is answered with status 429, `Retry-After` and a problem document, and `next` is not called. If a
+ * function of the caller throws, the error is passed to `next(error)`. If the same middleware is mounted several times,
+ * it counts a request once.
  *
- * By default clients are told apart by the address of their connection, IPv6 by its /56. Behind a proxy set
- * `trustProxy`, or all of them are the proxy; Express's own setting is not read. Browsers show fields to pages of other
- * origins only with `Access-Control-Expose-Headers`.
+ * By default the key of a client is the address of its connection, for IPv6 its /56. Behind a proxy, set `trustProxy`;
+ * otherwise all clients have the key of the proxy. Express's own setting is not read. Browsers hide the header fields
+ * from pages of other origins, unless the response has `Access-Control-Expose-Headers`.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is invalid.
  * @example
  * ```ts
  * import express from 'express';
@@ -78,7 +82,7 @@ export function rateLimitMiddleware<
   );
   const counted = new WeakSet<object>();
 
-  /** Whether to call `next`. */
+  /** Returns whether to call `next`. */
   const admit = async (request: Req, response: Res, next: NextFunction): Promise<boolean> => {
     if (counted.has(request)) return true;
     counted.add(request);
@@ -90,7 +94,7 @@ export function rateLimitMiddleware<
       return true;
     }
     if (response.headersSent) {
-      // Somebody has begun an answer: it must not look whole, and the request must not go on.
+      // A response has already begun: destroying it shows the client that it is incomplete. The request must not pass.
       if (!response.writableEnded) response.destroy();
       return false;
     }
@@ -101,7 +105,7 @@ export function rateLimitMiddleware<
   };
 
   return (request, response, next) => {
-    // `next` stands outside: what it throws is not ours to catch, and must not make it be called a second time.
+    // An error thrown by `next` must not be caught here, because it would call `next` a second time.
     admit(request, response, next).then((passes) => (passes ? next() : undefined), next);
   };
 }

@@ -5,135 +5,156 @@ import type { Reservation, ReserveOptions } from '../rate-limit/rate-limiter.js'
 import type { ClientKeyOptions } from './client-key.js';
 import type { RateLimitDialect } from './rate-limit-headers.js';
 
-/** Now or later: what may also come from a store that is asked over the network. */
+/** A value or a promise of it, for example from a store that is asked over the network. */
 export type Awaitable<T> = T | PromiseLike<T>;
 
-/** What is needed of a limiter that knows its clients by a key: a `KeyedRateLimiter`, or one of your own. */
+/** The methods of a keyed limiter that the middleware needs. `KeyedRateLimiter` has them; a custom limiter can too. */
 export interface HttpRateLimiter {
+  /** Takes `cost` for the key, or returns a decision with the time after which it will be possible. */
   tryAcquire(key: string, cost?: number): Awaitable<Decision>;
-  /** Tells clients when there will be more; without it, when all will be back. Not worth a round trip of its own. */
+  /**
+   * Returns the decision that `tryAcquire` would return, and takes nothing. With it, the reset in the header fields is
+   * the time of the next increase; without it, the time at which the full limit is available. Omit it if it would need
+   * a network request.
+   */
   peek?(key: string, cost?: number): Awaitable<Decision>;
-  /** Needed for `refundWhen` only. */
+  /** Reserves `cost` for the key. Only needed for `refundWhen`. */
   reserve?(key: string, options?: ReserveOptions): Awaitable<Pick<Reservation, 'decision' | 'cancel'>>;
 }
 
-/** The options of the middleware and of the handler, with a limiter of the caller's own. */
+/** The options of the middleware and of the handler, with a limiter from the caller. */
 export interface RateLimitHttpOptions<Args extends readonly unknown[]> extends RequestLimitOptions<Args> {
-  /** Decides. One limiter may serve several routes, which then share what it allows. */
+  /** The limiter that decides. If several routes use the same limiter, they share its limit. */
   readonly limiter: HttpRateLimiter;
 }
 
-/** A limit for each client, instead of a `limiter`: a `SlidingWindowCounter` that is made for each of them. */
+/** A limit per client, instead of a `limiter`. Each client has its own `SlidingWindowCounter`. */
 export interface ClientLimitOptions {
+  /** Not allowed together with `limit`. */
   readonly limiter?: undefined;
   /**
-   * The number of requests of one client in any `per`: an integer from 1 to 10^15. While `maxKeys` clients are in use, a
-   * new client shares the limit of its network, an IPv4 /24 or IPv6 /48; with a `key` of your own, that of all new keys.
+   * The number of requests that one client may send in any `per`: an integer from 1 to 10^15. While `maxKeys` clients
+   * are in use, a new client shares the limit of its network, an IPv4 /24 or IPv6 /48. With a custom `key`, all new
+   * keys share one limit in that case.
    */
   readonly limit: number;
-  /** The length of the window of `limit`. Clients see it, unless there is a `window`. */
+  /** The length of the window of `limit`. It is sent to clients, unless `window` is set. */
   readonly per: Duration;
-  /** The number of clients that are kept: an integer from 1 to 16,777,215. @defaultValue 10_000 */
+  /** The maximum number of clients in memory: an integer from 1 to 16,777,215. @defaultValue 10_000 */
   readonly maxKeys?: number | undefined;
   /** The clock of the windows. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
 }
 
-/** Either a limiter or a limit for each client, and all that does not depend on which of them it is. */
+/** Either a limiter or a limit per client, with the options that are the same for both. */
 export type LimiterOrLimit<Args extends readonly unknown[]> =
   | RateLimitHttpOptions<Args>
   | (RequestLimitOptions<Args> & ClientLimitOptions);
 
 /**
- * What the middleware and the handler have in common. Functions get what the middleware, or the handler, got: `Args`.
+ * The options that the middleware and the handler share. Functions are called with the arguments of the middleware or
+ * handler: `Args`.
  */
 export interface RequestLimitOptions<Args extends readonly unknown[]> extends ClientKeyOptions {
   /**
-   * Whom a request is counted for: an account, an API key. Leaves `trustProxy` and `ipv6Prefix` without effect; for a
-   * key that has an address in it, see `clientKey`.
+   * Returns the key that a request is counted for, for example an account or an API key. With it, `trustProxy` and
+   * `ipv6Prefix` have no effect. If the key contains an address, see `clientKey`.
    * @defaultValue the client's address
    */
   readonly key?: ((...args: Args) => Awaitable<string | undefined>) | undefined;
   /**
-   * What happens to a request without a key: it is counted together with all others that have none, passes uncounted,
-   * or is answered with 400.
+   * What happens to a request without a key. `'share'` counts it together with all other requests without a key,
+   * `'skip'` lets it pass uncounted, and `'reject'` answers it with status 400.
    * @defaultValue 'share'
    */
   readonly onMissingKey?: 'share' | 'skip' | 'reject' | undefined;
-  /** What a request takes: an integer ≥ 0. @defaultValue 1 */
+  /** The cost of a request: an integer ≥ 0, or a function that returns it. @defaultValue 1 */
   readonly cost?: number | ((...args: Args) => Awaitable<number>) | undefined;
-  /** True lets a request pass uncounted. @defaultValue none is skipped */
+  /** Returns true for a request that passes uncounted. @defaultValue no request is skipped */
   readonly skip?: ((...args: Args) => Awaitable<boolean>) | undefined;
   /**
-   * Which fields tell clients about their limit: a dialect, `x-ratelimit` and one draft, or none. `Retry-After` goes
-   * with every refusal in any case. The default is the present text of the standard to be, needs no clock that is
-   * right, and is the only one that names the policy; add 'x-ratelimit' for clients that know nothing else.
+   * The header fields that show clients their limit: one dialect, `x-ratelimit` and one draft, or `false` for none.
+   * `Retry-After` is sent with every rejection in any case. The default is the latest draft of the standard. It does
+   * not depend on the clocks of client and server and contains the name of the policy. Add `'x-ratelimit'` for clients
+   * that only read those fields.
    * @defaultValue 'draft-10'
    */
   readonly headers?: RateLimitDialect | readonly RateLimitDialect[] | false | undefined;
   /**
-   * The policy's name, in fields and answers: printable ASCII, other than that of another limiter.
+   * The name of the policy in header fields and responses: printable ASCII. If a request passes several limiters, give
+   * each of them a different name.
    * @defaultValue 'default'
    */
   readonly name?: string | undefined;
-  /** The time in which the limiter's `limit` passes, for clients to see. @defaultValue `per`, or not sent */
+  /** The window of the limiter's `limit`, sent to clients. @defaultValue `per`, otherwise not sent */
   readonly window?: Duration | undefined;
-  /** Instead of `name` and `window`, for a limiter made by `allOf`: those of each of its members, in the same order. */
+  /**
+   * For a limiter made by `allOf`, instead of `name` and `window`: those of each combined limiter, in the same order.
+   */
   readonly policies?: readonly PolicyLabel[] | undefined;
   /**
-   * What clients are told of whose share it is, by the request's key. It is sent as it is: no personal data.
-   * @defaultValue not told
+   * Returns the partition key to send to clients, from the key of the request. It is sent unchanged, so it must not
+   * contain personal data.
+   * @defaultValue not sent
    */
   readonly partitionKey?: ((key: string) => string) | undefined;
   /**
-   * 'observe' counts and reports, but refuses nothing and sends no fields: to try a limit out.
+   * Whether limits are enforced. `'observe'` counts and emits events, but rejects no request and sends no header
+   * fields; use it to test a limit before enforcing it.
    * @defaultValue 'enforce'
    */
   readonly mode?: 'enforce' | 'observe' | undefined;
   /**
-   * True gives the cost back, once, when the response has ended: to count failed logins only, say. It comes from what
-   * was taken, never from a later window. Such requests take their share with `reserve`, without waiting: of a
-   * `LeakyBucket`, which spaces what is reserved, only one that finds it empty is let through.
-   * @defaultValue nothing is given back
+   * Called when the response has ended; returns true to refund the cost, for example to count only failed logins. The
+   * refund goes to the window that the cost was taken from, never to a later one. With this option, the cost is taken
+   * with `reserve`, without waiting. A `LeakyBucket` spaces reservations, so it admits such a request only if it is
+   * empty.
+   * @defaultValue no refund
    */
   readonly refundWhen?: ((ending: ResponseEnding, ...args: Args) => Awaitable<boolean>) | undefined;
-  /** Of refusals. 400 to 599. @defaultValue 429 */
+  /** The status code of rejections, from 400 to 599. @defaultValue 429 */
   readonly statusCode?: number | undefined;
-  /** The `detail` of the answer to a refused request, for people to read. @defaultValue none */
+  /** The `detail` member of the problem document sent to a rejected request: a text for people. @defaultValue none */
   readonly message?: string | undefined;
-  /** Who is told of what happens. */
+  /** The listeners to notify about rejections and refunds. */
   readonly on?: RateLimitHttpListeners<Args[0]> | undefined;
 }
 
+/** The name and the window of one limiter of `allOf`, as sent to clients. */
 export interface PolicyLabel {
+  /** The name of the policy: printable ASCII. */
   readonly name: string;
+  /** The window of the policy's limit. @defaultValue not sent */
   readonly window?: Duration | undefined;
 }
 
 /** How a response has ended. */
 export interface ResponseEnding {
-  /** Its status; 500 when a handler failed instead. */
+  /** The status code of the response; 500 if a handler failed instead. */
   readonly status: number;
-  /** False when the client left before the end, or a handler failed. */
+  /** Whether the response was sent completely. False if the client disconnected before the end or a handler failed. */
   readonly completed: boolean;
 }
 
-/** A request that was one too many. */
+/** A request that was above the limit. */
 export interface RateLimitRefusal {
-  /** Whom it was counted for; '' for those without a key. */
+  /** The key that the request was counted for; '' for a request without a key. */
   readonly key: string;
+  /** The cost of the request. */
   readonly cost: number;
-  /** The name of the policy it went against. */
+  /** The name of the policy that rejected the request. */
   readonly policy: string;
+  /** The decision of the limiter. */
   readonly decision: Decision;
 }
 
+/** Listeners of the middleware and of the handler. */
 export interface RateLimitHttpListeners<Req> {
-  /** A request was one too many. It passed all the same where it was not `enforced`: in mode 'observe'. */
+  /** Called for a request above the limit. In mode 'observe', `enforced` is false and the request passes. */
   readonly reject?:
     | ((event: RateLimitRefusal & { readonly enforced: boolean; readonly request: Req }) => void)
     | undefined;
-  /** A request's cost was given back. */
+  /** Called when the cost of a request was refunded. */
   readonly refund?:
     | ((event: { readonly key: string; readonly cost: number; readonly request: Req }) => void)
     | undefined;

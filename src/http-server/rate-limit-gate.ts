@@ -6,35 +6,33 @@ import { missingKeyProblem, type Problem, quotaExceeded } from './problem.js';
 import { rateLimitHeaders, retryAfterSeconds } from './rate-limit-headers.js';
 import type { HttpSettings } from './settings.js';
 
-/** What becomes of a request. */
+/** The result of the rate limit check of one request. */
 export interface Admission {
-  /** For the response, whoever writes it. */
+  /** The header fields to set on the response. */
   readonly fields: readonly ResponseField[];
-  /** What to answer instead of passing the request on. */
+  /** The response to send instead of passing the request on. Undefined if the request passes. */
   readonly problem: Problem | undefined;
-  /** Why, if a limiter said so. */
+  /** The details of the rejection, if the limiter rejected the request. */
   readonly refusal: RateLimitRefusal | undefined;
-  /** Wants to know how the response of a request that has passed has ended. */
+  /** To be called when the response to an allowed request has ended. */
   readonly onEnd: ((ending: ResponseEnding) => void) | undefined;
 }
 
+/** A header field to set on the response. */
 export interface ResponseField {
-  /** Lower case. */
+  /** The name in lower case. */
   readonly name: string;
   readonly value: string;
-  /** Whether it is one more member of a list that other limiters may have begun. */
+  /** Whether the value is a list member that is appended to the members of other limiters. */
   readonly isMember: boolean;
 }
 
-/**
- * What the middleware and the handler do alike: everything that has to do with limits and nothing with writing
- * responses.
- */
+/** The part that the middleware and the handler share: all limit logic, but no writing of responses. */
 export class RateLimitGate<Args extends readonly unknown[]> {
   readonly #settings: HttpSettings<Args>;
   readonly #addressOf: (...args: Args) => string | undefined | PromiseLike<string | undefined>;
 
-  /** @param addressOf - the client's address as a key. */
+  /** @param addressOf - Returns the client's address as a key. */
   constructor(
     settings: HttpSettings<Args>,
     addressOf: (...args: Args) => string | undefined | PromiseLike<string | undefined>,
@@ -43,41 +41,41 @@ export class RateLimitGate<Args extends readonly unknown[]> {
     this.#addressOf = addressOf;
   }
 
-  /** Rejects with what a function of the caller's throws. */
+  /** Decides a request. Rejects with the error if a function of the caller throws. */
   async admit(args: Args): Promise<Admission> {
-    const { skip, onMissingKey, isEnforced, cost: price, limiter, refundWhen, key: ownKey } = this.#settings;
-    // All is read before the first wait: until its end the connection may be gone, or the headers changed.
-    const address = ownKey === undefined ? this.#addressOf(...args) : undefined;
+    const { skip, onMissingKey, isEnforced, cost: costOption, limiter, refundWhen, key: keyOption } = this.#settings;
+    // All functions are called before the first `await`: after it the connection may be closed or the headers changed.
+    const address = keyOption === undefined ? this.#addressOf(...args) : undefined;
     if (skip !== undefined) {
       const skips = skip(...args);
-      if (isPromiseLike(address)) watch(address);
+      if (isPromiseLike(address)) ignoreRejection(address);
       if (isPromiseLike(skips) ? await skips : skips) return PASS;
     }
-    const given = ownKey === undefined ? address : ownKey(...args);
-    if (isPromiseLike(given)) watch(given);
-    const priced = typeof price === 'number' ? price : price(...args);
-    if (isPromiseLike(priced)) watch(priced);
-    const key = await this.#checkKey(given);
+    const pendingKey = keyOption === undefined ? address : keyOption(...args);
+    if (isPromiseLike(pendingKey)) ignoreRejection(pendingKey);
+    const pendingCost = typeof costOption === 'number' ? costOption : costOption(...args);
+    if (isPromiseLike(pendingCost)) ignoreRejection(pendingCost);
+    const key = await this.#checkKey(pendingKey);
     if (key === '' && onMissingKey !== 'share') {
       return onMissingKey === 'reject' && isEnforced ? { ...PASS, problem: missingKeyProblem() } : PASS;
     }
-    const cost = await priced;
-    if (refundWhen === undefined) return this.#judge(key, cost, await limiter.tryAcquire(key, cost), args);
-    // A reservation that has not to be waited for is as good as taking; and it knows the window it came from.
+    const cost = await pendingCost;
+    if (refundWhen === undefined) return this.#applyDecision(key, cost, await limiter.tryAcquire(key, cost), args);
+    // A reservation without a wait has the same effect as `tryAcquire`, and it can refund the window it was taken from.
     const reservation = await limiter.reserve!(key, { cost, maxWait: 0 });
-    const admission = await this.#judge(key, cost, reservation.decision, args);
+    const admission = await this.#applyDecision(key, cost, reservation.decision, args);
     if (!reservation.decision.allowed) return admission;
-    return { ...admission, onEnd: (ending) => void this.#settle(key, cost, reservation, ending, args) };
+    return { ...admission, onEnd: (ending) => void this.#refundIfWanted(key, cost, reservation, ending, args) };
   }
 
-  async #checkKey(given: Awaitable<string | undefined>): Promise<string> {
+  async #checkKey(pendingKey: Awaitable<string | undefined>): Promise<string> {
     const { owner } = this.#settings;
-    const key = await given;
+    const key = await pendingKey;
     if (key === undefined || typeof key === 'string') return key ?? '';
-    throw new InvalidOptionError(owner, 'key', 'must give a string or undefined', key);
+    throw new InvalidOptionError(owner, 'key', 'must return a string or undefined', key);
   }
 
-  async #judge(key: string, cost: number, decision: Decision, args: Args): Promise<Admission> {
+  async #applyDecision(key: string, cost: number, decision: Decision, args: Args): Promise<Admission> {
     const { isEnforced, statusCode, message, on } = this.#settings;
     if (decision.allowed) return isEnforced ? { ...PASS, fields: await this.#fieldsOf(key, decision) } : PASS;
     const refusal = { key, cost, policy: this.#policyOf(decision).name, decision };
@@ -89,14 +87,14 @@ export class RateLimitGate<Args extends readonly unknown[]> {
 
   async #fieldsOf(key: string, decision: Decision): Promise<ResponseField[]> {
     const { dialects, partitionKey } = this.#settings;
-    const told = dialects.length > 0 ? await this.#outlook(key, decision) : decision;
-    const options = { ...this.#policyOf(told), partitionKey: partitionKey?.(key) };
+    const reported = dialects.length > 0 ? await this.#withNextIncrease(key, decision) : decision;
+    const options = { ...this.#policyOf(reported), partitionKey: partitionKey?.(key) };
     const fields = new Map(
       decision.allowed ? [] : [['retry-after', { value: retryAfterSeconds(decision), isMember: false }]],
     );
     for (const dialect of dialects) {
       const inLists = dialect === 'draft-8' || dialect === 'draft-10';
-      for (const [name, value] of Object.entries(rateLimitHeaders(told, dialect, options))) {
+      for (const [name, value] of Object.entries(rateLimitHeaders(reported, dialect, options))) {
         fields.set(name, { value, isMember: inLists && name !== 'retry-after' });
       }
     }
@@ -104,10 +102,11 @@ export class RateLimitGate<Args extends readonly unknown[]> {
   }
 
   /**
-   * What a client had best know, which is when there will be more than what is left. The decision alone says when all
-   * will be back. What is asked can be above what another one of several limits ever allows; then that must do.
+   * Returns the decision to report to the client. Its reset is the time at which more than the current rest is
+   * available; the reset of the original decision is the time at which the full limit is available. If the higher cost
+   * is above one of several limits, the original decision is returned.
    */
-  async #outlook(key: string, decision: Decision): Promise<Decision> {
+  async #withNextIncrease(key: string, decision: Decision): Promise<Decision> {
     const { limiter } = this.#settings;
     if (!decision.allowed || decision.remaining >= decision.limit || limiter.peek === undefined) return decision;
     try {
@@ -125,8 +124,8 @@ export class RateLimitGate<Args extends readonly unknown[]> {
     return policies[limitedBy ?? 0] ?? policies[0]!;
   }
 
-  /** The response is under way or gone: what goes wrong now can only surface by itself. */
-  async #settle(
+  /** Refunds the cost if `refundWhen` returns true. The response has ended, so an error is reported as uncaught. */
+  async #refundIfWanted(
     key: string,
     cost: number,
     reservation: Pick<Reservation, 'cancel'>,
@@ -144,18 +143,19 @@ export class RateLimitGate<Args extends readonly unknown[]> {
   }
 }
 
+/** The admission of a request that passes without header fields. */
 const PASS: Admission = { fields: [], problem: undefined, refusal: undefined, onEnd: undefined };
 
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value;
 }
 
-/** Its rejection is looked at later, or does not matter any more. */
-function watch(promise: PromiseLike<unknown>): void {
+/** Marks a rejection as handled: the promise is awaited later or its result is not needed. */
+function ignoreRejection(promise: PromiseLike<unknown>): void {
   promise.then(undefined, () => {});
 }
 
-/** A listener that throws changes nothing. */
+/** Calls a listener. If the listener throws, the error is reported as uncaught and has no other effect. */
 function report<E>(listener: ((event: E) => void) | undefined, event: E): void {
   try {
     listener?.(event);

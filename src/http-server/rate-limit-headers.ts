@@ -4,7 +4,7 @@ import { checkNumber, checkOneOf, readOptions } from '../core/options.js';
 import { fieldString } from '../http-fields/structured-fields.js';
 
 /**
- * How limits are told to clients:
+ * The formats of rate limit header fields:
  *
  * | dialect | fields | reset |
  * | --- | --- | --- |
@@ -14,30 +14,36 @@ import { fieldString } from '../http-fields/structured-fields.js';
  * | `draft-8` | `RateLimit: "default"; r=1; t=60`, `RateLimit-Policy: "default"; q=2; w=60` | seconds from now |
  * | `draft-10` | `RateLimit: "default";r=1;t=60`, `RateLimit-Policy: "default";q=2;w=60` | seconds from now |
  *
- * The drafts are those of draft-ietf-httpapi-ratelimit-headers. 6 to 8 are written as express-rate-limit writes them.
+ * The drafts are versions of draft-ietf-httpapi-ratelimit-headers. 6 to 8 are formatted as express-rate-limit does.
  */
 export type RateLimitDialect = 'x-ratelimit' | 'draft-6' | 'draft-7' | 'draft-8' | 'draft-10';
 
+/** The options of `rateLimitHeaders`. */
 export interface RateLimitHeadersOptions {
-  /** The policy's name, from draft 8 on: printable ASCII. @defaultValue 'default' */
+  /** The name of the policy, sent from draft 8 on: printable ASCII. @defaultValue 'default' */
   readonly name?: string | undefined;
-  /** The time in which `limit` passes, in milliseconds, above 0; told from draft 6 on. @defaultValue not told */
+  /** The window of the limit in milliseconds, above 0; sent from draft 6 on. @defaultValue not sent */
   readonly windowMs?: number | undefined;
-  /** Whose share it is, from draft 8 on. It is sent as it is: no personal data. @defaultValue not told */
+  /**
+   * The partition key, sent from draft 8 on. Sent unchanged, so it must not be personal data. @defaultValue not sent
+   */
   readonly partitionKey?: string | Uint8Array | undefined;
-  /** Milliseconds since 1970, for `x-ratelimit`. @defaultValue `Date.now()` */
+  /** The current time in milliseconds since 1970, for `x-ratelimit`. @defaultValue `Date.now()` */
   readonly now?: number | undefined;
 }
 
 /**
- * The header fields that tell a client what a limiter has decided, by lower-case name.
+ * Returns the header fields that describe a decision to a client, by lower-case name. Use it to send a decision without
+ * the middleware.
  *
- * The reset is the time until there is more: after a refusal, until the same request passes; otherwise until everything
- * is back. Seconds are whole and rounded up. A refusal adds `Retry-After`, at least 1 and never before the reset.
+ * The reset of a rejected decision is the time until the same request would be allowed. Otherwise it is the time until
+ * the full limit is available. Seconds are whole numbers, rounded up. A rejected decision adds `Retry-After`, which is
+ * at least 1 and never before the reset.
  *
- * From draft 8 on both fields are lists: append those of several limiters, with names of their own, to one another.
+ * From draft 8 on both fields are lists. To report several limiters, give each a different name and append their
+ * fields.
  *
- * @throws InvalidOptionError for a dialect that is not known, or a name that is not printable ASCII.
+ * @throws InvalidOptionError if the dialect is unknown or the name is not printable ASCII.
  * @example
  * ```ts
  * const bucket = new TokenBucket({ capacity: 100, refill: 100, per: '1m' });
@@ -73,21 +79,22 @@ export function rateLimitHeaders(
   return decision.allowed ? fields : { ...fields, 'retry-after': retryAfterSeconds(decision) };
 }
 
-/** What a refused client is told at the very least. */
+/** Returns the value of `Retry-After` for a rejected request: whole seconds, at least 1. */
 export function retryAfterSeconds({ retryAfterMs }: Decision): string {
   return String(Math.max(1, wholeSeconds(retryAfterMs)));
 }
 
 /**
- * A name as a field can hold it.
- * @throws InvalidOptionError when none can.
+ * Returns a name as a quoted string for a header field.
+ * @throws InvalidOptionError if the name is empty or contains a character that is not printable ASCII.
  */
 export function quoteName(owner: string, option: string, name: string | undefined): string {
   const quoted = typeof name === 'string' && name !== '' ? fieldString(name) : undefined;
-  if (quoted === undefined) throw new InvalidOptionError(owner, option, 'must be printable ASCII, and not empty', name);
+  if (quoted === undefined) throw new InvalidOptionError(owner, option, 'must be non-empty printable ASCII', name);
   return quoted;
 }
 
+/** All dialects. */
 export const RATE_LIMIT_DIALECTS: readonly RateLimitDialect[] = [
   'x-ratelimit',
   'draft-6',
@@ -140,7 +147,7 @@ function fieldsOf(dialect: RateLimitDialect, parts: FieldParts): Record<string, 
   }
 }
 
-/** An item of a structured field with those parameters that have a value. */
+/** Formats an item of a structured field with the parameters that are defined. */
 function item(separator: string, value: string, parameters: Record<string, string | number | undefined>): string {
   const given = Object.entries(parameters).filter(([, parameter]) => parameter !== undefined);
   return [value, ...given.map(([key, parameter]) => `${key}=${parameter}`)].join(separator);

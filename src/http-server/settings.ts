@@ -13,7 +13,7 @@ import type {
 } from './options.js';
 import { quoteName, RATE_LIMIT_DIALECTS, type RateLimitDialect } from './rate-limit-headers.js';
 
-/** The options that the middleware and the handler share, checked. */
+/** The checked options that the middleware and the handler share. */
 export interface HttpSettings<Args extends readonly unknown[]>
   extends Pick<RequestLimitOptions<Args>, 'key' | 'skip' | 'partitionKey' | 'refundWhen' | 'message'> {
   readonly owner: string;
@@ -27,11 +27,11 @@ export interface HttpSettings<Args extends readonly unknown[]>
   readonly on: RateLimitHttpListeners<Args[0]>;
 }
 
-/** Whether there is a limiter or a limit has not been looked at yet. */
+/** The options before the check whether they contain a limiter or a limit. */
 export type AnyHttpOptions<Args extends readonly unknown[]> = RequestLimitOptions<Args> &
   Partial<Omit<ClientLimitOptions, 'limiter'>> & { readonly limiter?: HttpRateLimiter | undefined };
 
-/** All undefined: a default that depends on another option is filled in when that is known. */
+/** All undefined: a default may depend on another option, so defaults are set after reading. */
 export const NO_HTTP_OPTIONS = {
   limiter: undefined,
   limit: undefined,
@@ -56,7 +56,7 @@ export const NO_HTTP_OPTIONS = {
   on: undefined,
 };
 
-/** @throws InvalidOptionError for options that cannot work, alone or together. */
+/** Checks the options, alone and together. @throws InvalidOptionError if an option is invalid. */
 export function checkHttpOptions<Args extends readonly unknown[]>(
   owner: string,
   own: AnyHttpOptions<Args>,
@@ -87,7 +87,7 @@ export function checkHttpOptions<Args extends readonly unknown[]>(
   };
 }
 
-/** The options of the shorthand that has no use beside a limiter. */
+/** The options for a limit per client. They have no effect together with a limiter. */
 const SHORTHAND = ['limit', 'per', 'maxKeys', 'clock'] as const;
 
 type LimiterOptions = Pick<AnyHttpOptions<[]>, 'limiter' | (typeof SHORTHAND)[number]> & {
@@ -104,11 +104,11 @@ function checkLimiter(owner: string, own: LimiterOptions): HttpRateLimiter {
     return new KeyedRateLimiter(make, { maxKeys, name: owner });
   }
   if (typeof limiter === 'object' && limiter !== null && '~gate' in limiter) {
-    const rule = 'must know clients by a key: new KeyedRateLimiter(() => limiter)';
+    const rule = 'must be keyed by client: new KeyedRateLimiter(() => limiter)';
     throw new InvalidOptionError(owner, 'limiter', rule, limiter);
   }
-  const verbs = refundWhen === undefined ? (['tryAcquire'] as const) : (['tryAcquire', 'reserve'] as const);
-  const checked = checkMethods(owner, 'limiter', limiter as HttpRateLimiter, verbs);
+  const methods = refundWhen === undefined ? (['tryAcquire'] as const) : (['tryAcquire', 'reserve'] as const);
+  const checked = checkMethods(owner, 'limiter', limiter as HttpRateLimiter, methods);
   for (const option of SHORTHAND) {
     if (own[option] === undefined) continue;
     throw new InvalidOptionError(owner, option, 'has no effect beside "limiter"', own[option]);
@@ -136,7 +136,7 @@ function checkDialects(
     throw new InvalidOptionError(
       owner,
       'headers',
-      'must not have two drafts, whose fields have the same names',
+      'must not contain two drafts, because their fields have the same names',
       headers,
     );
   }
@@ -149,7 +149,7 @@ function checkLabels(
 ): HttpSettings<[]>['policies'] {
   if (policies === undefined) return [checkLabel(owner, '', { name: name ?? 'default', window: window ?? per })];
   if (!Array.isArray(policies) || policies.length === 0) {
-    throw new InvalidOptionError(owner, 'policies', 'must be an array that is not empty', policies);
+    throw new InvalidOptionError(owner, 'policies', 'must be a non-empty array', policies);
   }
   if (name !== undefined) throw new InvalidOptionError(owner, 'name', 'has no effect beside "policies"', name);
   if (window !== undefined) throw new InvalidOptionError(owner, 'window', 'has no effect beside "policies"', window);

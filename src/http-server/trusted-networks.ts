@@ -2,14 +2,15 @@ import { InvalidOptionError } from '../core/errors.js';
 import { type IpAddress, type IpNetwork, isWithin, parseNetwork } from '../core/ip-address.js';
 
 /**
- * The networks of proxies, which must not hold everybody: then anyone could choose the address they go by. Refused are
- * networks that alone or together hold
+ * Checks the networks of trusted proxies. They must not cover a large part of the internet, because any client there
+ * could then choose its own address. Rejected are networks that, alone or together, cover
  *
  * - more than an eighth of IPv4, also where its addresses are written as IPv6 (`::ffff:0:0/96`, NAT64, 6to4, Teredo);
- * - a /12 of the internet's IPv6 (`2000::/3`) or more, which is what a regional registry is given for all its members;
+ * - a /12 of the public IPv6 addresses (`2000::/3`) or more, which is what a regional registry gets for all its
+ *   members;
  * - more than a /6 of IPv6 in all.
  *
- * Private networks (`10.0.0.0/8`, `fc00::/7`, `fe80::/10`) and the published ranges of any cloud stay well below that.
+ * Private networks (`10.0.0.0/8`, `fc00::/7`, `fe80::/10`) and the published ranges of any cloud are far smaller.
  */
 export function checkTrustedNetworks(owner: string, entries: readonly string[]): readonly IpNetwork[] {
   const networks = entries.map((entry, index) => {
@@ -18,14 +19,17 @@ export function checkTrustedNetworks(owner: string, entries: readonly string[]):
     if (network === undefined) {
       throw new InvalidOptionError(owner, option, 'must be an address, or a network like 10.0.0.0/8', entry);
     }
-    if (isEverybody([network])) throw new InvalidOptionError(owner, option, 'must not be everybody', entry);
+    if (coversInternet([network])) {
+      throw new InvalidOptionError(owner, option, 'must not cover a large part of the internet', entry);
+    }
     return network;
   });
-  if (!isEverybody(networks)) return networks;
-  throw new InvalidOptionError(owner, 'trustProxy', 'must not be everybody, as its networks are together', entries);
+  if (!coversInternet(networks)) return networks;
+  const rule = 'must not cover a large part of the internet with all networks together';
+  throw new InvalidOptionError(owner, 'trustProxy', rule, entries);
 }
 
-function isEverybody(networks: readonly IpNetwork[]): boolean {
+function coversInternet(networks: readonly IpNetwork[]): boolean {
   const ipv6 = networks.map(ipv6Range);
   const onTheInternet = ipv6.map((range) => overlap(range, INTERNET));
   return (
@@ -35,29 +39,29 @@ function isEverybody(networks: readonly IpNetwork[]): boolean {
   );
 }
 
-/** From the first address to the one after the last. */
+/** A range of addresses: `from` is the first address, `to` is the address after the last one. */
 interface Range {
   readonly from: bigint;
   readonly to: bigint;
 }
 
-/** All of the IPv6 addresses that are given out to the public. */
+/** The IPv6 addresses that are allocated to the public (global unicast). */
 const INTERNET: Range = { from: 0x2000n << 112n, to: 0x4000n << 112n };
 
-/** Where addresses of IPv4 are part of addresses of IPv6, and the bit at which they begin. */
+/** IPv6 prefixes whose addresses contain an IPv4 address, and the bit at which that address begins. */
 const EMBEDDED = (
   [
     [[0, 0, 0, 0, 0, 0xffff, 0, 0], 96, 96], // mapped (RFC 4291)
     [[0, 0, 0, 0, 0, 0, 0, 0], 96, 96], // compatible (RFC 4291)
     [[0, 0, 0, 0, 0xffff, 0, 0, 0], 96, 96], // translated (RFC 2765)
     [[0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96, 96], // NAT64 (RFC 6052)
-    [[0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48, 96], // NAT64 of one's own (RFC 8215)
+    [[0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48, 96], // local NAT64 (RFC 8215)
     [[0x2001, 0, 0, 0, 0, 0, 0, 0], 32, 96], // Teredo (RFC 4380)
     [[0x2002, 0, 0, 0, 0, 0, 0, 0], 16, 16], // 6to4 (RFC 3056)
   ] as const
 ).map(([address, bits, at]) => ({ address, bits, at }));
 
-/** The IPv4 addresses that a network holds, in each way of writing them. */
+/** Returns the IPv4 addresses that a network covers, in all IPv6 notations. */
 function ipv4Ranges(network: IpNetwork): Range[] {
   return EMBEDDED.flatMap((form) => {
     const holdsAll = network.bits <= form.bits && isWithin(form.address, network);
@@ -73,7 +77,7 @@ function ipv6Range({ address, bits }: IpNetwork): Range {
   return rangeOf(toBigInt(address), 128, bits);
 }
 
-/** All addresses of this width that begin with the same bits. */
+/** Returns all addresses of this width with the same leading bits. */
 function rangeOf(address: bigint, width: number, bits: number): Range {
   const rest = BigInt(width - bits);
   const from = (address >> rest) << rest;
@@ -90,7 +94,7 @@ function overlap(a: Range, b: Range): Range {
   return { from, to: to > from ? to : from };
 }
 
-/** How many addresses there are in all of them; one that is in several counts once. */
+/** Returns the number of addresses in all ranges. An address in several ranges counts once. */
 function sizeOf(ranges: readonly Range[]): bigint {
   let size = 0n;
   let end = 0n;

@@ -4,18 +4,18 @@ import { isResilienceError, isStalledTimeout, NoHealthyNodeError } from '../core
 import { type Classify, defaultClassify, judge, type Outcome, type Verdict } from '../core/outcome.js';
 import type { Dispatch, Dispatcher } from './dispatcher.js';
 
-/** What the tries of all calls have in common. */
+/** The settings that the attempts of all calls share. */
 export interface AttemptSettings {
   readonly name: string;
   readonly dispatcher: Dispatcher;
   readonly classify: Classify | undefined;
-  /** Refuses when the balancer is closed. */
+  /** Throws ClosedError if the balancer is closed. */
   checkOpen(): void;
-  /** Tells what has happened to nodes meanwhile. */
+  /** Emits the events that are pending. */
   emitPending(): void;
 }
 
-/** The nodes that one call tries: a new one each time, for as long as there is one. */
+/** The attempts of one call. Each attempt goes to a node that was not tried before, as long as there is one. */
 export class Attempts {
   readonly #settings: AttemptSettings;
   readonly #excluded: readonly string[];
@@ -27,8 +27,9 @@ export class Attempts {
   }
 
   /**
-   * A node for the next try. When all have been tried it begins anew, the last one last.
-   * @throws NoHealthyNodeError when there is none, ClosedError when the balancer is closed.
+   * Picks a node for the next attempt. When all nodes have been tried, all are candidates again, except the last one if
+   * there are others.
+   * @throws NoHealthyNodeError if no node is available, ClosedError if the balancer is closed.
    */
   begin(key: string | undefined): Dispatch {
     this.#settings.checkOpen();
@@ -46,12 +47,13 @@ export class Attempts {
     return dispatcher.dispatch(key, new Set([...this.#excluded, ...tried]));
   }
 
+  /** Ends an attempt with its outcome. */
   end(dispatch: Dispatch, outcome: Outcome, context: CallContext): void {
     endDispatch(this.#settings, dispatch, outcome, context);
   }
 }
 
-/** Ends a try. The node is free again even if the judgement throws: that error is then the call's. */
+/** Ends an attempt. The node is released even if `classify` throws; in this case the call rejects with that error. */
 export function endDispatch(
   settings: AttemptSettings,
   dispatch: Dispatch,
@@ -60,7 +62,7 @@ export function endDispatch(
 ): void {
   let verdict: Verdict | undefined;
   try {
-    // Our own event loop was blocked meanwhile: of that nothing can be learnt about the node.
+    // If this process's event loop was blocked, a timeout says nothing about the node.
     if (outcome.ok || !isStalledTimeout(outcome.error)) verdict = judgeAttempt(settings, outcome, context);
   } finally {
     dispatch.end(verdict);
@@ -69,8 +71,8 @@ export function endDispatch(
 }
 
 /**
- * A timeout of ours, of the try or of the call, counts against the node that has kept us waiting; any other abort says
- * nothing of it.
+ * Classifies the outcome of an attempt. A timeout of this package, of the attempt or of the call, counts as a failure
+ * of the node. Any other abort is ignored, because it says nothing about the node.
  */
 function judgeAttempt(settings: AttemptSettings, outcome: Outcome, context: CallContext): Verdict {
   const known = isContext(context) ? context : undefined;

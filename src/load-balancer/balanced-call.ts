@@ -6,12 +6,13 @@ import { checkMethods } from '../core/options.js';
 import { BasePolicy, type Policy, type PolicyDescription, runPolicy } from '../core/policy.js';
 import type { Attempts } from './attempts.js';
 
-/** What an operation sees: its call, and the node it is for. */
+/** The context of an operation, with the node to call. */
 export interface NodeContext extends CallContext {
+  /** The name of the node to call. */
   readonly node: string;
 }
 
-/** One call: a policy around the tries, each of which gets a node of its own. */
+/** One call: a policy around its attempts. Each attempt gets its own node. */
 export class BalancedCall extends BasePolicy {
   readonly #attempts: Attempts;
   readonly #around: Policy<unknown> | undefined;
@@ -28,7 +29,7 @@ export class BalancedCall extends BasePolicy {
   }
 
   async #attempt(next: Next, context: PolicyContext): Promise<unknown> {
-    if (context.aborted) return next(context); // rejects with the reason, and starts nothing
+    if (context.aborted) return next(context); // rejects with the abort reason and does not start the operation
     const dispatch = this.#attempts.begin(context.key);
     const call = asContext(context);
     const { operation } = call;
@@ -52,10 +53,10 @@ export class BalancedCall extends BasePolicy {
 function checkPolicy(name: string, policy: Policy<unknown>, clock: Clock): Policy<unknown> {
   checkMethods(name, 'policy', policy, ['run']);
   if (isAnyClock(policy.clock) || isSameClock(policy.clock, clock)) return policy;
-  throw new InvalidOptionError(name, 'policy', 'must have the clock of the balancer', policy.clock);
+  throw new InvalidOptionError(name, 'policy', 'must use the clock of the balancer', policy.clock);
 }
 
-/** Reads through to the call: its signal is made when somebody asks for it. */
+/** Delegates to the context of the call, so that its signal is only created when it is read. */
 class CallToNode implements NodeContext {
   readonly node: string;
   readonly #call: CallContext;

@@ -9,7 +9,7 @@ import type { PickCall, Picker } from './pickers/picker.js';
 import { ReplayableRandom } from './replayable-random.js';
 import type { ZonePreference } from './zone-preference.js';
 
-/** A call that a node has. */
+/** One call that is in flight on a node. */
 export class Dispatch {
   readonly node: string;
   readonly #dispatcher: Dispatcher;
@@ -25,13 +25,13 @@ export class Dispatch {
     this.#startedAt = startedAt;
   }
 
-  /** Ends the call, once; without a verdict the balancer learns nothing from it. */
+  /** Ends the call. Must be called once. Without a verdict, the outcome is not recorded. */
   end(verdict: Verdict | undefined): void {
     this.#dispatcher.end(this.#state, this.#generation, this.#startedAt, verdict);
   }
 }
 
-/** Finds a node for each call, and learns from how it ends. */
+/** Picks a node for each call and records the outcome. */
 export class Dispatcher {
   readonly #nodes: NodeSet;
   readonly #picker: Picker;
@@ -56,12 +56,12 @@ export class Dispatcher {
     this.#random = new ReplayableRandom(random);
   }
 
-  /** The node that a call would get now. */
+  /** Returns the node that a call would get now. */
   peek(key: string | undefined, exclude: ReadonlySet<string> | undefined): string | undefined {
     return this.#choose(key, exclude, this.#clock.now(), false)?.node;
   }
 
-  /** Gives a call to a node; undefined when there is none for it. */
+  /** Picks a node for a call; returns undefined if none is available. */
   dispatch(key: string | undefined, exclude: ReadonlySet<string> | undefined): Dispatch | undefined {
     const startedAt = this.#clock.now();
     const state = this.#choose(key, exclude, startedAt, true);
@@ -84,17 +84,17 @@ export class Dispatcher {
     const random = this.#random.next;
     this.#random.begin(take);
     try {
-      const isChoosy = this.#zone !== undefined && !this.#nodes.isPanicking;
-      const candidates = isChoosy ? this.#zone.narrow(usable, excluded, this.#nodes.nodes, key, random) : usable;
-      const chosen = this.#ask(candidates, excluded, { key, now, random, take });
+      const prefersZone = this.#zone !== undefined && !this.#nodes.isPanicking;
+      const candidates = prefersZone ? this.#zone.narrow(usable, excluded, this.#nodes.nodes, key, random) : usable;
+      const chosen = this.#callPicker(candidates, excluded, { key, now, random, take });
       if (chosen instanceof NodeState) return chosen;
-      throw new InvalidOptionError('LoadBalancer', 'pick', 'must choose one of the candidates it is given', chosen);
+      throw new InvalidOptionError('LoadBalancer', 'pick', 'must choose one of its candidates', chosen);
     } finally {
       this.#random.end();
     }
   }
 
-  #ask(candidates: readonly NodeState[], excluded: ReadonlySet<NodeState>, call: PickCall): unknown {
+  #callPicker(candidates: readonly NodeState[], excluded: ReadonlySet<NodeState>, call: PickCall): unknown {
     if (excluded.size === 0) return this.#picker.choose(candidates, call);
     if (this.#picker.chooseExcept !== undefined) return this.#picker.chooseExcept(candidates, excluded, call);
     return this.#picker.choose(
@@ -112,7 +112,7 @@ export class Dispatcher {
     return states;
   }
 
-  /** Ends a call, as its `Dispatch` asks. */
+  /** Ends a call. Called by `Dispatch`. */
   end(state: NodeState, generation: number, startedAt: number, verdict: Verdict | undefined): void {
     state.active--;
     const now = verdict === undefined ? startedAt : this.#clock.now();

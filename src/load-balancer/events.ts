@@ -1,19 +1,20 @@
+/** The events of a load balancer. */
 export interface LoadBalancerEvents {
-  /** A node may have calls again: its checks pass, or its ejection is over. */
+  /** Emitted when a node can get calls again, because its checks pass or its ejection has ended. */
   nodeUp: { readonly node: string; readonly reason: 'check' | 'ejection-over' };
-  /** The checks of a node fail: the last error. */
+  /** Emitted when the checks of a node fail. `error` is the error of the last check. */
   nodeDown: { readonly node: string; readonly reason: 'check'; readonly error: unknown };
-  /** A node is left out for some time because of how calls to it ended. */
+  /** Emitted when outlier detection excludes a node for some time. */
   ejected: {
     readonly node: string;
     readonly reason: 'consecutive-failures' | 'success-rate';
     readonly ejectedForMs: number;
   };
-  /** Calls go to nodes that are out as well, since too few are healthy; or no longer do. */
+  /** Emitted when panic mode begins or ends. In panic mode, too few nodes are healthy and calls go to all nodes. */
   panic: { readonly panicking: boolean; readonly healthy: number; readonly nodes: number };
 }
 
-/** One of them, to be told. */
+/** An event that has not been emitted yet. */
 export type PendingEvent = {
   [K in keyof LoadBalancerEvents]: { readonly type: K; readonly event: LoadBalancerEvents[K] };
 }[keyof LoadBalancerEvents];

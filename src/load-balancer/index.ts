@@ -1,10 +1,9 @@
 /**
- * Client-side load balancing: which of several nodes that can all answer a call it goes to, and which of them are left out
- * because they are not well.
+ * Client-side load balancing: chooses one of several equivalent nodes for each call, and excludes unhealthy nodes.
  *
- * For a client that knows its servers by their addresses. Not where something in between balances already (a Kubernetes
- * service, a proxy): it would see one node. Where keys belong to nodes and nowhere else, use `breakwater/hash-ring`.
- * O(1) to O(log n) a call, by picker; timers only for active checks.
+ * Use it in a client that knows the addresses of its servers. Do not use it behind another balancer (a Kubernetes
+ * service, a proxy), because the client would see only one node. If each key belongs to a fixed node, use
+ * `breakwater/hash-ring`. O(1) to O(log n) per call, depending on the picker. Only active health checks use timers.
  *
  * @module
  */

@@ -5,8 +5,8 @@ import { type AttemptSettings, endDispatch } from './attempts.js';
 import type { Dispatch } from './dispatcher.js';
 
 /**
- * The right to one call to a node. Give it back when the call has ended, whatever its end, and say how: a node whose failures
- * are kept from the balancer is never left out. A second time does nothing.
+ * The right to make one call to a node. The caller must release it when the call has ended, with its outcome: the
+ * balancer can only exclude a node if it knows the node's failures. Further releases have no effect.
  *
  * @example
  * ```ts
@@ -22,23 +22,25 @@ import type { Dispatch } from './dispatcher.js';
  * ```
  */
 export interface Lease {
+  /** The name of the node to call. */
   readonly node: string;
   /**
-   * Frees the node. The balancer learns from the outcome, if one is given, how the call ended. Works as a function by
-   * itself: `const { node, release } = balancer.acquire()`.
+   * Releases the node. If an outcome is passed, the balancer records it. The method does not use `this`, so it can be
+   * destructured: `const { node, release } = balancer.acquire()`.
    */
   release(outcome?: Outcome): void;
+  /** Calls `release` without an outcome. */
   [Symbol.dispose](): void;
 }
 
-/** A class rather than closures over the call: a lease costs half as much (the bench `balancer-lease`). */
+/** A class instead of closures over the call: a lease costs half as much (benchmark `balancer-lease`). */
 export class HeldLease implements Lease {
   readonly node: string;
   #dispatch: Dispatch | undefined;
   readonly #settings: AttemptSettings;
   readonly #context: CallContext;
 
-  /** @param context - what the outcome is judged in, since a lease belongs to no call. */
+  /** @param context - The context in which the outcome is classified, because a lease does not belong to a call. */
   constructor(dispatch: Dispatch, settings: AttemptSettings, context: CallContext) {
     this.node = dispatch.node;
     this.#dispatch = dispatch;
@@ -46,7 +48,7 @@ export class HeldLease implements Lease {
     this.#context = context;
   }
 
-  /** A field, so that it may be taken off the lease: the one closure of a lease. */
+  /** A field, so that it can be destructured. It is the only closure of a lease. */
   readonly release = (outcome?: Outcome): void => {
     const dispatch = this.#dispatch;
     this.#dispatch = undefined;

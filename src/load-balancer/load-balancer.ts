@@ -23,33 +23,45 @@ import { type NodeRoute, type RouteOptions, routeBy } from './route.js';
 import { readSlowStart } from './slow-start.js';
 import { readZone } from './zone-preference.js';
 
-/** How a node is doing. */
+/** The state of a node. */
 export interface NodeStatus {
+  /** The name of the node. */
   readonly node: string;
+  /** The configured weight. */
   readonly weight: number;
-  /** Its weight with slow start. */
+  /** The weight after slow start is applied. */
   readonly effectiveWeight: number;
+  /** The configured zone. */
   readonly zone: string | undefined;
-  /** 'unhealthy' by its checks, 'ejected' for how calls to it ended. */
+  /** 'unhealthy' if its active checks fail, 'ejected' if the outlier detection excludes it, otherwise 'healthy'. */
   readonly health: 'healthy' | 'unhealthy' | 'ejected';
-  /** Calls it has now, and all it has had. */
+  /** The number of calls in flight. */
   readonly active: number;
+  /** The number of calls that the node has received so far. */
   readonly picks: number;
+  /** The number of calls that succeeded. */
   readonly successes: number;
+  /** The number of calls that failed. */
   readonly failures: number;
-  /** Its peak EWMA of response times. */
+  /** The peak EWMA of response times in milliseconds. */
   readonly latencyMs: number;
 }
 
+/** The options of `execute`. */
 export interface ExecuteOptions<Adds = never> extends CallOptions {
-  /** Nodes that will not do. */
+  /** The names of nodes that must not be used. @defaultValue none */
   readonly exclude?: Iterable<string> | undefined;
-  /** Around the call, a retry for instance: each of its tries goes to a node that was not tried yet, as long as there is one. */
+  /**
+   * A policy around the call, for example a retry. Each attempt goes to a node that was not tried before, as long as
+   * there is one. @defaultValue none
+   */
   readonly policy?: Policy<Adds> | undefined;
 }
 
 /**
- * Spreads calls over nodes that can all answer them, and leaves out those that are not well.
+ * Load balancer: distributes calls over equivalent nodes and excludes unhealthy ones. Use it in a client that knows the
+ * addresses of its servers.
+
  *
  * ```
  *   all nodes ── weight > 0 ── checks pass ── not ejected ── own zone ── not excluded ── pick ──▶ lease
@@ -57,12 +69,12 @@ export interface ExecuteOptions<Adds = never> extends CallOptions {
  *                    latency, success, calls in flight of the node ◀──────── release ─────┘
  * ```
  *
- * Without `health` and `outlier` every node is healthy and no timer runs. Time-outs of ejections and slow starts are looked up
- * when a node is picked. What a call costs is the picker's cost; a change of any node's health costs O(n).
+ * Without `health` and `outlier`, every node is healthy and no timer runs. The ends of ejections and slow starts are
+ * evaluated when a node is picked. A call costs as much as the picker; a change of a node's health costs O(n).
  *
- * Nodes are known by their names, and what is known of them lasts while they stay in the list.
+ * Nodes are identified by their names. The state of a node is kept as long as the node is in the list.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is invalid.
  * @example
  * ```ts
  * const nodes = ['http://10.0.0.1:8080', 'http://10.0.0.2:8080'];
@@ -71,6 +83,7 @@ export interface ExecuteOptions<Adds = never> extends CallOptions {
  * ```
  */
 export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable {
+  /** The name of the balancer in errors and descriptions. */
   readonly name: string;
   readonly #clock: Clock;
   readonly #picker: Picker;
@@ -78,7 +91,7 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
   readonly #checks: HealthChecks | undefined;
   readonly #events = new Emitter<LoadBalancerEvents>();
   readonly #settings: AttemptSettings;
-  /** One for all leases: they belong to no call. */
+  /** One context for all leases, because a lease does not belong to a call. */
   readonly #leaseContext: CallContext;
   #isClosed = false;
 
@@ -99,8 +112,8 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
       this.#events,
       this.#picker.weightsChanged?.bind(this.#picker),
     );
-    const rules = own.outlier === undefined ? undefined : readOutlierOptions(owner, own.outlier);
-    const outliers = rules && new OutlierDetector(rules, this.#nodes, this.#clock.now());
+    const outlierRules = own.outlier === undefined ? undefined : readOutlierOptions(owner, own.outlier);
+    const outliers = outlierRules && new OutlierDetector(outlierRules, this.#nodes, this.#clock.now());
     const zone = own.zone === undefined ? undefined : readZone(owner, own.zone);
     const health = own.health === undefined ? undefined : readHealthOptions(owner, own.health);
     this.#checks = health && new HealthChecks(health, this.#nodes, this.#clock, random);
@@ -114,36 +127,39 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
     this.setNodes(nodes);
   }
 
+  /** Adds a listener for an event. Returns a function that removes it. */
   on<K extends keyof LoadBalancerEvents>(type: K, listener: (event: LoadBalancerEvents[K]) => void): () => void {
     return this.#events.on(type, listener);
   }
 
-  /** How the nodes are doing, in the order in which they were given. */
+  /** The states of all nodes, in the order of the node list. */
   get nodes(): readonly NodeStatus[] {
     const now = this.#clock.now();
-    this.#nodes.update(now); // ejections that are over are ended
+    this.#nodes.update(now); // ends the ejections that are over
     const statuses = this.#nodes.nodes.map((state) => statusOf(state, now));
     this.#nodes.emitPending();
     return statuses;
   }
 
   /**
-   * Other nodes. Those that stay keep their counters, their health and their calls; those that come start slowly, and with
-   * `health` wait for their first check; those that go have no new calls, and end those they have.
+   * Replaces the list of nodes. Nodes that remain keep their counters, health and calls. New nodes begin with slow
+   * start, and with `health` they get no call before their first check. Removed nodes get no new calls; their calls in
+   * flight continue.
    */
   setNodes(nodes: Iterable<BalancerNode>): void {
     this.#checkOpen();
     const entries = readBalancerNodes(nodes);
     this.#picker.checkNodes?.(entries);
-    const areFirst = this.#nodes.nodes.length === 0;
-    this.#nodes.setNodes(entries, this.#clock.now(), areFirst || this.#checks === undefined);
+    const hadNoNodes = this.#nodes.nodes.length === 0;
+    this.#nodes.setNodes(entries, this.#clock.now(), hadNoNodes || this.#checks === undefined);
     this.#picker.nodesChanged?.(this.#nodes.nodes);
     this.#checks?.follow();
   }
 
   /**
-   * A node for one call.
-   * @throws NoHealthyNodeError when there is none; ClosedError after dispose.
+   * Picks a node for one call. The caller must release the lease when the call has ended.
+   * @throws NoHealthyNodeError if no node is available.
+   * @throws ClosedError after dispose.
    */
   acquire(options: PickOptions = {}): Lease {
     const exclude = given(options, 'exclude');
@@ -155,17 +171,17 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
     return new HeldLease(dispatch, this.#settings, this.#leaseContext);
   }
 
-  /** Which node `acquire` would give; undefined if none. Nothing changes by asking. */
+  /** Returns the node that `acquire` would pick; undefined if none is available. Changes nothing. */
   peek(options: PickOptions = {}): string | undefined {
     const exclude = readExclude(given(options, 'exclude'));
     return this.#isClosed ? undefined : this.#settings.dispatcher.peek(given(options, 'key'), new Set(exclude));
   }
 
   /**
-   * Runs the operation on a node, and learns from how long it takes and how it ends. The node is free again when the
-   * operation has ended, or the caller has gone, even if the operation goes on.
+   * Runs the operation on a picked node, and records its duration and outcome. The node is released when the operation
+   * has ended or the caller has aborted, even if the operation continues.
    *
-   * Never throws: NoHealthyNodeError and ClosedError are in the promise.
+   * Never throws; the promise rejects with NoHealthyNodeError or ClosedError.
    */
   execute<T, Adds = never>(
     operation: (context: NodeContext) => T | PromiseLike<T>,
@@ -187,23 +203,24 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
   }
 
   /**
-   * For the `route` option of `resilientFetch`: sends each try of a request to a node whose name is the beginning of a URL,
-   * and a retry to another node than the tries before it. Breakers and bulkheads of that fetch know all nodes as one, by the
-   * origin that was asked for: leave the nodes to `outlier` and `health`, and turn its breaker off.
+   * Returns a function for the `route` option of `resilientFetch`. It sends each attempt of a request to a node whose
+   * name is a base URL, and a retry to another node than the previous attempts. The circuit breaker and the bulkhead of
+   * that fetch treat all nodes as one, by the origin of the requested URL. Therefore use `outlier` and `health` to
+   * watch the nodes, and turn the circuit breaker off.
    *
-   * @throws InvalidOptionError for options that cannot work.
+   * @throws InvalidOptionError if an option is invalid.
    * @example
    * ```ts
    * const balancer = new LoadBalancer(['http://10.0.0.1:8080', 'http://10.0.0.2:8080'], { outlier: {} });
-   * const users = resilientFetch({ route: balancer.route(), circuitBreaker: false }); // it would be one for all nodes
-   * const response = await users('http://users/42'); // GET http://10.0.0.1:8080/42, or the other
+   * const users = resilientFetch({ route: balancer.route(), circuitBreaker: false }); // not one for all nodes
+   * const response = await users('http://users/42'); // GET http://10.0.0.1:8080/42, or the other node
    * ```
    */
   route(options?: RouteOptions): NodeRoute {
     return routeBy(this.#settings, options);
   }
 
-  /** Ends all checks. Calls that have a node go on; new ones are refused. */
+  /** Stops all checks. Calls in flight continue; new calls are rejected with `ClosedError`. */
   [Symbol.dispose](): void {
     this.#isClosed = true;
     this.#checks?.stop();
@@ -217,7 +234,7 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
 function startPicker(pick: PickerFactory): Picker {
   const start = typeof pick === 'object' && pick !== null ? pick.start : undefined;
   if (typeof start === 'function') return pick.start();
-  throw new InvalidOptionError('LoadBalancer', 'pick', 'must be a picker, as roundRobin() makes one', pick);
+  throw new InvalidOptionError('LoadBalancer', 'pick', 'must be a picker factory, such as roundRobin()', pick);
 }
 
 function statusOf(state: NodeState, now: number): NodeStatus {

@@ -4,38 +4,39 @@ import { NodeState } from './node-state.js';
 import type { NodeEntry } from './nodes.js';
 import type { Ramp } from './slow-start.js';
 
+/** The checked options of `NodeSet`. */
 export interface NodeSetRules {
   readonly ramp: Ramp;
-  /** Below this share of healthy nodes, all are used. */
+  /** If the share of healthy nodes is smaller, all nodes are used. */
   readonly panicThreshold: number;
   readonly onNoHealthyNode: 'all' | 'reject';
 }
 
-/** The time between two updates of slow start weights: an update with each call would make each call O(ramping nodes). */
+/** The time between two updates of slow start weights. An update per call would cost O(ramping nodes) per call. */
 const RAMP_STEP_MS = 10;
 
 /**
- * All nodes, and which of them may have calls now.
+ * All nodes, and the list of nodes that can get calls now.
  *
- * The list of usable nodes is kept until a node's health changes or an ejection ends; making it is O(n). Whether to panic is
- * decided from counts, so that n results of checks in a row cost O(n) in all. Slow start weights are updated every 10 ms
- * while there are calls, for the nodes that are starting. No timer runs.
+ * The list of usable nodes is cached until a node's health changes or an ejection ends; building it is O(n). Panic mode
+ * is decided from counters, so n check results in a row cost O(n) in all. While there are calls, the slow start weights
+ * of the starting nodes are updated every 10 ms. There are no timers.
  */
 export class NodeSet {
   readonly #rules: NodeSetRules;
   readonly #events: Emitter<LoadBalancerEvents>;
-  /** Takes the nodes whose slow start weights have changed; without it they come in a new list. */
+  /** Called with the nodes whose slow start weights have changed. Without it, they are passed in a new list. */
   readonly #onRamp: ((nodes: readonly NodeState[], now: number) => void) | undefined;
   #nodes: readonly NodeState[] = [];
   #byName: ReadonlyMap<string, NodeState> = new Map();
-  /** Replaced whenever another node is in it. */
+  /** The usable nodes. Replaced by a new list whenever its content changes. */
   #usable: readonly NodeState[] = [];
   readonly #counts = new HealthCounts();
   #isPanicking = false;
   #isStale = true;
-  /** The first time when an ejection ends. */
+  /** The earliest time at which an ejection ends. */
   #nextReturn = Infinity;
-  /** The nodes whose slow start is not over, as of the last update of their weights. */
+  /** The nodes in slow start, as of the last update of their weights. */
   #ramping: readonly NodeState[] = [];
   #rampedAt = -Infinity;
   readonly #pendingEvents: PendingEvent[] = [];
@@ -51,18 +52,20 @@ export class NodeSet {
     this.#onRamp = onRamp;
   }
 
+  /** All nodes, in the order of the list. */
   get nodes(): readonly NodeState[] {
     return this.#nodes;
   }
 
-  /** Whether calls go to nodes that are out, too. */
+  /** Whether the balancer is in panic mode: calls go to all nodes, also to unhealthy ones. */
   get isPanicking(): boolean {
     return this.#isPanicking;
   }
 
   /**
-   * Nodes that stay keep all that is known of them; new ones begin slowly, unless they are the first of all.
-   * @param isUp - whether a new node counts as well before any check of it has passed.
+   * Replaces the list of nodes. Nodes that remain keep their state. New nodes begin with slow start, unless there were
+   * no nodes before.
+   * @param isUp - Whether a new node counts as healthy before its first check has passed.
    */
   setNodes(entries: readonly NodeEntry[], now: number, isUp: boolean): void {
     const known = this.#byName;
@@ -84,59 +87,61 @@ export class NodeSet {
     this.#isStale = true;
   }
 
+  /** Returns the node with this name. */
   find(node: string): NodeState | undefined {
     return this.#byName.get(node);
   }
 
+  /** Whether the node is still in the list. */
   has(state: NodeState): boolean {
     return this.#nodes[state.index] === state;
   }
 
-  /** The number of nodes with a weight, and of those among them that are ejected. */
+  /** The number of nodes with a weight above 0, and the number of ejected nodes among them. */
   get ejections(): { readonly weighted: number; readonly ejected: number } {
     return this.#counts;
   }
 
-  /** The nodes that may have calls now, in the order of the list. */
+  /** Returns the nodes that can get calls now, in the order of the list. */
   usable(now: number): readonly NodeState[] {
     if (this.#isStale || now >= this.#nextReturn) this.#refresh(now);
     else if (this.#ramping.length > 0 && (now >= this.#rampedAt + RAMP_STEP_MS || now < this.#rampedAt))
-      this.#ramp(now);
+      this.#updateRamp(now);
     return this.#usable;
   }
 
-  /** Brings every node up to date, its slow start weight to the millisecond. */
+  /** Updates all nodes, including slow start weights with millisecond precision. */
   update(now: number): void {
     this.usable(now);
-    if (this.#ramping.length > 0 && now !== this.#rampedAt) this.#ramp(now);
+    if (this.#ramping.length > 0 && now !== this.#rampedAt) this.#updateRamp(now);
   }
 
   #refresh(now: number): void {
     this.#isStale = false;
     this.#nextReturn = Infinity;
     for (const state of this.#nodes) {
-      if (state.isEjected && state.ejectedUntil <= now) this.#return(state, state.ejectedUntil);
+      if (state.isEjected && state.ejectedUntil <= now) this.#endEjection(state, state.ejectedUntil);
       if (state.isEjected) this.#nextReturn = Math.min(this.#nextReturn, state.ejectedUntil);
     }
     this.#ramping = this.#rampedAmong(this.#nodes, now);
-    this.#judgePanic();
-    const { asked } = this.#counts;
+    this.#updatePanic();
+    const { checked } = this.#counts;
     this.#usable = this.#nodes.filter(
-      (state) => state.weight > 0 && (asked === 0 || !state.isNew) && (this.#usesAll || state.isHealthy),
+      (state) => state.weight > 0 && (checked === 0 || !state.isNew) && (this.#usesAll || state.isHealthy),
     );
     for (const state of this.#nodes) state.isUsable = false;
     for (const state of this.#usable) state.isUsable = true;
   }
 
-  #ramp(now: number): void {
+  #updateRamp(now: number): void {
     const changed = this.#ramping;
     this.#ramping = this.#rampedAmong(changed, now);
-    // Telling a picker of a node is O(log n): a new list, which is O(n), is cheaper for many.
+    // Reporting a node to the picker is O(log n). For many nodes, a new list, which is O(n), is cheaper.
     if (this.#onRamp !== undefined && changed.length * 8 < this.#usable.length) this.#onRamp(changed, now);
     else this.#usable = [...this.#usable];
   }
 
-  /** Updates the slow start weights of these nodes, and returns the nodes whose slow start goes on. */
+  /** Updates the slow start weights of these nodes. Returns the nodes whose slow start has not ended. */
   #rampedAmong(nodes: readonly NodeState[], now: number): readonly NodeState[] {
     this.#rampedAt = now;
     return nodes.filter((state) => {
@@ -147,23 +152,23 @@ export class NodeSet {
     });
   }
 
-  #return(state: NodeState, since: number): void {
+  #endEjection(state: NodeState, since: number): void {
     this.#counts.remove(state);
     state.ejectedUntil = -Infinity;
     this.#counts.add(state);
     if (!state.isUp) return;
     state.startedAt = since;
-    this.#emitLater({ type: 'nodeUp', event: { node: state.node, reason: 'ejection-over' } });
+    this.#queueEvent({ type: 'nodeUp', event: { node: state.node, reason: 'ejection-over' } });
   }
 
-  /** Whether calls go to unhealthy nodes as well, by the counts. */
+  /** Whether calls go to unhealthy nodes as well, according to the counters. */
   get #usesAll(): boolean {
     const { counted, healthy } = this.#counts;
     if (healthy === 0) return this.#rules.onNoHealthyNode === 'all';
     return healthy / counted < this.#rules.panicThreshold;
   }
 
-  #judgePanic(): void {
+  #updatePanic(): void {
     const { counted, healthy } = this.#counts;
     this.#setPanicking(this.#usesAll && counted > 0, healthy, counted);
   }
@@ -171,12 +176,12 @@ export class NodeSet {
   #setPanicking(panicking: boolean, healthy: number, nodes: number): void {
     if (panicking === this.#isPanicking) return;
     this.#isPanicking = panicking;
-    this.#emitLater({ type: 'panic', event: { panicking, healthy, nodes } });
+    this.#queueEvent({ type: 'panic', event: { panicking, healthy, nodes } });
   }
 
   /**
-   * Active checks have made up their mind. A node that was down and is well again need not wait for the end of its ejection;
-   * one that was ejected while its checks passed must: its calls know better.
+   * Records the result of active checks. If a node that was down is healthy again, its ejection ends as well. If a node
+   * was ejected while its checks passed, the ejection continues, because its calls fail although its checks pass.
    */
   setUp(state: NodeState, isUp: boolean, error: unknown, now: number): void {
     if (isUp !== state.isUp || state.isNew) {
@@ -185,18 +190,19 @@ export class NodeSet {
       if (isUp && !state.isUp) {
         state.ejectedUntil = -Infinity;
         state.startedAt = now;
-        this.#emitLater({ type: 'nodeUp', event: { node: state.node, reason: 'check' } });
+        this.#queueEvent({ type: 'nodeUp', event: { node: state.node, reason: 'check' } });
       } else if (!isUp && state.isUp) {
-        this.#emitLater({ type: 'nodeDown', event: { node: state.node, reason: 'check', error } });
+        this.#queueEvent({ type: 'nodeDown', event: { node: state.node, reason: 'check', error } });
       }
       state.isUp = isUp;
       this.#counts.add(state);
       this.#isStale = true;
     }
     if (now >= this.#nextReturn) this.#refresh(now);
-    else this.#judgePanic();
+    else this.#updatePanic();
   }
 
+  /** Ejects a node. Outcomes of calls that began before the ejection no longer count. */
   eject(state: NodeState, reason: LoadBalancerEvents['ejected']['reason'], ejectedForMs: number, now: number): void {
     this.#counts.remove(state);
     state.ejectedUntil = now + ejectedForMs;
@@ -204,41 +210,44 @@ export class NodeSet {
     state.generation++;
     this.#isStale = true;
     this.#nextReturn = Math.min(this.#nextReturn, state.ejectedUntil);
-    this.#emitLater({ type: 'ejected', event: { node: state.node, reason, ejectedForMs } });
+    this.#queueEvent({ type: 'ejected', event: { node: state.node, reason, ejectedForMs } });
   }
 
-  #emitLater(news: PendingEvent): void {
-    if (this.#events.has(news.type)) this.#pendingEvents.push(news);
+  #queueEvent(pending: PendingEvent): void {
+    if (this.#events.has(pending.type)) this.#pendingEvents.push(pending);
   }
 
-  /** Tells what has happened, now that everything is in its place: listeners may do to the balancer what they like. */
+  /** Emits the queued events. Called when the state is consistent, because listeners may call the balancer. */
   emitPending(): void {
-    if (this.#isEmitting) return; // what a listener causes is told after what it is being told
+    if (this.#isEmitting) return; // events that a listener causes are emitted by the outer loop, after the current one
     this.#isEmitting = true;
-    for (let news = this.#pendingEvents.shift(); news !== undefined; news = this.#pendingEvents.shift()) {
-      this.#events.emit(news.type, news.event as never);
+    for (let next = this.#pendingEvents.shift(); next !== undefined; next = this.#pendingEvents.shift()) {
+      this.#events.emit(next.type, next.event as never);
     }
     this.#isEmitting = false;
   }
 }
 
-/** How many nodes are in which health. Nodes without a weight count for nothing. */
+/** The number of nodes in each health state. Nodes of weight 0 are not counted. */
 class HealthCounts {
   weighted = 0;
   ejected = 0;
-  /** Nodes that a check has asked, or that need no check. */
-  asked = 0;
+  /** The number of nodes that have a check result or need none. */
+  checked = 0;
   healthy = 0;
 
-  /** New nodes do not count until they have been asked, unless no node has been: they are no sign that many are down. */
+  /**
+   * The number of nodes that the share of healthy nodes refers to. New nodes are not counted before their first check,
+   * unless no node has been checked: a new node does not indicate that many nodes are down.
+   */
   get counted(): number {
-    return this.asked > 0 ? this.asked : this.weighted;
+    return this.checked > 0 ? this.checked : this.weighted;
   }
 
   reset(nodes: Iterable<NodeState>): void {
     this.weighted = 0;
     this.ejected = 0;
-    this.asked = 0;
+    this.checked = 0;
     this.healthy = 0;
     for (const state of nodes) this.add(state);
   }
@@ -255,7 +264,7 @@ class HealthCounts {
     if (state.weight === 0) return;
     this.weighted += by;
     if (state.isEjected) this.ejected += by;
-    if (!state.isNew) this.asked += by;
+    if (!state.isNew) this.checked += by;
     if (state.isHealthy) this.healthy += by;
   }
 }

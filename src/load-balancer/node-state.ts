@@ -3,10 +3,10 @@ import type { NodeEntry } from './nodes.js';
 import { PeakEwma } from './peak-ewma.js';
 import type { Candidate } from './pickers/picker.js';
 
-/** How fast response times are forgotten (Finagle's default). */
+/** The decay time of response times in milliseconds (Finagle's default). */
 export const LATENCY_DECAY_MS = 10_000;
 
-/** What is known of a node. It lasts as long as the node is in the list, whatever else changes. */
+/** The state of a node. It is kept as long as the node is in the list. */
 export class NodeState implements Candidate {
   readonly node: string;
   weight: number;
@@ -18,17 +18,17 @@ export class NodeState implements Candidate {
   picks = 0;
   successes = 0;
   failures = 0;
-  /** What active checks say; without any, it is well. */
+  /** Whether active checks pass. True without checks. */
   isUp: boolean;
-  /** Whether it has come and no check of it has ended yet. */
+  /** Whether the node is new and none of its checks has ended yet. */
   isNew: boolean;
-  /** Whether it is in the list of usable nodes. */
+  /** Whether the node is in the list of usable nodes. */
   isUsable = false;
-  /** When it may come back; -Infinity when it is not ejected. */
+  /** The time at which the ejection ends; -Infinity if the node is not ejected. */
   ejectedUntil = -Infinity;
-  /** When its slow start began; -Infinity when it has none. */
+  /** The time at which slow start began; -Infinity if there is none. */
   startedAt = -Infinity;
-  /** Grows when the node is ejected: results of calls from before say nothing of it any more. */
+  /** Incremented when the node is ejected: outcomes of calls that began before no longer count. */
   generation = 0;
   readonly #latency = new PeakEwma(LATENCY_DECAY_MS);
 
@@ -57,9 +57,9 @@ export class NodeState implements Candidate {
     return this.#latency.at(now);
   }
 
-  /** A call has ended after so long. */
+  /** Records the duration of a call that has ended. */
   observe(elapsedMs: number, now: number, verdict: Verdict): void {
-    const tookMs = Math.max(0, elapsedMs); // a clock may step back
+    const tookMs = Math.max(0, elapsedMs); // the clock may be set back
     if (verdict === 'success') this.#latency.observe(tookMs, now);
     else if (verdict === 'ignore') this.#latency.observeAtLeast(tookMs, now);
     else this.#latency.observeFailure(tookMs, now);

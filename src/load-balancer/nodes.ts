@@ -1,19 +1,23 @@
 import { InvalidOptionError } from '../core/errors.js';
 import { checkNumber, checkString, readOptions } from '../core/options.js';
 
-/** A node by its name, which may well be its address, or with what there is to say of it. */
+/** A node by its name, for example its address, or with options. */
 export type BalancerNode = string | BalancerNodeOptions;
 
+/** A node with options. */
 export interface BalancerNodeOptions {
-  /** Its name: any string, each once. */
+  /** The name of the node: any string. */
   readonly node: string;
-  /** Relative to the others; 0: no calls, for a node that is being drained. From 0 to a million. @defaultValue 1 */
+  /**
+   * The weight relative to the other nodes, from 0 to a million. With 0 the node gets no calls; use it to drain a node.
+   * @defaultValue 1
+   */
   readonly weight?: number | undefined;
-  /** Where it stands: what `zone` of the balancer is compared with. */
+  /** The zone of the node, which is compared with the `zone` option of the balancer. @defaultValue none */
   readonly zone?: string | undefined;
 }
 
-/** A node, checked. */
+/** A checked node. */
 export interface NodeEntry {
   readonly node: string;
   readonly weight: number;
@@ -22,7 +26,9 @@ export interface NodeEntry {
 
 const OWNER = 'LoadBalancer';
 
-/** In the order given. Of several entries for one node the last one counts, in the place of the first. */
+/**
+ * Returns the nodes in the given order. If a node occurs several times, the last entry counts, at the first position.
+ */
 export function readBalancerNodes(nodes: Iterable<BalancerNode>): NodeEntry[] {
   if (typeof nodes !== 'object' || nodes === null || !(Symbol.iterator in nodes)) {
     throw new InvalidOptionError(OWNER, 'nodes', 'must be a list of nodes', nodes);

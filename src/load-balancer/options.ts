@@ -11,42 +11,47 @@ import { powerOfTwoChoices } from './pickers/power-of-two-choices.js';
 import type { SlowStartOptions } from './slow-start.js';
 import type { ZoneOptions } from './zone-preference.js';
 
+/** The options of `LoadBalancer`. */
 export interface LoadBalancerOptions {
-  /** What it goes by in errors. @defaultValue 'LoadBalancer' */
+  /** The name of the balancer in errors and descriptions. @defaultValue 'LoadBalancer' */
   readonly name?: string | undefined;
-  /** Which of the usable nodes a call goes to. @defaultValue `powerOfTwoChoices()` */
+  /** The picker that chooses one of the usable nodes for a call. @defaultValue `powerOfTwoChoices()` */
   readonly pick?: PickerFactory | undefined;
-  /** Asks the nodes whether they are well. @defaultValue none: they are */
+  /** Active health checks of the nodes. @defaultValue none: all nodes are healthy */
   readonly health?: HealthOptions | undefined;
-  /** Leaves out nodes that calls fail on; `{}` for all its defaults. @defaultValue none */
+  /** Outlier detection: excludes nodes whose calls fail; `{}` uses all defaults. @defaultValue none */
   readonly outlier?: OutlierOptions | undefined;
   /**
-   * How long a node that comes, or comes back, takes until it has its whole weight. For pickers that go by load or weight: all
-   * but `roundRobin`, `ipHash`, and `consistentHash` without bounded load. @defaultValue none
+   * The time until a new or returning node has its full weight, in milliseconds or as a duration. It has an effect on
+   * pickers that use load or weight: all except `roundRobin`, `ipHash`, and `consistentHash` without bounded load.
+   * @defaultValue none
    */
   readonly slowStart?: Duration | SlowStartOptions | undefined;
   /**
-   * When a smaller share of the nodes than this is healthy, calls go to all: better some that fail than the last healthy
-   * nodes falling under the load of all the others. 0 to 1, 0 for never. @defaultValue 0.5
+   * The minimum share of healthy nodes, from 0 to 1; 0 turns panic mode off. If the share is smaller, the balancer is
+   * in panic mode and calls go to all nodes: some calls fail, but the healthy nodes do not get the load of all others.
+   * @defaultValue 0.5
    */
   readonly panicThreshold?: number | undefined;
-  /** When no node is healthy: use all of them, or refuse calls. @defaultValue 'all' */
+  /** What happens if no node is healthy: `'all'` uses all nodes, `'reject'` rejects calls. @defaultValue 'all' */
   readonly onNoHealthyNode?: 'all' | 'reject' | undefined;
-  /** Where this process is: calls go to nodes of this zone as long as they can bear them. @defaultValue none */
+  /**
+   * The zone of this process. Calls go to nodes of this zone as long as these have enough capacity. @defaultValue none
+   */
   readonly zone?: string | ZoneOptions | undefined;
-  /** How outcomes are judged. @defaultValue the call's, else `defaultClassify` */
+  /** The function that classifies outcomes. @defaultValue the function of the call, otherwise `defaultClassify` */
   readonly classify?: Classify | undefined;
-  /** @defaultValue `systemClock` */
+  /** The clock for checks, ejections, slow starts and response times. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
-  /** @defaultValue `Math.random` */
+  /** The source of random numbers from 0 to 1 (exclusive). @defaultValue `Math.random` */
   readonly random?: Random | undefined;
 }
 
-/** What `acquire` and `peek` may be told of the call. */
+/** The options of `acquire` and `peek`. */
 export interface PickOptions {
-  /** For pickers that go by a key. */
+  /** The key of the call, for pickers that use a key. @defaultValue none */
   readonly key?: string | undefined;
-  /** Nodes that will not do: those that have been tried, for instance. */
+  /** The names of nodes that must not be used, for example because they were already tried. @defaultValue none */
   readonly exclude?: Iterable<string> | undefined;
 }
 
@@ -67,7 +72,7 @@ export function readLoadBalancerOptions(options: LoadBalancerOptions | undefined
   return readOptions<LoadBalancerOptions, typeof defaults>('LoadBalancer', options, defaults);
 }
 
-/** A name by itself is no list of names: it would be taken for one of letters. */
+/** Rejects a single name instead of a list: a string is iterable, and its letters would become the names. */
 export function readExclude(exclude: Iterable<string> = []): readonly string[] {
   if (typeof exclude === 'object' && exclude !== null && Symbol.iterator in exclude) return [...exclude];
   throw new InvalidOptionError('LoadBalancer', 'exclude', 'must be a list of nodes', exclude);

@@ -1,22 +1,26 @@
-/** What a failure counts as, of a node that has never answered: until that is forgotten, others are tried first. */
+/**
+ * The response time in milliseconds that a failure counts as, for a node that has never answered. Until this value has
+ * decayed, other nodes are preferred.
+ */
 const UNPROVEN_MS = 1000;
 
 /**
- * An average of response times that falls slowly and rises at once: a node that turns slow is known by its first slow
- * answer, and forgiven within a few times `decayMs` (Finagle, PeakEwma). O(1), a few numbers.
+ * Peak EWMA: an exponentially weighted moving average of response times that rises immediately and falls slowly. One
+ * slow response is enough to recognize a slow node, and its effect decays within a few times `decayMs` (Finagle,
+ * PeakEwma). O(1), a few numbers of state.
  */
 export class PeakEwma {
   readonly #decayMs: number;
   #cost = 0;
   #asOf = 0;
-  /** Whether there has been an answer. */
+  /** Whether the node has answered a call. */
   #isProven = false;
 
   constructor(decayMs: number) {
     this.#decayMs = decayMs;
   }
 
-  /** An answer took so long. */
+  /** Records the duration of a successful call. */
   observe(elapsedMs: number, now: number): void {
     const share = this.#isProven ? this.#share(now) : 0;
     this.#isProven = true;
@@ -25,26 +29,26 @@ export class PeakEwma {
   }
 
   /**
-   * A call failed after so long. The average does not fall for it, not even by the time that has passed: who fails at once
-   * must not look fast, or would have all the calls.
+   * Records the duration of a failed call. The average does not fall, not even by the time that has passed: otherwise a
+   * node that fails immediately would look fast and get all calls.
    */
   observeFailure(elapsedMs: number, now: number): void {
     this.#cost = Math.max(this.#cost, elapsedMs, this.#isProven ? 0 : UNPROVEN_MS);
     this.#moveTo(now);
   }
 
-  /** Somebody waited so long and left: an answer would have taken at least as long. */
+  /** Records the duration of an aborted call: its response would have taken at least as long. */
   observeAtLeast(elapsedMs: number, now: number): void {
     this.#cost = Math.max(this.at(now), elapsedMs);
     this.#moveTo(now);
   }
 
-  /** What it is worth at a time: without calls it falls. */
+  /** Returns the average at a time. Without calls it decays. */
   at(now: number): number {
     return this.#cost * this.#share(now);
   }
 
-  /** How much of the past still counts. A clock that steps back ages nothing. */
+  /** Returns the share of the past that still counts. If the clock is set back, nothing decays. */
   #share(now: number): number {
     return Math.exp(-Math.max(0, now - this.#asOf) / this.#decayMs);
   }

@@ -1,9 +1,9 @@
 import type { Random } from '../core/random.js';
 
-/** Random numbers that may be looked at before they are used: the next pick draws what `peek` has drawn. */
+/** Random numbers that can be drawn in advance: the next pick uses the numbers that `peek` has drawn. */
 export class ReplayableRandom {
   readonly #random: Random;
-  /** Drawn by a peek, and not used yet. */
+  /** Numbers that a peek has drawn and no pick has used yet. */
   #seen: number[] = [];
   #position = 0;
   #isTaking = false;
@@ -12,12 +12,13 @@ export class ReplayableRandom {
     this.#random = random;
   }
 
-  /** Begins a pick. @param take - whether it uses up what it draws. */
+  /** Begins a pick. @param take - Whether the drawn numbers are used up. */
   begin(take: boolean): void {
     this.#position = 0;
     this.#isTaking = take;
   }
 
+  /** Returns the next random number. */
   readonly next: Random = () => {
     if (this.#position < this.#seen.length) return this.#seen[this.#position++] as number;
     const drawn = this.#random();

@@ -4,32 +4,35 @@ import { checkOptionalFunction, readOptions } from '../core/options.js';
 import type { Outcome } from '../core/outcome.js';
 import { type AttemptSettings, Attempts } from './attempts.js';
 
-/** The part of a request that matters here. */
+/** The part of a request that routing uses. */
 export interface RoutedRequest {
+  /** The URL of the request before routing. */
   readonly url: URL;
 }
 
+/** The options of `LoadBalancer.route`. */
 export interface RouteOptions {
-  /** The key of a request, for pickers that go by one, and for zones. @defaultValue none */
+  /** Returns the key of a request, for pickers that use a key and for zones. @defaultValue none */
   readonly key?: ((request: RoutedRequest) => string) | undefined;
   /**
-   * Where a request goes on a node.
-   * @defaultValue the node's name as the base, with the path and query of the request after its own path
+   * Returns the URL of a request on a node.
+   * @defaultValue the node's name as the base URL; path and query of the request are appended to its path
    */
   readonly url?: ((node: string, request: RoutedRequest) => string | URL) | undefined;
 }
 
-/** Where a try goes, and whom to tell how it went. */
+/** Returns the URL for an attempt, and a function to report its outcome. */
 export type NodeRoute = (
   request: RoutedRequest,
   context: CallContext,
 ) => { readonly url: string | URL; readonly release: (outcome: Outcome) => void };
 
+/** Creates the function that `LoadBalancer.route` returns. */
 export function routeBy(settings: AttemptSettings, options: RouteOptions | undefined): NodeRoute {
   const own = readOptions<RouteOptions>('LoadBalancer.route', options, { key: undefined, url: undefined });
   const key = checkOptionalFunction('LoadBalancer.route', 'key', own.key);
   const url = checkOptionalFunction('LoadBalancer.route', 'url', own.url) ?? onNode;
-  /** By request, which is the same for all tries of a call; they are forgotten together. */
+  /** The attempts by request: all attempts of a call have the same request object. */
   const calls = new WeakMap<RoutedRequest, Attempts>();
   return (request, context) => {
     const attempts = calls.get(request) ?? new Attempts(settings);
@@ -47,7 +50,8 @@ export function routeBy(settings: AttemptSettings, options: RouteOptions | undef
 
 function onNode(node: string, { url }: RoutedRequest): URL {
   if (!URL.canParse(node)) {
-    throw new InvalidOptionError('LoadBalancer', 'node', 'must be a URL when no "url" is given to route', node);
+    const rule = 'must be a URL if the options of route have no "url"';
+    throw new InvalidOptionError('LoadBalancer', 'node', rule, node);
   }
   const target = new URL(node);
   target.pathname = `${target.pathname.replace(/\/$/, '')}${url.pathname}`;

@@ -1,19 +1,23 @@
 import { type Duration, toMs } from '../core/duration.js';
 import { checkNumber, readOptions } from '../core/options.js';
 
+/** The options of slow start. */
 export interface SlowStartOptions {
-  /** How long it takes until a node that has come, or come back, has its whole weight. */
+  /** The time until a new or returning node has its full weight, in milliseconds or as a duration. */
   readonly duration: Duration;
-  /** 1: its weight grows evenly; above 1 sooner at first, below 1 later. Above 0. @defaultValue 1 */
+  /**
+   * The shape of the ramp, above 0. With 1 the weight grows linearly, with a larger value faster at first, with a
+   * smaller value slower at first. @defaultValue 1
+   */
   readonly aggression?: number | undefined;
-  /** What part of its weight it has at the least. Above 0, at most 1. @defaultValue 0.1 */
+  /** The minimum share of its weight that a node has from the beginning: above 0, at most 1. @defaultValue 0.1 */
   readonly minShare?: number | undefined;
 }
 
-/** What part of its weight a node has that many milliseconds after it came; 1 once it has all of it. */
+/** Returns the share of its weight that a node has a number of milliseconds after its start; 1 for the full weight. */
 export type Ramp = (sinceMs: number) => number;
 
-/** @param option - a Duration for short. */
+/** Reads the `slowStart` option. @param option - The options, or only the duration. */
 export function readSlowStart(owner: string, option: Duration | SlowStartOptions | undefined): Ramp {
   if (option === undefined) return () => 1;
   const given = typeof option === 'object' ? option : { duration: option };
@@ -22,6 +26,6 @@ export function readSlowStart(owner: string, option: Duration | SlowStartOptions
   const durationMs = toMs(owner, typeof option === 'object' ? 'slowStart.duration' : 'slowStart', own.duration);
   const aggression = checkNumber(owner, 'slowStart.aggression', own.aggression, { above: 0 });
   const minShare = checkNumber(owner, 'slowStart.minShare', own.minShare, { above: 0, max: 1 });
-  // Envoy's formula. The first second counts as a whole one: nothing can be told from less.
+  // Envoy's formula. The first second counts as a whole one, because shorter times would be too short to be meaningful.
   return (sinceMs) => Math.min(1, Math.max(minShare, (Math.max(sinceMs, 1000) / durationMs) ** (1 / aggression)));
 }

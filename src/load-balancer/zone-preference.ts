@@ -3,17 +3,19 @@ import type { Random } from '../core/random.js';
 import { murmur3 } from '../hash-ring/murmur3.js';
 import type { NodeState } from './node-state.js';
 
+/** The options of zone preference. */
 export interface ZoneOptions {
-  /** Where this process is. */
+  /** The name of the zone of this process. */
   readonly name: string;
   /**
-   * How much more than its usual load a zone can bear: with 1.4, calls stay in it until fewer than 1 / 1.4 = 71 % of it are
-   * healthy, and from there on go elsewhere in proportion. A number ≥ 1. @defaultValue 1.4
+   * The load that a zone can bear, relative to its usual load: a number ≥ 1. With 1.4, all calls stay in the zone until
+   * fewer than 1 / 1.4 = 71 % of it are healthy; below that, the excess goes to other zones in proportion.
+   * @defaultValue 1.4
    */
   readonly overprovision?: number | undefined;
 }
 
-/** @param option - the zone's name for short. */
+/** Reads the `zone` option. @param option - The options, or only the name of the zone. */
 export function readZone(owner: string, option: string | ZoneOptions): ZonePreference {
   const given = typeof option === 'object' ? option : { name: option };
   const defaults = { name: undefined, overprovision: 1.4 };
@@ -22,15 +24,16 @@ export function readZone(owner: string, option: string | ZoneOptions): ZonePrefe
   return new ZonePreference(name, checkNumber(owner, 'zone.overprovision', own.overprovision, { min: 1 }));
 }
 
-/** Keeps calls in their own zone as long as that can bear them (Envoy, overprovisioning factor). */
+/** Keeps calls in the zone of this process as long as the zone has enough capacity (Envoy, overprovisioning factor). */
 export class ZonePreference {
   readonly #zone: string;
   readonly #overprovision: number;
   #usable: readonly NodeState[] = [];
   #local: readonly NodeState[] = [];
   #elsewhere: readonly NodeState[] = [];
-  /** The weight of the usable nodes of this zone, and of all its nodes. */
+  /** The total weight of the usable nodes of this zone. */
   #localWeight = 0;
+  /** The total weight of all nodes of this zone. */
   #wholeWeight = 0;
 
   constructor(zone: string, overprovision: number) {
@@ -39,8 +42,8 @@ export class ZonePreference {
   }
 
   /**
-   * Of the usable nodes those that this call is for, some of the excluded ones among them, but never these alone. A call with
-   * a key goes by it: the same key stays in the same zone.
+   * Returns the usable nodes that are candidates for this call. They may include excluded nodes, but at least one node
+   * is not excluded. For a call with a key, the key decides, so the same key stays in the same zone.
    */
   narrow(
     usable: readonly NodeState[],

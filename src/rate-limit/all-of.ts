@@ -5,24 +5,27 @@ import { LimiterCore } from './limiter-core.js';
 import type { RateLimiter } from './rate-limiter.js';
 
 /**
- * Several limits decided together: takes from all of them, or from none.
+ * Combines several limiters: a call takes its cost from all of them or from none.
  *
- * 10 a second and 1000 an hour as two limiters one after the other would go wrong: a call that the second refuses has
- * taken from the first. Here all are asked before any is touched, and who waits gets the first moment at which all of them
- * can give, in one line with all who wait at any of them. The limiters may be used by themselves and in other
- * combinations as well, and a combination may be part of another one; a limiter that is in it twice is taken from once.
+ * Two separate limiters in sequence, for example 10 per second and 1000 per hour, would be wrong: a call that the
+ * second one rejects has already taken from the first. `allOf` asks all limiters before it takes from any of them. A
+ * waiter is admitted at the first time at which all limiters can admit it, in arrival order with the waiters of each
+ * single limiter. The limiters can also be used separately and in other combinations, and a combination can be part of
+ * another combination. If a limiter occurs twice in a combination, the cost is taken from it once.
  *
- * Nobody overtakes, so while one waits for the slowest of its limits, all behind it at the others wait as well. Where many
- * share a limit, and each has one of its own besides, give waits a `maxWait` that all can afford.
+ * A waiter is never overtaken: while it waits for the slowest of its limiters, the waiters behind it at its other
+ * limiters wait as well. If many callers share one limiter and each also has its own, set a `maxWait` that all of them
+ * can accept.
  *
- * In a decision `limitedBy` is the index of the limiter that bound: when refused the one that would let it pass last, when
- * allowed the one with the least remaining. `limit` is that limiter's; `remaining` is what would pass all of them.
+ * In a decision, `limitedBy` is the index of the limiter that decided. For a rejected call, this is the limiter that
+ * would admit the call last; for an allowed call, it is the limiter with the least remaining. `limit` is the limit of
+ * that limiter, and `remaining` is what all limiters would admit.
  *
- * To change a limit, `reconfigure` the limiter it belongs to.
+ * To change a limit, call `reconfigure` on the limiter that the limit belongs to.
  *
- * O(n) a decision for n limiters.
+ * O(n) per decision for n limiters.
  *
- * @throws InvalidOptionError for limiters that are not of this package or that go by different clocks.
+ * @throws InvalidOptionError if a limiter is not from this package, or if the limiters use different clocks.
  * @example
  * ```ts
  * const perSecond = new TokenBucket({ capacity: 10, refill: 10, per: '1s' });
@@ -39,16 +42,16 @@ export function allOf(...limiters: readonly RateLimiter[]): RateLimiter {
 class Combination extends GatedLimiter {
   constructor(limiters: readonly RateLimiter[]) {
     const owner = 'allOf';
-    const gates = limiters.map((limiter) => {
+    const cores = limiters.map((limiter) => {
       if (limiter instanceof GatedLimiter) return limiter['~gate'];
       throw new InvalidOptionError(owner, 'limiters', 'must be limiters of this package', limiter);
     });
-    const [first] = gates;
-    if (first === undefined) throw new InvalidOptionError(owner, 'limiters', 'must be at least one', limiters);
+    const [first] = cores;
+    if (first === undefined) throw new InvalidOptionError(owner, 'limiters', 'must contain at least one', limiters);
     const indexOf = new Map<LimitState, number>();
-    for (const [index, { queue, limits }] of gates.entries()) {
+    for (const [index, { queue, limits }] of cores.entries()) {
       if (queue !== first.queue) {
-        throw new InvalidOptionError(owner, 'limiters', 'must all go by the same clock', queue.clock);
+        throw new InvalidOptionError(owner, 'limiters', 'must all use the same clock', queue.clock);
       }
       for (const limit of limits) if (!indexOf.has(limit)) indexOf.set(limit, index);
     }
@@ -56,6 +59,6 @@ class Combination extends GatedLimiter {
   }
 
   override reconfigure(options: object): void {
-    throw new InvalidOptionError('allOf', 'options', 'must be given to the limiter they belong to', options);
+    throw new InvalidOptionError('allOf', 'options', 'must be passed to the limiter that they belong to', options);
   }
 }

@@ -11,9 +11,9 @@ import type { RateLimiter, Reservation, ReserveOptions, WaitOptions } from './ra
 import { toMicros, toWholeMs } from './timeline.js';
 import { queueOf } from './wait-queue.js';
 
-/** The verbs that all limiters of ours share, over a gate. */
+/** A limiter that delegates to a `LimiterCore`: the base of all limiters of this package. */
 export class GatedLimiter implements RateLimiter {
-  /** Not for callers: where `allOf`, `KeyedRateLimiter` and `rateLimit` take hold of it. */
+  /** Internal: used by `allOf`, `KeyedRateLimiter` and `rateLimit`. */
   readonly '~gate': LimiterCore;
 
   constructor(core: LimiterCore) {
@@ -21,21 +21,24 @@ export class GatedLimiter implements RateLimiter {
   }
 
   /**
-   * Takes `cost` now, or says when that will be possible. Refused while others are in line.
-   * @throws InvalidOptionError when `cost` is no integer ≥ 0, RangeError when it is more than may ever pass at once.
+   * Takes `cost` now, or returns a decision with the time after which it will be possible. While callers wait, the call
+   * is rejected, so it cannot overtake them.
+   * @throws InvalidOptionError if `cost` is not an integer ≥ 0.
+   * @throws RangeError if `cost` is above the limit, so that it can never be admitted.
    */
   tryAcquire(cost = 1): Decision {
     return this['~gate'].decide(cost, true);
   }
 
-  /** What `tryAcquire(cost)` would answer, taking nothing. @throws as `tryAcquire` does. */
+  /** Returns the decision that `tryAcquire(cost)` would return, and takes nothing. @throws As `tryAcquire`. */
   peek(cost = 1): Decision {
     return this['~gate'].decide(cost, false);
   }
 
   /**
-   * Waits for `cost`, first come first served. Resolves with a refusal at once when the wait would be longer than
-   * `maxWait`; rejects with the reason of `signal`, and with what `tryAcquire` throws.
+   * Waits until `cost` can be taken. Waiters are served in arrival order. If the wait would be longer than `maxWait`,
+   * the promise resolves without waiting, with `allowed: false`. It rejects with the abort reason of `signal`, and with
+   * the errors that `tryAcquire` throws.
    */
   async acquire(options?: WaitOptions): Promise<Decision> {
     const core = this['~gate'];
@@ -44,26 +47,27 @@ export class GatedLimiter implements RateLimiter {
     return core.acquire(cost, maxWait, signal === null ? undefined : scopeOf(signal));
   }
 
-  /** Takes `cost` out of what is to come, for a caller that waits `delayMs` by itself. @throws as `tryAcquire` does. */
+  /** Reserves `cost` from future capacity. The caller waits `delayMs` before it acts. @throws As `tryAcquire`. */
   reserve(options?: ReserveOptions): Reservation {
     const core = this['~gate'];
     const { cost, maxWait } = readReserve(core.owner, options);
-    const booked = core.reserve(cost, maxWait);
-    return reservation(core, booked, () => core.refund(cost, booked.due));
+    const reserved = core.reserve(cost, maxWait);
+    return reservation(core, reserved, () => core.refund(cost, reserved.due));
   }
 
   /**
-   * Gives back `cost` that was taken just now and not used; never more than the current window, or bucket, has given.
-   * @throws as `tryAcquire` does.
+   * Refunds a `cost` that was taken just now and not used. A refund never exceeds what was taken from the current
+   * window or bucket.
+   * @throws InvalidOptionError if `cost` is not an integer ≥ 0.
    */
   refund(cost: number): void {
     this['~gate'].refund(cost);
   }
 
   /**
-   * Changes the options given, keeping what has been taken and who waits. Waiters get new times; one whose cost can never
-   * pass any more is rejected with a RangeError. A reservation keeps its time.
-   * @throws InvalidOptionError for options that cannot work; nothing has changed then.
+   * Changes the given options and keeps the capacity taken so far and the waiters. Waiters get new times. A waiter
+   * whose cost can never be admitted under the new options is rejected with a RangeError. A reservation keeps its time.
+   * @throws InvalidOptionError if an option is invalid; in this case nothing has changed.
    */
   reconfigure(options: object): void {
     const { queue, limits } = this['~gate'];
@@ -71,17 +75,17 @@ export class GatedLimiter implements RateLimiter {
   }
 }
 
-/** The face of one algorithm. `Rate` is what `reconfigure` may change. */
+/** The base class of the limiters with one algorithm. `Rate` contains the options that `reconfigure` can change. */
 export abstract class BaseLimiter<Rate extends object> extends GatedLimiter {
   constructor(
     kind: string,
     name: string | undefined,
     clock: Clock | undefined,
-    makeRules: (owner: string) => LimitAlgorithm<unknown>,
+    createAlgorithm: (owner: string) => LimitAlgorithm<unknown>,
   ) {
     const owner = checkName(kind, name);
     const queue = queueOf(checkClock(owner, clock));
-    super(new LimiterCore(owner, queue, [new LimitState(makeRules(owner), queue)]));
+    super(new LimiterCore(owner, queue, [new LimitState(createAlgorithm(owner), queue)]));
   }
 
   override reconfigure(options: Partial<Rate>): void {
@@ -89,12 +93,15 @@ export abstract class BaseLimiter<Rate extends object> extends GatedLimiter {
   }
 }
 
-/** Something with the verbs of a limiter. */
+/** Checks that a value has the methods of a limiter. */
 export function checkLimiter(owner: string, option: string, limiter: RateLimiter): RateLimiter {
   return checkMethods(owner, option, limiter, ['tryAcquire', 'peek', 'acquire', 'reserve', 'refund', 'reconfigure']);
 }
 
-/** Waits at any limiter; without reading a signal, if it is one of ours. @param maxWait - in microseconds. */
+/**
+ * Waits at any limiter. For a limiter of this package, the abort scope is used and no signal is created.
+ * @param maxWait - In microseconds.
+ */
 export function acquireFrom(
   limiter: RateLimiter,
   cost: number,
@@ -108,7 +115,7 @@ export function acquireFrom(
 
 interface AcquireRequest {
   readonly cost: number;
-  /** In microseconds. */
+  /** The longest wait in microseconds. */
   readonly maxWait: number;
 }
 
@@ -127,22 +134,25 @@ export function readWait(
   return { cost, maxWait: checkMaxWait(owner, maxWait), signal: checkSignal(owner, signal) };
 }
 
-/** In microseconds. */
+/** Checks the `maxWait` option and converts it to microseconds. */
 export function checkMaxWait(owner: string, maxWait: ReserveOptions['maxWait']): number {
   return toMicros(toMs(owner, 'maxWait', maxWait, { orZero: true, orInfinity: true }));
 }
 
-/** @param giveBack - for when it is due already. */
+/**
+ * Creates the reservation object for a result.
+ * @param refund - Refunds the cost if the reservation is already due when it is cancelled.
+ */
 export function reservation(
   core: LimiterCore,
   { decision, now, due, ticket }: ReservationResult,
-  giveBack: () => void,
+  refund: () => void,
 ): Reservation {
   let isHeld = decision.allowed;
   const cancel = (): void => {
     if (!isHeld) return;
     isHeld = false;
-    if (ticket === undefined || !core.withdraw(ticket)) giveBack();
+    if (ticket === undefined || !core.withdraw(ticket)) refund();
   };
   return { decision, delayMs: toWholeMs(due - now), cancel, [Symbol.dispose]: cancel };
 }

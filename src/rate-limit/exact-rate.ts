@@ -4,8 +4,8 @@ import { checkNumber } from '../core/options.js';
 import { checkPeriod, LARGEST } from './settings.js';
 
 /**
- * A rate in integers. A token is so many grains, and so many grains flow a microsecond: 10 tokens a second are one grain
- * a microsecond where a token is 100,000 grains. Levels that are counted in grains never need rounding.
+ * A rate in integer units, so that levels never need rounding. Example: 10 tokens per second are 1 unit per microsecond
+ * with 100,000 units per token.
  */
 export interface ExactRate {
   readonly unitsPerToken: number;
@@ -13,12 +13,12 @@ export interface ExactRate {
 }
 
 /**
- * `amount` tokens per `per`, fine enough to be exact: amount / per as a fraction of integers in lowest terms.
+ * Returns `amount` tokens per `per` as an exact rate: amount / per as a fraction of integers in lowest terms.
  *
- * When a full bucket would be more than 2^51 grains, the nearest smaller rate that can be counted takes its place. It is
- * too low by less than one part in as many grains as a token then has: a millionth for a capacity of 10^9.
+ * If a full bucket would have more than 2^51 units, the function returns the largest smaller rate that fits. Its
+ * relative error is less than 1 / (units per token): a millionth for a capacity of 10^9.
  *
- * @throws InvalidOptionError when that rate is 0, because the bucket would take longer than 70 years to fill.
+ * @throws InvalidOptionError if that rate is 0, because the bucket would take longer than 70 years to fill.
  */
 export function exactRateOf(
   owner: string,
@@ -30,20 +30,21 @@ export function exactRateOf(
   const [tokens, scale] = fractionOf(checkNumber(owner, option, amount, { above: 0 }));
   const time = scale * BigInt(checkPeriod(owner, per));
   const common = greatestCommonDivisor(tokens, time);
-  const exactRate = { perToken: time / common, perMicro: tokens / common };
+  const rate = { unitsPerToken: time / common, unitsPerMicrosecond: tokens / common };
   const finest = BigInt(Math.floor(LARGEST / capacity));
-  if (exactRate.perToken > finest || exactRate.perMicro > LARGEST) {
-    const perMicro = (exactRate.perMicro * finest) / exactRate.perToken;
-    if (perMicro === 0n)
-      throw new InvalidOptionError(owner, option, `must come to ${capacity} within 70 years`, amount);
-    const countable = perMicro < LARGEST ? perMicro : BigInt(LARGEST);
-    exactRate.perToken = (countable * exactRate.perToken + exactRate.perMicro - 1n) / exactRate.perMicro; // rounded up: the rate down
-    exactRate.perMicro = countable;
+  if (rate.unitsPerToken > finest || rate.unitsPerMicrosecond > LARGEST) {
+    const scaled = (rate.unitsPerMicrosecond * finest) / rate.unitsPerToken;
+    if (scaled === 0n)
+      throw new InvalidOptionError(owner, option, `must add up to ${capacity} within 70 years`, amount);
+    const countable = scaled < LARGEST ? scaled : BigInt(LARGEST);
+    // Rounding the units per token up rounds the rate down.
+    rate.unitsPerToken = (countable * rate.unitsPerToken + rate.unitsPerMicrosecond - 1n) / rate.unitsPerMicrosecond;
+    rate.unitsPerMicrosecond = countable;
   }
-  return { unitsPerToken: Number(exactRate.perToken), unitsPerMicrosecond: Number(exactRate.perMicro) };
+  return { unitsPerToken: Number(rate.unitsPerToken), unitsPerMicrosecond: Number(rate.unitsPerMicrosecond) };
 }
 
-/** A finite positive number as it is written in decimal: 0.1 is 1 / 10, whatever its bits say. */
+/** Returns a finite positive number as the fraction that its decimal notation shows: 0.1 is exactly 1 / 10. */
 function fractionOf(value: number): [numerator: bigint, denominator: bigint] {
   const [digits = '', exponent = '0'] = String(value).split('e');
   const [whole = '', decimals = ''] = digits.split('.');

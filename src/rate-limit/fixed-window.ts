@@ -5,35 +5,38 @@ import { BaseLimiter } from './base-limiter.js';
 import { LimitAlgorithm, type Numbers } from './limit-algorithm.js';
 import { checkLimit, checkPeriod, periodOption } from './settings.js';
 
+/** The options of `FixedWindow` that `reconfigure` can change. */
 export interface FixedWindowRate {
-  /** What may pass in one window: an integer from 1 to 10^15. */
+  /** The cost allowed in one window: an integer from 1 to 10^15. */
   readonly limit: number;
-  /** How long a window lasts: from 0.001 ms to 70 years, in whole microseconds. */
+  /** The length of a window: from 0.001 ms to 70 years, in whole microseconds. */
   readonly per: Duration;
 }
 
+/** The options of `FixedWindow`. */
 export interface FixedWindowOptions extends FixedWindowRate {
-  /** What it goes by in errors. @defaultValue 'FixedWindow' */
+  /** The name of the limiter in error messages. @defaultValue 'FixedWindow' */
   readonly name?: string | undefined;
-  /** @defaultValue `systemClock` */
+  /** The clock that the limiter reads. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
 }
 
 /**
- * Admits up to `limit` in each window of length `per`.
+ * Fixed window: allows up to `limit` in each window of length `per`.
  *
- * A window begins with the first call after the last one has ended, not by the clock on the wall:
+ * A window begins with the first call after the previous window has ended, not at a round time of the wall clock:
  *
  *     |■■■■■······|    |■■■■■······|■■■■■······|
- *     first call       first call   the next one begins where this one ended, if somebody waited
+ *     first call       first call   starts at the end of the previous window if a caller waited
  *
- * Easy to explain ("100 an hour, counted from your first call"), and a quota that can be printed on an invoice. But two
- * windows meet at an edge: `limit` at the end of one and `limit` at the start of the next are 2 × `limit` within a moment.
- * Where that hurts take a `SlidingWindowCounter` for as little memory, or a `SlidingWindowLog` to be exact.
+ * Use it for limits that must be easy to explain ("100 per hour, counted from your first call"), such as a quota on an
+ * invoice. Its weakness is the edge between two windows: `limit` at the end of one window and `limit` at the start of
+ * the next are 2 × `limit` within a moment. If that is too many, use a `SlidingWindowCounter`, which needs about as
+ * little memory, or a `SlidingWindowLog`, which is exact.
  *
- * O(1) a decision, two numbers of state.
+ * O(1) per decision, two numbers of state.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is invalid.
  * @example
  * ```ts
  * const exports = new FixedWindow({ limit: 100, per: '1h' });
@@ -54,8 +57,9 @@ export class FixedWindow extends BaseLimiter<FixedWindowRate> {
 }
 
 interface Window {
+  /** The start of the window in microseconds. */
   startedAt: number;
-  /** 0: there is no window. */
+  /** The cost taken in the window; 0 means that no window has started. */
   taken: number;
 }
 
@@ -103,7 +107,7 @@ class FixedWindowAlgorithm extends LimitAlgorithm<Window> {
     return Math.max(0, this.limit - this.#takenAt(state, now));
   }
 
-  /** When the window ends. */
+  /** The end of the window. */
   resetAt(state: Window): number {
     return state.taken === 0 ? 0 : state.startedAt + this.#period;
   }
@@ -113,7 +117,7 @@ class FixedWindowAlgorithm extends LimitAlgorithm<Window> {
     return new FixedWindowAlgorithm(this.owner, readOptions<FixedWindowRate>(this.owner, options as never, rate));
   }
 
-  /** A window that is over stays so, however long windows are from now on. */
+  /** Keeps the count of a running window. A window that has ended stays ended, even if the new period is longer. */
   migrateState(state: Window, before: FixedWindowAlgorithm, now: number): void {
     state.taken = before.#takenAt(state, now);
   }

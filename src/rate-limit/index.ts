@@ -1,12 +1,14 @@
 /**
- * Rate limiters in the process: so much may pass, so often. Five algorithms with the same verbs, one for each key, several
- * together, and as a policy.
+ * In-process rate limiters: token bucket, leaky bucket, fixed window, sliding window counter and sliding window log,
+ * all with the same methods. `KeyedRateLimiter` keeps one limiter per key, `allOf` combines several limiters, and
+ * `rateLimit` makes a limiter a policy.
  *
- * Put one before what must not be called too often, or in front of those who call too often. Not a bulkhead: it does not
- * know how long a call takes, or how many run.
+ * Use a limiter to protect a dependency from too many calls, or to protect a server from clients that send too many
+ * requests. A rate limiter does not know how long a call takes or how many calls run; use a bulkhead to limit those.
  *
- * Cost: reading the clock and about half as much again a decision; two or three numbers a key (the log: up to 32 bytes a call
- * in the window). No timer unless somebody waits, and then one.
+ * Cost: a decision takes about 1.5 times as long as reading the clock. The state is two or three numbers per key; the
+ * sliding window log keeps up to 32 bytes for each call in the window. A limiter has one timer while callers wait, and
+ * none otherwise.
  *
  * @module
  */

@@ -8,27 +8,29 @@ import { NumberStore, ObjectStore, type StateStore } from './state-stores.js';
 import type { WaitQueue } from './wait-queue.js';
 
 /**
- * The limiters of all keys. Of our own algorithms a key is only its state, and borrows the one limiter there is while it
- * is asked. A key that somebody waits for gets a limiter of its own until nobody does any more. Combinations and
- * limiters of other packages are an object a key from the start.
+ * The limiters of all keys. For the algorithms of this package, a key is stored as its state only; the state is loaded
+ * into one shared limiter, the flyweight, while a call uses the key. A key with waiters gets its own limiter until it
+ * has no waiter any more. A combination or a limiter of another package is one object per key from the start.
  */
 export class KeyMembers {
   readonly table: KeyTable;
-  /** The shell that is lent, or a limiter that was never used. */
+  /** The flyweight, or, if there is no flyweight, a limiter that was never used. */
   readonly model: RateLimiter;
   readonly #owner: string;
   readonly #queue: WaitQueue;
   readonly #make: () => RateLimiter;
-  /** The ledger of the shell, if there is one, and the states that take turns in it. */
-  readonly #shell: LimitState | undefined;
+  /** The limit of the flyweight, if there is one. */
+  readonly #flyweight: LimitState | undefined;
+  /** The states of the keys that use the flyweight. */
   readonly #states: StateStore | undefined;
-  readonly #whole = new Map<number, RateLimiter>();
-  /** Slots that somebody has configured by hand: forgetting them would undo it. */
+  /** The limiters of the slots that have their own. */
+  readonly #ownLimiters = new Map<number, RateLimiter>();
+  /** Slots whose key was reconfigured. They are not evicted, because eviction would lose the options. */
   readonly #pinned = new Set<number>();
-  /** Ledgers that are in the limiter of every key, as in `() => allOf(new TokenBucket(mine), everybodys)`. */
+  /** Limits that belong to the limiter of every key, as in `() => allOf(new TokenBucket(perUser), sharedLimiter)`. */
   readonly #shared: readonly LimitState[];
-  /** The slot whose numbers are in the shell. */
-  #borrower: number | undefined = undefined;
+  /** The slot whose state is in the flyweight. */
+  #loadedSlot: number | undefined = undefined;
 
   constructor(owner: string, queue: WaitQueue, make: () => RateLimiter, model: RateLimiter, maxKeys: number) {
     this.#owner = owner;
@@ -40,96 +42,100 @@ export class KeyMembers {
     if (algorithm === undefined) {
       this.model = model;
       this.#shared = core?.limits ?? [];
-      this.#shell = undefined;
+      this.#flyweight = undefined;
       this.#states = undefined;
       return;
     }
-    const shell = new LimitState(algorithm, queue);
-    this.model = new GatedLimiter(new LimiterCore(algorithm.owner, queue, [shell]));
+    const flyweight = new LimitState(algorithm, queue);
+    this.model = new GatedLimiter(new LimiterCore(algorithm.owner, queue, [flyweight]));
     this.#shared = [];
-    this.#shell = shell;
-    this.#states = algorithm.isWhole ? new NumberStore(shell, maxKeys) : new ObjectStore(shell);
+    this.#flyweight = flyweight;
+    this.#states = algorithm.isWhole ? new NumberStore(flyweight, maxKeys) : new ObjectStore(flyweight);
   }
 
-  /** Whether `lend` has given the shell, which cannot have a line. */
-  isShell(limiter: RateLimiter): boolean {
-    return this.#shell !== undefined && limiter === this.model;
+  /** Whether the limiter is the flyweight, which cannot have a queue. */
+  isFlyweight(limiter: RateLimiter): boolean {
+    return this.#flyweight !== undefined && limiter === this.model;
   }
 
-  /** The limiter of a slot, or of a key that is not known: a fresh one, from which nothing may be taken. Then `putBack`. */
-  lend(slot: number | undefined): RateLimiter {
-    this.#borrower = undefined;
-    const whole = slot === undefined ? undefined : this.#whole.get(slot);
-    if (slot !== undefined && whole !== undefined && !this.#demote(slot, whole)) return whole;
-    this.#borrower = slot;
+  /**
+   * Returns the limiter of a slot. For an unknown key (`undefined`), returns a fresh limiter from which the caller must
+   * not take. The caller must call `save` afterwards.
+   */
+  load(slot: number | undefined): RateLimiter {
+    this.#loadedSlot = undefined;
+    const own = slot === undefined ? undefined : this.#ownLimiters.get(slot);
+    if (slot !== undefined && own !== undefined && !this.#demote(slot, own)) return own;
+    this.#loadedSlot = slot;
     this.#states?.load(slot);
     return this.model;
   }
 
-  putBack(): void {
-    if (this.#borrower !== undefined) this.#states?.save(this.#borrower);
-    this.#borrower = undefined;
+  /** Saves the state of the loaded slot. */
+  save(): void {
+    if (this.#loadedSlot !== undefined) this.#states?.save(this.#loadedSlot);
+    this.#loadedSlot = undefined;
   }
 
-  /** Gives a new key its limiter. */
+  /** Adds a key and creates its state. Returns its slot. */
   add(key: string, now: number): number {
-    const slot = this.table.add(key, now, (forgotten) => this.#drop(forgotten));
-    if (this.#states === undefined) this.#keep(slot, this.makeOne());
+    const slot = this.table.add(key, now, (forgotten) => this.#discardLimiter(forgotten));
+    if (this.#states === undefined) this.#keep(slot, this.createLimiter());
     else this.#states.clear(slot);
     return slot;
   }
 
   delete(key: string): boolean {
     const slot = this.table.delete(key);
-    if (slot !== undefined) this.#drop(slot);
+    if (slot !== undefined) this.#discardLimiter(slot);
     return slot !== undefined;
   }
 
-  makeOne(): RateLimiter {
-    if (this.#shell !== undefined) return this.#limiterOver(new LimitState(this.#shell.algorithm, this.#queue));
+  createLimiter(): RateLimiter {
+    if (this.#flyweight !== undefined) return this.#limiterOver(new LimitState(this.#flyweight.algorithm, this.#queue));
     const limiter = this.#make();
     if (limiter !== this.model) return limiter;
     throw new InvalidOptionError(this.#owner, 'make', 'must make a new limiter each time', this.#make);
   }
 
-  /** Makes the borrower a limiter of its own. */
+  /** Creates a separate limiter for the loaded slot, and returns it. */
   promote(): RateLimiter {
-    const slot = this.#borrower;
-    if (slot === undefined || this.#shell === undefined) return this.model;
-    this.#borrower = undefined;
-    const limit = new LimitState(this.#shell.algorithm, this.#queue);
+    const slot = this.#loadedSlot;
+    if (slot === undefined || this.#flyweight === undefined) return this.model;
+    this.#loadedSlot = undefined;
+    const limit = new LimitState(this.#flyweight.algorithm, this.#queue);
     this.#states?.moveOut(slot, limit);
     return this.#keep(slot, this.#limiterOver(limit));
   }
 
-  /** Its options are its own from now on. */
+  /** Protects a slot from eviction, because its key has its own options. */
   pin(slot: number): void {
     this.#pinned.add(slot);
   }
 
   #keep(slot: number, limiter: RateLimiter): RateLimiter {
-    this.#whole.set(slot, limiter);
+    this.#ownLimiters.set(slot, limiter);
     for (const limit of this.#ownLimits(limiter)) {
       limit.onEarlier = () => this.table.onEarlier(slot, this.#queue.now());
     }
     return limiter;
   }
 
-  #drop(slot: number): void {
-    const limiter = this.#whole.get(slot);
-    this.#whole.delete(slot);
+  #discardLimiter(slot: number): void {
+    const limiter = this.#ownLimiters.get(slot);
+    this.#ownLimiters.delete(slot);
     this.#pinned.delete(slot);
     if (limiter !== undefined) for (const limit of this.#ownLimits(limiter)) limit.onEarlier = undefined;
   }
 
-  /** Takes the limiter of a slot away again, if it was promoted and nobody waits any more. */
+  /** Moves the state of a slot back into the store if its own limiter has no queue any more. Returns whether it did. */
   #demote(slot: number, limiter: RateLimiter): boolean {
     if (this.#states === undefined || this.#pinned.has(slot)) return false;
     const [limit] = this.#ownLimits(limiter);
     limit?.settle(this.#queue.now());
     if (limit === undefined || limit.hasQueue) return false;
     this.#states.moveIn(slot, limit);
-    this.#drop(slot);
+    this.#discardLimiter(slot);
     return true;
   }
 
@@ -145,10 +151,10 @@ export class KeyMembers {
 
   #resetAt(slot: number, now: number): number {
     if (this.#pinned.has(slot)) return Infinity;
-    const limiter = this.#whole.get(slot);
+    const limiter = this.#ownLimiters.get(slot);
     if (limiter === undefined) {
       this.#states?.load(slot);
-      return this.#shell?.resetAt() ?? now;
+      return this.#flyweight?.resetAt() ?? now;
     }
     if (!(limiter instanceof GatedLimiter)) return now + limiter.peek(0).resetAfterMs * 1000;
     let idleAt = 0;

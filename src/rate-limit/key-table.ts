@@ -1,16 +1,18 @@
 import { SlotHeap } from '../core/slot-heap.js';
 
 /**
- * A number, its slot, for each key that is known: at most `maxKeys` of them. When there is no room, the key that has been
- * idle for longest makes some, since forgetting what is as good as never used changes nothing.
+ * Assigns a number, the slot, to each known key: at most `maxKeys` of them. If there is no room for a new key, the
+ * table evicts the key that has been idle for the longest time. This does not change any decision, because an idle key
+ * behaves like a new one.
  *
- * Who that is is worked out only then, when the first heap is made; until then a key costs its place in a Map. Times in
- * the heap are lower bounds: whoever takes is idle later, and that is noticed at the front of the heap. A key moves back
- * there once for all that it has taken, so that room is found in amortised O(log n), and so is that there is none.
+ * The heap of idle times is built when the table is full for the first time. Until then, a key costs only its Map
+ * entry. Times in the heap are lower bounds: a call makes its key idle later, and the heap is only corrected when the
+ * key is at its front. A key moves back once for all calls since, so finding room, or finding that there is none, is
+ * amortised O(log n).
  */
 export class KeyTable {
   readonly #maxKeys: number;
-  /** From when on a slot is idle; `Infinity` for never. */
+  /** Returns the time from which on a slot is idle; `Infinity` for a slot that must not be evicted. */
   readonly #resetAt: (slot: number, now: number) => number;
   readonly #slots = new Map<string, number>();
   readonly #free: number[] = [];
@@ -30,7 +32,7 @@ export class KeyTable {
     return this.#slots.get(key);
   }
 
-  /** When there is room for one more key: `now`, or when the first will be idle. */
+  /** The time at which there is room for one more key: `now`, or the time at which the first key is idle. */
   roomAt(now: number): number {
     if (this.#slots.size < this.#maxKeys) return now;
     const heap = this.#heap ?? this.#makeHeap(now);
@@ -42,7 +44,7 @@ export class KeyTable {
     }
   }
 
-  /** The slot of a new key, for which there is room. @param onForget - told of the slot that makes some. */
+  /** Adds a new key, for which there must be room. @param onForget - Called with the slot that is evicted. */
   add(key: string, now: number, onForget: (slot: number) => void): number {
     if (this.#slots.size === this.#maxKeys) {
       const first = this.#heap?.front as number;
@@ -58,7 +60,7 @@ export class KeyTable {
     return slot;
   }
 
-  /** Gives the slot that the key had. */
+  /** Removes a key. Returns the slot that it had. */
   delete(key: string): number | undefined {
     const slot = this.#slots.get(key);
     if (slot === undefined) return undefined;
@@ -69,7 +71,7 @@ export class KeyTable {
     return slot;
   }
 
-  /** The slot may be idle sooner than it was going to be. */
+  /** Corrects the heap when a slot may be idle earlier than expected. */
   onEarlier(slot: number, now: number): void {
     if (this.#heap === undefined) return;
     const resetAt = this.#resetAt(slot, now);
@@ -87,7 +89,7 @@ export class KeyTable {
   }
 }
 
-/** Slots by the time from which they are idle, the earliest in front. */
+/** A heap of slots, ordered by the time from which on they are idle. */
 class IdleHeap extends SlotHeap {
   readonly #times: Float64Array;
 

@@ -9,37 +9,39 @@ import type { RateLimiter, Reservation, ReserveOptions, WaitOptions } from './ra
 import { toWholeMs } from './timeline.js';
 import { queueOf, type WaitQueue } from './wait-queue.js';
 
+/** The options of `KeyedRateLimiter`. */
 export interface KeyedRateLimiterOptions {
-  /** How many keys are kept: an integer from 1 to 16,777,215. @defaultValue 10_000 */
+  /** The maximum number of keys in memory: an integer from 1 to 16,777,215. @defaultValue 10_000 */
   readonly maxKeys?: number | undefined;
   /**
-   * The treatment of a new key while all `maxKeys` keys are in use: `'share'` counts it on one limiter together with all
-   * other keys that found no room; `'reject'` rejects it until the first key is idle, so that a client with
-   * `maxKeys` made-up keys locks every new key out. @defaultValue 'share'
+   * What happens to a new key while all `maxKeys` keys are in use. `'share'` counts all such keys together on one
+   * shared limiter. `'reject'` rejects the key until a known key is idle, so a client that sends `maxKeys` made-up keys
+   * can lock out every new key. @defaultValue 'share'
    */
   readonly atLimit?: 'share' | 'reject' | undefined;
-  /** What it goes by in errors. @defaultValue 'KeyedRateLimiter' */
+  /** The name of the limiter in error messages. @defaultValue 'KeyedRateLimiter' */
   readonly name?: string | undefined;
-  /** That of the limiters. To be given only for limiters that are not of this package. @defaultValue theirs */
+  /** The clock of the limiters; only needed if `make` returns limiters of another package. @defaultValue their clock */
   readonly clock?: Clock | undefined;
 }
 
-/** What a Map can hold. */
+/** The maximum number of entries in a Map. */
 const MOST_KEYS = 0xff_ffff;
 
 /**
- * A limiter for each key: each user, each address, each tenant, with the same limits for all of them.
+ * Keeps one limiter per key, for example per user, address or tenant, with the same limits for all keys.
  *
- * Memory is bounded by `maxKeys`. A key whose limiter is idle, with nothing taken that still counts and nobody waiting, is
- * the same as one that was never seen, so those are forgotten when a new key needs room, and nobody can tell. A key that
- * has been limited is never forgotten to make room: whoever sends a million keys frees none of them. When all keys are in
- * use, `atLimit` says what becomes of a new one. A key that was reconfigured is kept until it is deleted.
+ * Memory is bounded by `maxKeys`. A key is idle if nothing that it has taken still counts and no caller waits for it.
+ * An idle key behaves exactly like a new key, so idle keys are evicted when a new key needs room, without an effect on
+ * any decision. A key that is not idle is never evicted, so a client cannot reset its own limit by sending many other
+ * keys. If no key is idle, `atLimit` decides how a new key is treated. A key that was reconfigured is kept until it is
+ * deleted.
  *
- * O(1) a decision for a key that is known, amortised O(log n) for a new one. No timer, but for keys that somebody waits
- * for. Of each key only the two or three numbers of its limiter are kept, beside its place in a Map: 45 to 80 bytes, or
- * up to 120 once `maxKeys` was reached. Logs, combinations and limiters of other packages are kept as objects.
+ * O(1) per decision for a known key, amortised O(log n) for a new key. Only keys with waiters have a timer. A key is
+ * stored as the two or three numbers of its limiter and a Map entry: 45 to 80 bytes, or up to 120 after `maxKeys` has
+ * been reached. Logs, combinations and limiters of other packages are stored as objects.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is invalid.
  * @example
  * ```ts
  * const limiter = new KeyedRateLimiter(() => new TokenBucket({ capacity: 20, refill: 10, per: '1s' }));
@@ -54,7 +56,10 @@ export class KeyedRateLimiter {
   readonly #shares: boolean;
   #overflow: RateLimiter | undefined = undefined;
 
-  /** @param make - makes the limiter of one key. Called twice to begin with; for limiters not of ours, for each key. */
+  /**
+   * @param make - Returns a new limiter for one key. The constructor calls it twice. For limiters of another package,
+   * it is called once for each key.
+   */
   constructor(make: () => RateLimiter, options?: KeyedRateLimiterOptions) {
     const kind = 'KeyedRateLimiter';
     const own = readOptions(kind, options, { maxKeys: 10_000, atLimit: 'share', name: kind, clock: undefined });
@@ -65,46 +70,50 @@ export class KeyedRateLimiter {
     if (make() === model) throw new InvalidOptionError(this.#owner, 'make', 'must make a new limiter each time', make);
     this.#queue = model instanceof GatedLimiter ? model['~gate'].queue : queueOf(checkClock(this.#owner, own.clock));
     if (own.clock !== undefined && own.clock !== this.#queue.clock) {
-      throw new InvalidOptionError(this.#owner, 'clock', 'must be that of the limiters', own.clock);
+      throw new InvalidOptionError(this.#owner, 'clock', 'must be the clock of the limiters', own.clock);
     }
     this.#members = new KeyMembers(this.#owner, this.#queue, make, model, maxKeys);
   }
 
-  /** How many keys are kept. */
+  /** The number of keys in memory. */
   get size(): number {
     return this.#members.table.size;
   }
 
-  /** What all limiters go by. */
+  /** The clock that all limiters use. */
   get clock(): Clock {
     return this.#queue.clock;
   }
 
   /**
-   * Takes `cost` for this key now, or says when that will be possible.
-   * @throws InvalidOptionError when the key is no string or `cost` no integer ≥ 0, RangeError when it can never pass.
+   * Takes `cost` for this key now, or returns a decision with the time after which it will be possible.
+   * @throws InvalidOptionError if the key is not a string or `cost` is not an integer ≥ 0.
+   * @throws RangeError if `cost` is above the limit, so that it can never be admitted.
    */
   tryAcquire(key: string, cost = 1): Decision {
     const limiter = this.#limiterOf(key, cost, true);
     if (limiter === undefined) return this.#refusal();
     const decision = limiter.tryAcquire(cost);
-    this.#members.putBack();
+    this.#members.save();
     return decision;
   }
 
-  /** What `tryAcquire(key, cost)` would answer, taking nothing. @throws as `tryAcquire` does. */
+  /** Returns the decision that `tryAcquire(key, cost)` would return, and takes nothing. @throws As `tryAcquire`. */
   peek(key: string, cost = 1): Decision {
     return this.#limiterOf(key, cost, false)?.peek(cost) ?? this.#refusal();
   }
 
-  /** Waits for `cost`, in line with others of the same key. As `acquire` of the limiter. */
+  /**
+   * Waits until `cost` can be taken for this key. The waiters of one key are served in arrival order. The other rules
+   * are those of `RateLimiter.acquire`.
+   */
   async acquire(key: string, options?: WaitOptions): Promise<Decision> {
     const { cost, maxWait, signal } = readWait(this.#owner, options);
     if (signal?.aborted) throw signal.reason;
     return this['~acquire'](key, cost, maxWait, signal === null ? undefined : scopeOf(signal), () => signal);
   }
 
-  /** Not for callers: `acquire`, with what it needs taken apart. */
+  /** Internal: `acquire` with checked arguments and an abort scope instead of a signal. */
   '~acquire'(
     key: string,
     cost: number,
@@ -114,30 +123,30 @@ export class KeyedRateLimiter {
   ): Decision | Promise<Decision> {
     let limiter = this.#limiterOf(key, cost, true);
     if (limiter === undefined) return this.#refusal();
-    limiter = this.#ownIfItWaits(limiter, cost, maxWait);
+    limiter = this.#promoteIfWaiting(limiter, cost, maxWait);
     const answer = acquireFrom(limiter, cost, maxWait, scope, signal);
-    this.#members.putBack();
+    this.#members.save();
     return answer;
   }
 
-  /** Takes `cost` out of what is to come for this key. As `reserve` of the limiter. */
+  /** Reserves `cost` from the future capacity of this key. The rules are those of `RateLimiter.reserve`. */
   reserve(key: string, options?: ReserveOptions): Reservation {
     const { cost, maxWait } = readReserve(this.#owner, options);
     let limiter = this.#limiterOf(key, cost, true);
     if (limiter === undefined) return refusedReservation(this.#refusal());
-    limiter = this.#ownIfItWaits(limiter, cost, maxWait);
+    limiter = this.#promoteIfWaiting(limiter, cost, maxWait);
     if (!(limiter instanceof GatedLimiter)) return limiter.reserve({ cost, maxWait: maxWait / 1000 });
     const core = limiter['~gate'];
-    const booked = core.reserve(cost, maxWait);
-    this.#members.putBack();
+    const reserved = core.reserve(cost, maxWait);
+    this.#members.save();
     const isShared = limiter === this.#overflow;
-    return reservation(core, booked, () => {
-      if (isShared) core.refund(cost, booked.due);
-      else this.#refund(key, (own) => (own as GatedLimiter)['~gate'].refund(cost, booked.due));
+    return reservation(core, reserved, () => {
+      if (isShared) core.refund(cost, reserved.due);
+      else this.#refund(key, (own) => (own as GatedLimiter)['~gate'].refund(cost, reserved.due));
     });
   }
 
-  /** Gives back `cost` that this key took just now and did not use. A key that is not known has nothing to get back. */
+  /** Refunds a `cost` that this key took just now and did not use. Does nothing for an unknown key. */
   refund(key: string, cost: number): void {
     checkLimitKey(this.#owner, key);
     checkInteger(this.#owner, 'cost', cost, { min: 0 });
@@ -145,24 +154,25 @@ export class KeyedRateLimiter {
   }
 
   /**
-   * Changes the options given for this key only. It is not forgotten from now on, until it is deleted.
-   * @throws InvalidOptionError for options that cannot work, RangeError when there is no room for the key.
+   * Changes the given options for this key only. The key is not evicted from now on; only `delete` removes it.
+   * @throws InvalidOptionError if an option is invalid.
+   * @throws RangeError if `maxKeys` keys are in use and the key is not one of them.
    */
   reconfigure(key: string, options: object): void {
     const slot = this.#slotFor(checkLimitKey(this.#owner, key));
-    if (slot === undefined) throw new RangeError(`${this.#owner}: there is no room for another key`);
-    const lent = this.#members.lend(slot);
-    const limiter = this.#members.isShell(lent) ? this.#members.promote() : lent;
+    if (slot === undefined) throw new RangeError(`${this.#owner}: cannot add a key, because all "maxKeys" are in use`);
+    const loaded = this.#members.load(slot);
+    const limiter = this.#members.isFlyweight(loaded) ? this.#members.promote() : loaded;
     limiter.reconfigure(options);
     this.#members.pin(slot);
   }
 
-  /** Forgets a key and all it has taken. Those who wait for it go on waiting at its old limiter. */
+  /** Removes a key with its state. Callers that wait for the key continue to wait at its old limiter. */
   delete(key: string): boolean {
     return this.#members.delete(checkLimitKey(this.#owner, key));
   }
 
-  /** Not for callers: whether a key is kept, or would be. */
+  /** Internal: whether the key is known or could be added. */
   '~hasRoomFor'(key: string): boolean {
     const { table } = this.#members;
     if (table.get(key) !== undefined) return true;
@@ -170,15 +180,15 @@ export class KeyedRateLimiter {
     return table.roomAt(now) <= now;
   }
 
-  /** The limiter of a key, which is made if need be; undefined when there is no room for it. */
+  /** Returns the limiter of a key, after adding the key if necessary; undefined if there is no room for the key. */
   #limiterOf(key: string, cost: number, adds: boolean): RateLimiter | undefined {
     const { table } = this.#members;
     const slot = table.get(checkLimitKey(this.#owner, key));
-    if (slot !== undefined) return this.#members.lend(slot);
-    this.#members.lend(undefined).peek(cost); // throws for what is no cost
+    if (slot !== undefined) return this.#members.load(slot);
+    this.#members.load(undefined).peek(cost); // throws for an invalid cost
     const now = this.#queue.now();
     if (cost > 0 && table.roomAt(now) > now) return this.#shares ? this.#shared() : undefined;
-    return this.#members.lend(adds && cost > 0 ? this.#members.add(key, now) : undefined);
+    return this.#members.load(adds && cost > 0 ? this.#members.add(key, now) : undefined);
   }
 
   #slotFor(key: string): number | undefined {
@@ -188,28 +198,28 @@ export class KeyedRateLimiter {
   }
 
   #shared(): RateLimiter {
-    this.#overflow ??= this.#members.makeOne();
+    this.#overflow ??= this.#members.createLimiter();
     return this.#overflow;
   }
 
-  /** Who is going to wait needs a limiter with a line. */
-  #ownIfItWaits(limiter: RateLimiter, cost: number, maxWait: number): RateLimiter {
-    if (!this.#members.isShell(limiter)) return limiter;
+  /** Returns a limiter with a queue of its own if the call is going to wait. */
+  #promoteIfWaiting(limiter: RateLimiter, cost: number, maxWait: number): RateLimiter {
+    if (!this.#members.isFlyweight(limiter)) return limiter;
     const delay = (limiter as GatedLimiter)['~gate'].delay(cost);
     return delay > 0 && delay <= maxWait ? this.#members.promote() : limiter;
   }
 
-  /** It may be idle sooner for that. */
-  #refund(key: string, give: (limiter: RateLimiter) => void): void {
+  /** Refunds the key, and updates its idle time: the key may become idle earlier. */
+  #refund(key: string, refund: (limiter: RateLimiter) => void): void {
     const { table } = this.#members;
     const slot = table.get(key);
     if (slot === undefined) return;
-    give(this.#members.lend(slot));
-    this.#members.putBack();
+    refund(this.#members.load(slot));
+    this.#members.save();
     table.onEarlier(slot, this.#queue.now());
   }
 
-  /** No room: until the first key is idle. */
+  /** The decision for a key without room: rejected until a known key is idle. */
   #refusal(): Decision {
     const now = this.#queue.now();
     const retryAfterMs = toWholeMs(this.#members.table.roomAt(now) - now);

@@ -6,42 +6,45 @@ import { type ExactRate, exactRateOf } from './exact-rate.js';
 import { LimitAlgorithm, type Numbers } from './limit-algorithm.js';
 import { checkLimit, checkPeriod, periodOption } from './settings.js';
 
+/** The options of `LeakyBucket` that `reconfigure` can change. */
 export interface LeakyBucketRate {
-  /** What the bucket holds: an integer from 1 to 10^15. */
+  /** The cost that the bucket can hold: an integer from 1 to 10^15. */
   readonly capacity: number;
-  /** What leaks out during one `per`. Above 0; need not be an integer. */
+  /** The cost that leaks out during one `per`: a number above 0, not necessarily an integer. */
   readonly leak: number;
   /** The time in which `leak` leaks out: from 0.001 ms to 70 years, in whole microseconds. */
   readonly per: Duration;
 }
 
+/** The options of `LeakyBucket`. */
 export interface LeakyBucketOptions extends LeakyBucketRate {
-  /** What it goes by in errors. @defaultValue 'LeakyBucket' */
+  /** The name of the limiter in error messages. @defaultValue 'LeakyBucket' */
   readonly name?: string | undefined;
-  /** @defaultValue `systemClock` */
+  /** The clock that the limiter reads. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
 }
 
 /**
- * Turns bursts into an even flow of `leak` per `per`, or measures whether there is one.
+ * Leaky bucket: spaces calls evenly at `leak` per `per` (as a queue), or checks whether they are spaced so (as a
+ * meter).
  *
- * Picture a bucket with a hole. Each call pours in its `cost`; the bucket leaks at a steady rate until it is empty:
+ * Each call adds its `cost` to the bucket, and the bucket leaks at a steady rate until it is empty:
  *
  *     level(now) = max(0, level − (now − asOf) × leak / per)
  *
- * As a meter (Turner, 1986), `tryAcquire` passes at once what still fits: `level + cost ≤ capacity`. Those are the
- * decisions of a token bucket, seen upside down. As a queue (Tanenbaum), `acquire` and `reserve` let each call leave when
- * all that was poured in before it has leaked: the first at once, those behind it one by one, `cost × per / leak` apart.
- * There `capacity` does not bound the line; `maxWait` does.
+ * As a meter (Turner, 1986), `tryAcquire` allows a call if it fits: `level + cost ≤ capacity`. These are the decisions
+ * of a token bucket. As a queue (Tanenbaum), `acquire` and `reserve` start each call when everything added before it
+ * has leaked: the first call starts without a wait, the calls behind it follow `cost × per / leak` apart. `capacity`
+ * does not limit the length of the queue; `maxWait` does.
  *
- * Take it where the other side wants no bursts at all; otherwise a `TokenBucket` answers sooner.
+ * Use a leaky bucket if the server accepts no bursts. Otherwise a `TokenBucket` has shorter waits.
  *
- * O(1) a decision; two numbers of state, integers as in `TokenBucket`. Turns are whole microseconds, and what is rounded
- * for one is not lost for the next: the flow is exact. A waiter that is released late moves the turns behind it, so that
- * calls never leave closer together than that. Turns less than a millisecond apart are forgiven 2 ms, since no timer
- * could keep them apart.
+ * O(1) per decision, two numbers of state. The arithmetic uses integers as in `TokenBucket`. Start times are whole
+ * microseconds, and the rounding of one start time is carried over to the next, so the rate is exact. A waiter that is
+ * released late delays the waiters behind it, so calls never start closer together than specified. If start times are
+ * less than a millisecond apart, a delay of up to 2 ms is ignored, because no timer could keep them apart.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is invalid.
  * @example
  * ```ts
  * const mails = new LeakyBucket({ capacity: 10, leak: 5, per: '1s' });
@@ -64,12 +67,13 @@ export class LeakyBucket extends BaseLimiter<LeakyBucketRate> {
   }
 }
 
-/** In microseconds. */
+/** One millisecond in microseconds. */
 const MILLISECOND = 1000;
 
 interface LeakyBucketState {
-  /** In grains, as of then. */
+  /** The level at `asOf`, in units of `ExactRate`. */
   level: number;
+  /** The time of `level` in microseconds. */
   asOf: number;
 }
 
@@ -124,8 +128,9 @@ class LeakyBucketAlgorithm extends LimitAlgorithm<LeakyBucketState> {
       state.level = 0;
       state.asOf = at;
     } else {
-      // Its turn is the first whole microsecond at which the bucket is empty. The bucket was empty a little before that,
-      // and leaks on from there: so much of the level stays as leaks in the last part of a microsecond.
+      // The call starts at the first whole microsecond at which the bucket is empty. The bucket was empty slightly
+      // before that time and leaks on from there, so the level keeps the amount that leaks in the last fraction of a
+      // microsecond.
       const micros = Math.floor(state.level / this.#exactRate.unitsPerMicrosecond);
       state.level -= micros * this.#exactRate.unitsPerMicrosecond;
       state.asOf += micros;
@@ -133,7 +138,7 @@ class LeakyBucketAlgorithm extends LimitAlgorithm<LeakyBucketState> {
     state.level += cost * this.#exactRate.unitsPerToken;
   }
 
-  /** Turns that are closer together than timers can be set would otherwise become one turn a timer. */
+  /** Tolerates `#leeway`: otherwise calls that are closer together than timer resolution would start one per timer. */
   override isLate(_before: Numbers, due: number, now: number): boolean {
     return now - due > this.#leeway;
   }
@@ -156,7 +161,7 @@ class LeakyBucketAlgorithm extends LimitAlgorithm<LeakyBucketState> {
     return new LeakyBucketAlgorithm(this.owner, readOptions<LeakyBucketRate>(this.owner, options as never, this.#rate));
   }
 
-  /** What is in the bucket stays in it, even if that is more than it holds now. */
+  /** Keeps the level, even if it is above the new capacity. */
   migrateState(state: LeakyBucketState, before: LeakyBucketAlgorithm, now: number): void {
     const level = BigInt(before.#levelAt(state, now)) * BigInt(this.#exactRate.unitsPerToken);
     const perToken = BigInt(before.#exactRate.unitsPerToken);

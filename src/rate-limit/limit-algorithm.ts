@@ -2,24 +2,24 @@ import type { Decision } from '../core/errors.js';
 import { checkInteger } from '../core/options.js';
 import { toWholeMs } from './timeline.js';
 
-/** Where the numbers of a state are written down. */
+/** An array to which the numbers of a state are saved. */
 export interface Numbers {
   [index: number]: number;
 }
 
 /**
- * The arithmetic of one algorithm, over a state that somebody else keeps. Times are whole microseconds and are given, so
- * there is no clock here. What is taken is taken in the order of time: `from` and `at` never lie before what the state
- * has seen last. What can be taken at some time can be taken at any later one.
+ * The arithmetic of one algorithm. The state is kept by the caller. Times are whole microseconds and are passed in, so
+ * an algorithm has no clock. Costs are taken in the order of time: `from` and `at` are never before the latest time
+ * that the state has seen. A cost that can be taken at some time can also be taken at any later time.
  */
 export abstract class LimitAlgorithm<S> {
-  /** What the limiter goes by in errors. */
+  /** The name of the limiter in error messages. */
   readonly owner: string;
-  /** What may pass at once. */
+  /** The largest cost that can ever be admitted in one call. */
   readonly limit: number;
-  /** How many numbers `save` writes. */
+  /** The number of numbers that `save` writes. */
   abstract readonly width: number;
-  /** Whether they are the whole state, or only say how to come back to it. */
+  /** Whether the saved numbers are the whole state. If false, they only allow to undo what was taken since. */
   readonly isWhole: boolean = true;
 
   constructor(owner: string, limit: number) {
@@ -27,48 +27,59 @@ export abstract class LimitAlgorithm<S> {
     this.limit = limit;
   }
 
-  /** The state of a limiter that was never used. */
+  /** Returns the state of a limiter that was never used. */
   abstract fresh(): S;
+  /** Writes the state to `into`, from the index `at` on. */
   abstract save(state: S, into: Numbers, at: number): void;
-  /** Undoes all that was taken since `save`. */
+  /** Restores a saved state: undoes everything taken since `save`. */
   abstract load(state: S, from: Numbers, at: number): void;
 
-  /** The earliest time, not before `from`, at which `cost` passes. */
+  /** Returns the earliest time, not before `from`, at which `cost` can be taken without waiting. */
   abstract availableAt(state: S, cost: number, from: number): number;
-  /** @param now - what is older than this matters no more, even if `at` lies in the future and may be undone. */
+  /**
+   * Takes `cost` as of `at`.
+   * @param now - The state may forget what expired before `now`, even if `at` is in the future and may be undone.
+   */
   abstract take(state: S, cost: number, at: number, now: number): void;
 
-  /** The same for those who wait for their turn. */
+  /** Like `availableAt`, for a waiter in the queue. */
   availableInQueueAt(state: S, cost: number, from: number): number {
     return this.availableAt(state, cost, from);
   }
 
+  /** Like `take`, for a waiter in the queue. */
   takeQueued(state: S, cost: number, at: number, now: number): void {
     this.take(state, cost, at, now);
   }
 
   /**
-   * Whether a waiter that was due at `due` and is released at `now`, which is later, takes otherwise than it would have
-   * taken in time. @param _before - the state that it took from, as `save` wrote it.
+   * Whether a waiter that was due at `due` and is released later, at `now`, must take its cost as of `now`, because the
+   * result differs. @param _before - The state before the waiter took its cost, as written by `save`.
    */
   isLate(_before: Numbers, due: number, now: number): boolean {
     return now > due;
   }
 
-  /** Gives back what was taken at `takenAt`, or just now, to no window but its own and to none that is over. */
+  /**
+   * Refunds a cost that was taken at `takenAt`, or just now if `takenAt` is not given. Changes only the window that the
+   * cost was taken from, and nothing if that window has ended.
+   */
   abstract refund(state: S, cost: number, now: number, takenAt?: number): void;
-  /** The largest cost that passes now. */
+  /** Returns the largest cost that can be taken now. */
   abstract remaining(state: S, now: number): number;
-  /** From when on the state is as good as fresh. */
+  /** Returns the time from which on the state is equivalent to a fresh one. */
   abstract resetAt(state: S): number;
 
-  /** Rules with some options changed. */
+  /** Returns the algorithm with some options changed. */
   abstract withOptions(options: object): LimitAlgorithm<S>;
-  /** Takes over a state that was kept by other rules of this kind until now. */
+  /** Converts a state of the algorithm `before`, which has the same type but other options. */
   abstract migrateState(state: S, before: LimitAlgorithm<S>, now: number): void;
 }
 
-/** The one transition of every limiter: grants or refuses. @param from - `now`, or when those in line will have taken. */
+/**
+ * Decides a call that does not wait, and takes its cost if `takes` is true and the call is allowed.
+ * @param from - `now`, or the time at which the last queued waiter is due.
+ */
 export function decide<S>(
   algorithm: LimitAlgorithm<S>,
   state: S,
@@ -88,16 +99,17 @@ export function decide<S>(
   };
 }
 
-/** @throws InvalidOptionError when it is no cost, RangeError when it can never pass. */
+/** @throws InvalidOptionError if `cost` is not an integer ≥ 0, RangeError if it is above the limit. */
 export function checkCost(algorithm: { readonly owner: string; readonly limit: number }, cost: unknown): void {
   if (Number.isInteger(cost) && (cost as number) >= 0 && (cost as number) <= algorithm.limit) return;
   checkInteger(algorithm.owner, 'cost', cost, { min: 0 });
   throw tooMuch(algorithm, cost as number);
 }
 
+/** Creates the error for a cost above the limit. */
 export function tooMuch(
   { owner, limit }: { readonly owner: string; readonly limit: number },
   cost: number,
 ): RangeError {
-  return new RangeError(`${owner}: a cost of ${cost} is above ${limit}, all that may pass at once, and can never pass`);
+  return new RangeError(`${owner}: a cost of ${cost} is above the limit of ${limit} and can never be admitted`);
 }

@@ -4,7 +4,7 @@ import type { QueuedLimit, Ticket, TicketNode } from './ticket.js';
 import { toWholeMs } from './timeline.js';
 import type { WaitQueue } from './wait-queue.js';
 
-/** One limit: its rules, what has been taken, and who stands in line for more. */
+/** One limit: an algorithm, its state, and the queue of tickets that wait for more. */
 export class LimitState<S = unknown> implements QueuedLimit {
   algorithm: LimitAlgorithm<S>;
   state: S;
@@ -12,16 +12,17 @@ export class LimitState<S = unknown> implements QueuedLimit {
   undoneFrom = Infinity;
   undoneSince = -Infinity;
   onEarlier: (() => void) | undefined = undefined;
-  /** When the state was going to be as good as fresh before claims were undone. */
+  /** The time at which the state would have been as good as fresh before tickets were undone. */
   #plannedResetAt = 0;
   #first: TicketNode | undefined = undefined;
   #last: TicketNode | undefined = undefined;
-  /** How many in line have to be told. */
+  /** The number of queued tickets that a caller waits for. Only these need a timer. */
   #awaited = 0;
+  /** The number of queued tickets that also wait at other limits. */
   #combined = 0;
   #timer: unknown = undefined;
   #timerDue = 0;
-  /** When the timer rings if it is in time: up to a millisecond after `#timerDue`, since timers count in milliseconds. */
+  /** The expected time of the timer event: up to 1 ms after `#timerDue`, because timers have millisecond resolution. */
   #timerRingsAt = 0;
 
   constructor(algorithm: LimitAlgorithm<S>, queue: WaitQueue) {
@@ -46,7 +47,7 @@ export class LimitState<S = unknown> implements QueuedLimit {
     return this.#combined > 0;
   }
 
-  /** The time after all that are in line. */
+  /** The earliest time for a call behind all queued tickets. */
   #behindQueue(now: number): number {
     return this.#last === undefined ? now : Math.max(now, this.#last.ticket.due);
   }
@@ -55,14 +56,14 @@ export class LimitState<S = unknown> implements QueuedLimit {
     return this.#first === undefined && this.undoneFrom === Infinity;
   }
 
-  /** Releases the claims that are due, and places all undone claims. */
+  /** Releases the tickets that are due, and schedules all undone tickets. */
   settle(now: number): void {
     if (this.#isSettled) return;
     this.settleFront(now);
     this.queue.repairFor(this, now);
   }
 
-  /** Releases the claims that are due, and leaves claims undone that are not at the front. */
+  /** Releases the tickets that are due. Leaves undone tickets that are not at the front unscheduled. */
   settleFront(now: number): void {
     if (this.#isSettled) return;
     this.queue.repairIfScheduled(now);
@@ -75,12 +76,12 @@ export class LimitState<S = unknown> implements QueuedLimit {
     return decide(this.algorithm, this.state, cost, now, this.#behindQueue(now), takes);
   }
 
-  /** When a call that does not wait would pass, behind all that are in line. */
+  /** Returns the time at which a call that does not wait would be admitted, behind all queued tickets. */
   availableAt(cost: number, now: number): number {
     return cost === 0 ? now : this.algorithm.availableAt(this.state, cost, this.#behindQueue(now));
   }
 
-  /** When one that waits would. */
+  /** Returns the time at which a call that waits would be admitted, behind all queued tickets. */
   nextAvailableInQueueAt(cost: number, now: number): number {
     return cost === 0 ? now : this.algorithm.availableInQueueAt(this.state, cost, this.#behindQueue(now));
   }
@@ -90,18 +91,19 @@ export class LimitState<S = unknown> implements QueuedLimit {
     return isStale || this.#behindQueue(now) > now ? 0 : this.algorithm.remaining(this.state, now);
   }
 
-  /** When the state is as good as fresh. A lower bound while claims are undone: they will take later than was planned. */
+  /** The time at which the state is as good as fresh. A lower bound while tickets are undone: they will take later. */
   resetAt(): number {
     const idleAt = this.algorithm.resetAt(this.state);
     return this.undoneFrom === Infinity ? idleAt : Math.max(idleAt, this.#plannedResetAt);
   }
 
-  /** To be followed by a repair of the line. */
+  /** Refunds a cost. The caller must repair the queue afterwards. */
   refund(cost: number, now: number, takenAt: number | undefined): void {
     this.#undoQueue();
     this.algorithm.refund(this.state, cost, now, takenAt);
   }
 
+  /** Changes options, moves the state to the new algorithm, and schedules all tickets again. */
   reconfigure(options: object, now: number): void {
     const algorithm = this.algorithm.withOptions(options);
     this.settle(now);
@@ -113,13 +115,13 @@ export class LimitState<S = unknown> implements QueuedLimit {
       node = behind;
       if (!ticket.isAwaited || ticket.cost <= algorithm.limit) continue;
       this.queue.remove(ticket);
-      ticket.onRefused(tooMuch(algorithm, ticket.cost));
+      ticket.onRejected(tooMuch(algorithm, ticket.cost));
     }
     this.queue.repair(now);
     this.onEarlier?.();
   }
 
-  /** Back to what had been taken before all that are in line. */
+  /** Restores the state from before all queued tickets. */
   #undoQueue(): void {
     if (this.#first !== undefined) this.queue.undo(this.#first.ticket);
   }
@@ -130,7 +132,7 @@ export class LimitState<S = unknown> implements QueuedLimit {
 
   take({ before }: TicketNode, cost: number, at: number, now: number): void {
     this.algorithm.save(this.state, before, 0);
-    // A reservation is kept, even if by now its cost is more than may pass at once.
+    // A reservation stays valid even if its cost is above the limit after a reconfiguration.
     this.algorithm.takeQueued(this.state, Math.min(cost, this.algorithm.limit), at, now);
   }
 
@@ -158,22 +160,23 @@ export class LimitState<S = unknown> implements QueuedLimit {
     else ahead.behind = behind;
     if (behind === undefined) this.#last = ahead;
     else behind.ahead = ahead;
-    node.ahead = undefined; // or who keeps a reservation would keep all that came after it
+    node.ahead = undefined; // otherwise a retained reservation would retain all tickets that came after it
     node.behind = undefined;
     if (node.ticket.isAwaited) this.#awaited--;
     if (node.ticket.isCombined) this.#combined--;
     if (this.#awaited === 0) this.#clearTimer();
   }
 
-  /** Releases the claims that are due, and places the first that is not if it is undone. */
+  /** Releases the tickets that are due, and schedules the first ticket that is not due if it is undone. */
   advance(now: number): void {
     for (let first = this.#first; first !== undefined; first = this.#first) {
       if (first.ticket.due > now && !first.ticket.isUndone) break;
-      const ticket = first.ticket.frontmost; // is due as well: no claim is due before those ahead
+      const ticket = first.ticket.frontmost; // is due as well: no ticket is due before the tickets ahead of it
       if (ticket.isUndone || ticket.isLate(now)) this.queue.scheduleFront(ticket, now);
       if (ticket.due <= now) this.#release(ticket, now);
       else {
-        // Placed again, and due later: so is the first here, which waits behind it at another limit.
+        // The ticket was rescheduled to a later time. So the first ticket here, which waits behind it at another limit,
+        // is due later too.
         first.ticket.due = Math.max(first.ticket.due, ticket.due);
         break;
       }
@@ -186,7 +189,7 @@ export class LimitState<S = unknown> implements QueuedLimit {
     ticket.onDue(now);
   }
 
-  /** One timer, for the first in line. It may ring too early, when others have come or gone, but never too late. */
+  /** Sets one timer, for the first ticket. After changes in the queue, it may fire too early, but never too late. */
   #setTimer(now: number): void {
     const due = this.#first?.ticket.due;
     if (due === undefined || this.#awaited === 0 || (this.#timer !== undefined && this.#timerDue <= due)) return;

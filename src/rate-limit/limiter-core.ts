@@ -7,26 +7,27 @@ import { type QueuedLimit, Ticket } from './ticket.js';
 import { toWholeMs } from './timeline.js';
 import type { WaitQueue } from './wait-queue.js';
 
-/** What came of an attempt to reserve. */
+/** The result of an attempt to reserve. */
 export interface ReservationResult {
   readonly decision: Decision;
   readonly now: number;
-  /** When it is due. */
+  /** The time at which the reservation is due, in microseconds. */
   readonly due: number;
-  /** Its place in line, if that is later than now. */
+  /** The queued ticket, if the reservation is due later than now. */
   readonly ticket: Ticket | undefined;
 }
 
 /**
- * What stands behind the verbs of every limiter: one ledger or, where limiters are combined, several, from all of which is
- * taken at the same time, or from none. Costs are checked here, all else by the caller.
+ * The implementation behind the methods of every limiter. A single limiter has one limit; a combination has several,
+ * and a call takes its cost from all of them at the same time or from none. Costs are checked here; the caller has
+ * checked all other arguments.
  */
 export class LimiterCore {
-  /** What it goes by in errors. */
+  /** The name of the limiter in error messages. */
   readonly owner: string;
   readonly queue: WaitQueue;
   readonly limits: readonly LimitState[];
-  /** For each ledger, the index of the limiter it belongs to among those that are combined. */
+  /** For each limit, the index of the combined limiter that it belongs to. Undefined for a single limiter. */
   readonly #indexes: readonly number[] | undefined;
 
   constructor(owner: string, queue: WaitQueue, limits: readonly LimitState[], indexes?: readonly number[]) {
@@ -36,12 +37,12 @@ export class LimiterCore {
     this.#indexes = indexes;
   }
 
-  /** Whether its decisions say which of several limiters has bound. */
+  /** Whether decisions have `limitedBy`, because several limiters are combined. */
   get isCombined(): boolean {
     return this.#indexes !== undefined;
   }
 
-  /** Takes `cost` now, or says when that will be possible. */
+  /** Decides a call that does not wait. If `takes` is true and the call is allowed, takes the cost. */
   decide(cost: number, takes: boolean): Decision {
     const only = this.limits[0] as LimitState;
     if (this.#indexes !== undefined) return this.#decideAll(cost, takes);
@@ -50,7 +51,7 @@ export class LimiterCore {
   }
 
   #decideAll(cost: number, takes: boolean): Decision {
-    const now = this.#cross(cost);
+    const now = this.#prepare(cost);
     const last = this.#latestOf(cost, now, false);
     if (takes && cost > 0 && last.at <= now) {
       for (const { algorithm, state } of this.limits) algorithm.take(state, cost, now, now);
@@ -58,9 +59,12 @@ export class LimiterCore {
     return last.at <= now ? this.#grant(now) : this.#refuse(now, last);
   }
 
-  /** Waits in line for `cost`; refused at once if that would take longer than `maxWait`. */
+  /**
+   * Queues a waiter for `cost`. If the wait would be longer than `maxWait`, returns a decision with `allowed: false`
+   * instead.
+   */
   acquire(cost: number, maxWait: number, scope: AbortScope | undefined): Decision | Promise<Decision> {
-    const now = this.#cross(cost, maxWait === Infinity);
+    const now = this.#prepare(cost, maxWait === Infinity);
     const isBehindOthers = cost > 0 && this.limits.some((limit) => limit.hasQueue);
     if (maxWait < Infinity || !isBehindOthers) {
       const last = this.#latestOf(cost, now, true);
@@ -76,9 +80,9 @@ export class LimiterCore {
     });
   }
 
-  /** Takes `cost` as of the time when it is there, if that is within `maxWait`. */
+  /** Reserves `cost` at the earliest time that is possible, if that is within `maxWait`. */
   reserve(cost: number, maxWait: number): ReservationResult {
-    const now = this.#cross(cost);
+    const now = this.#prepare(cost);
     const last = this.#latestOf(cost, now, true);
     const due = last.at;
     if (due > now + maxWait) return { decision: this.#refuse(now, last), now, due: now, ticket: undefined };
@@ -88,49 +92,53 @@ export class LimiterCore {
     return { decision: this.#grant(now), now, due, ticket };
   }
 
-  /** How long `cost` would have to wait for its turn. */
+  /** Returns how long a call with this `cost` would have to wait, in microseconds. */
   delay(cost: number): number {
-    const now = this.#cross(cost);
+    const now = this.#prepare(cost);
     return this.#latestOf(cost, now, true).at - now;
   }
 
-  /** Takes a claim out of the line, unless its time has come. */
+  /** Removes a ticket from the queue, unless it is already due. Returns whether it was removed. */
   withdraw(ticket: Ticket): boolean {
-    this.#cross(0);
+    this.#prepare(0);
     if (!ticket.isQueued) return false;
     this.queue.remove(ticket);
     return true;
   }
 
-  /** Gives back what was taken at `takenAt`, or just now. It may come to more than one call may take. */
+  /** Refunds a cost that was taken at `takenAt`, or just now. The cost may be above the limit of a single call. */
   refund(cost: number, takenAt?: number): void {
     checkInteger(this.owner, 'cost', cost, { min: 0 });
-    const now = this.#cross(0);
+    const now = this.#prepare(0);
     for (const limit of this.limits) limit.refund(cost, now, takenAt);
     this.queue.repair(now);
-    for (const ledger of this.limits) ledger.onEarlier?.();
+    for (const limit of this.limits) limit.onEarlier?.();
   }
 
   /**
-   * Checks the cost, reads the clock and brings the lines up to date.
-   * @param isPatient - whether the front of the lines is enough, for a waiter that does not ask how long it will take.
+   * Checks the cost, reads the clock and brings the queues up to date.
+   * @param onlyFront - Whether to update only the front of the queues. This is enough for a waiter without a maximum
+   * wait.
    */
-  #cross(cost: number, isPatient = false): number {
+  #prepare(cost: number, onlyFront = false): number {
     for (const { algorithm } of this.limits) checkCost(algorithm, cost);
     const now = this.queue.now();
-    for (const limit of this.limits) isPatient ? limit.settleFront(now) : limit.settle(now);
+    for (const limit of this.limits) onlyFront ? limit.settleFront(now) : limit.settle(now);
     return now;
   }
 
-  /** The ledger that is the last to let `cost` pass, and when that is. @param inTurn - for a call that would wait. */
-  #latestOf(cost: number, now: number, inTurn: boolean): EarliestTime {
+  /**
+   * Returns the limit that admits `cost` last, and the time at which it does.
+   * @param waits - Whether the call would wait in the queue.
+   */
+  #latestOf(cost: number, now: number, waits: boolean): EarliestTime {
     let index = 0;
     let at = now;
     for (let next = 0; next < this.limits.length; next++) {
       const limit = this.limits[next] as LimitState;
-      const passesAt = inTurn ? limit.nextAvailableInQueueAt(cost, now) : limit.availableAt(cost, now);
-      if (passesAt <= at) continue;
-      at = passesAt;
+      const availableAt = waits ? limit.nextAvailableInQueueAt(cost, now) : limit.availableAt(cost, now);
+      if (availableAt <= at) continue;
+      at = availableAt;
       index = next;
     }
     return { index, at };
@@ -141,7 +149,7 @@ export class LimiterCore {
     return this.#grant(now);
   }
 
-  /** What is allowed is bound by the ledger that has the least left. */
+  /** The decision of an allowed call. The limit with the least remaining is reported as the deciding one. */
   #grant(now: number): Decision {
     let index = 0;
     for (let next = 1; next < this.limits.length; next++) {
@@ -158,13 +166,13 @@ export class LimiterCore {
     return (this.limits[index] as LimitState).remaining(now);
   }
 
-  /** @param binding - the ledger that bound. @param wait - 0 if it is allowed. */
+  /** @param binding - The index of the limit that decided. @param wait - In microseconds; 0 if the call is allowed. */
   #answer(now: number, binding: number, wait: number): Decision {
     let remaining = Infinity;
     let idleAt = now;
-    for (const ledger of this.limits) {
-      remaining = Math.min(remaining, ledger.remaining(now));
-      idleAt = Math.max(idleAt, ledger.resetAt());
+    for (const limitState of this.limits) {
+      remaining = Math.min(remaining, limitState.remaining(now));
+      idleAt = Math.max(idleAt, limitState.resetAt());
     }
     const { limit } = (this.limits[binding] as LimitState).algorithm;
     const [allowed, retryAfterMs, resetAfterMs] = [wait === 0, toWholeMs(wait), toWholeMs(idleAt - now)];
@@ -173,22 +181,22 @@ export class LimiterCore {
   }
 }
 
-/** When something passes, and which ledger decides that. */
+/** The earliest time at which a cost is admitted, and the index of the limit that determines it. */
 interface EarliestTime {
   readonly index: number;
   readonly at: number;
 }
 
-/** A reservation, whose holder knows the time. */
+/** The ticket of a reservation. Its caller knows the time, so nothing happens when it is due. */
 class ReservedTicket extends Ticket {
   readonly isAwaited = false;
 
   onDue(): void {}
-  onRefused(): void {}
+  onRejected(): void {}
   onAbort(): void {}
 }
 
-/** A call that waits. */
+/** The ticket of a call that waits. */
 class WaitingTicket extends Ticket {
   readonly isAwaited = true;
   readonly #grant: (now: number) => Decision;
@@ -216,7 +224,7 @@ class WaitingTicket extends Ticket {
     this.#resolve(this.#grant(now));
   }
 
-  onRefused(error: RangeError): void {
+  onRejected(error: RangeError): void {
     this.leave();
     this.#reject(error);
   }

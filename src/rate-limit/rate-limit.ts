@@ -18,36 +18,44 @@ import type { KeyedRateLimiter } from './keyed-rate-limiter.js';
 import type { RateLimiter } from './rate-limiter.js';
 import { toMicros } from './timeline.js';
 
+/** The options of `rateLimit`. */
 export interface RateLimitOptions {
-  /** How long a call may wait to pass; `Infinity` allowed. @defaultValue 0: it passes at once or is refused */
+  /**
+   * The longest time that a call may wait for the limiter, in milliseconds or as a duration; `Infinity` is allowed.
+   * With 0 a call that cannot run now is rejected. @defaultValue 0
+   */
   readonly maxWait?: Duration | undefined;
-  /** What a call takes, an integer ≥ 0, or a function that says so. @defaultValue 1 */
+  /** The cost of a call: an integer ≥ 0, or a function that returns it. @defaultValue 1 */
   readonly cost?: number | ((context: CallContext) => number) | undefined;
-  /** Whose limit a call counts against, for a `KeyedRateLimiter`. @defaultValue the key of the call */
+  /** A function that returns the key to limit by; only used with a `KeyedRateLimiter`. @defaultValue the call's key */
   readonly key?: ((context: CallContext) => string) | undefined;
-  /** @defaultValue 'rateLimit' */
+  /** The name of the policy in errors, events and descriptions. @defaultValue 'rateLimit' */
   readonly name?: string | undefined;
 }
 
+/** The events of a `rateLimit` policy. */
 export interface RateLimitEvents {
-  /** A call was refused. */
+  /** Emitted when a call is rejected. */
   reject: { readonly decision: Decision; readonly key: string | undefined };
 }
 
+/** A policy that asks a rate limiter before each call. Created by `rateLimit`. */
 export interface RateLimit extends Policy, Observable<RateLimitEvents> {}
 
 /**
- * Lets calls through as the limiter allows, refuses the others with a `RateLimitedError`, or has them wait first.
+ * Creates a policy that runs a call if the limiter allows it, and otherwise rejects it with a `RateLimitedError`. Use
+ * it to keep calls to a dependency within the rate that the dependency allows.
  *
- * With `maxWait` calls stand in line, first come first served. One whose wait would be longer than that, or would not end
- * before the deadline of the call, is refused at once instead of waiting in vain; an abort gives up the place. With a
- * `LeakyBucket` the calls leave evenly spaced.
+ * With `maxWait`, calls wait in arrival order. If a wait would exceed `maxWait` or the deadline of the call, the call
+ * is rejected without waiting. If the call is aborted, it leaves the queue. With a `LeakyBucket` the calls start evenly
+ * spaced.
  *
- * Inside a retry each try takes from the limiter. What has been taken is not given back, whatever comes of the call.
+ * Inside a retry, each attempt takes from the limiter. The cost is not refunded, whatever the outcome of the call.
  *
- * O(1) a call.
+ * O(1) per call.
  *
- * @throws InvalidOptionError for options that cannot work, and, as a rejection, for a call without a key.
+ * @throws InvalidOptionError if an option is invalid. A call without a key, on a `KeyedRateLimiter`, is rejected with
+ * it.
  * @example
  * ```ts
  * const crm = rateLimit(new TokenBucket({ capacity: 10, refill: 10, per: '1s' }), { maxWait: '2s' });
@@ -84,7 +92,7 @@ class RateLimitPolicy extends BasePolicy implements RateLimit {
   }
 
   run(next: Next, context: PolicyContext): Promise<unknown> {
-    if (context.aborted) return next(context); // rejects with the reason, and starts nothing
+    if (context.aborted) return next(context); // rejects with the abort reason and does not start the operation
     let key: string | undefined;
     let answer: Decision | Promise<Decision>;
     try {
@@ -93,9 +101,9 @@ class RateLimitPolicy extends BasePolicy implements RateLimit {
     } catch (error) {
       return Promise.reject(error);
     }
-    const goOn = (decision: Decision) => (decision.allowed ? invoke(next, context) : this.#refuse(decision, key));
-    // `then` is called here, in the caller's async context, so that is where the operation will run.
-    return answer instanceof Promise ? answer.then(goOn) : goOn(answer);
+    const proceed = (decision: Decision) => (decision.allowed ? invoke(next, context) : this.#reject(decision, key));
+    // `then` is called here, in the caller's async context, so the operation runs in that context too.
+    return answer instanceof Promise ? answer.then(proceed) : proceed(answer);
   }
 
   #ask(context: Context, key: string | undefined): Decision | Promise<Decision> {
@@ -110,7 +118,7 @@ class RateLimitPolicy extends BasePolicy implements RateLimit {
     return acquireFrom(limiter, cost, maxWait, context.scope, () => context.signal);
   }
 
-  /** In microseconds. A wait that ends with the deadline ends too late. */
+  /** The longest wait in microseconds. It ends before the deadline: a wait that ends at the deadline ends too late. */
   #maxWaitOf({ deadline, clock }: PolicyContext): number {
     if (deadline === Infinity) return toMicros(this.#maxWaitMs);
     return Math.max(0, toMicros(Math.min(this.#maxWaitMs, deadline - clock.now() - 0.001)));
@@ -120,21 +128,21 @@ class RateLimitPolicy extends BasePolicy implements RateLimit {
     if (!isKeyed(this.#limiter)) return undefined;
     const key = this.#key === undefined ? context.key : this.#key(context);
     if (typeof key === 'string') return key;
-    throw new InvalidOptionError(this.name, 'key', 'must be a string: a keyed limiter picks by it', key);
+    throw new InvalidOptionError(this.name, 'key', 'must be a string if the limiter is keyed', key);
   }
 
-  #refuse(decision: Decision, key: string | undefined): Promise<never> {
+  #reject(decision: Decision, key: string | undefined): Promise<never> {
     if (this.#events.has('reject')) this.#events.emit('reject', { decision, key });
     return rejectNextMicrotask(new RateLimitedError({ policy: this.name, decision }));
   }
 }
 
-/** Told by its shape, so that a policy without keys does not bring the tables for them. */
+/** Detects a keyed limiter by its shape, so that a policy without keys does not import the key tables. */
 function isKeyed(limiter: RateLimiter | KeyedRateLimiter): limiter is KeyedRateLimiter {
   return '~acquire' in limiter;
 }
 
-/** A limiter of another package may go by any clock. */
+/** Returns the clock of the limiter. A limiter of another package may use any clock. */
 function clockOf(limiter: RateLimiter | KeyedRateLimiter): Clock {
   if (isKeyed(limiter)) return limiter.clock;
   return limiter instanceof GatedLimiter ? limiter['~gate'].queue.clock : anyClock;

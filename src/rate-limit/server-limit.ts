@@ -9,18 +9,18 @@ import { LARGEST } from './settings.js';
 import { toMicros } from './timeline.js';
 import { queueOf } from './wait-queue.js';
 
-/** What one response says of the limit that binds first. */
+/** The part of one response that concerns the limit with the least remaining. */
 interface ServerLimitUpdate {
-  /** What the server will still let through until the reset, if it said so. */
+  /** The cost that the server still admits until the reset, if the response has both values. */
   readonly window: { readonly left: number; readonly resetAfterMs: number } | undefined;
-  /** What passes in one window, as far as that was said. */
+  /** The limit of one window, if the response has it. */
   readonly limit: number | undefined;
   readonly windowMs: number | undefined;
-  /** Nothing is to be sent for this long. */
+  /** The time in which no request may be sent (`Retry-After`). */
   readonly pauseMs: number | undefined;
-  /** Whether the pause before this one is over. */
+  /** Whether the previous pause has ended. */
   readonly endsPause: boolean;
-  /** Whether all that was said before is void. */
+  /** Whether everything announced before is void. */
   readonly endsAll: boolean;
 }
 
@@ -33,50 +33,54 @@ const NO_UPDATE: ServerLimitUpdate = {
   endsAll: false,
 };
 
-/** How a response answered a request, beside its fields. */
+/** The facts about a response other than its header fields. */
 export interface ResponseFacts {
-  /** Its status is 429 or 503. */
+  /** Whether the status is 429 or 503. */
   readonly isRefusal: boolean;
-  /** It is neither a refusal nor a failure of the server. */
+  /** Whether the response is neither a rejection nor a server error. */
   readonly isGood: boolean;
-  /** The request went out as a probe. */
+  /** Whether the request was sent as a probe. */
   readonly isProbe: boolean;
-  /** How many requests are under way that the server did not know of when it answered. */
+  /**
+   * Returns the number of requests in flight that were sent after this one, so that its response does not count them.
+   */
   sentSince(): number;
 }
 
 /**
- * The limit of a server, as it announces it in its responses: a rate limiter whose numbers come from outside. Free until
- * something is announced; then it lets through what is left, and after that nothing until the reset. What follows that is
- * one more window, if it was announced how much passes in one; a limiter that knew nothing of it would send all who wait
- * at once.
+ * A rate limiter whose limit is the one that a server announces in its responses. Before the first announcement, it
+ * admits every request. After it, the limiter admits what is left in the window, and nothing more until the reset. If
+ * the server has also announced the limit per window, the limiter admits one more window after the reset; without that
+ * limit, all waiters would be released at once.
  *
- * A response may be mistaken, or hostile. So while nothing is to be sent, one request passes after each `maxPause` all the
- * same, as a probe, and its response counts instead of what was announced before.
+ * A response may be wrong or hostile. Therefore, while no request may be sent, the limiter admits one request as a
+ * probe after each `maxPause`. The response to the probe replaces what was announced before.
  */
 export class ServerLimit extends GatedLimiter {
   readonly #maxPause: number;
-  /** When something was announced last. */
+  /** The time of the last announcement, in microseconds. */
   #updatedAt = 0;
 
   constructor(owner: string, clock: Clock, maxPauseMs: number) {
-    const line = queueOf(clock);
+    const queue = queueOf(clock);
     const maxPause = toMicros(maxPauseMs);
-    super(new LimiterCore(owner, line, [new LimitState(new AnnouncedAlgorithm(owner, {}, NO_UPDATE, maxPause), line)]));
+    const limit = new LimitState(new AnnouncedAlgorithm(owner, {}, NO_UPDATE, maxPause), queue);
+    super(new LimiterCore(owner, queue, [limit]));
     this.#maxPause = maxPause;
   }
 
-  /** Whether a request that goes out now can only be a probe. */
+  /** Whether a request that is sent now can only be a probe. */
   get isProbing(): boolean {
-    const gate = this['~gate'];
-    const now = gate.queue.now();
-    const [ledger] = gate.limits as readonly [LimitState<AnnouncedState>];
-    ledger.settle(now);
-    const state = { ...ledger.state };
-    if (ledger.first !== undefined) ledger.algorithm.load(state, ledger.first.before, 0); // without those that wait
+    const core = this['~gate'];
+    const now = core.queue.now();
+    const [limit] = core.limits as readonly [LimitState<AnnouncedState>];
+    limit.settle(now);
+    const state = { ...limit.state };
+    if (limit.first !== undefined) limit.algorithm.load(state, limit.first.before, 0); // the state without the waiters
     return isClosed(state, 1, now) && now >= this.#updatedAt + this.#maxPause;
   }
 
+  /** Applies what a response announces. */
   update({ limits, retryAfterMs }: RateLimitFields, { isRefusal, isGood, isProbe, sentSince }: ResponseFacts): void {
     const pauseMs = isRefusal ? retryAfterMs : undefined;
     const known = limits.filter(({ remaining, resetAfterMs }) => remaining !== undefined && resetAfterMs !== undefined);
@@ -92,7 +96,7 @@ export class ServerLimit extends GatedLimiter {
     this.#apply({ window: { left, resetAfterMs: resetAfterMs! }, limit, windowMs, pauseMs, endsPause, endsAll: false });
   }
 
-  /** Forgets all that was announced. */
+  /** Forgets everything that was announced. */
   reset(): void {
     this.#apply({ ...NO_UPDATE, endsAll: true });
   }
@@ -103,16 +107,16 @@ export class ServerLimit extends GatedLimiter {
   }
 }
 
-/** Reports what the responses to the requests inside say to the limit. */
+/** Creates a policy that reports the responses of the operation to the limit. */
 export function observeRateLimitHeaders(limit: ServerLimit, name: string, clock: Clock): Policy {
   let sent = 0;
-  const underWay = new Set<number>();
+  const inFlight = new Set<number>();
   return definePolicy({
     name,
     clock,
     async run(next, context) {
       const number = ++sent;
-      underWay.add(number);
+      inFlight.add(number);
       const isProbe = limit.isProbing;
       try {
         const response = (await next(context)) as Response;
@@ -121,11 +125,11 @@ export function observeRateLimitHeaders(limit: ServerLimit, name: string, clock:
           isRefusal: status === 429 || status === 503,
           isGood: status < 500 && status !== 429,
           isProbe,
-          sentSince: () => [...underWay].filter((other) => other > number).length,
+          sentSince: () => [...inFlight].filter((other) => other > number).length,
         });
         return response;
       } finally {
-        underWay.delete(number);
+        inFlight.delete(number);
       }
     },
     describe: () => ({ kind: 'followServerLimits', name }),
@@ -133,23 +137,25 @@ export function observeRateLimitHeaders(limit: ServerLimit, name: string, clock:
 }
 
 interface AnnouncedState {
+  /** The cost that the server still admits. */
   left: number;
-  /** When `left` is over. */
+  /** The time at which the window of `left` ends. */
   until: number;
+  /** The end of the pause. */
   pausedUntil: number;
-  /** From when on one request passes although nothing is to be sent. */
+  /** The time from which on one request is admitted as a probe. */
   probeAt: number;
 }
 
-/** Whether the server has announced that it will refuse this. */
+/** Whether the server has announced that it will reject this cost. */
 function isClosed({ left, until, pausedUntil }: AnnouncedState, cost: number, time: number): boolean {
   return time < pausedUntil || (time < until && left < cost);
 }
 
-/** More than anybody sends. */
+/** The assumed limit if the server has announced none: more than any client sends. */
 const UNKNOWN = 1_000_000_000_000_000;
 
-/** What passes in how long, once the reset is over. */
+/** The limit and the length of the windows after the reset. */
 interface Window {
   readonly limit?: number | undefined;
   readonly ms?: number | undefined;
@@ -158,14 +164,14 @@ interface Window {
 class AnnouncedAlgorithm extends LimitAlgorithm<AnnouncedState> {
   readonly width = 4;
   readonly #window: Window;
-  /** For the state that is adopted next. */
-  readonly #news: ServerLimitUpdate;
+  /** The update that `migrateState` applies. */
+  readonly #update: ServerLimitUpdate;
   readonly #maxPause: number;
 
   constructor(owner: string, window: Window, update: ServerLimitUpdate, maxPause: number) {
     super(owner, Math.max(1, window.limit ?? UNKNOWN));
     this.#window = window;
-    this.#news = update;
+    this.#update = update;
     this.#maxPause = maxPause;
   }
 
@@ -221,7 +227,7 @@ class AnnouncedAlgorithm extends LimitAlgorithm<AnnouncedState> {
     return Math.max(state.until, state.pausedUntil);
   }
 
-  /** What was said of the window before holds until something else is said. */
+  /** Keeps the announced limit and window length until a response announces other values. */
   withOptions(update: ServerLimitUpdate): AnnouncedAlgorithm {
     if (update.endsAll) return new AnnouncedAlgorithm(this.owner, {}, update, this.#maxPause);
     const { limit = this.#window.limit, window } = update;
@@ -230,7 +236,7 @@ class AnnouncedAlgorithm extends LimitAlgorithm<AnnouncedState> {
   }
 
   migrateState(state: AnnouncedState, _before: AnnouncedAlgorithm, now: number): void {
-    const { window, pauseMs, endsPause, endsAll } = this.#news;
+    const { window, pauseMs, endsPause, endsAll } = this.#update;
     if (endsAll) Object.assign(state, this.fresh());
     if (window !== undefined) {
       state.left = window.left;
@@ -242,7 +248,7 @@ class AnnouncedAlgorithm extends LimitAlgorithm<AnnouncedState> {
   }
 }
 
-/** As far ahead as integers are exact: a header may say anything. */
+/** Adds a duration to a time. The sum stays an exact integer, because a header may contain any number. */
 function after(time: number, ms: number): number {
   return time + Math.min(LARGEST, toMicros(ms));
 }

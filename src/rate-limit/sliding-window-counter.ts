@@ -5,41 +5,48 @@ import { BaseLimiter } from './base-limiter.js';
 import { LimitAlgorithm, type Numbers } from './limit-algorithm.js';
 import { checkLimit, checkPeriod, LARGEST, periodOption } from './settings.js';
 
+/** The options of `SlidingWindowCounter` that `reconfigure` can change. */
 export interface SlidingWindowCounterRate {
-  /** What may pass in a window, as estimated: an integer from 1 to 10^15. */
+  /** The estimated cost allowed in a window: an integer from 1 to 10^15. */
   readonly limit: number;
-  /** How long a window lasts: from 0.001 ms to 70 years, in whole microseconds. */
+  /** The length of a window: from 0.001 ms to 70 years, in whole microseconds. */
   readonly per: Duration;
 }
 
+/** The options of `SlidingWindowCounter`. */
 export interface SlidingWindowCounterOptions extends SlidingWindowCounterRate {
-  /** What it goes by in errors. @defaultValue 'SlidingWindowCounter' */
+  /** The name of the limiter in error messages. @defaultValue 'SlidingWindowCounter' */
   readonly name?: string | undefined;
-  /** @defaultValue `systemClock` */
+  /** The clock that the limiter reads. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
 }
 
 /**
- * Admits about `limit` in any window of length `per`, in the memory of two counters.
+ * Sliding window counter: allows about `limit` in any window of length `per`, with the memory of two counters.
  *
- * Windows follow one another from the first call on. What has passed in the `per` until now is estimated: all of the
- * present window, and of the one before the share that still reaches into it, as if that had come evenly spread:
+ * Windows follow each other from the first call on. The cost taken in the last `per` is estimated as the count of the
+ * current window plus the share of the previous window that still overlaps, as if its calls had been evenly spread:
  *
- *     |   before   |   taken    |
- *            |←——— per ———→|             estimate = before × (per − elapsed) / per + taken
+ *     |  previous  |  current   |
+ *            |←——— per ———→|             estimate = previous × (per − elapsed) / per + current
  *                          now           allowed: estimate + cost ≤ limit
  *
- * No burst at the edge as with a `FixedWindow`: a `limit` taken just before it keeps the next ones waiting. But it is an
- * estimate. When all of the window before came at its end, up to 2 × `limit` − 2 may pass within one `per`; when it came
- * at the start, calls are refused that would have been in order. Who asks all the time gets `limit` − 1 a window, since a
- * little of the window before counts until the present one ends; with a `limit` of 1, one call in two windows. For real traffic the error is small (Cloudflare
- * found 0.003 % of 400 million requests judged wrongly, "How we built rate limiting capable of scaling to millions of
- * domains", 2017). Where the limit is a promise, take a `SlidingWindowLog`.
+ * Unlike a `FixedWindow`, it allows no burst at the edge: if `limit` is taken just before the edge, the next calls must
+ * wait. But the count is an estimate:
  *
- * O(1) a decision, three numbers of state, in integers. For `limit` × `per` (in µs) above 2^51 the share is rounded up to
- * slices of the window, so that it never admits more than the formula.
+ * - If all calls of the previous window came at its end, up to 2 × `limit` − 2 may pass within one `per`.
+ * - If they came at its start, calls are rejected that would have been within the limit.
+ * - A client that calls all the time gets `limit` − 1 per window, since a part of the previous window counts until the
+ *   current window ends. With a `limit` of 1, it gets one call in two windows.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * For real traffic the error is small: Cloudflare found 0.003 % of 400 million requests judged wrongly ("How we built
+ * rate limiting capable of scaling to millions of domains", 2017). If the limit must never be exceeded, use a
+ * `SlidingWindowLog`.
+ *
+ * O(1) per decision, three numbers of state. The arithmetic uses integers. If `limit` × `per` (in µs) is above 2^51,
+ * the share is rounded up to slices of the window, so that the limiter never admits more than the formula.
+ *
+ * @throws InvalidOptionError if an option is invalid.
  * @example
  * ```ts
  * const searches = new SlidingWindowCounter({ limit: 1000, per: '1m' });
@@ -59,18 +66,20 @@ export class SlidingWindowCounter extends BaseLimiter<SlidingWindowCounterRate> 
 }
 
 interface Counts {
-  /** When the present window began. */
+  /** The start of the current window in microseconds. */
   startedAt: number;
+  /** The cost taken in the current window. */
   taken: number;
-  /** What was taken in the window before. */
+  /** The cost taken in the previous window. */
   before: number;
 }
 
 class SlidingWindowCounterAlgorithm extends LimitAlgorithm<Counts> {
   readonly width = 3;
   readonly #period: number;
-  /** The window in slices, one a microsecond if counts times slices can be exact. */
+  /** The length of a slice in microseconds: 1 if count × slices is exact with it. */
   readonly #slice: number;
+  /** The number of slices in a window. */
   readonly #slices: number;
 
   constructor(owner: string, { limit, per }: SlidingWindowCounterRate) {
@@ -96,7 +105,7 @@ class SlidingWindowCounterAlgorithm extends LimitAlgorithm<Counts> {
     state.before = from[at + 2] as number;
   }
 
-  /** How many windows after that one the time lies: 0, 1, or 2 for all that are later. */
+  /** Returns how many windows after `startedAt` the time lies: 0, 1, or 2 for all later windows. */
   #windowsLater(startedAt: number, time: number): number {
     return time < startedAt + this.#period ? 0 : time < startedAt + 2 * this.#period ? 1 : 2;
   }
@@ -109,14 +118,14 @@ class SlidingWindowCounterAlgorithm extends LimitAlgorithm<Counts> {
     return from;
   }
 
-  /** When no more than `room` is left of what the window before had taken. */
+  /** The time at which the share of the previous window has decreased to `room`. */
   #fadedAt(startedAt: number, before: number, room: number, from: number): number {
     const slicesLeft = Math.floor((room * this.#slices) / before); // Infinity, or not a number, when nothing was taken
     if (!(slicesLeft < this.#slices)) return Math.max(from, startedAt);
     return Math.max(from, startedAt + this.#period - slicesLeft * this.#slice);
   }
 
-  /** Brings the windows up to date. */
+  /** Moves the windows forward to `time`. */
   #roll(state: Counts, time: number): void {
     const later = this.#windowsLater(state.startedAt, time);
     if (later === 0 && state.taken + state.before > 0) return;
@@ -156,7 +165,7 @@ class SlidingWindowCounterAlgorithm extends LimitAlgorithm<Counts> {
     return new SlidingWindowCounterAlgorithm(this.owner, changed);
   }
 
-  /** The counts stay; windows are as long as the new ones from now on. */
+  /** Keeps the counts. Windows have the new length from now on. */
   migrateState(state: Counts, before: SlidingWindowCounterAlgorithm, now: number): void {
     before.#roll(state, now);
   }

@@ -6,36 +6,38 @@ import { LimitAlgorithm, type Numbers } from './limit-algorithm.js';
 import { checkLimit, checkPeriod, periodOption } from './settings.js';
 import { TakeLog } from './take-log.js';
 
+/** The options of `SlidingWindowLog` that `reconfigure` can change. */
 export interface SlidingWindowLogRate {
-  /** What may pass in any window: an integer from 1 to 10^15. */
+  /** The cost allowed in any window: an integer from 1 to 10^15. */
   readonly limit: number;
-  /** How long a window lasts: from 0.001 ms to 70 years, in whole microseconds. */
+  /** The length of a window: from 0.001 ms to 70 years, in whole microseconds. */
   readonly per: Duration;
 }
 
+/** The options of `SlidingWindowLog`. */
 export interface SlidingWindowLogOptions extends SlidingWindowLogRate {
-  /** What it goes by in errors. @defaultValue 'SlidingWindowLog' */
+  /** The name of the limiter in error messages. @defaultValue 'SlidingWindowLog' */
   readonly name?: string | undefined;
-  /** @defaultValue `systemClock` */
+  /** The clock that the limiter reads. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
 }
 
 /**
- * Admits at most `limit` in any window of length `per`, wherever it begins. Exact.
+ * Sliding window log: allows at most `limit` in any window of length `per`, wherever the window begins. Exact.
  *
- * Everything that passed is written down, and is forgotten when it is `per` old:
+ * The time and cost of every allowed call are logged, and removed when they are `per` old:
  *
  *         ·|  ·   · ··      ·  |
  *          |←——————per——————→ now          allowed: taken in (now − per, now] + cost ≤ limit
  *
- * For limits that are a promise ("no more than 5 logins in any 10 minutes") and for other people's limits that are
- * counted like this. It costs memory: 16 to 32 bytes for each call in the window, where the other limiters keep two or
- * three numbers. For large limits take a `SlidingWindowCounter` or a `TokenBucket`.
+ * Use it for limits that must never be exceeded ("no more than 5 logins in any 10 minutes") and for a server that
+ * counts its limit this way. It needs 16 to 32 bytes for each call in the window, while the other limiters keep two or
+ * three numbers. For large limits use a `SlidingWindowCounter` or a `TokenBucket`.
  *
- * O(1) a decision when the oldest call decides it, else O(log limit). Calls within one microsecond share an entry; the
- * ring grows as it is needed, to the `limit` and those in line at most.
+ * O(1) per decision if only the oldest call must expire, otherwise O(log limit). Calls within one microsecond share an
+ * entry. The ring buffer grows when needed, up to `limit` plus the number of waiters.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is invalid.
  * @example
  * ```ts
  * const logins = new SlidingWindowLog({ limit: 5, per: '10m' });
@@ -69,7 +71,7 @@ class SlidingWindowLogAlgorithm extends LimitAlgorithm<TakeLog> {
     return new TakeLog();
   }
 
-  /** Only where the log ends: what is in line is cut off again, and nothing before it has to be copied. */
+  /** Saves only the end of the log: `load` cuts off what queued tickets added, so no earlier entry needs a copy. */
   save(log: TakeLog, into: Numbers, at: number): void {
     into[at] = log.end;
     into[at + 1] = log.total;
@@ -79,7 +81,7 @@ class SlidingWindowLogAlgorithm extends LimitAlgorithm<TakeLog> {
     log.cut(from[at] as number, from[at + 1] as number);
   }
 
-  /** The first run that still counts at this time. */
+  /** The first run that still counts at `time`. */
   #firstAt(log: TakeLog, time: number): number {
     return log.firstAfter(time - this.#period);
   }
@@ -97,11 +99,11 @@ class SlidingWindowLogAlgorithm extends LimitAlgorithm<TakeLog> {
 
   take(log: TakeLog, cost: number, at: number, now: number): void {
     log.forgetBefore(this.#firstAt(log, now));
-    if (at === now) log.rebase(); // nobody is in line who could want to go back behind this
+    if (at === now) log.rebase(); // no ticket is queued, so no saved end of the log refers to the old totals
     log.add(at, cost);
   }
 
-  /** What was taken just now is given back by the oldest, so that the window is never underrated afterwards. */
+  /** Without `takenAt`, refunds the oldest runs, so that the log never undercounts the window afterwards. */
   refund(log: TakeLog, cost: number, now: number, takenAt?: number): void {
     log.forgetBefore(this.#firstAt(log, now));
     if (takenAt === undefined) log.takeBackOldest(cost);
@@ -125,7 +127,7 @@ class SlidingWindowLogAlgorithm extends LimitAlgorithm<TakeLog> {
     return new SlidingWindowLogAlgorithm(this.owner, changed);
   }
 
-  /** What was forgotten under a shorter window stays forgotten. */
+  /** Keeps the log. Runs that expired under a shorter period are not restored. */
   migrateState(log: TakeLog, before: SlidingWindowLogAlgorithm, now: number): void {
     log.forgetBefore(before.#firstAt(log, now));
   }

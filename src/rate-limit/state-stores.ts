@@ -1,19 +1,20 @@
 import type { LimitState } from './limit-state.js';
 
-/** The states of one limiter under many keys, each in its slot, that take turns in one ledger. */
+/** The states of many keys of one limiter, one per slot. One state at a time is loaded into a shared limit. */
 export interface StateStore {
-  /** Puts the state of this slot into the ledger; that of nobody is fresh. */
+  /** Loads the state of this slot into the shared limit; for `undefined`, a fresh state. */
   load(slot: number | undefined): void;
-  /** Keeps what is in the ledger now as the state of this slot. */
+  /** Saves the state of the shared limit in this slot. */
   save(slot: number): void;
-  /** Makes a slot that of a limiter which was never used. */
+  /** Sets a slot to the state of a limiter that was never used. */
   clear(slot: number): void;
-  /** Into a ledger of its own, of the same rules. */
+  /** Copies the state of a slot into a separate limit with the same algorithm. */
   moveOut(slot: number, into: LimitState): void;
+  /** Copies the state of a separate limit into a slot. */
   moveIn(slot: number, from: LimitState): void;
 }
 
-/** For states that are a few numbers: one column for all of them, which the garbage collector need not look into. */
+/** Stores states that consist of a few numbers in one typed array, which the garbage collector does not traverse. */
 export class NumberStore implements StateStore {
   readonly #limit: LimitState;
   readonly #width: number;
@@ -58,7 +59,7 @@ export class NumberStore implements StateStore {
   }
 }
 
-/** For states that are more than that: the objects themselves. */
+/** Stores states that are objects, such as logs. */
 export class ObjectStore implements StateStore {
   readonly #limit: LimitState;
   readonly #states: unknown[] = [];

@@ -1,27 +1,31 @@
 import { LARGEST } from './settings.js';
 
 /**
- * What was taken when: a ring of runs, each a time and how much had been taken in all by then, itself included. Totals
- * rather than counts, so that what lies between any two times is one subtraction after a binary search.
+ * A log of what was taken and when: a ring buffer of runs. A run is a time and the running total at that time,
+ * including what was taken then. With running totals, the cost taken between any two times is one subtraction after a
+ * binary search.
  *
- * A run has a number that stays the same for as long as it is there; the one after the last is `end`.
+ * A run keeps its number while it is in the log. `end` is the number after the last run.
  */
 export class TakeLog {
-  /** The first run that is there. */
+  /** The number of the first run in the log. */
   begin = 0;
+  /** The number after the last run. */
   end = 0;
-  /** How much had been taken before the first run. */
+  /** The total taken before the first run. */
   forgotten = 0;
-  /** Plain arrays: a typed one alone is 200 bytes, more than most logs. */
+  /** Times in microseconds. A plain array, because an empty typed array needs 200 bytes, more than most logs. */
   #times: number[] = [0];
+  /** The running totals of the runs. */
   #totals: number[] = [0];
 
+  /** The total taken so far. */
   /** How much has been taken in all. */
   get total(): number {
     return this.totalBefore(this.end);
   }
 
-  /** How much had been taken before this run. */
+  /** The total taken before this run. */
   totalBefore(run: number): number {
     return run > this.begin ? (this.#totals[(run - 1) % this.#totals.length] as number) : this.forgotten;
   }
@@ -30,18 +34,18 @@ export class TakeLog {
     return this.#times[run % this.#times.length] as number;
   }
 
-  /** The first run later than this time, or `end`. O(1) when that is the first of all. */
+  /** Returns the first run after `time`, or `end`. O(1) if that is the first run of the log. */
   firstAfter(time: number): number {
     if (this.begin === this.end || this.timeOf(this.begin) > time) return this.begin;
     return this.#search((run) => this.timeOf(run) > time);
   }
 
-  /** The first run by which so much had been taken, or `end`. */
+  /** Returns the first run at which the running total reaches `total`, or `end`. */
   firstReaching(total: number): number {
     return this.#search((run) => this.totalBefore(run + 1) >= total);
   }
 
-  /** The first run of which this is true, if it is true of all that follow. */
+  /** Returns the first run for which `isTrue` holds. Requires that it holds for all later runs as well. */
   #search(isTrue: (run: number) => boolean): number {
     let low = this.begin;
     let high = this.end;
@@ -53,7 +57,7 @@ export class TakeLog {
     return low;
   }
 
-  /** Times never go back. */
+  /** Adds `cost` at `time`, which must not be before the last run. */
   add(time: number, cost: number): void {
     const total = this.total + cost;
     const isNew = this.begin === this.end || this.timeOf(this.end - 1) !== time;
@@ -76,19 +80,19 @@ export class TakeLog {
     }
   }
 
-  /** Forgets all runs before this one. */
+  /** Removes all runs before this one. */
   forgetBefore(run: number): void {
     this.forgotten = this.totalBefore(run);
     this.begin = run;
   }
 
-  /** Cuts off what was added since this was the `end`, and this the `total`. */
+  /** Removes everything added since the log had this `end` and this `total`. */
   cut(end: number, total: number): void {
     this.end = Math.max(this.begin, end);
     if (this.end > this.begin) this.#write(this.end - 1, this.timeOf(this.end - 1), total);
   }
 
-  /** Takes back up to `cost` of what one run took. O(runs after it). */
+  /** Removes up to `cost` from one run. O(number of later runs). */
   takeBack(run: number, cost: number): void {
     const taken = this.totalBefore(run + 1) - this.totalBefore(run);
     const back = Math.min(cost, taken);
@@ -99,13 +103,13 @@ export class TakeLog {
     if (isEmpty) this.end--;
   }
 
-  /** Takes back up to `cost` of the oldest. */
+  /** Removes up to `cost` from the oldest runs. */
   takeBackOldest(cost: number): void {
     this.forgotten = Math.min(this.total, this.forgotten + cost);
     this.begin = this.#search((run) => (this.#totals[run % this.#totals.length] as number) > this.forgotten);
   }
 
-  /** Counts from 0 again, before totals become too large to be exact. */
+  /** Subtracts the forgotten total from all totals before they become too large to be exact. */
   rebase(): void {
     if (this.forgotten < LARGEST) return;
     for (let run = this.begin; run < this.end; run++) {

@@ -1,35 +1,38 @@
 import { AbortNode } from '../core/abort-scope.js';
 
-/** A limit as its tickets and the queue see it. */
+/** A limit from the view of its tickets and of the queue. */
 export interface QueuedLimit {
   readonly first: TicketNode | undefined;
   readonly last: TicketNode | undefined;
-  /** Tickets with this number or a greater one are not in the state of the limit, and have to be scheduled again. */
+  /** Tickets with this number or a greater one are undone: the state does not include them until they are scheduled. */
   undoneFrom: number;
-  /** The earliest time from which undone tickets are scheduled; `Infinity` for the time of the repair. */
+  /** The earliest time at which undone tickets can be scheduled; `Infinity` for the time of the repair. */
   undoneSince: number;
-  /** Whether tickets wait here that wait at other limits as well. */
+  /** Whether the queue of this limit contains tickets that also wait at other limits. */
   readonly hasCombined: boolean;
-  /** Called when the limit may be as good as fresh sooner than it was going to be. */
+  /** Called when the limit may become as good as fresh earlier than expected. */
   readonly onEarlier: (() => void) | undefined;
-  /** The earliest time from `from` at which the cost can be taken by a waiter. */
+  /** Returns the earliest time, not before `from`, at which a waiter can take the cost. */
   availableInQueueAt(cost: number, from: number): number;
+  /** Takes the cost as of `at`, after saving the state in the node. */
   take(node: TicketNode, cost: number, at: number, now: number): void;
-  /** Takes the state back to before this node. */
+  /** Restores the state from before this node took its cost. */
   undo(node: TicketNode): void;
+  /** Adds a node at the end of the queue. */
   push(node: TicketNode): void;
+  /** Removes a node from the queue. */
   remove(node: TicketNode): void;
   /** Releases the tickets that are due. */
   advance(now: number): void;
-  /** Whether a waiter that was due at `due` and is released at `now` takes otherwise than it would have taken then. */
+  /** Whether a waiter that was due at `due` and is released at `now` must take its cost as of `now` instead. */
   isLate(node: TicketNode, due: number, now: number): boolean;
 }
 
-/** A claim's place in line at one limit: its own node there. */
+/** The node of a ticket in the queue of one limit: an element of a doubly linked list. */
 export class TicketNode {
   readonly ticket: Ticket;
   readonly limit: QueuedLimit;
-  /** The limit's state just before the claim took from it. */
+  /** The state of the limit just before the ticket took its cost. */
   readonly before: number[] = [];
   ahead: TicketNode | undefined = undefined;
   behind: TicketNode | undefined = undefined;
@@ -41,15 +44,16 @@ export class TicketNode {
 }
 
 /**
- * Somebody who has taken from what is to come: from one limiter, or from several at the same time. What is claimed has
- * been taken already, as of the time it is due; nobody who comes later can have it.
+ * A request that has taken its cost from future capacity, from one limit or from several at the same time. The cost is
+ * already part of the state, as of the time when the ticket is due, so no later call can take it.
  */
 export abstract class Ticket extends AbortNode {
   readonly cost: number;
-  /** The time that was promised, before which it must not be accounted. */
+  /** The time promised to a reservation. The cost must not be taken before. */
   readonly earliest: number;
-  /** The how-manieth claim it is. */
+  /** The sequence number of the ticket in its queue. */
   number = 0;
+  /** The time at which the ticket is released, in microseconds. */
   due = 0;
   readonly nodes: readonly TicketNode[];
   isQueued = false;
@@ -62,8 +66,9 @@ export abstract class Ticket extends AbortNode {
   }
 
   /**
-   * Takes from all limits at the first time at which each of them can give, and not before the claims ahead. An undone
-   * claim is placed as it would have been when it was undone, so that it does not matter when that is made up for.
+   * Takes the cost from all limits at the first time at which all of them can admit it, and not before the tickets
+   * ahead. An undone ticket is scheduled as it would have been when it was undone, so the result does not depend on
+   * when the repair happens.
    */
   schedule(now: number): void {
     let due = this.earliest;
@@ -77,20 +82,22 @@ export abstract class Ticket extends AbortNode {
     for (const node of this.nodes) node.limit.take(node, this.cost, due, now);
   }
 
-  /** Whether the limit's state is that from before this claim. */
+  /** Whether the ticket is undone at this limit: the state does not include its cost. */
   isUndoneAt(limit: QueuedLimit): boolean {
     return this.number >= limit.undoneFrom;
   }
 
+  /** Whether the ticket is undone at any of its limits. */
   get isUndone(): boolean {
     return this.nodes.some(({ limit }) => this.isUndoneAt(limit));
   }
 
+  /** Whether the ticket waits at several limits. */
   get isCombined(): boolean {
     return this.nodes.length > 1;
   }
 
-  /** The claim at the front of all its lines that has to go before this one, or this one itself. */
+  /** The ticket that is first at all of its limits and must be released before this one, or this ticket itself. */
   get frontmost(): Ticket {
     for (const node of this.nodes) {
       const { first } = node.limit;
@@ -100,18 +107,20 @@ export abstract class Ticket extends AbortNode {
   }
 
   /**
-   * Whether a waiter is released later than it was due, because the event loop was held up. It must then be placed again,
-   * from now on, or the calls of several windows would leave in the same moment. A reservation keeps its time.
+   * Whether a waiter is released later than it was due, because the event loop was blocked. It must then be scheduled
+   * again from now on; otherwise the calls of several windows would start at the same moment. A reservation keeps its
+   * time.
    */
   isLate(now: number): boolean {
     if (!this.isAwaited || this.due >= now) return false;
     return this.nodes.some((node) => node.limit.isLate(node, this.due, now));
   }
 
-  /** Whether somebody has to be told when it is due. */
+  /** Whether a caller waits for this ticket. */
   abstract readonly isAwaited: boolean;
+  /** Called when the ticket is due. */
   abstract onDue(now: number): void;
-  /** It can never be due any more. */
-  abstract onRefused(error: RangeError): void;
+  /** Called when the ticket can never be due any more, because its cost is above the new limit. */
+  abstract onRejected(error: RangeError): void;
   abstract override onAbort(reason: unknown): void;
 }

@@ -1,18 +1,18 @@
 import type { Clock } from '../core/clock.js';
 
 /**
- * In microseconds: what floating point may lack to a whole microsecond. Without it a clock that is read k milliseconds
- * after another reading could seem to stand a microsecond short of that. A clock that shows years in milliseconds is off
- * by a hundredth, one that shows the milliseconds since 1970 by an eighth.
+ * Tolerance in microseconds for floating point error. Without it, a clock reading k milliseconds after another one
+ * could be rounded down to one microsecond less. The error is about 0.01 µs for a clock that shows years in
+ * milliseconds, and about 0.125 µs for one that shows milliseconds since 1970.
  */
 const NOISE = 0.25;
 
 /**
- * The time of a clock in whole microseconds since the timeline was made. Integers, because sums and products of integers
- * are exact up to 2^53 (285 years), and a limiter that counts in fractions loses or grants a token now and then.
+ * The time of a clock in whole microseconds since the timeline was created. Sums and products of integers are exact up
+ * to 2^53 (285 years); a limiter that counted in fractions would occasionally lose or grant a token.
  *
- * It never goes back: when the clock does, the timeline stands still for a moment and goes on from there. No algorithm
- * has to think of that.
+ * The time never decreases. If the clock is set back, the timeline returns the same time once and continues from there,
+ * so no algorithm needs to handle a clock that goes back.
  */
 export class Timeline {
   readonly clock: Clock;
@@ -33,12 +33,12 @@ export class Timeline {
   }
 }
 
-/** Whole milliseconds that are enough for so many microseconds. */
+/** Converts microseconds to whole milliseconds, rounded up; 0 for a time in the past. */
 export function toWholeMs(micros: number): number {
   return micros > 0 ? Math.ceil(micros / 1000) : 0;
 }
 
-/** A wait of `ms` milliseconds at most, in whole microseconds. */
+/** Converts milliseconds to whole microseconds, rounded down. */
 export function toMicros(ms: number): number {
   return Math.floor(ms * 1000 + NOISE);
 }

@@ -6,39 +6,41 @@ import { type ExactRate, exactRateOf } from './exact-rate.js';
 import { LimitAlgorithm, type Numbers } from './limit-algorithm.js';
 import { checkLimit, checkPeriod, periodOption } from './settings.js';
 
+/** The options of `TokenBucket` that `reconfigure` can change. */
 export interface TokenBucketRate {
-  /** Tokens in a full bucket, the largest burst: an integer from 1 to 10^15. */
+  /** The number of tokens in a full bucket, which is the largest burst: an integer from 1 to 10^15. */
   readonly capacity: number;
-  /** Tokens that flow in during one `per`. Above 0; need not be an integer. */
+  /** The number of tokens added during one `per`: a number above 0, not necessarily an integer. */
   readonly refill: number;
-  /** The time in which `refill` tokens flow in: from 0.001 ms to 70 years, in whole microseconds. */
+  /** The time in which `refill` tokens are added: from 0.001 ms to 70 years, in whole microseconds. */
   readonly per: Duration;
 }
 
+/** The options of `TokenBucket`. */
 export interface TokenBucketOptions extends TokenBucketRate {
-  /** What it goes by in errors. @defaultValue 'TokenBucket' */
+  /** The name of the limiter in error messages. @defaultValue 'TokenBucket' */
   readonly name?: string | undefined;
-  /** @defaultValue `systemClock` */
+  /** The clock that the limiter reads. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
 }
 
 /**
- * Admits bursts of up to `capacity` and, in the long run, `refill` per `per`.
+ * Token bucket: allows bursts of up to `capacity` and, in the long run, `refill` per `per`.
  *
- * Picture a bucket that starts full. Tokens drip in at a steady rate; what does not fit is lost. A call takes `cost`
- * tokens, or is refused and takes none:
+ * The bucket starts full. Tokens are added at a steady rate; tokens beyond `capacity` are discarded. A call takes
+ * `cost` tokens, or is rejected and takes none:
  *
  *     tokens(now) = min(capacity, tokens + (now − asOf) × refill / per)        allowed: cost ≤ tokens(now)
  *
- * Hence in any span of t at most `capacity + t × refill / per` tokens are granted, wherever the span begins: there is no
- * window edge to exploit. The one to take when in doubt; not for "at most n in any minute", where a burst and the refill
- * after it may come to twice as much (`SlidingWindowLog`).
+ * In any time span t at most `capacity + t × refill / per` tokens are granted, wherever the span begins, so there is no
+ * window edge to exploit. The token bucket is the default choice. It does not guarantee "at most n in any minute": a
+ * burst and the refill after it may add up to twice as much. For that guarantee use a `SlidingWindowLog`.
  *
- * Nothing ticks. The level is worked out when somebody asks, in integers, from the time that has passed: nothing is ever
- * lost or gained by rounding. O(1) a decision, two numbers of state. The decisions are those of GCRA (ITU-T I.371) with a
- * burst of `capacity`.
+ * The limiter needs no timer: it computes the level from the elapsed time when it is called. The arithmetic uses
+ * integers, so rounding never loses or adds tokens. O(1) per decision, two numbers of state. The decisions are those of
+ * GCRA (ITU-T I.371) with a burst of `capacity`.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is invalid.
  * @example
  * ```ts
  * const bucket = new TokenBucket({ capacity: 20, refill: 10, per: '1s' });
@@ -60,8 +62,9 @@ export class TokenBucket extends BaseLimiter<TokenBucketRate> {
 }
 
 interface TokenBucketState {
-  /** In grains, as of then. */
+  /** The level at `asOf`, in units of `ExactRate`. */
   level: number;
+  /** The time of `level` in microseconds. */
   asOf: number;
 }
 
@@ -106,13 +109,13 @@ class TokenBucketAlgorithm extends LimitAlgorithm<TokenBucketState> {
     state.asOf = at;
   }
 
-  /** Tokens that wait in the bucket are not lost: a late waiter changes nothing unless the bucket has run over. */
+  /** Tokens stay in the bucket, so a late waiter changes the result only if the bucket has overflowed since. */
   override isLate(before: Numbers, _due: number, now: number): boolean {
     const [level = 0, asOf = 0] = [before[0], before[1]];
     return level + (now - asOf) * this.#exactRate.unitsPerMicrosecond > this.#full;
   }
 
-  /** It is one and the same bucket whenever it was taken; what does not fit is lost. */
+  /** Ignores when the cost was taken, because a bucket has no windows. Tokens beyond the capacity are discarded. */
   refund(state: TokenBucketState, cost: number, now: number): void {
     state.level = Math.min(this.#full, this.#levelAt(state, now) + cost * this.#exactRate.unitsPerToken);
     state.asOf = now;
@@ -130,7 +133,7 @@ class TokenBucketAlgorithm extends LimitAlgorithm<TokenBucketState> {
     return new TokenBucketAlgorithm(this.owner, readOptions<TokenBucketRate>(this.owner, options as never, this.#rate));
   }
 
-  /** The tokens stay, as many as fit. */
+  /** Keeps the tokens, up to the new capacity. */
   migrateState(state: TokenBucketState, before: TokenBucketAlgorithm, now: number): void {
     const level = BigInt(before.#levelAt(state, now)) * BigInt(this.#exactRate.unitsPerToken);
     state.level = Math.min(this.#full, Number(level / BigInt(before.#exactRate.unitsPerToken)));

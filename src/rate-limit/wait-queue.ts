@@ -4,25 +4,28 @@ import type { QueuedLimit, Ticket, TicketNode } from './ticket.js';
 import { Timeline } from './timeline.js';
 
 /**
- * All claims at the limiters of one clock, in arrival order. Each claim is in the line of one limit or, where limiters
- * are combined, of several.
+ * All tickets at the limiters of one clock, in arrival order. A ticket is in the queue of one limit or, for combined
+ * limiters, of several.
  *
- * A claim is taken from the states of its limits at once, as of the time when it will be due. Two things undo what the
- * claims from some place on have taken, back to the state that the first of them had found:
+ * When a ticket is added, its cost is taken from the states of its limits as of the time when it will be due. Two
+ * events undo a ticket and all tickets behind it, which restores the state from before that ticket:
  *
- * - A claim in the middle gives up. All claims behind it move up. They are placed again when the line is next asked for
- *   something, or in the next microtask, so that a thousand claims that give up together cause one repair.
- * - The front claim is released late. All claims behind it move back, so their old due times are lower bounds. Only the
- *   front of each line is placed again (`scheduleFront`), and the others when they become the front or when the line is
- *   next asked for something. Draining n late waiters therefore costs O(n), not O(n²).
+ * - A ticket in the middle of the queue is cancelled. All tickets behind it move up. They are scheduled again by the
+ *   next call that needs the queue, or in the next microtask, so a thousand tickets cancelled together cause one
+ *   repair.
+ * - The front ticket is released late. All tickets behind it are delayed, so their old due times are lower bounds. Only
+ *   the front of each queue is scheduled again (`scheduleFront`); the other tickets follow when they reach the front or
+ *   when a call needs the whole queue. Releasing n late waiters therefore costs O(n), not O(n²).
  */
 export class WaitQueue extends Timeline {
   #tickets = 0;
-  /** The limits from which claims are undone. */
+  /** The limits that have undone tickets. */
   readonly #undone = new Set<QueuedLimit>();
   #isRepairScheduled = false;
 
-  /** Puts a claim behind all others of its limits. It is undone if it is behind an undone claim. */
+  /**
+   * Adds a ticket behind all others of its limits. If the ticket ahead of it is undone, the new ticket is undone too.
+   */
   add(ticket: Ticket, now: number): void {
     ticket.number = ++this.#tickets;
     ticket.isQueued = true;
@@ -32,7 +35,7 @@ export class WaitQueue extends Timeline {
     for (const { limit } of ticket.nodes) limit.advance(now);
   }
 
-  /** A claim behind an undone one is undone at all of its limits. */
+  /** Marks a ticket that is behind an undone one as undone at all of its limits. */
   #joinUndone(ticket: Ticket, now: number): void {
     for (const { limit, ahead } of ticket.nodes) {
       if (!ticket.isUndoneAt(limit)) this.#markUndone(ticket, limit, now);
@@ -40,19 +43,19 @@ export class WaitQueue extends Timeline {
     }
   }
 
-  /** Removes a claim that gives up before it is due. */
+  /** Removes a ticket that is cancelled before it is due. */
   remove(ticket: Ticket): void {
     this.undo(ticket);
     this.leave(ticket);
   }
 
-  /** Removes a claim from its lines. What it has taken stays taken. */
+  /** Removes a ticket from its queues. Its cost stays taken. */
   leave(ticket: Ticket): void {
     ticket.isQueued = false;
     for (const node of ticket.nodes) node.limit.remove(node);
   }
 
-  /** Undoes what this claim and those behind it took; the next repair places them again. */
+  /** Undoes this ticket and the tickets behind it. The next repair schedules them again. */
   undo(ticket: Ticket): void {
     for (const node of ticket.nodes) {
       this.#undoAt(node, Infinity);
@@ -65,7 +68,7 @@ export class WaitQueue extends Timeline {
     });
   }
 
-  /** Undoes a place and those behind it, to be placed from `since` on. */
+  /** Undoes a node and the nodes behind it at one limit. They can be scheduled from `since` on. */
   #undoAt(node: TicketNode, since: number): void {
     const { ticket, limit } = node;
     if (ticket.isUndoneAt(limit)) return;
@@ -76,12 +79,12 @@ export class WaitQueue extends Timeline {
   #markUndone(ticket: Ticket, limit: QueuedLimit, since: number): void {
     limit.undoneFrom = ticket.number;
     limit.undoneSince = Math.max(limit.undoneSince, since);
-    // To the end of the set, or a repair that has already walked this limit would miss what is undone now.
+    // The limit moves to the end of the set. Otherwise a repair that has already visited it would miss this ticket.
     this.#undone.delete(limit);
     this.#undone.add(limit);
   }
 
-  /** Places a claim that is late or undone, and the first at all of its limits. Those behind it stay undone. */
+  /** Schedules a late or undone ticket that is first at all of its limits. The tickets behind it stay undone. */
   scheduleFront(ticket: Ticket, now: number): void {
     for (const node of ticket.nodes) this.#undoAt(node, now);
     ticket.schedule(now);
@@ -98,12 +101,12 @@ export class WaitQueue extends Timeline {
     limit.undoneSince = -Infinity;
   }
 
-  /** Does the repair that is scheduled, if there is one: until then, due times may be too late. */
+  /** Runs the scheduled repair, if there is one. Before the repair, due times may be too late. */
   repairIfScheduled(now: number): void {
     if (this.#isRepairScheduled) this.repair(now);
   }
 
-  /** Places the undone claims that may move up. */
+  /** Schedules the undone tickets that may move up. */
   repair(now: number): void {
     this.#isRepairScheduled = false;
     for (const limit of [...this.#undone]) {
@@ -112,28 +115,28 @@ export class WaitQueue extends Timeline {
     this.#repairCombined(now);
   }
 
-  /** Places all undone claims that the due times of this limit's claims depend on. */
+  /** Schedules all undone tickets that the due times of this limit's tickets depend on. */
   repairFor(limit: QueuedLimit, now: number): void {
     if (limit.hasCombined) this.#repairCombined(now);
     else if (limit.undoneFrom < Infinity) this.#repairAlone(limit, now);
   }
 
-  /** Repairs a limit whose claims wait at no other. */
+  /** Repairs a limit whose tickets wait at no other limit. */
   #repairAlone(limit: QueuedLimit, now: number): void {
     let first: TicketNode | undefined;
     for (let node = limit.last; node?.ticket.isUndoneAt(limit); node = node.ahead) first = node;
-    for (let place = first; place !== undefined; place = place.behind) place.ticket.schedule(now);
+    for (let next = first; next !== undefined; next = next.behind) next.ticket.schedule(now);
     this.#finishRepair([limit], now);
   }
 
-  /** Repairs all limits that combined claims wait at, in arrival order. */
+  /** Repairs all limits with combined tickets, in arrival order. */
   #repairCombined(now: number): void {
     const tickets = new Set<Ticket>();
     for (const limit of this.#undone) {
       if (!limit.hasCombined) continue;
       for (let node = limit.last; node?.ticket.isUndoneAt(limit); node = node.ahead) {
         tickets.add(node.ticket);
-        // At its other limits as well, which adds to the set that is being walked.
+        // Undoing the ticket at its other limits adds these limits to the set that this loop iterates over.
         for (const other of node.ticket.nodes) this.#undoAt(other, now);
       }
     }
@@ -153,14 +156,15 @@ export class WaitQueue extends Timeline {
   }
 }
 
-/** No state of ours: it goes when the clock goes. */
-const lines = new WeakMap<Clock, WaitQueue>();
+/** One queue per clock. The map is weak, so a queue lives as long as its clock. */
+const queues = new WeakMap<Clock, WaitQueue>();
 
+/** Returns the queue of a clock. */
 export function queueOf(clock: Clock): WaitQueue {
-  let queue = lines.get(clock);
+  let queue = queues.get(clock);
   if (queue === undefined) {
     queue = new WaitQueue(clock);
-    lines.set(clock, queue);
+    queues.set(clock, queue);
   }
   return queue;
 }

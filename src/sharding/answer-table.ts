@@ -1,22 +1,23 @@
 import { FifoMap } from '../core/fifo-map.js';
 
-/** The answer of a directory to a key. */
+/** The answer of a directory for a key. */
 interface Answer {
-  /** Undefined: that no shard has it. */
+  /** The shard of the key; undefined if no shard has the key (a negative answer). */
   readonly shard: string | undefined;
   readonly freshUntil: number;
 }
 
+/** The limits of an `AnswerTable`. */
 export interface AnswerLimits {
   readonly capacity: number;
   readonly ttlMs: number;
-  /** Of answers that no shard has the key; 0: those are not kept. */
+  /** The TTL of negative answers in milliseconds; with 0 they are not stored. */
   readonly negativeTtlMs: number;
-  /** How long beyond their ttl answers are kept, for when there are no better ones. */
+  /** The time in milliseconds for which a stale answer is kept after its TTL, in case a load fails. */
   readonly staleMs: number;
 }
 
-/** The answers a directory keeps, the least recently used first. O(1) an operation, amortized. */
+/** The stored answers of a directory, in order of last use (LRU). O(1) per operation, amortized. */
 export class AnswerTable {
   readonly #limits: AnswerLimits;
   readonly #answers = new FifoMap<string, Answer>();
@@ -29,7 +30,7 @@ export class AnswerTable {
     return this.#answers.size;
   }
 
-  /** The answer, if it is fresh. */
+  /** Returns the answer for a key if it is fresh. */
   find(key: string, now: number): Answer | undefined {
     const answer = this.#answers.get(key);
     if (answer === undefined) return undefined;
@@ -38,12 +39,13 @@ export class AnswerTable {
     return now < answer.freshUntil ? answer : undefined;
   }
 
-  /** A shard that was the answer not too long ago. */
+  /** Returns the shard of a stale answer, if it is not too old. */
   stale(key: string, now: number): string | undefined {
     const answer = this.#answers.get(key);
     return answer !== undefined && this.#isUseful(answer, now) ? answer.shard : undefined;
   }
 
+  /** Stores an answer, and evicts the least recently used one if the table is full. */
   put(key: string, shard: string | undefined, now: number): void {
     this.#answers.delete(key);
     const { capacity, ttlMs, negativeTtlMs } = this.#limits;
@@ -62,12 +64,14 @@ export class AnswerTable {
     this.#answers.clear();
   }
 
+  /** Returns the shards of all stored answers. */
   shards(): string[] {
     return Array.from(this.#answers.keys(), (key) => this.#answers.get(key)?.shard).filter(
       (shard) => shard !== undefined,
     );
   }
 
+  /** Whether a stale answer may still be used. */
   #isUseful({ shard, freshUntil }: Answer, now: number): boolean {
     return shard !== undefined && now < freshUntil + this.#limits.staleMs;
   }

@@ -4,14 +4,14 @@ import { checkMethods, given } from '../core/options.js';
 import type { AsyncShardRouter, ShardGetOptions, ShardRouter } from './shard-router.js';
 
 /**
- * Several routers as one: the first that has an answer, in the order given.
+ * Combines several routers: `get` returns the first result that is not undefined, in the given order.
  *
- * The usual order is from the particular to the general: tenants with a place of their own, then what a directory knows,
- * then a hash for everybody else. With a router among them that has to ask somebody, the whole has to be asked, and its
- * answer is always a promise; routers after the one that answers are not asked. One that fails is the end: going on
- * would give a key to a shard that may not be its own.
+ * The usual order is from specific to general: tenants with a fixed shard, then a directory, then a hash for all other
+ * keys. If one of the routers is asynchronous, the combination is asynchronous as well. Routers after the one that
+ * returns a shard are not asked. If a router fails, the lookup fails: the next router might return a shard that does
+ * not have the key.
  *
- * @throws InvalidOptionError without a router, or for what is none.
+ * @throws InvalidOptionError if there is no router, or if one of the values is not a router.
  * @example
  * ```ts
  * const tenants = compositeShards(
@@ -27,7 +27,7 @@ export function compositeShards<K>(
   ...routers: readonly (ShardRouter<K> | AsyncShardRouter<K>)[]
 ): ShardRouter<K> | AsyncShardRouter<K> {
   if (routers.length === 0) {
-    throw new InvalidOptionError('compositeShards', 'routers', 'must be one router or more', routers);
+    throw new InvalidOptionError('compositeShards', 'routers', 'must be at least one router', routers);
   }
   const members = routers.map((router, i) => checkMethods('compositeShards', `routers[${i}]`, router, ['get']));
   return members.every(isSync) ? new SyncComposite(members) : new AsyncComposite(members);
@@ -37,7 +37,7 @@ function isSync<K>(router: ShardRouter<K> | AsyncShardRouter<K>): router is Shar
   return router.isAsync !== true;
 }
 
-/** Each name once; worked out when it is asked for, since rings and directories change. */
+/** Returns all names, each once. Computed on each access, because rings and directories can change. */
 function shardsOf(routers: readonly { readonly shards: readonly string[] }[]): readonly string[] {
   return [...new Set(routers.flatMap(({ shards }) => shards))];
 }
@@ -58,8 +58,9 @@ class SyncComposite<K> implements ShardRouter<K> {
       const shard: unknown = router.get(key);
       if (typeof shard === 'string') return shard;
       if (shard === undefined) continue;
-      // A promise of nothing would be taken for an answer.
-      throw new InvalidOptionError('compositeShards', 'routers', 'must have isAsync: true to answer promises', shard);
+      // A promise of undefined would be taken for a shard.
+      const rule = 'must have isAsync: true if get returns a promise';
+      throw new InvalidOptionError('compositeShards', 'routers', rule, shard);
     }
     return undefined;
   }

@@ -1,27 +1,29 @@
 import { AbortNode, AbortScope, resolvedPromise, scopeOf } from '../core/abort-scope.js';
 
-/** One call of the loader, and all who wait for it. */
+/** One call of the loader with all its waiters (single flight). */
 export class DirectoryLoad {
-  /** Ends when nobody waits any more. */
+  /** Aborted when the last waiter has left. */
   readonly #scope = new AbortScope();
   readonly #waiters = new Set<LoadWaiter>();
   readonly #onAbandoned: (load: DirectoryLoad) => void;
-  /** Those that have not given up. */
+  /** The number of waiters that have not left. */
   #waiting = 0;
 
   constructor(onAbandoned: (load: DirectoryLoad) => void) {
     this.#onAbandoned = onAbandoned;
   }
 
-  /** Made when the loader asks for it. */
+  /** The signal for the loader. Created when the loader reads it. */
   get signal(): AbortSignal {
     return this.#scope.signal;
   }
 
+  /** Whether all waiters have left. */
   get isAbandoned(): boolean {
     return this.#scope.reason !== undefined;
   }
 
+  /** Adds a waiter. Its promise settles with the load, or rejects when `signal` is aborted. */
   wait(signal: AbortSignal | null): Promise<string | undefined> {
     return new Promise((resolve, reject) => {
       const waiter = new LoadWaiter(this, resolve, reject);
@@ -31,9 +33,9 @@ export class DirectoryLoad {
     });
   }
 
-  /** The last one out ends the load. */
+  /** Removes a waiter that was aborted. If it was the last one, the load is aborted. */
   giveUp(waiter: LoadWaiter, reason: unknown, signals: AbortController[]): void {
-    // One microtask later: an answer that was there before the abort is on its way, and has won.
+    // Rejects one microtask later, so that a result that arrived before the abort wins.
     resolvedPromise.then(() => {
       this.#waiters.delete(waiter);
       waiter.reject(reason);
@@ -44,15 +46,17 @@ export class DirectoryLoad {
     this.#scope.onAbort(reason, signals);
   }
 
+  /** Resolves all waiters. */
   succeed(shard: string | undefined): void {
     for (const waiter of this.#take()) waiter.resolve(shard);
   }
 
+  /** Rejects all waiters. */
   fail(error: unknown): void {
     for (const waiter of this.#take()) waiter.reject(error);
   }
 
-  /** Nobody needs the loader's answer any more. */
+  /** Aborts the loader, because its result is not needed any more. */
   abort(): void {
     this.#scope.abort(undefined);
   }

@@ -8,72 +8,83 @@ import { AnswerTable } from './answer-table.js';
 import { DirectoryLoad } from './directory-load.js';
 import { type AsyncShardRouter, checkIterable, checkShard, type ShardGetOptions } from './shard-router.js';
 
+/** The options of `directoryShards`. */
 export interface DirectoryShardsOptions {
-  /** Keys whose shards are known. They are kept until they are deleted. @defaultValue none */
+  /** Keys with known shards. They are kept until they are deleted. @defaultValue none */
   readonly entries?: Iterable<readonly [key: string, shard: string]> | undefined;
   /**
-   * Looks up a key that is not among the entries; undefined when no shard has it. Its signal aborts when nobody waits for
-   * the answer any more.
+   * Looks up a key that is not among the entries. Returns undefined if no shard has the key. The signal in its context
+   * is aborted when no caller waits for the result any more. @defaultValue none
    */
   readonly load?:
     | ((key: string, context: DirectoryLoadContext) => string | undefined | PromiseLike<string | undefined>)
     | undefined;
-  /** How long what was loaded is used without asking again. Above 0; `Infinity` allowed. @defaultValue '5m' */
+  /** The time for which a loaded shard is used without a new load: above 0, or `Infinity`. @defaultValue '5m' */
   readonly ttl?: Duration | undefined;
   /**
-   * Likewise for the answer that no shard has the key. 0: it is not kept, and a key that is added is found at once.
-   * @defaultValue 0
+   * The time for which the result "no shard has the key" is used without a new load. With 0 it is not stored, so a key
+   * that is added later is found immediately. @defaultValue 0
    */
   readonly negativeTtl?: Duration | undefined;
-  /** How long beyond its `ttl` an answer still serves when the load fails. `Infinity` allowed. @defaultValue 0 */
+  /** The time after `ttl` in which a stale shard is used if a load fails; `Infinity` is allowed. @defaultValue 0 */
   readonly staleIfError?: Duration | undefined;
-  /** How many loaded answers are kept; beyond that the least recently used one goes. An integer ≥ 1. @defaultValue 10_000 */
+  /**
+   * The maximum number of loaded results: an integer ≥ 1. Beyond it the least recently used one is evicted.
+   * @defaultValue 10_000
+   */
   readonly capacity?: number | undefined;
-  /** The shard of keys that neither the entries nor the loader knows. Not for loads that fail. @defaultValue none */
+  /** The shard of keys that are neither among the entries nor loaded. Not used if a load fails. @defaultValue none */
   readonly default?: string | ((key: string) => string | undefined) | undefined;
-  /** What it goes by in errors. @defaultValue 'directoryShards' */
+  /** The name of the router in error messages. @defaultValue 'directoryShards' */
   readonly name?: string | undefined;
-  /** @defaultValue `systemClock` */
+  /** The clock for TTLs. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
 }
 
+/** The context of a `load` call. */
 export interface DirectoryLoadContext {
+  /** Aborted when no caller waits for the result any more. */
   readonly signal: AbortSignal;
 }
 
+/** The events of `directoryShards`. */
 export interface DirectoryEvents {
-  /** A load has failed that somebody waited for. `servedStale` is the old answer they had instead, if there was one. */
+  /**
+   * Emitted when a load fails that callers wait for. `servedStale` is the stale shard that they got, if there was one.
+   */
   readonly loadFailure: { readonly key: string; readonly error: unknown; readonly servedStale: string | undefined };
 }
 
-/** Shards by a list of which key is where. */
+/** A router that stores the shard of each key. */
 export interface DirectoryShards extends AsyncShardRouter<string>, Observable<DirectoryEvents> {
-  /** How many loaded answers are kept. */
+  /** The number of loaded results in memory. */
   readonly size: number;
-  /** Puts a key on a shard, until it is deleted. Who waits for a load of this key has this answer at once. */
+  /**
+   * Sets the shard of a key, until it is deleted. Callers that wait for a load of this key get this shard immediately.
+   */
   set(key: string, shard: string): void;
-  /** Forgets where a key is, whether it was set or loaded. @returns whether it was set. */
+  /** Removes what was set or loaded for a key. @returns Whether the key was set. */
   delete(key: string): boolean;
   /**
-   * Forgets what was loaded for a key. A load under way still answers those who wait for it, but is not kept, and whoever
-   * comes after this starts another one.
+   * Removes what was loaded for a key. If a load is in flight, its waiters get the result, but the result is not
+   * stored, and later callers start a new load.
    */
   invalidate(key: string): void;
-  /** Likewise, for all keys. */
+  /** Removes what was loaded for all keys. The rules are those of `invalidate`. */
   invalidateAll(): void;
 }
 
 /**
- * Looks up where a key is: in a list, or by asking whoever knows, whose answers are kept for a while.
+ * Creates a router that looks up the shard of a key in a list, or with a loader whose results are cached.
  *
- * The most flexible way to place keys, since each can be anywhere and move by itself, and the most expensive: somebody has
- * to keep the list. A key is looked up once at a time, however many ask; what fails is not kept, and rejects those who
- * waited, unless an old answer still serves. Where an answer that is too old would do harm, let the shards refuse keys
- * that are not theirs, `invalidate` the key, and ask again.
+ * This is the most flexible placement, because each key can be on any shard and can be moved separately. It is also the
+ * most expensive, because the list must be maintained. Concurrent lookups of a key share one load. A failed load is not
+ * stored; its waiters are rejected, unless `staleIfError` allows an old result. If a stale result would do harm, let
+ * the shards reject keys that they do not have, `invalidate` the key, and look it up again.
  *
- * O(1) for what is known. Memory: the entries, and at most `capacity` answers. No timer.
+ * O(1) for known keys. Memory: the entries, and at most `capacity` loaded results. No timer.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is invalid.
  * @example
  * ```ts
  * const tenants = directoryShards({
@@ -96,7 +107,7 @@ class Directory implements DirectoryShards {
   readonly #default: DirectoryShardsOptions['default'];
   readonly #entries = new Map<string, string>();
   readonly #answers: AnswerTable;
-  /** Those whose answers are still wanted, by key. */
+  /** The loads in flight whose results will be stored, by key. */
   readonly #loads = new Map<string, DirectoryLoad>();
   readonly #events = new Emitter<DirectoryEvents>();
 
@@ -127,7 +138,9 @@ class Directory implements DirectoryShards {
       staleMs: toMs(this.#owner, 'staleIfError', own.staleIfError, { orZero: true, orInfinity: true }),
     });
     for (const entry of checkIterable(this.#owner, 'entries', own.entries)) {
-      if (!Array.isArray(entry)) throw new InvalidOptionError(this.#owner, 'entries', 'must be pairs', entry);
+      if (!Array.isArray(entry)) {
+        throw new InvalidOptionError(this.#owner, 'entries', 'must contain only [key, shard] pairs', entry);
+      }
       this.set(entry[0], entry[1]);
     }
   }
@@ -140,7 +153,7 @@ class Directory implements DirectoryShards {
     return this.#answers.size;
   }
 
-  /** Those of the entries, of the answers that are kept, and the default, if it is one. */
+  /** The shards of the entries and of the loaded results, and the default shard, if it is a string. */
   get shards(): readonly string[] {
     const byDefault = typeof this.#default === 'string' ? [this.#default] : [];
     return [...new Set([...this.#entries.values(), ...this.#answers.shards(), ...byDefault])];
@@ -164,7 +177,7 @@ class Directory implements DirectoryShards {
     const load = this.#loads.get(key);
     this.#loads.delete(key);
     load?.succeed(shard);
-    load?.abort(); // last, since it runs other people's code
+    load?.abort(); // last, because it calls abort listeners
   }
 
   delete(key: string): boolean {
@@ -190,25 +203,25 @@ class Directory implements DirectoryShards {
     const load = new DirectoryLoad((abandoned) => this.#forget(key, abandoned));
     this.#loads.set(key, load);
     const answer = load.wait(signal);
-    this.#begin(key, load, this.#load); // only now, since the loader may call back
+    this.#start(key, load, this.#load); // after the load is registered, because the loader may call `get`
     return answer;
   }
 
-  async #begin(key: string, load: DirectoryLoad, ask: NonNullable<DirectoryShardsOptions['load']>): Promise<void> {
+  async #start(key: string, load: DirectoryLoad, loader: NonNullable<DirectoryShardsOptions['load']>): Promise<void> {
     const context: DirectoryLoadContext = {
       get signal() {
         return load.signal;
       },
     };
     try {
-      this.#succeed(key, load, await ask(key, context));
+      this.#succeed(key, load, await loader(key, context));
     } catch (error) {
       this.#fail(key, load, error);
     }
   }
 
   #succeed(key: string, load: DirectoryLoad, shard: string | undefined): void {
-    if (shard !== undefined) checkShard(this.#owner, 'what load answers', shard);
+    if (shard !== undefined) checkShard(this.#owner, 'the result of load', shard);
     if (this.#forget(key, load)) this.#answers.put(key, shard, this.#clock.now());
     load.succeed(shard);
   }
@@ -221,7 +234,7 @@ class Directory implements DirectoryShards {
     if (this.#events.has('loadFailure')) this.#events.emit('loadFailure', { key, error, servedStale });
   }
 
-  /** Whether this load was the one whose answer is wanted. */
+  /** Removes a load. Returns whether its result should be stored. */
   #forget(key: string, load: DirectoryLoad): boolean {
     return this.#loads.get(key) === load && this.#loads.delete(key);
   }
@@ -229,7 +242,7 @@ class Directory implements DirectoryShards {
   #defaultOf(key: string): string | undefined {
     if (typeof this.#default !== 'function') return this.#default;
     const shard = this.#default(key);
-    return shard === undefined ? undefined : checkShard(this.#owner, 'what default answers', shard);
+    return shard === undefined ? undefined : checkShard(this.#owner, 'the result of default', shard);
   }
 
   #checkKey(key: string): string {

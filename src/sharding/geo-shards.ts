@@ -3,52 +3,59 @@ import { checkInteger, checkNumber, checkOptionalFunction, readOptions } from '.
 import { type Coordinates, haversine } from './great-circle.js';
 import { checkIterable, checkShard, type ShardRouter } from './shard-router.js';
 
-/** A shard and where it is. */
+/** A shard and its location. */
 export interface GeoSite {
+  /** The name of the shard. */
   readonly shard: string;
-  /** In degrees: from -90 to 90. */
+  /** The latitude in degrees, from -90 to 90. */
   readonly latitude: number;
-  /** In degrees: from -180 to 180. */
+  /** The longitude in degrees, from -180 to 180. */
   readonly longitude: number;
-  /** The regions that belong to it, wherever they are; each to one shard only. @defaultValue none */
+  /** The regions that use this shard, wherever they are. A region can only belong to one shard. @defaultValue none */
   readonly regions?: Iterable<string> | undefined;
-  /** The shards that stand in for it, in this order, before those that are nearest. @defaultValue none */
+  /**
+   * The shards to use if this one is down, in this order. After them, the nearest shards are used. @defaultValue none
+   */
   readonly fallbacks?: Iterable<string> | undefined;
 }
 
+/** The options of `geoShards`. */
 export interface GeoShardsOptions {
-  /** At least one; each shard once. */
+  /** The shards: at least one, each name once. */
   readonly shards: Iterable<GeoSite>;
-  /** Whether a shard can be used just now; asked at each lookup. @defaultValue always */
+  /** Returns whether a shard can be used now. Called for each lookup. @defaultValue all shards are up */
   readonly isUp?: ((shard: string) => boolean) | undefined;
 }
 
-/** Where somebody is: a region, or coordinates, or both. */
+/** The location of a user: a region, coordinates, or both. */
 export interface GeoPlace {
+  /** The name of the region. */
   readonly region?: string | undefined;
-  /** In degrees: from -90 to 90. Together with `longitude`. */
+  /** The latitude in degrees, from -90 to 90. Requires `longitude`. */
   readonly latitude?: number | undefined;
-  /** In degrees: from -180 to 180. */
+  /** The longitude in degrees, from -180 to 180. Requires `latitude`. */
   readonly longitude?: number | undefined;
 }
 
+/** A router that picks shards by location. */
 export interface GeoShards extends ShardRouter<GeoPlace> {
-  /** The shards for a place, `count` different ones or all that are up, in the order in which they stand in for each other. */
+  /** Returns `count` different shards for a place, or all shards that are up if there are fewer, in fallback order. */
   getMany(place: GeoPlace, count: number): string[];
 }
 
 /**
- * Sends everybody to the shard of their region, or else to the nearest one.
+ * Creates a router that returns the shard of a region, or otherwise the nearest shard. Use it to store the data of
+ * users near them.
  *
- * A region that is mapped decides by itself; for any other the nearest shard does, along the great circle, if the place
- * has coordinates. Where neither says anything the answer is undefined. After that first shard come its `fallbacks`, then
- * all others by their distance from the place, or from the first shard when the place has no coordinates; of equally
- * near ones the first by name. Those that are not up are left out.
+ * If the region belongs to a shard, that shard is first. Otherwise, if the place has coordinates, the nearest shard by
+ * great-circle distance is first. If neither applies, the result is undefined. After the first shard follow its
+ * `fallbacks`, then all others by their distance from the place, or from the first shard if the place has no
+ * coordinates. Shards at the same distance are sorted by name. Shards that are not up are skipped.
  *
- * O(n log n) a lookup, for the handful of regions there are.
+ * O(n log n) per lookup for n shards, which is meant for a handful of regions.
  *
- * @throws InvalidOptionError for coordinates outside the globe, a region or a shard that is there twice, and a fallback
- * that is no other shard.
+ * @throws InvalidOptionError if coordinates are out of range, a region or a shard occurs twice, or a fallback is not
+ * the name of another shard.
  * @example
  * ```ts
  * const near = geoShards({
@@ -72,7 +79,7 @@ interface Site extends Coordinates {
 }
 
 class SiteTable implements GeoShards {
-  /** Sorted by name, which sorting by distance keeps for equal ones. */
+  /** Sorted by name. Sorting by distance is stable, so shards at the same distance stay in this order. */
   readonly #sites: readonly Site[];
   readonly #byRegion = new Map<string, Site>();
   readonly #isUp: (shard: string) => boolean;
@@ -88,12 +95,13 @@ class SiteTable implements GeoShards {
     const [first] = this.shards;
     const twice = this.shards.find((shard, i) => shard === this.shards[i - 1]);
     if (first === undefined || twice !== undefined) {
-      throw new InvalidOptionError('geoShards', 'shards', 'must be one or more, each once', twice ?? own.shards);
+      const rule = 'must contain at least one shard, and each shard only once';
+      throw new InvalidOptionError('geoShards', 'shards', rule, twice ?? own.shards);
     }
     for (const { shard, fallbacks } of this.#sites) {
-      const stranger = fallbacks.find((other) => other === shard || !this.shards.includes(other));
-      if (stranger === undefined) continue;
-      throw new InvalidOptionError('geoShards', `fallbacks of "${shard}"`, 'must be other shards', stranger);
+      const invalid = fallbacks.find((other) => other === shard || !this.shards.includes(other));
+      if (invalid === undefined) continue;
+      throw new InvalidOptionError('geoShards', `fallbacks of "${shard}"`, 'must be names of other shards', invalid);
     }
   }
 
@@ -138,7 +146,8 @@ class SiteTable implements GeoShards {
     };
     for (const region of checkIterable('geoShards', `${option}.regions`, own.regions)) {
       if (typeof region !== 'string' || this.#byRegion.has(region)) {
-        throw new InvalidOptionError('geoShards', `${option}.regions`, 'must be strings, each of one shard', region);
+        const rule = 'must be strings that belong to one shard only';
+        throw new InvalidOptionError('geoShards', `${option}.regions`, rule, region);
       }
       this.#byRegion.set(region, read);
     }

@@ -1,19 +1,20 @@
-/** Where something is, in degrees. */
+/** A location in degrees. */
 export interface Coordinates {
-  /** From -90 at the south pole to 90 at the north pole. */
+  /** The latitude, from -90 at the south pole to 90 at the north pole. */
   readonly latitude: number;
-  /** From -180 to 180; both are the antimeridian. */
+  /** The longitude, from -180 to 180; both limits are the antimeridian. */
   readonly longitude: number;
 }
 
+/** π / 180. */
 const RADIANS = 0.017453292519943295;
 
 /**
- * How far two places are apart on the globe, as a number that grows with the distance: 0 for one place, 1 for antipodes.
- * It is the haversine of the angle between them (Sinnott, "Virtues of the Haversine", 1984), which keeps its digits for
- * places that are close together. Its arcsine is not needed to tell which of two places is nearer.
+ * Returns a number that grows with the distance of two places: 0 for the same place, 1 for antipodes. It is the
+ * haversine of the angle between them (Sinnott, "Virtues of the Haversine", 1984), which is precise for places that are
+ * close together. The arcsine is omitted, because it does not change the order of distances.
  *
- * Where two distances are equal by symmetry, so are the numbers, to the last bit.
+ * If two distances are equal by symmetry, the results are equal to the last bit.
  */
 export function haversine(a: Coordinates, b: Coordinates): number {
   const north = halfSine(a.latitude - b.latitude);
@@ -23,8 +24,8 @@ export function haversine(a: Coordinates, b: Coordinates): number {
 
 const halfSine = (degrees: number): number => Math.sin((degrees * RADIANS) / 2);
 
-/** Across the antimeridian, where that is shorter. */
+/** Returns the difference in longitude across the antimeridian, if that is shorter. */
 const shortWay = (degrees: number): number => (degrees > 180 ? 360 - degrees : degrees);
 
-/** At the poles it is 0, not 6e-17: every longitude is the same place there. */
+/** Returns the cosine, and 0 instead of 6e-17 at the poles, where every longitude is the same place. */
 const cosine = (latitude: number): number => (Math.abs(latitude) === 90 ? 0 : Math.cos(latitude * RADIANS));

@@ -8,42 +8,44 @@ import type { NodeOption } from '../hash-ring/nodes.js';
 import type { Placement } from '../hash-ring/placement.js';
 import { checkShard, type ShardRouter } from './shard-router.js';
 
-/** What a ring, rendezvous or Maglev table can do, or one of your own. */
+/** The methods of a placement that are used. Rings, rendezvous and Maglev tables have them; a custom one can too. */
 export type ShardPlacement = Pick<Placement, 'get' | 'getMany' | 'nodes'>;
 
-/** Shards with numbers from 0 on: those that are only ever added at the end. */
+/** Shards with numbers from 0 on. Use it if shards are only added at the end. */
 export interface NumberedShards {
-  /** How many buckets: an integer from 1 to 65,536. */
+  /** The number of buckets: an integer from 1 to 65,536. */
   readonly buckets: number;
   /**
-   * The shard of a bucket. Several buckets may share one: with many more buckets than shards, a bucket can move by itself.
+   * Returns the shard of a bucket. Several buckets can have the same shard: with many more buckets than shards, single
+   * buckets can be moved.
    * @defaultValue the number as a string
    */
   readonly name?: ((bucket: number) => string) | undefined;
 }
 
-/** Shards that keys are spread over by their hashes. */
+/** Shards over which keys are distributed by their hashes. */
 export interface HashShards extends ShardRouter<PlacementKey> {
   /**
-   * The shards for a key and its replicas: `count` different ones, or all there are. The first is `get(key)`; a shorter
-   * list is the beginning of a longer one.
+   * Returns the shards for a key and its replicas: `count` different shards, or all shards if there are fewer. The
+   * first is `get(key)`. The result for a smaller count is a prefix of the result for a larger one.
    */
   getMany(key: PlacementKey, count: number): string[];
 }
 
 /**
- * Spreads keys over shards by their hashes: evenly, whatever the keys are, and the same in every process.
+ * Creates a router that distributes keys evenly over shards by their hashes, equally in every process. Use it if keys
+ * are read one by one. Neighbouring keys are on different shards, so a range query has to ask every shard.
  *
- * Takes any placement of `breakwater/hash-ring`, a list of nodes, for a `HashRing` of them, or `{ buckets, name }`, for
- * shards that are numbered, by jump consistent hash. A placement is used as it is, not copied: a node that is added to a
- * ring later is a shard from then on. Neighbouring keys are far apart: a query over a range has to ask every shard.
+ * `source` is a placement of `breakwater/hash-ring`; a list of nodes, for a `HashRing` of them; or `{ buckets, name }`,
+ * for numbered shards with jump consistent hash. A placement is used directly, not copied: a node that is added to a
+ * ring later becomes a shard.
  *
- * A number is hashed as its decimal string everywhere, so that 7 and '7' are on one shard. `getMany` of numbered shards
- * goes on with the next numbers.
+ * A number is hashed as its decimal string, so 7 and '7' are on the same shard. For numbered shards, `getMany`
+ * continues with the next numbers.
  *
- * O(1) over a ring; O(log buckets) over numbers, with no memory but their names.
+ * O(1) for a ring; O(log buckets) for numbered shards, which need no memory except for their names.
  *
- * @throws InvalidOptionError for what is none of these, or cannot work.
+ * @throws InvalidOptionError if `source` is none of these or is invalid.
  * @example
  * ```ts
  * const users = hashShards(['db-1', 'db-2', { node: 'db-3', weight: 2 }]);
@@ -68,7 +70,7 @@ function isPlacement(source: object): source is ShardPlacement {
   return typeof get === 'function' && typeof getMany === 'function';
 }
 
-/** The placement behind the interface, for plans of what moves. */
+/** Shards over a placement. The placement is readable for `rebalancePlan`. */
 export class PlacedShards implements HashShards {
   readonly placement: ShardPlacement;
 
@@ -120,7 +122,7 @@ class BucketShards implements HashShards {
   }
 }
 
-/** 64 bits, those that `jumpHash` gives to a string of the same bytes. */
+/** Returns 64 bits: the same as `jumpHash` computes for a string of the same bytes. */
 function wideHash(bytes: Uint8Array): bigint {
   return (BigInt(murmur3(bytes, 0x9e37_79b9)) << 32n) | BigInt(murmur3(bytes, 0));
 }

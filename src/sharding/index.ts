@@ -1,12 +1,16 @@
 /**
- * Sharding: which of several databases, tables or regions has a key, and which of the copies of one to read from.
+ * Sharding: decides which database, table or region has a key, and which replica of a database to read from.
  *
- * `rangeShards` where neighbouring keys belong together, `hashShards` where they are to be spread, `directoryShards` where
- * each key has a place of its own, `geoShards` where users are to be near; `compositeShards` for several of them,
- * `rebalancePlan` for what moves when they change. `replicaRouter` for one primary and its replicas. Not before one
- * database is too small: what is sharded can no longer be joined or written in one transaction.
+ * - `rangeShards`: neighbouring keys are on the same shard.
+ * - `hashShards`: keys are distributed evenly.
+ * - `directoryShards`: each key can be on any shard.
+ * - `geoShards`: the nearest shard, or the shard of a region.
+ * - `compositeShards` combines several of them, and `rebalancePlan` computes which keys move when they change.
+ * - `replicaRouter` routes reads and writes to one primary and its replicas.
  *
- * Cost: a lookup in memory each; no timers.
+ * Do not shard before one database is too small: sharded data cannot be joined or written in one transaction any more.
+ *
+ * Cost: each lookup is in memory; no timers.
  *
  * @module
  */

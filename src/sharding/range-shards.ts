@@ -3,7 +3,7 @@ import { type Comparable, checkRangeKey, comparable, type RangeKey, toRangeKey }
 import { indexOfKey, lastStartingBy, readSpans, type ShardRange, type Span, type Spans } from './range-spans.js';
 import { checkShard, type ShardRouter } from './shard-router.js';
 
-/** The kind of a key, whatever its value. */
+/** The type of a key: the base type of a literal type. */
 export type KeyKindOf<K extends RangeKey> = K extends number
   ? number
   : K extends bigint
@@ -12,37 +12,38 @@ export type KeyKindOf<K extends RangeKey> = K extends number
       ? string
       : Date;
 
-/** Shards that have a range of keys each. Never changes: `split` and `merge` give another one. */
+/** Shards that each have ranges of keys. Immutable: `split` and `merge` return a new router. */
 export interface RangeShards<K extends RangeKey> extends ShardRouter<K> {
-  /** All ranges in their order, as plain data: `rangeShards(router.ranges)` is the same again. */
+  /** All ranges in order, as plain data: `rangeShards(router.ranges)` creates an equal router. */
   readonly ranges: readonly ShardRange<K>[];
   /**
-   * The shards that have keys from `from` up to, and without, `to`, each once, in the order of their first ranges:
-   * those that a query over this range must ask. An end that is left out is open.
+   * Returns the shards that have keys from `from` (inclusive) to `to` (exclusive): the shards that a query over this
+   * range must ask. Each shard occurs once, in the order of their first ranges. A missing end is open.
    */
   getRange(from?: K, to?: K): string[];
-  /** Cuts the range that has `at` in two: keys before `at` stay where they are, those from `at` on go to `shard`. */
+  /** Splits the range that contains `at`: keys before `at` stay on their shard, keys from `at` on belong to `shard`. */
   split(at: K, shard: string): RangeShards<K>;
   /**
-   * Joins the two ranges that meet at `at`: the keys of the upper one go to the shard of the lower one. Undoes a `split`
-   * at the same place.
+   * Merges the two ranges that meet at `at`: the keys of the upper range belong to the shard of the lower one. Reverts
+   * a `split` at the same key.
    */
   merge(at: K): RangeShards<K>;
 }
 
 /**
- * Gives each shard a range of keys, as tables are partitioned by month or by the first letter.
+ * Creates a router that assigns ranges of keys to shards, like database tables that are partitioned by month or by
+ * first letter. Use it for range queries: keys that are near each other are on one shard, so a query over a range asks
+ * few shards. The disadvantage is that the newest range may get all writes.
  *
- * Ranges are half-open, from `from` up to and without `to`, so that one ends exactly where the next begins. Keys that are
- * near each other are on one shard, and a query over a range asks few shards; in return the newest range may get all the
- * writes. Ranges may come in any order, and a shard may have several. Between them there is no gap; below the first and
- * above the last, if those ends are closed, `get` answers undefined.
+ * Ranges are half-open, from `from` (inclusive) to `to` (exclusive), so one range ends exactly where the next begins.
+ * They can be passed in any order, and a shard can have several ranges. Gaps between ranges are not allowed. If the
+ * first or the last end is closed, `get` returns undefined for keys outside.
  *
- * `get` is O(log n) by binary search; `getRange` is O(log n) and a step for each range it covers; `split`, `merge` and
- * `ranges` are O(n).
+ * `get` is O(log n) by binary search; `getRange` is O(log n) plus one step per range that it covers; `split`, `merge`
+ * and `ranges` are O(n).
  *
- * @throws InvalidOptionError for ranges with gaps or overlaps, or that are empty; for keys of different kinds, numbers that
- * are not finite, and dates that are not valid.
+ * @throws InvalidOptionError if ranges have gaps, overlap or are empty; if keys have different types; if a number is
+ * not finite or a date is invalid.
  * @example
  * ```ts
  * const tables = rangeShards([
@@ -57,7 +58,7 @@ export function rangeShards<K extends RangeKey>(ranges: Iterable<ShardRange<K>>)
   return new RangeTable<KeyKindOf<K>>(readSpans('rangeShards', ranges));
 }
 
-/** The ranges behind the interface, for plans of what moves. */
+/** The implementation of `RangeShards`. The ranges are readable for `rebalancePlan`. */
 export class RangeTable<K extends RangeKey> implements RangeShards<K> {
   readonly spans: Spans;
   readonly shards: readonly string[];
@@ -88,13 +89,13 @@ export class RangeTable<K extends RangeKey> implements RangeShards<K> {
       throw new InvalidOptionError('rangeShards', 'to', 'must not be before "from"', to);
     }
     const { list } = this.spans;
-    const asked = new Set<string>();
+    const found = new Set<string>();
     for (let index = Math.max(0, lastStartingBy(list, first)); index < list.length; index++) {
       const span = list[index] as Span;
       if (end !== undefined && span.from !== undefined && span.from >= end) break;
-      if (first === undefined || span.to === undefined || span.to > first) asked.add(span.shard);
+      if (first === undefined || span.to === undefined || span.to > first) found.add(span.shard);
     }
-    return [...asked];
+    return [...found];
   }
 
   split(at: K, shard: string): RangeShards<K> {
@@ -104,7 +105,7 @@ export class RangeTable<K extends RangeKey> implements RangeShards<K> {
     const index = indexOfKey(list, cut);
     const span = list[index];
     if (span === undefined || span.from === cut) {
-      throw new InvalidOptionError('rangeShards', 'at', 'must be inside a range, not where one begins', at);
+      throw new InvalidOptionError('rangeShards', 'at', 'must be inside a range, not at its start', at);
     }
     const upper = { from: cut, to: span.to, shard: checkShard('rangeShards', 'shard', shard) };
     return new RangeTable({

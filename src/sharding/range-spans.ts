@@ -4,30 +4,31 @@ import { readOptions } from '../core/options.js';
 import { type Comparable, checkRangeKey, comparable, type KeyKind, type RangeKey, toRangeKey } from './range-keys.js';
 import { checkIterable, checkShard } from './shard-router.js';
 
-/** From `from` up to, and without, `to`; undefined is an open end. */
+/** A range of keys from `from` (inclusive) to `to` (exclusive). An undefined end is open. */
 export interface ShardRange<K extends RangeKey> {
-  /** The first key. Left out: from the lowest there is. */
+  /** The first key in the range. @defaultValue open: no lower limit */
   readonly from?: K | undefined;
-  /** The first key that is not in it any more. Left out: to the highest there is. */
+  /** The first key after the range. @defaultValue open: no upper limit */
   readonly to?: K | undefined;
+  /** The name of the shard. */
   readonly shard: string;
 }
 
-/** A range as it is compared. */
+/** A range in comparable form. */
 export interface Span {
   readonly from: Comparable | undefined;
   readonly to: Comparable | undefined;
   readonly shard: string;
 }
 
-/** Sorted, and each beginning where the one before it ends. */
+/** Sorted spans without gaps. */
 export interface Spans {
   readonly list: readonly Span[];
-  /** Undefined while no end is closed: then any kind of key may come. */
+  /** The type of the keys. Undefined if all ends are open, so that keys of any type are allowed. */
   readonly kind: KeyKind | undefined;
 }
 
-/** The caller's ranges, checked and sorted. */
+/** Checks and sorts ranges. */
 export function readSpans(owner: string, ranges: Iterable<ShardRange<RangeKey>>): Spans {
   let kind: KeyKind | undefined;
   const list: Span[] = [];
@@ -48,25 +49,25 @@ export function readSpans(owner: string, ranges: Iterable<ShardRange<RangeKey>>)
   return { list, kind };
 }
 
-/** An open end is before everything. */
+/** Compares spans by their start. An open start is before all others. */
 function byStart(a: Span, b: Span): number {
   if (a.from === undefined || b.from === undefined) return Number(b.from === undefined) - Number(a.from === undefined);
   return a.from < b.from ? -1 : Number(a.from > b.from);
 }
 
 function checkNeighbours(owner: string, { list, kind }: Spans, ranges: unknown): void {
-  const refuse = (rule: string): never => {
+  const reject = (rule: string): never => {
     throw new InvalidOptionError(owner, 'ranges', rule, ranges);
   };
   for (const [index, span] of list.entries()) {
     const { from, to } = span;
     const self = describeSpan(span, kind);
-    if (from !== undefined && to !== undefined && from >= to) refuse(`must begin before they end: ${self} is empty`);
+    if (from !== undefined && to !== undefined && from >= to) reject(`must begin before they end: ${self} is empty`);
     const before = list[index - 1];
     if (before === undefined) continue;
     const pair = `${describeSpan(before, kind)} and ${self}`;
-    if (from === undefined || before.to === undefined || from < before.to) refuse(`must not overlap: ${pair} do`);
-    else if (from > before.to) refuse(`must leave no gap: between ${pair} there is one`);
+    if (from === undefined || before.to === undefined || from < before.to) reject(`must not overlap: ${pair} do`);
+    else if (from > before.to) reject(`must not have a gap: there is one between ${pair}`);
   }
 }
 
@@ -80,8 +81,8 @@ function describeSpan({ from, to, shard }: Span, kind: KeyKind | undefined): str
 }
 
 /**
- * The index of the last range that begins at or before the key; -1 when there is none. An undefined key stands for the
- * lowest there is. O(log n).
+ * Returns the index of the last span that begins at or before the key; -1 if there is none. An undefined key is below
+ * all others. O(log n).
  */
 export function lastStartingBy(list: readonly Span[], key: Comparable | undefined): number {
   let [low, high] = [0, list.length];
@@ -94,7 +95,7 @@ export function lastStartingBy(list: readonly Span[], key: Comparable | undefine
   return low - 1;
 }
 
-/** The index of the range that has the key; -1 when none has. */
+/** Returns the index of the span that contains the key; -1 if there is none. */
 export function indexOfKey(list: readonly Span[], key: Comparable | undefined): number {
   const index = lastStartingBy(list, key);
   const to = list[index]?.to;

@@ -7,51 +7,54 @@ import { type RangeShards, RangeTable } from './range-shards.js';
 import { indexOfKey, type Spans } from './range-spans.js';
 import { type AsyncShardRouter, checkIterable, type ShardRouter } from './shard-router.js';
 
-/** From which shard to which; undefined where there is none: keys that had no shard, or have none any more. */
+/** The old and the new shard of keys that move. A side is undefined if the keys have no shard there. */
 export interface ShardMove {
   readonly from: string | undefined;
   readonly to: string | undefined;
 }
 
-/** A range that moves, from its `from` up to, and without, its `to`; undefined is an open end. */
+/** A range of keys that moves. `from` is inclusive, `to` is exclusive, and an undefined end is open. */
 export interface RangeMove<K extends RangeKey> extends ShardMove {
   readonly range: { readonly from: K | undefined; readonly to: K | undefined };
 }
 
+/** The movements between two range routers. */
 export interface RangePlan<K extends RangeKey> {
-  /** In the order of the ranges; neighbours that go the same way are one. */
+  /** The ranges that move, in order. Neighbouring ranges with the same movement are merged. */
   readonly moves: readonly RangeMove<K>[];
 }
 
+/** The movements between two rings. */
 export interface SharePlan {
-  /** What fraction of all keys moves. */
+  /** The share of all keys that move, from 0 to 1. */
   readonly share: number;
-  /** By `from`, then by `to`; each with its fraction of all keys. */
+  /** The movements with their shares of all keys, sorted by `from`, then by `to`. */
   readonly moves: readonly (ShardMove & { readonly share: number })[];
 }
 
+/** The movements of a list of keys. */
 export interface KeyPlan<K> {
-  /** How many keys were looked at. */
+  /** The number of keys in the list. */
   readonly total: number;
-  /** How many of them move. */
+  /** The number of keys that move. */
   readonly moved: number;
-  /** By `from`, then by `to`; the keys in the order in which they were given. */
+  /** The movements, sorted by `from`, then by `to`, with their keys in the order of the list. */
   readonly moves: readonly (ShardMove & { readonly keys: readonly K[] })[];
 }
 
-/** Whatever gives a key its place at once: a router, or a placement by itself. */
-type Places<K> = Pick<ShardRouter<K>, 'get'>;
+/** A synchronous router, or a placement. */
+type SyncRouter<K> = Pick<ShardRouter<K>, 'get'>;
 
 /**
- * What has to move when one router takes the place of another: copy this, then switch.
+ * Computes which keys move when one router replaces another. Use it to copy the data before the switch.
  *
- * Of two range routers it tells the exact ranges; of two rings that hash keys alike, as `hashShards` or by themselves, what
- * share of all keys goes from where to where, exactly; of any two routers, for keys that you list, which of them move.
- * Routers that have to be asked are asked about one key after another, and the plan is a promise.
+ * For two range routers, the result contains the exact ranges. For two rings that hash keys equally (as `hashShards` or
+ * directly), it contains the exact shares of all keys. For any two routers and a list of keys, it contains the keys
+ * that move. If one of the routers is asynchronous, keys are looked up one after the other and the result is a promise.
  *
- * O((n + m) log(n + m)) for ranges, O(points) for rings, one lookup each for keys.
+ * O((n + m) log(n + m)) for ranges, O(points log points) for rings, two lookups per key for a list.
  *
- * @throws InvalidOptionError for routers that cannot be compared in this way.
+ * @throws InvalidOptionError if the routers cannot be compared in this way.
  * @example
  * ```ts
  * const before = rangeShards([{ to: 'n', shard: 'a' }, { from: 'n', shard: 'b' }]);
@@ -61,22 +64,22 @@ type Places<K> = Pick<ShardRouter<K>, 'get'>;
  */
 export function rebalancePlan<K extends RangeKey>(before: RangeShards<K>, after: RangeShards<K>): RangePlan<K>;
 export function rebalancePlan(before: HashShards | BaseRing, after: HashShards | BaseRing): SharePlan;
-export function rebalancePlan<K>(before: Places<K>, after: Places<K>, keys: Iterable<K>): KeyPlan<K>;
+export function rebalancePlan<K>(before: SyncRouter<K>, after: SyncRouter<K>, keys: Iterable<K>): KeyPlan<K>;
 export function rebalancePlan<K>(
-  before: Places<K> | AsyncShardRouter<K>,
-  after: Places<K> | AsyncShardRouter<K>,
+  before: SyncRouter<K> | AsyncShardRouter<K>,
+  after: SyncRouter<K> | AsyncShardRouter<K>,
   keys: Iterable<K>,
 ): Promise<KeyPlan<K>>;
 export function rebalancePlan<K>(
-  before: Places<K> | AsyncShardRouter<K>,
-  after: Places<K> | AsyncShardRouter<K>,
+  before: SyncRouter<K> | AsyncShardRouter<K>,
+  after: SyncRouter<K> | AsyncShardRouter<K>,
   keys?: Iterable<K>,
 ): RangePlan<RangeKey> | SharePlan | KeyPlan<K> | Promise<KeyPlan<K>> {
   checkMethods('rebalancePlan', 'before', before, ['get']);
   checkMethods('rebalancePlan', 'after', after, ['get']);
   if (keys !== undefined) {
     const list = checkIterable('rebalancePlan', 'keys', keys);
-    return isAsync(before) || isAsync(after) ? askAbout(before, after, list) : placeAll(before, after, list);
+    return isAsync(before) || isAsync(after) ? lookUpAsync(before, after, list) : lookUp(before, after, list);
   }
   if (before instanceof RangeTable && after instanceof RangeTable) return compareRanges(before, after);
   const [old, next] = [before, after].map((one) => (one instanceof PlacedShards ? one.placement : one));
@@ -84,16 +87,16 @@ export function rebalancePlan<K>(
   throw new InvalidOptionError(
     'rebalancePlan',
     'keys',
-    'must be given, unless both have ranges or both are rings',
+    'must be passed, unless both routers have ranges or both are rings',
     keys,
   );
 }
 
-function isAsync<K>(router: Places<K> | AsyncShardRouter<K>): router is AsyncShardRouter<K> {
+function isAsync<K>(router: SyncRouter<K> | AsyncShardRouter<K>): router is AsyncShardRouter<K> {
   return 'isAsync' in router && router.isAsync;
 }
 
-/** Cuts the keys at every end that either has; within a piece all keys go the same way. */
+/** Cuts the keys at every end of a range of either router. All keys between two cuts have the same movement. */
 function compareRanges<K extends RangeKey>(one: RangeTable<K>, other: RangeTable<K>): RangePlan<K> {
   const [before, after] = [one.spans, other.spans];
   const kind = before.kind ?? after.kind;
@@ -125,16 +128,16 @@ function compareRings(before: BaseRing, after: BaseRing): SharePlan {
   return { share, moves: [...moves].sort(byNames) };
 }
 
-function placeAll<K>(before: Places<K>, after: Places<K>, keys: Iterable<K>): KeyPlan<K> {
+function lookUp<K>(before: SyncRouter<K>, after: SyncRouter<K>, keys: Iterable<K>): KeyPlan<K> {
   const plan = new KeyMoves<K>();
   for (const key of keys) plan.add(key, before.get(key), after.get(key));
   return plan.toPlan();
 }
 
-/** One key after another: a directory is not to be flooded for a plan. */
-async function askAbout<K>(
-  before: Places<K> | AsyncShardRouter<K>,
-  after: Places<K> | AsyncShardRouter<K>,
+/** Looks up one key after the other, to avoid overloading a directory. */
+async function lookUpAsync<K>(
+  before: SyncRouter<K> | AsyncShardRouter<K>,
+  after: SyncRouter<K> | AsyncShardRouter<K>,
   keys: Iterable<K>,
 ): Promise<KeyPlan<K>> {
   const plan = new KeyMoves<K>();
@@ -162,7 +165,7 @@ class KeyMoves<K> {
   }
 }
 
-/** Where there is no shard comes first. */
+/** Compares movements. A side without a shard comes first. */
 function byNames(a: ShardMove, b: ShardMove): number {
   return compareNames(a.from, b.from) || compareNames(a.to, b.to);
 }

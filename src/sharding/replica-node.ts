@@ -2,31 +2,33 @@ import { type Duration, toMs } from '../core/duration.js';
 import { checkNumber, readOptions } from '../core/options.js';
 import { checkEpoch, checkPosition, type LogPosition } from './log-position.js';
 
-/** What a node says of itself. */
+/** The state that a node reports. */
 export interface ReplicaReport {
-  /** The epoch it follows, if it can tell; otherwise the router's epoch from before it was asked. */
+  /** The epoch that the node follows. If the node does not know it: the router's epoch before the node was asked. */
   readonly epoch: number;
-  /** How far behind the primary it is, in time. 0 allowed. @defaultValue not known */
+  /** The replication lag behind the primary: ≥ 0, in milliseconds or as a duration. @defaultValue unknown */
   readonly lag?: Duration | undefined;
-  /** How far into the log it is. @defaultValue not known */
+  /** The log position that the node has reached. @defaultValue unknown */
   readonly position?: LogPosition | undefined;
-  /** When it was asked, on the router's clock: what it says is from then on out of date. @defaultValue now */
+  /** The time when the node was asked, on the router's clock. The report ages from this time on. @defaultValue now */
   readonly at?: number | undefined;
 }
 
-/** One node, for a dashboard. */
+/** The state of a node, for example for a dashboard. */
 export interface ReplicaState {
+  /** The name of the node. */
   readonly node: string;
-  /** Retired: it was the primary, and is left alone until it is known to follow the present one. */
+  /** 'retired' is a former primary that is not used until it is known to follow the current primary. */
   readonly role: 'primary' | 'replica' | 'retired';
+  /** Whether the node is not marked as down. */
   readonly isUp: boolean;
-  /** How far behind it may be by now, in milliseconds; undefined when that is not known. */
+  /** The maximum lag that the node may have now, in milliseconds; undefined if it is unknown. */
   readonly lagMs: number | undefined;
-  /** As it was last reported in this epoch. */
+  /** The position that was last reported in this epoch. */
   readonly position: LogPosition | undefined;
 }
 
-/** A report, checked. */
+/** A checked report. */
 interface Known {
   readonly epoch: number;
   readonly lagMs: number | undefined;
@@ -34,6 +36,7 @@ interface Known {
   readonly at: number;
 }
 
+/** Checks a report. */
 export function readReport(owner: string, report: ReplicaReport, now: number): Known {
   const own = readOptions(
     owner,
@@ -49,15 +52,17 @@ export function readReport(owner: string, report: ReplicaReport, now: number): K
   };
 }
 
-/** What is known of one node. It is at least that fresh: whatever it has done since its report only adds to it. */
+/** The known state of one node. The node is at least that fresh: it can only have progressed since its report. */
 export class ReplicaNode {
   readonly name: string;
   readonly #reportMaxAgeMs: number;
   #isUp = true;
-  /** Since it came back: what it said before that is void, since it may be another one now, made from a backup. */
+  /**
+   * The time when the node came back. Earlier reports are void, because the node may have been rebuilt from a backup.
+   */
   #upSince = -Infinity;
   #last: Known | undefined;
-  /** Since it was the primary and was replaced: until then it is out at least. */
+  /** For a former primary, the time until which it is not used in any case. */
   #outUntil: number | undefined;
 
   constructor(name: string, reportMaxAgeMs: number) {
@@ -69,7 +74,7 @@ export class ReplicaNode {
     return this.#isUp;
   }
 
-  /** @returns whether that is a change. */
+  /** Sets whether the node is up. @returns Whether this is a change. */
   setUp(isUp: boolean, now: number): boolean {
     if (isUp === this.#isUp) return false;
     this.#isUp = isUp;
@@ -78,7 +83,7 @@ export class ReplicaNode {
     return true;
   }
 
-  /** Answers may overtake each other: one to an earlier question is not taken. */
+  /** Stores a report. Reports may arrive out of order, so an older one is ignored. @returns Whether it was stored. */
   take(report: Known, epoch: number): boolean {
     const isOvertaken = this.#last?.epoch === epoch && this.#last.at > report.at;
     if (report.epoch !== epoch || isOvertaken || report.at < this.#upSince || !this.#isUp) return false;
@@ -86,55 +91,60 @@ export class ReplicaNode {
     return true;
   }
 
-  /** Whether it takes part: it was not replaced, or has been seen to follow its successor and has cooled down. */
+  /**
+   * Whether the node is in use: it was not replaced as primary, or its cooldown has ended and it follows this epoch.
+   */
   takesPart(epoch: number, now: number): boolean {
     return this.#outUntil === undefined || (now >= this.#outUntil && this.#last?.epoch === epoch);
   }
 
-  /** To be called in the epoch in which it was the primary, or has begun to take part again. */
+  /** Sets the end of the cooldown, or undefined for none. Must be called before the epoch changes. */
   setOut(until: number | undefined): void {
     this.#outUntil = until;
   }
 
-  /** What was reported in this epoch, if that is not too long ago. */
+  /** Returns the last report if it is of this epoch and not too old. */
   #current(epoch: number, now: number): Known | undefined {
     const last = this.#last;
     return last?.epoch === epoch && now - last.at <= this.#reportMaxAgeMs ? last : undefined;
   }
 
-  /** How far it may be behind by now: as far as it was, and all the time since. */
+  /** Returns the maximum current lag in milliseconds: the reported lag plus the time since the report. */
   lagMs(epoch: number, now: number): number | undefined {
     const known = this.#current(epoch, now);
     return known?.lagMs === undefined ? undefined : known.lagMs + (now - known.at);
   }
 
+  /** Whether the node is known to have reached a position. */
   hasReached(position: LogPosition, epoch: number, now: number): boolean {
     const known = this.#current(epoch, now)?.position;
     return known !== undefined && known >= position;
   }
 
-  /** However long ago that was. */
+  /** Returns the position that was last reported in this epoch, regardless of its age. */
   positionIn(epoch: number): LogPosition | undefined {
     return this.#last?.epoch === epoch ? this.#last.position : undefined;
   }
 
-  /** Whether it would lose less if it were promoted. What it said last counts, however old: there may be nothing newer. */
+  /**
+   * Whether promoting this node would lose less data. Compares the last reports of any age, as there may be no newer.
+   */
   isFresherThan(other: ReplicaNode): boolean {
-    const [mine, others] = [this.#last, other.#last];
+    const [own, others] = [this.#last, other.#last];
     return (
-      (compareKnown(mine?.epoch, others?.epoch) ||
-        compareKnown(mine?.position, others?.position) ||
-        compareKnown(asOf(mine), asOf(others)) ||
+      (compareKnown(own?.epoch, others?.epoch) ||
+        compareKnown(own?.position, others?.position) ||
+        compareKnown(asOf(own), asOf(others)) ||
         (this.name < other.name ? 1 : -1)) > 0
     );
   }
 }
 
-/** Up to when it had everything. */
+/** Returns the time up to which the node had all changes. */
 const asOf = (known: Known | undefined): number | undefined =>
   known?.lagMs === undefined ? undefined : known.at - known.lagMs;
 
-/** What is known is better than what is not. */
+/** Compares two values. A known value is greater than an unknown one. */
 function compareKnown(a: LogPosition | undefined, b: LogPosition | undefined): number {
   if (a === undefined || b === undefined) return Number(a !== undefined) - Number(b !== undefined);
   return Number(a > b) - Number(a < b);

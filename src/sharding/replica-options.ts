@@ -7,38 +7,57 @@ import { checkEpoch } from './log-position.js';
 import type { ReplicaSession } from './replica-session.js';
 import { checkIterable, checkShard } from './shard-router.js';
 
+/** The options of `replicaRouter`. */
 export interface ReplicaRouterOptions {
-  /** The node that takes the writes, to begin with. */
+  /** The name of the node that is the primary at first. */
   readonly primary: string;
-  /** The nodes that follow it. */
+  /** The names of the nodes that are replicas at first. */
   readonly replicas: Iterable<string>;
-  /** The epoch of that primary, as an outside coordinator counts. An integer from 0 to 2⁴⁸ - 1. @defaultValue 1 */
+  /**
+   * The epoch of the first primary, as counted by an external coordinator: an integer from 0 to 2⁴⁸ - 1. @defaultValue
+   * 1
+   */
   readonly epoch?: number | undefined;
-  /** For how long a report says anything; a node that was not heard of since is fit only for 'eventual'. @defaultValue '10s' */
+  /**
+   * The time for which a report is valid. A node without a valid report is only used for 'eventual' reads.
+   * @defaultValue '10s'
+   */
   readonly reportMaxAge?: Duration | undefined;
   /**
-   * How long a session stays with the primary after it has written, or read, without a position, unless a replica's lag
-   * proves sooner that it has it all. `Infinity`: until that is proved; anything less is a guess about the lag.
+   * The time for which a session reads from the primary after a write or read without a position, unless the lag of a
+   * replica proves earlier that it has the data. With `Infinity` the session waits for that proof. A shorter time
+   * assumes that replicas lag less than this.
    * @defaultValue Infinity
    */
   readonly stickyFor?: Duration | undefined;
-  /** What becomes of a read for which no replica is fit: the primary takes it, or it fails. @defaultValue 'primary' */
+  /**
+   * What happens to a read if no replica is fresh enough: the primary is used, or the read fails. @defaultValue
+   * 'primary'
+   */
   readonly onNoFreshReplica?: 'primary' | 'reject' | undefined;
-  /** How long a primary that was replaced is left alone at least. 0 allowed. @defaultValue '1m' */
+  /** The minimum time for which a replaced primary is not used; 0 is allowed. @defaultValue '1m' */
   readonly cooldown?: Duration | undefined;
-  /** What it goes by in errors. @defaultValue 'replicaRouter' */
+  /** The name of the router in error messages. @defaultValue 'replicaRouter' */
   readonly name?: string | undefined;
-  /** @defaultValue `systemClock` */
+  /** The clock for the ages of reports. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
-  /** Milliseconds since 1970, for session tokens only: they travel between machines. @defaultValue `Date.now` */
+  /**
+   * Returns milliseconds since 1970. Only used for session tokens, because they are passed between machines.
+   * @defaultValue `Date.now`
+   */
   readonly wallClock?: (() => number) | undefined;
-  /** @defaultValue `Math.random` */
+  /** The source of random numbers from 0 to 1 (exclusive). @defaultValue `Math.random` */
   readonly random?: Random | undefined;
 }
 
 /**
- * How old what is read may be. 'strong': not at all, from the primary. `{ maxLag }`: by so much. 'read-your-writes': not
- * older than what the session has written. 'monotonic': not older than what it has read. 'eventual': as old as it is.
+ * The consistency of a read: how old the data may be.
+ *
+ * - 'strong': the current data, from the primary.
+ * - `{ maxLag }`: data that is at most this old.
+ * - 'read-your-writes': at least as new as the last write of the session.
+ * - 'monotonic': at least as new as the last read of the session.
+ * - 'eventual': data of any age.
  */
 export type Consistency =
   | 'strong'
@@ -46,38 +65,42 @@ export type Consistency =
   | 'monotonic'
   | 'eventual'
   | {
-      /** Above 0. */
+      /** The maximum lag: above 0, in milliseconds or as a duration. */
       readonly maxLag: Duration;
     };
 
+/** The options of `forRead`. */
 export interface ForReadOptions {
-  /** @defaultValue 'strong' */
+  /** The consistency of the read. @defaultValue 'strong' */
   readonly consistency?: Consistency | undefined;
-  /** Whose read it is; required for 'read-your-writes' and 'monotonic'. */
+  /** The session of the read; required for 'read-your-writes' and 'monotonic'. */
   readonly session?: ReplicaSession | undefined;
-  /** Nodes that were tried and have failed. @defaultValue none */
+  /** The names of nodes that must not be used, for example because an attempt failed there. @defaultValue none */
   readonly exclude?: Iterable<string> | undefined;
 }
 
+/** The events of a replica router. */
 export interface ReplicaRouterEvents {
-  /** Another epoch has begun. `from` and `to` are the same when an outside coordinator has confirmed the primary. */
+  /** Emitted when an epoch begins. `from` and `to` are equal if an external coordinator has confirmed the primary. */
   readonly failover: {
     readonly from: string;
     readonly to: string;
     readonly epoch: number;
     readonly reason: 'failover' | 'adopted';
   };
+  /** Emitted when a node is marked as down. */
   readonly nodeDown: { readonly node: string };
+  /** Emitted when a node is marked as up. */
   readonly nodeUp: { readonly node: string };
 }
 
-/** The options, checked. */
+/** The checked options. */
 export interface ReplicaSettings {
   readonly owner: string;
   readonly clock: Clock;
   readonly wallNow: () => number;
   readonly random: Random;
-  /** The primary first. */
+  /** The names of all nodes, the primary first. */
   readonly names: readonly string[];
   readonly epoch: number;
   readonly reportMaxAgeMs: number;

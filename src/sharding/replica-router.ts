@@ -22,65 +22,73 @@ import {
 } from './replica-session.js';
 import { checkIterable } from './shard-router.js';
 
+/** Routes reads and writes to a primary and its replicas. Created by `replicaRouter`. */
 export interface ReplicaRouter extends Observable<ReplicaRouterEvents> {
-  /** Counts the primaries: it only grows, and in one epoch there is only one. */
+  /** The current epoch. It only increases, and each epoch has exactly one primary. */
   readonly epoch: number;
+  /** The name of the primary. */
   readonly primary: string;
-  /** All nodes, for a dashboard; the order is that of the options. */
+  /** The states of all nodes, in the order of the options. */
   readonly nodes: readonly ReplicaState[];
-  /** The primary. @throws NoHealthyNodeError while it is down. */
+  /** Returns the primary. @throws NoHealthyNodeError while the primary is down. */
   forWrite(): ReplicaRoute;
-  /** A node that is as fresh as asked for. @throws NoHealthyNodeError when there is none. */
+  /** Returns a node that is fresh enough for the consistency. @throws NoHealthyNodeError if there is none. */
   forRead(options?: ForReadOptions): ReplicaRoute;
-  /** What one user has written and seen: a new session, or that of a token. @throws InvalidOptionError for what is no token. */
+  /**
+   * Creates a session for one user, or restores it from a token. @throws InvalidOptionError if the token is invalid.
+   */
   session(token?: ReplicaSessionToken): ReplicaSession;
   /**
-   * Takes in what a node says of itself.
-   * @returns false when it is not taken: it is of another epoch than the present one, of a node that is down, or older than
-   * what is known, or than the time when the node came back.
+   * Stores the state that a node reports.
+   * @returns False if the report was ignored: because its epoch is not the current one, because the node is down, or
+   * because the report is older than the last one or than the time when the node came back.
    */
   report(node: string, report: ReplicaReport): boolean;
-  /** A node that does not answer: it gets nothing, and what it has reported is forgotten. A primary is not replaced by this. */
+  /** Marks a node as down: it is not used, and its reports are forgotten. Marking the primary does not replace it. */
   markDown(node: string): void;
-  /** It answers again. What it is fit for is known with its next report. */
+  /** Marks a node as up. Its freshness is unknown until its next report. */
   markUp(node: string): void;
   /**
-   * Promotes the replica that loses least, and retires the primary of that epoch. Does nothing when the epoch has passed,
-   * so that of several who have seen one primary fail only the first replaces it.
-   * @returns the primary by now, as `forWrite` tells it.
-   * @throws NoHealthyNodeError when there is no replica to promote.
+   * Promotes the replica that loses the least data, and retires the primary of that epoch. If `seen.epoch` is not the
+   * current epoch, nothing happens: if several callers have seen the same primary fail, only the first one replaces it.
+   * @returns The current primary.
+   * @throws NoHealthyNodeError if there is no replica to promote.
    */
   failover(seen: { readonly epoch: number }): ReplicaRoute;
   /**
-   * Takes over what an outside coordinator has decided.
-   * @returns whether it holds now: false for an epoch that has passed, or that has another primary.
+   * Applies the decision of an external coordinator.
+   * @returns Whether the decision holds now. False for a past epoch, or if the epoch has another primary.
    */
   adopt(decision: { readonly primary: string; readonly epoch: number }): boolean;
-  /** Whether a write of that epoch may still be accepted: to be asked where it is stored, not where it was sent. */
+  /**
+   * Whether a write of that epoch may be accepted. Check this where the data is stored, not where the write was sent.
+   */
   isCurrent(epoch: number): boolean;
 }
 
 /**
- * Sends writes to the primary, and each read to a replica that is fresh enough for it.
+ * Creates a router that sends writes to the primary, and each read to a replica that is fresh enough. Use it to take
+ * reads off the primary without breaking the consistency that a read needs.
  *
- * Nothing is asked: you `report` how far each node is, and the router reckons with what that proves. A node that was 2 s
- * behind when it was asked 3 s ago may be 5 s behind by now; one that has reached a position of the log has all before it.
- * Among the nodes that are fit the fresher of two drawn at random is taken: fresh ones have more of the reads, and none has
- * all. Where none is fit, the primary is: it always is.
+ * The router does not query nodes: the application calls `report` with the state of each node, and the router derives
+ * what that proves. A node that was 2 s behind when it was asked 3 s ago may be 5 s behind now. A node that has reached
+ * a log position has all data before it. Among the nodes that are fresh enough, the router draws two at random and uses
+ * the fresher one, so fresh nodes get more reads and none gets all. If no replica is fresh enough, the primary is used.
  *
- * **Failover.** Each primary has an epoch of its own, and writes carry it. `failover({ epoch })` begins the next one. A
- * primary that was cut off may not know that it was replaced; the store must refuse what it still writes, by asking
- * `isCurrent`, or by remembering the highest epoch it has seen (Kleppmann, "How to do distributed locking", 2016). By itself
- * this is the view of one process: with several, one coordinator decides, and all `adopt` it.
+ * **Failover.** Each primary has its own epoch, and writes carry it. `failover({ epoch })` begins the next epoch. A
+ * primary that was disconnected may not know that it was replaced. The store must reject its writes, by calling
+ * `isCurrent` or by remembering the highest epoch it has seen (Kleppmann, "How to do distributed locking", 2016). A
+ * router only knows the view of one process. With several processes, one coordinator must decide, and all routers must
+ * `adopt` its decision.
  *
- * **What a failover loses.** Replication lags, so the new primary may lack what the old one had last. Positions are
- * therefore those of an epoch: what a session has seen of an earlier one is trusted on replicas only up to where the new
- * primary was known to be. Beyond that it may be lost, and the session reads from the primary.
+ * **Data loss.** Replication lags, so the new primary may lack the last writes of the old one. Therefore positions
+ * belong to an epoch. What a session has seen in an earlier epoch counts on replicas only up to the position that the
+ * new primary was known to have reached. Data beyond that may be lost, and the session reads from the primary.
  *
- * O(nodes) a read. No timer. Session guarantees: Terry and others, "Session Guarantees for Weakly Consistent Replicated
- * Data", 1994. Two choices: Mitzenmacher, 2001.
+ * O(nodes) per read. No timer. Session guarantees: Terry and others, "Session Guarantees for Weakly Consistent
+ * Replicated Data", 1994. Two choices: Mitzenmacher, 2001.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is invalid.
  * @example
  * ```ts
  * const router = replicaRouter({ primary: 'db-1', replicas: ['db-2', 'db-3'] });
@@ -135,19 +143,19 @@ class Router implements ReplicaRouter {
   }
 
   forWrite(): ReplicaRoute {
-    if (!this.#primary.isUp) this.#refuse();
+    if (!this.#primary.isUp) this.#reject();
     return this.#toPrimary();
   }
 
   forRead({ consistency = 'strong', session, exclude = [] }: ForReadOptions = {}): ReplicaRoute {
     const { owner, fallsBack } = this.#settings;
     const now = this.#clocks.now();
-    const isFit = this.#fitness(consistency, session, now);
+    const isFresh = this.#freshness(consistency, session, now);
     const excluded = new Set(checkIterable(owner, 'exclude', exclude));
-    const replicas = this.#replicas(now).filter((node) => !excluded.has(node.name) && isFit(node));
+    const replicas = this.#replicas(now).filter((node) => !excluded.has(node.name) && isFresh(node));
     if (replicas.length > 0) return this.#toFresherOfTwo(replicas, now);
     const isAllowed = fallsBack || consistency === 'strong';
-    if (!isAllowed || !this.#primary.isUp || excluded.has(this.#primary.name)) this.#refuse();
+    if (!isAllowed || !this.#primary.isUp || excluded.has(this.#primary.name)) this.#reject();
     return this.#toPrimary();
   }
 
@@ -171,7 +179,7 @@ class Router implements ReplicaRouter {
   failover(seen: { readonly epoch: number }): ReplicaRoute {
     if (checkEpoch(this.#settings.owner, 'epoch', seen?.epoch) === this.epoch) {
       const [first, ...others] = this.#replicas(this.#clocks.now());
-      if (first === undefined) this.#refuse();
+      if (first === undefined) this.#reject();
       const freshest = others.reduce((best, node) => (node.isFresherThan(best) ? node : best), first);
       this.#begin(this.epoch + 1, freshest, 'failover');
     }
@@ -189,7 +197,7 @@ class Router implements ReplicaRouter {
     return epoch === this.epoch;
   }
 
-  /** The one change of state: another epoch, whose primary may be another one. */
+  /** Begins an epoch, possibly with another primary. This is the only state transition. */
   #begin(epoch: number, next: ReplicaNode, reason: ReplicaRouterEvents['failover']['reason']): void {
     const now = this.#clocks.now();
     const last = this.#primary;
@@ -201,14 +209,18 @@ class Router implements ReplicaRouter {
     this.#events.emit('failover', { from: last.name, to: next.name, epoch, reason });
   }
 
-  /** Those that may be read from, or promoted. */
+  /** Returns the replicas that can be read from or promoted. */
   #replicas(now: number): ReplicaNode[] {
     const all = [...this.#nodes.values()];
     return all.filter((node) => node !== this.#primary && node.isUp && node.takesPart(this.epoch, now));
   }
 
-  /** Which replicas are fresh enough. The primary always is. */
-  #fitness(consistency: Consistency, session: ReplicaSession | undefined, now: number): (node: ReplicaNode) => boolean {
+  /** Returns a function that checks whether a replica is fresh enough. The primary always is. */
+  #freshness(
+    consistency: Consistency,
+    session: ReplicaSession | undefined,
+    now: number,
+  ): (node: ReplicaNode) => boolean {
     const { owner } = this.#settings;
     const { epoch } = this;
     if (typeof consistency === 'object' && consistency !== null) {
@@ -227,14 +239,14 @@ class Router implements ReplicaRouter {
     }
   }
 
-  /** Which replicas are known to have all that is marked. */
+  /** Returns a function that checks whether a replica is known to have the data of a mark. */
   #having({ log, at }: SessionMark, now: number): (node: ReplicaNode) => boolean {
     const { epoch } = this;
     const isSticky = at !== undefined && now - at < this.#settings.stickyMs;
     if (log !== undefined && !this.#history.has(log)) return () => false;
     return (node) =>
       (log === undefined || node.hasReached(log.position, epoch, now)) &&
-      (!isSticky || now - (node.lagMs(epoch, now) ?? Infinity) > at); // not both within one tick of the clock
+      (!isSticky || now - (node.lagMs(epoch, now) ?? Infinity) > at); // `>`: both may be within one tick of the clock
   }
 
   #marksOf(session: ReplicaSession | undefined): SessionMarks {
@@ -242,7 +254,7 @@ class Router implements ReplicaRouter {
     throw new InvalidOptionError(this.#settings.owner, 'session', 'must be a session of this router', session);
   }
 
-  /** The two may be the same, so that no node that is fit is left without reads, not even the last of two. */
+  /** Draws two replicas and uses the fresher one. Both draws may return the same, so that every replica gets reads. */
   #toFresherOfTwo(nodes: readonly ReplicaNode[], now: number): ReplicaRoute {
     const { epoch } = this;
     const draw = () => nodes[Math.floor(this.#settings.random() * nodes.length)] as ReplicaNode;
@@ -262,7 +274,7 @@ class Router implements ReplicaRouter {
     throw new InvalidOptionError(this.#settings.owner, 'node', `must be one of ${[...this.#nodes.keys()]}`, name);
   }
 
-  #refuse(): never {
+  #reject(): never {
     throw new NoHealthyNodeError({ policy: this.#settings.owner });
   }
 }

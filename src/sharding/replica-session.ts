@@ -2,49 +2,53 @@ import { InvalidOptionError } from '../core/errors.js';
 import { checkNumber, readOptions } from '../core/options.js';
 import { checkEpoch, checkPosition, type LogMark, type LogPosition } from './log-position.js';
 
-/** Where a read or a write is to go. */
+/** The target of a read or a write. */
 export interface ReplicaRoute {
+  /** The name of the node. */
   readonly node: string;
-  /** The epoch it was decided in: pass it on with a write, so that whoever stores it can refuse an old one. */
+  /** The epoch of the decision. Send it with a write as a fencing token, so that the store can reject an old epoch. */
   readonly epoch: number;
+  /** The role of the node. */
   readonly role: 'primary' | 'replica';
-  /** How far behind the node may be, in milliseconds: 0 for the primary, undefined when it is not known. */
+  /** The maximum lag of the node in milliseconds: 0 for the primary, undefined if it is unknown. */
   readonly lagMs: number | undefined;
 }
 
-/** What one user has written and seen. Not to be shared by users, nor by routers. */
+/** The writes and reads of one user. A session must not be shared by users or by routers. */
 export interface ReplicaSession {
   /**
-   * To be called when a write has been made.
-   * @param position - of the log after the write. Without it, the time counts.
+   * Records a write. Must be called when the write has been made.
+   * @param position - The log position after the write. Without it, the time of the call is used.
    */
   wrote(route: Pick<ReplicaRoute, 'epoch'>, position?: LogPosition): void;
   /**
-   * To be called when something was read.
-   * @param position - how far the node was, asked of it with the read or after it: it must not be less than what was
-   * seen. Without it, the time counts.
+   * Records a read. Must be called when the data has been read.
+   * @param position - The log position of the node, requested together with the read or after it, so that it is not
+   * lower than that of the data. Without it, the time of the call is used.
    */
   read(route: Pick<ReplicaRoute, 'epoch'>, position?: LogPosition): void;
-  /** The session as plain data, for a cookie or a header; `router.session(token)` is the way back. */
+  /** Returns the session as plain data, for a cookie or a header. `router.session(token)` restores it. */
   toJSON(): ReplicaSessionToken;
 }
 
+/** A session as plain data. */
 export interface ReplicaSessionToken {
   readonly version: 1;
   readonly wrote?: MarkToken | undefined;
   readonly read?: MarkToken | undefined;
 }
 
-/** What must be there: up to a position of an epoch's log, or up to a time, or both. */
+/** The data that a replica must have: up to a log position of an epoch, up to a time, or both. */
 export interface MarkToken {
+  /** The epoch of the position. */
   readonly epoch?: number | undefined;
-  /** In decimal digits. */
+  /** The log position in decimal digits. */
   readonly position?: string | undefined;
-  /** By the wall clock, in milliseconds since 1970. */
+  /** The time in milliseconds since 1970. */
   readonly at?: number | undefined;
 }
 
-/** The clocks a session goes by: its own, and for tokens, which travel between machines, that on the wall. */
+/** The clocks of a session: the router's clock, and the wall clock for tokens, which are passed between machines. */
 export interface SessionClocks {
   now(): number;
   wallNow(): number;
@@ -52,25 +56,28 @@ export interface SessionClocks {
 
 const ROUTER = 'replicaRouter';
 
-/** What a session has written, or what it has read. */
+/** The last write or the last read of a session. */
 export class SessionMark {
   readonly #clocks: SessionClocks;
-  /** Of what came with a position, the last in the log. */
+  /** The latest log position that was recorded. */
   log: LogMark | undefined = undefined;
-  /** Of what came without one, the last in time. */
+  /** The latest time that was recorded without a position. */
   at: number | undefined = undefined;
 
   constructor(clocks: SessionClocks) {
     this.#clocks = clocks;
   }
 
+  /** Records a read or a write. */
   note(route: Pick<ReplicaRoute, 'epoch'>, position: LogPosition | undefined): void {
     const epoch = checkEpoch(ROUTER, 'route.epoch', route?.epoch);
     if (position === undefined) this.at = this.#clocks.now();
     else this.#noteLog({ epoch, position: checkPosition(ROUTER, 'position', position) });
   }
 
-  /** Whatever is left of an earlier epoch's log comes before all that is new in a later one. */
+  /**
+   * Records a log position if it is later. Positions of a later epoch are later than all positions of an earlier one.
+   */
   #noteLog(mark: LogMark): void {
     const { log } = this;
     const isLater =
@@ -83,12 +90,12 @@ export class SessionMark {
     if (log === undefined && at === undefined) return undefined;
     return {
       ...(log && { epoch: log.epoch, position: String(log.position) }),
-      // Rounded up: later is stricter.
+      // Rounded up, because a later time is stricter.
       ...(at !== undefined && { at: Math.ceil(this.#clocks.wallNow() - (this.#clocks.now() - at)) }),
     };
   }
 
-  /** Anybody may have written the token: what is not in shape is refused, and nothing is ever in the future. */
+  /** Restores a mark from an untrusted token. Invalid values are rejected, and a time in the future becomes now. */
   restore(option: string, token: MarkToken): void {
     const own = readOptions(ROUTER, token, { epoch: undefined, position: undefined, at: undefined }, option);
     if (own.position !== undefined || own.epoch !== undefined) {
@@ -102,14 +109,15 @@ export class SessionMark {
   }
 }
 
-/** Enough for 64 bits; reading a million digits would take a while. */
+/** Parses a position. 20 digits are enough for 64 bits; parsing a million digits would take too long. */
 function readDigits(option: string, digits: unknown): bigint {
   if (typeof digits === 'string' && /^\d{1,20}$/.test(digits)) return BigInt(digits);
   throw new InvalidOptionError(ROUTER, option, 'must be a string of 1 to 20 digits', digits);
 }
 
+/** The implementation of `ReplicaSession`. */
 export class SessionMarks implements ReplicaSession {
-  /** Those of its router, and so what tells routers apart. */
+  /** The clocks of the router. They also identify the router that the session belongs to. */
   readonly clocks: SessionClocks;
   readonly written: SessionMark;
   readonly seen: SessionMark;

@@ -187,7 +187,7 @@ describe('a ring that is too large', () => {
   it('is refused by its numbers, before anything is built', () => {
     expect(() => checkCircle('HashRing', 2 ** 21, 2 ** 30)).not.toThrow();
     expect(() => checkCircle('HashRing', 2 ** 21 + 1, 2 ** 21 + 1)).toThrow(
-      'HashRing: "nodes" must be at most 2097152 that weigh anything, got 2097153',
+      'HashRing: "nodes" must be at most 2097152 with a weight above 0, got 2097153',
     );
     expect(() => checkCircle('HashRing', 100, 2 ** 30 + 1)).toThrow(
       'HashRing: "nodes" must have at most 1073741824 points in all, got 1073741825',
@@ -200,7 +200,7 @@ describe('a ring that is too large', () => {
     const points = Object.defineProperty(new HashRing(['a']), 'ring', {
       value: { nodes: { length: 2 ** 21 }, size: 2 ** 21, rankOf: () => 0 },
     });
-    expect(() => points.add('b')).toThrow('"nodes" must be at most 2097152 that weigh anything, got 2097153');
+    expect(() => points.add('b')).toThrow('"nodes" must be at most 2097152 with a weight above 0, got 2097153');
   });
 });
 

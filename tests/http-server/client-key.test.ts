@@ -237,7 +237,7 @@ it('a trusted part of NAT64 is the part of IPv4 that it stands for', () => {
 
 describe('options that cannot work', () => {
   it.each<[unknown, string]>([
-    [{ trustProxy: true }, '"trustProxy" must not be true, or everybody could choose the address they go by'],
+    [{ trustProxy: true }, '"trustProxy" must not be true, because any client could then choose its own address'],
     [{ trustProxy: 0 }, '"trustProxy" must be an integer ≥ 1, got 0'],
     [{ trustProxy: 1.5 }, '"trustProxy" must be an integer ≥ 1, got 1.5'],
     [{ trustProxy: Infinity }, '"trustProxy" must be an integer ≥ 1, got Infinity'],
@@ -253,20 +253,32 @@ describe('options that cannot work', () => {
     [{ trustProxy: ['10.0.0.0/8/8'] }, '"trustProxy[0]" must be an address, or a network'],
     [{ trustProxy: ['10.0.0.0/'] }, '"trustProxy[0]" must be an address, or a network'],
     [{ trustProxy: [10] }, '"trustProxy[0]" must be an address, or a network'],
-    [{ trustProxy: ['0.0.0.0/0'] }, '"trustProxy[0]" must not be everybody, got "0.0.0.0/0"'],
-    [{ trustProxy: ['::/0'] }, '"trustProxy[0]" must not be everybody, got "::/0"'],
-    [{ trustProxy: ['0.0.0.0/1', '128.0.0.0/1'] }, '"trustProxy[0]" must not be everybody, got "0.0.0.0/1"'],
+    [{ trustProxy: ['0.0.0.0/0'] }, '"trustProxy[0]" must not cover a large part of the internet, got "0.0.0.0/0"'],
+    [{ trustProxy: ['::/0'] }, '"trustProxy[0]" must not cover a large part of the internet, got "::/0"'],
+    [
+      { trustProxy: ['0.0.0.0/1', '128.0.0.0/1'] },
+      '"trustProxy[0]" must not cover a large part of the internet, got "0.0.0.0/1"',
+    ],
     [
       { trustProxy: ['10.0.0.0/8', '0.0.0.0/3', '32.0.0.0/8'] },
-      '"trustProxy" must not be everybody, as its networks are together, got an array',
+      '"trustProxy" must not cover a large part of the internet with all networks together, got an array',
     ],
     [
       { trustProxy: Array.from({ length: 33 }, (_, n) => `${n}.0.0.0/8`) },
-      '"trustProxy" must not be everybody, as its networks are together',
+      '"trustProxy" must not cover a large part of the internet with all networks together',
     ],
-    [{ trustProxy: ['2600::/13', '2608::/13'] }, '"trustProxy" must not be everybody, as its networks are together'],
-    [{ trustProxy: ['::ffff:0.0.0.0/99', '::ffff:32.0.0.0/104'] }, '"trustProxy" must not be everybody'],
-    [{ trustProxy: ['2002::/19', '64:ff9b::32.0.0.0/104'] }, '"trustProxy" must not be everybody'],
+    [
+      { trustProxy: ['2600::/13', '2608::/13'] },
+      '"trustProxy" must not cover a large part of the internet with all networks together',
+    ],
+    [
+      { trustProxy: ['::ffff:0.0.0.0/99', '::ffff:32.0.0.0/104'] },
+      '"trustProxy" must not cover a large part of the internet',
+    ],
+    [
+      { trustProxy: ['2002::/19', '64:ff9b::32.0.0.0/104'] },
+      '"trustProxy" must not cover a large part of the internet',
+    ],
     ...[
       ...['0.0.0.0/2', '128.0.0.0/1', '::/1', '8000::/1', '::/8', '::/79', '::/80', '::/96', '4000::/2', 'e000::/5'],
       ...['::ffff:0:0/96', '::ffff:0.0.0.0/96', '::ffff:0:0/98', '::ffff:0:0:0/96', '::fffe:0:0/95'],
@@ -275,7 +287,7 @@ describe('options that cannot work', () => {
       ...['2000::/3', '2000::/4', '2400::/6', '2600::/7', '2600::/12', '3000::/4'],
     ].map((entry): [unknown, string] => [
       { trustProxy: ['10.0.0.1', entry] },
-      `"trustProxy[1]" must not be everybody, got "${entry}"`,
+      `"trustProxy[1]" must not cover a large part of the internet, got "${entry}"`,
     ]),
     [{ ipv6Prefix: 31 }, '"ipv6Prefix" must be an integer ≥ 32 and at most 128, got 31'],
     [{ ipv6Prefix: 129 }, '"ipv6Prefix" must be an integer ≥ 32 and at most 128, got 129'],

@@ -133,7 +133,7 @@ describe('the key', () => {
       type: 'about:blank',
       title: 'Bad Request',
       status: 400,
-      detail: 'The request does not say whom it is to be counted for.',
+      detail: 'The request has no key that it could be counted for.',
     });
     expect(refusing.limiter.calls).toEqual([]);
     expect(onRefused).not.toHaveBeenCalled();

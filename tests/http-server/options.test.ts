@@ -15,7 +15,7 @@ const bad: readonly [options: object, message: string][] = [
   [{ limiter: f }, '"limiter" must be an object with tryAcquire, got a function'],
   [
     { limiter: new TokenBucket({ capacity: 1, refill: 1, per: 1 }) },
-    '"limiter" must know clients by a key: new KeyedRateLimiter(() => limiter)',
+    '"limiter" must be keyed by client: new KeyedRateLimiter(() => limiter)',
   ],
   [{ limiter: { peek } }, '"limiter" must be an object with tryAcquire, got an object'],
   [
@@ -40,17 +40,17 @@ const bad: readonly [options: object, message: string][] = [
   [{ headers: ['x-ratelimit', 5] }, '"headers" must be one of'],
   [
     { headers: ['draft-6', 'draft-10'] },
-    '"headers" must not have two drafts, whose fields have the same names, got an array',
+    '"headers" must not contain two drafts, because their fields have the same names, got an array',
   ],
-  [{ headers: ['draft-7', 'draft-7'] }, '"headers" must not have two drafts'],
-  [{ name: '' }, '"name" must be printable ASCII, and not empty, got ""'],
-  [{ name: 'né' }, '"name" must be printable ASCII, and not empty, got "né"'],
-  [{ name: 5 }, '"name" must be printable ASCII, and not empty, got 5'],
+  [{ headers: ['draft-7', 'draft-7'] }, '"headers" must not contain two drafts'],
+  [{ name: '' }, '"name" must be non-empty printable ASCII, got ""'],
+  [{ name: 'né' }, '"name" must be non-empty printable ASCII, got "né"'],
+  [{ name: 5 }, '"name" must be non-empty printable ASCII, got 5'],
   [{ window: 0 }, '"window" must be milliseconds or a string'],
   [{ window: 'soon' }, '"window" must be milliseconds or a string'],
-  [{ policies: [] }, '"policies" must be an array that is not empty, got an array'],
-  [{ policies: {} }, '"policies" must be an array that is not empty, got an object'],
-  [{ policies: [{ name: 'a' }, {}] }, '"policies[1].name" must be printable ASCII, and not empty, got undefined'],
+  [{ policies: [] }, '"policies" must be a non-empty array, got an array'],
+  [{ policies: {} }, '"policies" must be a non-empty array, got an object'],
+  [{ policies: [{ name: 'a' }, {}] }, '"policies[1].name" must be non-empty printable ASCII, got undefined'],
   [{ policies: [{ name: 'a', window: -1 }] }, '"policies[0].window" must be milliseconds'],
   [{ policies: [{ nam: 'a' }] }, '"policies[0].nam" is unknown (did you mean "name"?), got "a"'],
   [{ policies: ['a'] }, '"policies[0]" must be an object, got "a"'],
@@ -89,7 +89,7 @@ describe('options that cannot work are refused at once', () => {
 
   it('trustProxy: true, with what to do instead', () => {
     expect(() => rateLimitMiddleware({ limiter, trustProxy: true as never })).toThrow(
-      'rateLimitMiddleware: "trustProxy" must not be true, or everybody could choose the address they go by; it may be the ' +
+      'rateLimitMiddleware: "trustProxy" must not be true, because any client could then choose its own address; use the ' +
         'number of proxies (an integer ≥ 1), or a list of their addresses and networks, got true',
     );
     expect(() => rateLimitHandler({ limiter, address: () => '::1', trustProxy: true as never })).toThrow(

@@ -76,7 +76,7 @@ describe('rateLimitHeaders', () => {
       }
     }
     expect(() => rateLimitHeaders(first, 'draft-8', { name: 'a\r\nset-cookie: b' })).toThrow(
-      'rateLimitHeaders: "name" must be printable ASCII, and not empty, got "a\\r\\nset-cookie: b"',
+      'rateLimitHeaders: "name" must be non-empty printable ASCII, got "a\\r\\nset-cookie: b"',
     );
   });
 

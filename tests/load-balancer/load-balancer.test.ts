@@ -186,7 +186,7 @@ describe('execute', () => {
     await expect(balancer.execute(() => 1, { policy: {} as never })).rejects.toMatchObject({
       code: 'ERR_INVALID_OPTION',
     });
-    await expect(balancer.execute(() => 1, { policy: retry() })).rejects.toThrow('must have the clock of the balancer');
+    await expect(balancer.execute(() => 1, { policy: retry() })).rejects.toThrow('must use the clock of the balancer');
     balancer[Symbol.dispose]();
     await expect(balancer.execute(() => 1)).rejects.toMatchObject({ code: 'ERR_CLOSED' });
   });
@@ -386,7 +386,7 @@ describe('options', () => {
 
   it.each<[object, string]>([
     [{ pik: 1 }, 'LoadBalancer: "pik" is unknown (did you mean "pick"?), got 1'],
-    [{ pick: 'roundRobin' }, 'LoadBalancer: "pick" must be a picker, as roundRobin() makes one, got "roundRobin"'],
+    [{ pick: 'roundRobin' }, 'LoadBalancer: "pick" must be a picker factory, such as roundRobin(), got "roundRobin"'],
     [{ pick: roundRobin }, 'LoadBalancer: "pick" must be a picker'],
     [{ panicThreshold: 1.1 }, 'LoadBalancer: "panicThreshold" must be a finite number ≥ 0 and at most 1, got 1.1'],
     [{ onNoHealthyNode: 'some' }, 'LoadBalancer: "onNoHealthyNode" must be'],
@@ -446,7 +446,7 @@ describe('options', () => {
 
   it('a picker that chooses what it was not given is found out', () => {
     const pick = { name: 'mine', start: () => ({ choose: () => undefined as never }) };
-    expect(() => new LoadBalancer(['a'], { pick }).acquire()).toThrow('"pick" must choose one of the candidates');
+    expect(() => new LoadBalancer(['a'], { pick }).acquire()).toThrow('"pick" must choose one of its candidates');
   });
 
   it("a picker's own chooseExcept gets the whole list and what is excluded of it", () => {

@@ -374,9 +374,7 @@ describe('consistentHash', () => {
 
   it('a call without a key is a mistake that names the picker', () => {
     const { balancer } = balance(['a'], { pick: consistentHash() });
-    expect(() => balancer.acquire()).toThrow(
-      'consistentHash: "key" must be a string, given with each call, got undefined',
-    );
+    expect(() => balancer.acquire()).toThrow('consistentHash: "key" must be a string for each call, got undefined');
     expect(balancer.nodes[0]).toMatchObject({ active: 0, picks: 0 });
   });
 

@@ -90,9 +90,7 @@ describe('route', () => {
 
   it('without a key of the request a picker that needs one says so', async () => {
     const fetch = resilientFetch({ route: new LoadBalancer(['http://a'], { pick: consistentHash() }).route() });
-    await expect(fetch('http://users/1')).rejects.toThrow(
-      'consistentHash: "key" must be a string, given with each call',
-    );
+    await expect(fetch('http://users/1')).rejects.toThrow('consistentHash: "key" must be a string for each call');
   });
 
   it('url says where a node is', async () => {
@@ -106,7 +104,9 @@ describe('route', () => {
   it('nowhere to go is an error that is not retried, and a node that is no URL gives back its lease', async () => {
     const balancer = new LoadBalancer(['not a url']);
     const fetch = resilientFetch({ route: balancer.route(), retry: atOnce });
-    await expect(fetch('http://users/1')).rejects.toThrow('LoadBalancer: "node" must be a URL when no "url" is given');
+    await expect(fetch('http://users/1')).rejects.toThrow(
+      'LoadBalancer: "node" must be a URL if the options of route have no "url"',
+    );
     expect(balancer.nodes).toMatchObject([{ active: 0, picks: 1, failures: 0 }]);
     balancer.setNodes([]);
     await expect(fetch('http://users/1')).rejects.toMatchObject({ code: 'ERR_NO_HEALTHY_NODE' });

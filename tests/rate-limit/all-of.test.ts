@@ -117,7 +117,7 @@ it('may be part of another one; what is in it twice is taken from once', () => {
 
 it('a cost above what one of them can ever give is an error, and nothing is taken', async () => {
   const { both, perMinute } = setUp();
-  expect(() => both.tryAcquire(3)).toThrow('TokenBucket: a cost of 3 is above 2');
+  expect(() => both.tryAcquire(3)).toThrow('TokenBucket: a cost of 3 is above the limit of 2');
   await expect(both.acquire({ cost: 3 })).rejects.toThrow(RangeError);
   expect(perMinute.peek().remaining).toBe(5);
 });
@@ -133,7 +133,7 @@ it('when one of them is reconfigured, those who wait at several are re-timed, or
   await settle();
   expect(two.error).toBeInstanceOf(RangeError);
   expect([perMinute.peek().remaining, clock.pendingTimers]).toEqual([0, 0]);
-  expect(() => both.reconfigure({ limit: 1 })).toThrow('must be given to the limiter they belong to');
+  expect(() => both.reconfigure({ limit: 1 })).toThrow('must be passed to the limiter that they belong to');
 });
 
 it('a reservation keeps its time, even if its limiter shrinks below its cost', async () => {
@@ -176,5 +176,5 @@ it('refuses limiters that it cannot combine', () => {
   const [a, b] = [new TestClock(), new TestClock()].map(
     (clock) => new TokenBucket({ capacity: 1, refill: 1, per: 1, clock }),
   );
-  expect(() => allOf(a!, b!)).toThrow('must all go by the same clock');
+  expect(() => allOf(a!, b!)).toThrow('must all use the same clock');
 });

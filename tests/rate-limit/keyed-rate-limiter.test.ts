@@ -113,7 +113,7 @@ it('a key that is reconfigured has its own options until it is deleted', async (
   limiter.tryAcquire('a');
   await clock.advance(60_000);
   expect(limiter.tryAcquire('b').allowed).toBe(true);
-  expect(() => limiter.reconfigure('c', { capacity: 1 })).toThrow('there is no room for another key');
+  expect(() => limiter.reconfigure('c', { capacity: 1 })).toThrow('cannot add a key, because all "maxKeys" are in use');
   expect(limiter.peek('vip').remaining).toBe(10);
   expect([limiter.delete('vip'), limiter.delete('vip'), limiter.size]).toEqual([true, false, 1]);
   expect(limiter.peek('vip').limit).toBe(2);
@@ -191,7 +191,7 @@ it('refuses options that cannot work', () => {
   refuse(bucket, { maxKeys: 2 ** 24 }, '"maxKeys"');
   refuse(bucket, { atLimit: 'drop' }, '"atLimit" must be one of');
   refuse(bucket, { maxkeys: 1 }, 'did you mean "maxKeys"');
-  refuse(bucket, { clock: new TestClock() }, '"clock" must be that of the limiters');
+  refuse(bucket, { clock: new TestClock() }, '"clock" must be the clock of the limiters');
   const both = allOf(bucket(), bucket());
   refuse(() => both, {}, 'must make a new limiter each time');
 });

@@ -61,7 +61,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
     for (const act of [() => limiter.tryAcquire(5), () => limiter.peek(5), () => limiter.reserve({ cost: 5 })]) {
       expect(act).toThrow(RangeError);
     }
-    await expect(limiter.acquire({ cost: 5 })).rejects.toThrow(`${name}: a cost of 5 is above 4`);
+    await expect(limiter.acquire({ cost: 5 })).rejects.toThrow(`${name}: a cost of 5 is above the limit of 4`);
     expect([limiter.peek().remaining, clock.pendingTimers]).toEqual([4, 0]);
   });
 

@@ -109,7 +109,7 @@ it('picks by the key of the call, or by what it is told', async () => {
   await policy.execute(() => {}, { key: 'grace' });
   await expect(policy.execute(() => {}, { key: 'ada' })).rejects.toThrow(RateLimitedError);
   await expect(policy.execute(() => {})).rejects.toThrow(
-    'rateLimit: "key" must be a string: a keyed limiter picks by it',
+    'rateLimit: "key" must be a string if the limiter is keyed',
   );
   const byName = rateLimit(users, { key: ({ priority }) => `level ${priority}`, maxWait: '1s' });
   const calls = [1, 2, 3].map(() => watch(byName.execute(() => clock.now())));

@@ -27,7 +27,7 @@ describe('routers that know', () => {
 
   it('are refused when they answer promises without saying so', () => {
     const liar = { shards: [], get: async () => undefined } as never;
-    expect(() => compositeShards(liar, low).get(5)).toThrow('must have isAsync: true to answer promises');
+    expect(() => compositeShards(liar, low).get(5)).toThrow('must have isAsync: true if get returns a promise');
   });
 });
 
@@ -85,7 +85,7 @@ describe('routers that have to ask', () => {
 
 describe('construction', () => {
   it('refuses none, and what is no router', () => {
-    expect(() => compositeShards()).toThrow('compositeShards: "routers" must be one router or more');
+    expect(() => compositeShards()).toThrow('compositeShards: "routers" must be at least one router');
     expect(() => compositeShards(low, null as never)).toThrow('"routers[1]" must be an object with get');
     expect(() => compositeShards({} as never)).toThrow('"routers[0]" must be an object with get');
   });

@@ -138,10 +138,10 @@ describe('load', () => {
   it('must answer with a shard', async () => {
     for (const answer of ['', 5, null, {}]) {
       const directory = directoryShards({ load: () => answer as never });
-      await expect(directory.get('k')).rejects.toThrow('"what load answers" must be a string that is not empty');
+      await expect(directory.get('k')).rejects.toThrow('"the result of load" must be a string that is not empty');
       expect(directory.size).toBe(0);
     }
-    await expect(directoryShards({ default: () => '' }).get('k')).rejects.toThrow('"what default answers"');
+    await expect(directoryShards({ default: () => '' }).get('k')).rejects.toThrow('"the result of default"');
   });
 
   it('keeps at most so many answers, those used last', async () => {
@@ -415,7 +415,7 @@ describe('construction', () => {
     expect(make({ default: '' })).toThrow('"default" must be a string that is not empty');
     expect(make({ default: 5 })).toThrow('"default"');
     expect(make({ entries: 'ab' })).toThrow('"entries" must be a list');
-    expect(make({ entries: ['ab'] })).toThrow('"entries" must be pairs');
+    expect(make({ entries: ['ab'] })).toThrow('"entries" must contain only [key, shard] pairs');
     expect(make({ entries: [['a', 5]] })).toThrow('"shard" must be a string');
     expect(make({ entries: [[5, 'a']] })).toThrow('"key" must be a string');
     expect(make({ name: '' })).toThrow('"name"');

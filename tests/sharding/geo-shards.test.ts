@@ -134,8 +134,10 @@ describe('construction', () => {
       (...shards: object[]) =>
       () =>
         geoShards({ shards: shards as never });
-    expect(make()).toThrow('geoShards: "shards" must be one or more, each once');
-    expect(make(tokyo, { ...dublin, shard: 'tokyo' })).toThrow('"shards" must be one or more, each once, got "tokyo"');
+    expect(make()).toThrow('geoShards: "shards" must contain at least one shard, and each shard only once');
+    expect(make(tokyo, { ...dublin, shard: 'tokyo' })).toThrow(
+      '"shards" must contain at least one shard, and each shard only once, got "tokyo"',
+    );
     expect(make({ ...tokyo, latitude: 91 })).toThrow(
       '"shards[0].latitude" must be a finite number ≥ -90 and at most 90',
     );
@@ -144,11 +146,11 @@ describe('construction', () => {
     expect(make({ ...tokyo, shard: '' })).toThrow('"shards[0].shard"');
     expect(make({ ...tokyo, lat: 5 })).toThrow('"shards[0].lat" is unknown (did you mean "latitude"?)');
     expect(make({ ...tokyo, regions: ['JP'] }, { ...dublin, regions: ['JP'] })).toThrow(
-      '"shards[1].regions" must be strings, each of one shard, got "JP"',
+      '"shards[1].regions" must be strings that belong to one shard only, got "JP"',
     );
     expect(make({ ...tokyo, regions: 'JP' })).toThrow('"shards[0].regions" must be a list');
-    expect(make({ ...tokyo, fallbacks: ['nowhere'] })).toThrow('"fallbacks of "tokyo"" must be other shards');
-    expect(make({ ...tokyo, fallbacks: ['tokyo'] })).toThrow('must be other shards');
+    expect(make({ ...tokyo, fallbacks: ['nowhere'] })).toThrow('"fallbacks of "tokyo"" must be names of other shards');
+    expect(make({ ...tokyo, fallbacks: ['tokyo'] })).toThrow('must be names of other shards');
     expect(() => geoShards({ shards: [tokyo], isUp: true as never })).toThrow('"isUp" must be a function');
     expect(() => geoShards({ shards: 'ab' as never })).toThrow('"shards" must be a list');
     expect(() => geoShards({ sites: [] } as never)).toThrow('"sites" is unknown');

@@ -65,7 +65,7 @@ describe('get', () => {
   });
 
   it('refuses keys of another kind, and those that are none', () => {
-    expect(() => ids.get('5' as never)).toThrow('rangeShards: "key" must be a number, as the other keys are, got "5"');
+    expect(() => ids.get('5' as never)).toThrow('rangeShards: "key" must be a number like the other keys, got "5"');
     expect(() => letters.get(5 as never)).toThrow('"key" must be a string');
     expect(() => events.get(5 as never)).toThrow('"key" must be a date');
     expect(() => ids.get(5n as never)).toThrow('"key" must be a number');
@@ -86,7 +86,7 @@ describe('construction', () => {
   it('refuses a gap, an overlap and an empty range, and names the ranges', () => {
     const make = (...ranges: ShardRange<number>[]) => rangeShards(ranges);
     expect(() => make({ from: 7, shard: 'b' }, { to: 5, shard: 'a' })).toThrow(
-      'rangeShards: "ranges" must leave no gap: between "a" […, 5) and "b" [7, …) there is one, got an array',
+      'rangeShards: "ranges" must not have a gap: there is one between "a" […, 5) and "b" [7, …), got an array',
     );
     const overlap = /must not overlap: "a" .* and "b" .* do/;
     expect(() => make({ from: 1, to: 6, shard: 'a' }, { from: 5, to: 9, shard: 'b' })).toThrow(
@@ -118,7 +118,7 @@ describe('construction', () => {
       ]),
     ).toThrow(
       // biome-ignore format: one line
-      '"ranges[1].from" must be a number, as the other keys are, got "5"',
+      '"ranges[1].from" must be a number like the other keys, got "5"',
     );
     for (const from of [Number.NaN, -Infinity, null, new Date('?')]) {
       expect(() => rangeShards([{ from: from as never, shard: 'a' }])).toThrow(

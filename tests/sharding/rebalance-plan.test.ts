@@ -98,7 +98,7 @@ describe('of rings', () => {
     expect(() => rebalancePlan(new HashRing(['a']), new HashRing(['a'], { seed: 1 }))).toThrow(
       'hashes keys in the same way',
     );
-    const none = /rebalancePlan: "keys" must be given, unless both have ranges or both are rings/;
+    const none = /rebalancePlan: "keys" must be passed, unless both routers have ranges or both are rings/;
     expect(() => rebalancePlan(hashShards(new Rendezvous(['a'])), hashShards(['a']))).toThrow(none);
     expect(() => rebalancePlan(hashShards({ buckets: 2 }), hashShards({ buckets: 3 }))).toThrow(none);
     expect(() => rebalancePlan(rangeShards([{ shard: 'a' }]) as never, new HashRing(['a']))).toThrow(none);

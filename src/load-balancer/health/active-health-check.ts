@@ -10,6 +10,7 @@ import type { NodeSet } from '../node-set.js';
 import type { NodeState } from '../node-state.js';
 import type { HealthCheck } from './health-check.js';
 
+/** The checked options of active health checks. */
 export interface HealthRules {
   readonly check: HealthCheck;
   readonly intervalMs: number;
@@ -19,7 +20,7 @@ export interface HealthRules {
   readonly fall: number;
 }
 
-/** Checks one node, over and over, one check at a time, until it is stopped. Its timers keep no process alive. */
+/** Checks one node periodically, one check at a time, until it is stopped. Its timers do not keep the process alive. */
 export class ActiveHealthCheck {
   readonly #state: NodeState;
   readonly #rules: HealthRules;
@@ -28,11 +29,11 @@ export class ActiveHealthCheck {
   readonly #random: Random;
   #alarm: Alarm | undefined = undefined;
   #scope: AbortScope | undefined = undefined;
-  /** Whether the last check has not settled, be its time over or not. */
+  /** Whether the last check has not settled, even if it has timed out. */
   #isPending = false;
   #isStopped = false;
   #isFirst = true;
-  /** Results in a row that contradict what is believed of the node. */
+  /** The number of consecutive results that contradict the current state of the node. */
   #contradictions = 0;
 
   constructor(state: NodeState, rules: HealthRules, nodes: NodeSet, clock: Clock, random: Random) {
@@ -57,7 +58,7 @@ export class ActiveHealthCheck {
 
   #check(): void {
     if (this.#isPending) {
-      this.#conclude({ ok: false, error: new Error('the check before this one has not settled yet') });
+      this.#conclude({ ok: false, error: new Error('the previous check has not settled yet') });
       return;
     }
     this.#isPending = true;
@@ -73,7 +74,7 @@ export class ActiveHealthCheck {
   readonly #ask = async (context: { readonly signal: AbortSignal }): Promise<void> => {
     try {
       const answer = await this.#rules.check(this.#state.node, context);
-      if (answer === false) throw new Error('the check answered false');
+      if (answer === false) throw new Error('the check returned false');
     } finally {
       this.#isPending = false;
     }
@@ -83,11 +84,11 @@ export class ActiveHealthCheck {
     if (this.#isStopped) return;
     const { intervalMs, jitter } = this.#rules;
     this.#checkIn(intervalMs * (1 + jitter * (2 * this.#random() - 1)));
-    // A check that timed out while our own event loop was blocked says nothing of the node.
+    // If a check timed out while this process's event loop was blocked, the result says nothing about the node.
     if (result.ok || !isStalledTimeout(result.error)) this.#judge(result);
   }
 
-  /** The first result of all decides alone: nothing was known before. */
+  /** Applies a result. The first result decides alone, because nothing is known about the node before. */
   #judge(result: Outcome): void {
     const { isUp } = this.#state;
     const { fall, rise } = this.#rules;

@@ -1,15 +1,16 @@
 import { checkFunction } from '../../core/options.js';
 
 /**
- * Asks a node whether it is well: it is unless this throws, rejects or answers `false`. Stop at once when the signal aborts:
- * the next check of the node does not begin before this one has settled.
+ * Checks the health of a node. The node is healthy unless the function throws, rejects or returns `false`. When the
+ * signal is aborted, the function should end immediately, because the next check of the node waits until it has
+ * settled.
  */
 export type HealthCheck = (node: string, context: { readonly signal: AbortSignal }) => unknown;
 
 /**
- * A check of your own. It is the function itself, checked.
+ * Creates a health check from a function. It returns the function itself, after checking its type.
  *
- * @throws InvalidOptionError when it is no function.
+ * @throws InvalidOptionError if `check` is not a function.
  * @example
  * ```ts
  * const check = customCheck(async (node, { signal }) => {

@@ -7,18 +7,26 @@ import type { NodeState } from '../node-state.js';
 import { ActiveHealthCheck, type HealthRules } from './active-health-check.js';
 import type { HealthCheck } from './health-check.js';
 
+/** The options of active health checks. */
 export interface HealthOptions {
-  /** How a node is asked: `httpCheck()`, `tcpCheck()`, or a function of your own. */
+  /** The check: `httpCheck()`, `tcpCheck()`, or a custom function. */
   readonly check: HealthCheck;
-  /** From the end of one check of a node to the beginning of the next. @defaultValue '5s' */
+  /** The time from the end of one check of a node to the start of the next one. @defaultValue '5s' */
   readonly interval?: Duration | undefined;
-  /** What part of the interval is drawn by chance, more or less, so that many processes do not ask at once. 0 to 0.9. @defaultValue 0.1 */
+  /**
+   * The share of the interval that is added or subtracted at random, from 0 to 0.9, so that many processes do not check
+   * at the same time. @defaultValue 0.1
+   */
   readonly jitter?: number | undefined;
-  /** A check that takes longer has failed. @defaultValue '2s' */
+  /** The time after which a check has failed. @defaultValue '2s' */
   readonly timeout?: Duration | undefined;
-  /** So many in a row must pass until a node that was down is up. An integer ≥ 1. @defaultValue 2 */
+  /**
+   * The number of consecutive checks that must pass until a node that was down is up: an integer ≥ 1. @defaultValue 2
+   */
   readonly rise?: number | undefined;
-  /** So many in a row must fail until a node that was up is down. An integer ≥ 1. @defaultValue 3 */
+  /**
+   * The number of consecutive checks that must fail until a node that was up is down: an integer ≥ 1. @defaultValue 3
+   */
   readonly fall?: number | undefined;
 }
 
@@ -35,7 +43,7 @@ export function readHealthOptions(owner: string, options: HealthOptions): Health
   };
 }
 
-/** The checks of all nodes. */
+/** The active checks of all nodes. */
 export class HealthChecks {
   readonly #rules: HealthRules;
   readonly #nodes: NodeSet;
@@ -50,7 +58,7 @@ export class HealthChecks {
     this.#random = random;
   }
 
-  /** Begins with the nodes that have come, ends with those that have gone. */
+  /** Starts checks for new nodes, and stops those of removed nodes. */
   follow(): void {
     const nodes = new Set(this.#nodes.nodes);
     for (const [state, check] of this.#active) {

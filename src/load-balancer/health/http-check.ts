@@ -2,24 +2,27 @@ import { truncate } from '../../core/inspect.js';
 import { checkOptionalFunction, checkString, readOptions } from '../../core/options.js';
 import type { HealthCheck } from './health-check.js';
 
+/** The options of `httpCheck`. */
 export interface HttpCheckOptions {
-  /** What is asked for, after the node's own path. @defaultValue '/' */
+  /** The path to request, appended to the node's own path. @defaultValue '/' */
   readonly path?: string | undefined;
-  /** @defaultValue 'GET' */
+  /** The HTTP method. @defaultValue 'GET' */
   readonly method?: string | undefined;
+  /** Additional request headers. @defaultValue none */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Which status is good. @defaultValue 200 to 299 */
+  /** Returns whether a status code means that the node is healthy. @defaultValue 200 to 299 */
   readonly isHealthy?: ((status: number) => boolean) | undefined;
-  /** The address of a node, for nodes whose name is not their URL. @defaultValue the name */
+  /** Returns the base URL of a node, for nodes whose name is not their URL. @defaultValue the name */
   readonly url?: ((node: string) => string | URL) | undefined;
-  /** What does the fetching. @defaultValue the global `fetch`, looked up at each check */
+  /** The function that sends the request. @defaultValue the global `fetch`, read at each check */
   readonly fetch?: ((url: URL, init: RequestInit) => Promise<Response>) | undefined;
 }
 
 /**
- * A node is well when it answers a request with a good status. Redirects are not followed, and the body is not read.
+ * Creates a health check that passes if the node responds to an HTTP request with a good status code. Redirects are not
+ * followed, and the body is not read.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is invalid.
  * @example
  * ```ts
  * const balancer = new LoadBalancer(['http://10.0.0.1:8080', 'http://10.0.0.2:8080'], {
@@ -49,7 +52,7 @@ export function httpCheck(options?: HttpCheckOptions): HealthCheck {
       signal,
       redirect: 'manual',
     });
-    // Nobody reads it, and an unread body holds its connection.
+    // The body is not read, and an unread body would keep its connection open.
     await response.body?.cancel();
     if (!isHealthy(response.status)) throw new Error(`${truncate(node)} answered with status ${response.status}`);
   };

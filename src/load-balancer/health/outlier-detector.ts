@@ -3,35 +3,46 @@ import { checkInteger, checkNumber, readOptions } from '../../core/options.js';
 import type { NodeSet } from '../node-set.js';
 import type { NodeState } from '../node-state.js';
 
+/** The options of outlier detection. */
 export interface OutlierOptions {
-  /** Ejects a node after so many failures in a row. An integer ≥ 1, or `Infinity` for never. @defaultValue 5 */
+  /** The number of consecutive failures that eject a node: an integer ≥ 1, or `Infinity` for never. @defaultValue 5 */
   readonly consecutiveFailures?: number | undefined;
-  /** Ejects nodes that fail much more often than the others do. False turns it off. */
+  /** Ejects nodes that fail much more often than the others; `false` turns it off. @defaultValue all defaults */
   readonly successRate?: SuccessRateOptions | false | undefined;
-  /** How often success rates are compared, and in which time a healthy node is forgiven one ejection. @defaultValue '10s' */
+  /**
+   * The time between two comparisons of success rates. Also the time without ejection after which one past ejection of
+   * a node is forgiven. @defaultValue '10s'
+   */
   readonly interval?: Duration | undefined;
-  /** How long the first ejection lasts; the second twice as long, the third three times. @defaultValue '30s' */
+  /**
+   * The duration of the first ejection. The second one lasts twice as long, the third three times. @defaultValue '30s'
+   */
   readonly ejectFor?: Duration | undefined;
-  /** The longest an ejection lasts. Not below `ejectFor`. @defaultValue '5m', or `ejectFor` if that is longer */
+  /** The longest duration of an ejection, at least `ejectFor`. @defaultValue '5m', or `ejectFor` if that is longer */
   readonly maxEjectFor?: Duration | undefined;
-  /** What share of the nodes may be ejected at once: one in any case, never all. Above 0, at most 1. @defaultValue 0.5 */
+  /**
+   * The largest share of nodes that may be ejected at the same time: above 0, at most 1. One node can always be
+   * ejected, and never all of them. @defaultValue 0.5
+   */
   readonly maxEjectedShare?: number | undefined;
 }
 
+/** The options for comparing success rates. */
 export interface SuccessRateOptions {
-  /** Nodes with fewer calls in an interval are not judged. An integer ≥ 1. @defaultValue 100 */
+  /** The minimum number of calls in an interval for a node to be compared: an integer ≥ 1. @defaultValue 100 */
   readonly minCalls?: number | undefined;
-  /** With fewer nodes than this to compare, none is judged. An integer ≥ 2. @defaultValue 5 */
+  /** The minimum number of nodes to compare: an integer ≥ 2. With fewer nodes, none is ejected. @defaultValue 5 */
   readonly minNodes?: number | undefined;
-  /** How many standard deviations below the mean a rate must be. Above 0. @defaultValue 1.9 */
+  /** The number of standard deviations below the mean that make a node an outlier: above 0. @defaultValue 1.9 */
   readonly deviations?: number | undefined;
   /**
-   * How far below the mean it must be besides: where hardly anything fails, a single failure is many deviations away. From 0
-   * to 1. @defaultValue 0.05
+   * The minimum distance below the mean, in addition to `deviations`: from 0 to 1. If almost no call fails, a single
+   * failure is many standard deviations away. @defaultValue 0.05
    */
   readonly minDifference?: number | undefined;
 }
 
+/** The checked options of outlier detection. */
 export type OutlierRules = {
   readonly [K in 'consecutiveFailures' | 'intervalMs' | 'ejectForMs' | 'maxEjectForMs' | 'maxEjectedShare']: number;
 } & { readonly successRate: { readonly [K in keyof SuccessRateOptions]-?: number } | undefined };
@@ -72,21 +83,24 @@ function readSuccessRate(owner: string, options: SuccessRateOptions | undefined)
   };
 }
 
-/** What calls have said of a node. */
+/** The outcomes and ejections of a node. */
 interface Tally {
+  /** The number of consecutive failures. */
   failuresInARow: number;
-  /** Of this interval. */
+  /** The number of calls in this interval. */
   calls: number;
+  /** The number of successful calls in this interval. */
   successes: number;
-  /** How often it has been ejected, less what was forgiven. */
+  /** The number of ejections, minus those that were forgiven. */
   ejections: number;
-  /** When the last of its ejections ended. */
+  /** The time at which the last ejection ended. */
   returnedAt: number;
 }
 
 /**
- * Leaves nodes out for some time when calls to them fail, whatever their checks say (Envoy, outlier detection): after so many
- * failures in a row, or when a node succeeds far less often than the others. O(1) a call, O(n) once an interval; no timer.
+ * Outlier detection (Envoy): ejects nodes for some time when their calls fail, even if their checks pass. A node is
+ * ejected after a number of consecutive failures, or if its success rate is far below the rates of the others. O(1) per
+ * call, O(n) once per interval; no timer.
  */
 export class OutlierDetector {
   readonly #rules: OutlierRules;
@@ -100,7 +114,7 @@ export class OutlierDetector {
     this.#intervalEndsAt = now + rules.intervalMs;
   }
 
-  /** A call to the node has ended. */
+  /** Records the outcome of a call. */
   record(state: NodeState, isSuccess: boolean, now: number): void {
     if (now >= this.#intervalEndsAt) this.#endInterval(now);
     const tally = this.#tallyOf(state);
@@ -115,7 +129,7 @@ export class OutlierDetector {
 
   #endInterval(now: number): void {
     const { intervalMs, successRate } = this.#rules;
-    // What nobody has asked about for a whole interval more is too old to judge by.
+    // If a whole further interval has passed without a call, the counts are too old to compare.
     const isRecent = now < this.#intervalEndsAt + intervalMs;
     const outliers = isRecent && successRate !== undefined ? this.#lowest(successRate) : [];
     for (const state of this.#nodes.nodes) {
@@ -127,7 +141,7 @@ export class OutlierDetector {
     for (const state of outliers) this.#eject(state, 'success-rate', now);
   }
 
-  /** Whose success rate is far enough below the mean of all; the worst first. */
+  /** Returns the nodes whose success rate is far enough below the mean, the worst first. */
   #lowest({ minCalls, minNodes, deviations, minDifference }: NonNullable<OutlierRules['successRate']>): NodeState[] {
     const judged = this.#nodes.nodes
       .map((state) => ({ state, tally: this.#tallyOf(state) }))
@@ -147,7 +161,7 @@ export class OutlierDetector {
     const most = Math.min(weighted - 1, Math.max(1, Math.floor(maxEjectedShare * weighted)));
     if (state.isEjected || ejected >= most) return;
     const tally = this.#tallyOf(state);
-    // Of an ejection that a check has ended early, the rest was never served: nothing is forgiven for it.
+    // If a check ended an ejection early, the remaining time of that ejection forgives nothing.
     const forgiven = Math.max(0, Math.floor((now - tally.returnedAt) / intervalMs));
     tally.ejections = Math.max(0, tally.ejections - forgiven) + 1;
     const ejectedForMs = Math.min(ejectForMs * tally.ejections, maxEjectForMs);

@@ -1,9 +1,11 @@
 import type { Candidate } from './picker.js';
 
-/** A list of candidates that finds the position of each in O(1). The base of what pickers keep for a list. */
+/**
+ * A list of candidates that finds the position of a node in O(1): the base of the indexes that pickers keep per list.
+ */
 export class CandidateIndex {
   readonly candidates: readonly Candidate[];
-  /** By `index`: the list of all nodes is the longer one. */
+  /** The positions by `index`, which refers to the list of all nodes. */
   readonly #positions: Int32Array;
 
   constructor(candidates: readonly Candidate[]) {
@@ -13,7 +15,7 @@ export class CandidateIndex {
     for (const { index } of candidates) this.#positions[index] = position++;
   }
 
-  /** The position in the list; undefined when the node is not in it. */
+  /** Returns the position in the list; undefined if the node is not in the list. */
   positionOf(node: Candidate): number | undefined {
     const position = this.#positions[node.index] ?? 0;
     return this.candidates[position] === node ? position : undefined;
@@ -21,41 +23,43 @@ export class CandidateIndex {
 }
 
 /**
- * The indexes of the lists that are in use: two when calls are divided between zones, else one. A list is replaced by a list
- * with any of its nodes.
+ * The indexes of the lists in use: two lists if calls are divided between zones, otherwise one. A new list replaces the
+ * lists that have a node in common with it.
  */
 export class CandidateIndexes<Index extends CandidateIndex> {
   #indexes: readonly Index[] = [];
 
+  /** All indexes. */
   get all(): readonly Index[] {
     return this.#indexes;
   }
 
-  /** The index of a list, if there is one. */
+  /** Returns the index of a list, if there is one. */
   find(candidates: readonly Candidate[]): Index | undefined {
     for (const one of this.#indexes) if (one.candidates === candidates) return one;
     return undefined;
   }
 
+  /** Adds an index and removes the indexes that it replaces. */
   add(index: Index): Index {
     const others = this.#indexes.filter((old) => !this.#overlap(old, index.candidates));
     this.#indexes = [index, ...others.slice(0, 1)];
     return index;
   }
 
-  /** Removes and returns the indexes that have any of these nodes. */
+  /** Removes and returns the indexes that contain any of these nodes. */
   take(candidates: readonly Candidate[]): readonly Index[] {
     const taken = this.overlapping(candidates);
     if (taken.length > 0) this.#indexes = this.#indexes.filter((one) => !taken.includes(one));
     return taken;
   }
 
-  /** Removes all. For when the nodes of the balancer change: then their `index` is no longer the one they were found by. */
+  /** Removes all indexes. Needed when the list of all nodes changes, because `index` refers to that list. */
   clear(): void {
     this.#indexes = [];
   }
 
-  /** The indexes that have any of these nodes. */
+  /** Returns the indexes that contain any of these nodes. */
   overlapping(candidates: readonly Candidate[]): readonly Index[] {
     return this.#indexes.filter((one) => this.#overlap(one, candidates));
   }

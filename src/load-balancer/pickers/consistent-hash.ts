@@ -6,22 +6,24 @@ import { CandidateIndex, CandidateIndexes } from './candidate-index.js';
 import type { Candidate, PickCall, Picker, PickerFactory } from './picker.js';
 import { WeightTree } from './weight-tree.js';
 
+/** The options of `consistentHash`. */
 export interface ConsistentHashOptions extends HashRingOptions {
   /**
-   * How many times its fair share of the calls in flight a node may have; a key whose node has more goes to the next one
-   * on the ring. Above 1; 1.25 is usual. @defaultValue none: the key decides alone
+   * The maximum number of calls in flight of a node, relative to its fair share: above 1, for example 1.25. A key whose
+   * node has reached it goes to the next node on the ring. @defaultValue none: only the key decides
    */
   readonly boundedLoad?: number | undefined;
 }
 
 /**
- * By the key of the call: the same key goes to the same node as long as it is there, and few keys move when nodes come and
- * go. While a node is out, or has all it may have with `boundedLoad` (Mirrokni, Thorup and Zadimoghaddam, "Consistent
- * Hashing with Bounded Loads", 2018), its keys go to the nodes after it on the ring, each to its own.
+ * Picks nodes by the key of the call, with a hash ring. The same key goes to the same node while that node is
+ * available, and few keys move when nodes are added or removed. If the node is unavailable, or has reached
+ * `boundedLoad` (Mirrokni, Thorup and Zadimoghaddam, "Consistent Hashing with Bounded Loads", 2018), each of its keys
+ * goes to the next node on the ring.
  *
- * O(1), and a step for each node on the ring that is out or full. Slow start does not change the ring.
+ * O(1), plus one step for each unavailable or full node on the ring. Slow start does not change the ring.
  *
- * @throws InvalidOptionError for options that cannot work; picking throws it for a call without a key.
+ * @throws InvalidOptionError if an option is invalid, and on each pick without a key.
  */
 export function consistentHash(options?: ConsistentHashOptions): PickerFactory {
   const name = 'consistentHash';
@@ -32,25 +34,25 @@ export function consistentHash(options?: ConsistentHashOptions): PickerFactory {
     seed: undefined,
   });
   const bound = boundedLoad === undefined ? Infinity : checkNumber(name, 'boundedLoad', boundedLoad, { above: 1 });
-  new HashRing([], ring); // so that a wrong option is found here
-  return { name, start: () => new ByKey(name, ring, bound, (key) => key) };
+  new HashRing([], ring); // checks the ring options here
+  return { name, start: () => new KeyPicker(name, ring, bound, (key) => key) };
 }
 
-/** Chooses by what `placeOf` makes of the key. */
-export class ByKey implements Picker {
+/** Picks nodes by a hash key that `hashKeyOf` returns for the key of the call. */
+export class KeyPicker implements Picker {
   readonly #owner: string;
-  /** Nodes of which the balancer knows nothing are passed over, so that they may be in it for a while. */
+  /** The ring may temporarily contain nodes that the balancer does not have; they are skipped. */
   readonly #ring: HashRing;
   readonly #bound: number;
-  readonly #placeOf: (key: string) => string;
+  readonly #hashKeyOf: (key: string) => string;
   #byName: ReadonlyMap<string, Candidate> = new Map();
   readonly #indexes = new CandidateIndexes<CapacityIndex>();
 
-  constructor(owner: string, options: HashRingOptions, bound: number, placeOf: (key: string) => string) {
+  constructor(owner: string, options: HashRingOptions, bound: number, hashKeyOf: (key: string) => string) {
     this.#owner = owner;
     this.#ring = new HashRing([], options);
     this.#bound = bound;
-    this.#placeOf = placeOf;
+    this.#hashKeyOf = hashKeyOf;
   }
 
   choose(candidates: readonly Candidate[], call: PickCall): Candidate {
@@ -59,29 +61,31 @@ export class ByKey implements Picker {
 
   chooseExcept(candidates: readonly Candidate[], excluded: ReadonlySet<Candidate>, { key }: PickCall): Candidate {
     if (typeof key !== 'string')
-      throw new InvalidOptionError(this.#owner, 'key', 'must be a string, given with each call', key);
+      throw new InvalidOptionError(this.#owner, 'key', 'must be a string for each call', key);
     const index = this.#indexes.find(candidates) ?? this.#indexes.add(new CapacityIndex(candidates));
     const bound = this.#bound === Infinity ? undefined : index.boundWithout(excluded, this.#bound);
-    const place = this.#placeOf(key);
-    const canHave = (one: Candidate | undefined): one is Candidate =>
+    const hashKey = this.#hashKeyOf(key);
+    const isAvailable = (one: Candidate | undefined): one is Candidate =>
       one !== undefined &&
       index.positionOf(one) !== undefined &&
       !excluded.has(one) &&
       (bound === undefined || one.active < bound(one.effectiveWeight));
-    const own = this.#byName.get(this.#ring.get(place) as string);
-    if (canHave(own)) return own;
-    for (const node of this.#afterOwn(place)) {
+    const own = this.#byName.get(this.#ring.get(hashKey) as string);
+    if (isAvailable(own)) return own;
+    for (const node of this.#afterOwn(hashKey)) {
       const one = this.#byName.get(node);
-      if (canHave(one)) return one;
+      if (isAvailable(one)) return one;
     }
-    throw new Error('unreachable: every candidate is on the ring, and one of them has no more than its share');
+    throw new Error('unreachable: every candidate is on the ring, and at least one of them is below its bound');
   }
 
-  /** The nodes after the key's own: more of them only as they are asked for, since the first is nearly always the one. */
-  *#afterOwn(place: string): Generator<string> {
+  /**
+   * Yields the nodes after the key's own node. Fetches few of them at first, because the first is usually available.
+   */
+  *#afterOwn(hashKey: string): Generator<string> {
     const { size } = this.#ring;
     for (let [from, count] = [1, 4]; from < size; [from, count] = [count, count * 4]) {
-      yield* this.#ring.getMany(place, count).slice(from);
+      yield* this.#ring.getMany(hashKey, count).slice(from);
     }
   }
 
@@ -106,7 +110,7 @@ export class ByKey implements Picker {
 
 const NONE: ReadonlySet<Candidate> = new Set();
 
-/** The calls in flight in a list and the weight of its nodes, kept as they change. */
+/** The calls in flight and the weights of a list of candidates, updated with each change. */
 class CapacityIndex extends CandidateIndex {
   readonly #active: Float64Array;
   readonly #weights: WeightTree;
@@ -127,7 +131,10 @@ class CapacityIndex extends CandidateIndex {
     if (one.effectiveWeight !== this.#weights.weightAt(position)) this.#weights.set(position, one.effectiveWeight);
   }
 
-  /** The most calls that a weight may have: `bound` times its share of the calls of all that are not excluded, and one more. */
+  /**
+   * Returns the maximum number of calls in flight by weight: `bound` times its share of the calls of all nodes that are
+   * not excluded, including one new call, rounded up.
+   */
   boundWithout(excluded: ReadonlySet<Candidate>, bound: number): (weight: number) => number {
     let active = this.#allActive + 1;
     for (const one of excluded) {

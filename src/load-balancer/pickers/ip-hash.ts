@@ -1,14 +1,14 @@
 import { formatNetwork, parseIp } from '../../core/ip-address.js';
-import { ByKey } from './consistent-hash.js';
+import { KeyPicker } from './consistent-hash.js';
 import type { PickerFactory } from './picker.js';
 
 /**
- * By the address of the client, which is the key of the call: an IPv4 address as it is, however it is written; an IPv6
- * address by the first 64 bits, since the rest of it changes by the day. A key that is no address counts as it stands.
- * Consistent: only the clients of a node that goes have to move.
+ * Picks nodes by the address of the client, which is the key of the call. An IPv4 address is normalized; an IPv6
+ * address counts by its first 64 bits, because the rest can change daily. A key that is not an address is used
+ * unchanged. Placement is consistent: when a node is removed, only its own clients move.
  */
 export function ipHash(): PickerFactory {
-  return { name: 'ipHash', start: () => new ByKey('ipHash', {}, Infinity, networkOf) };
+  return { name: 'ipHash', start: () => new KeyPicker('ipHash', {}, Infinity, networkOf) };
 }
 
 function networkOf(key: string): string {

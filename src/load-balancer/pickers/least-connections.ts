@@ -2,12 +2,18 @@ import { CandidateIndexes } from './candidate-index.js';
 import type { Candidate, PickCall, Picker, PickerFactory } from './picker.js';
 import { SmoothWeightIndex } from './smooth-weight-index.js';
 
-/** The node with the fewest calls in flight; equals in turn. Weights count for nothing, slow start does. O(log n). */
+/**
+ * Picks the node with the fewest calls in flight. Equal nodes take turns. Ignores weights, but uses slow start. O(log
+ * n) per pick.
+ */
 export function leastConnections(): PickerFactory {
   return { name: 'leastConnections', start: () => new LeastConnections(({ ramp }) => ramp) };
 }
 
-/** The node with the fewest calls in flight for its weight; equals in turn, by weight (nginx, least_conn). O(log n). */
+/**
+ * Picks the node with the fewest calls in flight relative to its weight (nginx, least_conn). Equal nodes take turns by
+ * weight. O(log n) per pick.
+ */
 export function weightedLeastConnections(): PickerFactory {
   return {
     name: 'weightedLeastConnections',
@@ -26,12 +32,12 @@ class LeastConnections implements Picker {
   }
 
   choose(candidates: readonly Candidate[], { take }: PickCall): Candidate {
-    return this.#of(candidates).next(take);
+    return this.#indexOf(candidates).next(take);
   }
 
-  /** The excluded ones are given an infinite load meanwhile: O(log n) for each of them. */
+  /** Sets the load of the excluded nodes to infinity during the choice: O(log n) for each of them. */
   chooseExcept(candidates: readonly Candidate[], excluded: ReadonlySet<Candidate>, { take }: PickCall): Candidate {
-    const index = this.#of(candidates);
+    const index = this.#indexOf(candidates);
     for (const one of excluded) index.withhold(one);
     const chosen = index.next(take);
     for (const one of excluded) index.update(one);
@@ -51,7 +57,7 @@ class LeastConnections implements Picker {
     this.#indexes.clear();
   }
 
-  #of(candidates: readonly Candidate[]): SmoothWeightIndex {
+  #indexOf(candidates: readonly Candidate[]): SmoothWeightIndex {
     const known = this.#indexes.find(candidates);
     if (known !== undefined) return known;
     for (const old of this.#indexes.take(candidates)) old.saveCredits();

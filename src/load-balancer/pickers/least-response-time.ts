@@ -5,11 +5,11 @@ import { MinTree } from './min-tree.js';
 import type { Candidate, PickCall, Picker, PickerFactory } from './picker.js';
 
 /**
- * The node that is likely to answer first: by its recent response times, peaks counting most, and the calls it has in flight
- * (Finagle's peak EWMA). Equals by chance. O(log n).
+ * Picks the node that is likely to respond first, by its peak EWMA of response times and its calls in flight (Finagle).
+ * Equal nodes are picked at random. O(log n) per pick.
  *
- * Everybody goes to the best node at once, until its load shows: with many clients prefer
- * `powerOfTwoChoices({ by: 'latency' })`, which spreads them.
+ * All clients send calls to the best node until its load becomes visible. With many clients use
+ * `powerOfTwoChoices({ by: 'latency' })` instead, which spreads the calls.
  */
 export function leastResponseTime(): PickerFactory {
   return { name: 'leastResponseTime', start: () => new LeastResponseTime() };
@@ -19,15 +19,15 @@ class LeastResponseTime implements Picker {
   readonly #indexes = new CandidateIndexes<LatencyIndex>();
 
   choose(candidates: readonly Candidate[], { now, random }: PickCall): Candidate {
-    return this.#of(candidates, now).leastFrom(Math.floor(random() * candidates.length));
+    return this.#indexOf(candidates, now).leastFrom(Math.floor(random() * candidates.length));
   }
 
-  /** The excluded ones are given an infinite load meanwhile: O(log n) for each of them. */
+  /** Sets the load of the excluded nodes to infinity during the choice: O(log n) for each of them. */
   chooseExcept(candidates: readonly Candidate[], excluded: ReadonlySet<Candidate>, call: PickCall): Candidate {
     const { now, random } = call;
-    const index = this.#of(candidates, now);
+    const index = this.#indexOf(candidates, now);
     const out = [...excluded].map((one) => index.positionOf(one)).filter((position) => position !== undefined);
-    // Counted among the others, so that each of these is the first one equally often.
+    // The start is drawn among the other candidates, so that each of them is the first one equally often.
     let start = Math.floor(random() * (candidates.length - out.length));
     for (const position of out.sort((a, b) => a - b)) if (position <= start) start++;
     for (const one of excluded) index.withhold(one);
@@ -48,25 +48,26 @@ class LeastResponseTime implements Picker {
     this.#indexes.clear();
   }
 
-  #of(candidates: readonly Candidate[], now: number): LatencyIndex {
+  #indexOf(candidates: readonly Candidate[], now: number): LatencyIndex {
     const known = this.#indexes.find(candidates);
     return known?.isPrecise(now) ? known : this.#indexes.add(new LatencyIndex(candidates, now));
   }
 }
 
-/** Above any load, however much it has been scaled up. */
+/** A factor that puts unmeasured nodes above any scaled load. */
 const UNMEASURED_SCALE = 1e150;
-/** How many decay times loads are scaled up for before a new index begins at 1 again: by e¹⁰⁰ at most. */
+/** The number of decay times after which a new index is built. Until then, loads are scaled by at most e¹⁰⁰. */
 const PRECISE_DECAYS = 100;
 
 /**
- * Loads of a list, each as of the time when it last changed. All response times fall by the same factor in the same time, so
- * that the order of loads does not change by itself: a load is kept divided by the factor since the index began.
+ * The loads of a list of candidates, each as of the time of its last change. All response times decay by the same
+ * factor in the same time, so the order of loads does not change without calls. A load is stored divided by the decay
+ * factor since the index was built.
  */
 class LatencyIndex extends CandidateIndex {
   readonly #loads: MinTree;
   readonly #since: number;
-  /** A clock that steps back changes nothing. */
+  /** The latest time. If the clock is set back, it stays. */
   #latest: number;
 
   constructor(candidates: readonly Candidate[], now: number) {
@@ -76,20 +77,23 @@ class LatencyIndex extends CandidateIndex {
     this.#loads = new MinTree(candidates.map((one) => this.#loadOf(one, now)));
   }
 
+  /** Whether the scale is still small enough for precise comparisons. */
   isPrecise(now: number): boolean {
     return now - this.#since <= PRECISE_DECAYS * LATENCY_DECAY_MS;
   }
 
+  /** Returns the candidate with the least load; among equal ones the first at or after `start`. */
   leastFrom(start: number): Candidate {
     return this.candidates[this.#loads.leastFrom(start)] as Candidate;
   }
 
+  /** Updates the load of a candidate. */
   update(one: Candidate, now: number): void {
     const position = this.positionOf(one);
     if (position !== undefined) this.#loads.set(position, this.#loadOf(one, now));
   }
 
-  /** Leaves a node out until its next `update`. */
+  /** Excludes a candidate until its next `update`. */
   withhold(one: Candidate): void {
     const position = this.positionOf(one);
     if (position !== undefined) this.#loads.set(position, Infinity);

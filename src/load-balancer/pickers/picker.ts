@@ -1,60 +1,67 @@
 import type { Random } from '../../core/random.js';
 import type { NodeEntry } from '../nodes.js';
 
-/** A node, as pickers see it. */
+/** A node from the view of a picker. */
 export interface Candidate {
+  /** The name of the node. */
   readonly node: string;
-  /** Its place in the list of nodes. */
+  /** The position in the list of all nodes. */
   readonly index: number;
-  /** As it was given. Above 0 for whatever is to be picked. */
+  /** The configured weight. Above 0 for a candidate of `choose`. */
   readonly weight: number;
-  /** What part of its weight slow start gives it now: above 0, at most 1. */
+  /** The share of its weight that slow start currently allows: above 0, at most 1. */
   readonly ramp: number;
   /** `weight × ramp`. */
   readonly effectiveWeight: number;
-  /** Calls that it has and that have not ended. */
+  /** The number of calls in flight. */
   readonly active: number;
-  /** What it is expected to take: its peak EWMA of response times, in milliseconds; 0 before the first. */
+  /** Returns the peak EWMA of response times in milliseconds; 0 before the first response. */
   latencyMs(now: number): number;
-  /** For the picker's own use, 0 at first: kept with the node, so that it lasts as long as the node does. */
+  /** A number for the picker's own use, initially 0. It is kept as long as the node is in the list. */
   credit: number;
 }
 
 /** The call that needs a node. */
 export interface PickCall {
+  /** The key of the call. */
   readonly key: string | undefined;
-  /** On the balancer's clock. */
+  /** The time of the balancer's clock in milliseconds. */
   readonly now: number;
+  /** The source of random numbers to use. */
   readonly random: Random;
-  /** False when somebody only asks which it would be: then nothing may change. */
+  /** Whether the choice is used. If false, the caller only peeks, and the picker must not change its state. */
   readonly take: boolean;
 }
 
-/** What chooses for one balancer. */
+/** Chooses nodes for one balancer. */
 export interface Picker {
   /**
-   * Returns one of the candidates. There is at least one, and they are in the order of their `index`. Everything new about
-   * them comes in a new list, except `active`, response times and `credit`; with `weightsChanged` also except `ramp`.
+   * Returns one of the candidates. There is at least one, and they are sorted by `index`. All changes of candidates
+   * come in a new list, except for `active`, response times and `credit`, and with `weightsChanged` also `ramp`.
    */
   choose(candidates: readonly Candidate[], call: PickCall): Candidate;
   /**
-   * Returns one of the candidates, but none that is excluded: each of `excluded` may be a candidate, and at least one
-   * candidate is not excluded. Without this method the balancer makes a list of the others for `choose`, which is O(n).
+   * Returns a candidate that is not excluded. `excluded` may contain nodes that are not candidates. At least one
+   * candidate is not excluded. Without this method the balancer creates a list of the other candidates for `choose`,
+   * which is O(n).
    */
   chooseExcept?(candidates: readonly Candidate[], excluded: ReadonlySet<Candidate>, call: PickCall): Candidate;
-  /** Takes notice that `active`, or the response time, of a node has changed. Called for each call that begins or ends. */
+  /** Called when `active` or the response time of a node has changed: for each call that begins or ends. */
   loadChanged?(node: Candidate, now: number): void;
-  /** Takes notice that slow start has changed the `ramp` of these nodes. Without this method they come in a new list. */
+  /** Called when slow start has changed the `ramp` of these nodes. Without it, they come in a new list. */
   weightsChanged?(nodes: readonly Candidate[], now: number): void;
-  /** The balancer is about to have these nodes: throws if it cannot work with them, before anything has changed. */
+  /**
+   * Called before the list of nodes changes. Throws if the picker cannot work with these nodes; then nothing changes.
+   */
   checkNodes?(nodes: readonly NodeEntry[]): void;
-  /** The balancer has other nodes now, or other weights: these, those without any weight among them. */
+  /** Called after the nodes or their weights have changed, with all nodes, including those of weight 0. */
   nodesChanged?(nodes: readonly Candidate[]): void;
 }
 
-/** A way to pick nodes. `roundRobin()` and the others are such; so may be one of your own. */
+/** A strategy for picking nodes, such as `roundRobin()`. Custom implementations are possible. */
 export interface PickerFactory {
+  /** The name of the strategy. */
   readonly name: string;
-  /** What it remembers belongs to one balancer: each calls this once. */
+  /** Creates a picker. Each balancer calls this once, so the state of a picker belongs to one balancer. */
   start(): Picker;
 }

@@ -3,20 +3,22 @@ import { activeLoad, type Load, latencyLoad } from './load.js';
 import type { Candidate, PickCall, Picker, PickerFactory } from './picker.js';
 import { WeightedRandom } from './weighted-random.js';
 
+/** The options of `powerOfTwoChoices`. */
 export interface PowerOfTwoChoicesOptions {
   /**
-   * What load is: `'active'`, the calls in flight for the node's weight; `'latency'`, how long one more is likely to take
-   * (Finagle's peak EWMA). @defaultValue 'active'
+   * The load to compare: `'active'` is the number of calls in flight relative to the weight; `'latency'` is the
+   * expected duration of one more call (Finagle's peak EWMA). @defaultValue 'active'
    */
   readonly by?: 'active' | 'latency' | undefined;
 }
 
 /**
- * Two different nodes by chance, by weight, and of them the less loaded (Mitzenmacher, "The Power of Two Choices in Randomized
- * Load Balancing", 2001): nearly as even as the least loaded of all, and many clients that know nothing of each other do not
- * run to the same node at once. O(log n), O(1) draws.
+ * Picks two different nodes at random by weight, and uses the less loaded of them (Mitzenmacher, "The Power of Two
+ * Choices in Randomized Load Balancing", 2001). The result is nearly as even as always using the least loaded node. It
+ * also works with many independent clients, which do not all go to the same node. O(log n) per pick, two random
+ * numbers.
  *
- * @throws InvalidOptionError for another `by`.
+ * @throws InvalidOptionError if `by` is invalid.
  */
 export function powerOfTwoChoices(options?: PowerOfTwoChoicesOptions): PickerFactory {
   const name = 'powerOfTwoChoices';
@@ -42,7 +44,7 @@ class PowerOfTwoChoices implements Picker {
   chooseExcept(candidates: readonly Candidate[], excluded: ReadonlySet<Candidate>, call: PickCall): Candidate {
     if (candidates.length <= excluded.size + 1) {
       const others = candidates.filter((one) => !excluded.has(one));
-      if (others.length === 1) return others[0] as Candidate; // without a draw, as of a list of one
+      if (others.length === 1) return others[0] as Candidate; // no random number is drawn, as in `choose`
     }
     return this.#weighted.without(candidates, excluded, () => this.choose(candidates, call));
   }

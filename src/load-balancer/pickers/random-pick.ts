@@ -1,7 +1,7 @@
 import type { Candidate, PickCall, Picker, PickerFactory } from './picker.js';
 import { WeightedRandom } from './weighted-random.js';
 
-/** By chance, each as often as its weight says. O(log n). */
+/** Picks nodes at random in proportion to their weights. O(log n) per pick. */
 export function randomPick(): PickerFactory {
   return { name: 'randomPick', start: () => new RandomPick() };
 }

@@ -4,37 +4,47 @@ import { CandidateIndex, CandidateIndexes } from './candidate-index.js';
 import type { Candidate, PickCall, Picker, PickerFactory } from './picker.js';
 import { SmoothWeightedRoundRobin } from './smooth-weighted-round-robin.js';
 
-/** What a node says of its load. */
+/** The load that a node reports. */
 export interface LoadReport {
-  /** What part of its capacity is in use: CPU, or whatever runs out first. Above 0; may be above 1. */
+  /**
+   * The share of the node's capacity in use, for example of its CPU or its scarcest resource: above 0, can be above 1.
+   */
   readonly utilization: number;
-  /** Calls it answers a second, of all its clients. Above 0. */
+  /** The number of calls per second that the node answers for all clients: above 0. */
   readonly callsPerSecond: number;
-  /** Of those, how many fail. @defaultValue 0 */
+  /** The number of these calls per second that fail. @defaultValue 0 */
   readonly errorsPerSecond?: number | undefined;
 }
 
+/** The options of `resourceBased`. */
 export interface ResourceBasedOptions {
-  /** How often a node is asked at the most, while there are calls. @defaultValue '1s' */
+  /** The minimum time between two reports of a node, while there are calls. @defaultValue '1s' */
   readonly updateEvery?: Duration | undefined;
-  /** How long reports must have come in before they count: the first ones tell of a node that is still warming up. @defaultValue '10s' */
+  /**
+   * The time for which reports must have arrived before they are used, because the first ones describe a node that is
+   * still warming up. @defaultValue '10s'
+   */
   readonly blackout?: Duration | undefined;
-  /** How long a report counts. @defaultValue '3m' */
+  /** The time after which a report is no longer used. @defaultValue '3m' */
   readonly expireAfter?: Duration | undefined;
-  /** What a failed call counts, as utilization: a node that fails fast must not look idle. ≥ 0. @defaultValue 1 */
+  /**
+   * The utilization that is added per failed call, as a share of all calls: a number ≥ 0. Without it, a node that fails
+   * fast would look idle. @defaultValue 1
+   */
   readonly errorPenalty?: number | undefined;
 }
 
 /**
- * In turn, each as often as what it says of its load allows: weighted round robin by calls for each unit of utilization
- * (gRPC, A58). The weight of a node is `callsPerSecond / (utilization + errorPenalty × errorsPerSecond / callsPerSecond)`,
- * times its own weight. A node of which nothing is known has the mean of the others. O(log n); O(n) once in `updateEvery`, with
- * `exclude`, and for a retry. With n nodes, new reports count at the latest after n / 8 calls or `updateEvery`.
+ * Picks nodes by weighted round robin, with weights from the load that nodes report (gRPC, A58). The weight of a node
+ * is `callsPerSecond / (utilization + errorPenalty × errorsPerSecond / callsPerSecond)`, multiplied by its configured
+ * weight. A node without a valid report has the mean weight of the others. O(log n) per pick; O(n) once per
+ * `updateEvery`, with `exclude`, and for a retry. With n nodes, new reports are used after n / 8 calls or after
+ * `updateEvery` at the latest.
  *
- * `report` is asked when a call comes in, for the calls after it, and may answer later. What it throws, rejects with, or says that is no report, counts
- * as no report.
+ * `report` is called when a call begins; its result is used for later calls, and it may be a promise. If it throws,
+ * rejects or returns an invalid report, the result is ignored.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is invalid.
  * @example
  * ```ts
  * const usage = new Map<string, LoadReport>(); // from a header of each response, or from metrics
@@ -58,6 +68,7 @@ export function resourceBased(
   return { name, start: () => new ResourceBased(rules) };
 }
 
+/** The checked options of `resourceBased`. */
 interface ResourceRules {
   readonly report: (node: string) => unknown;
   readonly updateMs: number;
@@ -66,25 +77,26 @@ interface ResourceRules {
   readonly errorPenalty: number;
 }
 
-/** What is known of a node's load. */
+/** The last report of a node. */
 interface Usage {
   weight: number;
-  /** Since when there have been reports without a gap. */
+  /** The start of the current series of reports without a gap. */
   since: number;
   updatedAt: number;
-  /** Whether a report has been asked for and is not there. */
+  /** Whether a report has been requested and has not arrived. */
   isPending: boolean;
 }
 
 class ResourceBased implements Picker {
   readonly #rules: ResourceRules;
   readonly #usages = new WeakMap<Candidate, Usage>();
-  readonly #weighings = new CandidateIndexes<Weighing>();
-  /** Of this call: the mean of the weights that are known, and the time. */
+  readonly #indexes = new CandidateIndexes<MeanWeightIndex>();
+  /** The mean of the known weights for the current call. */
   #mean = 1;
+  /** The time of the current call. */
   #now = 0;
   readonly #smooth = new SmoothWeightedRoundRobin((one) => this.#relativeWeightOf(one));
-  /** Counts the reports. */
+  /** Incremented with each report. */
   #version = 0;
   #nextUpdate = -Infinity;
 
@@ -94,18 +106,18 @@ class ResourceBased implements Picker {
 
   choose(candidates: readonly Candidate[], { now, take }: PickCall): Candidate {
     this.#now = now;
-    let weighing = this.#weighings.find(candidates);
-    if (weighing === undefined || this.#isDue(weighing)) {
-      weighing = this.#weigh(candidates, take ? 0 : (weighing?.picks ?? 0));
-      this.#weighings.add(weighing);
-      this.#mean = weighing.mean;
-      this.#smooth.reweigh(candidates);
+    let index = this.#indexes.find(candidates);
+    if (index === undefined || this.#isDue(index)) {
+      index = this.#computeMean(candidates, take ? 0 : (index?.picks ?? 0));
+      this.#indexes.add(index);
+      this.#mean = index.mean;
+      this.#smooth.updateAllWeights(candidates);
     }
-    this.#mean = weighing.mean;
+    this.#mean = index.mean;
     const chosen = this.#smooth.next(candidates, take);
     if (take) {
-      weighing.picks++;
-      this.#askAll(candidates, now); // after the choice, which is the one that a peek has seen
+      index.picks++;
+      this.#requestReports(candidates, now); // after the choice, so that the choice is the one that a peek returned
     }
     return chosen;
   }
@@ -113,32 +125,32 @@ class ResourceBased implements Picker {
   chooseExcept(candidates: readonly Candidate[], excluded: ReadonlySet<Candidate>, { now, take }: PickCall): Candidate {
     const others = candidates.filter((one) => !excluded.has(one));
     this.#now = now;
-    this.#mean = this.#weigh(others, 0).mean;
+    this.#mean = this.#computeMean(others, 0).mean;
     const chosen = this.#smooth.nextOnce(others, take);
-    if (take) this.#askAll(others, now);
+    if (take) this.#requestReports(others, now);
     return chosen;
   }
 
   weightsChanged(nodes: readonly Candidate[], now: number): void {
     this.#now = now;
-    for (const weighing of this.#weighings.all) {
-      this.#mean = weighing.mean;
-      this.#smooth.weightsChanged(nodes.filter((one) => weighing.positionOf(one) !== undefined));
+    for (const index of this.#indexes.all) {
+      this.#mean = index.mean;
+      this.#smooth.weightsChanged(nodes.filter((one) => index.positionOf(one) !== undefined));
     }
   }
 
   nodesChanged(): void {
-    this.#weighings.clear();
+    this.#indexes.clear();
     this.#smooth.nodesChanged();
   }
 
-  /** Weighing is O(n): after at least n / 8 calls it is O(1) for each of them. */
-  #isDue({ version, asOf, validUntil, picks, candidates }: Weighing): boolean {
+  /** Whether the mean must be computed again. This is O(n), so it is done after at least n / 8 calls: O(1) per call. */
+  #isDue({ version, asOf, validUntil, picks, candidates }: MeanWeightIndex): boolean {
     if (version === this.#version && this.#now < validUntil && this.#now >= asOf) return false;
     return picks >= Math.floor(candidates.length / 8) || Math.abs(this.#now - asOf) >= this.#rules.updateMs;
   }
 
-  #weigh(candidates: readonly Candidate[], picks: number): Weighing {
+  #computeMean(candidates: readonly Candidate[], picks: number): MeanWeightIndex {
     const { blackoutMs, expireMs } = this.#rules;
     const now = this.#now;
     let [sum, known, validUntil] = [0, 0, Infinity];
@@ -151,10 +163,13 @@ class ResourceBased implements Picker {
       sum += usage.weight;
       known++;
     }
-    return new Weighing(candidates, known === 0 ? 1 : sum / known, this.#version, now, validUntil, picks);
+    return new MeanWeightIndex(candidates, known === 0 ? 1 : sum / known, this.#version, now, validUntil, picks);
   }
 
-  /** To the mean: what was owed while nothing was known must not last, nor be lost, when weights are in hundreds. */
+  /**
+   * Returns the weight relative to the mean. Credits that were collected before the first report are relative to 1, so
+   * they would be meaningless next to weights in the hundreds.
+   */
   #relativeWeightOf(one: Candidate): number {
     return ((this.#weightOf(one) ?? this.#mean) / this.#mean) * one.effectiveWeight;
   }
@@ -167,13 +182,13 @@ class ResourceBased implements Picker {
     return usage.weight;
   }
 
-  #askAll(candidates: readonly Candidate[], now: number): void {
+  #requestReports(candidates: readonly Candidate[], now: number): void {
     if (now < this.#nextUpdate) return;
     this.#nextUpdate = now + this.#rules.updateMs;
-    for (const one of candidates) this.#ask(one, now);
+    for (const one of candidates) this.#requestReport(one, now);
   }
 
-  #ask(one: Candidate, now: number): void {
+  #requestReport(one: Candidate, now: number): void {
     const usage = this.#usages.get(one) ?? { weight: 0, since: Infinity, updatedAt: -Infinity, isPending: false };
     this.#usages.set(one, usage);
     if (usage.isPending) return;
@@ -184,18 +199,18 @@ class ResourceBased implements Picker {
       return;
     }
     if (!isThenable(answer)) {
-      this.#learn(usage, answer, now);
+      this.#applyReport(usage, answer, now);
       return;
     }
     usage.isPending = true;
     const settle = (report: unknown): void => {
       usage.isPending = false;
-      this.#learn(usage, report, now);
+      this.#applyReport(usage, report, now);
     };
     Promise.resolve(answer).then(settle, () => settle(undefined));
   }
 
-  #learn(usage: Usage, report: unknown, now: number): void {
+  #applyReport(usage: Usage, report: unknown, now: number): void {
     const weight = weightFrom(report, this.#rules.errorPenalty);
     if (weight === undefined) return;
     if (now - usage.updatedAt >= this.#rules.expireMs) usage.since = now;
@@ -205,16 +220,16 @@ class ResourceBased implements Picker {
   }
 }
 
-/** The mean weight in a list, and for how long it holds. */
-class Weighing extends CandidateIndex {
+/** The mean weight of a list of candidates, and the time until which it is valid. */
+class MeanWeightIndex extends CandidateIndex {
   constructor(
     candidates: readonly Candidate[],
     readonly mean: number,
     readonly version: number,
     readonly asOf: number,
-    /** When the next report begins to count, or expires. */
+    /** The time at which the next report begins to count or expires. */
     readonly validUntil: number,
-    /** The picks since then. */
+    /** The number of picks since then. */
     public picks: number,
   ) {
     super(candidates);

@@ -1,15 +1,15 @@
 import type { Candidate, PickCall, Picker, PickerFactory } from './picker.js';
 
 /**
- * One after the other, in the order of the list, whatever their weights. Nodes that are out are passed over, and the one
- * after them gets no more for it. O(log n).
+ * Picks nodes one after the other, in the order of the list, ignoring weights. Unavailable nodes are skipped, and the
+ * node after them does not get more calls than others. O(log n) per pick.
  */
 export function roundRobin(): PickerFactory {
   return { name: 'roundRobin', start: () => new RoundRobin() };
 }
 
 class RoundRobin implements Picker {
-  /** Kept as a node, not as a number: the list may change around it. */
+  /** The last picked node. It is not stored as a position, because the list may change. */
   #last: Candidate | undefined = undefined;
 
   choose(candidates: readonly Candidate[], { take }: PickCall): Candidate {
@@ -29,13 +29,13 @@ class RoundRobin implements Picker {
     return next;
   }
 
-  /** Weights do not matter. */
+  /** Does nothing, because weights are ignored. It avoids new lists of candidates. */
   weightsChanged(): void {}
 }
 
 const NONE: ReadonlySet<Candidate> = new Set();
 
-/** The position of the first candidate with a higher index, by halving; after the last one comes the first. */
+/** Returns the position of the first candidate with a higher index, by binary search, with wrap-around. */
 function firstAfter(candidates: readonly Candidate[], index: number): number {
   let [low, high] = [0, candidates.length];
   while (low < high) {

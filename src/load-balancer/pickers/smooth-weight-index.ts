@@ -5,8 +5,8 @@ import { SmoothWeightTree } from './smooth-weight-tree.js';
 type NumberOf = (one: Candidate) => number;
 
 /**
- * A list whose candidates take turns by weight, the least loaded only. Credits are in the tree while the list is in use; they
- * go back to the nodes when it is replaced.
+ * A list of candidates of which the least loaded take turns by weight. Credits are kept in the tree while the list is
+ * in use, and are saved to the nodes when the list is replaced.
  */
 export class SmoothWeightIndex extends CandidateIndex {
   readonly #tree: SmoothWeightTree;
@@ -22,25 +22,26 @@ export class SmoothWeightIndex extends CandidateIndex {
     );
   }
 
-  /** Returns whose turn it is. @param take - whether the turn is taken, or only looked at. */
+  /** Returns the candidate whose turn it is. @param take - Whether the turn is taken, or only peeked at. */
   next(take: boolean): Candidate {
     const next = this.candidates[this.#tree.next] as Candidate;
     if (take) this.#tree.take();
     return next;
   }
 
-  /** Takes over the present load and weight of a node. */
+  /** Updates the load and the weight of a node. */
   update(one: Candidate): void {
     const position = this.positionOf(one);
     if (position !== undefined) this.#tree.set(position, this.#loadOf(one), this.#weightOf(one));
   }
 
-  /** Leaves a node out until its next `update`. */
+  /** Excludes a node until its next `update`. */
   withhold(one: Candidate): void {
     const position = this.positionOf(one);
     if (position !== undefined) this.#tree.set(position, Infinity, this.#weightOf(one));
   }
 
+  /** Saves the credits to the nodes. */
   saveCredits(): void {
     const credits = this.#tree.credits();
     let position = 0;

@@ -1,32 +1,35 @@
 /**
- * Turns by weight among the least loaded, in O(log n): the smooth weighted round robin of nginx without its pass over all
- * candidates.
+ * Smooth weighted round robin (nginx) among the least loaded candidates, in O(log n) instead of a pass over all of
+ * them.
  *
- * Each turn, every one of the least loaded is credited its weight; the one with most credit wins, of equals the first, and
- * pays for all of them. Between its own turns a credit is a line over time whose slope is the weight. So this is a kinetic
- * segment tree (Basch, Guibas and Hershberger, "Data Structures for Mobile Data", 1999): each node keeps the winner of its
- * part and the number of turns for which no other can overtake that winner, and a turn is left pending at a node until its
- * parts are needed. O(n) to make; O(log n) a turn or change, and on average O(log n) overtakings a turn.
+ * In each turn, the weight of every least loaded candidate is added to its credit. The candidate with the highest
+ * credit wins (the first of equal ones), and the sum of all weights is subtracted from its credit. Between its own
+ * wins, a credit is a linear function of the number of turns, with the weight as slope. The data structure is a kinetic
+ * segment tree (Basch, Guibas and Hershberger, "Data Structures for Mobile Data", 1999) with lazy propagation: each
+ * node keeps the winner of its subtree and the number of turns in which no other candidate can overtake that winner;
+ * turns are pending at a node until its children are needed. O(n) to build; O(log n) per turn or change, and on average
+ * O(log n) overtakings per turn.
  *
- * With whole numbers as weights all credits are exact.
+ * If weights are integers, all credits are exact.
  */
 export class SmoothWeightTree {
   readonly #leaves: number;
-  /** The root is at 1, the parts of the node at i are at 2i and 2i + 1, and the leaves begin at `#leaves`. */
+  /** The root is at 1, the children of the node at i are at 2i and 2i + 1, and the leaves begin at `#leaves`. */
   readonly #winner: Uint32Array;
-  /** Of the least loaded in each part: their load. */
+  /** The load of the least loaded candidates in each subtree. */
   readonly #load: Float64Array;
-  /** Of the winner in each part: its credit with that of the coming turn, and its weight. */
+  /** The credit of the winner in each subtree, including the coming turn. */
   readonly #credit: Float64Array;
+  /** The weight of the winner in each subtree. */
   readonly #weight: Float64Array;
-  /** The weight of all least loaded in each part. */
+  /** The total weight of all least loaded candidates in each subtree. */
   readonly #total: Float64Array;
-  /** The number of turns before any winner in a part can change. */
+  /** The number of turns before any winner in a subtree can change. */
   readonly #steady: Float64Array;
-  /** Turns that a part has had and its own parts have not. */
+  /** The number of turns that a node has had and its children have not. */
   readonly #pending: Float64Array;
 
-  /** @param lines - the load, weight and credit of each, by position. */
+  /** @param lines - The load, weight and credit of each candidate, by position. */
   constructor(lines: readonly { readonly load: number; readonly weight: number; readonly credit: number }[]) {
     this.#leaves = 2 ** Math.ceil(Math.log2(lines.length));
     const size = 2 * this.#leaves;
@@ -41,10 +44,10 @@ export class SmoothWeightTree {
     for (const [position, { load, weight, credit }] of lines.entries()) {
       this.#setLeaf(this.#leaves + position, load, weight, credit + weight);
     }
-    for (let at = this.#leaves - 1; at > 0; at--) this.#join(at);
+    for (let at = this.#leaves - 1; at > 0; at--) this.#combine(at);
   }
 
-  /** The position whose turn it is. */
+  /** The position of the candidate whose turn it is. */
   get next(): number {
     return (this.#winner[1] as number) - this.#leaves;
   }
@@ -53,24 +56,24 @@ export class SmoothWeightTree {
   take(): void {
     const leaf = this.#winner[1] as number;
     const total = this.#total[1] as number;
-    this.#pass(1, 1);
-    this.#open(leaf);
+    this.#applyTurns(1, 1);
+    this.#pushDownTo(leaf);
     this.#credit[leaf] = (this.#credit[leaf] as number) - total;
-    this.#close(leaf);
+    this.#rebuildFrom(leaf);
   }
 
   /** Changes the load and the weight of a position. Its credit stays. */
   set(position: number, load: number, weight: number): void {
     const leaf = this.#leaves + position;
     if (this.#load[leaf] === load && this.#weight[leaf] === weight) return;
-    this.#open(leaf);
+    this.#pushDownTo(leaf);
     this.#setLeaf(leaf, load, weight, (this.#credit[leaf] as number) - (this.#weight[leaf] as number) + weight);
-    this.#close(leaf);
+    this.#rebuildFrom(leaf);
   }
 
-  /** The credits by position, without the coming turn's. */
+  /** Returns the credits by position, without the coming turn. */
   credits(): Float64Array {
-    for (let at = 1; at < this.#leaves; at++) this.#passOn(at);
+    for (let at = 1; at < this.#leaves; at++) this.#pushDown(at);
     const credits = this.#credit.slice(this.#leaves);
     for (let i = 0; i < credits.length; i++) {
       credits[i] = (credits[i] as number) - (this.#weight[this.#leaves + i] as number);
@@ -85,47 +88,47 @@ export class SmoothWeightTree {
     this.#credit[leaf] = credit;
   }
 
-  /** Gives turns to the least loaded of a part. */
-  #pass(at: number, turns: number): void {
+  /** Applies turns to the least loaded candidates of a subtree. */
+  #applyTurns(at: number, turns: number): void {
     this.#credit[at] = (this.#credit[at] as number) + turns * (this.#weight[at] as number);
     this.#steady[at] = (this.#steady[at] as number) - turns;
     this.#pending[at] = (this.#pending[at] as number) + turns;
   }
 
-  /** Gives the turns that are pending to those parts that have the least loaded. */
-  #passOn(at: number): void {
+  /** Applies pending turns to those children that have the least loaded candidates. */
+  #pushDown(at: number): void {
     const turns = this.#pending[at] as number;
     if (turns === 0) return;
     this.#pending[at] = 0;
     const left = 2 * at;
     const lead = (this.#load[left] as number) - (this.#load[left + 1] as number);
-    if (!(lead > 0)) this.#pass(left, turns);
-    if (!(lead < 0)) this.#pass(left + 1, turns);
+    if (!(lead > 0)) this.#applyTurns(left, turns);
+    if (!(lead < 0)) this.#applyTurns(left + 1, turns);
   }
 
-  /** Brings a leaf up to date, from the root down. */
-  #open(leaf: number): void {
-    for (let level = 31 - Math.clz32(leaf); level > 0; level--) this.#passOn(leaf >> level);
+  /** Applies pending turns on the path from the root to a leaf. */
+  #pushDownTo(leaf: number): void {
+    for (let level = 31 - Math.clz32(leaf); level > 0; level--) this.#pushDown(leaf >> level);
   }
 
-  /** Finds the winners again on the way from a leaf to the root. */
-  #close(leaf: number): void {
+  /** Recomputes the winners on the path from a leaf to the root. */
+  #rebuildFrom(leaf: number): void {
     for (let at = leaf; at > 1; at >>= 1) {
-      if ((this.#steady[at ^ 1] as number) <= 0) this.#settle(at ^ 1);
-      this.#join(at >> 1);
+      if ((this.#steady[at ^ 1] as number) <= 0) this.#refresh(at ^ 1);
+      this.#combine(at >> 1);
     }
   }
 
-  /** Finds the winners again where one may have been overtaken. */
-  #settle(at: number): void {
-    this.#passOn(at);
-    if ((this.#steady[2 * at] as number) <= 0) this.#settle(2 * at);
-    if ((this.#steady[2 * at + 1] as number) <= 0) this.#settle(2 * at + 1);
-    this.#join(at);
+  /** Recomputes the winners in a subtree where one may have been overtaken. */
+  #refresh(at: number): void {
+    this.#pushDown(at);
+    if ((this.#steady[2 * at] as number) <= 0) this.#refresh(2 * at);
+    if ((this.#steady[2 * at + 1] as number) <= 0) this.#refresh(2 * at + 1);
+    this.#combine(at);
   }
 
-  /** Makes a node from its two parts. */
-  #join(at: number): void {
+  /** Recomputes a node from its two children. */
+  #combine(at: number): void {
     const left = 2 * at;
     const right = left + 1;
     const leftLoad = this.#load[left] as number;
@@ -145,7 +148,7 @@ export class SmoothWeightTree {
     this.#steady[at] = Math.min(steady, this.#turnsUntilOvertaken(best, best ^ 1));
   }
 
-  /** At least one, and never too many: a comparison too early does no harm. */
+  /** Returns at least one and never too many turns: an early comparison does no harm. */
   #turnsUntilOvertaken(best: number, other: number): number {
     const gain = (this.#weight[other] as number) - (this.#weight[best] as number);
     if (gain <= 0) return Infinity;

@@ -3,11 +3,12 @@ import type { Candidate } from './picker.js';
 import { SmoothWeightIndex } from './smooth-weight-index.js';
 
 /**
- * Takes turns in proportion to weights, spread as evenly as can be: of weights 5, 1 and 1 come a a b a c a a (nginx, smooth
- * weighted round robin).
+ * Smooth weighted round robin (nginx): takes turns in proportion to weights, as evenly spread as possible. Weights 5, 1
+ * and 1 result in a a b a c a a.
  *
- * Each turn every candidate is credited its weight, and the one with most credit pays for all of them: the credits of all
- * always add up to 0. Of equals the first wins. O(log n) a turn while the list is the same, O(n) for another list.
+ * In each turn, the weight of every candidate is added to its credit. The candidate with the highest credit wins (the
+ * first of equal ones), and the sum of all weights is subtracted from its credit, so all credits add up to 0. O(log n)
+ * per turn for the same list, O(n) for a new list.
  */
 export class SmoothWeightedRoundRobin {
   readonly #weightOf: (one: Candidate) => number;
@@ -17,20 +18,20 @@ export class SmoothWeightedRoundRobin {
     this.#weightOf = weightOf;
   }
 
-  /** @param take - whether the turn is taken, or only looked at. */
+  /** Returns the candidate whose turn it is. @param take - Whether the turn is taken, or only peeked at. */
   next(candidates: readonly Candidate[], take: boolean): Candidate {
     const known = this.#indexes.find(candidates);
     if (known === undefined && !take) return this.nextOnce(candidates, false);
-    return (known ?? this.#settle(candidates)).next(take);
+    return (known ?? this.#createIndex(candidates)).next(take);
   }
 
-  /** Gives these nodes their present weights; what they owe each other stays. */
+  /** Applies the current weights of these nodes. Credits stay. */
   weightsChanged(nodes: readonly Candidate[]): void {
     for (const index of this.#indexes.all) for (const one of nodes) index.update(one);
   }
 
-  /** Gives all nodes of a list their present weights: O(n), less than `weightsChanged` takes for all of them. */
-  reweigh(candidates: readonly Candidate[]): void {
+  /** Applies the current weights of all nodes of a list: O(n), cheaper than `weightsChanged` for all of them. */
+  updateAllWeights(candidates: readonly Candidate[]): void {
     const known = this.#indexes.find(candidates);
     if (known === undefined) return;
     known.saveCredits();
@@ -42,25 +43,28 @@ export class SmoothWeightedRoundRobin {
     this.#indexes.clear();
   }
 
-  #settle(candidates: readonly Candidate[]): SmoothWeightIndex {
+  #createIndex(candidates: readonly Candidate[]): SmoothWeightIndex {
     for (const old of this.#indexes.take(candidates)) old.saveCredits();
-    const settled = settlement(candidates, this.#weightOf);
-    for (const one of candidates) one.credit = settled(one.credit);
+    const normalize = creditNormalizer(candidates, this.#weightOf);
+    for (const one of candidates) one.credit = normalize(one.credit);
     return this.#indexes.add(new SmoothWeightIndex(candidates, NO_LOAD, this.#weightOf));
   }
 
-  /** The turn of a list that is used once, such as a part of another list. The lists it is from begin again after it. */
+  /**
+   * Takes the turn of a list that is used once, such as a part of another list. Indexes of overlapping lists are
+   * rebuilt.
+   */
   nextOnce(candidates: readonly Candidate[], take: boolean): Candidate {
     const indexes = this.#indexes;
     for (const old of take ? indexes.take(candidates) : indexes.overlapping(candidates)) old.saveCredits();
     const weightOf = this.#weightOf;
-    const settled = settlement(candidates, weightOf);
+    const normalize = creditNormalizer(candidates, weightOf);
     let best = candidates[0] as Candidate;
     let most = -Infinity;
     let total = 0;
     for (const one of candidates) {
       const weight = weightOf(one);
-      const credit = settled(one.credit) + weight;
+      const credit = normalize(one.credit) + weight;
       total += weight;
       if (take) one.credit = credit;
       if (credit > most) {
@@ -73,19 +77,20 @@ export class SmoothWeightedRoundRobin {
   }
 }
 
-/** Weights alone decide. */
+/** Without a load, only weights decide. */
 const NO_LOAD = (): number => 0;
 
 /**
- * What the candidates owe to, or are owed by, others than themselves is forgotten, and so is what is more than they could
- * owe each other: otherwise a node would have to wait for its turn until it has paid for the weight of one that is gone.
+ * Returns a function that adjusts credits to a list of candidates. Their sum becomes 0, because credit relative to
+ * nodes outside the list no longer counts, and each credit is limited to what is possible within the list. Otherwise a
+ * node might have to wait until it has paid for the weight of a removed node.
  */
-function settlement(
+function creditNormalizer(
   candidates: readonly Candidate[],
   weightOf: (one: Candidate) => number,
 ): (credit: number) => number {
   const total = candidates.reduce((sum, one) => sum + weightOf(one), 0);
   const mean = candidates.reduce((sum, { credit }) => sum + credit, 0) / candidates.length;
-  // Who has just had its turn owes less than all weights together; what one is owed stays below twice that.
+  // After its turn, a node's credit is above −total. The credit of a node before its turn is below 2 × total.
   return (credit) => Math.max(-total, Math.min(2 * total, credit - mean));
 }

@@ -1,9 +1,10 @@
 /**
- * Weights in a list, drawn by chance in proportion: a binary tree of sums (a segment tree). O(n) to make, O(log n) to draw or
- * to change a weight. Each sum is computed from its two parts again, so that rounding does not add up over changes.
+ * Draws positions of a list at random in proportion to weights: a binary tree of sums (a segment tree). O(n) to build,
+ * O(log n) to draw or to change a weight. Each sum is recomputed from its two children, so that rounding errors do not
+ * accumulate.
  */
 export class WeightTree {
-  /** The root is at 1, the parts of the sum at i are at 2i and 2i + 1, and the weights begin at `#leaves`. */
+  /** The root is at 1, the children of the node at i are at 2i and 2i + 1, and the weights begin at `#leaves`. */
   readonly #sums: Float64Array;
   readonly #leaves: number;
 
@@ -11,9 +12,10 @@ export class WeightTree {
     this.#leaves = 2 ** Math.ceil(Math.log2(weights.length));
     this.#sums = new Float64Array(2 * this.#leaves);
     this.#sums.set(weights, this.#leaves);
-    for (let at = this.#leaves - 1; at > 0; at--) this.#add(at);
+    for (let at = this.#leaves - 1; at > 0; at--) this.#updateSum(at);
   }
 
+  /** The sum of all weights. */
   get total(): number {
     return this.#sums[1] as number;
   }
@@ -25,17 +27,17 @@ export class WeightTree {
   set(position: number, weight: number): void {
     let at = this.#leaves + position;
     this.#sums[at] = weight;
-    for (at >>= 1; at > 0; at >>= 1) this.#add(at);
+    for (at >>= 1; at > 0; at >>= 1) this.#updateSum(at);
   }
 
-  /** The position whose part of the total has the ticket, which is at least 0 and below the total. */
+  /** Returns the position whose section of the total contains the ticket, a number from 0 to the total (exclusive). */
   find(ticket: number): number {
     let rest = ticket;
     let at = 1;
     while (at < this.#leaves) {
       at *= 2;
       const left = this.#sums[at] as number;
-      // Sums are rounded: where nothing is on the right, the ticket is for the left.
+      // Sums are rounded: if the right subtree is empty, the ticket belongs to the left one.
       if (rest < left || this.#sums[at + 1] === 0) continue;
       rest -= left;
       at++;
@@ -43,7 +45,7 @@ export class WeightTree {
     return at - this.#leaves;
   }
 
-  #add(at: number): void {
+  #updateSum(at: number): void {
     this.#sums[at] = (this.#sums[2 * at] as number) + (this.#sums[2 * at + 1] as number);
   }
 }

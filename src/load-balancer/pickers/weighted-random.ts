@@ -3,22 +3,23 @@ import { CandidateIndex, CandidateIndexes } from './candidate-index.js';
 import type { Candidate } from './picker.js';
 import { WeightTree } from './weight-tree.js';
 
-/** Draws candidates by chance, each as often as its weight says. O(log n) a draw, O(n) once for another list. */
+/** Draws candidates at random in proportion to their weights. O(log n) per draw, O(n) once for a new list. */
 export class WeightedRandom {
   readonly #indexes = new CandidateIndexes<WeightIndex>();
 
+  /** Draws one candidate. */
   draw(candidates: readonly Candidate[], random: Random): Candidate {
-    return this.#of(candidates).draw(random);
+    return this.#indexOf(candidates).draw(random);
   }
 
-  /** Two different ones, as far as there are two: the second is drawn from what the first leaves. */
+  /** Draws two different candidates, if there are two. The second one is drawn from the remaining weights. */
   drawTwo(candidates: readonly Candidate[], random: Random): [Candidate, Candidate] {
-    return this.#of(candidates).drawTwo(random);
+    return this.#indexOf(candidates).drawTwo(random);
   }
 
-  /** Runs `draw` with none of the excluded ones to be drawn. O(log n) for each of them. */
+  /** Runs `draw` with the excluded candidates at weight 0. O(log n) for each of them. */
   without<T>(candidates: readonly Candidate[], excluded: Iterable<Candidate>, draw: () => T): T {
-    return this.#of(candidates).without(excluded, draw);
+    return this.#indexOf(candidates).without(excluded, draw);
   }
 
   weightsChanged(nodes: readonly Candidate[]): void {
@@ -29,7 +30,7 @@ export class WeightedRandom {
     this.#indexes.clear();
   }
 
-  #of(candidates: readonly Candidate[]): WeightIndex {
+  #indexOf(candidates: readonly Candidate[]): WeightIndex {
     return this.#indexes.find(candidates) ?? this.#indexes.add(new WeightIndex(candidates));
   }
 }

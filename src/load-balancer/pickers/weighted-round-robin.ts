@@ -2,8 +2,8 @@ import type { Candidate, PickCall, Picker, PickerFactory } from './picker.js';
 import { SmoothWeightedRoundRobin } from './smooth-weighted-round-robin.js';
 
 /**
- * In turn, each as often as its weight says, and never in bursts: the smooth weighted round robin of nginx. O(log n); O(n)
- * with `exclude`, and for a retry.
+ * Picks nodes in turn, in proportion to their weights and without bursts: the smooth weighted round robin of nginx.
+ * O(log n) per pick; O(n) with `exclude`, and for a retry.
  */
 export function weightedRoundRobin(): PickerFactory {
   return { name: 'weightedRoundRobin', start: () => new WeightedRoundRobin() };

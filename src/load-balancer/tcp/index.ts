@@ -1,5 +1,5 @@
 /**
- * Active health checks over TCP, for `LoadBalancer`. Only where there is `node:net`.
+ * Active health checks over TCP, for `LoadBalancer`. Requires `node:net`.
  *
  * @module
  */

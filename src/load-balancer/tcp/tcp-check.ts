@@ -3,21 +3,23 @@ import { InvalidOptionError } from '../../core/errors.js';
 import { checkOptionalFunction, readOptions } from '../../core/options.js';
 import type { HealthCheck } from '../health/health-check.js';
 
+/** The address of a node. */
 export interface TcpAddress {
   readonly host: string;
   readonly port: number;
 }
 
+/** The options of `tcpCheck`. */
 export interface TcpCheckOptions {
-  /** The address of a node. @defaultValue its name: `host:port`, `[::1]:port`, or a URL */
+  /** Returns the address of a node. @defaultValue the node's name as `host:port`, `[::1]:port`, or a URL */
   readonly address?: ((node: string) => TcpAddress) | undefined;
 }
 
 /**
- * A node is well when it accepts a connection. Nothing is sent. For servers that do not speak HTTP; it says less than an
- * answer would: a process that hangs still accepts.
+ * Creates a health check that passes if the node accepts a TCP connection. It sends no data. Use it for servers that do
+ * not speak HTTP. It is weaker than an HTTP check: a hanging process still accepts connections.
  *
- * @throws InvalidOptionError for options that cannot work; checking throws it for a node without a port.
+ * @throws InvalidOptionError if an option is invalid. The check rejects with it for a node without a port.
  * @example
  * ```ts
  * const balancer = new LoadBalancer(['10.0.0.1:6379', '10.0.0.2:6379'], { health: { check: tcpCheck() } });
@@ -47,7 +49,8 @@ function addressOf(node: string): TcpAddress {
   const { protocol, hostname, port } = URL.canParse(text) ? new URL(text) : { protocol: '', hostname: '', port: '' };
   const number = port === '' ? DEFAULT_PORTS[protocol] : Number(port);
   if (hostname === '' || number === undefined) {
-    throw new InvalidOptionError('tcpCheck', 'node', 'must be host:port or a URL when no "address" is given', node);
+    const rule = 'must be host:port or a URL if there is no "address" option';
+    throw new InvalidOptionError('tcpCheck', 'node', rule, node);
   }
   return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: number };
 }
