@@ -65,8 +65,6 @@ export interface WriteThroughSetOptions extends WriteOptions {
 }
 
 /** One write: the call of the store, and the changes of the cache before and after it. */
-
-/** One write: what it does to the store, and what the cache is told before and after. */
 interface Change<K> {
   readonly key: K;
   readonly store: (context: WriteContext) => unknown;

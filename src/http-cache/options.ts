@@ -68,8 +68,6 @@ export interface CachedFetchOptions {
 }
 
 /** The checked options of `cachedFetch`. */
-
-/** All of them checked. */
 export interface CachedSettings {
   readonly name: string;
   readonly clock: Clock;

@@ -12,7 +12,6 @@ const dropped = /* @__PURE__ */ whenCollected<TeeHoldings>(({ link, source, acco
 interface TeeHoldings {
   readonly link?: AbortNode | undefined;
   /** The reader of a source that has not ended. */
-  /** The source, where it has not come to its end. */
   readonly source?: ReadableStreamDefaultReader<Uint8Array> | undefined;
   readonly account?: { set(bytes: number): void } | undefined;
   readonly pin?: { release(): void } | undefined;

@@ -27,8 +27,6 @@ interface StoredRecord<V> {
 }
 
 /** A record that was read from the second tier. */
-
-/** A value from the second tier. */
 export interface DecodedRecord<V> {
   readonly value: V;
   readonly metadata: EntryMetadata;

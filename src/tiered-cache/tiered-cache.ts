@@ -55,8 +55,6 @@ export interface TieredCache<V> extends Pick<LoadingCache<string, V>, ReadingVer
 }
 
 /** The parts of a tiered cache. */
-
-/** What makes up two tiers. */
 export interface Tiers<V> {
   readonly name: string;
   readonly first: LoadingCacheImpl<string, V>;
