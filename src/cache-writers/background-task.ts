@@ -1,27 +1,28 @@
 /**
- * Has `work` called soon after each `wake()`, in the async context in which this was made: what is done for many callers
- * is not to run in the context of whoever came first.
+ * Runs `work` one microtask after `schedule()`, in the async context in which the task was made. Work for many callers
+ * must not run in the context of the caller that happened to be first.
  */
 export class BackgroundTask {
   readonly #work: () => void;
-  #wake: () => void = () => {};
+  #trigger: () => void = () => {};
 
   constructor(work: () => void) {
     this.#work = work;
-    this.#sleep();
+    this.#arm();
   }
 
-  /** Several times before the work begins are once. */
+  /** Schedules the work. Several calls before the work begins have the effect of one. */
   schedule(): void {
-    this.#wake();
+    this.#trigger();
   }
 
-  #sleep(): void {
-    const woken = new Promise<void>((resolve) => {
-      this.#wake = resolve;
+  /** Creates the promise now, because a promise callback runs in the context in which it was registered. */
+  #arm(): void {
+    const triggered = new Promise<void>((resolve) => {
+      this.#trigger = resolve;
     });
-    woken.then(() => {
-      this.#sleep();
+    triggered.then(() => {
+      this.#arm();
       this.#work();
     });
   }

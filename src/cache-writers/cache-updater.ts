@@ -1,50 +1,66 @@
 import { InvalidOptionError } from '../core/errors.js';
 
-/** What is asked of a cache to be written to: a `Map` will do, an `lru-cache`, any cache of this package, a remote one. */
+/**
+ * The methods that a cache needs to be written to: a `Map`, an `lru-cache`, any cache of this package or a remote
+ * cache.
+ */
 export interface WritableCache<K, V> {
+  /** Stores a value. A returned promise is awaited. */
   set(key: K, value: V, options?: WritableCacheSetOptions): unknown;
+  /** Removes a key. A returned promise is awaited. */
   delete(key: K): unknown;
 }
 
-/** What a cache is told about one entry, where the caller said it. */
+/** The options that `WritableCache.set` receives, if the caller of the write passed any. */
 export interface WritableCacheSetOptions {
-  /** In milliseconds. */
+  /** The TTL of the entry in milliseconds. */
   readonly ttl?: number | undefined;
+  /** The tags of the entry. */
   readonly tags?: readonly string[] | undefined;
 }
 
+/** The events of all cache writers. */
 export interface CacheErrorEvents<K> {
-  /** The cache has failed. It was told to forget the key; if that failed too, it may hold an old value of it. */
+  /**
+   * A call of the cache failed. The writer tried to delete the key; if that failed too, the cache may hold an old
+   * value.
+   */
   cacheError: { readonly key: K; readonly error: unknown };
 }
 
-/** Why nobody knows what the cache holds of a key. */
+/** The error of a failed operation. */
 export interface Failure {
   readonly error: unknown;
 }
 
-/** Undefined, at once or later, when the cache has the value, or at least no other one. */
+/**
+ * The result of a change: undefined if the cache now holds the value or no value. Only a remote cache returns a
+ * promise.
+ */
 export type CacheChange = Failure | undefined | Promise<Failure | undefined>;
 
 /**
- * A cache that may be remote, and may fail. Changes of one key reach it in the order they were made, each after the one
- * before it has ended: two requests on their way may overtake each other. A cache that does all at once is changed at once;
- * what it changes of the same key meanwhile, by calling back, is changed right after that.
+ * Changes a cache that may be remote and may fail. Changes of one key are applied in the order in which they were made,
+ * each one after the previous one has ended, because two requests in flight could overtake each other. A synchronous
+ * cache is changed synchronously. If it calls back and changes the same key again, that change is applied right after
+ * the current one.
  */
 export class CacheUpdater<K, V> {
   readonly #cache: WritableCache<K, V>;
   readonly #onError: (key: K, error: unknown) => void;
-  /** For each key that is being changed, the changes that come after that: those made from within it are among them. */
-  readonly #lines = new Map<K, Set<() => CacheChange>>();
+  /**
+   * For each key that is being changed, the changes that follow. They include changes that were made during the change.
+   */
+  readonly #queues = new Map<K, Set<() => CacheChange>>();
 
   constructor(cache: WritableCache<K, V>, onError: (key: K, error: unknown) => void) {
     this.#cache = cache;
     this.#onError = onError;
   }
 
-  /** A cache that cannot take the value must not keep an older one either. */
+  /** Stores a value. If the cache fails, deletes the key, so that no older value remains. */
   set(key: K, value: V, options?: WritableCacheSetOptions): CacheChange {
-    return this.#inTurn(key, () => {
+    return this.#runInOrder(key, () => {
       const cache = this.#cache;
       const store = () => (options === undefined ? cache.set(key, value) : cache.set(key, value, options));
       return this.#attempt(key, store, () => this.#delete(key));
@@ -52,7 +68,7 @@ export class CacheUpdater<K, V> {
   }
 
   delete(key: K): CacheChange {
-    return this.#inTurn(key, () => this.#delete(key));
+    return this.#runInOrder(key, () => this.#delete(key));
   }
 
   #delete(key: K): CacheChange {
@@ -63,10 +79,10 @@ export class CacheUpdater<K, V> {
     );
   }
 
-  #attempt(key: K, change: () => unknown, otherwise: (error: unknown) => CacheChange): CacheChange {
+  #attempt(key: K, change: () => unknown, onFailure: (error: unknown) => CacheChange): CacheChange {
     const onError = (error: unknown): CacheChange => {
       this.#onError(key, error);
-      return otherwise(error);
+      return onFailure(error);
     };
     try {
       const done = change();
@@ -76,28 +92,28 @@ export class CacheUpdater<K, V> {
     }
   }
 
-  #inTurn(key: K, change: () => CacheChange): CacheChange {
-    const waiting = this.#lines.get(key);
-    if (waiting !== undefined) return new Promise((resolve) => waiting.add(() => passOn(change(), resolve)));
-    const begun = new Set<() => CacheChange>();
-    this.#lines.set(key, begun);
+  #runInOrder(key: K, change: () => CacheChange): CacheChange {
+    const queue = this.#queues.get(key);
+    if (queue !== undefined) return new Promise((resolve) => queue.add(() => passOn(change(), resolve)));
+    const newQueue = new Set<() => CacheChange>();
+    this.#queues.set(key, newQueue);
     const done = change();
-    if (done instanceof Promise) done.then(() => this.#goOn(key, begun));
-    else this.#goOn(key, begun);
+    if (done instanceof Promise) done.then(() => this.#runQueued(key, newQueue));
+    else this.#runQueued(key, newQueue);
     return done;
   }
 
-  /** With those in line, as far as they take no time. */
-  #goOn(key: K, waiting: Set<() => CacheChange>): void {
-    for (const change of waiting) {
-      waiting.delete(change);
+  /** Applies the queued changes, synchronously as long as the cache is synchronous. */
+  #runQueued(key: K, queue: Set<() => CacheChange>): void {
+    for (const change of queue) {
+      queue.delete(change);
       const done = change();
       if (done instanceof Promise) {
-        done.then(() => this.#goOn(key, waiting));
+        done.then(() => this.#runQueued(key, queue));
         return;
       }
     }
-    this.#lines.delete(key);
+    this.#queues.delete(key);
   }
 }
 

@@ -1,14 +1,14 @@
 import { type LostWrite, LostWritesError } from '../core/errors.js';
 
 interface FlushWait<K, V> {
-  /** For each key what must be in the store, that or a later one. */
+  /** For each key, the number of the write that must be in the store, that one or a later one. */
   readonly numbers: Map<K, number>;
   readonly lost: LostWrite<K, V>[];
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** Those who wait for writes to be in the store. */
+/** The `flush` calls that wait for writes to reach the store. */
 export class FlushWaits<K, V> {
   readonly #name: string;
   readonly #waits = new Set<FlushWait<K, V>>();
@@ -17,21 +17,21 @@ export class FlushWaits<K, V> {
     this.#name = name;
   }
 
-  /** @throws LostWritesError (rejection) */
+  /** @throws LostWritesError (as a rejection) */
   wait(numbers: Map<K, number>): Promise<void> {
     if (numbers.size === 0) return Promise.resolve();
     return new Promise((resolve, reject) => this.#waits.add({ numbers, lost: [], resolve, reject }));
   }
 
   written(key: K, number: number): void {
-    this.#tick(key, number, undefined);
+    this.#update(key, number, undefined);
   }
 
   lost(write: LostWrite<K, V>, number: number): void {
-    this.#tick(write.key, number, write);
+    this.#update(write.key, number, write);
   }
 
-  #tick(key: K, number: number, lost: LostWrite<K, V> | undefined): void {
+  #update(key: K, number: number, lost: LostWrite<K, V> | undefined): void {
     for (const wait of this.#waits) {
       if (number < (wait.numbers.get(key) ?? Infinity)) continue;
       wait.numbers.delete(key);
@@ -47,11 +47,11 @@ export class FlushWaits<K, V> {
   }
 }
 
-/** The one closing for which everybody waits who closes, and what was lost since it began. */
+/** The state of closing, shared by all callers of `close`: its promise, and the writes lost since the first call. */
 export class Closing<K, V> {
   readonly promise: Promise<void>;
   readonly lost: LostWrite<K, V>[] = [];
-  /** Its time was over before all was written. */
+  /** Whether the timeout of `close` ended before all writes were in the store. */
   isGivenUp = false;
   readonly #name: string;
   #resolve: () => void = () => {};

@@ -1,9 +1,9 @@
 /**
  * Writing through a cache to its store: write-through, write-around and write-behind.
  *
- * `writeThrough` writes the store, then the cache. `writeAround` writes the store and deletes the cache's entry.
- * `writeBehind` accepts writes at once and sends them to the store later, in batches; a write that has not reached the store
- * is lost if the process dies, unless a journal keeps it.
+ * `writeThrough` writes to the store, then to the cache. `writeAround` writes to the store and deletes the cache's
+ * entry. `writeBehind` accepts writes immediately and sends them to the store later, in batches. A write that has not
+ * reached the store is lost if the process dies, unless a journal keeps it.
  *
  * Cost: one store call per write; write-behind coalesces writes of the same key and uses one timer.
  *

@@ -1,23 +1,23 @@
 import { bindAsyncContext } from '../core/async-context.js';
 
-/** One piece of work of each key at a time, in the order they came. It remembers only keys that are being worked on. */
+/** A mutex per key: runs one piece of work per key at a time, in FIFO order. Holds only keys in use. */
 export class KeyedMutex<K> {
-  /** For each key in use, those who wait for it. */
-  readonly #lines = new Map<K, Set<() => void>>();
+  /** For each key in use, the work that waits for it. */
+  readonly #waiting = new Map<K, Set<() => void>>();
 
   get size(): number {
-    return this.#lines.size;
+    return this.#waiting.size;
   }
 
   /**
-   * Starts the work: at once if the key is free, else when its turn has come, in the async context of here.
+   * Runs the work: synchronously if the key is free, and otherwise later, in the async context of the caller.
    * @param work - must not reject.
-   * @returns what gives up the place, if it has not begun.
+   * @returns a function that removes the work from the queue if it has not begun.
    */
   runExclusive(key: K, work: () => Promise<void>): () => void {
-    const waiting = this.#lines.get(key);
+    const waiting = this.#waiting.get(key);
     if (waiting === undefined) {
-      this.#lines.set(key, new Set());
+      this.#waiting.set(key, new Set());
       this.#run(key, work);
       return () => {};
     }
@@ -31,9 +31,9 @@ export class KeyedMutex<K> {
   }
 
   #next(key: K): void {
-    const waiting = this.#lines.get(key);
+    const waiting = this.#waiting.get(key);
     const [begin] = waiting ?? [];
-    if (begin === undefined) this.#lines.delete(key);
+    if (begin === undefined) this.#waiting.delete(key);
     else {
       waiting?.delete(begin);
       begin();

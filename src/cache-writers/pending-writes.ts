@@ -4,33 +4,34 @@ import type { Failure } from './cache-updater.js';
 import type { WriteBehindSettings } from './write-behind-options.js';
 import type { JournalEntry } from './write-journal.js';
 
-/** A write that was accepted. */
+/** An accepted write. */
 export interface PendingWrite<K, V> {
   readonly entry: JournalEntry<K, V>;
-  tries: number;
+  /** The number of attempts so far. */
+  attempts: number;
 }
 
 /**
- * What is pending of one key: at most one write that is being written, and one, the newest, that comes after it.
+ * The pending writes of one key: at most one that is being written, and the newest one, which is written after it.
  *
- * `idle` → `ready` → `busy` → `ready`, or `delayed` after a failure and then `ready`; at last it is forgotten.
+ * `idle` → `ready` → `busy` → `ready`, or `delayed` after a failure and then `ready`; finally the key is removed.
  */
 export class PendingKey<K, V> {
   readonly key: K;
   writing: PendingWrite<K, V> | undefined = undefined;
   next: PendingWrite<K, V> | undefined = undefined;
-  /** How many writes of it the journal has not confirmed yet. */
+  /** The number of writes of the key that the journal has not confirmed yet. */
   appending = 0;
-  place: 'idle' | 'ready' | 'delayed' | 'busy' = 'idle';
-  /** When `next` is to be written at the latest, unless it has failed. */
+  state: 'idle' | 'ready' | 'delayed' | 'busy' = 'idle';
+  /** The time at which `next` is to be written at the latest, if it has not failed. */
   flushAt = Infinity;
-  /** Failures in a row, of whichever write of it. */
+  /** The number of consecutive failures of writes of the key. */
   failures = 0;
   delayMs: number | undefined = undefined;
-  /** After a failure, not before this. */
+  /** The time before which the key is not written again after a failure. */
   retryAt = 0;
-  lastFault: Failure | undefined = undefined;
-  /** Its newest write was lost: if something of that is still running, it may arrive. */
+  lastFailure: Failure | undefined = undefined;
+  /** Whether the newest write was lost. If one of its attempts is still running, the write may yet reach the store. */
   isLost = false;
 
   constructor(key: K) {
@@ -42,18 +43,18 @@ export class PendingKey<K, V> {
   }
 }
 
-/** All keys with something pending, and which of them are to be written when. No timers, no calls: only the state. */
+/** The state of all pending keys and when they are to be written. Contains no timers and makes no calls. */
 export class PendingWrites<K, V> {
   readonly #keys = new Map<K, PendingKey<K, V>>();
-  /** Those with something to write that nothing keeps from being written, in the order they came. */
+  /** The keys that can be written now, in the order in which they became ready. */
   readonly #ready = new Set<PendingKey<K, V>>();
-  /** Those that wait after a failure, by when they come back. What has failed together comes back together. */
+  /** The keys that wait after a failure, by the time of their retry. Keys that failed together are retried together. */
   readonly #delayed = new Map<number, PendingKey<K, V>[]>();
-  /** How many of those that are ready, from the first on, are to be written now. */
+  /** The number of ready keys, from the first one, that are due. */
   #due = 0;
-  /** When all that is ready is to be written. */
+  /** The time at which all ready keys become due. */
   #flushAt = Infinity;
-  /** When the first of those that wait come back. */
+  /** The time of the first retry. */
   #retryAt = Infinity;
 
   get size(): number {
@@ -64,7 +65,7 @@ export class PendingWrites<K, V> {
     return this.#ready.size;
   }
 
-  /** When there is something to do next, if nothing happens before. */
+  /** The time of the next work, if no further write is accepted before. */
   get nextAt(): number {
     return Math.min(this.#flushAt, this.#retryAt);
   }
@@ -77,7 +78,7 @@ export class PendingWrites<K, V> {
     return this.#keys.values();
   }
 
-  /** Makes room for something pending of the key. */
+  /** Returns the pending writes of a key, and adds the key if it is new. */
   reserve(key: K): PendingKey<K, V> {
     const known = this.#keys.get(key);
     if (known !== undefined) return known;
@@ -86,57 +87,59 @@ export class PendingWrites<K, V> {
     return made;
   }
 
-  /** The newest write of its key, which takes the place of one that has not begun: gives whether there was one. */
+  /** Makes the entry the newest write of its key. Returns whether it replaced a write that had not begun. */
   accept(pending: PendingKey<K, V>, entry: JournalEntry<K, V>, flushAt: number): boolean {
     const isCoalesced = pending.next !== undefined;
     if (!isCoalesced) pending.flushAt = flushAt;
-    pending.next = { entry, tries: 0 };
+    pending.next = { entry, attempts: 0 };
     pending.isLost = false;
-    if (pending.place === 'idle') this.#makeReady(pending);
+    if (pending.state === 'idle') this.#makeReady(pending);
     return isCoalesced;
   }
 
-  /** To be written when there is nothing to wait for; forgotten if there is nothing left to write. */
+  /**
+   * Updates a key after its call has ended: it is delayed, becomes ready, or is removed if nothing is left to write.
+   */
   settle(pending: PendingKey<K, V>, now: number): void {
-    pending.place = 'idle';
+    pending.state = 'idle';
     if (pending.next === undefined) this.forgetIfDone(pending);
     else if (pending.retryAt > now) this.#delay(pending);
     else this.#makeReady(pending);
   }
 
   forgetIfDone(pending: PendingKey<K, V>): void {
-    if (pending.place === 'idle' && pending.appending === 0) this.#keys.delete(pending.key);
+    if (pending.state === 'idle' && pending.appending === 0) this.#keys.delete(pending.key);
   }
 
-  /** Time has passed. */
-  comeDue(now: number): void {
-    if (this.#retryAt <= now) this.#comeBack(now);
+  /** Makes due what is due at the time `now`. */
+  advanceTo(now: number): void {
+    if (this.#retryAt <= now) this.#releaseDelayed(now);
     if (this.#flushAt <= now) this.flushReady();
   }
 
-  /** All that is ready is due. */
+  /** Makes all ready keys due. */
   flushReady(): void {
     this.#due = this.#ready.size;
     this.#flushAt = Infinity;
   }
 
-  /** All that is pending is due as soon as it can be: no more waiting, neither for company nor after failures. */
+  /** Makes all pending keys due as soon as possible, without waiting for `flushEvery` or for a backoff. */
   flushAll(): void {
     for (const pending of this.#keys.values()) {
       pending.retryAt = 0;
       pending.flushAt = 0;
     }
-    this.#comeBack(Infinity);
+    this.#releaseDelayed(Infinity);
   }
 
-  /** Takes some to write, if any are due; then others may come with them. */
+  /** Takes keys to write, if any are due. Fills the batch with ready keys that are not due yet. */
   take(max: number): PendingKey<K, V>[] {
     if (this.#due === 0) return [];
     const taken: PendingKey<K, V>[] = [];
     for (const pending of this.#ready) {
       if (taken.length >= max) break;
       this.#ready.delete(pending);
-      pending.place = 'busy';
+      pending.state = 'busy';
       pending.writing = pending.next;
       pending.next = undefined;
       taken.push(pending);
@@ -150,25 +153,25 @@ export class PendingWrites<K, V> {
     this.#keys.clear();
     this.#ready.clear();
     this.#delayed.clear();
-    this.#comeBack(Infinity);
+    this.#releaseDelayed(Infinity);
   }
 
   #makeReady(pending: PendingKey<K, V>): void {
-    pending.place = 'ready';
+    pending.state = 'ready';
     this.#ready.add(pending);
     this.#flushAt = Math.min(this.#flushAt, pending.flushAt);
   }
 
   #delay(pending: PendingKey<K, V>): void {
-    pending.place = 'delayed';
+    pending.state = 'delayed';
     this.#retryAt = Math.min(this.#retryAt, pending.retryAt);
     const group = this.#delayed.get(pending.retryAt);
     if (group === undefined) this.#delayed.set(pending.retryAt, [pending]);
     else group.push(pending);
   }
 
-  /** Those who have waited until now. They are due, and all else that is ready goes with them. */
-  #comeBack(now: number): void {
+  /** Makes the keys ready whose delay has ended at the time `now`. All ready keys become due with them. */
+  #releaseDelayed(now: number): void {
     this.#retryAt = Infinity;
     for (const [at, group] of this.#delayed) {
       if (at > now) this.#retryAt = Math.min(this.#retryAt, at);
@@ -182,8 +185,8 @@ export class PendingWrites<K, V> {
 }
 
 /**
- * How long keys that have failed together wait, together, by the one of them that has failed most often; undefined to give
- * up. A backoff that throws must not cost a write.
+ * Computes the common delay of keys that failed together, from the key with the most consecutive failures. Undefined
+ * means that the writes are lost. If the backoff throws, the default backoff is used, so that no write is lost.
  */
 export function delayAfter<K, V>(
   failed: readonly PendingKey<K, V>[],

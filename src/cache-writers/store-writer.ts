@@ -19,17 +19,20 @@ import {
 import { KeyedMutex } from './keyed-mutex.js';
 import { TrackedWrite, type WriteContext } from './store.js';
 
-/** What goes to the store at once, whatever becomes of the cache. */
+/** The options that `writeThrough` and `writeAround` share. */
 export interface StoreWriterOptions<K, V> {
-  /** Holds copies of what the store has. Anything with `set` and `delete`, synchronous or not. */
+  /** The cache in front of the store: any object with `set` and `delete`, synchronous or not. */
   readonly cache: WritableCache<K, V>;
-  /** Writes to the store, which has it when the promise is fulfilled. Must be safe to repeat. */
+  /** Writes to the store. The store has the value when the returned promise is fulfilled. Must be safe to repeat. */
   readonly write: (key: K, value: V, context: WriteContext) => unknown;
-  /** Deletes from the store. @defaultValue none: nothing can be deleted */
+  /** Deletes a key from the store. @defaultValue none: `delete` rejects */
   readonly remove?: ((key: K, context: WriteContext) => unknown) | undefined;
-  /** What each write runs under: a retry, a timeout, a breaker. Its context has keys that are strings, or numbers as such. */
+  /**
+   * The policy that runs each write, for example a retry, a timeout or a circuit breaker. The key is passed on as the
+   * policy's `key` if it is a string, a number or a bigint. @defaultValue none
+   */
   readonly policy?: Policy<unknown> | undefined;
-  /** What it goes by in errors. @defaultValue the name of the factory */
+  /** The name of the writer in errors. @defaultValue the name of the factory */
   readonly name?: string | undefined;
 }
 
@@ -41,20 +44,27 @@ export const STORE_WRITER_DEFAULTS = {
   name: undefined,
 } as const;
 
-/** What one write may bring along. */
+/** The options of one write. */
 export interface WriteOptions {
-  /** Before its turn: nothing has happened. Later: the store may have it or not. Either way it rejects with the reason. */
+  /**
+   * Aborts the write, which then rejects with the signal's reason. If it aborts before the write's turn, nothing
+   * happens. If it aborts later, the store may or may not have the value. @defaultValue none
+   */
   readonly signal?: AbortSignal | null | undefined;
 }
 
+/** The options of `WriteThrough.set`. */
 export interface WriteThroughSetOptions extends WriteOptions {
-  /** Passed on to the cache, in milliseconds. ≥ 0; `Infinity` for ever. @defaultValue the cache's */
+  /**
+   * The TTL that is passed on to the cache, in milliseconds: a duration ≥ 0, or `Infinity`.
+   * @defaultValue none: the cache uses its own
+   */
   readonly ttl?: Duration | undefined;
-  /** Passed on to the cache. @defaultValue the cache's */
+  /** The tags that are passed on to the cache. @defaultValue none: the cache uses its own */
   readonly tags?: readonly string[] | undefined;
 }
 
-/** One write: what it does to the store, and what the cache is told before and after. */
+/** One write: the call of the store, and the changes of the cache before and after it. */
 interface Change<K> {
   readonly key: K;
   readonly store: (context: WriteContext) => unknown;
@@ -62,15 +72,16 @@ interface Change<K> {
   readonly after: () => CacheChange;
 }
 
-/** What is to become of the cache: the value is in it afterwards, or at the same time, or not at all. */
+/** When the cache is changed: after the store, before and after the store, or only by removing the key. */
 export type CacheOrder = 'store-first' | 'both' | 'around';
 
 /**
- * Writes to the store, and makes the cache agree.
+ * Writes to the store and keeps the cache consistent with it.
  *
- * THE RULE: when a write is over, the cache has what the store has, or nothing. If it fails, be it by an error, a timeout
- * or an abort, the store may have it all the same, now or in a moment: so the key leaves the cache at once, and again when
- * the last try has really ended, since somebody may have read the older value meanwhile. Only then comes the next write.
+ * Rule: when a write has ended, the cache holds the value of the store or no value. If the write fails (by an error, a
+ * timeout or an abort), the store may have the value nevertheless, now or later. The key is therefore removed from the
+ * cache immediately, and once more when the last attempt has ended, because a read may have cached the older value in
+ * between. Only then does the next write of the key begin.
  */
 export class StoreWriter<K, V> implements Observable<CacheErrorEvents<K>> {
   readonly #name: string;
@@ -82,7 +93,7 @@ export class StoreWriter<K, V> implements Observable<CacheErrorEvents<K>> {
   readonly #mutex = new KeyedMutex<K>();
   readonly #events = new Emitter<CacheErrorEvents<K>>();
 
-  /** @param own - read, and not checked yet. */
+  /** @param own - the options with their defaults, not checked yet. */
   constructor(owner: string, own: StoreWriterOptions<K, V>, order: CacheOrder) {
     this.#name = checkName(owner, own.name);
     const cache = checkWritableCache(owner, own.cache);
@@ -131,7 +142,9 @@ export class StoreWriter<K, V> implements Observable<CacheErrorEvents<K>> {
     return waiter.promise;
   }
 
-  /** Never rejects. The turn lasts until no try of the write is running any more. */
+  /**
+   * Performs the write and settles the waiter. Never rejects. Ends when no attempt of the write is running any more.
+   */
   async #perform(
     { key, store, before, after }: Change<K>,
     call: TrackedWrite,
@@ -143,10 +156,10 @@ export class StoreWriter<K, V> implements Observable<CacheErrorEvents<K>> {
       () => undefined,
       (error: unknown) => ({ error }),
     );
-    const fault = await (failure === undefined ? after() : this.#updater.delete(key));
-    const problem = failure ?? fault;
-    if (problem === undefined) waiter.resolve();
-    else waiter.reject(problem.error);
+    const cacheFailure = await (failure === undefined ? after() : this.#updater.delete(key));
+    const reported = failure ?? cacheFailure;
+    if (reported === undefined) waiter.resolve();
+    else waiter.reject(reported.error);
     if (call.isRunning) {
       await call.whenEnded();
       if (failure !== undefined) await this.#updater.delete(key);
@@ -155,7 +168,7 @@ export class StoreWriter<K, V> implements Observable<CacheErrorEvents<K>> {
   }
 }
 
-/** `entry` is for the cache. */
+/** Reads the options of `set`. `entry` contains the options for the cache. */
 function readSetOptions(
   owner: string,
   options: WriteThroughSetOptions | undefined,
@@ -178,8 +191,8 @@ function checkEntryOptions(
 }
 
 /**
- * The signal of one call that takes no other option.
- * @param call - the method, for the message.
+ * Reads the options of a method whose only option is `signal`.
+ * @param call - the name of the method, for error messages.
  */
 export function readSignal(
   owner: string,

@@ -3,21 +3,21 @@ import type { Policy } from '../core/policy.js';
 import { policyKeyOf, runLoad, SignalContext } from '../loading-cache/source.js';
 import type { Failure } from './cache-updater.js';
 
-/** One write, as it stands until the store has it. */
+/** One write of a key: a value or a deletion. */
 export type WriteEntry<K, V> =
   | { readonly type: 'set'; readonly key: K; readonly value: V }
   | { readonly type: 'delete'; readonly key: K };
 
-/** What a function that writes is told besides what to write. */
+/** The last argument of the functions that write to the store. */
 export interface WriteContext {
-  /** Aborts when nobody waits for this write any longer. The store may have it all the same. */
+  /** Aborts when no caller waits for this write any longer. The write may reach the store nevertheless. */
   readonly signal: AbortSignal;
 }
 
 /**
- * One write to the store, with all the tries its policy makes. Its outcome may be there before all of it has ended: an
- * abort or a timeout ends the wait and not the write, which may reach the store later. So the next write of the same key
- * has to wait until `isRunning` is false, or the older one might come last.
+ * One write to the store, with all attempts of its policy. Its result may be known before all attempts have ended: an
+ * abort or a timeout ends the wait but not the write, which may reach the store later. The next write of the same key
+ * must therefore wait until `isRunning` is false. Otherwise the older write could arrive last.
  */
 export class TrackedWrite {
   readonly scope: AbortScope;
@@ -32,7 +32,7 @@ export class TrackedWrite {
     return this.#running > 0;
   }
 
-  /** Never throws: whatever happens is in the promise. Rejects at once on abort. */
+  /** Starts the write. Never throws: each failure rejects the promise. An abort rejects it immediately. */
   start<T>(
     policy: Policy<unknown> | undefined,
     key: string | undefined,
@@ -42,7 +42,7 @@ export class TrackedWrite {
     return this.scope.race(running as Promise<T>);
   }
 
-  /** Resolves when no try is running any more. */
+  /** Resolves when no attempt is running any more. */
   whenEnded(): Promise<void> {
     if (!this.isRunning) return Promise.resolve();
     return new Promise((resolve) => {
@@ -61,16 +61,16 @@ export class TrackedWrite {
   }
 }
 
-/** Where a `writeBehind` writes to. */
+/** The store of a `writeBehind`. */
 export interface Store<K, V> {
-  /** How many entries one call takes. */
+  /** The largest number of entries in one call. */
   readonly maxEntries: number;
   readonly canDelete: boolean;
-  /** What went wrong, for each entry in their order. Never rejects. */
+  /** Writes the entries. Resolves with a failure or undefined for each entry, in their order. Never rejects. */
   write(entries: readonly WriteEntry<K, V>[], call: TrackedWrite): Promise<readonly (Failure | undefined)[]>;
 }
 
-/** One call for each entry. */
+/** Makes a store from `write` and `remove`: one call for each entry. */
 export function singleStore<K, V>(
   write: (key: K, value: V, context: WriteContext) => unknown,
   remove: ((key: K, context: WriteContext) => unknown) | undefined,
@@ -93,7 +93,7 @@ export function singleStore<K, V>(
   };
 }
 
-/** One call for many entries. */
+/** Makes a store from `writeMany`: one call for many entries. */
 export function manyStore<K, V>(
   writeMany: (entries: readonly WriteEntry<K, V>[], context: WriteContext) => unknown,
   maxEntries: number,
@@ -105,19 +105,19 @@ export function manyStore<K, V>(
     write: (entries, call) =>
       call
         .start(policy, undefined, (context) => writeMany([...entries], context))
-        .then((answer) => failuresIn(entries, answer))
+        .then((result) => failuresIn(entries, result))
         .catch((error) => entries.map(() => ({ error }))),
   };
 }
 
-function failuresIn<K, V>(entries: readonly WriteEntry<K, V>[], answer: unknown): (Failure | undefined)[] {
-  if (answer instanceof Map) return entries.map(({ key }) => asFault(answer.get(key)));
-  if (!Array.isArray(answer)) return entries.map(() => undefined);
-  if (answer.length !== entries.length && answer.some((one) => one instanceof Error)) {
-    const should = `must have as many places as there are entries: ${entries.length}`;
-    throw new TypeError(`What writeMany answers, if there are errors in it, ${should}`, { cause: answer });
+function failuresIn<K, V>(entries: readonly WriteEntry<K, V>[], result: unknown): (Failure | undefined)[] {
+  if (result instanceof Map) return entries.map(({ key }) => asFailure(result.get(key)));
+  if (!Array.isArray(result)) return entries.map(() => undefined);
+  if (result.length !== entries.length && result.some((one) => one instanceof Error)) {
+    const counts = `got ${result.length} for ${entries.length}`;
+    throw new TypeError(`writeMany must return one result per entry, ${counts}`, { cause: result });
   }
-  return entries.map((_, index) => asFault(answer[index]));
+  return entries.map((_, index) => asFailure(result[index]));
 }
 
-const asFault = (value: unknown): Failure | undefined => (value instanceof Error ? { error: value } : undefined);
+const asFailure = (value: unknown): Failure | undefined => (value instanceof Error ? { error: value } : undefined);

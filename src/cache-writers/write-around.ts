@@ -3,32 +3,39 @@ import { readOptions } from '../core/options.js';
 import type { CacheErrorEvents } from './cache-updater.js';
 import { STORE_WRITER_DEFAULTS, StoreWriter, type StoreWriterOptions, type WriteOptions } from './store-writer.js';
 
+/** The options of `writeAround`. */
 export type WriteAroundOptions<K, V> = StoreWriterOptions<K, V>;
 
-/** Writes to a store, and has the cache in front of it forget what it held. */
+/** A writer to a store that removes each written key from the cache in front of it, made by `writeAround`. */
 export interface WriteAround<K, V> extends Observable<CacheErrorEvents<K>> {
   /**
-   * Resolves when the store has the value, and the cache has forgotten the key. A rejection means: nobody knows whether
-   * the store has it; the cache has forgotten the key all the same. Write it again.
+   * Writes a value. Resolves when the store has confirmed it and the key has been removed from the cache. If it
+   * rejects, the store may or may not have the value; the key has been removed from the cache as well. Write the value
+   * again.
    */
   set(key: K, value: V, options?: WriteOptions): Promise<void>;
-  /** Likewise, for a deletion. @throws InvalidOptionError without `remove` (rejection) */
+  /**
+   * Deletes a key from the store and from the cache. If it rejects, the store may or may not have deleted the key.
+   * @throws InvalidOptionError if there is no `remove` (as a rejection)
+   */
   delete(key: K, options?: WriteOptions): Promise<void>;
-  /** How many keys are being written. */
+  /** The number of keys that are being written. */
   readonly writing: number;
 }
 
 /**
- * Writes go past the cache, which only forgets the key: the next reader asks the store.
+ * Creates a writer that writes to the store and removes the key from the cache. The next reader loads the new value.
  *
- * For what is written more often than it is read soon afterwards. The key leaves the cache after the write, whether that
- * succeeded or failed, since what failed may have arrived. Not before: a reader who came between would put the older
- * value back, and it would stay. A reader who began before may still do that, unless the cache keeps no load that a
- * `delete` has overtaken, as `loadingCache` does.
+ * Use it for values that are written more often than they are read soon afterwards.
+ *
+ * The key is removed after the write, also if the write failed, because a failed write may have reached the store. It
+ * is not removed before the write: a read between the removal and the write would put the older value back. A read that
+ * began before the write can still put the older value back, unless the cache discards a load that a `delete` has
+ * overtaken, as `loadingCache` does.
  *
  * Order, aborts and cost are those of `writeThrough`.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is missing or out of range.
  * @example
  * ```ts
  * const rows = new Map<string, string>();

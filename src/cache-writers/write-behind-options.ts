@@ -18,59 +18,89 @@ import { type CacheErrorEvents, checkWritableCache, type WritableCache } from '.
 import { manyStore, type Store, singleStore, type WriteContext, type WriteEntry } from './store.js';
 import type { JournalEntry, WriteJournal } from './write-journal.js';
 
+/** The options of `writeBehind`. Either `write` or `writeMany` is required. */
 export interface WriteBehindOptions<K, V> {
-  /** Writes one value to the store. Must be safe to repeat. Either this or `writeMany`. */
+  /** Writes one value to the store. Must be safe to repeat. Only one of `write` and `writeMany` is allowed. */
   readonly write?: ((key: K, value: V, context: WriteContext) => unknown) | undefined;
-  /** Deletes from the store; goes with `write`. @defaultValue none: nothing can be deleted */
+  /** Deletes a key from the store. Allowed only with `write`. @defaultValue none: `delete` rejects */
   readonly remove?: ((key: K, context: WriteContext) => unknown) | undefined;
   /**
-   * Writes many, each key once. It may answer with the failures of single keys: a `Map` from key to `Error`, or an array
-   * in the order of the entries with an `Error` in the place of each that failed. Any other answer: all are written.
+   * Writes many entries to the store in one call, each key at most once. Must be safe to repeat. It may return the
+   * errors of single keys: as a `Map` from key to `Error`, or as an array in the order of the entries with an `Error`
+   * in the place of each failed entry. With any other result all entries count as written.
    */
   readonly writeMany?: ((entries: readonly WriteEntry<K, V>[], context: WriteContext) => unknown) | undefined;
-  /** Has each value as soon as it is accepted. Anything with `set` and `delete`, synchronous or not. @defaultValue none */
+  /**
+   * The cache that receives each value when it is accepted: any object with `set` and `delete`, synchronous or not.
+   * @defaultValue none
+   */
   readonly cache?: WritableCache<K, V> | undefined;
-  /** How long a write waits for company, and for a newer one of its key. ≥ 0. @defaultValue '1s' */
+  /**
+   * How long a write waits for further writes and for a newer write of its key: a duration ≥ 0. A longer wait makes
+   * fewer calls and loses more in a crash. @defaultValue `'1s'`
+   */
   readonly flushEvery?: Duration | undefined;
-  /** So many are written without waiting any longer, and as many at most by one `writeMany`: an integer ≥ 1. @defaultValue 100 */
+  /**
+   * The largest number of entries in one call of `writeMany`: an integer ≥ 1. When this number of keys is pending, they
+   * are written without further waiting. @defaultValue 100
+   */
   readonly maxBatch?: number | undefined;
-  /** How many keys may be pending: an integer ≥ 1, or `Infinity`. @defaultValue 10_000 */
+  /** The largest number of pending keys: an integer ≥ 1, or `Infinity`. @defaultValue 10_000 */
   readonly maxPending?: number | undefined;
-  /** What a write of one key more does: it waits for room, or is refused. @defaultValue 'wait' */
+  /** Whether a write of a further key waits for room at `maxPending` or is rejected. @defaultValue `'wait'` */
   readonly atLimit?: 'wait' | 'reject' | undefined;
-  /** How many calls of `write` or `writeMany` run at once: an integer ≥ 1. Never two with the same key. @defaultValue 1 */
+  /**
+   * The number of concurrent calls of `write` or `writeMany`: an integer ≥ 1. Two calls never contain the same key.
+   * @defaultValue 1
+   */
   readonly concurrency?: number | undefined;
-  /** How long keys wait after a failure. One that gives undefined gives up. @defaultValue `exponentialBackoff()` */
+  /**
+   * Computes how long keys wait after a failure, in milliseconds. If it returns undefined, the writes are lost.
+   * @defaultValue `exponentialBackoff()`
+   */
   readonly backoff?: Backoff | undefined;
-  /** After so many tries a write is lost: an integer ≥ 1, or `Infinity`. @defaultValue Infinity */
+  /**
+   * The number of failed attempts after which a write is lost: an integer ≥ 1, or `Infinity`. @defaultValue `Infinity`
+   */
   readonly maxAttempts?: number | undefined;
-  /** What each call runs under: a timeout, a breaker. With `write`, its context has keys that are strings. */
+  /**
+   * The policy that runs each call to the store, for example a timeout or a circuit breaker. With `write`, the key is
+   * passed on as the policy's `key` if it is a string, a number or a bigint. @defaultValue none
+   */
   readonly policy?: Policy<unknown> | undefined;
-  /** Makes writes survive a crash: each is in the journal before it is accepted. @defaultValue none */
+  /** The journal that saves each write before it is accepted, so that it survives a crash. @defaultValue none */
   readonly journal?: WriteJournal<K, V> | undefined;
-  /** What the journal still had, in any order: pending from the start. @defaultValue nothing */
+  /**
+   * The entries that the journal still held at the start, in any order. They are pending from the start.
+   * @defaultValue none
+   */
   readonly initial?: Iterable<JournalEntry<K, V>> | undefined;
-  /** What it goes by in errors. @defaultValue 'writeBehind' */
+  /** The name of the writer in errors. @defaultValue `'writeBehind'` */
   readonly name?: string | undefined;
-  /** @defaultValue `systemClock` */
+  /** The clock for delays and timeouts. Tests pass a `TestClock`. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
-  /** For the backoff's jitter. @defaultValue `Math.random` */
+  /** The source of randomness for the backoff: returns numbers in [0, 1). @defaultValue `Math.random` */
   readonly random?: Random | undefined;
 }
 
+/** The options of `WriteBehind.close`. */
 export interface WriteBehindCloseOptions {
-  /** After so long it gives up what is still pending. ≥ 0; `Infinity` for never. @defaultValue Infinity */
+  /**
+   * The time after which `close` gives up the writes that are still pending: a duration ≥ 0, or `Infinity`.
+   * @defaultValue `Infinity`
+   */
   readonly timeout?: Duration | undefined;
-  /** Ends this caller's wait; the closing goes on. */
+  /** Ends this caller's wait. The writer continues to close. @defaultValue none */
   readonly signal?: AbortSignal | null | undefined;
 }
 
+/** The options of `WriteBehind.readYourWrites`. */
 export interface ReadYourWritesOptions<K, D> {
   /** Returns the result for a key whose deletion is pending. @defaultValue a function that returns undefined */
   readonly onDeleted?: ((key: K) => D) | undefined;
 }
 
-/** What a writer goes by; everything is checked. */
+/** The checked options of a write-behind writer. */
 export interface WriteBehindSettings<K, V> {
   readonly name: string;
   readonly store: Store<K, V>;
@@ -78,12 +108,12 @@ export interface WriteBehindSettings<K, V> {
   readonly flushEveryMs: number;
   readonly maxBatch: number;
   readonly maxPending: number;
-  readonly refuses: boolean;
+  readonly rejectsAtLimit: boolean;
   readonly concurrency: number;
   readonly backoff: Backoff;
   readonly maxAttempts: number;
   readonly journal: WriteJournal<K, V> | undefined;
-  /** By number, the last one last. */
+  /** The initial entries in ascending order of their numbers. */
   readonly initial: readonly JournalEntry<K, V>[];
   readonly clock: Clock;
   readonly random: Random;
@@ -121,7 +151,7 @@ export function checkWriteBehindOptions<K, V>(options: WriteBehindOptions<K, V>)
     flushEveryMs: toMs(WRITE_BEHIND, 'flushEvery', own.flushEvery, { orZero: true }),
     maxBatch,
     maxPending: checkInteger(WRITE_BEHIND, 'maxPending', own.maxPending, { min: 1, orInfinity: true }),
-    refuses: checkOneOf(WRITE_BEHIND, 'atLimit', own.atLimit, ['wait', 'reject']) === 'reject',
+    rejectsAtLimit: checkOneOf(WRITE_BEHIND, 'atLimit', own.atLimit, ['wait', 'reject']) === 'reject',
     concurrency: checkInteger(WRITE_BEHIND, 'concurrency', own.concurrency, { min: 1 }),
     backoff: checkOptionalFunction(WRITE_BEHIND, 'backoff', own.backoff) ?? exponentialBackoff(),
     maxAttempts: checkInteger(WRITE_BEHIND, 'maxAttempts', own.maxAttempts, { min: 1, orInfinity: true }),
@@ -138,11 +168,13 @@ function storeOf<K, V>(
   maxBatch: number,
 ): Store<K, V> {
   if ((write === undefined) === (writeMany === undefined)) {
-    throw new InvalidOptionError(WRITE_BEHIND, 'write', 'or "writeMany" is required, one of them', write);
+    throw new InvalidOptionError(WRITE_BEHIND, 'write', 'or "writeMany" is required, but not both', write);
   }
   const checked = checkPolicy(WRITE_BEHIND, policy);
   if (writeMany !== undefined) {
-    if (remove !== undefined) throw new InvalidOptionError(WRITE_BEHIND, 'remove', 'goes with "write"', remove);
+    if (remove !== undefined) {
+      throw new InvalidOptionError(WRITE_BEHIND, 'remove', 'is allowed only with "write"', remove);
+    }
     return manyStore(checkFunction(WRITE_BEHIND, 'writeMany', writeMany), maxBatch, checked);
   }
   checkFunction(WRITE_BEHIND, 'write', write);
@@ -161,45 +193,50 @@ function checkInitial<K, V>(entries: Iterable<JournalEntry<K, V>>, store: Store<
   for (const { type, number } of copies) {
     checkOneOf(WRITE_BEHIND, 'initial.type', type, ['set', 'delete']);
     checkInteger(WRITE_BEHIND, 'initial.number', number, { min: 0 });
-    if (type === 'delete' && !store.canDelete)
-      throw new InvalidOptionError(WRITE_BEHIND, 'remove', 'is required', undefined);
+    if (type === 'delete' && !store.canDelete) {
+      throw new InvalidOptionError(WRITE_BEHIND, 'remove', 'is required, because "initial" has a deletion', undefined);
+    }
   }
   return copies.sort((one, other) => one.number - other.number);
 }
 
-/** How often what has happened since the writer was made. */
+/** The counters of a write-behind writer since it was made. */
 export interface WriteBehindStats {
-  /** Writes accepted, those that it began with among them. */
+  /** Writes that were accepted, including those in `initial`. */
   readonly accepted: number;
-  /** Writes whose place a newer one of their key has taken before they were in the store. */
+  /** Writes that a newer write of the same key replaced before the store had confirmed them. */
   readonly coalesced: number;
-  /** Writes that are in the store. */
+  /** Writes that the store has confirmed. */
   readonly written: number;
-  /** Calls of `write`, `remove` or `writeMany`, not counting those that `policy` repeats. */
+  /** Calls of `write`, `remove` or `writeMany`, without the repetitions by `policy`. */
   readonly batches: number;
-  /** Writes that have failed, each time they have. */
+  /** Failed attempts of writes. A write can fail several times. */
   readonly failures: number;
-  /** Writes that were tried again, each time they were. */
+  /** Attempts of writes after the first one. */
   readonly retries: number;
+  /** Writes that were given up. */
   readonly lost: number;
-  /** Callers who wait for room now. */
+  /** Writes that wait for room now. */
   readonly waiting: number;
 }
 
 export type WriteBehindCounts = { -readonly [S in Exclude<keyof WriteBehindStats, 'waiting'>]: WriteBehindStats[S] };
 
+/** The events of a write-behind writer. */
 export interface WriteBehindEvents<K, V> extends CacheErrorEvents<K> {
-  /** A call has ended, with so many writes, of which so many failed. */
+  /** A call to the store has ended. `size` is the number of its writes, `failed` the number of those that failed. */
   batch: { readonly size: number; readonly failed: number; readonly durationMs: number };
-  /** A write has failed for the `attempt`th time. Undefined `delayMs`: it is not tried again, since it is lost. */
+  /**
+   * A write has failed. `attempt` counts from 1. `delayMs` is undefined if the write is lost and not attempted again.
+   */
   failure: {
     readonly write: WriteEntry<K, V>;
     readonly error: unknown;
     readonly attempt: number;
     readonly delayMs: number | undefined;
   };
-  /** A write was given up. The cache has forgotten its key. */
+  /** A write was given up. Its key has been removed from the cache. */
   lost: LostWrite<K, V>;
-  /** The journal has failed. If that was an `append`, those who wait for it are told as well. */
+  /** The journal has failed. If an `append` failed, the callers of its writes get the error as well. */
   journalError: { readonly error: unknown };
 }

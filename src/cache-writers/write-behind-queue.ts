@@ -24,7 +24,7 @@ import type {
 } from './write-behind-options.js';
 import { type JournalEntry, JournalQueue } from './write-journal.js';
 
-/** The face of it: state is in `PendingWrites`, here is what happens. */
+/** Implements `WriteBehind`. The state of the pending keys is in `PendingWrites`; this class makes the calls. */
 export class WriteBehindQueue<K, V> {
   readonly #settings: WriteBehindSettings<K, V>;
   readonly #pending = new PendingWrites<K, V>();
@@ -39,9 +39,9 @@ export class WriteBehindQueue<K, V> {
     ...{ failures: 0, retries: 0, lost: 0 },
   };
   readonly #background = new BackgroundTask(() => this.#work());
-  /** Those whose outcome nobody knows yet count against `concurrency`. */
+  /** The number of calls whose result is not known yet. They count against `concurrency`. */
   #running = 0;
-  /** Those of which something is still running. */
+  /** The calls of which an attempt is still running. */
   readonly #calls = new Set<TrackedWrite>();
   #lastNumber = 0;
   #alarm: Alarm | undefined = undefined;
@@ -101,12 +101,12 @@ export class WriteBehindQueue<K, V> {
     checkFunction(owner, 'load', load);
     const own = readOptions(owner, options, { onDeleted: undefined });
     const onDeleted = checkOptionalFunction(owner, 'onDeleted', own.onDeleted);
-    const answer = (write: WriteEntry<K, V>): V | D =>
+    const resultOf = (write: WriteEntry<K, V>): V | D =>
       write.type === 'set' ? write.value : (onDeleted?.(write.key) as D);
     return async (key, context) => {
       const pending = this.peek(key);
-      if (pending !== undefined) return answer(pending);
-      return this.#reads.track<V | D>(key, () => load(key, context), answer);
+      if (pending !== undefined) return resultOf(pending);
+      return this.#reads.track<V | D>(key, () => load(key, context), resultOf);
     };
   }
 
@@ -121,7 +121,7 @@ export class WriteBehindQueue<K, V> {
     const { timeout, signal } = readOptions(`${name}.close`, options, { timeout: Infinity, signal: null });
     const timeoutMs = toMs(name, 'timeout', timeout, { orZero: true, orInfinity: true });
     if (checkSignal(name, signal)?.aborted) throw signal?.reason;
-    this.#closing ??= this.#beginToClose();
+    this.#closing ??= this.#startClosing();
     const { promise } = this.#closing;
     const alarm = new Alarm(clock, timeoutMs, () => this.#giveUp(new TimeoutError({ policy: name, timeoutMs })));
     const clear = () => alarm.clear();
@@ -134,15 +134,15 @@ export class WriteBehindQueue<K, V> {
   }
 
   #submit(entry: WriteEntry<K, V>, options: WriteOptions | undefined): Promise<void> {
-    const { name, maxPending, refuses } = this.#settings;
+    const { name, maxPending, rejectsAtLimit } = this.#settings;
     const signal = readSignal(name, entry.type, options);
     if (signal?.aborted) return rejectNextMicrotask(signal.reason);
     if (this.#closing !== undefined) return rejectNextMicrotask(new ClosedError({ policy: name }));
     const hasRoom =
       this.#pending.get(entry.key) !== undefined || (this.#pending.size < maxPending && this.#waiting.size === 0);
-    if (!hasRoom && refuses) return rejectNextMicrotask(new BulkheadFullError({ policy: name }));
+    if (!hasRoom && rejectsAtLimit) return rejectNextMicrotask(new BulkheadFullError({ policy: name }));
     const waiter = new QueuedWrite(entry, signal);
-    if (hasRoom) this.#enter(waiter);
+    if (hasRoom) this.#admitWrite(waiter);
     else {
       this.#waiting.join(waiter);
       this.#background.schedule();
@@ -150,8 +150,8 @@ export class WriteBehindQueue<K, V> {
     return waiter.promise;
   }
 
-  /** There is room. Numbers are given here, in the order of the calls. */
-  #enter(waiter: QueuedWrite<K, V>): void {
+  /** Admits one write. Numbers are assigned here, in the order of the calls. */
+  #admitWrite(waiter: QueuedWrite<K, V>): void {
     const pending = this.#pending.reserve(waiter.entry.key);
     const entry: JournalEntry<K, V> = { ...waiter.entry, number: ++this.#lastNumber };
     if (this.#journal === undefined) {
@@ -159,14 +159,14 @@ export class WriteBehindQueue<K, V> {
       return;
     }
     pending.appending++;
-    this.#journal.append(entry).then((fault) => {
+    this.#journal.append(entry).then((failure) => {
       pending.appending--;
       if (this.#isClosed) waiter.reject(new ClosedError({ policy: this.#settings.name }));
-      else if (fault === undefined) this.#accept(pending, entry, waiter);
+      else if (failure === undefined) this.#accept(pending, entry, waiter);
       else {
         this.#pending.forgetIfDone(pending);
-        waiter.reject(fault.error);
-        this.#admit();
+        waiter.reject(failure.error);
+        this.#admitWaiting();
       }
     });
   }
@@ -182,10 +182,10 @@ export class WriteBehindQueue<K, V> {
     else waiter?.resolve();
   }
 
-  /** Lets in who waits, for as long as there is room. */
-  #admit(): void {
+  /** Admits waiting writes while there is room. */
+  #admitWaiting(): void {
     while (this.#waiting.size > 0 && this.#pending.size < this.#settings.maxPending) {
-      for (const waiter of this.#waiting.dequeueKey()) this.#enter(waiter);
+      for (const waiter of this.#waiting.dequeueKey()) this.#admitWrite(waiter);
     }
     this.#background.schedule();
   }
@@ -194,17 +194,17 @@ export class WriteBehindQueue<K, V> {
     return this.#pending.nextAt < this.#alarmAt || this.#isUrgent();
   }
 
-  /** Whether what is ready is to be written without waiting for company. */
+  /** Whether the ready keys are to be written without waiting for further ones. */
   #isUrgent(): boolean {
     const isFull = this.#pending.readySize >= this.#settings.maxBatch || this.#waiting.size > 0;
     return isFull || this.#closing !== undefined;
   }
 
-  /** Begins what is due, and sets the alarm for what will be. In the context of the writer, see `Background`. */
+  /** Starts the writes that are due and sets the alarm for the next ones. Runs in the context of `BackgroundTask`. */
   #work(): void {
     if (this.#isClosed) return;
     const { clock, concurrency, store } = this.#settings;
-    this.#pending.comeDue(clock.now());
+    this.#pending.advanceTo(clock.now());
     if (this.#isUrgent()) this.#pending.flushReady();
     while (this.#running < concurrency) {
       const keys = this.#pending.take(store.maxEntries);
@@ -230,51 +230,51 @@ export class WriteBehindQueue<K, V> {
     const { clock, store } = this.#settings;
     const writes = keys.map(({ writing }) => writing as PendingWrite<K, V>);
     this.#counts.batches++;
-    this.#counts.retries += writes.filter(({ tries }) => tries > 0).length;
-    for (const write of writes) write.tries++;
+    this.#counts.retries += writes.filter(({ attempts }) => attempts > 0).length;
+    for (const write of writes) write.attempts++;
     this.#running++;
     const call = new TrackedWrite();
     this.#calls.add(call);
     const startedAt = clock.now();
     const entries = writes.map(({ entry }) => withoutNumber(entry));
-    store.write(entries, call).then((faults) => {
+    store.write(entries, call).then((failures) => {
       this.#running--;
-      if (this.#isClosed) call.whenEnded().then(() => this.#forgetLost(keys));
-      else this.#end(keys, call, faults, clock.now() - startedAt);
+      if (this.#isClosed) call.whenEnded().then(() => this.#removeLostFromCache(keys));
+      else this.#end(keys, call, failures, clock.now() - startedAt);
     });
   }
 
-  /** The outcome is there. The keys are free when nothing of the call is running any more. */
+  /** Handles the result of a call. The keys can be written again once no attempt of the call is running any more. */
   #end(
     keys: readonly PendingKey<K, V>[],
     call: TrackedWrite,
-    faults: readonly (Failure | undefined)[],
+    failures: readonly (Failure | undefined)[],
     durationMs: number,
   ): void {
-    const failed = keys.filter((_, index) => faults[index] !== undefined);
-    const delayMs = failed.length === 0 ? 0 : delayAfter(failed, faults.find(Boolean) as Failure, this.#settings);
-    const news: (() => void)[] = [];
+    const failed = keys.filter((_, index) => failures[index] !== undefined);
+    const delayMs = failed.length === 0 ? 0 : delayAfter(failed, failures.find(Boolean) as Failure, this.#settings);
+    const notifications: (() => void)[] = [];
     for (const [index, pending] of keys.entries()) {
       const write = pending.writing as PendingWrite<K, V>;
-      const fault = faults[index];
+      const failure = failures[index];
       pending.writing = undefined;
       pending.retryAt = 0;
-      if (fault === undefined) this.#confirm(pending, write);
-      else news.push(this.#fail(pending, write, fault, delayMs));
+      if (failure === undefined) this.#confirm(pending, write);
+      else notifications.push(this.#fail(pending, write, failure, delayMs));
     }
-    const free = () => {
+    const releaseKeys = () => {
       this.#calls.delete(call);
       if (this.#isClosed) return;
       for (const pending of keys) this.#pending.settle(pending, this.#settings.clock.now());
-      this.#admit();
+      this.#admitWaiting();
     };
-    for (const tell of news) tell();
+    for (const notify of notifications) notify();
     if (call.isRunning) {
       call.whenEnded().then(() => {
-        this.#forgetLost(keys);
-        free();
+        this.#removeLostFromCache(keys);
+        releaseKeys();
       });
-    } else free();
+    } else releaseKeys();
     if (this.#events.has('batch')) this.#events.emit('batch', { size: keys.length, failed: failed.length, durationMs });
     this.#background.schedule();
   }
@@ -287,28 +287,39 @@ export class WriteBehindQueue<K, V> {
     this.#flushes.written(entry.key, entry.number);
   }
 
-  /** Back to where it came from, unless there is a newer one there, or it is given up. Gives what is to be told. */
-  #fail(pending: PendingKey<K, V>, write: PendingWrite<K, V>, fault: Failure, delayMs: number | undefined): () => void {
-    const { error } = fault;
+  /**
+   * Handles a failed write: makes it the next write of its key again, unless a newer one is pending or the write is
+   * lost. Returns a function that notifies the listeners.
+   */
+  #fail(
+    pending: PendingKey<K, V>,
+    write: PendingWrite<K, V>,
+    failure: Failure,
+    delayMs: number | undefined,
+  ): () => void {
+    const { error } = failure;
     const { clock, maxAttempts } = this.#settings;
-    const attempt = write.tries;
+    const attempt = write.attempts;
     const isSuperseded = pending.next !== undefined;
     const isLost = !isSuperseded && (delayMs === undefined || attempt >= maxAttempts);
     this.#counts.failures++;
-    pending.lastFault = fault;
+    pending.lastFailure = failure;
     if (isSuperseded) this.#counts.coalesced++;
     else if (!isLost) pending.next = write;
     if (!isLost && delayMs !== undefined) pending.retryAt = clock.now() + delayMs;
     const entry = withoutNumber(write.entry);
     if (isLost) this.#journal?.ack(entry.key, write.entry.number);
-    const tellLost = isLost ? this.#lose(pending, { ...entry, error }, write.entry.number) : undefined;
+    const notifyLost = isLost ? this.#lose(pending, { ...entry, error }, write.entry.number) : undefined;
     return () => {
       this.#events.emit('failure', { write: entry, error, attempt, delayMs: isLost ? undefined : delayMs });
-      tellLost?.();
+      notifyLost?.();
     };
   }
 
-  /** The cache forgets it now, since a listener may set the key again. Gives what is to be told. */
+  /**
+   * Gives a write up. Removes its key from the cache now, because a listener may set the key again. Returns a function
+   * that notifies the listeners.
+   */
   #lose(pending: PendingKey<K, V>, lost: LostWrite<K, V>, number: number): () => void {
     this.#counts.lost++;
     pending.isLost = true;
@@ -319,8 +330,11 @@ export class WriteBehindQueue<K, V> {
     return () => this.#events.emit('lost', lost);
   }
 
-  /** Once more, when nothing of the call is running: it may have arrived, and somebody may have read the older value before. */
-  #forgetLost(keys: readonly PendingKey<K, V>[]): void {
+  /**
+   * Removes the keys of lost writes from the cache once more after the call has ended: the write may have reached the
+   * store after all, and a read may have put the older value into the cache before that.
+   */
+  #removeLostFromCache(keys: readonly PendingKey<K, V>[]): void {
     for (const pending of keys) if (pending.isLost) this.#cache?.delete(pending.key);
   }
 
@@ -337,7 +351,7 @@ export class WriteBehindQueue<K, V> {
     return this.#flushes.wait(numbers);
   }
 
-  #beginToClose(): Closing<K, V> {
+  #startClosing(): Closing<K, V> {
     this.#pending.flushAll();
     this.#background.schedule();
     return new Closing(this.#settings.name);
@@ -351,7 +365,7 @@ export class WriteBehindQueue<K, V> {
     return true;
   }
 
-  /** Everything is in the store, or was lost on the way. */
+  /** Ends closing: every write is in the store or was lost. */
   #finish(closing: Closing<K, V>): void {
     this.#isClosed = true;
     this.#pending.clear();
@@ -359,18 +373,18 @@ export class WriteBehindQueue<K, V> {
     else this.#journal.whenIdle().then(() => closing.settle());
   }
 
-  /** The time to close is over: whatever is pending is lost, and nothing that comes later changes anything. */
+  /** Ends closing at the timeout: all pending writes are lost, and later results are ignored. */
   #giveUp(timeout: TimeoutError): void {
     const closing = this.#closing as Closing<K, V>;
     closing.isGivenUp = true;
     this.#isClosed = true;
     this.#alarm?.clear();
-    const news: (() => void)[] = [];
+    const notifications: (() => void)[] = [];
     for (const pending of this.#pending.values()) {
-      const { newest, lastFault } = pending;
+      const { newest, lastFailure } = pending;
       if (newest === undefined) continue;
-      const { error } = lastFault ?? { error: timeout };
-      news.push(this.#lose(pending, { ...withoutNumber(newest.entry), error }, newest.entry.number));
+      const { error } = lastFailure ?? { error: timeout };
+      notifications.push(this.#lose(pending, { ...withoutNumber(newest.entry), error }, newest.entry.number));
     }
     this.#pending.clear();
     this.#journal?.giveUp();
@@ -378,19 +392,19 @@ export class WriteBehindQueue<K, V> {
       for (const waiter of this.#waiting.dequeueKey()) waiter.reject(new ClosedError({ policy: this.#settings.name }));
     }
     closing.settle();
-    for (const tell of news) tell();
+    for (const notify of notifications) notify();
     for (const call of this.#calls) call.scope.abort(timeout);
   }
 }
 
-/** What callers see of an entry. */
+/** Removes the journal number from an entry, for the store and the listeners. */
 function withoutNumber<K, V>(entry: JournalEntry<K, V>): WriteEntry<K, V> {
   return entry.type === 'set'
     ? { type: 'set', key: entry.key, value: entry.value }
     : { type: 'delete', key: entry.key };
 }
 
-/** Settles as the promise does, unless the signal aborts before. */
+/** Settles as the promise does. If the signal aborts first, rejects with its reason. */
 function unlessAborted<T>(signal: AbortSignal | null, promise: Promise<T>): Promise<T> {
   if (signal === null) return promise;
   const scope = new AbortScope(scopeOf(signal));

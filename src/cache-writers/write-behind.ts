@@ -12,63 +12,75 @@ import {
 } from './write-behind-options.js';
 import { WriteBehindQueue } from './write-behind-queue.js';
 
-/** Writes that are accepted at once, and in the store a little later. */
+/** A writer that accepts writes and sends them to the store later, made by `writeBehind`. */
 export interface WriteBehind<K, V> extends Observable<WriteBehindEvents<K, V>> {
   /**
-   * Resolves when the write is accepted: pending, in the journal if there is one, and the cache was told. After an abort
-   * while it waits for room nothing has happened; while it waits for the journal or the cache, it may be accepted.
-   * @throws BulkheadFullError, ClosedError, what the journal throws (rejections)
+   * Accepts a write. Resolves when the write is pending, the journal (if any) has saved it and the cache (if any) has
+   * been changed. If the caller aborts while the write waits for room, nothing happens. If the caller aborts while the
+   * write waits for the journal or the cache, the write may still be accepted.
+   * @throws BulkheadFullError, ClosedError, or the error of the journal (as a rejection)
    */
   set(key: K, value: V, options?: WriteOptions): Promise<void>;
-  /** Likewise, for a deletion. @throws InvalidOptionError with `write` and no `remove` (rejection) */
+  /**
+   * Accepts a deletion, in the same way as `set` accepts a write.
+   * @throws InvalidOptionError if there is a `write` but no `remove` (as a rejection)
+   */
   delete(key: K, options?: WriteOptions): Promise<void>;
-  /** The newest accepted write of the key that the store has not confirmed. */
+  /** Returns the newest accepted write of the key that the store has not confirmed yet. */
   peek(key: K): WriteEntry<K, V> | undefined;
   /**
-   * A loader that never brings anything older than an accepted write: the pending value if there is one, else what `load`
-   * brings, unless a write was accepted meanwhile.
+   * Wraps a loader so that it never returns a value older than an accepted write (read-your-writes). The wrapper
+   * returns the pending value if there is one. Otherwise it calls `load`, and returns the value that was accepted
+   * during the load if there is one.
    */
   readYourWrites<C, D = undefined>(
     load: (key: K, context: C) => V | PromiseLike<V>,
     options?: ReadYourWritesOptions<K, D>,
   ): (key: K, context: C) => Promise<V | D>;
   /**
-   * Writes all that is pending now, without waiting for company or for a backoff, and resolves when the store has what was
-   * accepted before the call, however many tries that takes. A signal ends the wait alone. O(pending keys) in time and
-   * memory for each call: call it once after many writes, not after each.
-   * @throws LostWritesError for what was given up meanwhile; ClosedError if `close` gives up first (rejections)
+   * Writes everything that is pending without waiting for `flushEvery` or for a backoff. Resolves when the store has
+   * confirmed all writes that were accepted before the call, however many attempts they need. A signal ends only this
+   * wait. O(pending keys) in time and memory for each call: call it once after many writes, not after each.
+   * @throws LostWritesError if one of these writes was lost; ClosedError if `close` gives up first (as a rejection)
    */
   flush(options?: WriteOptions): Promise<void>;
   /**
-   * Accepts nothing more, and resolves when the store has everything. Callers who wait for room already are let in.
-   * Called again, it answers the same; the shortest timeout counts.
-   * @throws LostWritesError for all that was given up meanwhile, or is not known to be in the store after the timeout. What
-   * the timeout gives up stays in the journal. (rejection)
+   * Accepts no further writes, and resolves when the store has confirmed everything. Writes that already wait for room
+   * are still accepted. A repeated call returns the same result; the shortest timeout counts.
+   * @throws LostWritesError for all writes that were lost since the first call, and for all that the store has not
+   * confirmed when the timeout ends. The journal keeps the latter. (as a rejection)
    */
   close(options?: WriteBehindCloseOptions): Promise<void>;
-  /** `close()` */
+  /** Calls `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
-  /** How many keys have a write that the store has not confirmed. */
+  /** The number of keys with a write that the store has not confirmed. */
   readonly pending: number;
+  /** The counters since the writer was made: a copy. */
   readonly stats: WriteBehindStats;
 }
 
 /**
- * Accepts writes at once and brings them to the store a little later, many together, only the last one of each key.
+ * Creates a writer that accepts a write immediately and sends it to the store later: in batches, and only the newest
+ * write of each key.
  *
- * Picture a table with the newest write of each key. What was set again before it was written takes the older write's
- * place; what is set again while it is written is written after it, never beside it. A write that fails comes back after
- * a backoff, unless there is a newer one of its key by then: that is written instead. So the store never goes back to an
- * older value. The table has a bound, and at it, writers wait.
+ * Use it if the store is too slow for one call per write and a short delay is acceptable.
  *
- * What is accepted is only in this process's memory until it is written: a crash loses it, unless there is a `journal`.
- * Readers that must see it need the same `cache`, or `reading`. `write` must be safe to repeat: what timed out may have
- * arrived. One that does not end when its signal aborts holds up the next write of its key until it does.
+ * - The writer holds the newest pending write of each key. A new write replaces a pending one of the same key
+ *   (coalescing). A write of a key that is being written waits until that call has ended.
+ * - A failed write is repeated after a backoff. If a newer write of its key was accepted meanwhile, the newer one is
+ *   written instead. The store therefore never returns to an older value.
+ * - The number of pending keys is limited. At the limit new writes wait or are rejected.
+ * - An accepted write exists only in the memory of this process until it is written. A crash loses it unless there is a
+ *   `journal`.
+ * - Readers that must see accepted writes need the same `cache`, or `readYourWrites`.
+ * - `write` must be safe to repeat, because a call that timed out may have reached the store. A call that does not end
+ *   when its signal aborts delays the next write of its key.
+ * - `write` and the journal are called in the async context in which the writer was made.
  *
- * O(1) a write. One timer while something is pending, none otherwise; it keeps the process alive, since what is pending
- * would be lost. Calls of `write` and of the journal run in the async context in which the writer was made.
+ * Cost: O(1) per write. One timer while a write is pending, otherwise none. The timer keeps the process alive, because
+ * pending writes would be lost.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is missing or out of range.
  * @example
  * ```ts
  * await using views = writeBehind<string, number>({
@@ -80,7 +92,7 @@ export interface WriteBehind<K, V> extends Observable<WriteBehindEvents<K, V>> {
  *   policy: timeout('5s'),
  * });
  * await views.set('/home', 1);
- * await views.set('/home', 2); // this one is written
+ * await views.set('/home', 2); // replaces the first write before it is sent
  * ```
  */
 export function writeBehind<K, V>(options: WriteBehindOptions<K, V>): WriteBehind<K, V> {

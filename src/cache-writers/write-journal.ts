@@ -2,38 +2,43 @@ import { BackgroundTask } from './background-task.js';
 import type { Failure } from './cache-updater.js';
 import type { WriteEntry } from './store.js';
 
-/** A write with its number: of one key, the highest is the last. */
+/** A write with a sequence number. Among the entries of one key, the one with the highest number is the newest. */
 export type JournalEntry<K, V> = WriteEntry<K, V> & { readonly number: number };
 
-/** The store has this write of the key, so all older ones of it are of no more use. */
+/** A confirmation that the store has the key's write with this number. All older writes of the key are obsolete. */
 export interface JournalAck<K> {
   readonly key: K;
   readonly number: number;
 }
 
 /**
- * Remembers accepted writes until the store has them, on a disk or wherever a crash does not reach. Never called again
- * before its last promise has settled.
+ * Saves accepted writes until the store has them, on a disk or in another place that survives a crash. The writer never
+ * calls it again before the last promise has settled.
  */
 export interface WriteJournal<K, V> {
-  /** Resolves when all of these would survive a crash. Rejects if one may not: their `set` rejects then. */
+  /**
+   * Saves entries. Resolves when all of them would survive a crash. If it rejects, each `set` and `delete` of these
+   * entries rejects.
+   */
   append(entries: readonly JournalEntry<K, V>[]): unknown;
-  /** For each of these, forgets the key's entries whose number is not higher. */
+  /** Removes, for each ack, the entries of its key whose number is not higher. */
   ack(acks: readonly JournalAck<K>[]): unknown;
 }
 
 interface Append<K, V> {
   readonly entry: JournalEntry<K, V>;
-  readonly settle: (fault: Failure | undefined) => void;
+  readonly settle: (failure: Failure | undefined) => void;
 }
 
-/** Calls the journal one call at a time. What comes during a call goes into the next one, so that one fsync does for many. */
+/**
+ * Makes one call of the journal at a time. Entries that arrive during a call share the next one, and thus one fsync.
+ */
 export class JournalQueue<K, V> {
   readonly #journal: WriteJournal<K, V>;
   readonly #onError: (error: unknown) => void;
   readonly #background = new BackgroundTask(() => this.#work());
   #appends: Append<K, V>[] = [];
-  /** Those of the call that is under way. */
+  /** The entries of the call in flight. */
   #appending: readonly Append<K, V>[] = [];
   #acks = new Map<K, number>();
   #lastAppend: Promise<unknown> = Promise.resolve();
@@ -45,7 +50,7 @@ export class JournalQueue<K, V> {
     this.#onError = onError;
   }
 
-  /** Settles in the order of the calls, at the latest when it is given up. */
+  /** Saves an entry. Settles in the order of the calls, at the latest when the queue gives up. */
   append(entry: JournalEntry<K, V>): Promise<Failure | undefined> {
     const appended = new Promise<Failure | undefined>((settle) => this.#appends.push({ entry, settle }));
     this.#lastAppend = appended;
@@ -58,16 +63,16 @@ export class JournalQueue<K, V> {
     this.#background.schedule();
   }
 
-  /** Resolves when all that was to be appended is, has failed, or was given up. */
+  /** Resolves when every entry so far has been saved, has failed or was given up. */
   whenAppended(): Promise<unknown> {
     return this.#lastAppend;
   }
 
-  /** Nobody waits any longer for what is not appended by now; what has not begun never will. */
+  /** Settles all waiting entries. Entries whose call has not begun are never saved. */
   giveUp(): void {
-    const given = [...this.#appending, ...this.#appends];
+    const unsaved = [...this.#appending, ...this.#appends];
     this.#appends = [];
-    for (const { settle } of given) settle(undefined);
+    for (const { settle } of unsaved) settle(undefined);
   }
 
   whenIdle(): Promise<void> {
@@ -90,15 +95,15 @@ export class JournalQueue<K, V> {
     const group = this.#appends;
     this.#appends = [];
     this.#appending = group;
-    let fault: Failure | undefined;
+    let failure: Failure | undefined;
     try {
       await this.#journal.append(group.map(({ entry }) => entry));
     } catch (error) {
-      fault = { error };
+      failure = { error };
       this.#onError(error);
     }
     this.#appending = [];
-    for (const { settle } of group) settle(fault);
+    for (const { settle } of group) settle(failure);
   }
 
   async #ack(): Promise<void> {

@@ -9,42 +9,49 @@ import {
   type WriteThroughSetOptions,
 } from './store-writer.js';
 
+/** The options of `writeThrough`. */
 export interface WriteThroughOptions<K, V> extends StoreWriterOptions<K, V> {
   /**
-   * `store-first`: readers see the value when the store has confirmed it. `both`: the cache has it at once, the store at
-   * the same time, so that readers may see what the store then refuses. @defaultValue 'store-first'
+   * When the cache is changed. `store-first`: after the store has confirmed the write. `both`: before the store is
+   * written, so that readers see the value earlier, but may also see a value that the store then rejects.
+   * @defaultValue `'store-first'`
    */
   readonly order?: 'store-first' | 'both' | undefined;
 }
 
-/** Writes to a store and to the cache in front of it. */
+/** A writer to a store and to the cache in front of it, made by `writeThrough`. */
 export interface WriteThrough<K, V> extends Observable<CacheErrorEvents<K>> {
   /**
-   * Resolves when the store has the value, and the cache has it or nothing. A rejection means: nobody knows whether the
-   * store has it, and the cache has forgotten the key. Write it again.
+   * Writes a value. Resolves when the store has confirmed it and the cache holds the value or no value. If it rejects,
+   * the store may or may not have the value, and the key has been removed from the cache: write the value again.
    */
   set(key: K, value: V, options?: WriteThroughSetOptions): Promise<void>;
-  /** Likewise, for a deletion. @throws InvalidOptionError without `remove` (rejection) */
+  /**
+   * Deletes a key from the store and from the cache. If it rejects, the store may or may not have deleted the key.
+   * @throws InvalidOptionError if there is no `remove` (as a rejection)
+   */
   delete(key: K, options?: WriteOptions): Promise<void>;
-  /** How many keys are being written. */
+  /** The number of keys that are being written. */
   readonly writing: number;
 }
 
 /**
- * Writes go to the store and, when it has confirmed, into the cache: who reads after a write finds it there.
+ * Creates a writer that writes to the store first and, after the store has confirmed the write, to the cache.
  *
- * Writes of one key run one after the other, in the order of the calls, or the store and the cache might end with
- * different values; writes of different keys run at once. When a write is over, the cache has what the store has, or
- * nothing: after a failure the outcome is unknown (what timed out may have arrived), so the key leaves the cache and the
- * next reader asks the store.
+ * Use it if reads soon after a write should find the value in the cache.
  *
- * A write that is aborted before its turn has never been. Later it ends the caller's wait, and the signal of the write
- * itself; the next write of the key still waits until that has ended. A write that waits for another one of its own key
- * waits for itself.
+ * - Writes of one key run one after the other, in the order of the calls. Otherwise the store and the cache could end
+ *   with different values. Writes of different keys run concurrently.
+ * - When a write has ended, the cache holds the value of the store or no value. After a failure the result is unknown,
+ *   because a write that timed out may still have reached the store. The key is therefore removed from the cache, and
+ *   the next reader loads it from the store.
+ * - If a write is aborted before its turn, nothing happens. If it is aborted later, the abort ends the caller's wait
+ *   and aborts the signal of the write. The next write of the key still waits until the aborted write has ended.
+ * - A write that waits for another write of its own key waits for itself.
  *
- * O(1) a write; only keys that are being written are remembered.
+ * Cost: O(1) per write. Memory: only for keys that are being written.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is missing or out of range.
  * @example
  * ```ts
  * const cache = new LruCache<string, string>({ capacity: 1000 });

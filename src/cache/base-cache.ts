@@ -21,15 +21,15 @@ export const CACHE_DEFAULTS = {
   clock: undefined,
 } as const;
 
-/** The options with their defaults, not checked yet. */
+/** The options of a cache with their defaults, not checked yet. */
 export type OwnCacheOptions<K, V> = { readonly [O in keyof CacheOptions<K, V>]-?: CacheOptions<K, V>[O] };
 
-const MAX_CAPACITY = 0xff_ffff; // what a Map can hold
+const MAX_CAPACITY = 0xff_ffff; // the largest number of entries of a Map in V8
 
 /**
  * Checks the options of a cache and returns its table of entries.
  *
- * @param expiry - for a cache whose order is that of expiry.
+ * @param expiry - the expiration times, if the cache evicts in the order of expiration.
  */
 export function createTable<K, V>(
   className: string,
@@ -55,12 +55,12 @@ export function createTable<K, V>(
 }
 
 /**
- * All members of a cache, over a table of entries, but for `get` and `set`.
+ * All members of a cache except `get` and `set`, implemented with a table of entries.
  *
- * Each class has a `get`, a `set` and a private field with its table of its own. In V8 all instances of one piece of
- * source text share their type feedback: code in this class sees as many hidden classes as there are kinds of caches in
- * use, and beyond four of them finding `#table` costs more than the rest of a hit. The benchmarks `cache-hit` and
- * `cache-update` show it: without the copies a hit in `LruCache` takes 1.5 times as long when all kinds are in use.
+ * Each subclass has its own `get`, `set` and private field with the table. In V8 all instances that run the same source
+ * text share its type feedback. Code in this class sees as many hidden classes as there are kinds of caches in use, and
+ * with more than four of them the access to `#table` costs more than the rest of a hit. The benchmarks `cache-hit` and
+ * `cache-update` show it: without the copies a hit in `LruCache` takes 1.5 times as long if all kinds are in use.
  */
 export abstract class BaseCache<K, V> implements Cache<K, V> {
   readonly #table: EntryTable<K, V>;
@@ -117,7 +117,7 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
     const slot = table.lookUp(key);
     if (slot !== 0) return table.valueOf(slot) as V;
     const value = compute(normalized(key));
-    table.set(key, value); // over what the function itself may have stored, as in a Map
+    table.set(key, value); // replaces a value that the function itself may have stored, as a Map does
     return value;
   }
 
@@ -182,23 +182,23 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
   }
 }
 
-/** An entry that is fit to be stored. */
+/** A checked entry of a dump. */
 export interface CheckedEntry<K, V> extends DumpedEntry<K, V> {
   readonly weight: number;
 }
 
-/** A copy of the entries, each number in its range: a dump may come from a file. */
+/** Returns a copy of the entries. Checks each number, because a dump may come from a file. */
 export function checkDump<K, V>(
   owner: string,
   dump: CacheDump<K, V>,
   weigh: (key: K, value: V, weight: number | undefined) => number,
 ): CheckedEntry<K, V>[] {
   if (typeof dump !== 'object' || dump === null || !Array.isArray(dump.entries)) {
-    throw new InvalidOptionError(owner, 'dump', 'must be what dump() gave', dump);
+    throw new InvalidOptionError(owner, 'dump', 'must be a result of dump()', dump);
   }
   return Array.from(dump.entries, (entry: DumpedEntry<K, V>) => {
     if (typeof entry !== 'object' || entry === null || !('key' in entry)) {
-      throw new InvalidOptionError(owner, 'dump.entries', 'must be what dump() gave', entry);
+      throw new InvalidOptionError(owner, 'dump.entries', 'must be entries of a result of dump()', entry);
     }
     for (const name of ['expiresInMs', 'ttlMs', 'uses'] as const) {
       const value: unknown = entry[name];

@@ -3,57 +3,72 @@ import type { Clock } from '../core/clock.js';
 import type { Duration } from '../core/duration.js';
 import type { Observable } from '../core/events.js';
 
+/** The options of all caches. */
 export interface CacheOptions<K, V> {
-  /** How many entries are kept at most: an integer ≥ 1. */
+  /** The largest number of entries: an integer from 1 to 16,777,215. */
   readonly capacity: number;
-  /** An entry whose age is at least this is gone. Above 0; `Infinity` for never. @defaultValue none */
+  /** The age at which an entry expires: a duration above 0, or `Infinity` for never. @defaultValue `Infinity` */
   readonly ttl?: Duration | undefined;
-  /** Whether a `get` starts the ttl anew. @defaultValue false */
+  /** Whether a `get` restarts the TTL of the entry (sliding expiration). @defaultValue false */
   readonly touchOnGet?: boolean | undefined;
-  /** What all entries together may weigh: a finite number above 0. Goes with `weigh`. @defaultValue none */
+  /** The largest total weight of all entries: a finite number above 0. Requires `weigh`. @defaultValue none */
   readonly maxWeight?: number | undefined;
-  /** What one entry weighs: a finite number ≥ 0. Goes with `maxWeight`. */
+  /** Computes the weight of an entry, for example its size in bytes: a finite number ≥ 0. Requires `maxWeight`. */
   readonly weigh?: ((entry: { readonly key: K; readonly value: V }) => number) | undefined;
-  /** Removes what has expired every so often, by one timer that does not keep the process alive. @defaultValue none */
+  /**
+   * The interval at which expired entries are removed: a duration above 0. Without it an expired entry uses memory
+   * until it is read, replaced or evicted. The timer does not keep the process alive. @defaultValue none
+   */
   readonly purgeEvery?: Duration | undefined;
-  /** What it goes by in errors. @defaultValue the name of the class */
+  /** The name of the cache in errors. @defaultValue the name of the class */
   readonly name?: string | undefined;
-  /** What ages are measured by. @defaultValue `systemClock` */
+  /** The clock that measures the age of entries. Tests pass a `TestClock`. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
 }
 
-/** What one entry has of its own. */
+/** The options of one entry, for `set`. */
 export interface SetOptions {
-  /** @defaultValue the cache's */
+  /** The TTL of this entry: a duration above 0, or `Infinity`. @defaultValue the `ttl` of the cache */
   readonly ttl?: Duration | undefined;
-  /** Only in a cache with `maxWeight`: a finite number ≥ 0. @defaultValue what `weigh` says */
+  /**
+   * The weight of this entry: a finite number ≥ 0. Allowed only in a cache with `maxWeight`.
+   * @defaultValue the result of `weigh`
+   */
   readonly weight?: number | undefined;
 }
 
 /**
- * Why an entry is no longer there. `'replaced'`: by a later value, be it one that was too heavy to be stored.
- * `'cleared'`: among these are such that had expired and that nobody had asked for since.
+ * The reason why an entry was removed.
+ *
+ * - `'evicted'`: it made room for another entry.
+ * - `'expired'`: its TTL ended.
+ * - `'deleted'`: by `delete`.
+ * - `'replaced'`: by a later value of the same key, also by one that was too heavy to be stored.
+ * - `'cleared'`: by `clear` or `restore`. These entries may include some that had expired but were not removed yet.
  */
 export type RemoveReason = 'evicted' | 'expired' | 'deleted' | 'replaced' | 'cleared';
 
+/** The events of a cache. */
 export interface CacheEvents<K, V> {
-  /** An entry has left, or its value was replaced by another one. */
+  /** An entry was removed, or its value was replaced by a different one. */
   remove: { readonly key: K; readonly value: V; readonly reason: RemoveReason };
 }
 
-/** How often what has happened since the cache was made. */
+/** The counters of a cache since it was made. */
 export interface CacheStats {
-  /** Of `get` and `getOrInsert`. */
+  /** Calls of `get` and `getOrInsert*` that found an entry. */
   readonly hits: number;
+  /** Calls of `get` and `getOrInsert*` that found no entry. */
   readonly misses: number;
-  /** New keys stored. */
+  /** New keys that were stored. */
   readonly inserts: number;
-  /** Values replaced. */
+  /** Values that were replaced. */
   readonly updates: number;
-  /** Entries that had to make room. */
+  /** Entries that were evicted to make room. */
   readonly evictions: number;
+  /** Entries that were removed because their TTL had ended. */
   readonly expirations: number;
-  /** Entries that were too heavy to be stored. */
+  /** Entries that were not stored because they were heavier than `maxWeight`. */
   readonly rejections: number;
 }
 
@@ -62,63 +77,79 @@ export interface CacheDump<K, V> {
   readonly entries: readonly DumpedEntry<K, V>[];
 }
 
+/** One entry of a `CacheDump`. */
 export interface DumpedEntry<K, V> {
   readonly key: K;
   readonly value: V;
-  /** What was left of its ttl; absent if it never expires. */
+  /** The remaining TTL in milliseconds; absent if the entry never expires. */
   readonly expiresInMs?: number;
-  /** Its ttl, which a `get` starts anew where `touchOnGet` is set; absent if it never expires. */
+  /**
+   * The full TTL in milliseconds, which a `get` restarts; absent without `touchOnGet` or if the entry never expires.
+   */
   readonly ttlMs?: number;
-  /** Absent in a cache without weights. */
+  /** The weight of the entry; absent in a cache without weights. */
   readonly weight?: number;
-  /** How much it is worth keeping, where the cache keeps count of that; elsewhere the order says all. */
+  /** The use count of the entry, in a cache whose eviction depends on it (CLOCK, LFU, TinyLFU); otherwise absent. */
   readonly uses?: number;
 }
 
 /**
- * What all caches of this package have in common. They differ in one thing only: what they forget first.
+ * The interface of all caches of this package. They differ only in the order in which entries are evicted.
  *
- * `get`, `set` and `getOrInsert*` count as a use of the entry; `has`, `peek` and iteration do not. Keys are compared as in
- * a Map, and `undefined` is a value like any other.
+ * `get`, `set` and `getOrInsert*` count as a use of the entry; `has`, `peek` and iteration do not. Keys are compared as
+ * in a `Map` (SameValueZero), and `undefined` is an ordinary value.
  */
 export interface Cache<K, V> extends Observable<CacheEvents<K, V>> {
+  /** The largest number of entries. */
   readonly capacity: number;
-  /** How many entries are there, those that have expired not counted. */
+  /** The number of entries, without expired ones. */
   readonly size: number;
-  /** What all entries weigh together; their number where there are no weights. */
+  /** The total weight of all entries; their number in a cache without weights. */
   readonly weight: number;
+  /** The counters since the cache was made: a copy. */
   readonly stats: CacheStats;
+  /** Returns the value of a key, or undefined. Counts as a use. */
   get(key: K): V | undefined;
-  /** The value, without counting as a use. */
+  /** Returns the value of a key, or undefined. Does not count as a use. */
   peek(key: K): V | undefined;
+  /** Whether the cache has an entry for the key. Does not count as a use. */
   has(key: K): boolean;
+  /** Stores a value. Evicts other entries if the cache is full. */
   set(key: K, value: V, options?: SetOptions): this;
-  /** The value that is there, or else this one, stored. */
+  /** Returns the value of the key. If there is none, stores and returns the given value. */
   getOrInsert(key: K, value: V): V;
-  /** The value that is there, or else what the function makes of the key, stored. What it throws is thrown on. */
+  /**
+   * Returns the value of the key. If there is none, computes, stores and returns it. Rethrows the errors of `compute`.
+   */
   getOrInsertComputed(key: K, compute: (key: K) => V): V;
+  /** Removes a key and returns whether it was present. */
   delete(key: K): boolean;
+  /** Removes all entries. */
   clear(): void;
   /**
-   * Returns the keys that are there at the first `next()`, from what is kept longest to what goes next, without those
-   * that have gone since. Ends under any change. Lazy; if the cache changes before the end, the keys that are left are
-   * copied once, O(n).
+   * Returns an iterator over the keys present at the first `next()`, from the entry that is evicted last to the one
+   * that is evicted first. It skips keys that were removed since, and it ends under any change of the cache. It is
+   * lazy: the first change of the cache during the iteration copies the remaining keys once, O(n).
    */
   keys(): IterableIterator<K>;
+  /** Returns an iterator over the values, in the order of `keys`. */
   values(): IterableIterator<V>;
+  /** Returns an iterator over keys and values, in the order of `keys`. */
   entries(): IterableIterator<[K, V]>;
+  /** Returns the same iterator as `entries`. */
   [Symbol.iterator](): IterableIterator<[K, V]>;
+  /** Calls a function for each entry, in the order of `keys`. */
   forEach(callback: (value: V, key: K, cache: this) => void, thisArg?: unknown): void;
-  /** Changes the capacity; what no longer fits is evicted. */
+  /** Changes the capacity, and evicts the entries that no longer fit. */
   resize(capacity: number): void;
-  /** Milliseconds until the entry expires: `Infinity` if it never does; undefined if there is none. */
+  /** Returns the milliseconds until the entry expires: `Infinity` if never, undefined if there is no entry. */
   expiresInMs(key: K): number | undefined;
-  /** Removes all that has expired, and says how many that were. */
+  /** Removes all expired entries and returns their number. */
   purgeExpired(): number;
-  /** Its entries as plain data: their order, what is left of their ttl, their weights. */
+  /** Returns all entries as plain data, with their order, remaining TTLs and weights. */
   dump(): CacheDump<K, V>;
-  /** Puts the entries of a dump in place of its own. */
+  /** Replaces all entries by those of a dump. */
   restore(dump: CacheDump<K, V>): void;
-  /** Stops the timer of `purgeEvery`. The entries stay. */
+  /** Stops the timer of `purgeEvery`. The entries remain. */
   [Symbol.dispose](): void;
 }

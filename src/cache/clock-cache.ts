@@ -6,17 +6,19 @@ import type { EvictionOrder } from './eviction-order.js';
 import { grown } from './slot-list.js';
 
 /**
- * Forgets what was not used since the hand of a clock last passed it.
+ * CLOCK cache: evicts an entry that was not used since the clock hand last passed it. An approximation of LRU.
  *
- * The entries stand in a circle of slots, each with a mark. A use sets the mark. When room is needed the hand moves on
- * from where it stopped last, takes marks away as it passes, and the first entry it finds without a mark has to go; the
- * newcomer takes its slot, without a mark. An entry that finds a slot free, as one that was deleted leaves it, takes
- * that, the slot that was given up last first.
+ * The entries form a circle of slots, each with a reference mark. A use sets the mark. When room is needed, the hand
+ * continues from its last position and clears the marks that it passes. The first entry without a mark is evicted, and
+ * the new entry takes its slot, without a mark. If a slot is free, because its entry was deleted, a new entry takes
+ * that slot; of several free slots, the one that was released last.
  *
- * About as good as `LruCache`, for less: a hit writes one byte. (Corbató, "A Paging Experiment with the Multics System",
- * 1968.) O(1) an operation on average, one byte an entry.
+ * Use it instead of `LruCache` if hits must be cheap: its hit ratio is about the same, and a hit writes only one byte.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * Cost: amortized O(1) per operation; one byte per entry (Corbató, "A Paging Experiment with the Multics System",
+ * 1968).
+ *
+ * @throws InvalidOptionError if an option is missing or out of range.
  * @example
  * ```ts
  * const sessions = new ClockCache<string, { user: number }>({ capacity: 100_000, ttl: '30m', touchOnGet: true });
@@ -32,7 +34,7 @@ export class ClockCache<K, V> extends BaseCache<K, V> {
     this.#table = table;
   }
 
-  // A copy in each class, for speed: see BaseCache.
+  // Repeated in each class for speed: see BaseCache.
   get(key: K): V | undefined {
     return this.#table.get(key);
   }
@@ -51,9 +53,9 @@ class ClockOrder implements EvictionOrder<unknown> {
   marks = new Uint8Array(1);
   readonly mostMarks = MARKED;
   readonly passesEmptySlots = true;
-  /** The slot at which the hand stopped. */
+  /** The slot at which the hand is. */
   #hand = 0;
-  /** The highest slot that was ever in use: the circle ends there. */
+  /** The highest slot that was ever in use, which is the end of the circle. */
   #last = 0;
 
   grow(lastSlot: number): void {
@@ -83,7 +85,7 @@ class ClockOrder implements EvictionOrder<unknown> {
     }
   }
 
-  /** The hand takes those without a mark first, and the others the next time it comes round. */
+  /** The hand evicts the unmarked entries in its first round, and the marked ones in its second round. */
   *slots(): Generator<number> {
     for (const state of [MARKED, PRESENT]) {
       yield* this.#slotsIn(state, this.#hand, 1);
@@ -91,7 +93,10 @@ class ClockOrder implements EvictionOrder<unknown> {
     }
   }
 
-  /** Downwards. The search for the next one is native: a pass over a million marks takes less than a millisecond. */
+  /**
+   * Returns the slots in descending order. `lastIndexOf` is native: it scans a million marks in less than a
+   * millisecond.
+   */
   *#slotsIn(state: number, from: number, to: number): Generator<number> {
     let slot = from;
     while (slot >= to) {

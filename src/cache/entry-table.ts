@@ -11,10 +11,10 @@ import type { SlotList } from './slot-list.js';
 import type { Weights } from './weights.js';
 
 const FIRST_SLOTS = 16;
-/** A table that has room for this many times what it may hold is built anew. */
+/** A table whose columns are longer than its capacity by this factor is rebuilt. */
 const TOO_SPARSE = 4;
 
-/** What a table is made of; all numbers are checked. */
+/** The parts and the checked options of a table. */
 export interface TableParts<K, V> {
   /** The name of the cache in errors. */
   readonly owner: string;
@@ -22,9 +22,9 @@ export interface TableParts<K, V> {
   readonly capacity: number;
   readonly clock: Clock;
   readonly order: EvictionOrder<K>;
-  /** For a cache whose order is that of expiry. */
+  /** The expiration times, if the cache evicts in the order of expiration. */
   readonly expiry: Expiry | undefined;
-  /** Of an entry that is set without one of its own. */
+  /** Default TTL in milliseconds. */
   readonly ttlMs: number;
   readonly touchOnGet: boolean;
   readonly purgeEveryMs: number | undefined;
@@ -32,15 +32,15 @@ export interface TableParts<K, V> {
 }
 
 /**
- * The table of entries that all caches share: a Map from key to slot, and columns that are read by slot. Columns double
- * as entries come, and those for ttls and weights are there only once an entry has one; a slot that was given back is
- * used again first. Slot 0 stands for no entry.
+ * The table of entries that all caches share: a `Map` from key to slot, and columns that are indexed by slot. Columns
+ * double as entries are added. Columns for TTLs and weights exist only once an entry needs them. Released slots are
+ * reused first. Slot 0 means "no entry".
  *
- * It is a class of its own, beside the caches rather than above them, so that all seven of them work on objects of one
- * shape: code that meets more than four shapes is several times slower in V8.
+ * It is a separate class and not the base class of the caches, so that all seven caches work on objects of one hidden
+ * class: code that sees more than four hidden classes is several times slower in V8.
  *
- * Each operation first brings the table into order, then tells the listeners: whatever they do, they do to a cache that
- * is whole.
+ * Each operation first makes the table consistent and then notifies the listeners, so that a listener may call any
+ * method.
  */
 export class EntryTable<K, V> implements Purgeable {
   readonly owner: string;
@@ -50,7 +50,7 @@ export class EntryTable<K, V> implements Purgeable {
   readonly #removals: Removals<K, V>;
   readonly #clock: Clock;
   readonly #order: EvictionOrder<K>;
-  /** What a use does, as the order says; see `EvictionOrder`. */
+  /** What a use changes, as the order defines it; see `EvictionOrder`. */
   readonly #recency: SlotList | undefined;
   readonly #mostMarks: number;
   #marks: Uint8Array | undefined = undefined;
@@ -58,13 +58,13 @@ export class EntryTable<K, V> implements Purgeable {
   readonly #ttlMs: number;
   readonly #touchOnGet: boolean;
   readonly #timer: PurgeTimer | undefined;
-  /** There are some, if there are any, until the first change. */
+  /** The iterations that follow the order. Undefined after the first change, which detaches them. */
   #iterations: OpenIterations | undefined = undefined;
   #capacity: number;
   #index = new Map<K, number>();
   #keys: (K | undefined)[] = [];
   #values: (V | undefined)[] = [];
-  /** The next slot that was never used, and those that were given back. */
+  /** The lowest slot that was never used. */
   #unusedSlot = 1;
   #freeSlots: number[] = [];
   #expiry: Expiry | undefined;
@@ -94,17 +94,17 @@ export class EntryTable<K, V> implements Purgeable {
     return this.#capacity;
   }
 
-  /** Those that have expired and were not removed yet are among them. */
+  /** The number of entries, including those that have expired but were not removed yet. */
   get size(): number {
     return this.#index.size;
   }
 
-  /** Whether anything that is here will ever expire. */
+  /** Whether any entry will ever expire. */
   get isPending(): boolean {
     return this.#expiry?.isPending === true;
   }
 
-  /** No clock is read where nothing expires. */
+  /** Returns the current time, or 0 without reading the clock if no entry can expire. */
   now(): number {
     return this.#expiry === undefined ? 0 : this.#clock.now();
   }
@@ -113,17 +113,17 @@ export class EntryTable<K, V> implements Purgeable {
     return this.#keys[slot] as K;
   }
 
-  /** Of slot 0: undefined. */
+  /** Returns the value of an entry; undefined for slot 0. */
   valueOf(slot: number): V | undefined {
     return this.#values[slot];
   }
 
-  /** All slots in use, from what is kept longest to what goes next. Not to be used any more after a change. */
+  /** Returns all slots in use, from the one that is evicted last. Must not be used after a change of the table. */
   slots(): Iterable<number> {
     return this.#order.slots();
   }
 
-  /** The slots of the entries that are there at the first `next()`, passing over those that have gone since. */
+  /** Returns the slots of the entries present at the first `next()`, without entries that were removed since. */
   *present(): Generator<number> {
     this.purge();
     const iteration = new Iteration(this);
@@ -137,7 +137,7 @@ export class EntryTable<K, V> implements Purgeable {
     }
   }
 
-  /** The slot of an entry that is there, or 0. */
+  /** Returns the slot of an entry that has not expired, or 0. */
   find(key: K, now?: number): number {
     const slot = this.#index.get(key);
     if (slot === undefined) return 0;
@@ -176,7 +176,7 @@ export class EntryTable<K, V> implements Purgeable {
     const slot = this.find(key);
     if (slot === 0) return false;
     this.#remove(slot, 'deleted');
-    this.#tell();
+    this.#emitRemovals();
     return true;
   }
 
@@ -185,7 +185,7 @@ export class EntryTable<K, V> implements Purgeable {
       for (const slot of this.#order.slots()) this.#removals.add(this.keyOf(slot), this.valueOf(slot) as V, 'cleared');
     }
     this.#reset();
-    this.#tell();
+    this.#emitRemovals();
   }
 
   resize(capacity: number): void {
@@ -193,12 +193,12 @@ export class EntryTable<K, V> implements Purgeable {
     this.#detachIterations();
     this.#capacity = capacity;
     this.#order.resize?.(capacity);
-    while (this.#index.size > capacity) this.#giveBack(this.#makeRoom(now));
+    while (this.#index.size > capacity) this.#releaseSlot(this.#makeRoom(now));
     if (this.#keys.length > TOO_SPARSE * Math.max(capacity, FIRST_SLOTS)) this.#rebuild();
-    this.#tell();
+    this.#emitRemovals();
   }
 
-  /** Removes what has expired, and says how many that were. */
+  /** Removes all expired entries and returns their number. */
   purge(): number {
     const now = this.now();
     let purged = 0;
@@ -206,11 +206,11 @@ export class EntryTable<K, V> implements Purgeable {
       this.#remove(slot, 'expired');
       purged++;
     }
-    this.#tell();
+    this.#emitRemovals();
     return purged;
   }
 
-  /** When it expires: `Infinity` for never. */
+  /** Returns the time at which the entry expires: `Infinity` for never. */
   dueOf(slot: number): number {
     return this.#expiry === undefined ? Infinity : (this.#expiry.due[slot] as number);
   }
@@ -231,21 +231,21 @@ export class EntryTable<K, V> implements Purgeable {
     });
   }
 
-  /** Puts these in place of what is there. */
+  /** Replaces all entries. */
   restore(entries: readonly DumpedEntry<K, V>[]): void {
     this.clear();
     this.#refill(entries);
-    this.#tell();
+    this.#emitRemovals();
   }
 
   stopTimer(): void {
     this.#timer?.stop();
   }
 
-  /** What goes next comes first, and is what a smaller table has no room for. */
+  /** Adds entries in reverse order: those that are evicted first come first, and a smaller table evicts them again. */
   #refill(entries: readonly DumpedEntry<K, V>[]): void {
     const now = this.#clock.now();
-    // A dump is sorted already, unless it was edited, merged with another one, or is that of another kind of cache.
+    // A dump is already sorted, unless it was edited, merged, or made by another kind of cache.
     const sorted = this.#order.isByUses === true ? [...entries].sort(byUses) : entries;
     for (let i = sorted.length - 1; i >= 0; i--) {
       const entry = sorted[i] as DumpedEntry<K, V>;
@@ -263,13 +263,14 @@ export class EntryTable<K, V> implements Purgeable {
     const now = expires ? this.#clock.now() : 0;
     const slot = this.#put(key, value, weight, now);
     if (expires) this.#schedule(slot, now + ttlMs, ttlMs);
-    this.#tell();
+    this.#emitRemovals();
   }
 
   /**
-   * Does what a use does from the order's data, without a call: a call with seven possible targets costs more than all
-   * it does. Returns false if the order has to be called. That is left to the caller, since V8 does not inline this
-   * method once it has inlined an order's `use` into it (`cache-hit`, `cache-update` with all kinds in use).
+   * Performs a use from the order's data without calling the order, because a call with seven possible targets costs
+   * more than the use itself. Returns false if the order has to be called. The caller does that, because V8 does not
+   * inline this method once it has inlined an order's `use` into it (`cache-hit`, `cache-update` with all kinds in
+   * use).
    */
   #use(slot: number): boolean {
     if (this.#recency !== undefined) {
@@ -283,20 +284,20 @@ export class EntryTable<K, V> implements Purgeable {
     return mark <= this.#mostMarks;
   }
 
-  #tell(): void {
+  #emitRemovals(): void {
     this.#removals.emitPending(this.#capacity);
   }
 
-  /** It is removed if it is not. */
+  /** Whether the entry is alive; removes it if it has expired. */
   #isAlive(expiry: Expiry, slot: number, now?: number): boolean {
     const due = expiry.due[slot] as number;
     if (due === Infinity || due > (now ?? this.#clock.now())) return true;
     this.#remove(slot, 'expired');
-    this.#tell();
+    this.#emitRemovals();
     return false;
   }
 
-  /** Before every change of the order. */
+  /** Must be called before each change of the order. */
   #detachIterations(): void {
     this.#iterations?.detachAll();
     this.#iterations = undefined;
@@ -306,7 +307,7 @@ export class EntryTable<K, V> implements Purgeable {
     return this.#expiry === undefined ? 0 : this.#expiry.overdue(now);
   }
 
-  /** Stores all but the time of expiry. Gives the slot, or 0 for an entry that is too heavy. */
+  /** Stores an entry without its expiration time. Returns its slot, or 0 if the entry is too heavy. */
   #put(key: K, value: V, weight: number, now: number, uses?: number): number {
     if (this.#iterations !== undefined) this.#detachIterations();
     const slot = this.#index.get(key);
@@ -339,9 +340,9 @@ export class EntryTable<K, V> implements Purgeable {
         this.counts.rejections++;
         return 0;
       }
-      while (!weights.haveRoomFor(weight)) this.#giveBack(this.#makeRoom(now));
+      while (!weights.haveRoomFor(weight)) this.#releaseSlot(this.#makeRoom(now));
     }
-    const slot = this.#index.size < this.#capacity ? this.#takeSlot() : this.#makeRoom(now);
+    const slot = this.#index.size < this.#capacity ? this.#allocateSlot() : this.#makeRoom(now);
     this.#index.set(key, slot);
     this.#keys[slot] = key;
     this.#values[slot] = value;
@@ -363,34 +364,38 @@ export class EntryTable<K, V> implements Purgeable {
   }
 
   #remove(slot: number, reason: RemoveReason): void {
-    this.#giveBack(this.#forget(slot, reason));
+    this.#releaseSlot(this.#vacate(slot, reason));
   }
 
   #changeWeight(weights: Weights<K, V>, slot: number, weight: number, now: number): void {
     weights.set(slot, 0);
-    while (!weights.haveRoomFor(weight)) this.#giveBack(this.#makeRoom(now, slot));
+    while (!weights.haveRoomFor(weight)) this.#releaseSlot(this.#makeRoom(now, slot));
     weights.set(slot, weight);
   }
 
-  /** A slot whose entry has gone: what has expired goes before anything that has not. */
+  /**
+   * Removes an entry and returns its slot: an expired entry if there is one, otherwise the one that the order evicts.
+   */
   #makeRoom(now: number, spared = 0): number {
     const overdue = this.#overdue(now);
-    if (overdue !== 0) return this.#forget(overdue, 'expired');
+    if (overdue !== 0) return this.#vacate(overdue, 'expired');
     const victim = this.#order.evict(spared);
     this.counts.evictions++;
-    return this.#forgetUnordered(victim, 'evicted');
+    return this.#vacateUnordered(victim, 'evicted');
   }
 
-  /** Afterwards only the slot itself still holds the key and the value. The caller reuses the slot or gives it back. */
-  #forget(slot: number, reason: RemoveReason): number {
+  /**
+   * Removes an entry but keeps its slot, which the caller must reuse or release. The slot still holds key and value.
+   */
+  #vacate(slot: number, reason: RemoveReason): number {
     this.#detachIterations();
     if (reason === 'expired') this.counts.expirations++;
     this.#order.remove(slot);
-    return this.#forgetUnordered(slot, reason);
+    return this.#vacateUnordered(slot, reason);
   }
 
-  /** As `#forget`, for a slot that has left the order already. */
-  #forgetUnordered(slot: number, reason: RemoveReason): number {
+  /** Does the same as `#vacate` for a slot that is no longer in the order. */
+  #vacateUnordered(slot: number, reason: RemoveReason): number {
     const key = this.keyOf(slot);
     if (this.#removals.isObserved) this.#removals.add(key, this.valueOf(slot) as V, reason);
     this.#index.delete(key);
@@ -399,13 +404,13 @@ export class EntryTable<K, V> implements Purgeable {
     return slot;
   }
 
-  #giveBack(slot: number): void {
+  #releaseSlot(slot: number): void {
     this.#keys[slot] = undefined;
     this.#values[slot] = undefined;
     this.#freeSlots.push(slot);
   }
 
-  #takeSlot(): number {
+  #allocateSlot(): number {
     const isSparse = this.#freeSlots.length > TOO_SPARSE * (this.#index.size + FIRST_SLOTS);
     if (isSparse && this.#order.passesEmptySlots === true) this.#rebuild();
     const free = this.#freeSlots.pop();
@@ -415,18 +420,18 @@ export class EntryTable<K, V> implements Purgeable {
     return this.#unusedSlot++;
   }
 
-  /** Slots from 1 to below `length`. */
+  /** Makes room for the slots from 1 to `length` − 1. */
   #growTo(length: number): void {
     const more = length - this.#keys.length;
     this.#keys = this.#keys.concat(new Array(more));
     this.#values = this.#values.concat(new Array(more));
     this.#order.grow(length - 1);
-    this.#marks = this.#order.marks; // a longer one
+    this.#marks = this.#order.marks; // `grow` has replaced the column
     this.#expiry?.grow(length - 1);
     this.weights?.grow(length - 1);
   }
 
-  /** As it was made. */
+  /** Restores the state of a new table. */
   #reset(): void {
     this.#detachIterations();
     this.#index = new Map();
@@ -440,16 +445,16 @@ export class EntryTable<K, V> implements Purgeable {
     this.#growTo(FIRST_SLOTS);
   }
 
-  /** With the same entries in smaller columns. */
+  /** Stores the same entries in smaller columns. */
   #rebuild(): void {
     const entries = this.dump();
     this.#reset();
     this.#refill(entries);
-    this.counts.inserts -= entries.length; // they were here before
+    this.counts.inserts -= entries.length; // these entries are not new
   }
 }
 
-/** Stable, the most used first. */
+/** Compares by use count, the most used first. `sort` is stable, so equal entries keep their order. */
 function byUses(
   { uses: a = 1 }: DumpedEntry<unknown, unknown>,
   { uses: b = 1 }: DumpedEntry<unknown, unknown>,
@@ -457,5 +462,5 @@ function byUses(
   return a === b ? 0 : b - a;
 }
 
-/** -0 is 0, as in a Map. */
+/** Converts -0 to 0, as a Map does. */
 export const normalized = <K>(key: K): K => (typeof key === 'number' ? ((key + 0) as K) : key);

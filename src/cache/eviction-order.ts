@@ -1,41 +1,44 @@
 import type { SlotList } from './slot-list.js';
 
 /**
- * What a cache forgets first: the one thing in which caches differ. It knows entries by their slots, small integers from
- * 1 on that are used again after they were given back.
+ * The order in which a cache evicts its entries: the only difference between the caches. It knows entries by their
+ * slots: small integers from 1, which are reused after an entry was removed.
  */
 export interface EvictionOrder<K> {
-  /** A list of which a use moves the entry to the front. The table does that itself. */
+  /** A list in which a use moves the entry to the front. The table does that itself. */
   readonly recency?: SlotList;
   /**
-   * A byte for each slot. A use adds one to it, up to `mostMarks`; the table does that itself. Where the byte is above
+   * A byte per slot. A use adds one to it, up to `mostMarks`; the table does that itself. If the byte is above
    * `mostMarks`, the table calls `use` instead. `grow` replaces the column.
    */
   readonly marks?: Uint8Array;
+  /** The largest value of a byte in `marks` that the table increments. */
   readonly mostMarks?: number;
-  /** Whether an entry with more uses is always kept longer than one with fewer. Restored entries come sorted then. */
+  /**
+   * Whether an entry with more uses is always evicted later. If so, restored entries are sorted by their uses first.
+   */
   readonly isByUses?: boolean;
-  /** Whether `evict` passes empty slots one by one. The table does not let them become many more than the others. */
+  /** Whether `evict` visits empty slots. If so, the table limits their number in proportion to the entries. */
   readonly passesEmptySlots?: boolean;
-  /** Slots up to this one, itself included, may come from now on. */
+  /** Makes room for the slots up to and including `lastSlot`. */
   grow(lastSlot: number): void;
-  /** A new entry. @param uses - what `uses` said of it when it was dumped. */
+  /** Adds a new entry. @param uses - the use count of a restored entry. */
   add(slot: number, key: K, uses?: number): void;
-  /** The entry was read, or its value replaced. Not called where `recency` or `marks` does. */
+  /** Handles a read or a replaced value. Not called if `recency` or `marks` covers the use. */
   use?(slot: number): void;
-  /** The entry is gone, for whatever reason. */
+  /** Removes an entry from the order. */
   remove(slot: number): void;
   /**
-   * Removes the entry that has to go now and returns its slot. Only called when there is one.
-   * @param spared - not this one: the entry that has just been set is not what makes room for itself. 0 for none.
+   * Removes the entry to be evicted now and returns its slot. Called only if there is one.
+   * @param spared - a slot that must not be evicted, because its entry was just set; 0 for none.
    */
   evict(spared: number): number;
-  /** All slots, from what is kept longest to what goes next. Lazy, and not used any more after a change. */
+  /** Returns all slots, from the one that is evicted last. Lazy; must not be used after a change. */
   slots(): Iterable<number>;
-  /** How much an entry is worth keeping, where count of that is kept. */
+  /** Returns the use count of an entry, for a dump. */
   uses?(slot: number): number;
-  /** The cache has room for so many entries from now on. */
+  /** Handles a change of the capacity. */
   resize?(capacity: number): void;
-  /** Nothing is left. What slots there are will be said anew. */
+  /** Removes all entries. The caller will call `grow` again. */
   clear(): void;
 }

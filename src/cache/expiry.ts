@@ -2,23 +2,23 @@ import { type DueTimes, ExpiryHeap, ExpiryList, type ExpiryOrder } from './expir
 import { grown } from './slot-list.js';
 
 /**
- * When entries expire: eight bytes an entry, and its place in the order of expiry.
+ * The expiration times of entries: eight bytes per entry, and its position in the order of expiration.
  *
- * As long as entries come in the order in which they will expire, as they do when all ttls are equal, that order is a
- * list, and everything about it O(1). The first entry out of order turns it into a heap, O(log n) from then on: in
- * JavaScript that is faster than a timer wheel up to a million entries, and it is exact.
+ * As long as entries are added in the order in which they expire, as with equal TTLs, the order is a list and each
+ * operation is O(1). The first entry out of order turns the list into a heap, with O(log n) per operation from then on.
+ * In JavaScript a heap is faster than a timer wheel up to a million entries, and it is exact.
  */
 export class Expiry implements DueTimes {
-  /** When the slot is due; `Infinity` for never. Read by whoever reads the entry. */
+  /** The time at which each slot expires; `Infinity` for never. The table reads it directly. */
   due = new Float64Array(1);
-  /** How long the slot was given, where a read starts that anew. */
+  /** The full TTL of each slot, if `renew` needs it. */
   #ttl: Float64Array<ArrayBuffer> | undefined;
   #order: ExpiryOrder;
   readonly #ordersAll: boolean;
 
   /**
    * @param keepsTtl - whether `renew` will be called.
-   * @param ordersAll - whether those that never expire have their place in the order too, at its end.
+   * @param ordersAll - whether slots that never expire are in the order too, at its end.
    */
   constructor(keepsTtl: boolean, ordersAll: boolean) {
     this.#ttl = keepsTtl ? new Float64Array(1) : undefined;
@@ -33,7 +33,7 @@ export class Expiry implements DueTimes {
     this.#order.grow(lastSlot);
   }
 
-  /** For a slot that is not in the order. */
+  /** Sets the expiration time of a slot that is not in the order. */
   schedule(slot: number, due: number, ttlMs: number): void {
     this.due[slot] = due;
     if (this.#ttl !== undefined) this.#ttl[slot] = ttlMs;
@@ -42,13 +42,13 @@ export class Expiry implements DueTimes {
     this.#order.add(slot);
   }
 
-  /** For a slot that was scheduled. */
+  /** Removes the expiration time of a scheduled slot. */
   cancel(slot: number): void {
     if (this.#isOrdered(slot)) this.#order.remove(slot);
     this.due[slot] = Infinity;
   }
 
-  /** Starts the slot's ttl anew. */
+  /** Restarts the TTL of a slot. */
   renew(slot: number, now: number): void {
     const ttlMs = this.ttlOf(slot);
     this.cancel(slot);
@@ -63,7 +63,7 @@ export class Expiry implements DueTimes {
     return this.#ordersAll || this.due[slot] !== Infinity;
   }
 
-  /** Makes a list of a heap: after many entries came out of order, those that come from now on may not. */
+  /** Replaces a heap by a list: after many entries out of order, the following ones may come in order again. */
   sort(): void {
     const slots = this.#order.slots();
     this.#order = new ExpiryList(this);
@@ -71,23 +71,23 @@ export class Expiry implements DueTimes {
     for (const slot of slots) this.#order.add(slot);
   }
 
-  /** The slot that is due first, 0 if there is none. */
+  /** The slot that expires first; 0 if there is none. */
   get first(): number {
     return this.#order.first;
   }
 
-  /** Whether anything will ever expire. */
+  /** Whether any slot will ever expire. */
   get isPending(): boolean {
     return this.first !== 0 && this.due[this.first] !== Infinity;
   }
 
-  /** The slot to go next if it is due by `now`, else 0. */
+  /** Returns the slot that expires first if it has expired at the time `now`, and otherwise 0. */
   overdue(now: number): number {
     const slot = this.#order.first;
     return slot !== 0 && (this.due[slot] as number) <= now ? slot : 0;
   }
 
-  /** What is due first in front; without what never is. */
+  /** Returns the slots in the order of expiration; without slots that never expire unless `ordersAll` is set. */
   slots(): Int32Array {
     return this.#order.slots();
   }
@@ -96,7 +96,7 @@ export class Expiry implements DueTimes {
     return this.#order.latestFirst();
   }
 
-  /** Its columns are to be grown again. */
+  /** Removes all slots. The caller will call `grow` again. */
   clear(): void {
     this.due = new Float64Array(1);
     if (this.#ttl !== undefined) this.#ttl = new Float64Array(1);

@@ -5,13 +5,13 @@ import type { EntryTable } from './entry-table.js';
 import { ListOrder } from './list-order.js';
 
 /**
- * Forgets what was stored first, however often it is used.
+ * FIFO cache: evicts the entry that was stored first, however often it is used.
  *
- * For what goes stale with age rather than for want of use. A value that is replaced keeps its place in the queue.
+ * Use it if values become useless with age and not through disuse. A replaced value keeps its position in the queue.
  *
- * O(1) an operation, and a hit changes nothing at all; two links of four bytes an entry.
+ * Cost: O(1) per operation, and a hit changes nothing; two links of four bytes per entry.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is missing or out of range.
  * @example
  * ```ts
  * const recent = new FifoCache<string, number>({ capacity: 2 });
@@ -31,7 +31,7 @@ export class FifoCache<K, V> extends BaseCache<K, V> {
     this.#table = table;
   }
 
-  // A copy in each class, for speed: see BaseCache.
+  // Repeated in each class for speed: see BaseCache.
   get(key: K): V | undefined {
     return this.#table.get(key);
   }

@@ -1,12 +1,12 @@
 const MOST = 15;
-/** Counts are halved after ten uses for each entry there is room for. */
+/** The counters are halved after this number of uses per entry of the capacity. */
 const SAMPLE = 10;
 /**
- * About how often a key was used of late, for far more keys than are in the cache: a count-min sketch (Cormode and
- * Muthukrishnan, 2005) of four-bit counters, eight to a word. Each key has one counter in each of four words, which stand
- * side by side; the least of the four is the estimate, which is never too low. All are halved now and then, so that the
- * past fades (Einziger, Friedman and Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", 2017). One block of
- * sixteen bytes for each entry there is room for, up to the next power of two.
+ * The approximate recent frequency of keys, also of keys that are not in the cache: a count-min sketch (Cormode and
+ * Muthukrishnan, 2005) of four-bit counters, eight per word. Each key has one counter in each of four adjacent words.
+ * The minimum of the four is the estimate, which is never too low. All counters are halved periodically, so that old
+ * uses lose weight (Einziger, Friedman and Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", 2017). 16 bytes
+ * per entry of the capacity, rounded up to a power of two.
  */
 export class FrequencySketch {
   readonly #words: Int32Array;
@@ -21,7 +21,7 @@ export class FrequencySketch {
     this.#sampleSize = SAMPLE * Math.max(16, capacity);
   }
 
-  /** From 0 to 15. */
+  /** Returns the estimated frequency of a key: an integer from 0 to 15. */
   estimate(hash: number): number {
     const words = this.#words;
     const block = (hash & this.#blockMask) << 2;
@@ -33,7 +33,7 @@ export class FrequencySketch {
     return least;
   }
 
-  /** Counts uses of a key. Counters stop at 15. */
+  /** Adds uses of a key. Counters stop at 15. */
   add(hash: number, uses: number): void {
     const words = this.#words;
     const block = (hash & this.#blockMask) << 2;
@@ -56,5 +56,7 @@ export class FrequencySketch {
   }
 }
 
-/** Twelve bits that choose a counter in each word, of all bits of the hash but in another mixture than the block's. */
+/**
+ * Returns twelve bits, three per word, that choose the counters. They mix the hash in another way than the block index.
+ */
 const spread = (hash: number): number => Math.imul(hash, 0x9e37_79b1) >>> 20;

@@ -1,10 +1,10 @@
 /**
- * Caches in the process: a bounded number of entries, and a choice of what is forgotten first.
+ * Caches in the process: a bounded number of entries, and a choice of eviction policies.
  *
- * Put one in front of whatever is slow and may be a little old. Not a store: what is in it may be gone the next moment,
- * and each process has its own.
+ * Use one in front of a slow data source whose values may be a little out of date. A cache is not a store: each entry
+ * may be evicted at any time, and each process has its own cache.
  *
- * Cost: a place in a Map and a few columns an entry; no timer unless `purgeEvery` asks for one.
+ * Cost: a `Map` entry and a few columns per entry; no timer unless `purgeEvery` is set.
  *
  * @module
  */

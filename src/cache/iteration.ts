@@ -1,24 +1,24 @@
 import { weakly } from '../core/weak.js';
 
-/** What an iteration needs of a table. */
+/** The part of a table that an iteration uses. */
 interface Iterated<K> {
-  /** All slots in order; not used any more after a change. */
+  /** Returns all slots in order; must not be used after a change. */
   slots(): Iterable<number>;
   keyOf(slot: number): K;
-  /** The slot of an entry that is there, or 0. */
+  /** Returns the slot of an entry that has not expired, or 0. */
   find(key: K): number;
 }
 
 /**
- * An iteration over the entries that are there when it begins, in the order of that moment.
+ * An iteration over the entries that are present when it begins, in the order of that moment.
  *
- * It follows the order itself, so that its first entry costs no copy of all keys. The table calls `detach` before the
- * first change of the order; the keys that are left are copied then, once, and looked up one by one.
+ * It follows the order itself, so that the first entry does not cost a copy of all keys. The table calls `detach`
+ * before the first change of the order. The remaining keys are then copied once and looked up one by one.
  */
 export class Iteration<K> {
   readonly #table: Iterated<K>;
   readonly #slots: Iterator<number>;
-  /** The keys that are left, the next one last, once they are copied. */
+  /** The remaining keys in reverse order, once they have been copied. */
   #keys: K[] | undefined = undefined;
 
   constructor(table: Iterated<K>) {
@@ -26,7 +26,7 @@ export class Iteration<K> {
     this.#slots = table.slots()[Symbol.iterator]();
   }
 
-  /** Copies the keys that are left. */
+  /** Copies the remaining keys. */
   detach(): void {
     if (this.#keys !== undefined) return;
     const keys: K[] = [];
@@ -36,7 +36,7 @@ export class Iteration<K> {
     this.#keys = keys.reverse();
   }
 
-  /** Returns the slot of the next entry that is still there, or 0 at the end. */
+  /** Returns the slot of the next entry that is still present, or 0 at the end. */
   next(): number {
     for (;;) {
       let key: K;
@@ -56,19 +56,19 @@ export class Iteration<K> {
 
 type Reference = Pick<WeakRef<Pick<Iteration<unknown>, 'detach'>>, 'deref'>;
 
-/** How many references are kept at least before those to abandoned iterations are looked for. */
+/** The number of references from which `add` looks for abandoned iterations. */
 const FEW = 16;
 
-/** The iterations that follow the order of a table. It does not hold on to those that their users have abandoned. */
+/** The iterations that follow the order of a table. They are held weakly, so that abandoned ones can be collected. */
 export class OpenIterations {
   #references = new Set<Reference>();
   #most = FEW;
 
-  /** Returns what `delete` takes. */
+  /** Adds an iteration and returns its reference, for `delete`. */
   add<K>(iteration: Iteration<K>): Reference {
     if (this.#references.size >= this.#most) {
       this.#references = new Set([...this.#references].filter((one) => one.deref() !== undefined));
-      this.#most = Math.max(FEW, 2 * this.#references.size); // O(1) an iteration, on average
+      this.#most = Math.max(FEW, 2 * this.#references.size); // amortized O(1) per iteration
     }
     const reference = weakly(iteration);
     this.#references.add(reference);
@@ -79,7 +79,7 @@ export class OpenIterations {
     this.#references.delete(reference);
   }
 
-  /** Before the order changes. */
+  /** Detaches all iterations. Must be called before the order changes. */
   detachAll(): void {
     for (const reference of this.#references) reference.deref()?.detach();
     this.#references.clear();

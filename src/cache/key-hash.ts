@@ -1,7 +1,7 @@
 const identities = new WeakMap<object, number>();
 let lastIdentity = 0;
 
-/** A hash for estimates, of any key: equal keys have equal hashes, by SameValueZero as in a Map. 32 bits, O(length). */
+/** Returns a 32-bit hash of any key, for estimates. Keys that are equal in a Map have equal hashes. O(length). */
 export function hashOf(key: unknown): number {
   switch (typeof key) {
     case 'string':
@@ -16,7 +16,7 @@ export function hashOf(key: unknown): number {
   }
 }
 
-/** FNV-1a over UTF-16 units, then mixed. */
+/** FNV-1a over the UTF-16 code units, followed by `mix`. */
 function hashString(text: string): number {
   let hash = 0x811c_9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x0100_0193);
@@ -32,7 +32,7 @@ function identityOf(key: object): number {
   return identity;
 }
 
-/** The finish of murmur3 (Appleby): every bit of the input changes half of the output. */
+/** The finalizer of MurmurHash3 (Appleby): each bit of the input changes each bit of the output with probability ½. */
 function mix(value: number): number {
   let hash = value;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);

@@ -6,19 +6,22 @@ import type { EvictionOrder } from './eviction-order.js';
 import { SlotLinks, SlotList } from './slot-list.js';
 
 /**
- * Forgets what was used least often; of several, what has been at that count for longest.
+ * LFU cache: evicts the entry with the lowest score; of several, the one that has had that score for longest.
  *
- * Each entry has a score. A newcomer's is one above the score of the entry that was last evicted (one, at first), and
- * each use adds one. So scores rise with what is thrown out, and an old favourite that nobody asks for any more is caught
- * up with: LFU with dynamic ageing (Arlitt and others, "Evaluating Content Management Techniques for Web Proxy Caches",
- * 2000), in the form that adds the age once, on arrival. Without that, yesterday's hits would stay for ever.
+ * Each use adds one to the score of an entry. A new entry starts at the score of the last evicted entry plus one (at
+ * first at one). Scores therefore rise with each eviction, and an entry that is no longer used is overtaken at some
+ * point. This is LFU with dynamic aging (Arlitt et al., "Evaluating Content Management Techniques for Web Proxy
+ * Caches", 2000), in the form that adds the age once, on insertion. Without aging, formerly popular entries would never
+ * be evicted.
  *
- * Good where a few keys are popular for long, bad where popularity moves on quickly; `TinyLfuCache` goes by both.
+ * Use it if a few keys are popular for a long time. Do not use it if popularity changes quickly: `TinyLfuCache`
+ * considers frequency and recency.
  *
- * O(1) an operation (Shah, Mitra and Matani, "An O(1) algorithm for implementing the LFU cache eviction scheme", 2010):
- * lists of equal scores, in a list by score. Two links and a reference, sixteen bytes an entry.
+ * Cost: O(1) per operation (Shah, Mitra and Matani, "An O(1) algorithm for implementing the LFU cache eviction scheme",
+ * 2010): a list of buckets by score, and in each bucket a list of entries. Two links and a reference, 16 bytes per
+ * entry.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is missing or out of range.
  * @example
  * ```ts
  * const cache = new LfuCache<string, number>({ capacity: 2 });
@@ -38,7 +41,7 @@ export class LfuCache<K, V> extends BaseCache<K, V> {
     this.#table = table;
   }
 
-  // A copy in each class, for speed: see BaseCache.
+  // Repeated in each class for speed: see BaseCache.
   get(key: K): V | undefined {
     return this.#table.get(key);
   }
@@ -49,10 +52,10 @@ export class LfuCache<K, V> extends BaseCache<K, V> {
   }
 }
 
-/** Of a dump: scores are whole numbers, and one more is always another one. */
+/** The largest use count that is accepted from a dump. Up to it, scores are exact integers. */
 const MOST_USES = 0x1_0000_0000;
 
-/** All entries with one score, the one that reached it last in front. */
+/** All entries with one score; the entry that reached it last is in front. */
 class Bucket {
   readonly score: number;
   readonly list: SlotList;
@@ -71,7 +74,7 @@ class LfuOrder implements EvictionOrder<unknown> {
   #buckets: Bucket[] = [];
   #lowest: Bucket | undefined = undefined;
   #highest: Bucket | undefined = undefined;
-  /** The score of the last victim. */
+  /** The score of the entry that was evicted last. */
   #age = 0;
 
   grow(lastSlot: number): void {
@@ -80,7 +83,7 @@ class LfuOrder implements EvictionOrder<unknown> {
 
   add(slot: number, _key: unknown, uses = 1): void {
     const score = this.#age + Math.floor(Math.min(Math.max(uses, 1), MOST_USES));
-    // A newcomer belongs at the lower end. What is restored comes in rising order, and belongs at the higher one.
+    // A new entry belongs near the lowest bucket. Restored entries come in ascending order and belong near the highest.
     let below = uses === 1 ? undefined : this.#highest;
     if (uses === 1) for (let one = this.#lowest; one !== undefined && one.score <= score; one = one.higher) below = one;
     else while (below !== undefined && below.score > score) below = below.lower;
@@ -89,7 +92,7 @@ class LfuOrder implements EvictionOrder<unknown> {
 
   use(slot: number): void {
     const bucket = this.#buckets[slot] as Bucket;
-    // Found before the slot leaves its bucket, which may end with it.
+    // Must come before `remove`, which removes the bucket if it becomes empty.
     const next = this.#bucketOf(bucket.score + 1, bucket);
     this.remove(slot);
     this.#put(slot, next);
@@ -103,7 +106,7 @@ class LfuOrder implements EvictionOrder<unknown> {
     else bucket.lower.higher = bucket.higher;
     if (bucket.higher === undefined) this.#highest = bucket.lower;
     else bucket.higher.lower = bucket.lower;
-    // A slot that was given back still points here: it must not hold on to all buckets that come after.
+    // Released slots still refer to this bucket, which must not keep its former neighbors alive.
     bucket.lower = undefined;
     bucket.higher = undefined;
   }
@@ -122,7 +125,7 @@ class LfuOrder implements EvictionOrder<unknown> {
   }
 
   uses(slot: number): number {
-    return Math.max(0, (this.#buckets[slot] as Bucket).score - this.#age); // below it, if it was spared
+    return Math.max(0, (this.#buckets[slot] as Bucket).score - this.#age); // a spared entry may have a lower score
   }
 
   clear(): void {
@@ -138,7 +141,7 @@ class LfuOrder implements EvictionOrder<unknown> {
     this.#buckets[slot] = bucket;
   }
 
-  /** The bucket of this score: the one below, or the one after it, or a new one between the two. */
+  /** Returns the bucket with this score: `below`, the one after it, or a new one between them. */
   #bucketOf(score: number, below: Bucket | undefined): Bucket {
     if (below?.score === score) return below;
     const above = below === undefined ? this.#lowest : below.higher;

@@ -1,7 +1,7 @@
 import type { EvictionOrder } from './eviction-order.js';
 import { SlotLinks, SlotList } from './slot-list.js';
 
-/** A list, the newest in front. */
+/** An order with the newest entry in front and the oldest entry evicted first. */
 export class ListOrder implements EvictionOrder<unknown> {
   protected readonly list: SlotList;
   readonly #links = new SlotLinks();

@@ -5,14 +5,14 @@ import type { EntryTable } from './entry-table.js';
 import { ListOrder } from './list-order.js';
 
 /**
- * Forgets what was not used for longest.
+ * LRU cache: evicts the entry that was least recently used.
  *
- * The one to take when nothing is known of the traffic: what was used lately is likely to be used again, and what it will
- * forget next is easy to foresee. A single scan over more keys than it holds empties it of everything useful.
+ * Use it if nothing is known about the traffic: recently used entries are likely to be used again, and it is easy to
+ * predict which entry is evicted next. A single scan over more keys than the capacity replaces all useful entries.
  *
- * O(1) an operation; two links of four bytes an entry beside its key, its value and its place in a Map.
+ * Cost: O(1) per operation; two links of four bytes per entry, besides its key, its value and its `Map` entry.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is missing or out of range.
  * @example
  * ```ts
  * const users = new LruCache<number, { name: string }>({ capacity: 10_000, ttl: '5m' });
@@ -30,7 +30,7 @@ export class LruCache<K, V> extends BaseCache<K, V> {
     this.#table = table;
   }
 
-  // A copy in each class, for speed: see BaseCache.
+  // Repeated in each class for speed: see BaseCache.
   get(key: K): V | undefined {
     return this.#table.get(key);
   }
@@ -41,7 +41,7 @@ export class LruCache<K, V> extends BaseCache<K, V> {
   }
 }
 
-/** The one used last in front. */
+/** A list with the most recently used entry in front. */
 class RecencyOrder extends ListOrder {
   readonly recency = this.list;
 }

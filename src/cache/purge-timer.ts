@@ -1,16 +1,16 @@
 import { Alarm, type Clock } from '../core/clock.js';
 import { weakly } from '../core/weak.js';
 
-/** What has entries that expire. */
+/** An object whose expired entries a `PurgeTimer` removes. */
 export interface Purgeable {
   purge(): void;
-  /** Whether anything that is there will ever expire. */
+  /** Whether any entry will ever expire. */
   readonly isPending: boolean;
 }
 
 /**
- * One timer, armed only while something can expire. It never keeps the process alive, nor what it purges: a cache that
- * everybody has forgotten must not live on in its timer.
+ * A timer that is armed only while an entry can expire. It keeps neither the process nor the cache alive: a cache
+ * without other references can be garbage collected.
  */
 export class PurgeTimer {
   readonly #clock: Clock;
@@ -25,7 +25,7 @@ export class PurgeTimer {
     this.#purged = weakly(purged);
   }
 
-  /** Something can expire. */
+  /** Starts the timer if it is not running. Called when an entry with a TTL is stored. */
   arm(): void {
     if (this.#alarm !== undefined || this.#isStopped) return;
     this.#alarm = new Alarm(this.#clock, this.#everyMs, () => {

@@ -6,20 +6,22 @@ import type { EntryTable } from './entry-table.js';
 import type { EvictionOrder } from './eviction-order.js';
 import { grown } from './slot-list.js';
 
+/** The options of `RandomCache`. */
 export interface RandomCacheOptions<K, V> extends CacheOptions<K, V> {
-  /** @defaultValue `Math.random` */
+  /** The source of randomness for evictions: returns numbers in [0, 1). @defaultValue `Math.random` */
   readonly random?: Random | undefined;
 }
 
 /**
- * Forgets any entry, all with the same chance.
+ * Random replacement cache: evicts any entry, all with the same probability.
  *
- * Where keys come round in a circle longer than the cache, this keeps some of them, and caches that go by recency keep
- * none. Nobody can foresee what it will forget, an attacker included. Otherwise it is a few points behind `LruCache`.
+ * Use it if keys are read in a loop that is longer than the capacity: this cache keeps some of them, and a
+ * recency-based cache keeps none. Evictions are unpredictable, also for an attacker. Otherwise its hit ratio is a few
+ * points below that of `LruCache`.
  *
- * O(1) an operation, and a hit changes nothing; two integers of four bytes an entry.
+ * Cost: O(1) per operation, and a hit changes nothing; two integers of four bytes per entry.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is missing or out of range.
  * @example
  * ```ts
  * const cache = new RandomCache<string, number>({ capacity: 1000, random: seededRandom(7) });
@@ -35,7 +37,7 @@ export class RandomCache<K, V> extends BaseCache<K, V> {
     this.#table = table;
   }
 
-  // A copy in each class, for speed: see BaseCache.
+  // Repeated in each class for speed: see BaseCache.
   get(key: K): V | undefined {
     return this.#table.get(key);
   }
@@ -46,12 +48,12 @@ export class RandomCache<K, V> extends BaseCache<K, V> {
   }
 }
 
-/** All slots in use, side by side; the last one fills the hole that another leaves. */
+/** The slots in use, in a dense array: the last slot fills the gap that a removed slot leaves. */
 class RandomOrder implements EvictionOrder<unknown> {
   readonly #random: Random;
   #slots = new Int32Array(1);
-  /** Where in `#slots` a slot stands. */
-  #places = new Int32Array(1);
+  /** The position of each slot in `#slots`. */
+  #positions = new Int32Array(1);
   #size = 0;
 
   constructor(random: Random) {
@@ -60,38 +62,38 @@ class RandomOrder implements EvictionOrder<unknown> {
 
   grow(lastSlot: number): void {
     this.#slots = grown(this.#slots, lastSlot);
-    this.#places = grown(this.#places, lastSlot);
+    this.#positions = grown(this.#positions, lastSlot);
   }
 
   add(slot: number): void {
     this.#slots[this.#size] = slot;
-    this.#places[slot] = this.#size++;
+    this.#positions[slot] = this.#size++;
   }
 
   remove(slot: number): void {
-    const place = this.#places[slot] as number;
+    const position = this.#positions[slot] as number;
     const last = this.#slots[--this.#size] as number;
-    this.#slots[place] = last;
-    this.#places[last] = place;
+    this.#slots[position] = last;
+    this.#positions[last] = position;
   }
 
   evict(spared: number): number {
-    const drawn = (this.#random() * this.#size) | 0; // a number, whatever the caller's source returns
-    const place = Math.min(Math.max(drawn, 0), this.#size - 1);
-    const drawnSlot = this.#slots[place] as number;
-    const slot = drawnSlot === spared ? (this.#slots[(place + 1) % this.#size] as number) : drawnSlot;
+    const drawn = (this.#random() * this.#size) | 0; // always an integer, even if the caller's source returns NaN
+    const position = Math.min(Math.max(drawn, 0), this.#size - 1);
+    const drawnSlot = this.#slots[position] as number;
+    const slot = drawnSlot === spared ? (this.#slots[(position + 1) % this.#size] as number) : drawnSlot;
     this.remove(slot);
     return slot;
   }
 
-  /** None is kept longer than another: the newest first. */
+  /** Returns the newest entry first. The order is arbitrary, because all entries are equally likely to be evicted. */
   *slots(): Generator<number> {
-    for (let place = this.#size - 1; place >= 0; place--) yield this.#slots[place] as number;
+    for (let position = this.#size - 1; position >= 0; position--) yield this.#slots[position] as number;
   }
 
   clear(): void {
     this.#slots = new Int32Array(1);
-    this.#places = new Int32Array(1);
+    this.#positions = new Int32Array(1);
     this.#size = 0;
   }
 }

@@ -2,12 +2,12 @@ import { type Emitter, reportUncaught } from '../core/events.js';
 import type { CacheEvents, RemoveReason } from './cache.js';
 
 /**
- * How many removals listeners may cause by what they do when they are told of some: enough to clear the cache twice over,
- * and to put back a few; not so many that two listeners could go on for ever.
+ * The number of removals that listeners may cause while they handle one batch of removals. It is enough to clear the
+ * cache twice and to restore a few entries, and it ends two listeners that would otherwise cause removals forever.
  */
 const mostCaused = (capacity: number): number => 1000 + 2 * capacity;
 
-/** What has left the cache and is still to be told: after the cache is whole again, in the order in which it left. */
+/** The `remove` events that are still to be emitted: in the order of removal, once the cache is consistent again. */
 export class Removals<K, V> {
   readonly #events: Emitter<CacheEvents<K, V>>;
   #pending: CacheEvents<K, V>['remove'][] = [];
@@ -21,7 +21,7 @@ export class Removals<K, V> {
     return this.#events.has('remove');
   }
 
-  /** Only when they are heard. */
+  /** Adds a removal. Called only if there are listeners. */
   add(key: K, value: V, reason: RemoveReason): void {
     this.#pending.push({ key, value, reason });
   }
@@ -30,11 +30,12 @@ export class Removals<K, V> {
     if (this.#pending.length === 0 || this.#isEmitting) return;
     this.#isEmitting = true;
     const most = this.#pending.length + mostCaused(capacity);
-    for (let told = 0; told < this.#pending.length && told < most; told++) {
-      this.#events.emit('remove', this.#pending[told] as CacheEvents<K, V>['remove']);
+    for (let emitted = 0; emitted < this.#pending.length && emitted < most; emitted++) {
+      this.#events.emit('remove', this.#pending[emitted] as CacheEvents<K, V>['remove']);
     }
     if (this.#pending.length > most) {
-      reportUncaught(new RangeError(`Listeners of 'remove' cause removals without end: no more than ${most} are told`));
+      const rule = `only the first ${most} removals are emitted`;
+      reportUncaught(new RangeError(`Listeners of 'remove' cause an endless number of removals: ${rule}`));
     }
     this.#pending = [];
     this.#isEmitting = false;

@@ -1,7 +1,7 @@
 /**
- * A doubly linked list of slots: two integers an entry in typed arrays, with slot 0 as both ends. Every operation is
- * O(1), and there is nothing in it for the garbage collector to trace. Several lists may share their links, since a slot
- * is in one list at a time.
+ * A doubly linked list of slots: two integers per entry in typed arrays, with slot 0 as the end in both directions.
+ * Each operation is O(1), and the garbage collector has nothing to trace. Several lists may share their links, because
+ * a slot is in only one list at a time.
  */
 export class SlotList {
   readonly #links: SlotLinks;
@@ -13,7 +13,7 @@ export class SlotList {
     this.#links = links;
   }
 
-  /** 0 when it is empty. */
+  /** The first slot; 0 if the list is empty. */
   get first(): number {
     return this.#first;
   }
@@ -22,7 +22,7 @@ export class SlotList {
     return this.#last;
   }
 
-  /** The last one, or the one before it. */
+  /** Returns the last slot, or the one before it if the last one is `spared`. */
   lastBut(spared: number): number {
     return this.#last === spared ? (this.#links.previous[spared] as number) : this.#last;
   }
@@ -84,7 +84,7 @@ export class SlotList {
   }
 }
 
-/** The links of all slots. */
+/** The links of all slots, shared by several lists. */
 export class SlotLinks {
   next = new Int32Array(1);
   previous = new Int32Array(1);
@@ -102,7 +102,7 @@ export class SlotLinks {
 
 type Column = Int32Array<ArrayBuffer> | Float64Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
 
-/** The same column with room for more slots. */
+/** Returns a copy of a column with room for the slots up to and including `lastSlot`. */
 export function grown<C extends Column>(column: C, lastSlot: number): C {
   const larger = new (column.constructor as new (length: number) => C)(lastSlot + 1);
   larger.set(column as never);

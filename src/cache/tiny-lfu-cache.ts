@@ -9,28 +9,29 @@ import { MOST_UNSEEN, TinyLfuSegments } from './tiny-lfu-segments.js';
 import { LRU_SHARE, WindowTuner } from './window-tuner.js';
 
 /**
- * Forgets what is least likely to be asked for again, by how often it was used of late and how long ago: the best hit
- * ratio of all caches here on most traffic.
+ * W-TinyLFU cache: evicts the entry that is least likely to be used again, by its recent frequency and its recency. It
+ * has the best hit ratio of all caches of this package on most traffic.
  *
  * ```
- *              window                        main
- *   set ──▶ [ newest … oldest ] ──▶ duel ──▶ [ probation ] ──use──▶ [ protected ]
- *                                    │            ▲                      │
- *                             loser goes          └──── overflow ◀───────┘
+ *              window                    admission            main
+ *   set ──▶ [ newest … oldest ] ──▶ comparison ──▶ [ probation ] ──use──▶ [ protected ]
+ *                                         │                 ▲                      │
+ *                                 loser is evicted          └──── overflow ◀───────┘
  * ```
  *
- * A new entry is in an LRU window first. When room is needed, the oldest of the window meets the oldest of the main part,
- * and the less frequent of them has to go; a sketch counts uses of keys that are not in the cache too. So a scan passes
- * through the window and leaves the main part alone. The traffic decides how large the window is: simulations in
- * miniature of three sizes show which one has the most hits. Where recency is all that counts, the window is the whole
- * cache. A hit writes one byte; lists and sketch learn of it when the entry is next examined, as in a `ClockCache`. An
- * entry may be evicted soon after it was set, in favour of one that is used more often.
+ * - A new entry enters an LRU window. When room is needed, the oldest entry of the window is compared with the oldest
+ *   entry on probation, and the less frequently used one is evicted. A sketch counts uses, also of keys that are not in
+ *   the cache. A scan therefore passes through the window and leaves the main region unchanged.
+ * - The size of the window adapts to the traffic: miniature simulations of three sizes show which one has the most
+ *   hits. If only recency matters, the window is the whole cache.
+ * - A hit writes one byte. The lists and the sketch are updated when the entry is next examined, as in a `ClockCache`.
+ * - A new entry may be evicted soon after it was set, in favor of an entry that is used more often.
  *
- * W-TinyLFU (Einziger, Friedman and Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", 2017, and "Adaptive
- * Software Cache Management", 2018). O(1) an operation, O(length) for a new string key; 31 to 48 bytes an
- * entry, and about 12 kB for each cache.
+ * Cost: O(1) per operation, O(length) for a new string key; 31 to 48 bytes per entry, and about 12 kB per cache
+ * (Einziger, Friedman and Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", 2017; Einziger, Eytan, Friedman
+ * and Manes, "Adaptive Software Cache Management", 2018).
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is missing or out of range.
  * @example
  * ```ts
  * const products = new TinyLfuCache<string, { price: number }>({ capacity: 50_000 });
@@ -47,7 +48,7 @@ export class TinyLfuCache<K, V> extends BaseCache<K, V> {
     this.#table = table;
   }
 
-  // A copy in each class, for speed: see BaseCache.
+  // Repeated in each class for speed: see BaseCache.
   get(key: K): V | undefined {
     return this.#table.get(key);
   }
@@ -58,20 +59,23 @@ export class TinyLfuCache<K, V> extends BaseCache<K, V> {
   }
 }
 
-/** The share of the window until the cache is full for the first time: it decides where entries are, not which ones. */
+/**
+ * The share of the window until the cache is full for the first time. Until then it only affects the order of entries.
+ */
 const FIRST_WINDOW = 0.35;
 /**
- * While little is known, from when the cache is first full until the first decision of the tuner, the window is as large
- * as it can be: the sketch of a young cache says little, and LRU is safe. Only entries that have been used this often
- * leave it for the main region, up to the size that the region had before.
+ * The estimate from which an entry of a young cache moves from the window to the main region. From when the cache is
+ * first full until the first decision of the tuner, the window is as large as possible, because the sketch has counted
+ * too few uses and LRU is the safe choice. The main region then grows at most to the size that it had before.
  */
 const YOUNG_FREQUENCY = 5;
-/** A tuner is replaced if it was made for a cache that is larger or smaller by this factor. */
-const OTHER_SIZE = 2;
+/** A tuner is replaced if the cache is larger or smaller by this factor than the cache that the tuner was made for. */
+const RESIZE_FACTOR = 2;
 
 /**
- * A use writes one byte, which the table does itself; see `TinyLfuSegments`. Only uses of keys in the tuner's sample are
- * reported at once, since the tuner needs requests in their order: the mark of such an entry is above `mostMarks`.
+ * The eviction order of W-TinyLFU. A use writes one byte, which the table does itself; see `TinyLfuSegments`. Only uses
+ * of keys in the tuner's sample are reported immediately, because the tuner needs requests in their order. The mark of
+ * such an entry is above `mostMarks`.
  */
 class TinyLfuOrder implements EvictionOrder<unknown> {
   readonly mostMarks = MOST_UNSEEN;
@@ -91,11 +95,11 @@ class TinyLfuOrder implements EvictionOrder<unknown> {
 
   resize(capacity: number): void {
     this.#fitTuner(capacity);
-    // Of a cache that becomes smaller the limits follow its evictions.
+    // If the capacity has decreased, the limits follow when `evict` is called.
     this.#segments.setLimits(Math.max(capacity, this.#segments.size), this.#windowShare);
   }
 
-  /** What is known of the entries that are there goes over into a larger sketch. */
+  /** Replaces the sketch by a larger one. Keeps the estimates of the entries in the cache. */
   grow(lastSlot: number): void {
     const before = this.#sketch;
     this.#sketch = new FrequencySketch(lastSlot);
@@ -114,7 +118,7 @@ class TinyLfuOrder implements EvictionOrder<unknown> {
     this.#segments.add(slot, hash, isSampled);
   }
 
-  /** Only called for entries in the sample. */
+  /** Called only for entries in the tuner's sample. */
   use(slot: number): void {
     this.#segments.use(slot);
     this.#record(this.#segments.hashOf(slot));
@@ -125,7 +129,7 @@ class TinyLfuOrder implements EvictionOrder<unknown> {
   }
 
   evict(spared: number): number {
-    // Called when the cache is full, possibly of weight: shares are shares of the entries it holds then.
+    // The cache is full, possibly by weight. The shares are therefore shares of the current number of entries.
     const full = this.#segments.size;
     this.#fitTuner(full);
     if (!this.#hasBeenFull) this.#windowShare = LRU_SHARE;
@@ -152,7 +156,7 @@ class TinyLfuOrder implements EvictionOrder<unknown> {
 
   #fitTuner(full: number): void {
     const known = this.#tuner.full;
-    if (full < OTHER_SIZE * known && known < OTHER_SIZE * full) return;
+    if (full < RESIZE_FACTOR * known && known < RESIZE_FACTOR * full) return;
     const tuner = new WindowTuner(full, this.#hasBeenFull ? this.#windowShare : LRU_SHARE);
     this.#tuner = tuner;
     this.#segments.sample((hash) => tuner.isSampled(hash));

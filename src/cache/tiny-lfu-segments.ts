@@ -7,29 +7,32 @@ const PROTECTED = 2;
 
 type Estimates = Pick<FrequencySketch, 'estimate'>;
 
-/** The part of a mark that counts uses. */
+/** The mask of the bits of a mark that count uses, and their largest value. */
 export const MOST_UNSEEN = 15;
-/** Set in the mark of an entry whose uses are reported at once; see `TinyLfuOrder`. */
+/** The bit of a mark whose entry reports each use immediately; see `TinyLfuOrder`. */
 const SAMPLED = 0x80;
 
-/** The largest part of the main region that can be protected. */
+/** The largest share of the main region that can be protected. */
 const PROTECTED_SHARE = 0.8;
 
 /**
- * The lists of a W-TinyLFU cache: an LRU window, and a main region of a probation and a protected list. The share of the
- * window is set from outside. Every operation is O(1), apart from a change of the limits.
+ * The lists of a W-TinyLFU cache: an LRU window, and a main region with a probation and a protected list. The caller
+ * sets the share of the window. Each operation is O(1), except a change of the limits.
  *
- * A use adds one to the mark of its entry and moves nothing. The lists learn of it when the entry is next examined, at
- * the end of a list, as on a clock (Corbató, 1968): an entry that was used since goes to the front, or from probation to
- * the protected list, and what it was used is reported. Each use pays for at most one such move. A hit writes one byte
- * instead of three list nodes and four counters, each in a cache line of its own: `cache-hit` shows a third of the time.
+ * A use adds one to the mark of its entry and moves nothing. The lists are updated when the entry is next examined at
+ * the end of a list, as in a CLOCK cache (Corbató, 1968): an entry that was used since then moves to the front, or from
+ * probation to the protected list, and its uses are reported. Each use pays for at most one such move. A hit writes one
+ * byte instead of three list nodes and four counters, each in a cache line of its own: the benchmark `cache-hit` shows
+ * a third of the time.
  */
 export class TinyLfuSegments {
   readonly #links = new SlotLinks();
   readonly #window = new SlotList(this.#links);
   readonly #probation = new SlotList(this.#links);
   readonly #protected = new SlotList(this.#links);
-  /** For each slot, how often it was used since it was last examined, at most `MOST_UNSEEN`; and `SAMPLED`. */
+  /**
+   * For each slot, the number of uses since the entry was last examined, at most `MOST_UNSEEN`, and the bit `SAMPLED`.
+   */
   marks = new Uint8Array(1);
   #segments = new Uint8Array(1);
   #hashes = new Int32Array(1);
@@ -37,10 +40,10 @@ export class TinyLfuSegments {
   #windowMax = 1;
   #protectedMax = 0;
   #windowShare = 0;
-  /** The number of entries that the limits are for. */
+  /** The number of entries from which the limits were computed. */
   #full = 0;
 
-  /** @param examined - is called with the uses of an entry since it was last examined. */
+  /** @param examined - called with the uses of an entry since it was last examined. */
   constructor(examined: (hash: number, uses: number) => void = () => {}) {
     this.#examined = examined;
   }
@@ -62,7 +65,7 @@ export class TinyLfuSegments {
     return (this.marks[slot] as number) & MOST_UNSEEN;
   }
 
-  /** All slots, from what is kept longest to what goes next. */
+  /** Returns all slots, from the one that is evicted last. */
   *slots(): Generator<number> {
     yield* this.#protected;
     yield* this.#window;
@@ -76,7 +79,7 @@ export class TinyLfuSegments {
     this.#hashes = grown(this.#hashes, lastSlot);
   }
 
-  /** Entries beyond a limit go to the next list; a window that has become larger takes entries back from probation. */
+  /** Sets the limits. Moves entries beyond a limit to the next list, and refills a larger window from probation. */
   setLimits(full: number, windowShare: number): void {
     if (full === this.#full && windowShare === this.#windowShare) return;
     const isOtherShare = windowShare !== this.#windowShare;
@@ -106,7 +109,7 @@ export class TinyLfuSegments {
     if (this.unseenUsesOf(slot) < MOST_UNSEEN) (this.marks[slot] as number)++;
   }
 
-  /** Chooses again which entries are sampled. */
+  /** Updates which entries are sampled. */
   sample(isSampled: (hash: number) => boolean): void {
     for (const slot of this.slots()) {
       this.marks[slot] = this.unseenUsesOf(slot) + (isSampled(this.hashOf(slot)) ? SAMPLED : 0);
@@ -114,13 +117,13 @@ export class TinyLfuSegments {
   }
 
   remove(slot: number): void {
-    this.#wasUsed(slot); // reports its uses, in case its key comes back
+    this.#wasUsed(slot); // reports the uses, which count if the key is added again
     this.#listOf(slot).remove(slot);
   }
 
   /**
-   * The oldest entry of the window against the oldest one on probation: the more frequent one stays, and on a tie the one
-   * on probation.
+   * Returns the entry to evict: compares the oldest entry of the window with the oldest one on probation, and keeps the
+   * more frequent one. If both are equally frequent, the one on probation is kept.
    */
   victim(sketch: Estimates, spared = 0): number {
     this.#passUsed(this.#window);
@@ -135,7 +138,7 @@ export class TinyLfuSegments {
     return oldest;
   }
 
-  /** Moves entries from the end of the window to the main region while they are that frequent and it is smaller than that. */
+  /** Moves entries from the end of the window to the main region, while they are frequent enough and it has room. */
   promote(sketch: Estimates, frequency: number, mainMax: number): void {
     while (this.#mainSize < mainMax && this.#window.size > 1) {
       this.#passUsed(this.#window);
@@ -167,7 +170,7 @@ export class TinyLfuSegments {
     this.#listOf(slot).unshift(slot);
   }
 
-  /** Examines an entry: whether it was used since it was last examined. */
+  /** Examines an entry: reports its uses and returns whether it was used since it was last examined. */
   #wasUsed(slot: number): boolean {
     const uses = this.unseenUsesOf(slot);
     if (uses === 0) return false;
@@ -197,7 +200,7 @@ export class TinyLfuSegments {
     }
   }
 
-  /** Into the main region, which has room if the cache is not full. */
+  /** Moves entries beyond the limit of the window to probation. */
   #drainWindow(): void {
     while (this.#window.size > this.#windowMax) {
       this.#passUsed(this.#window);

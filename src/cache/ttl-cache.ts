@@ -7,20 +7,21 @@ import type { EntryTable } from './entry-table.js';
 import type { EvictionOrder } from './eviction-order.js';
 import { Expiry } from './expiry.js';
 
+/** The options of `TtlCache`. */
 export interface TtlCacheOptions<K, V> extends CacheOptions<K, V> {
-  /** An entry whose age is at least this is gone. Above 0; `Infinity` for never. */
+  /** The age at which an entry expires: a duration above 0, or `Infinity` for never. */
   readonly ttl: Duration;
 }
 
 /**
- * Forgets what would expire first anyway.
+ * TTL cache: evicts the entry that would expire first.
  *
- * For what is good for a known time: tokens, sessions, DNS answers. Where all ttls are equal that is the oldest entry, or
- * with `touchOnGet` the one not used for longest.
+ * Use it for values that are valid for a known time: tokens, sessions, DNS answers. If all TTLs are equal, it evicts
+ * the oldest entry, or with `touchOnGet` the least recently used one.
  *
- * O(1) an operation while all ttls are equal, else O(log n); sixteen to thirty-two bytes an entry.
+ * Cost: O(1) per operation while all TTLs are equal, otherwise O(log n); 16 to 32 bytes per entry.
  *
- * @throws InvalidOptionError for options that cannot work, a missing `ttl` among them.
+ * @throws InvalidOptionError if an option is out of range or missing (`ttl` is required).
  * @example
  * ```ts
  * const tokens = new TtlCache<string, string>({ capacity: 1000, ttl: '1h' });
@@ -40,7 +41,7 @@ export class TtlCache<K, V> extends BaseCache<K, V> {
     this.#table = table;
   }
 
-  // A copy in each class, for speed: see BaseCache.
+  // Repeated in each class for speed: see BaseCache.
   get(key: K): V | undefined {
     return this.#table.get(key);
   }
@@ -51,7 +52,7 @@ export class TtlCache<K, V> extends BaseCache<K, V> {
   }
 }
 
-/** The order of expiry, which the cache keeps up to date by itself. */
+/** Evicts in the order of expiration, which the table maintains in `Expiry`. */
 class TtlOrder implements EvictionOrder<unknown> {
   readonly #expiry: Expiry;
 
@@ -64,7 +65,9 @@ class TtlOrder implements EvictionOrder<unknown> {
   remove(): void {}
   clear(): void {}
 
-  /** The slot leaves the order when the table cancels its expiry. A spared slot has left it already. */
+  /**
+   * Only returns the slot: it leaves the order when the table cancels its expiration. A spared slot has left already.
+   */
   evict(): number {
     return this.#expiry.first;
   }

@@ -5,15 +5,15 @@ import { grown } from './slot-list.js';
 
 type Weigh<K, V> = NonNullable<CacheOptions<K, V>['weigh']>;
 
-/** What the entries weigh: eight bytes an entry. */
+/** The weights of the entries: eight bytes per entry. */
 export class Weights<K, V> {
   readonly max: number;
   total = 0;
   readonly #owner: string;
   readonly #weigh: Weigh<K, V>;
   #column = new Float64Array(1);
-  /** Entries that weigh anything. */
-  #weighty = 0;
+  /** The number of entries with a weight above 0. */
+  #weighted = 0;
 
   constructor(owner: string, max: number, weigh: Weigh<K, V>) {
     this.#owner = owner;
@@ -29,7 +29,7 @@ export class Weights<K, V> {
     return this.#column[slot] as number;
   }
 
-  /** @param given - what the caller says it weighs. */
+  /** Returns the checked weight of an entry. @param given - the weight that the caller passed to `set`. */
   weigh(key: K, value: V, given: number | undefined): number {
     const weight = given === undefined ? this.#weigh({ key, value }) : given;
     return checkNumber(this.#owner, given === undefined ? 'weigh' : 'weight', weight, { min: 0 });
@@ -38,19 +38,19 @@ export class Weights<K, V> {
   set(slot: number, weight: number): void {
     const before = this.of(slot);
     this.#column[slot] = weight;
-    this.#weighty += Number(weight > 0) - Number(before > 0);
-    // Sums of fractions drift; an empty scale is set to zero.
-    this.total = this.#weighty === 0 ? 0 : this.total + weight - before;
+    this.#weighted += Number(weight > 0) - Number(before > 0);
+    // Sums of fractions accumulate rounding errors. Without weighted entries the total is set to exactly 0.
+    this.total = this.#weighted === 0 ? 0 : this.total + weight - before;
   }
 
   haveRoomFor(weight: number): boolean {
-    return this.total + weight <= this.max || this.#weighty === 0;
+    return this.total + weight <= this.max || this.#weighted === 0;
   }
 
-  /** Its column is to be grown again. */
+  /** Removes all weights. The caller will call `grow` again. */
   clear(): void {
     this.#column = new Float64Array(1);
-    this.#weighty = 0;
+    this.#weighted = 0;
     this.total = 0;
   }
 }
@@ -60,8 +60,8 @@ export function checkWeights<K, V>(
   { maxWeight, weigh }: Pick<CacheOptions<K, V>, 'maxWeight' | 'weigh'>,
 ): Weights<K, V> | undefined {
   if (maxWeight === undefined && weigh === undefined) return undefined;
-  if (maxWeight === undefined) throw new InvalidOptionError(owner, 'maxWeight', 'must go with "weigh"', maxWeight);
+  if (maxWeight === undefined) throw new InvalidOptionError(owner, 'maxWeight', 'is required with "weigh"', maxWeight);
   const max = checkNumber(owner, 'maxWeight', maxWeight, { above: 0 });
-  if (weigh === undefined) throw new InvalidOptionError(owner, 'weigh', 'must go with "maxWeight"', weigh);
+  if (weigh === undefined) throw new InvalidOptionError(owner, 'weigh', 'is required with "maxWeight"', weigh);
   return new Weights(owner, max, checkFunction(owner, 'weigh', weigh));
 }

@@ -1,36 +1,37 @@
 import type { FrequencySketch } from './frequency-sketch.js';
 import { TinyLfuSegments } from './tiny-lfu-segments.js';
 
-/** The window shares to choose from: almost pure frequency, a mixture, and LRU. */
+/** The window shares to choose from: almost only frequency, a mixture, and LRU. */
 export const WINDOW_SHARES = [0.01, 0.2, 0.99] as const;
-/** LRU, but for a hundredth of the entries. */
+/** The share that makes the cache LRU, except for a hundredth of its entries. */
 export const LRU_SHARE = 0.99;
 
-/** A miniature has at least this many entries, … */
+/** The smallest number of entries of a miniature cache, if the cache itself is large enough. */
 const SMALLEST_MINIATURE = 32;
-/** … and the sample is at least this part of the keys. */
+/** The largest sampling rate: at least one in this number of keys is sampled. */
 const LARGEST_RATE = 64;
-/** Requests between two decisions, for each entry of the cache. */
+/** The number of requests between two decisions, per entry of the cache. */
 const PERIOD = 4;
-/** The weight of the earlier samples is multiplied by this at each decision. */
+/** The factor by which each decision reduces the weight of the earlier samples. */
 const DECAY = 0.9;
-/** Another share is chosen if its hit ratio is higher by this much. */
+/** The advantage in hit ratio from which another share is chosen. */
 const LEAD = 0.01;
 
 /**
- * Chooses the share of the window by miniature simulation: for each share there is a small cache of hashes that sees a
- * sample of the keys and is smaller by the same factor, so that its hit ratio is about that of a whole cache with that
- * share (Waldspurger, Saemundsson, Ahmad and Park, "Cache Modeling and Optimization using Miniature Simulations", 2017;
- * for W-TinyLFU: Einziger, Eytan, Friedman and Manes, "Adaptive Software Cache Management", 2018). All of them see the
- * same requests, so that the difference between two hit ratios is known far better than the hit ratios themselves.
+ * Chooses the share of the window by miniature simulation. For each share a small cache of hashes sees a sample of the
+ * keys. It is smaller than the real cache by the sampling rate, so its hit ratio is about that of a whole cache with
+ * the same share (Waldspurger, Saemundsson, Ahmad and Park, "Cache Modeling and Optimization using Miniature
+ * Simulations", 2017; for W-TinyLFU: Einziger, Eytan, Friedman and Manes, "Adaptive Software Cache Management", 2018).
+ * All miniatures see the same requests, so the difference of two hit ratios is far more precise than the hit ratios
+ * themselves.
  *
- * One request in 64 costs three lookups more, in a cache of fewer than 2,048 entries one in 32 or more. About 2 bytes for
- * each entry of a large cache, 12 kB in a small one.
+ * Cost: three more lookups for one request in 64; for one in 32 or more in a cache of fewer than 2,048 entries. About 2
+ * bytes per entry of a large cache, 12 kB in a small one.
  */
 export class WindowTuner {
   readonly #miniatures: readonly Miniature[];
   readonly #rateMask: number;
-  /** Sampled requests between two decisions. */
+  /** The number of sampled requests between two decisions. */
   readonly #period: number;
   #requests = 0;
   #sampled = 0;
@@ -38,7 +39,7 @@ export class WindowTuner {
 
   /**
    * @param full - the number of entries of a full cache.
-   * @param share - the present share of the window.
+   * @param share - the current share of the window.
    */
   constructor(
     readonly full: number,
@@ -53,15 +54,15 @@ export class WindowTuner {
     this.#current = this.#miniatures.find(({ windowShare }) => windowShare === share) as Miniature;
   }
 
-  /** Whether requests for the key are to be recorded. */
+  /** Whether requests for the key are recorded. */
   isSampled(hash: number): boolean {
     return ((hash >>> 20) & this.#rateMask) === 0;
   }
 
   /**
-   * Records a request for a sampled key. Returns the share to use from now on if a decision is due, otherwise 0.
+   * Records a request for a sampled key. Returns the share to use from now on if a decision is due, and otherwise 0.
    *
-   * @param sketch - has counted the request.
+   * @param sketch - the sketch, which has already counted the request.
    */
   record(hash: number, sketch: FrequencySketch): number {
     this.#sampled++;
@@ -80,14 +81,14 @@ export class WindowTuner {
   }
 }
 
-/** A cache of hashes, with a chained hash table of its own: a `Map` costs twice as much. */
+/** A cache of hashes with its own chained hash table: a `Map` costs twice as much. */
 class Miniature {
-  /** Decays with time. */
+  /** The number of hits, which `DECAY` reduces over time. */
   hits = 0;
   readonly #segments = new TinyLfuSegments();
   #size = 0;
   #lastSlot = 0;
-  /** The first slot of each chain; their number is a power of two. */
+  /** The first slot of each chain. The number of chains is a power of two. */
   #heads = new Int32Array(1);
   #next = new Int32Array(1);
 

@@ -6,31 +6,31 @@ type Bytes = Uint8Array<ArrayBuffer>;
 const COPIED_BYTES = 65_536;
 
 /**
- * The memory that bodies take up outside of the store: those that are coming from the origin, and those that a response
- * refers to which has not been read. There is one bound for all of them. A body that is stored counts there; it counts here
- * from when it leaves the store until the last response has been read, cancelled or dropped. O(1) an operation.
+ * The memory of bodies outside the store, with one common limit: bodies that are arriving from the origin, and bodies
+ * that an unread response refers to. A stored body counts in the store. After it has left the store, it counts here
+ * until the last response is read, cancelled or garbage collected. O(1) per operation.
  */
 export class BodyMemory {
   readonly #maxBytes: number;
   readonly #onChange: (bytes: number) => void;
   #bytes = 0;
-  /** How many responses refer to a body that has come whole. */
+  /** The number of unread responses that refer to a complete body. */
   readonly #pins = new Map<Bytes, number>();
-  /** How many entries of the store have a body. */
+  /** The number of store entries that contain a body. */
   readonly #stored = new Map<Bytes, number>();
 
-  /** @param onChange - receives what is in use, in bytes, after each change. */
+  /** @param onChange - receives the memory in use, in bytes, after each change. */
   constructor(maxBytes: number, onChange: (bytes: number) => void) {
     this.#maxBytes = maxBytes;
     this.#onChange = onChange;
   }
 
-  /** How many bytes more there is room for. */
+  /** The number of bytes for which there is room. */
   get free(): number {
     return this.#maxBytes - this.#bytes;
   }
 
-  /** Opens the account of a body that is coming, empty so far. */
+  /** Opens the account of a body that is about to arrive. */
   open(): BodyAccount {
     return new BodyAccount(this);
   }
@@ -42,8 +42,8 @@ export class BodyMemory {
   }
 
   /**
-   * Counts a whole body for as long as a response refers to it. Returns undefined in an engine that does not report dropped
-   * objects, where the memory of a response that is never read would be counted for ever.
+   * Counts a complete body while a response refers to it. Returns undefined in an engine without
+   * `FinalizationRegistry`, where a response that is never read would be counted forever.
    */
   pin(body: Bytes): BodyPin | undefined {
     if (!canHearOfDrops()) return undefined;
@@ -51,12 +51,12 @@ export class BodyMemory {
     return new BodyPin(() => this.#recount(body, this.#pins, -1));
   }
 
-  /** The body has come into the store, or into another entry of it. */
+  /** Counts a store entry that contains the body. */
   addStored(body: Bytes): void {
     this.#recount(body, this.#stored, 1);
   }
 
-  /** An entry with the body has left the store. */
+  /** Uncounts a store entry that contained the body. */
   removeStored(body: Bytes): void {
     this.#recount(body, this.#stored, -1);
   }
@@ -73,7 +73,9 @@ export class BodyMemory {
     return this.#pins.has(body) && !this.#stored.has(body) ? body.byteLength : 0;
   }
 
-  /** What to make a response of: a copy of the bytes, or a stream that copies them as they are read. */
+  /**
+   * Returns the body for a new response: the bytes, which the response copies, or a stream that copies them when read.
+   */
   bodyFor(bytes: Bytes | null): ReadableStream<Bytes> | Bytes | null {
     return bytes === null || bytes.byteLength <= COPIED_BYTES ? bytes : this.#streamOf(bytes);
   }
@@ -98,7 +100,7 @@ export class BodyMemory {
   }
 }
 
-/** What one body that is coming takes up of the memory that all share. */
+/** The memory of one arriving body. */
 export class BodyAccount {
   readonly memory: BodyMemory;
   #bytes = 0;
@@ -114,7 +116,7 @@ export class BodyAccount {
   }
 }
 
-/** The count of one response that refers to a body. */
+/** The reference of one response to a body. */
 export class BodyPin {
   #onRelease: (() => void) | undefined;
 

@@ -1,22 +1,24 @@
 import { type CacheDirectives, secondsOf } from '../http-fields/cache-control.js';
 import { acceptedStaleness, type RequestDirectives } from './request-directives.js';
 
-/** What of a stored response decides whether it may be served. */
+/** The parts of a stored response that decide whether it may be served. */
 export interface ServableResponse {
   readonly directives: CacheDirectives;
   readonly lifetimeMs: number;
 }
 
 /**
- * - `fresh`: as it is.
- * - `stale`: as it is, since the request or the response allows it.
- * - `refresh`: likewise, while the origin is asked in the background.
- * - `stale-first`: not before the origin has confirmed it.
- * - `request-first`: likewise, though it is fresh, since the request wants it so.
+ * How a stored response may be served.
+ *
+ * - `fresh`: it is fresh.
+ * - `stale`: it is stale, and the request or the response allows that.
+ * - `refresh`: it is stale, and is served while it is revalidated in the background.
+ * - `stale-first`: it is stale and must be revalidated first.
+ * - `request-first`: it is fresh, but the request requires a revalidation first.
  */
 export type CacheDecision = 'fresh' | 'stale' | 'refresh' | 'stale-first' | 'request-first';
 
-/** How a stored response of this age may answer a request (RFC 9111, 4; RFC 5861, 3; RFC 8246). */
+/** Decides how a stored response of this age may serve a request (RFC 9111, 4; RFC 5861, 3; RFC 8246). */
 export function cacheDecisionOf(stored: ServableResponse, ageMs: number, directives: RequestDirectives): CacheDecision {
   const stalenessMs = ageMs - stored.lifetimeMs;
   const isFresh = stalenessMs < 0;
@@ -28,13 +30,13 @@ export function cacheDecisionOf(stored: ServableResponse, ageMs: number, directi
   if (stored.directives.has('must-revalidate')) return 'stale-first';
   if (directives.directives.has('max-stale') && stalenessMs <= acceptedStaleness(directives.directives)) return 'stale';
   const refreshMs = (secondsOf(stored.directives, 'stale-while-revalidate') ?? 0) * 1000;
-  // Who says how old it may be, or how fresh it must be, does not want it stale (RFC 9111, 5.2.1.1).
+  // A request that limits the age or requires remaining freshness does not accept a stale response (RFC 9111, 5.2.1.1).
   const wantsFresh = directives.directives.has('max-age') || directives.directives.has('min-fresh');
-  const isWelcome = directives.onMiss === 'forward' && !wantsFresh;
-  return isWelcome && stalenessMs < refreshMs ? 'refresh' : 'stale-first';
+  const acceptsStale = directives.onMiss === 'forward' && !wantsFresh;
+  return acceptsStale && stalenessMs < refreshMs ? 'refresh' : 'stale-first';
 }
 
-/** What the request wants of the age: `max-age`, and what is to be left of the lifetime: `min-fresh`. */
+/** Whether the response satisfies the request's `max-age` (largest age) and `min-fresh` (least remaining freshness). */
 function isYoungEnough(
   { directives, lifetimeMs }: ServableResponse,
   ageMs: number,
@@ -42,7 +44,7 @@ function isYoungEnough(
   wanted: CacheDirectives,
 ): boolean {
   const maxAge = secondsOf(wanted, 'max-age');
-  // A reload sends max-age=0, and what is immutable does not change by that as long as it is fresh (RFC 8246).
+  // A browser reload sends max-age=0, which does not apply to a fresh immutable response (RFC 8246).
   const isImmutable = isFresh && directives.get('immutable') === null;
   if (maxAge !== undefined && !isImmutable && ageMs > maxAge * 1000) return false;
   const minFresh = secondsOf(wanted, 'min-fresh');
@@ -50,17 +52,17 @@ function isYoungEnough(
 }
 
 /**
- * Whether the stored response may answer when the origin fails (RFC 5861, 4): it, or the request, says `stale-if-error`,
- * and neither wants the origin's word.
+ * Whether the stored response may be served if the origin fails (RFC 5861, 4): the response or the request must have
+ * `stale-if-error`, and neither may require a revalidation.
  */
-export function mayServeIfError(stored: ServableResponse, ageMs: number, demands: RequestDirectives): boolean {
+export function mayServeIfError(stored: ServableResponse, ageMs: number, request: RequestDirectives): boolean {
   const { directives } = stored;
-  if (demands.fromOrigin || directives.has('no-cache')) return false;
+  if (request.fromOrigin || directives.has('no-cache')) return false;
   const stalenessMs = ageMs - stored.lifetimeMs;
   if (directives.has('must-revalidate') && stalenessMs >= 0) return false;
-  const allowed = [directives, demands.directives].map((each) => secondsOf(each, 'stale-if-error') ?? -1);
+  const allowed = [directives, request.directives].map((each) => secondsOf(each, 'stale-if-error') ?? -1);
   return stalenessMs <= Math.max(...allowed) * 1000 && Math.max(...allowed) >= 0;
 }
 
-/** The statuses that are an error to `stale-if-error`. */
+/** Whether a status counts as an error for `stale-if-error`. */
 export const isOriginError = (status: number): boolean => [500, 502, 503, 504].includes(status);

@@ -2,27 +2,27 @@ import type { FetchCall } from './fetch-call.js';
 import { type RequestDirectives, readRequestDirectives } from './request-directives.js';
 import { RequestIdentity, type UserRules } from './request-identity.js';
 
-/** A call of fetch over HTTP. */
+/** A call of `fetch` over HTTP, as the cache reads it. */
 export interface CacheRequest {
   readonly call: FetchCall;
-  /** Upper case. */
+  /** The method in upper case. */
   readonly method: string;
-  /** Without its fragment. */
+  /** The URL without its fragment. */
   readonly url: string;
   readonly headers: Headers;
   readonly signal: AbortSignal | null;
   readonly requestDirectives: RequestDirectives;
-  /** Whether it is not for the cache to answer, though it is a GET. */
+  /** Whether the request bypasses the cache although it is a GET. */
   readonly bypasses: boolean;
-  /** Whether it asks for an event stream: such a request shares no exchange with another one. */
+  /** Whether the request accepts an event stream. Such a request never shares a request to the origin. */
   readonly isForStream: boolean;
   readonly identity: RequestIdentity;
 }
 
-/** Conditions and ranges of the caller's own: the answer is about what he has, not about what is stored here. */
+/** Conditions and ranges of the caller: the response is about the caller's copy, not about the stored one. */
 const CALLERS_OWN = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range'];
 
-/** Undefined for what is not HTTP, and for what fetch will refuse: it words that best by itself. */
+/** Returns undefined for a URL that is not HTTP, and for arguments that `fetch` will reject with its own error. */
 export function readRequest(call: FetchCall, rules: UserRules): CacheRequest | undefined {
   const { request, init } = call;
   try {
@@ -51,13 +51,13 @@ export function readRequest(call: FetchCall, rules: UserRules): CacheRequest | u
   }
 }
 
-/** A URL as it is looked up: whole, and without its fragment. Undefined for what is none. */
+/** Returns a URL as a key of the cache: absolute and without its fragment. Undefined for an invalid URL. */
 export function cacheUrl(address: string | null, base?: string): string | undefined {
   const page = (globalThis as { location?: { href?: string } }).location?.href;
   try {
     if (address === null) return undefined;
     const { href } = new URL(address, base ?? page);
-    const fragment = href.indexOf('#'); // elsewhere in a URL it is escaped; setting `hash` would parse all of it again
+    const fragment = href.indexOf('#'); // other `#` in a URL are escaped; setting `hash` would parse the URL again
     return fragment < 0 ? href : href.slice(0, fragment);
   } catch {
     return undefined;

@@ -1,20 +1,20 @@
-/** Why a request went on to the origin (RFC 9211, 2.2). */
+/** The reason why a request was forwarded to the origin (RFC 9211, 2.2). */
 export type ForwardReason = 'uri-miss' | 'vary-miss' | 'stale' | 'request';
 
-/** What one answer is told to have been: the parameters of RFC 9211. */
+/** The parameters of a `Cache-Status` member (RFC 9211). */
 export interface CacheStatus {
-  /** Not set for a hit. */
+  /** The reason for forwarding; undefined for a hit. */
   readonly fwd?: ForwardReason | undefined;
   readonly fwdStatus?: number | undefined;
-  /** What is left of the lifetime, in milliseconds; below 0 when it is stale. */
+  /** The remaining freshness in milliseconds; negative if the response is stale. */
   readonly ttlMs?: number | undefined;
   readonly stored?: boolean | undefined;
-  /** Whether it was another caller's request that went on. */
+  /** Whether the request was served by another caller's request. */
   readonly collapsed?: boolean | undefined;
   readonly detail?: string | undefined;
 }
 
-/** The member that a response gets in its `Cache-Status` field. */
+/** Formats the member of this cache in a `Cache-Status` field. */
 export function formatCacheStatus(name: string, status: CacheStatus): string {
   const { fwd, fwdStatus, ttlMs, stored, collapsed, detail } = status;
   return [

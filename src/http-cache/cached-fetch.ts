@@ -3,7 +3,7 @@ import { type CachedFetchOptions, checkCachedFetchOptions } from './options.js';
 import type { InnerFetch } from './origin.js';
 import { type HttpCache, PrivateCache } from './private-cache.js';
 
-/** Any function of the shape of `fetch`: the platform's, `resilientFetch()`, undici's, a mock. */
+/** Any function with the signature of `fetch`: the platform's, `resilientFetch()`, undici's or a mock. */
 export type CacheableFetch = (
   input: never,
   init?: never,
@@ -13,23 +13,27 @@ export type CacheableFetch = (
   readonly body: unknown;
 }>;
 
-/** The fetch it was made from, with its own enumerable properties, and with a cache. */
+/** A fetch made by `cachedFetch`: it has the own enumerable properties of the original fetch, and `cache`. */
 export type CachedFetch<F extends CacheableFetch> = F & { readonly cache: HttpCache };
 
 /**
- * A fetch that remembers: a private HTTP cache as RFC 9111 has it, in front of any `fetch`.
+ * Wraps any `fetch` with a private HTTP cache (RFC 9111).
  *
- * GETs over HTTP are answered from what is stored as long as that is fresh; then the origin is asked whether it still
- * holds (`If-None-Match`, `If-Modified-Since`), once for all who ask at the same time. `stale-while-revalidate` and
- * `stale-if-error` are honoured, so is `init.cache`. Unsafe requests invalidate their URL. All else goes through untouched.
- * What happened stands in the `Cache-Status` of each response (RFC 9211).
+ * Use it for a service that reads resources over HTTP whose responses say how long they are fresh.
  *
- * Put it outside of a `resilientFetch`: then what is stored never waits for a breaker, and is there when that is open.
+ * - A GET is served from the store while the response is fresh. A stale response is revalidated at the origin
+ *   (`If-None-Match`, `If-Modified-Since`), once for all concurrent callers.
+ * - `stale-while-revalidate`, `stale-if-error` (RFC 5861) and `init.cache` are supported.
+ * - An unsafe request invalidates its URL. All other requests are passed on unchanged.
+ * - The `Cache-Status` field of each response says how it was served (RFC 9211).
  *
- * O(1) a request in the number of URLs, O(n) in the variants of one URL, of which 100 are kept. A body is copied once
- * when it comes and once for each answer.
+ * Put it outside of a `resilientFetch`: a stored response then never waits for a circuit breaker, and it is available
+ * while the breaker is open.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * Cost: O(1) per request in the number of URLs, and O(n) in the variants of one URL, of which at most 100 are kept. A
+ * body is copied once when it arrives and once for each response.
+ *
+ * @throws InvalidOptionError if an option is out of range.
  * @example
  * ```ts
  * const fetch = cachedFetch(resilientFetch());
@@ -39,11 +43,11 @@ export type CachedFetch<F extends CacheableFetch> = F & { readonly cache: HttpCa
  */
 export function cachedFetch<F extends CacheableFetch>(fetch: F, options?: CachedFetchOptions): CachedFetch<F> {
   checkFunction('cached', 'fetch', fetch);
-  // By itself: the platform's refuses to be called as somebody's method.
+  // Called without a receiver: the platform's `fetch` rejects a call as a method of another object.
   const inner: InnerFetch = async (input, init) => (fetch as unknown as InnerFetch)(input, init);
   const cache = new PrivateCache(inner, checkCachedFetchOptions(options));
   const cachedFetch: InnerFetch = (input, init) => cache.fetch(input, init);
-  // Defined, since some that a function has cannot be assigned to.
+  // Defined and not assigned, because some properties of a function, such as `name`, are not writable.
   const properties = Object.getOwnPropertyDescriptors({ ...fetch, cache: cache as HttpCache });
   return Object.defineProperties(cachedFetch, properties) as unknown as CachedFetch<F>;
 }

@@ -1,20 +1,20 @@
 import { copyHeaders, type RequestInitCopy, readRequestInit } from '../core/request-init.js';
 
-/** The arguments of one call of `fetch`, read once, so that later changes of the caller's objects have no effect. */
+/** The arguments of one call of `fetch`. They are read once, so that later changes by the caller have no effect. */
 export interface FetchCall {
   readonly input: unknown;
-  /** Undefined or null where the caller gave none. */
+  /** A copy of the second argument; undefined or null if there is none. */
   readonly init: RequestInitCopy | null | undefined;
-  /** The first argument, where it is a `Request` of any make. */
+  /** The first argument, if it is a `Request` of any implementation. */
   readonly request: Request | undefined;
   /** The URL as the caller wrote it. */
   readonly address: string;
 }
 
 /**
- * Reads the arguments of `fetch`. What `fetch` itself would reject is left as it is.
+ * Reads the arguments of `fetch`. Arguments that `fetch` will reject are left unchanged.
  *
- * @throws what a getter of `init`, or the conversion of `input` to a string, throws.
+ * @throws the error of a getter of `init`, or of the conversion of `input` to a string.
  */
 export function readCall(input: unknown, init: unknown): FetchCall {
   const isObject = (typeof init === 'object' && init !== null) || typeof init === 'function';
@@ -31,11 +31,11 @@ function withOwnHeaders(init: RequestInitCopy): RequestInitCopy {
 }
 
 /**
- * Returns the arguments for one request to the origin: on a signal of its own, and with copies of the URL and the headers,
- * since the fetch inside may change what it is given.
+ * Returns the arguments for one request to the origin: with its own signal, and with copies of the URL and the headers,
+ * because the inner fetch may change its arguments.
  *
  * @param headers - all headers of the call.
- * @param extra - headers to add.
+ * @param extra - the headers to add.
  */
 export function outgoing(
   { input, init, request }: FetchCall,
@@ -51,7 +51,7 @@ export function outgoing(
   ];
 }
 
-/** A `Request` of any make: the platform's, undici's, a polyfill's. */
+/** Whether a value is a `Request` of any implementation: the platform's, undici's or a polyfill's. */
 function isRequest(value: unknown): value is Request {
   const { url, method, clone } = Object(value) as Partial<Request>;
   return typeof url === 'string' && typeof method === 'string' && typeof clone === 'function';

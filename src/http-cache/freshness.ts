@@ -1,15 +1,15 @@
 import { parseHttpDate } from '../core/http-date.js';
 import { type CacheDirectives, parseDeltaSeconds, secondsOf } from '../http-fields/cache-control.js';
 
-/** What of a response its freshness depends on. */
+/** The parts of a response that determine its freshness. */
 export interface ResponseHead {
   readonly status: number;
   readonly headers: Headers;
-  /** Those of its `Cache-Control`. */
+  /** The directives of its `Cache-Control`. */
   readonly directives: CacheDirectives;
 }
 
-/** When a request was sent and its response came, on the monotonic clock (`At`) and on the wall clock (`Date`). */
+/** The times of a request and its response, on the monotonic clock (`At`) and on the wall clock (`Date`). */
 export interface ExchangeTimes {
   readonly requestedAt: number;
   readonly requestedDate: number;
@@ -17,7 +17,7 @@ export interface ExchangeTimes {
   readonly receivedDate: number;
 }
 
-/** The statuses that may be fresh although nothing says so (RFC 9110, 15.1), but for 206, which is never stored. */
+/** The statuses with heuristic freshness (RFC 9110, 15.1), without 206, which is never stored. */
 const HEURISTIC_STATUSES = [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501];
 
 export const isHeuristicallyCacheable = (status: number): boolean => HEURISTIC_STATUSES.includes(status);
@@ -25,10 +25,11 @@ export const isHeuristicallyCacheable = (status: number): boolean => HEURISTIC_S
 const DAY_MS = 86_400_000;
 
 /**
- * How long the response is fresh, in milliseconds (RFC 9111, 4.2.1): `max-age`, else `Expires` less `Date`, else a share of
- * the time for which it had not changed when it was sent, a day at most. 0 where what should say so cannot be read.
+ * Returns how long the response is fresh, in milliseconds (RFC 9111, 4.2.1): `max-age`; otherwise `Expires` minus
+ * `Date`; otherwise a share of the time since its last modification, at most a day. 0 if the explicit value is
+ * malformed.
  *
- * @param receivedDate - stands for a `Date` that is not there.
+ * @param receivedDate - replaces a missing `Date`.
  */
 export function freshnessLifetime(response: ResponseHead, receivedDate: number, heuristic: number): number {
   const { status, headers, directives } = response;
@@ -42,25 +43,26 @@ export function freshnessLifetime(response: ResponseHead, receivedDate: number, 
 }
 
 /**
- * How old the response was when it came, in milliseconds (RFC 9111, 4.2.3): what the wall clocks say, or the caches on
- * the way and the time that the exchange took, whichever is more.
+ * Returns the age of the response on arrival, in milliseconds (RFC 9111, 4.2.3): the larger of the difference of the
+ * wall clocks, and the `Age` field plus the duration of the request.
  */
 export function initialAge(headers: Headers, times: ExchangeTimes): number {
   const { requestedAt, requestedDate, receivedAt, receivedDate } = times;
   const date = headerDate(headers, 'date');
-  // A date is a whole second, begun: of the time of day the same is taken, or all would be half a second old on arrival.
+  // A date has whole seconds. The time of day is rounded down too, or each response would be half a second too old.
   const apparentAge = date === undefined ? 0 : Math.floor(receivedDate / 1000) * 1000 - date;
   const [first = ''] = (headers.get('age') ?? '').split(',');
   const ageValue = (parseDeltaSeconds(first.trim()) ?? 0) * 1000;
   return Math.max(0, apparentAge, ageValue + elapsedMs(receivedAt - requestedAt, receivedDate - requestedDate));
 }
 
-/** Ages are whole seconds, and a wall clock is adjusted in smaller steps all the time. */
+/** The `Age` field has whole seconds, and a wall clock is constantly adjusted in smaller steps. */
 const WALL_CLOCK_TOLERANCE_MS = 1000;
 
 /**
- * How much time has passed, by a monotonic clock and a wall clock: the larger one, since the first one stands still while
- * the machine sleeps, and the second one may be set back. A wall clock that is ahead by less than a second does not count.
+ * Returns the elapsed time by a monotonic clock and a wall clock: the larger of the two. The monotonic clock may stop
+ * while the machine sleeps, and the wall clock may be set back. If the wall clock is ahead by less than a second, it is
+ * ignored.
  */
 export function elapsedMs(monotonicMs: number, wallMs: number): number {
   return Math.max(0, wallMs - monotonicMs < WALL_CLOCK_TOLERANCE_MS ? monotonicMs : wallMs);

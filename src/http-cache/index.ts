@@ -1,10 +1,12 @@
 /**
- * `cached`: a private HTTP cache by RFC 9111 in front of any `fetch`.
+ * `cachedFetch`: a private HTTP cache (RFC 9111) in front of any `fetch`.
  *
- * Put it around the fetch of a service that reads over HTTP what says how long it holds. Not as a proxy for others: it is
- * a private cache. It keeps the users of one process apart by their request headers and by `init`, or as `user` says.
+ * Use it in a service that reads resources over HTTP whose responses say how long they are fresh. It is a private
+ * cache, so do not use it as a shared proxy. It separates the users of one process by their request headers and `init`,
+ * or by the `user` option.
  *
- * Cost: the bodies it keeps, up to a bound, a copy for each answer, and one timer while requests wait for each other.
+ * Cost: memory for the stored bodies, up to a limit; one copy per response; one timer while requests wait for each
+ * other.
  *
  * @module
  */

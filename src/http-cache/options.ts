@@ -8,61 +8,66 @@ import { BodyMemory } from './body-memory.js';
 import type { CacheUserRequest, UserRules } from './request-identity.js';
 import { BoundedStore, ResponseStore, type StoredResponses } from './response-store.js';
 
+/** The options of `cachedFetch`. */
 export interface CachedFetchOptions {
-  /** How many URLs are kept at most, the one asked for least recently goes first: an integer ≥ 1. @defaultValue 10_000 */
+  /** The largest number of stored URLs: an integer ≥ 1. The least recently used URL is evicted. @defaultValue 10_000 */
   readonly capacity?: number | undefined;
   /**
-   * About how much memory all responses together may take up, in bytes: those that are stored, and the bodies that have
-   * come from the origin and have not been read. An integer ≥ 1. Where there is no room, the least recently used response
-   * is evicted first, and then a body is passed on as it is read and not stored. @defaultValue 50 MiB
+   * The approximate memory for all responses together, in bytes: an integer ≥ 1. It covers stored responses, and bodies
+   * that have arrived from the origin but were not read yet. If there is no room, the least recently used response is
+   * evicted; if that is not enough, a body is passed on as it is read and is not stored. @defaultValue 50 MiB
    */
   readonly maxBytes?: number | undefined;
-  /** A longer body is passed on and not kept; in bytes, an integer ≥ 0, at most `maxBytes`. @defaultValue 5 MiB */
+  /**
+   * The largest body that is stored, in bytes: an integer from 0 to `maxBytes`. A longer body is passed on without
+   * being stored. @defaultValue 5 MiB
+   */
   readonly maxEntryBytes?: number | undefined;
   /**
-   * Where to keep the responses, instead of an `LruCache` of `capacity` and `maxBytes`: a `Map`, an `lru-cache`, a cache
-   * of this package. Its bounds are its own. What it throws surfaces as an uncaught error, and costs nobody his answer.
-   * Give it to nobody else.
+   * The cache that holds the responses, in place of an `LruCache` with `capacity` and `maxBytes`: a `Map`, an
+   * `lru-cache` or a cache of this package. It must limit its own size. Only `cachedFetch` may write to it. Its errors
+   * are reported as uncaught errors and do not fail a request. @defaultValue none
    */
   readonly store?: CacheLike<string, StoredResponses> | undefined;
   /**
-   * For a response that does not say how long it is fresh: this share of the time for which it had not changed, a day at
-   * most. In [0, 1]; 0 for not at all. @defaultValue 0.1
+   * The freshness of a response without explicit freshness information, as a share of the time since its
+   * `Last-Modified` date: a number in [0, 1]. The result is limited to one day; with 0 such a response is never fresh.
+   * @defaultValue 0.1
    */
   readonly heuristic?: number | undefined;
   /**
-   * Names the user of a request, where the request itself does not show one (sessions that an agent keeps), or shows more
-   * than one (a token that changes). A response that is not `public` answers only requests for which the function returns
-   * the same string; headers and members of `init` do not distinguish users then, except those in `userHeaders` if that
-   * is given. It is called once for a request, before the call of `fetch` returns; the call rejects with what the function
-   * throws. @defaultValue none: users are told apart by `userHeaders` and `init`
+   * Returns the name of the user of a request. Use it if the request itself does not show its user (a session that an
+   * agent keeps), or if equal users look different (a token that changes). A response that is not `public` is served
+   * only to requests with the same name. Headers and members of `init` then do not distinguish users, except those in
+   * `userHeaders` if that option is set. The function is called once per request, before `fetch` returns. If it throws,
+   * the request rejects with its error. @defaultValue none: users are distinguished by `userHeaders` and `init`
    */
   readonly user?: ((request: CacheUserRequest) => string) | undefined;
   /**
-   * The request headers that tell users apart: a response that is not `public` answers only requests that have the same
-   * value in all of them. An array of header names. A shorter list gives more hits; a list without a header that carries
-   * credentials gives one user's response to another. @defaultValue all headers, except those that never name a user:
-   * the CORS-safelisted ones, the conditional, range and preference fields of RFC 9110, `cache-control`, `pragma`,
-   * `user-agent`, `traceparent`, `tracestate`, `baggage`, `b3`, `x-b3-*`, `sentry-trace`, `x-request-id`,
+   * The names of the request headers that distinguish users. A response that is not `public` is served only to requests
+   * with the same values of all these headers. A shorter list increases the hit ratio. A list without a header that
+   * carries credentials serves the response of one user to another. @defaultValue all headers, except those that never
+   * name a user: the CORS-safelisted ones, the conditional, range and preference fields of RFC 9110, `cache-control`,
+   * `pragma`, `user-agent`, `traceparent`, `tracestate`, `baggage`, `b3`, `x-b3-*`, `sentry-trace`, `x-request-id`,
    * `x-correlation-id`, `x-amzn-trace-id`, `idempotency-key`
    */
   readonly userHeaders?: readonly string[] | undefined;
   /**
-   * How long a request waits for the response to an equal request of another caller, until its body is there, before it
-   * goes to the origin on its own: a duration, finite, 0 for not at all. A request that has been in flight for longer than
-   * that is not joined any more. A shorter time frees callers sooner from a stalled body; a longer one spares a slow
-   * origin. @defaultValue '5s', as nginx's `proxy_cache_lock_timeout`
+   * How long a request waits for the complete response to an equal request of another caller, before it is sent to the
+   * origin itself: a finite duration ≥ 0. A request that has been in flight for longer is not joined any more. A
+   * shorter time limits the effect of a stalled body; a longer one sends fewer requests to a slow origin.
+   * @defaultValue `'5s'`, as nginx's `proxy_cache_lock_timeout`
    */
   readonly lockTimeout?: Duration | undefined;
-  /** What it goes by in `Cache-Status` fields: a token. @defaultValue 'breakwater' */
+  /** The name of the cache in `Cache-Status` fields: a token (RFC 9110). @defaultValue `'breakwater'` */
   readonly name?: string | undefined;
-  /** What ages are measured by. @defaultValue `systemClock` */
+  /** The clock that measures ages. Tests pass a `TestClock`. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
-  /** The time of day, in milliseconds since 1970, to compare with dates in headers. @defaultValue `Date.now` */
+  /** Returns the time of day in milliseconds since 1970, to compare with dates in headers. @defaultValue `Date.now` */
   readonly now?: (() => number) | undefined;
 }
 
-/** All of them checked. */
+/** The checked options of `cachedFetch`. */
 export interface CachedSettings {
   readonly name: string;
   readonly clock: Clock;
@@ -97,7 +102,7 @@ export function checkCachedFetchOptions(options: CachedFetchOptions | undefined)
   const own = readOptions<CachedFetchOptions>(CACHED, options, CACHED_DEFAULTS);
   const clock = checkClock(CACHED, own.clock);
   const { capacity = 10_000, maxBytes = 50 * MIB, now = () => Date.now() } = own;
-  // A store of the caller's own has its own bounds.
+  // A store of the caller limits its own size.
   const most = own.store === undefined ? checkInteger(CACHED, 'maxBytes', maxBytes, { min: 1 }) : Infinity;
   const { maxEntryBytes = Math.min(5 * MIB, most) } = own;
   const bounded = own.store === undefined ? makeStore(capacity, most, clock) : undefined;
@@ -135,10 +140,10 @@ const isToken = (value: unknown): value is string => typeof value === 'string' &
 
 function checkToken(option: string, value: unknown): string {
   if (isToken(value)) return value;
-  throw new InvalidOptionError(CACHED, option, 'must be a token of HTTP', value);
+  throw new InvalidOptionError(CACHED, option, 'must be a token (RFC 9110)', value);
 }
 
 function checkHeaderNames(names: unknown): string[] {
   if (Array.isArray(names) && names.every(isToken)) return names.map((name) => name.toLowerCase());
-  throw new InvalidOptionError(CACHED, 'userHeaders', 'must be an array of names of headers', names);
+  throw new InvalidOptionError(CACHED, 'userHeaders', 'must be an array of header names', names);
 }

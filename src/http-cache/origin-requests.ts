@@ -7,37 +7,37 @@ import type { StoredResponse } from './stored-response.js';
 import type { TeeBody } from './tee-body.js';
 
 /**
- * How a request to the origin ended for one who waited for it:
+ * The result of a request to the origin for one of its waiters:
  *
- * - with a response of his own;
- * - with an error of the origin, of which he may have a response too, if it is selected by his request;
- * - `stored`: it is in the store, and may do for him as well;
- * - `failed`: the origin answered that it cannot;
- * - `unshared`: it was for another one alone.
+ * - a response for this waiter;
+ * - an origin error, which the waiter is served too if its request selects it;
+ * - `stored`: the response is in the store, and may be usable for the waiter;
+ * - `failed`: the origin has failed;
+ * - `unshared`: the response is only for the leader.
  */
 export type ForwardOutcome = { readonly response: Response } | SharedOutcome;
 
-/** What all who wait are told, but for the one whose request it was. */
+/** The result for all waiters except the leader. */
 export type SharedOutcome = { readonly error: StoredResponse } | 'stored' | 'failed' | 'unshared';
 
-/** One request to the origin, from when it is sent until what it brings is stored, or known not to be. */
+/** One request to the origin, from when it is sent until its response is stored or known not to be. */
 export class OriginRequest extends SingleFlight<ForwardOutcome> {
-  /** Counted from 1: of two for one URL, what the later one brings is newer. */
+  /** The sequence number, from 1: of two responses for one URL, the one with the higher number is newer. */
   readonly number: number;
   readonly request: CacheRequest;
-  /** Who may wait for it. */
+  /** The key of the group of requests that may join; see `ResponseStore.groupOf`. */
   readonly group: string;
   readonly reason: ForwardReason;
-  /** What it is to confirm, or replace. */
+  /** The stored response that this request revalidates or replaces. */
   readonly stored: StoredResponse | undefined;
-  /** Whose request it is; undefined in the background. He has the response as it comes, others when it is stored. */
+  /** The caller that is served while the body arrives; undefined in the background. Others wait until it is stored. */
   readonly leader: FlightWaiter<ForwardOutcome> | undefined;
-  /** When it was opened, on the monotonic clock. */
+  /** The time at which it was opened, on the monotonic clock. */
   readonly openedAt: number;
-  /** Not when its URL was invalidated since it was sent, or a later exchange has brought what is not to be stored. */
+  /** Whether its response may be stored: false after an invalidation of its URL, or if a later one is not storable. */
   mayStore = true;
   tee: TeeBody | undefined = undefined;
-  /** Ends it in time, in the background. */
+  /** Aborts a background request that takes too long. */
   alarm: Alarm | undefined = undefined;
 
   constructor(
@@ -56,29 +56,29 @@ export class OriginRequest extends SingleFlight<ForwardOutcome> {
     if (about.leader !== undefined) this.join(about.leader);
   }
 
-  /** Whether others than the leader wait for it. */
+  /** Whether callers other than the leader wait for it. */
   get hasWaiters(): boolean {
-    return this.waiters.some((passenger) => passenger !== this.leader);
+    return this.waiters.some((waiter) => waiter !== this.leader);
   }
 
-  /** It is over: the leader, unless he has his answer, and all others are told how. */
+  /** Ends the request and resolves all waiters. A leader that has been served ignores the result. */
   end(outcome: SharedOutcome): void {
-    for (const passenger of this.settle()) passenger.resolve(outcome);
+    for (const waiter of this.settle()) waiter.resolve(outcome);
   }
 
   fail(error: unknown): void {
-    for (const passenger of this.settle()) passenger.reject(error);
+    for (const waiter of this.settle()) waiter.reject(error);
   }
 }
 
-/** A refresh in the background that has not ended after this time, in milliseconds, is aborted. */
+/** The time after which a background refresh is aborted, in milliseconds. */
 const LONGEST_REFRESH_MS = 30_000;
 
-/** The exchanges that are under way. What it remembers is bounded by them. */
+/** The requests to the origin in flight. Memory: O(requests in flight). */
 export class OriginRequests {
-  /** The number of the last one. */
+  /** The number of the latest request. */
   latest = 0;
-  /** By URL, in the order in which they were sent. */
+  /** The requests by URL, in the order in which they were sent. */
   readonly #open = new Map<string, Set<OriginRequest>>();
   readonly #joinable = new Map<string, OriginRequest>();
   readonly #clock: Clock;
@@ -87,7 +87,7 @@ export class OriginRequests {
     this.#clock = clock;
   }
 
-  /** The exchange of this group that others may wait for: the latest, if it was opened after `since`. */
+  /** Returns the request that a caller of this group may join: the latest one, if it was opened after `since`. */
   find(group: string, since: number): OriginRequest | undefined {
     const originRequest = this.#joinable.get(group);
     return originRequest !== undefined && originRequest.openedAt > since ? originRequest : undefined;
@@ -122,7 +122,7 @@ export class OriginRequests {
     this.separate(originRequest);
   }
 
-  /** Ends the exchange; requests that wait for it go on by themselves. */
+  /** Aborts a request. Its waiters send their own requests. */
   #abort(originRequest: OriginRequest, reason: unknown): void {
     this.close(originRequest);
     originRequest.end('unshared');
@@ -130,7 +130,7 @@ export class OriginRequests {
     originRequest.scope.abort(reason);
   }
 
-  /** What those for the URL, or all, bring is not to be stored, and nobody else is to wait for it. */
+  /** Prevents that the requests for the URL, or all requests, are stored or joined from now on. */
   invalidate(url?: string): void {
     const hit =
       url === undefined ? [...this.#open.values()].flatMap((open) => [...open]) : [...(this.#open.get(url) ?? [])];
@@ -139,10 +139,12 @@ export class OriginRequests {
       originRequest.isDetached = false;
       this.separate(originRequest);
     }
-    for (const exchange of hit) exchange.abandonIfEmpty();
+    for (const originRequest of hit) originRequest.abandonIfEmpty();
   }
 
-  /** The exchange has brought what is not to be stored: those of its group that were sent before it have no say. */
+  /**
+   * Prevents that earlier requests of the same group are stored, after a later one has brought an unstorable response.
+   */
   invalidateEarlier({ request, group, number }: OriginRequest): void {
     for (const earlier of this.#open.get(request.url) ?? []) {
       if (earlier.number >= number) return;
@@ -150,7 +152,7 @@ export class OriginRequests {
     }
   }
 
-  /** No further request joins the exchange. */
+  /** Prevents that further callers join the request. */
   separate(originRequest: OriginRequest): void {
     if (this.#joinable.get(originRequest.group) === originRequest) this.#joinable.delete(originRequest.group);
   }

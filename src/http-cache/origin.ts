@@ -14,19 +14,19 @@ import { conditionsFor, freshenedHeaders, isConfirmedBy } from './validation.js'
 
 export type InnerFetch = (input: unknown, init?: object) => Promise<Response>;
 
-/** What came back, and when. */
+/** A response with the times of its request. */
 interface Reply {
   readonly response: Response;
   readonly times: ExchangeTimes;
 }
 
-/** A reply that a cache can work with. */
+/** A reply that can be stored or shared: its headers and its shape are readable. */
 interface ReadableReply extends Reply {
   readonly shape: ResponseShape;
   readonly headers: Headers;
 }
 
-/** Asks the origin, and stores what it answers. */
+/** Sends requests to the origin and stores the responses. */
 export class Origin {
   readonly #fetch: InnerFetch;
   readonly #settings: CachedSettings;
@@ -45,7 +45,7 @@ export class Origin {
     this.#counts = counts;
   }
 
-  /** Never rejects: all who wait are told how it ended. */
+  /** Sends a request and settles all its waiters. Never rejects. */
   async run(originRequest: OriginRequest): Promise<void> {
     try {
       const { request, stored } = originRequest;
@@ -58,7 +58,7 @@ export class Origin {
           this.#confirm(originRequest, stored, reply);
           return;
         }
-        reply = await this.#send(originRequest, {}); // it speaks of something that is not here
+        reply = await this.#send(originRequest, {}); // the 304 is about another response, so the request is repeated
       }
       this.#receive(originRequest, reply);
     } catch (error) {
@@ -74,7 +74,7 @@ export class Origin {
     return { response, times: { requestedAt, requestedDate, receivedAt: clock.now(), receivedDate: now() } };
   }
 
-  /** A 304: what is stored still holds, and is as fresh as the 304 says (RFC 9111, 4.3.4). */
+  /** Handles a 304: the stored response is still valid, with the freshness of the 304 (RFC 9111, 4.3.4). */
   #confirm(originRequest: OriginRequest, before: StoredResponse, { response, times }: Reply): void {
     const { request, number, reason } = originRequest;
     const { shape, body } = before;
@@ -92,12 +92,12 @@ export class Origin {
 
   #receive(originRequest: OriginRequest, { response, times }: Reply): void {
     const { leader, request } = originRequest;
-    // He may not have heard of it yet: a body that begins now would be cut off behind his back.
+    // The abort may not have been handled yet. Otherwise the caller would get a body that is cut off immediately.
     if (request.signal?.aborted) leader?.giveUp(request.signal.reason);
     const shape = shapeOf(response);
     const headers = shape && copyFields(response.headers);
     if (originRequest.isOver)
-      discardBody(response); // from a fetch that ignores signals
+      discardBody(response); // the inner fetch has ignored its signal
     else if (shape === undefined || headers === undefined) this.#passOn(originRequest, response);
     else this.#receiveReadable(originRequest, { response, times, shape, headers });
   }
@@ -113,7 +113,7 @@ export class Origin {
     }
     const arrived = storedResponse({ request, number, shape, headers, body: null, times }, this.#settings.heuristic);
     const head = { status: shape.status, headers, directives: arrived.directives };
-    // What was redirected to is the answer of another URL, for as long as the redirect holds, which nobody knows here.
+    // After a redirect the response belongs to another URL, for as long as the redirect is valid, which is unknown.
     const isToStore =
       !isAnswered &&
       !response.redirected &&
@@ -122,7 +122,9 @@ export class Origin {
     this.#deliver(originRequest, reply, arrived, isToStore, originRequest.hasWaiters && isShareable(head));
   }
 
-  /** Whether nobody needs the origin's error: not in the background, and not who may have the stored response for it. */
+  /**
+   * Whether the origin's error is not needed: in the background, or because the leader may be served a stale response.
+   */
   #answerInstead({ leader, stored, mayStore, reason, request }: OriginRequest, fwdStatus: number): boolean {
     if (leader === undefined) return true;
     if (stored === undefined || !mayStore) return false;
@@ -133,7 +135,9 @@ export class Origin {
     return true;
   }
 
-  /** The leader has the response at once, with a body that is still coming; others wait until it is there. */
+  /**
+   * Serves the leader immediately, while the body still arrives. Other waiters are served when the body is complete.
+   */
   #deliver(
     originRequest: OriginRequest,
     reply: ReadableReply,
@@ -151,7 +155,7 @@ export class Origin {
     const onCollected = (body: CollectedBody | null) =>
       this.#finish(originRequest, reply, arrived, body, isKept, isShared);
     const onLeft = (cause: unknown) => {
-      // Requests that wait already may still get the body; no other one is to depend on a body that nothing reads.
+      // Waiting requests may still get the body. No further request must depend on a body that has no reader.
       this.#requests.separate(originRequest);
       leader?.leaveFlight?.(cause);
     };
@@ -173,7 +177,7 @@ export class Origin {
     else tee.open(isRead ? request.signal : null);
   }
 
-  /** All of it has come, or it is known that nothing of it will be kept. */
+  /** Handles the end of the body, or the decision that it is not stored. */
   #finish(
     originRequest: OriginRequest,
     { headers, shape }: ReadableReply,
@@ -185,17 +189,17 @@ export class Origin {
     const isError = isOriginError(shape.status);
     const whole = typeof body !== 'string' && hasItsLength(headers, body) ? withBody(arrived, body) : undefined;
     const isStored = isKept && whole !== undefined && this.#keep(originRequest, whole);
-    // What breaks off has said nothing; what is too long, or not to be stored, takes the place of what is stored.
+    // A truncated body proves nothing. A body that is too long or not storable invalidates the stored response.
     if (!isStored && !isError && (whole !== undefined || body === 'too-long')) this.#drop(originRequest);
     const failed = isShared && whole !== undefined ? { error: whole } : isError ? 'failed' : 'unshared';
     this.#end(originRequest, isStored ? 'stored' : failed);
   }
 
-  /** What is no response that could be worked with: it is the leader's as it is. */
+  /** Passes a response that cannot be read by the cache to the leader, unchanged. */
   #passOn(originRequest: OriginRequest, response: Response): void {
     const { leader, request, scope } = originRequest;
     if (leader === undefined || leader.isDone) discardBody(response);
-    // The fetch inside follows the signal of the exchange, for as long as it reads the body.
+    // The inner fetch follows the signal of the origin request for as long as it reads the body.
     else if (request.signal !== null) followWhileRead(response, request.signal, scope);
     leader?.resolve({ response });
     this.#end(originRequest, 'unshared');
@@ -207,7 +211,7 @@ export class Origin {
     return isKept;
   }
 
-  /** What is stored no longer holds, nor does what was asked for before. */
+  /** Invalidates the stored response, and the responses to earlier requests in flight. */
   #drop(originRequest: OriginRequest): void {
     this.#requests.invalidateEarlier(originRequest);
     this.#settings.store.drop(originRequest.request, originRequest.number);

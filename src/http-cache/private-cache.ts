@@ -13,21 +13,24 @@ import { gatewayTimeout } from './response-shape.js';
 import type { HttpCacheStats } from './stats.js';
 import { ageOf, isSelectedBy, type StoredResponse, serve } from './stored-response.js';
 
-/** What can be done to the stored responses from outside. */
+/** The cache of a `cachedFetch`, for invalidation and statistics. */
 export interface HttpCache {
+  /** The counters since the cache was made: a copy. */
   readonly stats: HttpCacheStats;
   /**
-   * Forgets all responses of the URL, whatever they were selected by; what is under way for it is not stored. Gives
-   * whether there were any.
+   * Removes all responses of the URL, with all their variants, and returns whether there were any. Responses to
+   * requests in flight for the URL are not stored.
+   * @throws InvalidOptionError if the URL is not valid.
    */
   delete(url: string | URL): boolean;
+  /** Removes all responses. Responses to requests in flight are not stored. */
   clear(): void;
 }
 
-/** By what a request was not answered from the store. */
+/** The `fwd` parameter of the `Cache-Status` field for the decisions that send a request to the origin. */
 const REASONS: Partial<Record<CacheDecision, ForwardReason>> = { 'stale-first': 'stale', 'request-first': 'request' };
 
-/** What answers the calls of one `cached` fetch. */
+/** Implements `cachedFetch`: serves requests from the store or from the origin. */
 export class PrivateCache implements HttpCache {
   readonly #fetch: InnerFetch;
   readonly #settings: CachedSettings;
@@ -81,7 +84,7 @@ export class PrivateCache implements HttpCache {
     return init === undefined ? this.#fetch(input) : this.#fetch(input, init as object);
   }
 
-  /** From the store, or from the exchange that is under way, or from one of its own. */
+  /** Serves a GET from the store, from a request to the origin in flight, or from a request of its own. */
   async #get(request: CacheRequest): Promise<Response> {
     const { store } = this.#settings;
     let outcome: ForwardOutcome | undefined;
@@ -94,8 +97,8 @@ export class PrivateCache implements HttpCache {
         return this.#answer(request, stored, decision, first);
       }
       if (request.requestDirectives.onMiss !== 'forward') return this.#reject(request);
-      // Who has waited for something that is not for him goes alone, or all who wait would do so one after the other;
-      // unless it is now known that he belongs to another group.
+      // A caller that has waited for a response that it cannot use sends its own request. Otherwise all waiting callers
+      // would be served one after the other. The exception is a caller that is now known to belong to another group.
       const mayJoin = round === 1 || (round === 2 && outcome === 'stored' && reason === 'vary-miss');
       first ??= reason ?? 'stale';
       outcome = await this.#wait(request, stored, reason ?? 'stale', mayJoin);
@@ -104,7 +107,7 @@ export class PrivateCache implements HttpCache {
     }
   }
 
-  /** Waits for an exchange: the one that is under way, or a new one. */
+  /** Waits for a request to the origin: for the one in flight, or for a new one. */
   async #wait(
     request: CacheRequest,
     stored: StoredResponse | undefined,
@@ -113,46 +116,50 @@ export class PrivateCache implements HttpCache {
   ): Promise<ForwardOutcome> {
     const { signal, requestDirectives } = request;
     const group = this.#settings.store.groupOf(request);
-    // What is under way was asked for before: not what one gets who wants the origin's word from now on.
-    const underWay =
+    // A request that requires confirmation by the origin must not join a request that was sent before it.
+    const inFlight =
       mayJoin && !requestDirectives.fromOrigin && !request.isForStream ? this.#findOriginRequest(group) : undefined;
-    const passenger = new FlightWaiter<ForwardOutcome>();
-    if (signal !== null) scopeOf(signal).enter(passenger);
-    if (underWay !== undefined) {
-      underWay.join(passenger);
-      passenger.limit(this.#waits, () => {
-        passenger.resolve('unshared');
-        passenger.leaveFlight?.(undefined);
+    const waiter = new FlightWaiter<ForwardOutcome>();
+    if (signal !== null) scopeOf(signal).enter(waiter);
+    if (inFlight !== undefined) {
+      inFlight.join(waiter);
+      waiter.limit(this.#waits, () => {
+        waiter.resolve('unshared');
+        waiter.leaveFlight?.(undefined);
       });
-    } else this.#send(request, group, stored, reason, passenger);
+    } else this.#send(request, group, stored, reason, waiter);
     try {
-      return await passenger.promise;
+      return await waiter.promise;
     } catch (error) {
-      const spared = signal?.aborted ? undefined : this.#staleIfError(request);
-      if (spared === undefined) throw error;
-      return { response: spared };
+      const stale = signal?.aborted ? undefined : this.#staleIfError(request);
+      if (stale === undefined) throw error;
+      return { response: stale };
     }
   }
 
-  /** The exchange of this group to wait for: not one that has lasted longer than a request waits. */
+  /**
+   * Returns the request to the origin to join for this group, unless it has been in flight longer than `lockTimeout`.
+   */
   #findOriginRequest(group: string): OriginRequest | undefined {
     const { clock, lockTimeoutMs } = this.#settings;
     return this.#originRequests.find(group, clock.now() - lockTimeoutMs);
   }
 
-  /** What he has who waited for it; undefined when he is to look into the store, or to ask by himself. */
+  /**
+   * Returns the response for a waiter, or undefined if the waiter has to look into the store or send its own request.
+   */
   #receive(request: CacheRequest, outcome: ForwardOutcome, waitedFor: ForwardReason): Response | undefined {
     if (outcome === 'stored' || outcome === 'unshared') return undefined;
     if (outcome === 'failed') return this.#staleIfError(request);
     if ('response' in outcome) return outcome.response;
     const { error } = outcome;
-    const spared = this.#staleIfError(request);
-    if (spared !== undefined || !isSelectedBy(error, request)) return spared;
+    const stale = this.#staleIfError(request);
+    if (stale !== undefined || !isSelectedBy(error, request)) return stale;
     this.#counts.collapsed++;
     return this.#serve(error, { fwd: waitedFor, ttlMs: undefined, collapsed: true });
   }
 
-  /** @param leader - who has the response as it comes; none in the background. */
+  /** @param leader - the caller that gets the response while its body arrives; undefined for a background refresh. */
   #send(
     request: CacheRequest,
     group: string,
@@ -164,7 +171,9 @@ export class PrivateCache implements HttpCache {
     this.#origin.run(this.#originRequests.open({ request, group, stored, reason, leader }));
   }
 
-  /** @param waitedFor - why the request would have gone on, if somebody else's had not brought it. */
+  /**
+   * @param waitedFor - the reason why the request would have been forwarded, if it waited for another caller's request.
+   */
   #answer(
     request: CacheRequest,
     stored: StoredResponse,
@@ -179,13 +188,13 @@ export class PrivateCache implements HttpCache {
     return this.#serve(stored, { fwd: waitedFor, collapsed: waitedFor !== undefined, detail });
   }
 
-  /** Asks the origin in the background, unless that is being done. */
+  /** Sends a background request to the origin, unless one is in flight. */
   #refresh(request: CacheRequest, stored: StoredResponse): void {
     const group = this.#settings.store.groupOf(request);
     if (this.#findOriginRequest(group) === undefined) this.#send(request, group, stored, 'stale', undefined);
   }
 
-  /** What is stored, if it may stand in for an origin that has failed. */
+  /** Returns the stored response if it may be served because the origin has failed. */
   #staleIfError(request: CacheRequest): Response | undefined {
     const { stored } = this.#settings.store.find(request);
     if (stored === undefined) return undefined;
@@ -198,21 +207,23 @@ export class PrivateCache implements HttpCache {
     return serve(stored, this.#settings, status);
   }
 
-  /** Nothing stored will do, and the origin is not to be asked: a 504, or what `fetch` says of `init.cache`. */
+  /**
+   * Handles `only-if-cached` without a usable response: responds with 504, or rejects as `fetch` does for `init.cache`.
+   */
   async #reject({ url, requestDirectives }: CacheRequest): Promise<Response> {
     if (requestDirectives.onMiss === 'reject')
-      throw new TypeError(`Nothing is stored for ${url}, and only that was asked for`);
+      throw new TypeError(`No stored response for ${url}, and the request allows only a stored one (only-if-cached)`);
     return gatewayTimeout(url, `${this.#settings.name}; detail=only-if-cached`);
   }
 
   /**
-   * Sends a request that may change something. Unless the origin refuses it (4xx), what is stored no longer holds (RFC
-   * 9111, 4.4): after a success, and also after a 5xx or a lost connection, when it is not known what the origin has done.
+   * Sends an unsafe request. Unless the origin rejects it (4xx), stored responses of its URL are invalidated (RFC 9111,
+   * 4.4): after a success, and also after a 5xx or a lost connection, when the effect at the origin is unknown.
    */
   async #sendUnsafe({ call, url }: CacheRequest): Promise<Response> {
     try {
       const response = await this.#passOn(call);
-      // A 307 or 308 was followed by the request itself: it ran on the URL that has answered.
+      // A redirect by 307 or 308 repeats the request itself, so its effect is at the URL that has responded.
       const answered = cacheUrl(response.url || null) ?? url;
       if (response.status >= 400 && response.status < 500) {
         if (answered !== url) this.#invalidate(url);

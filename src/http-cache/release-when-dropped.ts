@@ -8,21 +8,21 @@ const dropped = /* @__PURE__ */ whenCollected<TeeHoldings>(({ link, source, acco
   pin?.release();
 });
 
-/** What a tap holds on to. */
+/** The resources that an owner holds. */
 interface TeeHoldings {
   readonly link?: AbortNode | undefined;
-  /** The source, where it has not come to its end. */
+  /** The reader of a source that has not ended. */
   readonly source?: ReadableStreamDefaultReader<Uint8Array> | undefined;
   readonly account?: { set(bytes: number): void } | undefined;
   readonly pin?: { release(): void } | undefined;
 }
 
-/** Whether the engine reports objects that have become unreachable. */
+/** Whether the engine reports garbage-collected objects. */
 export const canHearOfDrops = (): boolean => typeof FinalizationRegistry === 'function';
 
 /**
- * Releases what the owner holds once the owner is unreachable: the place in the signal's list, the source, the memory.
- * Does nothing in an engine without `FinalizationRegistry`.
+ * Releases the resources of an owner after the owner was garbage collected: the link to a signal, the source, the
+ * memory. Does nothing in an engine without `FinalizationRegistry`.
  */
 export function releaseWhenDropped(owner: object, holdings: TeeHoldings): void {
   dropped.register(owner, holdings);

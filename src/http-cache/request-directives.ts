@@ -1,24 +1,24 @@
 import { type CacheDirectives, parseCacheControl, secondsOf } from '../http-fields/cache-control.js';
 
-/** What a request asks of the cache, be it in its headers (RFC 9111, 5.2.1) or in `init.cache`, as `fetch` has it. */
+/** The cache directives of a request: from its headers (RFC 9111, 5.2.1), or from `init.cache` of `fetch`. */
 export interface RequestDirectives {
   readonly directives: CacheDirectives;
-  /** Goes past the cache: nothing is looked up, nothing kept. */
+  /** Whether the request bypasses the cache: no lookup, and the response is not stored. */
   readonly bypasses: boolean;
-  /** Only what the origin confirms, or sends, from now on. */
+  /** Whether the response must be confirmed or sent by the origin. */
   readonly fromOrigin: boolean;
-  /** Not even to be confirmed: the origin is to send it again. */
+  /** Whether the origin must send the response again, without a revalidation. */
   readonly isReload: boolean;
-  /** However old it is. */
+  /** Whether a stored response of any age is acceptable. */
   readonly anyAge: boolean;
-  /** What becomes of it when nothing stored will do: a request, a response 504, or a failure as browsers have it. */
+  /** The result if no stored response is usable: a request to the origin, a 504 response, or a rejection. */
   readonly onMiss: 'forward' | 'timeout' | 'reject';
 }
 
 export function readRequestDirectives(headers: Headers, mode: unknown): RequestDirectives {
   const control = headers.get('cache-control');
   const directives = parseCacheControl(control);
-  // Pragma counts only where there is no Cache-Control (5.4).
+  // Pragma is considered only without Cache-Control (RFC 9111, 5.4).
   const isNoCache =
     directives.has('no-cache') || (control === null && parseCacheControl(headers.get('pragma')).has('no-cache'));
   const isOnlyIfCached = directives.has('only-if-cached');
@@ -33,7 +33,7 @@ export function readRequestDirectives(headers: Headers, mode: unknown): RequestD
   };
 }
 
-/** For how long beyond its lifetime the request takes a response, in milliseconds: `max-stale`. */
+/** Returns the staleness that the request accepts, in milliseconds: `max-stale`. */
 export function acceptedStaleness(directives: CacheDirectives): number {
   return directives.get('max-stale') === null ? Infinity : (secondsOf(directives, 'max-stale') ?? 0) * 1000;
 }

@@ -2,20 +2,20 @@ import { InvalidOptionError } from '../core/errors.js';
 import type { RequestInitCopy } from '../core/request-init.js';
 import type { FetchCall } from './fetch-call.js';
 
-/** A request as the `user` option sees it. */
+/** The request as the `user` option receives it. */
 export interface CacheUserRequest {
   /** The URL without its fragment. */
   readonly url: string;
   /** A copy of the request headers. */
   readonly headers: Headers;
-  /** A copy of the second argument of `fetch`; empty where there is none. */
+  /** A copy of the second argument of `fetch`; empty if there is none. */
   readonly init: Readonly<Record<PropertyKey, unknown>>;
 }
 
-/** How the requests of different users are told apart. */
+/** The options that distinguish the requests of different users. */
 export interface UserRules {
   readonly user: ((request: CacheUserRequest) => string) | undefined;
-  /** Undefined for all request headers but the harmless ones. */
+  /** The distinguishing headers; undefined for all request headers except the harmless ones. */
   readonly userHeaders: readonly string[] | undefined;
 }
 
@@ -33,20 +33,21 @@ const HARMLESS_HEADERS: ReadonlySet<string> = /* @__PURE__ */ new Set([
 /** Whether a request header, in lower case, never names a user. */
 export const isHarmlessHeader = (name: string): boolean => HARMLESS_HEADERS.has(name) || name.startsWith('x-b3-');
 
-/** Members of `init` that the cache handles by itself, or that change neither the response nor for whom it is. */
+/** Members of `init` that the cache handles itself, or that change neither the response nor its user. */
 const HARMLESS_MEMBERS: ReadonlySet<PropertyKey> = /* @__PURE__ */ new Set([
   ...['method', 'headers', 'body', 'signal', 'cache', 'integrity', 'duplex', 'keepalive', 'priority', 'window'],
 ]);
 
-/** Members that a `Request` has, and the values they have unless they are set. */
+/** Members of a `Request`, with their default values. */
 const REQUEST_MEMBERS: Readonly<Record<string, unknown>> = {
   ...{ credentials: 'same-origin', mode: 'cors', redirect: 'follow', referrer: 'about:client', referrerPolicy: '' },
   cf: undefined,
 };
 
 /**
- * What tells the requests for one URL apart besides the headers that `Vary` names. Each part is a string, equal for
- * requests that need not be told apart, and is worked out when it is first asked for, from copies of the arguments.
+ * The properties that distinguish requests for one URL, besides the headers in `Vary`. Each part is a string that is
+ * equal for requests that need not be distinguished. Each part is computed on its first use, from copies of the
+ * arguments.
  */
 export class RequestIdentity {
   readonly #call: FetchCall;
@@ -63,23 +64,25 @@ export class RequestIdentity {
     this.#rules = rules;
   }
 
-  /** Members of `init` that may change the response, for every user: strings, numbers, `cf`. */
+  /** Members of `init` that may change the response for every user: strings, numbers, `cf`. */
   get variant(): string {
     return this.#parts.variant;
   }
 
-  /** Members of `init` that may carry credentials the cache cannot see: agents, dispatchers, clients, `credentials`. */
+  /** Members of `init` that may carry credentials unseen by the cache: agents, dispatchers, clients, `credentials`. */
   get connection(): string {
     return this.#parts.connection;
   }
 
-  /** All members of `init` that may decide how a request ends: only requests that are equal here share one exchange. */
+  /**
+   * All members of `init` that may change the result. Only requests with equal values share a request to the origin.
+   */
   get exchange(): string {
     const { variant, connection, redirect } = this.#parts;
     return JSON.stringify([variant, connection, redirect]);
   }
 
-  /** The user: what the `user` option returns, or all headers and connections that may stand for one. */
+  /** The user: the result of the `user` option, or all headers and connections that may identify a user. */
   get user(): string {
     this.#user ??= this.#nameUser();
     return this.#user;
@@ -132,7 +135,7 @@ function readMembers({ init, request }: FetchCall): MemberParts {
   return { variant, connection, redirect };
 }
 
-/** What a `Request` carries: the standard members, those of polyfills, and the dispatcher where undici shows it. */
+/** Returns the members of a `Request`: standard ones, those of polyfills, and the dispatcher if undici exposes it. */
 function membersOf(request: Request): Record<PropertyKey, unknown> {
   const members: Record<PropertyKey, unknown> = {};
   for (const name of Object.keys(REQUEST_MEMBERS)) members[name] = (request as unknown as typeof members)[name];
@@ -140,7 +143,7 @@ function membersOf(request: Request): Record<PropertyKey, unknown> {
     const isShown = typeof name === 'string' || name.description === 'dispatcher';
     if (isShown) members[typeof name === 'string' ? name : 'dispatcher'] = Reflect.get(request, name);
   }
-  // undici has null for none.
+  // undici uses null for no dispatcher.
   if (members.dispatcher === null) delete members.dispatcher;
   return members;
 }
@@ -158,7 +161,7 @@ function formatValue(value: unknown): string {
   return `${typeof value} ${String(value)}`;
 }
 
-/** Cloudflare's `cf` is plain data, and often a literal: it is compared by content. */
+/** Cloudflare's `cf` is plain data and often a literal, so it is compared by content. */
 function contentOf(value: unknown): string {
   try {
     return `json ${JSON.stringify(value)}`;
@@ -170,7 +173,7 @@ function contentOf(value: unknown): string {
 const ids = /* @__PURE__ */ new WeakMap<object, number>();
 let lastId = 0;
 
-/** A number for an object or symbol: the same one each time, and never that of another one. */
+/** Returns a number that identifies an object or symbol: always the same one, and different from all others. */
 function idOf(value: object | symbol): number | string {
   // Registered symbols cannot be weak keys; their text identifies them.
   const text = typeof value === 'symbol' ? Symbol.keyFor(value) : undefined;
@@ -182,7 +185,7 @@ function idOf(value: object | symbol): number | string {
     try {
       ids.set(key, id);
     } catch {
-      // An engine without symbols as weak keys: the request shares nothing.
+      // The engine does not support symbols as weak keys: the request shares nothing.
     }
   }
   return id;

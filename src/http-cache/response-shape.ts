@@ -1,4 +1,6 @@
-/** How to make a response that looks like one that `fetch` gave: of its make, undici's for undici's fetch. */
+/**
+ * The properties needed to make a response that looks like one of `fetch`, with the same class (undici's for undici).
+ */
 export interface ResponseShape {
   readonly make: typeof Response;
   readonly url: string;
@@ -10,7 +12,7 @@ export interface ResponseShape {
 
 export type HeaderPairs = readonly (readonly [string, string])[];
 
-/** Undefined for what is no real response, has been read from, or has no status that one could be made with. */
+/** Returns undefined for a value that is not a readable response, or whose status the constructor would reject. */
 export function shapeOf(response: unknown): ResponseShape | undefined {
   const {
     constructor: make,
@@ -36,8 +38,8 @@ export function shapeOf(response: unknown): ResponseShape | undefined {
 }
 
 /**
- * Returns a copy of a response's headers. Undefined if there is a field that `Headers` does not take: parsers let a name
- * through that is empty or has a space in it. Such a response is not stored, since the field may be a `Cache-Control`.
+ * Returns a copy of a response's headers. Undefined if `Headers` rejects one of them: HTTP parsers accept a name that
+ * is empty or contains a space. Such a response is not stored, because the field may be a `Cache-Control`.
  */
 export function copyFields(headers: Headers): Headers | undefined {
   try {
@@ -47,7 +49,7 @@ export function copyFields(headers: Headers): Headers | undefined {
   }
 }
 
-/** @throws what its maker throws. */
+/** Makes a response. @throws the error of its constructor. */
 export function makeResponse(
   shape: ResponseShape,
   body: ReadableStream | Uint8Array<ArrayBuffer> | null,
@@ -58,13 +60,13 @@ export function makeResponse(
   return dress(response, shape);
 }
 
-/** Says that nothing stored will do, where only that was asked for (RFC 9111, 5.2.1.7). */
+/** Makes the response to `only-if-cached` without a usable stored response (RFC 9111, 5.2.1.7). */
 export function gatewayTimeout(url: string, cacheStatus: string): Response {
   const given = { url, redirected: false, type: 'default', status: 504, statusText: 'Gateway Timeout' };
   return makeResponse({ make: Response, ...given }, null, [['cache-status', cacheStatus]]);
 }
 
-/** Adds what a Response cannot be given when it is made. Its clones get it as well. */
+/** Defines the properties that the constructor of a response does not accept, also on its clones. */
 function dress(response: Response, shape: ResponseShape): Response {
   const { url, redirected, type, statusText } = shape;
   const { clone } = Object.getPrototypeOf(response) as Response;
@@ -80,7 +82,7 @@ function define(response: Response, name: keyof Response, value: unknown): void 
   Object.defineProperty(response, name, { value });
 }
 
-/** Undefined when the maker of the original cannot make another one. */
+/** Makes a response with another body. Undefined if the constructor of the original cannot do that. */
 export function remade(shape: ResponseShape, body: ReadableStream | null, headers: HeaderPairs): Response | undefined {
   try {
     const response = makeResponse(shape, body, headers);
@@ -90,20 +92,20 @@ export function remade(shape: ResponseShape, body: ReadableStream | null, header
   }
 }
 
-/** Whether nothing is missing, as far as that can be told: what `fetch` has decoded has another length. */
+/** Whether the body is complete, as far as it can be checked: a body that `fetch` has decoded has another length. */
 export function hasItsLength(headers: Headers, body: Uint8Array | null): boolean {
   const length = headers.get('content-length');
   return length === null || headers.has('content-encoding') || Number(length) === (body?.byteLength ?? 0);
 }
 
-/** Ends a body that will not be read: a web stream, or a stream of Node's. */
+/** Ends a body that will not be read: a web stream or a Node.js stream. */
 export function discardBody({ body }: Response): void {
   if (!body || body.locked) return;
   if (typeof body.cancel === 'function') body.cancel().catch(() => {});
   else (body as Partial<NodeStream>).destroy?.();
 }
 
-/** What matters here of the streams that `node-fetch` and `cross-fetch` have as bodies. */
+/** The part of a Node.js stream that is used here: `node-fetch` and `cross-fetch` have such bodies. */
 export interface NodeStream {
   once(event: 'close', listener: () => void): unknown;
   destroy(): unknown;

@@ -6,41 +6,42 @@ import { BodyMemory } from './body-memory.js';
 import type { CacheRequest } from './cache-request.js';
 import { isSelectedBy, type StoredResponse, selectingValue } from './stored-response.js';
 
-/** All that is stored for one URL: the variants of it, the latest first. */
+/** The stored responses of one URL, which a `store` holds as one entry. */
 export interface StoredResponses {
+  /** The variants of the response, the latest first. */
   readonly variants: readonly StoredResponse[];
-  /** About what they take up: for a store that weighs its entries. */
+  /** The approximate memory of all variants in bytes, for a store with weights. */
   readonly bytes: number;
 }
 
-/** How many variants of one URL are kept. */
+/** The largest number of stored variants per URL. */
 const MOST_VARIANTS = 100;
 
 /**
- * The responses there are, by URL, and for each URL by what the requests for them had in the headers that select. All of
- * a URL is one entry, so that all of it can be invalidated at once. O(variants) an operation.
+ * The stored responses: by URL, and for each URL by the values of the request headers that select a variant. All
+ * variants of a URL are one entry, so that they can be invalidated together. O(variants) per operation.
  */
 export class ResponseStore {
   readonly #store: CacheLike<string, StoredResponses>;
   readonly #room: () => number;
-  /** Responses of exchanges up to this number were cleared: a store need not be able to. */
+  /** The number of the latest request when `clear` was called. A store without `clear` still holds older responses. */
   #clearedUpTo = 0;
 
-  /** @param room - returns how many bytes the responses to one URL may take up now. */
+  /** @param room - returns the number of bytes that the responses of one URL may use now. */
   constructor(store: CacheLike<string, StoredResponses>, room: () => number) {
     this.#store = store;
     this.#room = room;
   }
 
-  /** What may answer the request, and whether there is anything for its URL (RFC 9111, 4.1). */
+  /** Returns the response that may serve the request, and whether its URL has any response (RFC 9111, 4.1). */
   find(request: CacheRequest): { readonly stored: StoredResponse | undefined; readonly isKnown: boolean } {
     const variants = this.#variantsOf(request.url);
     return { stored: variants.find((one) => isSelectedBy(one, request)), isKnown: variants.length > 0 };
   }
 
   /**
-   * Keeps the response in place of what the same request would have got, unless that is newer, or there is no room. Gives
-   * whether it was kept.
+   * Stores a response in place of the one that the request selects, unless that one is newer or there is no room.
+   * Returns whether the response was stored.
    */
   put(request: CacheRequest, response: StoredResponse): boolean {
     const others = this.#variantsBut(request, response.number);
@@ -49,32 +50,36 @@ export class ResponseStore {
     return this.#write(request.url, latestFirst).includes(response);
   }
 
-  /** Forgets what the request would have got: the exchange with that number has brought something else. */
+  /**
+   * Removes the response that the request selects, unless it is newer than the request to the origin with that number.
+   */
   drop(request: CacheRequest, number: number): void {
     const others = this.#variantsBut(request, number);
     if (others !== undefined) this.#write(request.url, others);
   }
 
-  /** How long the body of this response, which has none yet, may be; below 0 when there is no room for the rest of it. */
+  /**
+   * Returns the room for the body of a response without a body, in bytes; negative if even its headers have no room.
+   */
   roomBeside({ bytes }: StoredResponse): number {
     return this.#room() - bytes;
   }
 
   delete(url: string): boolean {
     const isKnown = this.#variantsOf(url).length > 0;
-    return unlessItThrows(() => this.#store.delete(url), false) && isKnown;
+    return reportThrown(() => this.#store.delete(url), false) && isKnown;
   }
 
-  /** @param latest - the number of the last exchange so far. */
+  /** @param latest - the number of the latest request to the origin. */
   clear(latest: number): void {
     this.#clearedUpTo = latest;
-    unlessItThrows(() => this.#store.clear?.(), undefined);
+    reportThrown(() => this.#store.clear?.(), undefined);
   }
 
   /**
-   * A key that is equal for requests that may share one exchange: it has all that may tell users apart, since whether the
-   * response is for one user is not known before it comes, and the headers by which the responses to its URL vary, as far
-   * as they are known.
+   * Returns a key that is equal for requests that may share one request to the origin. It contains everything that may
+   * distinguish users, because it is unknown before the response arrives whether it is for one user. It also contains
+   * the headers by which the known responses of the URL vary.
    */
   groupOf(request: CacheRequest): string {
     const names = new Set<string>();
@@ -85,11 +90,11 @@ export class ResponseStore {
   }
 
   #variantsOf(url: string): readonly StoredResponse[] {
-    const variants = unlessItThrows(() => this.#store.get(url), undefined)?.variants ?? [];
+    const variants = reportThrown(() => this.#store.get(url), undefined)?.variants ?? [];
     return this.#clearedUpTo === 0 ? variants : variants.filter(({ number }) => number > this.#clearedUpTo);
   }
 
-  /** Undefined when what is there for the request is newer than the number. */
+  /** Returns the variants that the request does not select; undefined if the selected one is newer than the number. */
   #variantsBut(request: CacheRequest, number: number): StoredResponse[] | undefined {
     const variants = this.#variantsOf(request.url);
     const replaced = variants.filter((one) => isSelectedBy(one, request));
@@ -97,11 +102,11 @@ export class ResponseStore {
     return variants.filter((one) => !replaced.includes(one));
   }
 
-  /** As many as there is room for: one URL too heavy for the store would be thrown out as a whole. Gives those. */
+  /** Stores as many variants as there is room for, because the store would evict a URL that is too heavy as a whole. */
   #write(url: string, variants: readonly StoredResponse[]): readonly StoredResponse[] {
     const responses = latestWithin(variants.slice(0, MOST_VARIANTS), this.#room());
     const kept = responses.variants;
-    return unlessItThrows(() => {
+    return reportThrown(() => {
       if (kept.length === 0) this.#store.delete(url);
       else this.#store.set(url, responses);
       return kept;
@@ -109,7 +114,7 @@ export class ResponseStore {
   }
 }
 
-/** The latest of the variants that have room together. */
+/** Returns the latest variants that fit into the room together. */
 function latestWithin(variants: readonly StoredResponse[], room: number): StoredResponses {
   const kept: StoredResponse[] = [];
   let bytes = 0;
@@ -121,10 +126,10 @@ function latestWithin(variants: readonly StoredResponse[], room: number): Stored
   return { variants: kept, bytes };
 }
 
-/** No URL: the memory of bodies that are not stored weighs in the store as an entry of its own. */
+/** A key that is not a URL: the memory of bodies outside the store counts as an entry of the store. */
 const OUTSIDE = '';
 
-/** The store of a cache that was given none. Its entries, and the bodies outside of it, stay within one bound. */
+/** The default store. Its entries, and the bodies outside it, share one memory limit. */
 export class BoundedStore implements CacheLike<string, StoredResponses> {
   /** The bodies that are not stored, or not stored any more. */
   readonly bodies: BodyMemory;
@@ -144,18 +149,18 @@ export class BoundedStore implements CacheLike<string, StoredResponses> {
     });
   }
 
-  /** How many bytes one entry may have. */
+  /** The largest size of one entry in bytes. */
   get room(): number {
     return this.#maxBytes - this.#outside.bytes;
   }
 
-  /** An entry that has no room even alone keeps its latest variants. */
+  /** Stores the latest variants of an entry that is too large for the store even without other entries. */
   #keepSome(url: string, { variants }: StoredResponses): void {
     const latest = latestWithin(variants, this.room);
     if (latest.variants.length > 0) this.set(url, latest);
   }
 
-  /** Evicts entries until there is room for these bytes besides them. */
+  /** Sets the memory of the bodies outside the store. Evicts entries until there is room for it. */
   #setOutside(bytes: number): void {
     this.#outside = { variants: [], bytes: Math.min(bytes, this.#maxBytes) };
     this.#entries.set(OUTSIDE, this.#outside);
@@ -166,9 +171,9 @@ export class BoundedStore implements CacheLike<string, StoredResponses> {
   }
 
   set(url: string, responses: StoredResponses): void {
-    // Before those of the entry that is replaced are removed: a body that stays is never counted as outside.
+    // Must come before the old entry is replaced, so that a body in both entries is never counted as outside.
     for (const body of bodiesOf(responses)) this.bodies.addStored(body);
-    this.#entries.get(OUTSIDE); // so that it is not the least recently used entry, which is what is evicted
+    this.#entries.get(OUTSIDE); // counts as a use, so that this entry is not evicted as the least recently used one
     this.#entries.set(url, responses);
   }
 
@@ -185,12 +190,12 @@ export class BoundedStore implements CacheLike<string, StoredResponses> {
 const bodiesOf = ({ variants }: StoredResponses): Uint8Array<ArrayBuffer>[] =>
   variants.flatMap(({ body }) => body ?? []);
 
-/** The store is somebody else's: when it throws, that costs nobody his answer. */
-function unlessItThrows<T>(access: () => T, otherwise: T): T {
+/** Calls the store, which may be the caller's own. If it throws, the error is reported and the request continues. */
+function reportThrown<T>(access: () => T, fallback: T): T {
   try {
     return access();
   } catch (error) {
     reportUncaught(error);
-    return otherwise;
+    return fallback;
   }
 }

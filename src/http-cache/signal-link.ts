@@ -2,7 +2,7 @@ import { AbortNode, type AbortScope, scopeOf } from '../core/abort-scope.js';
 import { releaseWhenDropped } from './release-when-dropped.js';
 import type { NodeStream } from './response-shape.js';
 
-/** Aborts a scope when the signal does in whose list it is. */
+/** Aborts a scope when the signal that it is linked to aborts. */
 class SignalLink extends AbortNode {
   readonly #target: AbortScope;
 
@@ -17,8 +17,8 @@ class SignalLink extends AbortNode {
 }
 
 /**
- * Lets the abort of a caller reach the body of a response that is passed on as it is, such as `node-fetch`'s, whose body
- * is a stream of Node's. The link to the signal ends with the body, or when the response is dropped.
+ * Aborts the scope of a response that is passed on unchanged when the caller aborts. Used for bodies that are Node.js
+ * streams, such as `node-fetch`'s. The link to the signal ends when the body ends or the response is garbage collected.
  */
 export function followWhileRead(response: Response, signal: AbortSignal, scope: AbortScope): void {
   const body = response.body as Partial<NodeStream> | null;

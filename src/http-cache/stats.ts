@@ -1,18 +1,20 @@
-/** How often what has happened since the cache was made. */
+/** The counters of an HTTP cache since it was made. */
 export interface HttpCacheStats {
-  /** Answered from what is stored, fresh. */
+  /** Requests that were served a fresh stored response. */
   readonly hits: number;
-  /** Answered from what is stored, stale: since the request or the response allows it, or the origin had failed. */
+  /** Requests that were served a stale stored response: because a directive allows it, or because the origin failed. */
   readonly staleHits: number;
-  /** Requests sent to the origin for want of a stored response that would do, refreshes in the background among them. */
+  /** Requests that were sent to the origin because no stored response was usable, including background refreshes. */
   readonly forwards: number;
-  /** Of these, how many the origin answered by 304: what is stored still holds. */
+  /** Forwarded requests that the origin answered with 304: the stored response is still valid. */
   readonly validations: number;
-  /** Answered by what another caller's request, already under way, has brought: stored, or an error of the origin. */
+  /**
+   * Requests that were served the result of another caller's request in flight: a stored response or an origin error.
+   */
   readonly collapsed: number;
-  /** GETs that went past the cache: `no-store`, ranges, conditions of the caller's own. */
+  /** GETs that bypassed the cache: `no-store`, ranges, or conditions of the caller. */
   readonly bypassed: number;
-  /** Responses stored, those confirmed among them. */
+  /** Responses that were stored, including those that a 304 has confirmed. */
   readonly stored: number;
 }
 

@@ -8,32 +8,32 @@ import { isHarmlessHeader } from './request-identity.js';
 import { type HeaderPairs, makeResponse, type ResponseShape } from './response-shape.js';
 import { varyNames } from './storable.js';
 
-/** A response as it is kept. Never changed: one that was confirmed is another one. */
+/** A stored response. It is immutable: a confirmation by a 304 makes a new one. */
 export interface StoredResponse {
-  /** The number of the exchange that brought it: a later one has the last word. */
+  /** The number of the request to the origin that brought it. A response with a higher number is newer. */
   readonly number: number;
   readonly shape: ResponseShape;
   readonly headers: HeaderPairs;
   readonly directives: CacheDirectives;
   readonly body: Uint8Array<ArrayBuffer> | null;
   /**
-   * What a request must have to be answered by this response, by the name of a header (null for none), or of a part of
-   * its `RequestIdentity`, after a colon.
+   * The values that a request must have to be served this response: by header name (null if the header is absent), or
+   * by a colon and the name of a part of `RequestIdentity`.
    */
   readonly selectedBy: ReadonlyMap<string, string | null>;
-  /** Whether it may answer all users. */
+  /** Whether the response may be served to all users. */
   readonly isPublic: boolean;
-  /** When it came, on the monotonic clock. */
+  /** The time of arrival on the monotonic clock. */
   readonly receivedAt: number;
-  /** When it came, on the wall clock. */
+  /** The time of arrival on the wall clock. */
   readonly receivedDate: number;
   readonly initialAgeMs: number;
   readonly lifetimeMs: number;
-  /** About what it takes up. */
+  /** The approximate memory in bytes. */
   readonly bytes: number;
 }
 
-/** What is kept of a response, and of how it came. */
+/** A received response with the request that it belongs to. */
 export interface ReceivedResponse {
   readonly request: CacheRequest;
   readonly number: number;
@@ -43,12 +43,13 @@ export interface ReceivedResponse {
   readonly times: ExchangeTimes;
 }
 
-/** What the objects and strings of one response take up besides what is counted. */
+/** The memory of the objects and strings of one response, in addition to its text and body. */
 const OVERHEAD_BYTES = 500;
 
 /**
- * @param heuristic - the share of the time without a change for which a response is fresh that does not say how long.
- * @param before - the stored response that a 304 has confirmed. If that was for one user, it stays so.
+ * Makes a stored response.
+ * @param heuristic - the share of the time since the last modification for which a response without freshness is fresh.
+ * @param before - the stored response that a 304 has confirmed. If it was for one user, the new one is as well.
  */
 export function storedResponse(
   { request, number, shape, headers, body, times }: ReceivedResponse,
@@ -80,15 +81,16 @@ export function withBody(stored: StoredResponse, body: Uint8Array<ArrayBuffer> |
   return { ...stored, body, bytes: stored.bytes + (body?.byteLength ?? 0) };
 }
 
-/** Two bytes a character, at most. */
+/** Returns an upper bound: two bytes per character. */
 function sizeOf(pairs: readonly (readonly [string, string | null])[]): number {
   return pairs.reduce((sum, [name, value]) => sum + 2 * (name.length + (value?.length ?? 0)), 0);
 }
 
 /**
- * What two requests must have alike to get one response: the headers that its `Vary` names; members of `init` that may
- * change it; and, unless it is for all users, the user, since one process may fetch for many. Where `Vary` of a public
- * response names a header that an agent or a dispatcher may add unseen, these must be the same too.
+ * Returns the names of the request properties that must be equal for two requests to get the same response: the headers
+ * in `Vary`; the members of `init` that may change the response; and the user, unless the response is `public`, because
+ * one process may send requests for many users. If a public response varies by a header that an agent or a dispatcher
+ * may add unseen, the connection must be equal too.
  */
 function selectingNames(headers: Headers, isPublic: boolean): string[] {
   const named = [...new Set(varyNames(headers))].sort();
@@ -96,7 +98,7 @@ function selectingNames(headers: Headers, isPublic: boolean): string[] {
   return named.every(isHarmlessHeader) ? [':variant', ...named] : [':variant', ':connection', ...named];
 }
 
-/** What a request has of a name in `selectedBy`. In lists of what it accepts spaces do not matter. */
+/** Returns the value of a name in `selectedBy`. Spaces in the lists of `Accept*` headers are ignored. */
 export function selectingValue({ headers, identity }: CacheRequest, name: string): string | null {
   if (name === ':variant') return identity.variant;
   if (name === ':user') return identity.user;
@@ -110,7 +112,9 @@ export function isSelectedBy(stored: StoredResponse, request: CacheRequest): boo
   return true;
 }
 
-/** Fields of the connection (RFC 9111, 3.1); `Age`, which is worked out anew; `Set-Cookie`, which is for one answer only. */
+/**
+ * Headers that are not stored: those of the connection (RFC 9111, 3.1), `Age` (recomputed), `Set-Cookie` (used once).
+ */
 const NOT_KEPT = [
   ...['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authentication-info', 'proxy-authorization'],
   ...['proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'age', 'set-cookie'],
@@ -123,19 +127,19 @@ function keptHeaders(headers: Headers, receivedDate: number): HeaderPairs {
   return kept;
 }
 
-/** The two clocks of a cache. */
+/** The monotonic clock and the wall clock of a cache. */
 export interface CacheClocks {
   readonly clock: Clock;
   /** The time of day, in milliseconds since 1970. */
   readonly now: () => number;
 }
 
-/** How old the response is, in milliseconds, by both clocks (RFC 9111, 4.2.3). */
+/** Returns the age of the response in milliseconds, by both clocks (RFC 9111, 4.2.3). */
 export function ageOf(stored: StoredResponse, { clock, now }: CacheClocks): number {
   return stored.initialAgeMs + elapsedMs(clock.now() - stored.receivedAt, now() - stored.receivedDate);
 }
 
-/** A response of its own for each request, with the `Age` it has now. */
+/** Makes a new response from a stored one, with its current `Age`. */
 export function serve(
   stored: StoredResponse,
   cache: CacheClocks & { readonly name: string; readonly bodies: BodyMemory },

@@ -3,53 +3,53 @@ import { CutOffLink } from '../core/cut-off-link.js';
 import type { BodyAccount, BodyPin } from './body-memory.js';
 import { releaseWhenDropped } from './release-when-dropped.js';
 
-/** The whole body, or why there will be none to keep. */
+/** The complete body, or the reason why there is none. */
 export type CollectedBody = Uint8Array<ArrayBuffer> | 'too-long' | 'cut-off';
 
-/** How much is copied at a time for the reader, in bytes. */
+/** The largest number of bytes that is copied for the reader at a time. */
 const PIECE_BYTES = 65_536;
 
-/** What a tap tells of its body. */
+/** The callbacks of a `TeeBody`. */
 export interface TeeBodyEvents {
-  /** Once, unless the source was let go of before. */
+  /** Called once with the result, unless the source was released before. */
   readonly onCollected: (body: CollectedBody) => void;
-  /** The reader wants no more while the body is still being collected. */
+  /** Called if the reader leaves while the body is still being collected. */
   readonly onLeft: (reason: unknown) => void;
 }
 
 /**
- * A body on its way to one reader, of which a copy is kept.
+ * Passes a body to one reader and keeps a copy of it.
  *
- * It is read ahead of the reader, so that a slow reader does not keep other callers waiting. A body that is longer than
- * the limit, or for which the memory that all bodies share has no room, is not kept, and from there on comes as the
- * reader asks for it. The reader may leave, and the copy still be made.
+ * The body is read ahead of the reader, so that a slow reader does not delay other callers. If the body is longer than
+ * the limit, or if the shared memory is full, no copy is kept, and from then on the body is read at the speed of the
+ * reader. If the reader leaves, the copy can still be completed.
  */
 export class TeeBody {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly #source: ReadableStream<Uint8Array>;
   readonly #limit: number;
   readonly #account: BodyAccount;
-  /** Counts the whole body while the reader has still to get some of it. */
+  /** Counts the complete body while the reader has not read all of it. */
   #pin: BodyPin | undefined = undefined;
   readonly #events: TeeBodyEvents;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined = undefined;
   #controller: ReadableByteStreamController | undefined = undefined;
   #link: CutOffLink | undefined = undefined;
-  /** All of it so far, as long as it is to be kept. */
+  /** The chunks so far, while a copy is kept. */
   #kept: Uint8Array[] | undefined = [];
   #keptBytes = 0;
-  /** What the reader has still to get; undefined when there is no reader any more. */
+  /** The chunks that the reader has not read; undefined if there is no reader any more. */
   #unread: Uint8Array[] | undefined = [];
   #unreadBytes = 0;
   #isOver = false;
-  /** Has come whole, and been handed over: what is unread is part of that. */
+  /** Whether the complete body was passed to `onCollected`. The unread chunk is then a part of it. */
   #isWhole = false;
   #failure: { readonly error: unknown } | undefined = undefined;
   #wake = (): void => {};
 
   /**
-   * @param limit - how many bytes are kept at most; -1 to keep none and only pass on.
-   * @param account - the memory that the body may take up.
+   * @param limit - the largest number of bytes to keep; -1 to keep none and only pass the body on.
+   * @param account - the memory account of the body.
    */
   constructor(source: ReadableStream<Uint8Array>, limit: number, account: BodyAccount, events: TeeBodyEvents) {
     this.#source = source;
@@ -67,9 +67,9 @@ export class TeeBody {
   }
 
   /**
-   * Takes hold of the source. Last, when all else is in its place.
+   * Starts reading the source. Must be called last, because it may call back.
    *
-   * @param signal - the reader's: it cuts the body off for him.
+   * @param signal - the signal of the reader: its abort ends the reader's stream with an error.
    */
   open(signal: AbortSignal | null): void {
     this.#reader = this.#source.getReader();
@@ -94,13 +94,13 @@ export class TeeBody {
     this.#leave(reason);
   }
 
-  /** Nobody is there to read it. */
+  /** Continues without a reader. */
   leaveUnread(): void {
     this.#unread = undefined;
     this.#report();
   }
 
-  /** Lets go of the source. That then looks as if it had come to its end: to a reader it must not. */
+  /** Releases the source. The reader gets an error, because the body must not look complete. */
   cancel(reason: unknown): void {
     this.#kept = undefined;
     this.#report();
@@ -146,7 +146,7 @@ export class TeeBody {
     return chunk;
   }
 
-  /** Reports what is in memory: all of the body while it is kept, and then what the reader has still to get. */
+  /** Updates the memory account: the whole body while it is kept, and otherwise the chunks that were not read. */
   #report(): void {
     const unreadBytes = this.#unread === undefined ? 0 : this.#unreadBytes;
     if (unreadBytes === 0) this.#pin?.release();
@@ -157,7 +157,7 @@ export class TeeBody {
   #stopKeeping(): void {
     this.#kept = undefined;
     this.#report();
-    // From here on nothing but its reader keeps it going: if that forgets it, nobody else would ever end it.
+    // From here on only the reader drives the source. If the reader is garbage collected, the source must be released.
     if (this.#unread === undefined) this.cancel(undefined);
     else releaseWhenDropped(this, { link: this.#link, source: this.#reader, account: this.#account });
     this.#events.onCollected('too-long');
@@ -172,12 +172,12 @@ export class TeeBody {
     if (kept === undefined || failure !== undefined) {
       this.#report();
       if (kept !== undefined) this.#events.onCollected('cut-off');
-    } else this.#hand(joined(kept, this.#keptBytes));
+    } else this.#deliver(joined(kept, this.#keptBytes));
     this.#wake();
   }
 
-  /** Hands over the whole body, from which the reader gets what it has still to get: it is in memory once. */
-  #hand(whole: Uint8Array<ArrayBuffer>): void {
+  /** Passes the complete body on. The unread part becomes a view of it, so that it is in memory only once. */
+  #deliver(whole: Uint8Array<ArrayBuffer>): void {
     this.#isWhole = true;
     this.#account.set(0);
     if (this.#unread !== undefined && this.#unreadBytes > 0) {
@@ -193,7 +193,7 @@ export class TeeBody {
     for (;;) {
       const chunk = this.#takeUnread();
       if (chunk !== undefined) {
-        // A copy: a byte stream takes the memory of what it is given from its maker.
+        // A copy, because a byte stream detaches the buffer that is passed to it.
         this.#controller?.enqueue(chunk.slice());
         return;
       }
@@ -204,19 +204,19 @@ export class TeeBody {
         this.#controller?.byobRequest?.respond(0);
         return;
       }
-      await (this.#kept === undefined ? this.#readOn() : this.#next());
+      await (this.#kept === undefined ? this.#readNext() : this.#nextCollected());
     }
   }
 
-  /** The next chunk, or the end, that is read ahead. */
-  #next(): Promise<void> {
+  /** Waits for the next chunk, or the end, of a body that is read ahead. */
+  #nextCollected(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
     });
   }
 
-  /** The next chunk that nobody keeps. */
-  async #readOn(): Promise<void> {
+  /** Reads the next chunk of a body that is not kept. */
+  async #readNext(): Promise<void> {
     try {
       const { done, value } = (await this.#reader?.read()) ?? { done: true, value: undefined };
       if (done) this.#end();

@@ -1,6 +1,8 @@
 import type { StoredResponse } from './stored-response.js';
 
-/** What asks the origin whether the stored response still holds (RFC 9111, 4.3.1); empty when there is nothing to ask by. */
+/**
+ * Returns the condition headers that revalidate the stored response (RFC 9111, 4.3.1); empty if it has no validator.
+ */
 export function conditionsFor({ headers }: StoredResponse): Record<string, string> {
   const conditions: Record<string, string> = {};
   for (const [name, value] of headers) {
@@ -11,8 +13,8 @@ export function conditionsFor({ headers }: StoredResponse): Record<string, strin
 }
 
 /**
- * Whether a 304 is about the stored response (RFC 9111, 4.3.4): what it names itself by must be what that has. One that
- * names itself by nothing is taken to be, since nothing else was asked about.
+ * Whether a 304 confirms the stored response (RFC 9111, 4.3.4): its validator must be equal to the stored one. A 304
+ * without a validator confirms the response, because the request was about no other one.
  */
 export function isConfirmedBy({ headers }: StoredResponse, notModified: Headers): boolean {
   const stored = new Map(headers);
@@ -25,14 +27,14 @@ export function isConfirmedBy({ headers }: StoredResponse, notModified: Headers)
 /** Weak comparison (RFC 9110, 8.8.3.2). */
 const weakly = (etag: string): string => etag.trim().replace(/^W\//, '');
 
-/** What describes the body, which stays (RFC 9111, 3.2). */
+/** Headers that describe the body. A 304 does not change them (RFC 9111, 3.2). */
 const OF_THE_BODY = ['content-length', 'content-encoding', 'content-range'];
 
-/** The headers that the stored response has from now on: those of the 304 in place of its own. */
+/** Returns the headers of the stored response after a 304, whose headers replace the stored ones. */
 export function freshenedHeaders({ headers }: StoredResponse, notModified: Headers): Headers {
   const freshened = new Headers(headers as [string, string][]);
   const changes = [...notModified].filter(([name]) => !OF_THE_BODY.includes(name));
-  freshened.delete('date'); // or its age would be reckoned from when the old one was sent
+  freshened.delete('date'); // the stored date would make the confirmed response too old
   for (const [name] of changes) freshened.delete(name);
   for (const [name, value] of changes) freshened.append(name, value);
   return freshened;

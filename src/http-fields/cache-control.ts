@@ -1,19 +1,19 @@
 /**
- * The directives of a `Cache-Control` field (RFC 9111, 5.2), by their names in lower case, each with its argument, or null
- * if it has none. An argument that cannot be read, or that is given twice and not alike, is the empty string: no number.
+ * The directives of a `Cache-Control` field (RFC 9111, 5.2): from the name in lower case to the argument, or to null if
+ * there is none. An argument that is malformed, or that occurs twice with different values, is the empty string.
  */
 export type CacheDirectives = ReadonlyMap<string, string | null>;
 
 /** The characters of a token (RFC 9110, 5.6.2). */
 export const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/;
 
-/** More seconds than this are this many (RFC 9111, 1.2.2). */
+/** The largest number of seconds; a larger value counts as this one (RFC 9111, 1.2.2). */
 const MOST_SECONDS = 2_147_483_648;
 
 /**
- * Parses a `Cache-Control` field. It is lenient with what restricts and strict with what allows: a directive is recognised
- * however it is spaced, an argument must be written as the RFC has it, and a restricting directive counts even in a part
- * of the field that is malformed (`max-age=60; private`).
+ * Parses a `Cache-Control` field, leniently for directives that restrict and strictly for directives that allow. A
+ * directive is recognized with any spacing, an argument must follow the RFC, and a restricting directive counts even in
+ * a malformed part of the field (`max-age=60; private`).
  */
 export function parseCacheControl(field: string | null): CacheDirectives {
   const directives = new Map<string, string | null>();
@@ -33,7 +33,7 @@ function addDirective(directives: Map<string, string | null>, name: string, argu
   directives.set(name, isTwice ? '' : argument);
 }
 
-/** Directives that can only make a cache more careful. */
+/** Directives that only make a cache more careful. */
 const RESTRICTIONS: readonly string[] = ['no-store', 'no-cache', 'private', 'must-revalidate'];
 
 function addRestrictions(directives: Map<string, string | null>, malformed: string): void {
@@ -43,7 +43,7 @@ function addRestrictions(directives: Map<string, string | null>, malformed: stri
 }
 
 /**
- * Whether a response may answer all users: it is `public`, and nothing in it restricts it to one. Of conflicting
+ * Whether a response may be served to all users: it is `public`, and no other directive restricts it. Of conflicting
  * directives the most restrictive one counts (RFC 9111, 4.2.1).
  */
 export function isForAllUsers(directives: CacheDirectives): boolean {
@@ -51,8 +51,8 @@ export function isForAllUsers(directives: CacheDirectives): boolean {
 }
 
 /**
- * The seconds that a directive gives: undefined if it is not there, 0 if they cannot be read. For a lifetime that means
- * stale, as the RFC encourages (4.2.1).
+ * Returns the seconds of a directive: undefined if the directive is absent, 0 if the argument is malformed. A malformed
+ * lifetime thus means stale, as the RFC encourages (RFC 9111, 4.2.1).
  */
 export function secondsOf(directives: CacheDirectives, name: string): number | undefined {
   const argument = directives.get(name);
@@ -64,13 +64,13 @@ export function parseDeltaSeconds(text: string): number | undefined {
   return /^\d+$/.test(text) ? Math.min(Number(text), MOST_SECONDS) : undefined;
 }
 
-/** A token, or a quoted string without its quotes; undefined for anything else. */
+/** Returns a token, or a quoted string without its quotes; undefined for any other text. */
 function readArgument(text: string): string | undefined {
   if (/^"(?:[^"\\]|\\.)*"$/.test(text)) return text.slice(1, -1).replace(/\\(.)/g, '$1');
   return text === '' || TOKEN.test(text) ? text : undefined;
 }
 
-/** Not at those between quotes, unless the quotes do not end: then nothing must hide behind them. */
+/** Splits at commas outside quotes. If a quote is not closed, splits at all commas, so that no directive is hidden. */
 function splitAtCommas(text: string): string[] {
   const parts: string[] = [];
   let begin = 0;

@@ -2,21 +2,21 @@ import { parseRetryAfter } from '../core/retry-after.js';
 import { parseFieldList } from './structured-fields.js';
 
 /**
- * One limit, as far as it was told. None of it is a promise: a server that says there is something left may refuse all
- * the same.
+ * One rate limit that a server announces, as far as it announces it. It is not a promise: the server may reject a
+ * request although `remaining` is above 0.
  */
 export interface AnnouncedLimit {
-  /** The policy, or what is counted: `burst`, `tokens`, `requests`, `core`. */
+  /** The name of the policy, or of the counted resource: `burst`, `tokens`, `requests`, `core`. */
   readonly name: string | undefined;
-  /** What passes in one window, or at once: an integer ≥ 0. */
+  /** The number of requests (or units) allowed per window, or in a burst: an integer ≥ 0. */
   readonly limit: number | undefined;
-  /** What still passes before `resetAfterMs` is over: an integer ≥ 0. */
+  /** The number of requests (or units) still allowed within `resetAfterMs`: an integer ≥ 0. */
   readonly remaining: number | undefined;
-  /** Milliseconds from now until there is more. */
+  /** The time until more is allowed, in milliseconds from now. */
   readonly resetAfterMs: number | undefined;
-  /** The time in which `limit` passes, in milliseconds. */
+  /** The length of the window of `limit`, in milliseconds. */
   readonly windowMs: number | undefined;
-  /** Whose share this is, in base64: to be compared, not to be read. */
+  /** The partition that the limit belongs to, in base64. Compare it, but do not decode it. */
   readonly partitionKey: string | undefined;
 }
 
@@ -30,10 +30,10 @@ export const UNSAID: AnnouncedLimit = {
 };
 
 /**
- * The limits in fields of one value each: `X-RateLimit-Limit`, `-Remaining`, `-Reset` and their kin. Of each group of
- * fields whose names differ in nothing but these three words there is one.
+ * Parses rate limit fields with one value each: `X-RateLimit-Limit`, `-Remaining`, `-Reset` and similar ones. Fields
+ * whose names differ only in these three words are one group, and each group is one limit.
  *
- * @param fields - by lower-case name.
+ * @param fields - the fields by lower-case name.
  */
 export function classicLimits(fields: ReadonlyMap<string, string>, now: number): AnnouncedLimit[] {
   const groups = new Map<string, Map<string, string>>();
@@ -55,7 +55,7 @@ export function classicLimits(fields: ReadonlyMap<string, string>, now: number):
 
 const KINDS = ['limit', 'remaining', 'reset'];
 
-/** Kong's names for what it counts in. */
+/** The window names in Kong's fields. */
 const KONG_WINDOWS: ReadonlyMap<string, number> = /* @__PURE__ */ new Map([
   ['second', 1000],
   ['minute', 60_000],
@@ -65,7 +65,7 @@ const KONG_WINDOWS: ReadonlyMap<string, number> = /* @__PURE__ */ new Map([
 
 function limitOf(group: ReadonlyMap<string, string>, now: number): AnnouncedLimit | undefined {
   const name = group.get('name') || undefined;
-  // Of several values, from as many limiters behind one another, the first limit goes with the least that is left.
+  // Several values come from several limiters in a chain: the first limit is combined with the least remaining count.
   const limit = countsOf(group.get('limit'))[0];
   const [remaining] = countsOf(group.get('remaining')).sort((a, b) => a - b);
   const resetAfterMs = parseReset(group.get('reset-after') ?? group.get('reset'), now);
@@ -73,15 +73,15 @@ function limitOf(group: ReadonlyMap<string, string>, now: number): AnnouncedLimi
   return { ...UNSAID, name, limit, remaining, resetAfterMs, windowMs: KONG_WINDOWS.get(name ?? '') };
 }
 
-/** `100`, `99.5`, or several of them; below 0 there is nothing left either. */
+/** Parses `100`, `99.5`, or several numbers. A negative count is 0. */
 function countsOf(text = ''): number[] {
   const values = (parseFieldList(text) ?? []).map(({ value }) => value);
   return values.filter((value) => typeof value === 'number').map((value) => Math.max(0, Math.floor(value)));
 }
 
 /**
- * The milliseconds until a reset in any of its dialects. A number from 10⁹ on cannot be meant as seconds from now,
- * which would be thirty years, nor one from 10¹² on as seconds since 1970.
+ * Returns the milliseconds until a reset, in any of the formats in use. A number ≥ 10⁹ cannot be seconds from now,
+ * which would be 30 years, so it is seconds since 1970. A number ≥ 10¹² is milliseconds since 1970.
  */
 function parseReset(text: string | undefined, now: number): number | undefined {
   const value = text?.trim() ?? '';
@@ -98,7 +98,7 @@ function fromNumber(value: number, now: number): number | undefined {
   return value < 1e15 ? value - now : undefined;
 }
 
-/** `6m0s`, `1h30m`, `7.66s`, `120ms`, as Go and OpenAI write it. */
+/** Parses `6m0s`, `1h30m`, `7.66s` or `120ms`, the formats of Go and OpenAI. */
 function fromDuration(value: string): number | undefined {
   const match = /^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?$/.exec(value);
   if (match === null || value === '') return undefined;

@@ -2,39 +2,42 @@ import { parseRetryAfter } from '../core/retry-after.js';
 import { type AnnouncedLimit, classicLimits, UNSAID } from './classic-limits.js';
 import { type BareItem, type FieldItem, parseFieldDictionary, parseFieldList } from './structured-fields.js';
 
-/** What a server has said of its limits in one response. */
+/** The result of `parseRateLimit`. */
 export interface RateLimitFields {
-  /** `RateLimit` first, then `RateLimit-*` and `X-RateLimit-*`, then what is known by its policy alone. */
+  /** The limits: those of `RateLimit`, then of `RateLimit-*` and `X-RateLimit-*`, then policies without a limit. */
   readonly limits: readonly AnnouncedLimit[];
-  /** What `Retry-After` asks for, in milliseconds. Where it is given, it counts more than all of `limits`. */
+  /** The delay of `Retry-After` in milliseconds. If it is set, it takes precedence over all `limits`. */
   readonly retryAfterMs: number | undefined;
 }
 
-/** Header fields in any of the shapes they come in: `Headers`, Node's record, pairs of name and value. */
+/** Header fields: a `Headers` object, Node.js' record, or pairs of name and value. */
 export type HeaderFields = Iterable<readonly [string, string]> | { readonly [name: string]: HeaderValue };
 type HeaderValue = string | number | readonly string[] | undefined;
 
+/** The options of `parseRateLimit`. */
 export interface ParseRateLimitOptions {
   /**
-   * The time that dates are compared with, in milliseconds since 1970.
-   * @defaultValue the response's own `Date` and its `Age`, so that no clock need be right; `Date.now()` without a valid one
+   * The current time in milliseconds since 1970, to compare dates with.
+   * @defaultValue `Date` plus `Age` of the response, which needs no synchronized clock; `Date.now()` without a valid
+   * `Date`
    */
   readonly now?: number | undefined;
 }
 
 /**
- * What the headers of a response say about rate limits, whichever way they say it:
+ * Parses the rate limits that the headers of a response announce, in all formats in use:
  *
  * - `Retry-After`: seconds or a date. A date in the past is 0.
- * - `RateLimit` and `RateLimit-Policy` of the IETF drafts: lists (8 to 10, and the names `a` and `w` that are to come),
- *   or the dictionary of draft 7.
- * - `RateLimit-Limit`, `-Remaining` and `-Reset` (drafts up to 6), `X-RateLimit-*` and `X-Rate-Limit-*`, also with what
- *   is counted (`x-ratelimit-remaining-tokens`) or whose it is (`anthropic-ratelimit-…`) in the name. The reset may be
- *   seconds, seconds or milliseconds since 1970, a date, or a duration like `1m30s`.
+ * - `RateLimit` and `RateLimit-Policy` of the IETF drafts: lists (drafts 8 to 10, and the parameters `a` and `w`
+ *   planned after them), or the dictionary of draft 7.
+ * - `RateLimit-Limit`, `-Remaining` and `-Reset` (drafts up to 6), `X-RateLimit-*` and `X-Rate-Limit-*`, also with the
+ *   counted unit (`x-ratelimit-remaining-tokens`) or the vendor (`anthropic-ratelimit-…`) in the name. The reset may be
+ *   seconds, seconds or milliseconds since 1970, a date, or a duration such as `1m30s`.
  *
- * For clients that slow down by themselves. What is malformed is as if it were not there; nothing makes it throw. What
- * a cache has kept (`Age` above 0) says nothing of limits any more. Time is linear in the length of the headers: values
- * above 4,096 characters and list members after the 32nd are not looked at.
+ * Use it in a client that slows down by itself. Malformed fields are ignored; the function never throws. A response
+ * from a cache (`Age` above 0) has no limits, because they are outdated.
+ *
+ * Cost: linear in the length of the headers. Values above 4,096 characters and list members after the 32nd are ignored.
  *
  * @example
  * ```ts
@@ -53,7 +56,7 @@ export function parseRateLimit(headers: HeaderFields, options?: ParseRateLimitOp
   const retryAfterMs = parseRetryAfter(fields.get('retry-after'), now);
   if (ageMs > 0) return { limits: [], retryAfterMs };
   const limits = [...serviceLimits(fields.get('ratelimit')), ...classicLimits(fields, now)];
-  // Drafts up to 3 had the policies behind the limit itself: `RateLimit-Limit: 100, 100;w=60`.
+  // Drafts up to 3 append the policies to the limit itself: `RateLimit-Limit: 100, 100;w=60`.
   const policies = quotaPolicies(
     fields.get('ratelimit-policy') ?? fields.get('ratelimit-limit')?.replace(/^[^,]*,/, ''),
   );
@@ -64,7 +67,7 @@ const MAX_NAME = 64;
 const MAX_VALUE = 4096;
 const MAX_MEMBERS = 32;
 
-/** The fields that matter, by lower-case name. Several of one name are one, as HTTP has it. */
+/** Returns the relevant fields by lower-case name. Several fields with one name are joined, as HTTP defines it. */
 function collect(headers: HeaderFields): Map<string, string> {
   const fields = new Map<string, string>();
   try {
@@ -77,22 +80,22 @@ function collect(headers: HeaderFields): Map<string, string> {
       if (text.length <= MAX_VALUE) fields.set(key, text);
     }
   } catch {
-    // What only looks like headers says nothing from where it breaks.
+    // An object that only looks like headers: the fields read so far are used.
   }
   return fields;
 }
 
-/** An HTTP date as milliseconds since 1970. */
+/** Returns an HTTP date as milliseconds since 1970. */
 function dateOf(text: string | undefined): number | undefined {
   return text === undefined || /^\s*\d/.test(text) ? undefined : parseRetryAfter(text, 0);
 }
 
-/** How long a cache has kept the response; 0 if that is not said. */
+/** Returns the `Age` in milliseconds; 0 without a valid `Age`. */
 function ageOf(text: string | undefined): number {
   return text !== undefined && /^\s*\d{1,15}\s*$/.test(text) ? Number(text) * 1000 : 0;
 }
 
-/** `"burst";r=50;t=30`, or draft 7's `limit=100, remaining=50, reset=30`. */
+/** Parses `"burst";r=50;t=30`, or draft 7's `limit=100, remaining=50, reset=30`. */
 function serviceLimits(text = ''): AnnouncedLimit[] {
   const items = parseFieldList(text);
   if (items !== undefined) return flawless(items.slice(0, MAX_MEMBERS).map(serviceLimit));
@@ -110,7 +113,7 @@ function serviceLimit(item: FieldItem): AnnouncedLimit | undefined {
   return { ...UNSAID, ...labelOf(item), remaining, resetAfterMs: reset === undefined ? undefined : reset * 1000 };
 }
 
-/** `"burst";q=100;w=60`, or `100;w=60` in drafts up to 7. */
+/** Parses `"burst";q=100;w=60`, or `100;w=60` in drafts up to 7. */
 function quotaPolicies(text = ''): AnnouncedLimit[] {
   return flawless((parseFieldList(text) ?? []).slice(0, MAX_MEMBERS).map(quotaPolicy));
 }
@@ -131,7 +134,7 @@ function labelOf(item: FieldItem): Pick<AnnouncedLimit, 'name' | 'partitionKey'>
   };
 }
 
-/** An integer ≥ 0; NaN for anything else that is there. */
+/** Returns an integer ≥ 0; undefined if the item is absent, NaN if it is anything else. */
 function readCount(item: BareItem | undefined): number | undefined {
   if (item === undefined) return undefined;
   return item.type === 'integer' && Number(item.value) >= 0 ? Number(item.value) : Number.NaN;
@@ -139,12 +142,12 @@ function readCount(item: BareItem | undefined): number | undefined {
 
 const isCount = (count: number | undefined): count is number => count !== undefined && !Number.isNaN(count);
 
-/** Strings are what the drafts ask for, tokens what some servers send. */
+/** Whether the item can be a name: the drafts require strings, and some servers send tokens. */
 const isName = ({ type }: BareItem): boolean => type === 'string' || type === 'token';
 
 const isPartition = (item: BareItem | undefined): boolean => item === undefined || item.type === 'bytes';
 
-/** Each limit with what its policy adds, and the policies that no limit was told of. */
+/** Returns the limits, completed by their policies, and the policies without a limit. */
 function withPolicies(limits: readonly AnnouncedLimit[], policies: readonly AnnouncedLimit[]): AnnouncedLimit[] {
   const left = new Set(policies);
   const whole = limits.map((limit) => {
@@ -167,7 +170,7 @@ function isPolicyOf(policy: AnnouncedLimit, limit: AnnouncedLimit): boolean {
   return [policy.partitionKey, undefined].includes(limit.partitionKey) || policy.partitionKey === undefined;
 }
 
-/** All of them, or none: a field with one malformed member is to be ignored. */
+/** Returns all members, or none if one is undefined: a field with a malformed member must be ignored. */
 function flawless<T>(members: readonly (T | undefined)[]): T[] {
   const well = members.filter((member) => member !== undefined);
   return well.length === members.length ? well : [];

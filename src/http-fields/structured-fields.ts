@@ -1,19 +1,21 @@
 /**
- * Structured fields (RFC 9651): as much of them as the rate limit fields are written in, which is all but inner lists.
- * Strict, as the RFC wants it: a field with one flaw is no field at all. One pass, in time linear in the length.
+ * Structured fields (RFC 9651), without inner lists, which the rate limit fields do not use. Parsing is strict, as the
+ * RFC requires: a field with any error is ignored as a whole. One pass, in time linear in the length.
  */
 
+/** An item without parameters. */
 export interface BareItem {
   readonly type: 'string' | 'integer' | 'decimal' | 'token' | 'bytes' | 'boolean' | 'date' | 'display';
-  /** Without quotes and escapes; bytes as the base64 they came in, dates as they are written. */
+  /** The value: a string without quotes and escapes, bytes as base64, a date as its text. */
   readonly value: string | number | boolean;
 }
 
+/** An item with its parameters. */
 export interface FieldItem extends BareItem {
   readonly parameters: ReadonlyMap<string, BareItem>;
 }
 
-/** The items of a list, or undefined when it is none. */
+/** Parses a list. Returns undefined if the text is not one. */
 export function parseFieldList(text: string): FieldItem[] | undefined {
   const items: FieldItem[] = [];
   const flawless = readMembers(new FieldReader(text), (reader) => {
@@ -23,7 +25,7 @@ export function parseFieldList(text: string): FieldItem[] | undefined {
   return flawless ? items : undefined;
 }
 
-/** The members of a dictionary, or undefined when it is none. Of two with one key the later one counts. */
+/** Parses a dictionary. Returns undefined if the text is not one. If a key occurs twice, the later member counts. */
 export function parseFieldDictionary(text: string): Map<string, FieldItem> | undefined {
   const members = new Map<string, FieldItem>();
   const flawless = readMembers(new FieldReader(text), (reader) => {
@@ -34,7 +36,7 @@ export function parseFieldDictionary(text: string): Map<string, FieldItem> | und
   return flawless ? members : undefined;
 }
 
-/** A string as an item. Undefined for what none can hold: anything but printable ASCII. */
+/** Formats a string item. Returns undefined if the text has other characters than printable ASCII. */
 export function fieldString(text: string): string | undefined {
   return /^[ -~]*$/.test(text) ? `"${text.replace(/["\\]/g, '\\$&')}"` : undefined;
 }
@@ -47,7 +49,8 @@ const EQUALS = /=/y;
 const KEY = /[a-z*][a-z0-9_.*-]*/y;
 
 /**
- * How each type is written. A number that goes on after this is caught by what follows: neither `;`, `,` nor the end.
+ * The syntax of each type. A number that continues after its match is rejected later, because neither `;`, `,` nor the
+ * end follows.
  */
 const FORMS: readonly (readonly [BareItem['type'], RegExp])[] = [
   ['string', /"(?:[ !#-[\]-~]|\\["\\])*"/y],
@@ -72,7 +75,7 @@ class FieldReader {
     return this.#at === this.#text.length;
   }
 
-  /** Reads on if what comes next is this, a sticky pattern. */
+  /** Consumes and returns the text that matches the sticky pattern here; undefined without a match. */
   take(pattern: RegExp): string | undefined {
     pattern.lastIndex = this.#at;
     const match = pattern.exec(this.#text);
@@ -82,7 +85,7 @@ class FieldReader {
   }
 }
 
-/** Reads members that are separated by commas, to the end. False when there is a flaw. */
+/** Reads members separated by commas up to the end. Returns false on a syntax error. */
 function readMembers(reader: FieldReader, readMember: (reader: FieldReader) => boolean): boolean {
   reader.take(SPACES);
   if (reader.isAtEnd) return true;
@@ -101,7 +104,7 @@ function readItem(reader: FieldReader): FieldItem | undefined {
   return bare && parameters && { ...bare, parameters };
 }
 
-/** A member, or a parameter, that is there and has no value. */
+/** Reads a member without a value, which is the boolean `true`. */
 function readFlag(reader: FieldReader): FieldItem | undefined {
   const parameters = readParameters(reader);
   return parameters && { type: 'boolean', value: true, parameters };
@@ -129,7 +132,7 @@ function readBareItem(reader: FieldReader): BareItem | undefined {
   return undefined;
 }
 
-/** Undefined for what is written as it should be and still has no meaning. */
+/** Converts the text of an item to its value. Returns undefined for a display string that is not valid UTF-8. */
 function readValue(type: BareItem['type'], text: string): BareItem['value'] | undefined {
   switch (type) {
     case 'string':
@@ -148,7 +151,7 @@ function readValue(type: BareItem['type'], text: string): BareItem['value'] | un
   }
 }
 
-/** Percent-encoded UTF-8; anything else fails (RFC 9651, 4.2.10). */
+/** Decodes percent-encoded UTF-8. Returns undefined if it is invalid (RFC 9651, 4.2.10). */
 function readDisplayString(text: string): string | undefined {
   try {
     return decodeURIComponent(text);

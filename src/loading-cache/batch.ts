@@ -4,15 +4,15 @@ import { formatValue } from '../core/inspect.js';
 import type { LoadedMany } from './options.js';
 import type { Source } from './source.js';
 
-/** Loads many keys. Never throws: whatever happens is in the promise. The scope is aborted when all keys have left. */
+/** Loads many keys. Never throws: each failure rejects the promise. The scope is aborted when all keys have left. */
 type LoadBatch<K, V> = (keys: readonly K[], scope: AbortScope) => Promise<LoadedMany<K, V>>;
 
 /**
- * One call for many keys: those asked for in one turn of the event loop, or within `maxWaitMs` of the first, up to
- * `maxSize` at once. A key whose value nobody wants any longer leaves its batch: before the call it is not asked for,
- * and when all have left the call is aborted.
+ * Makes one call for many keys: the keys requested in one turn of the event loop, or within `maxWaitMs` after the first
+ * one, at most `maxSize` per call. A key without waiters leaves its batch. If it leaves before the call, it is not
+ * loaded. When all keys have left, the call is aborted.
  *
- * The call runs in the async context of the first key's first reader.
+ * The call runs in the async context of the first reader of the first key.
  */
 export class BatchSource<K, V> implements Source<K, V> {
   readonly #loadBatch: LoadBatch<K, V>;
@@ -56,8 +56,8 @@ export class BatchSource<K, V> implements Source<K, V> {
     if (batch.isSent || batch.size === 0) return;
     batch.isSent = true;
     const keys = [...batch.keys];
-    const asked = keys.map(({ key }) => key);
-    this.#loadBatch(asked, batch.scope)
+    const requested = keys.map(({ key }) => key);
+    this.#loadBatch(requested, batch.scope)
       .then((loaded) => deliver(keys, loaded))
       .catch((error) => {
         for (const key of keys) key.reject(error);
@@ -65,7 +65,7 @@ export class BatchSource<K, V> implements Source<K, V> {
   }
 }
 
-/** Keys that are asked for together. */
+/** The keys of one call. */
 class Batch<K, V> {
   readonly keys = new Set<BatchedKey<K, V>>();
   readonly scope = new AbortScope();
@@ -81,14 +81,14 @@ class Batch<K, V> {
     scope.enter(key);
   }
 
-  /** Nobody wants that key any longer. */
+  /** Removes a key without waiters. Aborts the call if it was the last key. */
   drop(key: BatchedKey<K, V>, reason: unknown, signals: AbortController[]): void {
     this.keys.delete(key);
     if (this.isSent && this.keys.size === 0) this.scope.onAbort(reason, signals);
   }
 }
 
-/** One key of a batch: its own node in the scope of its load. */
+/** One key of a batch: a node in the abort scope of the key's load. */
 class BatchedKey<K, V> extends AbortNode {
   readonly key: K;
   readonly resolve: (value: V) => void;
@@ -120,10 +120,10 @@ function deliver<K, V>(keys: readonly BatchedKey<K, V>[], loaded: LoadedMany<K, 
 
 function valuesOf<K, V>(keys: readonly BatchedKey<K, V>[], loaded: LoadedMany<K, V>): readonly (V | Error)[] {
   if (loaded instanceof Map) {
-    const missing = (key: K) =>
-      new Error(`loadMany brought no value for ${formatValue(key)}, nor undefined, nor an Error`);
+    const rule = 'the Map must have a value, undefined or an Error for each key';
+    const missing = (key: K) => new Error(`loadMany returned no value for ${formatValue(key)}: ${rule}`);
     return keys.map(({ key }) => (loaded.has(key) ? loaded.get(key) : missing(key)));
   }
   if (Array.isArray(loaded) && loaded.length === keys.length) return loaded;
-  throw new TypeError(`loadMany must bring a Map, or an array of as many values as it was given keys: ${keys.length}`);
+  throw new TypeError(`loadMany must return a Map, or an array with one value per key: ${keys.length}`);
 }

@@ -1,13 +1,18 @@
 import { InvalidOptionError } from '../core/errors.js';
 
-/** What is asked of a cache to keep things in: a `Map` will do, an `lru-cache`, any cache of this package. */
+/** The methods that a cache needs to hold entries: a `Map`, an `lru-cache` or any cache of this package has them. */
 export interface CacheLike<K, V> {
+  /** Returns the value of a key, or undefined. May count as a use. */
   get(key: K): V | undefined;
+  /** Stores a value. */
   set(key: K, value: V): unknown;
+  /** Removes a key and returns whether it was present. */
   delete(key: K): boolean;
-  /** Without it, what was cleared is out of reach at once but takes up room until it is evicted. */
+  /**
+   * Removes all entries. Without this method, cleared entries are never served but use memory until they are evicted.
+   */
   clear?(): void;
-  /** A `get` that does not count as a use. @defaultValue `get` */
+  /** Returns the value of a key without counting as a use. @defaultValue `get` */
   peek?(key: K): V | undefined;
 }
 

@@ -6,7 +6,7 @@ import { BatchSource } from './batch.js';
 import { checkBatchOptions, checkPolicy, type LoadedMany, type LoadingCacheOptions } from './options.js';
 import { LoaderSource, runLoad, SignalContext, type Source } from './source.js';
 
-/** The options that say where values come from. */
+/** The options that define where values come from. */
 type SourceOptions<K, V> = Pick<LoadingCacheOptions<K, V>, 'load' | 'loadMany' | 'batch' | 'policy'>;
 
 export function createSource<K, V>(
@@ -15,11 +15,11 @@ export function createSource<K, V>(
   clock: Clock,
 ): Source<K, V> {
   if ((load === undefined) === (loadMany === undefined)) {
-    throw new InvalidOptionError(owner, 'load', 'or "loadMany" is required, one of them', load);
+    throw new InvalidOptionError(owner, 'load', 'or "loadMany" is required, but not both', load);
   }
   const checked = checkPolicy(owner, policy);
   if (loadMany === undefined) {
-    if (batch !== undefined) throw new InvalidOptionError(owner, 'batch', 'goes with "loadMany"', batch);
+    if (batch !== undefined) throw new InvalidOptionError(owner, 'batch', 'is allowed only with "loadMany"', batch);
     return new LoaderSource(checkFunction(owner, 'load', load as NonNullable<typeof load>), checked);
   }
   const policyOfMany = checked as Policy<unknown> as Policy<LoadedMany<K, V>> | undefined;

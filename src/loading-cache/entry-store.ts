@@ -8,17 +8,17 @@ import type { InvalidationLog } from './invalidation-log.js';
 import { checkTagList, type LoadingSettings, NO_TAGS } from './options.js';
 import type { EntryMetadata } from './source.js';
 
-/** What one entry has of its own. */
+/** The options of one entry, for `set`. */
 export interface LoadingCacheSetOptions {
-  /** @defaultValue the cache's */
+  /** How long this value is fresh: a duration ≥ 0 or `Infinity`. @defaultValue the `ttl` of the cache */
   readonly ttl?: Duration | undefined;
-  /** @defaultValue what the cache's `tags` says */
+  /** The tags of this value. @defaultValue the result of the cache's `tags` function */
   readonly tags?: readonly string[] | undefined;
 }
 
 const SET_OPTIONS = ['ttl', 'tags'] as const;
 
-/** How long a value lives by the options. */
+/** Computes the TTL and the tags of a value from the options of the cache and of the entry. */
 export function metadataOf<K, V>(
   { name, ttlMs, tagsOf, jitter, random }: LoadingSettings<K, V>,
   value: V,
@@ -35,7 +35,7 @@ export function metadataOf<K, V>(
   };
 }
 
-/** The entries there are, and what of them still stands. */
+/** The entries of a loading cache. Compares an entry with newer invalidations before it returns the entry. */
 export class EntryStore<K, V> {
   readonly invalidations: InvalidationLog;
   readonly #settings: LoadingSettings<K, V>;
@@ -47,26 +47,26 @@ export class EntryStore<K, V> {
     this.invalidations = invalidations;
   }
 
-  /** The entry, however old, unless it was deleted. One lookup. */
+  /** Returns the entry of a key, fresh or not, unless it was deleted. One lookup. Counts as a use. */
   find(key: K): CachedEntry<V> | undefined {
     const entry = this.#cache.get(key);
     return entry === undefined || entry.checkedVersion === this.invalidations.latest
       ? entry
-      : this.#compare(key, entry);
+      : this.#applyInvalidations(key, entry);
   }
 
-  /** Likewise, not as a use of it. */
+  /** Returns the entry of a key, fresh or not, unless it was deleted. Does not count as a use. */
   peek(key: K): CachedEntry<V> | undefined {
     const entry = this.#cache.peek === undefined ? this.#cache.get(key) : this.#cache.peek(key);
-    return entry === undefined ? undefined : this.#compare(key, entry);
+    return entry === undefined ? undefined : this.#applyInvalidations(key, entry);
   }
 
   ageOf(entry: CachedEntry<V>, now: number): EntryAge {
     return entry.ageAt(now, this.#settings.windows);
   }
 
-  /** An entry is compared with what was invalidated since it last was. */
-  #compare(key: K, entry: CachedEntry<V>): CachedEntry<V> | undefined {
+  /** Applies the invalidations since the entry was last read: deletes it, expires it or keeps it. */
+  #applyInvalidations(key: K, entry: CachedEntry<V>): CachedEntry<V> | undefined {
     const { invalidations } = this;
     const since = entry.checkedVersion;
     if (since === invalidations.latest) return entry;
@@ -80,30 +80,33 @@ export class EntryStore<K, V> {
     return entry;
   }
 
-  /** @throws what `ttl` and `tags` throw, or InvalidOptionError for what they give. */
+  /**
+   * Makes an entry from the options of the cache and of the entry.
+   * @throws the errors of `ttl` and `tags`, or InvalidOptionError if they return an invalid value.
+   */
   make(key: K, value: V, now: number, loadMs: number, own?: LoadingCacheSetOptions): CachedEntry<V> {
     return this.makeWith(metadataOf(this.#settings, value, key, own), value, now, loadMs);
   }
 
-  /** Likewise, of a value whose life is known. */
-  makeWith(metadata: EntryMetadata, value: V, now: number, tookMs: number): CachedEntry<V> {
-    const { freshMs, tags, loadMs = tookMs } = metadata;
+  /** Makes an entry with given metadata. */
+  makeWith(metadata: EntryMetadata, value: V, now: number, durationMs: number): CachedEntry<V> {
+    const { freshMs, tags, loadMs = durationMs } = metadata;
     return new CachedEntry(
       { value, now, freshMs, loadMs, tags, checkedVersion: this.invalidations.latest },
       this.#settings.early,
     );
   }
 
-  /** Keeps the entry, or at least nothing older, when it could never be served. */
+  /** Stores the entry. If it could never be served, removes the older entry instead. */
   keep(key: K, entry: CachedEntry<V>, now: number): void {
-    if (this.ageOf(entry, now) === 'over') this.#cache.delete(key);
+    if (this.ageOf(entry, now) === 'expired') this.#cache.delete(key);
     else this.#cache.set(key, entry);
   }
 
-  /** Keeps a failure: beside the value that may be served meanwhile, or in its place. */
+  /** Remembers a failure: in the entry, if its value may still be served, and otherwise as an entry of its own. */
   keepFailure(key: K, error: unknown, now: number, forMs: number): void {
     const entry = this.find(key);
-    if (entry !== undefined && entry.failure === undefined && this.ageOf(entry, now) !== 'over') {
+    if (entry !== undefined && entry.failure === undefined && this.ageOf(entry, now) !== 'expired') {
       entry.retryFrom = now + forMs;
       return;
     }
@@ -120,7 +123,7 @@ export class EntryStore<K, V> {
     this.#cache.set(key, new CachedEntry<V>(init, this.#settings.early));
   }
 
-  /** Whether it has hit something that could have been served; of one key only. */
+  /** Applies an invalidation. Returns whether it hit a value that could have been served; false if not for one key. */
   invalidate(invalidation: CheckedInvalidation<K>, now: number): boolean {
     switch (invalidation.kind) {
       case 'delete':
@@ -141,16 +144,16 @@ export class EntryStore<K, V> {
   }
 
   #delete(key: K): boolean {
-    const stands = this.peek(key) !== undefined;
-    return this.#cache.delete(key) && stands;
+    const wasPresent = this.peek(key) !== undefined;
+    return this.#cache.delete(key) && wasPresent;
   }
 
-  /** Stale from now on. Gives whether there is anything that may still be served. */
+  /** Makes the entry stale. Returns whether its value may still be served. */
   #expire(key: K, now: number): boolean {
     const entry = this.peek(key);
     if (entry === undefined) return false;
     entry.expire(now);
-    if (this.ageOf(entry, now) !== 'over') return true;
+    if (this.ageOf(entry, now) !== 'expired') return true;
     this.#cache.delete(key);
     return false;
   }

@@ -10,15 +10,16 @@ import type { LoadingSettings } from './options.js';
 import { type EntryMetadata, type LoadRequest, LoadResult, type Source } from './source.js';
 import type { LoadingCacheEvents, MutableStats } from './stats.js';
 
-/** What is known of a load when it begins. */
+/** The properties of a new load. */
 export interface NewLoad<K, V> {
   readonly key: K;
-  /** What there was when it began. What is there later, and is not this, is newer than the load. */
+  /** The entry when the load began. A different entry later is newer than the load. */
   readonly previous: CachedEntry<V> | undefined;
-  /** The number of the last invalidation before it began. */
+  /** The number of the last invalidation before the load began. */
   readonly startedAfter: number;
+  /** The time at which the load began, in milliseconds. */
   readonly startedAt: number;
-  /** Whether it began in the background. */
+  /** Whether the load began in the background. */
   readonly isRefresh: boolean;
 }
 
@@ -53,12 +54,14 @@ export class InFlightLoad<K, V> extends SingleFlight<V, LoadWaiter<K, V>> implem
   }
 }
 
-/** Somebody who waits for a key. */
+/** A read that waits for a key. */
 export class LoadWaiter<K, V> extends FlightWaiter<V> {
-  /** Takes an old value when there is no new one. */
+  /** Whether the read accepts a stale value if the load fails or is too slow. */
   readonly takesStale: boolean;
   load: InFlightLoad<K, V> | undefined;
-  /** Boards another load, in the reader's own async context. Only of one who came after an invalidation during its load. */
+  /**
+   * Joins another load, in the async context of the read. Set only if an invalidation came after the start of the load.
+   */
   retryWithNewLoad: (() => void) | undefined;
 
   constructor(takesStale: boolean) {
@@ -70,14 +73,17 @@ export class LoadWaiter<K, V> extends FlightWaiter<V> {
 }
 
 /**
- * The loads in flight: one a key that can be joined.
+ * The loads in flight: at most one per key that a read can join.
  *
- * THE RULE: a load is kept only if nothing newer happened to its key since it began. What happens to the key alone takes
- * its load out of the table (`detach`): nobody joins it any more, and it is not kept. What happens to a tag may concern a
- * load whose tags nobody knows before its value is there: so it can be joined, and is asked at its end. Whoever came
- * before the invalidation then has the value; whoever came after it, and therefore must not, boards another load.
+ * Rule: a loaded value is kept only if its key was not set or invalidated since the load began.
  *
- * What it remembers is bounded by the loads in flight.
+ * - An invalidation of the key removes the load from the table (`detach`). No read joins it any more, and its value is
+ *   not kept.
+ * - An invalidation of a tag may hit a load whose tags are unknown until its value arrives. Reads can still join such a
+ *   load. When it ends, its tags are compared with the invalidations since it began. A waiter that joined before the
+ *   invalidation gets the value. A waiter that joined after it must not get the value and joins another load.
+ *
+ * Memory: O(loads in flight).
  */
 export class InFlightLoads<K, V> {
   readonly #settings: LoadingSettings<K, V>;
@@ -102,7 +108,7 @@ export class InFlightLoads<K, V> {
     return this.#loads.size;
   }
 
-  /** Waits for the key, from the load that is under way or a new one. */
+  /** Waits for the value of a key: joins the load in flight, or starts a new one. */
   wait(
     key: K,
     entry: CachedEntry<V> | undefined,
@@ -119,14 +125,14 @@ export class InFlightLoads<K, V> {
     return waiter.promise;
   }
 
-  /** Loads the key anew with nobody waiting, unless that is being done. */
+  /** Loads the key in the background, unless a load of it is in flight. */
   refresh(key: K, entry: CachedEntry<V>, source: Source<K, V>): void {
     if (this.#loads.has(key)) return;
     this.#counts.refreshes++;
     this.#start(this.#newLoad(key, entry, true), source);
   }
 
-  /** Takes the key's load out of the table: what it brings is not kept. To be followed by `abandonIfEmpty` or `supersede`. */
+  /** Removes the key's load from the table, so that it is not kept. Call `abandonIfEmpty` or `supersede` afterwards. */
   detach(key: K): InFlightLoad<K, V> | undefined {
     const load = this.#loads.get(key);
     if (load === undefined) return undefined;
@@ -136,8 +142,8 @@ export class InFlightLoads<K, V> {
   }
 
   /**
-   * Takes the loads out whose keys the invalidation hits: O(loads in flight), unless it is about one key or a tag. No key
-   * matches a tag: a load is compared with tags at its end.
+   * Detaches the loads whose keys the invalidation hits. O(1) for a key or a tag, otherwise O(loads in flight). A tag
+   * hits no key here: a load is compared with tags when it ends.
    */
   detachMatching(invalidation: CheckedInvalidation<K>): InFlightLoad<K, V>[] {
     if ('match' in invalidation && invalidation.match.kind === 'tag') return [];
@@ -149,27 +155,27 @@ export class InFlightLoads<K, V> {
     return [...this.#loads.keys()].filter((key) => hitsKey(invalidation, key));
   }
 
-  /** The value that is newer than the load is what its readers get, now. */
+  /** Resolves the waiters of a load with a value that is newer than the load, and aborts the load. */
   supersede(load: InFlightLoad<K, V> | undefined, value: V): void {
     if (load === undefined) return;
     for (const waiter of load.settle()) waiter.resolve(value);
     load.scope.abort(undefined);
   }
 
-  /** Whether a new load was begun for it. */
+  /** Joins the load of a key and returns whether it had to be started. */
   #join(key: K, entry: CachedEntry<V> | undefined, waiter: LoadWaiter<K, V>, source: Source<K, V>): boolean {
-    const underWay = this.#loads.get(key);
-    const load = underWay ?? this.#newLoad(key, entry, false);
+    const inFlight = this.#loads.get(key);
+    const load = inFlight ?? this.#newLoad(key, entry, false);
     const { latest } = this.#store.invalidations;
     const mayBeHit = load.startedAfter !== latest;
     waiter.load = load;
     waiter.retryWithNewLoad = mayBeHit ? bindAsyncContext(() => this.#joinAgain(key, waiter, source)) : undefined;
     load.join(waiter);
-    if (underWay === undefined) this.#start(load, source);
-    return underWay === undefined;
+    if (inFlight === undefined) this.#start(load, source);
+    return inFlight === undefined;
   }
 
-  /** As if it came now: it may find a value, or a failure that is kept. */
+  /** Reads the key again, as if the read had just begun: the cache may hold a value or a remembered failure by now. */
   #joinAgain(key: K, waiter: LoadWaiter<K, V>, source: Source<K, V>): void {
     if (waiter.isDone) return;
     const entry = this.#store.find(key);
@@ -188,7 +194,7 @@ export class InFlightLoads<K, V> {
     return load;
   }
 
-  /** Last, when all is in its place: the source may call back. */
+  /** Calls the source. Must come last, when the table is consistent: the source may call the cache synchronously. */
   #start(load: InFlightLoad<K, V>, source: Source<K, V>): void {
     source.load(load.key, load.scope, load.previous?.value, load).then(
       (loaded) => this.#succeed(load, loaded),
@@ -197,25 +203,28 @@ export class InFlightLoads<K, V> {
   }
 
   abandon(load: InFlightLoad<K, V>): void {
-    this.#takeOut(load);
+    this.#removeIfCurrent(load);
   }
 
-  /** Whoever takes it has it now, if it may be served before the load is over; it is there for the others if that fails. */
+  /**
+   * Stores a stale value that the source found during the load, and serves it to the waiters if it may be served before
+   * the load ends. Otherwise it is used if the load fails.
+   */
   offerStale(load: InFlightLoad<K, V>, value: V, metadata: EntryMetadata): void {
     const { key } = load;
     const now = this.#settings.clock.now();
     const isCurrent = this.#loads.get(key) === load;
-    const isNews = load.previous === undefined || load.previous.endsAt < now + metadata.freshMs;
-    if (!isCurrent || !isNews || this.#store.invalidations.hasInvalidated(key, metadata.tags, load.startedAfter))
+    const isNewer = load.previous === undefined || load.previous.endsAt < now + metadata.freshMs;
+    if (!isCurrent || !isNewer || this.#store.invalidations.hasInvalidated(key, metadata.tags, load.startedAfter))
       return;
     const entry = this.#store.makeWith(metadata, value, now, 0);
-    unlessItThrows(() => this.#store.keep(key, entry, now));
+    reportThrown(() => this.#store.keep(key, entry, now));
     if (this.#store.ageOf(entry, now) !== 'stale') return;
     for (const waiter of load.waiters) this.#serveStale(key, waiter);
   }
 
-  /** Whether it was still in the table. */
-  #takeOut(load: InFlightLoad<K, V>): boolean {
+  /** Removes the load and returns whether it was still in the table. */
+  #removeIfCurrent(load: InFlightLoad<K, V>): boolean {
     return this.#loads.get(load.key) === load && this.#loads.delete(load.key);
   }
 
@@ -236,16 +245,16 @@ export class InFlightLoads<K, V> {
       this.#fail(load, error);
       return;
     }
-    const isHit = this.#store.invalidations.hasInvalidated(key, entry.tags, load.startedAfter);
-    const isKept = this.#takeOut(load) && !isHit;
+    const isInvalidated = this.#store.invalidations.hasInvalidated(key, entry.tags, load.startedAfter);
+    const isKept = this.#removeIfCurrent(load) && !isInvalidated;
     if (isKept) {
-      unlessItThrows(() => this.#store.keep(key, entry, now));
+      reportThrown(() => this.#store.keep(key, entry, now));
       result?.onKept?.();
     } else this.#counts.discarded++;
     const newer = isKept ? undefined : this.#newerThan(load, now);
     for (const waiter of load.settle()) {
       if (newer !== undefined) waiter.resolve(newer.value);
-      else if (isHit && waiter.retryWithNewLoad !== undefined) waiter.retryWithNewLoad();
+      else if (isInvalidated && waiter.retryWithNewLoad !== undefined) waiter.retryWithNewLoad();
       else waiter.resolve(value);
     }
     if (this.#events.has('load')) this.#events.emit('load', { key, durationMs, isRefresh: load.isRefresh, isKept });
@@ -255,12 +264,12 @@ export class InFlightLoads<K, V> {
     if (load.isOver) return;
     const { key } = load;
     const now = this.#settings.clock.now();
-    const { error, forMs } = this.#judge(reason, key);
-    const isCurrent = this.#takeOut(load);
+    const { error, forMs } = this.#negativeTtlOf(reason, key);
+    const isCurrent = this.#removeIfCurrent(load);
     this.#counts.loadFailures++;
     const newer = this.#newerThan(load, now);
     const stale = newer ?? this.#servable(key, now);
-    if (isCurrent && forMs > 0) unlessItThrows(() => this.#store.keepFailure(key, error, now, forMs));
+    if (isCurrent && forMs > 0) reportThrown(() => this.#store.keepFailure(key, error, now, forMs));
     for (const waiter of load.settle()) {
       if (newer !== undefined) waiter.resolve(newer.value);
       else if (stale !== undefined && waiter.takesStale) this.#resolveStale(waiter, stale);
@@ -272,8 +281,8 @@ export class InFlightLoads<K, V> {
     }
   }
 
-  /** How long a failure is to be kept. What `negativeTtl` throws is the failure then. */
-  #judge(error: unknown, key: K): { error: unknown; forMs: number } {
+  /** Computes how long a failure is remembered. If `negativeTtl` throws, its error becomes the failure. */
+  #negativeTtlOf(error: unknown, key: K): { error: unknown; forMs: number } {
     try {
       return { error, forMs: this.#settings.negativeMs(error, key) };
     } catch (thrown) {
@@ -281,21 +290,21 @@ export class InFlightLoads<K, V> {
     }
   }
 
-  /** What came into the cache after the load began, if it is fresh. */
+  /** Returns the entry that was stored after the load began, if it is fresh. */
   #newerThan(load: InFlightLoad<K, V>, now: number): CachedEntry<V> | undefined {
     const entry = this.#store.find(load.key);
     if (entry === undefined || entry === load.previous || entry.failure !== undefined) return undefined;
     return this.#store.ageOf(entry, now) === 'fresh' ? entry : undefined;
   }
 
-  /** A value that may be served when there is no better one. */
+  /** Returns an entry whose value may be served if the load fails. */
   #servable(key: K, now: number): CachedEntry<V> | undefined {
     const entry = this.#store.find(key);
     if (entry === undefined || entry.failure !== undefined) return undefined;
-    return this.#store.ageOf(entry, now) === 'over' ? undefined : entry;
+    return this.#store.ageOf(entry, now) === 'expired' ? undefined : entry;
   }
 
-  /** Whether there is a stale value for one who will not wait any longer. Then the load goes on, for the cache. */
+  /** Serves a stale value to a waiter and returns whether there was one. The load then continues for the cache. */
   #serveStale(key: K, waiter: LoadWaiter<K, V>): boolean {
     const entry = waiter.takesStale ? this.#servable(key, this.#settings.clock.now()) : undefined;
     if (entry === undefined) return false;
@@ -316,8 +325,10 @@ export class InFlightLoads<K, V> {
   }
 }
 
-/** The cache is somebody else's: when it throws, the readers still get their answer. */
-function unlessItThrows(keep: () => void): void {
+/**
+ * Calls the cache, which may be the caller's own. If it throws, the error is reported and the reads still get a value.
+ */
+function reportThrown(keep: () => void): void {
   try {
     keep();
   } catch (error) {

@@ -1,11 +1,12 @@
 /**
  * A cache that loads its missing values: once for all concurrent callers, with stale-while-revalidate, refresh ahead,
- * negative caching, tags and invalidation. `memoize` makes a function of one.
+ * negative caching, tags and invalidation. `memoize` caches the results of a function.
  *
- * Use it in front of data that is read more often than it changes and may be a little old. Do not use it where a reader
- * must see the write of another process at once.
+ * Use it in front of data that is read more often than it changes and may be a little out of date. Do not use it where
+ * a reader must see the write of another process immediately.
  *
- * Cost: one lookup and one promise per read; one load per key for all callers that wait for it; no standing timer.
+ * Cost: one lookup and one promise per read; one load per key for all callers that wait for it; timers only while a
+ * caller waits.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 import { FifoMap } from '../core/fifo-map.js';
 import { type CheckedMatch, matchesKey, nameOf } from './invalidation.js';
 
-/** An invalidation: its number among all of them, and when it was made. */
+/** One invalidation: its sequence number among all of them, and the time at which it was made. */
 interface LogEntry {
   readonly number: number;
   readonly time: number;
@@ -9,23 +9,24 @@ interface LogEntry {
 
 const MOST_TAGS = 10_000;
 const MOST_PATTERNS = 1000;
-const MOST_MARKS_EACH = 16;
+const MOST_ENTRIES_EACH = 16;
 
 /**
- * What was invalidated by tag, by the look of keys, or as a whole. Nothing is looked for when that happens: it leaves a
- * mark with a number, and whoever reads an entry compares it with the marks that are younger than the last ones it was
- * compared with. So an invalidation costs O(1), and an entry O(its tags + new patterns) once after it. A load is treated
- * the same: it brings what was true when it began.
+ * The log of invalidations by tag, by prefix or glob, and of everything. An invalidation does not search for entries:
+ * it adds a numbered log entry. A read compares the cache entry with the log entries that are newer than its last
+ * comparison. So an invalidation costs O(1), and it costs each cache entry O(its tags + new patterns) once. A load is
+ * treated the same way, with the number of the last invalidation before it began.
  *
- * Bounded: the last 10,000 tags (or as many as there may be entries, if those are more) and the last 1,000 patterns, each
- * with its last 16 marks. What is forgotten is taken to have deleted everything that was not compared with it.
+ * The log is bounded: the last 10,000 tags (or the capacity of the cache, if that is larger) and the last 1,000
+ * patterns, each with its last 16 log entries. When a tag or pattern is dropped from the log, it counts as having
+ * deleted every cache entry that was not compared with it yet.
  */
 export class InvalidationLog {
-  /** The number of the last one. */
+  /** The number of the latest invalidation. */
   latest = 0;
   readonly #deletes: MatchLog;
   readonly #expires: MatchLog;
-  /** The number of the last one that has deleted everything. */
+  /** The number of the latest invalidation that deleted everything. */
   #deletedAll = 0;
 
   constructor(capacity = 0) {
@@ -47,47 +48,47 @@ export class InvalidationLog {
   }
 
   #add(log: MatchLog, match: CheckedMatch, time: number): void {
-    const forgotten = log.add(match, { number: ++this.latest, time });
-    this.#deletedAll = Math.max(this.#deletedAll, forgotten);
+    const dropped = log.add(match, { number: ++this.latest, time });
+    this.#deletedAll = Math.max(this.#deletedAll, dropped);
   }
 
-  /** Whether an entry was deleted since the invalidation of that number. */
+  /** Whether an entry was deleted after the invalidation with the number `since`. */
   hasDeleted(key: unknown, tags: readonly string[], since: number): boolean {
     return this.#deletedAll > since || this.#deletes.first(key, tags, since) !== undefined;
   }
 
-  /** When an entry was first expired since then. */
+  /** Returns the time at which an entry was first expired after the invalidation with the number `since`. */
   expiredAt(key: unknown, tags: readonly string[], since: number): number | undefined {
     return this.#expires.first(key, tags, since)?.time;
   }
 
-  /** Whether any invalidation, of whichever kind, has hit it since then. */
+  /** Whether an entry was deleted or expired after the invalidation with the number `since`. */
   hasInvalidated(key: unknown, tags: readonly string[], since: number): boolean {
     if (since === this.latest) return false;
     return this.hasDeleted(key, tags, since) || this.expiredAt(key, tags, since) !== undefined;
   }
 }
 
-/** A prefix or a glob, and its marks. */
+/** A prefix or a glob, and its log entries. */
 interface Pattern {
   readonly match: CheckedMatch;
-  readonly marks: LogEntry[];
+  readonly entries: LogEntry[];
 }
 
-/** The marks of one kind: of each tag and pattern its last ones, the oldest first. */
+/** The log of one kind of invalidation: the last entries of each tag and pattern, the oldest first. */
 class MatchLog {
   readonly #mostTags: number;
-  /** The tag marked last is the newest. */
+  /** The tag that was invalidated last is the newest. */
   readonly #tags = new FifoMap<string, LogEntry[]>();
   readonly #patterns = new Map<string, Pattern>();
-  /** The pattern marked last at the end. */
+  /** The patterns in the order of their last invalidation. */
   readonly #order: Pattern[] = [];
 
   constructor(mostTags: number) {
     this.#mostTags = mostTags;
   }
 
-  /** Gives the number of the last mark that was forgotten, or 0. */
+  /** Adds an entry. Returns the number of the last entry that was dropped to make room, or 0. */
   add(match: CheckedMatch, entry: LogEntry): number {
     return match.kind === 'tag' ? this.#addToTag(match.text, entry) : this.#addToPattern(match, entry);
   }
@@ -96,10 +97,10 @@ class MatchLog {
     const log = this.#tags.get(tag) ?? [];
     push(log, entry);
     this.#tags.set(tag, log);
-    return this.#tags.size > this.#mostTags ? this.#forgetOldestTag() : 0;
+    return this.#tags.size > this.#mostTags ? this.#dropOldestTag() : 0;
   }
 
-  #forgetOldestTag(): number {
+  #dropOldestTag(): number {
     const [tag, log] = this.#tags.oldest as readonly [string, LogEntry[]];
     this.#tags.delete(tag);
     return lastNumber(log);
@@ -108,26 +109,26 @@ class MatchLog {
   #addToPattern(match: CheckedMatch, entry: LogEntry): number {
     const name = nameOf(match);
     const known = this.#patterns.get(name);
-    const pattern = known ?? { match, marks: [] };
-    push(pattern.marks, entry);
+    const pattern = known ?? { match, entries: [] };
+    push(pattern.entries, entry);
     if (known === undefined) this.#patterns.set(name, pattern);
     else this.#order.splice(this.#order.indexOf(known), 1);
     this.#order.push(pattern);
-    return this.#order.length > MOST_PATTERNS ? this.#forgetOldestPattern() : 0;
+    return this.#order.length > MOST_PATTERNS ? this.#dropOldestPattern() : 0;
   }
 
-  #forgetOldestPattern(): number {
-    const { match, marks: log } = this.#order.shift() as Pattern;
+  #dropOldestPattern(): number {
+    const { match, entries: log } = this.#order.shift() as Pattern;
     this.#patterns.delete(nameOf(match));
     return lastNumber(log);
   }
 
-  /** The first mark that has hit since the one of that number. */
+  /** Returns the first log entry after the number `since` that hits the key or one of the tags. */
   first(key: unknown, tags: readonly string[], since: number): LogEntry | undefined {
     let found: LogEntry | undefined;
     for (const tag of tags) found = earlier(found, firstAfter(since, this.#tags.get(tag)));
     for (let i = this.#order.length - 1; i >= 0; i--) {
-      const { match, marks: log } = this.#order[i] as Pattern;
+      const { match, entries: log } = this.#order[i] as Pattern;
       if (lastNumber(log) <= since) break;
       if (matchesKey(match, key)) found = earlier(found, firstAfter(since, log));
     }
@@ -135,10 +136,13 @@ class MatchLog {
   }
 }
 
-/** Where there are too many, the two oldest become one: the number of the second at the time of the first. */
+/**
+ * Adds to a log. If the log is full, its two oldest entries are merged: the number of the second, the time of the
+ * first.
+ */
 function push(log: LogEntry[], entry: LogEntry): void {
   log.push(entry);
-  if (log.length <= MOST_MARKS_EACH) return;
+  if (log.length <= MOST_ENTRIES_EACH) return;
   const { time } = log.shift() as LogEntry;
   const { number } = log[0] as LogEntry;
   log[0] = { number, time };

@@ -2,22 +2,22 @@ import { InvalidOptionError } from '../core/errors.js';
 import { readOptions } from '../core/options.js';
 
 /**
- * Which entries: those with a tag, those whose key begins like this, those whose key looks like this. In a glob `*` stands
- * for any characters, none included, `?` for one, and `\` takes the next one literally. Only keys that are strings have
- * a beginning and a look.
+ * Selects entries: by a tag, by a key prefix, or by a glob that matches the key. In a glob, `*` matches any number of
+ * characters (also none), `?` matches one, and `\` makes the next character literal. A prefix or a glob matches only
+ * keys that are strings.
  */
 export type EntryMatch =
   | { readonly tag: string; readonly prefix?: undefined; readonly glob?: undefined }
   | { readonly prefix: string; readonly tag?: undefined; readonly glob?: undefined }
   | { readonly glob: string; readonly tag?: undefined; readonly prefix?: undefined };
 
-/** A match that was checked. */
+/** A checked `EntryMatch`. */
 export type CheckedMatch = { readonly kind: 'tag' | 'prefix' | 'glob'; readonly text: string };
 
 export function checkMatch(owner: string, match: EntryMatch): CheckedMatch {
   const own = readOptions<{ tag?: unknown; prefix?: unknown; glob?: unknown }>(
     owner,
-    match ?? null, // undefined is no match either
+    match ?? null, // undefined means "no options" to `readOptions`, but a match is required
     { tag: undefined, prefix: undefined, glob: undefined },
     'match',
   );
@@ -25,26 +25,26 @@ export function checkMatch(owner: string, match: EntryMatch): CheckedMatch {
   const [kind] = given;
   const text = kind === undefined ? undefined : own[kind];
   if (kind !== undefined && given.length === 1 && typeof text === 'string') return { kind, text };
-  throw new InvalidOptionError(owner, 'match', 'must have one of "tag", "prefix", "glob", a string', match);
+  throw new InvalidOptionError(owner, 'match', 'must have exactly one of "tag", "prefix", "glob", as a string', match);
 }
 
-/** A name for the match: equal only for matches of the same kind and text. */
+/** Returns an identifier of the match: equal only for matches of the same kind and text. */
 export const nameOf = ({ kind, text }: CheckedMatch): string => `${kind} ${text}`;
 
-/** Whether a key looks like that. None looks like a tag. */
+/** Whether a prefix or a glob matches a key. A tag matches no key. */
 export function matchesKey({ kind, text }: CheckedMatch, key: unknown): boolean {
   if (typeof key !== 'string' || kind === 'tag') return false;
   return kind === 'prefix' ? key.startsWith(text) : matchesGlob(text, key);
 }
 
-/** Whether an entry with that key and those tags is meant. */
+/** Whether the match selects an entry with that key and those tags. */
 export function hitsEntry(match: CheckedMatch, key: unknown, tags: readonly string[]): boolean {
   return match.kind === 'tag' ? tags.includes(match.text) : matchesKey(match, key);
 }
 
 /**
- * Without regular expressions, whose worst case is exponential: after a mismatch only the last `*` needs to take one
- * character more. O(glob × text) at worst, O(text) as a rule.
+ * Whether a glob matches a text. Does not use regular expressions, whose worst case is exponential: after a mismatch
+ * only the last `*` has to match one character more. O(glob × text) in the worst case, usually O(text).
  */
 export function matchesGlob(glob: string, text: string): boolean {
   let [at, next] = [0, 0];
@@ -68,19 +68,22 @@ export function matchesGlob(glob: string, text: string): boolean {
 }
 
 /**
- * What has happened to what is kept, as one cache tells another: what was set is to be deleted there too, since the value
- * there is an old one.
+ * A change to a cache, as it is sent to other caches with the same data. A `set` is sent as `delete`, because the value
+ * in the other caches is outdated.
  */
 export type Invalidation<K> = (
   | { readonly kind: 'delete' | 'expire'; readonly key: K }
   | { readonly kind: 'deleteMatching' | 'expireMatching'; readonly match: EntryMatch }
   | { readonly kind: 'clear' }
 ) & {
-  /** Follows from an invalidation elsewhere that came too late to stop a value on its way to a second tier. */
+  /**
+   * Whether this invalidation repeats one of another process, which came too late to stop an outdated value on its way
+   * to the second tier.
+   */
   readonly isEcho?: true | undefined;
 };
 
-/** An invalidation that was checked. */
+/** A checked `Invalidation`. */
 export type CheckedInvalidation<K> =
   | { readonly kind: 'delete' | 'expire'; readonly key: K }
   | { readonly kind: 'deleteMatching' | 'expireMatching'; readonly match: CheckedMatch }
@@ -104,7 +107,7 @@ export function checkInvalidation<K>(owner: string, invalidation: Invalidation<K
   }
 }
 
-/** Whether it hits the key by itself. What only a tag of its value would tell, it does not. */
+/** Whether the invalidation hits the key itself. An invalidation by tag hits no key, only entries with that tag. */
 export function hitsKey<K>(invalidation: CheckedInvalidation<K>, key: K): boolean {
   if (invalidation.kind === 'clear') return true;
   return 'key' in invalidation ? invalidation.key === key : matchesKey(invalidation.match, key);

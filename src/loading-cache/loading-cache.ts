@@ -23,18 +23,21 @@ import type { LoadingCacheEvents, LoadingCacheStats } from './stats.js';
 import { type WarmUpOptions, type WarmUpResult, warmUpKeys } from './warm-up.js';
 
 /**
- * A cache in front of something slow: it loads what it has not, once for however many ask.
+ * Creates a cache that loads a missing value with `load` or `loadMany`, once for all concurrent callers (single
+ * flight).
  *
- * Picture one flight for each key that is missing. Whoever asks for the key boards it, may leave again by his own signal,
- * and is told how it ended; when the last one has left, the load is aborted. A load is kept only if nothing newer has
- * happened to its key since it began, so a slow one never overwrites a newer value and never brings back what was
- * deleted; those who waited for it have an answer all the same.
+ * Use it in front of a slow data source that is read more often than it changes. It supports stale-while-revalidate,
+ * stale-if-error, refresh ahead, negative caching, tags and invalidation.
  *
- * O(1) a read, one lookup and one promise for a fresh value. No timer runs but while somebody waits.
+ * - Each missing key has at most one load in flight. Callers of `get` join it, and each caller can leave it through its
+ *   own `signal`. When the last caller has left, the load is aborted.
+ * - A loaded value is kept only if its key was not set or invalidated since the load began. A slow load therefore never
+ *   overwrites a newer value and never restores a deleted one. The callers that waited for it still get a result.
+ * - A loader that reads its own key from the same cache waits for itself. `hardTimeout` ends that wait.
  *
- * A loader that waits for its own key waits for itself; `hardTimeout` ends that.
+ * Cost: O(1) per read; one lookup and one promise for a fresh value. Timers run only while a caller waits.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is missing or out of range.
  * @example
  * ```ts
  * const users = loadingCache({
@@ -55,58 +58,66 @@ export function loadingCache<K, V>(options: LoadingCacheOptions<K, V>): LoadingC
   return new LoadingCacheImpl(owner, own, settings, createSource(owner, own, settings.clock));
 }
 
-/** What one read may bring along. */
+/** The options of one read. */
 export interface LoadingCacheGetOptions {
-  /** Ends this reader's wait, and nobody else's: it rejects with the signal's reason at once. */
+  /** Ends the wait of this read only: the read rejects with the signal's reason. Other callers keep waiting. */
   readonly signal?: AbortSignal | null | undefined;
 }
 
-/** A cache that loads what it has not. */
+/** A cache that loads missing values, made by `loadingCache`. */
 export interface LoadingCache<K, V> extends Observable<LoadingCacheEvents<K>> {
-  /** The value: fresh, or stale where the options allow, or else loaded. */
+  /** Returns the value: the fresh one, a stale one if the options allow it, or otherwise a loaded one. */
   get(key: K, options?: LoadingCacheGetOptions): Promise<V>;
-  /** The values, in the order of the keys. Rejects with the first failure; the other loads go on. */
+  /** Returns the values in the order of the keys. Rejects with the first failure; the other loads continue. */
   getMany(keys: Iterable<K>, options?: LoadingCacheGetOptions): Promise<V[]>;
   /**
-   * What `get` would answer at once, without a promise; undefined if it would have to wait, or reject. Like `get`, it
-   * counts as a use, and starts the refresh of what is due for one; it never begins a load that somebody would wait for.
+   * Returns the value without a promise if `get` could serve it from the cache. Returns undefined if `get` would wait
+   * or reject. Counts as a use and may start a background refresh, as `get` does, but never starts a load that a caller
+   * would wait for.
    */
   getSync(key: K): V | undefined;
-  /** What may be served at once, changing nothing: no use, no refresh. */
+  /** Returns the fresh or stale value without any effect: it does not count as a use and starts no refresh. */
   peek(key: K): V | undefined;
-  /** Stores a value. A load of its key that is under way is not kept; whoever waits for it has this value now. */
+  /**
+   * Stores a value. A load of the key in flight is aborted, its value is not kept, and the callers that wait for it get
+   * the stored value immediately.
+   */
   set(key: K, value: V, options?: LoadingCacheSetOptions): void;
   /**
-   * Removes a value: it is never served again. A load of its key that is under way is not kept; who waits for it still
-   * has what it brings, and the next reader starts another one. Gives whether there was an entry.
+   * Removes the value of a key and returns whether there was one. A load of the key in flight is not kept: its waiters
+   * still get its value, and the next read starts another load.
    */
   delete(key: K): boolean;
-  /** Makes a value stale as of now: it is only served where a stale one may be. Otherwise as `delete`. */
+  /**
+   * Makes the value of a key stale now: only `staleWhileRevalidate` and `staleIfError` still allow it to be served.
+   * Returns whether a value remains that they allow. A load of the key in flight is not kept, as with `delete`.
+   */
   expire(key: K): boolean;
   /**
-   * `delete` for all entries that match, and for the loads in flight. O(loads in flight) for a prefix or a glob, since the
-   * loads whose keys match are not kept; O(1) for a tag. The numbers of entries and of earlier invalidations do not matter:
-   * an entry is compared with the newer invalidations when it is next read.
+   * Deletes all entries that match, and does not keep matching loads in flight. O(1) for a tag; O(loads in flight) for
+   * a prefix or a glob. The cost does not depend on the number of entries: an entry is compared with newer
+   * invalidations when it is next read.
    */
   deleteMatching(match: EntryMatch): void;
-  /** `expire` for all entries that match. */
+  /** Makes all entries that match stale now. Otherwise like `deleteMatching`. */
   expireMatching(match: EntryMatch): void;
-  /** `delete` for all there is. */
+  /** Deletes all entries, and does not keep any load in flight. */
   clear(): void;
-  /** Does what has happened to another cache of the same things; it is not told on as an `invalidate` event. */
+  /** Applies an invalidation of another cache with the same data, without emitting an `invalidate` event. */
   applyInvalidation(invalidation: Invalidation<K>): void;
-  /** Loads the value anew, or waits for the load that is under way. Rejects when that fails, stale value or not. */
+  /** Loads the value again, or joins the load in flight. Rejects if the load fails, even if there is a stale value. */
   refresh(key: K, options?: LoadingCacheGetOptions): Promise<V>;
-  /** Gets all these keys, so many at once; failures are counted. */
+  /** Gets all keys with limited concurrency and returns how many loads succeeded and failed. */
   warmUp(keys: Iterable<K> | AsyncIterable<K>, options?: WarmUpOptions<K>): Promise<WarmUpResult>;
-  /** How many loads are under way that a reader could join. */
+  /** The number of loads in flight that a read could join. */
   readonly loading: number;
+  /** The counters since the cache was made: a copy. */
   readonly stats: LoadingCacheStats;
 }
 
 const GET_OPTIONS = ['signal'] as const;
 
-/** The face of it: what is kept is in the store, what is being loaded in the table of loads. */
+/** Implements `LoadingCache`: the entries are in an `EntryStore`, the loads in flight in `InFlightLoads`. */
 export class LoadingCacheImpl<K, V> implements LoadingCache<K, V> {
   readonly #settings: LoadingSettings<K, V>;
   readonly #source: Source<K, V>;
@@ -150,7 +161,7 @@ export class LoadingCacheImpl<K, V> implements LoadingCache<K, V> {
       : this.#getSlowly(key, entry, null, this.#source);
   }
 
-  /** Never throws: whatever happens is in the promise. */
+  /** Reads a key with a given source. Never throws: each failure rejects the promise. */
   getFrom(source: Source<K, V>, key: K, options: LoadingCacheGetOptions = {}): Promise<V> {
     try {
       const signal = this.#checkSignal(options);
@@ -235,7 +246,10 @@ export class LoadingCacheImpl<K, V> implements LoadingCache<K, V> {
     if (this.#events.has('invalidate')) this.#events.emit('invalidate', invalidation);
   }
 
-  /** First the loads are out of the table, then the entries are gone, then loads that nobody waits for are aborted. */
+  /**
+   * The order matters: detach the loads, remove the entries, and only then abort the loads without waiters, because an
+   * abort runs code of the caller.
+   */
   #invalidate(invalidation: CheckedInvalidation<K>): boolean {
     const loads = this.#loads.detachMatching(invalidation);
     const wasThere = this.#store.invalidate(invalidation, this.#settings.clock.now());
@@ -251,21 +265,21 @@ export class LoadingCacheImpl<K, V> implements LoadingCache<K, V> {
     return this.#loads.wait(key, entry, source, signal, true);
   }
 
-  /** The shortest way: a fresh value with nothing else to do. No clock is read where nothing expires. */
+  /** The fast path: whether the entry is fresh and needs nothing else. Reads the clock only if the entry can expire. */
   #isFastHit(entry: CachedEntry<V>): boolean {
     if (entry.hitFastPathUntil !== undefined && this.#settings.clock.now() >= entry.hitFastPathUntil) return false;
     this.#counts.hits++;
     return true;
   }
 
-  /** Whether the entry is what a reader gets at once. It is loaded anew in the background if it is time. */
+  /** Whether a read may serve the entry without waiting. Starts a background refresh if one is due. */
   #canServe(key: K, entry: CachedEntry<V>, source: Source<K, V>): boolean {
     const { clock, early, random } = this.#settings;
     const now = clock.now();
     const age = this.#store.ageOf(entry, now);
-    const isHeldBack = entry.isInBackoff(now);
-    if (age === 'over' || (age === 'grace' && !isHeldBack)) return false;
-    const isDue = age === 'fresh' ? entry.isDueForRefresh(now, early, random) : !isHeldBack;
+    const isInBackoff = entry.isInBackoff(now);
+    if (age === 'expired' || (age === 'stale-if-error' && !isInBackoff)) return false;
+    const isDue = age === 'fresh' ? entry.isDueForRefresh(now, early, random) : !isInBackoff;
     this.#counts[age === 'fresh' ? 'hits' : 'staleHits']++;
     if (isDue && entry.failure === undefined) this.#loads.refresh(key, entry, source);
     return true;
@@ -284,7 +298,7 @@ function cacheOf<K, V>(
   { capacity, cache }: Pick<LoadingCacheOptions<K, V>, 'capacity' | 'cache'>,
 ): CacheLike<K, CachedEntry<V>> {
   if ((capacity === undefined) === (cache === undefined)) {
-    throw new InvalidOptionError(owner, 'capacity', 'or "cache" is required, one of them', capacity);
+    throw new InvalidOptionError(owner, 'capacity', 'or "cache" is required, but not both', capacity);
   }
   if (cache !== undefined) return checkCacheLike(owner, 'cache', cache);
   return new LruCache({ capacity: checkInteger(owner, 'capacity', capacity, { min: 1, max: 0xff_ffff }) });

@@ -6,40 +6,45 @@ import { LoaderSource, type Source } from './source.js';
 
 type CacheOptionsOfMemoize<K, V> = Omit<LoadingCacheOptions<K, V>, 'load' | 'loadMany' | 'batch'>;
 
-/** The options of a `loadingCache`, but for what loads: that is the function. */
+/** The options of `memoize`: those of `loadingCache`, except that the function takes the place of the loader. */
 export interface MemoizeOptions<A extends readonly unknown[], K, V> extends CacheOptionsOfMemoize<K, V> {
   /**
-   * What calls share a value by. @defaultValue the argument itself, of a function with one argument that is a string, a
-   * number, a bigint, a boolean, null or undefined
+   * Computes the cache key from the arguments: calls with the same key share one value. Required unless the function
+   * has at most one argument and that is a string, number, bigint, boolean, null or undefined.
+   * @defaultValue the argument itself
    */
   readonly key?: ((...args: A) => K) | undefined;
 }
 
 type Primitive = string | number | bigint | boolean | null | undefined;
 
-/** Who has more than one argument, or one that is no primitive, has to say what calls share a value by. */
+/** Requires `key` for a function with more than one argument, or with an argument that is not a primitive. */
 type NeedsKey<A extends readonly unknown[], K> = A extends readonly [] | readonly [Primitive?]
   ? unknown
   : { readonly key: (...args: A) => K };
 
-/** What can be done to the values of a memoized function from outside, where nobody has arguments to load with. */
+/**
+ * The cache of a memoized function. It has no method that loads a value, because a load needs the arguments of a call.
+ */
 export type MemoizeCache<K, V> = Omit<LoadingCache<K, V>, 'get' | 'getMany' | 'getSync' | 'refresh' | 'warmUp'>;
 
+/** A function made by `memoize`. */
 export interface Memoized<A extends readonly unknown[], K, V> {
   (...args: A): Promise<V>;
-  /** The values there are. */
+  /** The cache with the results, for invalidation and statistics. */
   readonly cache: MemoizeCache<K, V>;
 }
 
 /**
- * A function that remembers what it answered: a `loadingCache` whose loader is the function.
+ * Wraps a function so that its results are cached: a `loadingCache` whose loader is the function.
  *
- * Calls with the same key share one call of the function, and its value for as long as that is fresh. A failure is shared
- * and not kept, unless `negativeTtl` says so.
+ * Calls with the same key share one call of the function (single flight), and its result while that is fresh.
+ * Concurrent calls also share a failure. A failure is not cached unless `negativeTtl` is set.
  *
- * @throws InvalidOptionError for options that cannot work, and, as a rejection, for arguments that are no key without
- * `key`: an object is another one each time it is made, and would never be found again.
- * @example
+ * Cost: that of a `loadingCache`, plus one call of `key` and one closure per call.
+ *
+ * @throws InvalidOptionError if an option is missing or out of range. If the arguments need a `key` function and there
+ * is none, the call rejects with it: an object is a different key each time it is made and would never be found again.
  * ```ts
  * const priceOf = memoize(async (product: string, currency: string) => ({ product, currency, amount: 1 }), {
  *   key: (product, currency) => `${product}:${currency}`,
@@ -71,7 +76,7 @@ export function memoize<A extends readonly unknown[], V, K = A[0]>(
   return Object.assign(memoized, { cache: cache as MemoizeCache<K, V> });
 }
 
-/** For whoever reads from the cache of a function all the same. */
+/** The source of the cache itself, for JavaScript callers that use a loading method in spite of the type. */
 const noSource: Source<unknown, never> = {
   load: () => Promise.reject(new TypeError('The cache of a memoized function cannot load: call the function')),
 };
@@ -80,5 +85,6 @@ function onlyArgument(owner: string, args: readonly unknown[]): unknown {
   const [only] = args;
   const isPrimitive = (typeof only !== 'object' && typeof only !== 'function') || only === null;
   if (args.length <= 1 && isPrimitive) return only;
-  throw new InvalidOptionError(owner, 'key', 'is required, unless there is one argument and it is a primitive', args);
+  const rule = 'is required unless there is at most one argument and that argument is a primitive';
+  throw new InvalidOptionError(owner, 'key', rule, args);
 }

@@ -8,85 +8,139 @@ import { checkRandom, type Random } from '../core/random.js';
 import type { CacheLike } from './cache-like.js';
 import type { CachedEntry, EarlyRefresh, StaleWindows } from './entry.js';
 
-/** What a loader is told besides its key. */
+/** The second argument of `load`. */
 export interface LoadContext<V> {
-  /** Aborts when nobody waits for this load any longer. Pass it on to `fetch` and the like. */
+  /** Aborts when no caller waits for this load any longer. Pass it on to `fetch` or to the database driver. */
   readonly signal: AbortSignal;
-  /** What the cache still has of the key, however old: for an `If-None-Match`. Undefined also when there is nothing. */
+  /**
+   * The value that the cache still holds for the key, fresh or not: for a conditional request (`If-None-Match`).
+   * `undefined` if the cache holds no value for the key.
+   */
   readonly previous: V | undefined;
 }
 
-/** What a loader of many keys is told besides them. */
+/** The second argument of `loadMany`. */
 export interface LoadManyContext {
-  /** Aborts when nobody waits for any of these keys any longer. */
+  /** Aborts when no caller waits for any of the keys in this call any longer. */
   readonly signal: AbortSignal;
 }
 
-/** What was found for many keys: by key, or in their order. An `Error` in a value's place is the failure of that key alone. */
+/**
+ * The result of `loadMany`: a `Map` by key, or an array in the order of the keys. An `Error` in the place of a value
+ * fails that key only.
+ */
 export type LoadedMany<K, V> = ReadonlyMap<K, V | Error> | readonly (V | Error)[];
 
+/** How `loadMany` collects keys into one call. */
 export interface BatchOptions {
-  /** How many keys are asked for at once: an integer ≥ 1; `Infinity` allowed. @defaultValue 100 */
+  /** The largest number of keys in one call of `loadMany`: an integer ≥ 1, or `Infinity`. @defaultValue 100 */
   readonly maxSize?: number | undefined;
-  /** How long a batch waits for more keys after its first. 0: until the end of this turn of the event loop. @defaultValue 0 */
+  /**
+   * How long a batch waits for further keys after its first key: a duration ≥ 0. With 0 the batch is sent at the end of
+   * the current turn of the event loop. A longer wait makes larger batches and slower misses. @defaultValue 0
+   */
   readonly maxWait?: Duration | undefined;
 }
 
+/** The options of `loadingCache`. Either `load` or `loadMany` is required, and either `capacity` or `cache`. */
 export interface LoadingCacheOptions<K, V> {
-  /** Brings the value of a key. Either this or `loadMany`. */
+  /** Loads the value of one key. Required unless `loadMany` is given; only one of the two is allowed. */
   readonly load?: ((key: K, context: LoadContext<V>) => V | PromiseLike<V>) | undefined;
-  /** Brings the values of many keys: of all that are missed in one turn of the event loop. */
+  /**
+   * Loads the values of many keys in one call: of the keys missed in one turn of the event loop, or as `batch` says.
+   * Use it if the data source can answer many keys in one request. Only one of `load` and `loadMany` is allowed.
+   */
   readonly loadMany?:
     | ((keys: readonly K[], context: LoadManyContext) => LoadedMany<K, V> | PromiseLike<LoadedMany<K, V>>)
     | undefined;
-  /** How `loadMany` collects its keys. */
+  /** How `loadMany` collects its keys. Allowed only with `loadMany`. */
   readonly batch?: BatchOptions | undefined;
-  /** How many entries an `LruCache` keeps: an integer ≥ 1. Either this or `cache`. */
+  /**
+   * The largest number of entries: an integer from 1 to 16,777,215. The loading cache then keeps its entries in an
+   * `LruCache`. Required unless `cache` is given; only one of the two is allowed.
+   */
   readonly capacity?: number | undefined;
-  /** Keeps the entries. It belongs to the loading cache from then on: what others put in would be taken for an entry. */
+  /**
+   * The cache that holds the entries, for another eviction policy than LRU. Only the loading cache may write to it: a
+   * value that other code stores in it would be read as an entry.
+   */
   readonly cache?: CacheLike<K, CachedEntry<V>> | undefined;
-  /** How long a value is fresh; a function may give 0, for not at all. `Infinity` for ever. @defaultValue `Infinity` */
+  /**
+   * How long a value is fresh: a duration above 0, `Infinity`, or a function that computes one per value and may also
+   * return 0, for a value that is not fresh at all. @defaultValue `Infinity`
+   */
   readonly ttl?: Duration | ((value: V, key: K) => Duration) | undefined;
-  /** What share of its ttl a value may lose at random, so that what was stored together does not expire together: in [0, 1). @defaultValue 0 */
+  /**
+   * The largest share of its TTL that a value loses at random, in [0, 1). Values that were stored together then do not
+   * expire together. @defaultValue 0
+   */
   readonly ttlJitter?: number | undefined;
-  /** How long a value that is no longer fresh is served while it is loaded anew. ≥ 0. @defaultValue 0 */
+  /**
+   * How long after its TTL a stale value is still served immediately while it is reloaded in the background: a duration
+   * ≥ 0 or `Infinity` (RFC 5861). @defaultValue 0
+   */
   readonly staleWhileRevalidate?: Duration | undefined;
-  /** How long a value that is no longer fresh is served when its load fails, or is late. ≥ 0. @defaultValue 0 */
+  /**
+   * How long after its TTL a stale value is still served if its load fails, or takes longer than a timeout: a duration
+   * ≥ 0 or `Infinity` (RFC 5861). @defaultValue 0
+   */
   readonly staleIfError?: Duration | undefined;
   /**
-   * How long a failure is kept: no load of its key is tried meanwhile. Readers have the stale value if there is one, else
-   * the error. A function may give 0, for not at all. @defaultValue 0
+   * How long a failed load is remembered: a duration ≥ 0, `Infinity`, or a function that computes one per error. Until
+   * then the key is not loaded again. Reads get the stale value if there is one, and otherwise the same error. With 0
+   * the failure is not remembered. @defaultValue 0
    */
   readonly negativeTtl?: Duration | ((error: unknown, key: K) => Duration) | undefined;
-  /** The share of its ttl after which a read has the value loaded anew in the background: in (0, 1). @defaultValue none */
+  /**
+   * The share of the TTL after which a read reloads the fresh value in the background: in (0, 1). With 0.8, a key that
+   * is read often is reloaded before it becomes stale. @defaultValue none: a fresh value is not reloaded
+   */
   readonly refreshAhead?: number | undefined;
-  /** XFetch's beta: how eagerly reads shortly before the end of the ttl have the value loaded anew. Above 0; 1 is usual. @defaultValue none */
+  /**
+   * Beta of XFetch: how early reads reload a value at random before its TTL ends. A number above 0; 1 is usual, and a
+   * larger one reloads earlier. @defaultValue none: no early reload
+   */
   readonly earlyExpiration?: number | undefined;
-  /** After how long a reader has the stale value, where `staleIfError` allows, rather than wait on. The load goes on. @defaultValue none */
+  /**
+   * How long a read waits for a load before it takes the stale value, if `staleIfError` allows one. The load continues
+   * and its value is kept. A duration above 0 and below `hardTimeout`; requires a `staleIfError` longer than
+   * `staleWhileRevalidate`. @defaultValue none: the read waits for the load
+   */
   readonly softTimeout?: Duration | undefined;
-  /** After how long a reader has a `TimeoutError`, or the stale value as by `softTimeout`. @defaultValue none */
+  /**
+   * How long a read waits at most: a duration above 0. Then it takes the stale value if `staleIfError` allows one, and
+   * otherwise rejects with a `TimeoutError`. @defaultValue none: the read waits for the load
+   */
   readonly hardTimeout?: Duration | undefined;
-  /** What a value can be invalidated by besides its key. @defaultValue none */
+  /**
+   * Computes the tags of a value, for `deleteMatching` and `expireMatching`. @defaultValue none: values have no tags
+   */
   readonly tags?: ((value: V, key: K) => readonly string[]) | undefined;
-  /** What loads run under: a retry, a breaker, a bulkhead, a pipeline of them. Its context has keys that are strings, or numbers as such. */
+  /**
+   * The policy that runs each load: a retry, a circuit breaker, a bulkhead or a pipeline of them. The key is passed on
+   * as the policy's `key` if it is a string, a number or a bigint. @defaultValue none
+   */
   readonly policy?: Policy<V> | undefined;
-  /** What it goes by in errors. @defaultValue the name of the factory */
+  /** The name of the cache in errors. @defaultValue the name of the factory */
   readonly name?: string | undefined;
-  /** @defaultValue `systemClock` */
+  /** The clock for TTLs and timeouts. Tests pass a `TestClock`. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
-  /** Draws jitter and early refreshes. @defaultValue `Math.random` */
+  /**
+   * The source of randomness for `ttlJitter` and `earlyExpiration`: returns numbers in [0, 1).
+   * @defaultValue `Math.random`
+   */
   readonly random?: Random | undefined;
 }
 
 /**
- * The options of whoever does not look at what there was: with a context that has `V` in it, TypeScript would settle what
- * `V` is before it has seen what the loader brings.
+ * The options for a loader that does not read `context.previous`. If the type of `context` contained `V`, TypeScript
+ * would fix `V` before it had inferred it from the loader's result.
  */
 export type WithLoad<K, V, O> = Omit<O, 'load'> & {
   readonly load: (key: K, context: LoadContext<unknown>) => V | PromiseLike<V>;
 };
 
-/** Of all but what loads. */
+/** The defaults of all options except `load`, `loadMany` and `batch`. `memoize` shares them. */
 export const KEEPING_DEFAULTS = {
   capacity: undefined,
   cache: undefined,
@@ -106,14 +160,14 @@ export const KEEPING_DEFAULTS = {
   random: undefined,
 } as const;
 
-/** The options with their defaults, not checked yet. */
+/** Reads the options and fills in the defaults. Does not check the values. */
 export function readLoadingOptions<K, V>(owner: string, options: LoadingCacheOptions<K, V>) {
   return readOptions(owner, options, { ...KEEPING_DEFAULTS, load: undefined, loadMany: undefined, batch: undefined });
 }
 
 type OwnKeepingOptions<K, V> = Omit<ReturnType<typeof readLoadingOptions<K, V>>, 'load' | 'loadMany' | 'batch'>;
 
-/** What a loading cache goes by; everything is checked. */
+/** The checked options of a loading cache. */
 export interface LoadingSettings<K, V> {
   readonly name: string;
   readonly clock: Clock;
@@ -142,7 +196,8 @@ export function checkLoadingOptions<K, V>(owner: string, own: OwnKeepingOptions<
     errorMs: toMs(owner, 'staleIfError', own.staleIfError, { orZero: true, orInfinity: true }),
   };
   if (softLimits !== undefined && windows.errorMs <= windows.revalidateMs) {
-    const rule = 'needs a "staleIfError" longer than "staleWhileRevalidate": nobody waits who could have a stale value';
+    const rule =
+      'needs a "staleIfError" longer than "staleWhileRevalidate": otherwise no waiting read has a stale value';
     throw new InvalidOptionError(owner, 'softTimeout', rule, own.softTimeout);
   }
   return {
@@ -165,7 +220,7 @@ export function checkLoadingOptions<K, V>(owner: string, own: OwnKeepingOptions<
 
 export const NO_TAGS: readonly string[] = [];
 
-/** A copy: the caller's list may change. */
+/** Returns a copy, because the caller's array may change later. */
 export function checkTagList(owner: string, tags: readonly string[]): readonly string[] {
   if (Array.isArray(tags) && tags.every((tag) => typeof tag === 'string')) return [...tags];
   throw new InvalidOptionError(owner, 'tags', 'must be an array of strings', tags);
@@ -195,7 +250,7 @@ function checkBelowOne(owner: string, option: string, value: number): number {
   throw new InvalidOptionError(owner, option, 'must be below 1', value);
 }
 
-/** A duration, or a function that gives one each time: 0 is allowed where it makes sense. */
+/** Turns a duration, or a function that returns one, into a function. A function may always return 0. */
 function durationOf<A, K>(
   owner: string,
   option: string,

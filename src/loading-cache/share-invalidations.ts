@@ -3,66 +3,84 @@ import { FifoMap } from '../core/fifo-map.js';
 import { checkFunction, checkMethods, checkOptionalFunction, checkString, readOptions } from '../core/options.js';
 import type { Invalidation } from './invalidation.js';
 
-/** Who listens to a bus. */
+/** The listener that `InvalidationBus.subscribe` receives. */
 export interface InvalidationSubscriber {
-  /** A message has come, one's own too. */
+  /** Receives a message of any process, including this one. */
   onMessage(message: string): void;
-  /** Messages may have been missed: the connection was lost, and is there again. */
+  /** Reports that messages may have been lost: for example after the connection was lost and restored. */
   onGap(): void;
 }
 
 /**
- * Carries messages between processes: an adapter of Redis pub/sub, NATS, Postgres' LISTEN. Messages of one process arrive
- * in the order in which they were sent, or not at all.
+ * Carries messages between processes: an adapter for Redis pub/sub, NATS or PostgreSQL's LISTEN/NOTIFY. The messages of
+ * one process must arrive in the order in which they were sent; messages may be lost.
  */
 export interface InvalidationBus {
+  /** Sends a message to all processes. A throw or a rejection counts as a message that was not sent. */
   publish(message: string): unknown;
-  /** Gives what ends the subscription. */
+  /** Registers a subscriber and returns a function that ends the subscription. */
   subscribe(subscriber: InvalidationSubscriber): () => unknown;
 }
 
-/** What has something to share: a `loadingCache`, a `tiered` cache, the cache of a memoized function. */
+/**
+ * A cache whose invalidations can be shared: a `loadingCache`, a `tiered` cache or the cache of a memoized function.
+ */
 export interface InvalidationSharer<K extends string | number> extends Observable<{ invalidate: Invalidation<K> }> {
+  /** Applies an invalidation of another process, without emitting an `invalidate` event. */
   applyInvalidation(invalidation: Invalidation<K>): void;
 }
 
+/** The options of `shareInvalidations`. */
 export interface ShareInvalidationsOptions {
-  /** Tells the caches on one bus apart: a cache hears those of the same topic. @defaultValue 'invalidations' */
+  /** The topic: caches share invalidations only with caches of the same topic. @defaultValue `'invalidations'` */
   readonly topic?: string | undefined;
-  /** What this process goes by on the bus: no two may have the same. @defaultValue a random UUID */
+  /** The sender name of this process on the bus; it must be unique. @defaultValue a random UUID */
   readonly origin?: string | undefined;
-  /** Told when the others could not be told: until their ttl ends they may serve what is out of date. */
+  /**
+   * Called if a message could not be sent. The other processes may then serve outdated values until their TTL ends.
+   * @defaultValue none
+   */
   readonly onError?: ((error: unknown, invalidation: Invalidation<string | number>) => void) | undefined;
 }
 
+/** A cache's connection to the bus, made by `shareInvalidations`. */
 export interface SharedInvalidations {
+  /** The counters since the connection was made: a copy. */
   readonly stats: {
+    /** The number of messages that were sent. */
     readonly published: number;
+    /** The number of messages of other processes that were received. */
     readonly received: number;
-    /** Messages of which it is known, or must be feared, that they were missed: each has cleared the cache. */
+    /** How often the cache was cleared because a message was lost, may have been lost, or could not be understood. */
     readonly gaps: number;
-    /** Messages that could not be sent. */
+    /** The number of messages that could not be sent. */
     readonly failures: number;
   };
-  /** Neither tells nor hears any more. */
+  /** Stops sending and receiving. */
   stop(): void;
 }
 
 /**
- * Tells other processes what is set and invalidated in this cache, and does here what they tell: by a bus.
+ * Shares a cache's invalidations with other processes over a bus: sends each `set` and each invalidation of this cache,
+ * and applies those of the other processes to it.
  *
- * Each message says who sends it and as his how manyth. Whoever misses one, by a hole in the numbers or since the bus says
- * that it was cut off, does not know what it was about and clears his cache; of two tiers only the first. A load that is
- * under way when a message comes is treated as after the same verb here: it is not kept.
+ * Use it if several processes cache the same data and a TTL alone would serve outdated values for too long.
  *
- * A bus is not a lock: until the message is there the others serve what they have. Values are not sent, keys and tags are.
- * O(1) a message, and a number for each of the last 1,000 senders.
+ * - Each message contains the name of its sender and a sequence number. If a number is missing, or if the bus reports a
+ *   gap, the receiver cannot know which keys the lost messages were about, so it clears its cache. A `tiered` cache
+ *   clears only its first tier.
+ * - A load in flight when a message arrives is treated as if the invalidation had been made in this process: it is not
+ *   kept.
+ * - A bus is not a lock: until a message arrives, the other processes serve the values they have.
+ * - Messages contain keys and tags, never values.
  *
- * @throws InvalidOptionError for options that cannot work.
+ * Cost: O(1) per message, and one number for each of the last 1,000 senders.
+ *
+ * @throws InvalidOptionError if an argument lacks a required method or an option has a wrong type.
  * @example
  * ```ts
  * const users = loadingCache({ load: async (id: string) => ({ id }), capacity: 1000, ttl: '5m' });
- * const listeners = new Set<InvalidationSubscriber>(); // in earnest an adapter of what you have
+ * const listeners = new Set<InvalidationSubscriber>(); // in production: an adapter for Redis, NATS or PostgreSQL
  * const bus: InvalidationBus = {
  *   publish: (message) => listeners.forEach((listener) => listener.onMessage(message)),
  *   subscribe: (listener) => {
@@ -71,7 +89,7 @@ export interface SharedInvalidations {
  *   },
  * };
  * const shared = shareInvalidations(users, bus, { topic: 'users' });
- * users.delete('7'); // everywhere
+ * users.delete('7'); // in all processes
  * shared.stop();
  * ```
  */
@@ -83,11 +101,11 @@ export function shareInvalidations<K extends string | number>(
   return new BusConnection(cache, bus, options);
 }
 
-/** A message, as JSON. */
+/** A message on the bus, as JSON. */
 interface BusMessage<K> {
   readonly topic: string;
   readonly origin: string;
-  /** Counts the messages of its origin, from 1. */
+  /** The sequence number among the messages of its origin, from 1. */
   readonly number: number;
   readonly invalidation: Invalidation<K>;
 }
@@ -100,7 +118,7 @@ class BusConnection<K extends string | number> implements SharedInvalidations {
   readonly #topic: string;
   readonly #origin: string;
   readonly #onError: ShareInvalidationsOptions['onError'];
-  /** The number of the last message of each sender; the one heard of last at the end. */
+  /** The last sequence number of each sender; the sender heard most recently is the newest. */
   readonly #lastNumbers = new FifoMap<string, number>();
   readonly #counts = { published: 0, received: 0, gaps: 0, failures: 0 };
   readonly #ends: readonly (() => unknown)[];
@@ -136,7 +154,7 @@ class BusConnection<K extends string | number> implements SharedInvalidations {
     const message: BusMessage<K> = {
       topic: this.#topic,
       origin: this.#origin,
-      number: ++this.#sent, // also of one that is not sent: others are to see the hole
+      number: ++this.#sent, // counted even if sending fails: the other processes must notice the gap
       invalidation: 'key' in invalidation && !isKey(invalidation.key) ? { kind: 'clear' } : invalidation,
     };
     try {
@@ -164,7 +182,9 @@ class BusConnection<K extends string | number> implements SharedInvalidations {
     else this.#apply(message.invalidation);
   }
 
-  /** What is not understood, from a newer version of this package, may have hit anything. */
+  /**
+   * Clears the cache for a message it cannot understand: a newer version of this package may have invalidated any key.
+   */
   #apply(invalidation: Invalidation<K>): void {
     try {
       if ('key' in invalidation && !isKey(invalidation.key)) throw new TypeError('no key');
@@ -175,18 +195,18 @@ class BusConnection<K extends string | number> implements SharedInvalidations {
   }
 
   /**
-   * Of the first message of a sender nobody knows which ones came before it: from before this cache began, as a rule. The
-   * same message twice does no harm.
+   * Whether no message of that sender was lost. For the first message of a sender the receiver cannot know which ones
+   * came before, but they were usually sent before this cache existed. A repeated message is harmless.
    */
   #isNext({ origin, number }: BusMessage<K>): boolean {
     const last = this.#lastNumbers.get(origin);
-    this.#lastNumbers.set(origin, number === 1 ? 1 : Math.max(number, last ?? number)); // 1: it has begun anew
+    this.#lastNumbers.set(origin, number === 1 ? 1 : Math.max(number, last ?? number)); // 1: the sender has restarted
     const oldest = this.#lastNumbers.size > MOST_ORIGINS ? this.#lastNumbers.oldest : undefined;
     if (oldest !== undefined) this.#lastNumbers.delete(oldest[0]);
     return last === undefined || number === last + 1 || number === last;
   }
 
-  /** An echo: whatever it was, it has happened already, and nobody else is to be told. */
+  /** Marked as an echo: the invalidation has already happened elsewhere, and no other process must be notified. */
   #clear(): void {
     if (this.#isStopped) return;
     this.#counts.gaps++;
@@ -194,10 +214,10 @@ class BusConnection<K extends string | number> implements SharedInvalidations {
   }
 }
 
-/** JSON has no word for `NaN` and `Infinity`. */
+/** JSON cannot represent `NaN` and `Infinity`. */
 const isKey = (key: unknown): boolean => typeof key === 'string' || Number.isFinite(key);
 
-/** Undefined for what is none of ours: others may use the same channel. */
+/** Returns undefined for a message of another program on the same channel. */
 function readMessage<K>(text: string): BusMessage<K> | undefined {
   try {
     const message = Object(JSON.parse(text)) as Partial<BusMessage<K>>;

@@ -3,7 +3,7 @@ import type { Policy } from '../core/policy.js';
 import { runWithPolicy } from '../core/run-with-policy.js';
 import type { LoadContext } from './options.js';
 
-/** Where values come from. Never throws: whatever happens is in the promise. */
+/** Loads values for a loading cache. Never throws: each failure rejects the promise. */
 export interface Source<K, V> {
   /**
    * Loads the value of a key. A source that knows more than the value returns a `LoadResult`.
@@ -12,19 +12,19 @@ export interface Source<K, V> {
   load(key: K, scope: AbortScope, previous: V | undefined, request: LoadRequest<V>): Promise<V | LoadResult<V>>;
 }
 
-/** What a source can know of the load, besides the key. */
+/** The information about a load that a source can use, besides the key. */
 export interface LoadRequest<V> {
-  /** The time until which the present value is fresh, if it is refreshed before it has become stale. */
+  /** The time until which the current value is fresh. Undefined unless this load refreshes a fresh value. */
   readonly freshUntil: number | undefined;
-  /** Passes on a stale value that the source found on its way, for waiters that take it. */
+  /** Offers a stale value that the source found during the load to the waiters that accept one. */
   offerStale(value: V, metadata: EntryMetadata): void;
 }
 
-/** A loaded value with metadata of its own. */
+/** A loaded value with its own metadata. */
 export class LoadResult<V> {
   readonly value: V;
   readonly metadata: EntryMetadata;
-  /** Called when the cache has kept the value. */
+  /** Called if the cache has kept the value. */
   readonly onKept: (() => void) | undefined;
 
   constructor(value: V, metadata: EntryMetadata, onKept?: () => void) {
@@ -34,16 +34,16 @@ export class LoadResult<V> {
   }
 }
 
-/** How long a value is fresh, from now on, and what it can be invalidated by. */
+/** How long a value is fresh, counted from now, and the tags by which it can be invalidated. */
 export interface EntryMetadata {
-  /** Negative for one that is not fresh any more. */
+  /** How long the value is fresh, in milliseconds; negative if it is already stale. */
   readonly freshMs: number;
   readonly tags: readonly string[];
-  /** How long it took to load where it was loaded. @defaultValue as long as this load */
+  /** How long the original load took, in milliseconds. @defaultValue the duration of this load */
   readonly loadMs?: number | undefined;
 }
 
-/** One call for each key. */
+/** Calls `load` once for each key. */
 export class LoaderSource<K, V> implements Source<K, V> {
   readonly #load: (key: K, context: LoadContext<V>) => V | PromiseLike<V>;
   readonly #policy: Policy<V> | undefined;
@@ -59,12 +59,12 @@ export class LoaderSource<K, V> implements Source<K, V> {
   }
 }
 
-/** A call whose signal is made when it is first read: on Node 20 a signal costs more than the rest of a load. */
+/** A context whose signal is created when it is first read: on Node 20 a signal costs more than the rest of a load. */
 export interface SignalSource {
   readonly signal: AbortSignal;
 }
 
-/** What a function of the caller sees of its call: the signal alone, made when the function reads it. */
+/** The context of a caller's function. It exposes only the signal, which is created when the function reads it. */
 export class SignalContext implements SignalSource {
   readonly #call: SignalSource;
 
@@ -86,11 +86,11 @@ class LoaderContext<V> extends SignalContext implements LoadContext<V> {
   }
 }
 
-/** What `keyed` policies tell keys apart by. */
+/** The key by which `keyed` policies distinguish calls. */
 export const policyKeyOf = (key: unknown): string | undefined =>
   typeof key === 'string' || typeof key === 'number' || typeof key === 'bigint' ? String(key) : undefined;
 
-/** Calls back, under the policy if there is one. */
+/** Calls a loader, under the policy if there is one. Never throws: each failure rejects the promise. */
 export function runLoad<T>(
   policy: Policy<T> | undefined,
   scope: AbortScope,

@@ -1,31 +1,33 @@
 import type { Invalidation } from './invalidation.js';
 
-/** How often what has happened since the cache was made. */
+/** The counters of a loading cache since it was made. */
 export interface LoadingCacheStats {
-  /** Reads that had a fresh value, or a failure that is kept, at once. */
+  /** Reads that were served a fresh value, or a remembered failure, without waiting. */
   readonly hits: number;
   /** Reads that had to wait for a load. */
   readonly misses: number;
-  /** Reads that had a stale value: at once, or since a load failed or was late. */
+  /** Reads that were served a stale value: without waiting, or because a load failed or was too slow. */
   readonly staleHits: number;
-  /** Misses for which a load was under way already. */
+  /** Misses that joined a load in flight. */
   readonly coalesced: number;
-  /** Loads begun, refreshes among them. */
+  /** Loads that were started, including background refreshes. */
   readonly loads: number;
-  /** Loads begun in the background. */
+  /** Loads that were started in the background. */
   readonly refreshes: number;
+  /** Loads that failed. */
   readonly loadFailures: number;
-  /** Loads whose value was not kept, since something newer had happened to the key. */
+  /** Loads whose value was not kept, because the key was set or invalidated during the load. */
   readonly discarded: number;
 }
 
 export type MutableStats = { -readonly [S in keyof LoadingCacheStats]: LoadingCacheStats[S] };
 
+/** The events of a loading cache. */
 export interface LoadingCacheEvents<K> {
-  /** A load has brought a value; `isKept` unless something newer had happened to the key. */
+  /** A load succeeded. `isKept` is false if the key was set or invalidated during the load. */
   load: { readonly key: K; readonly durationMs: number; readonly isRefresh: boolean; readonly isKept: boolean };
-  /** What other caches of the same things have to do, since it was done here: a value was set, or invalidated. */
+  /** A value was set or invalidated. Other caches with the same data have to apply this invalidation. */
   invalidate: Invalidation<K>;
-  /** A load has failed. */
+  /** A load failed. */
   loadError: { readonly key: K; readonly error: unknown; readonly durationMs: number; readonly isRefresh: boolean };
 }

@@ -2,29 +2,39 @@ import { AbortScope, checkSignal, scopeOf } from '../core/abort-scope.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkInteger, checkOptionalFunction, readOptions } from '../core/options.js';
 
+/** The options of `warmUp`. */
 export interface WarmUpOptions<K> {
-  /** How many keys are loaded at once: an integer ≥ 1. @defaultValue 10 */
+  /** The number of keys that are loaded concurrently: an integer ≥ 1. @defaultValue 10 */
   readonly concurrency?: number | undefined;
-  /** Ends it early: it rejects with the signal's reason, and loads that nobody else waits for are aborted. */
+  /**
+   * Ends the warm-up early: `warmUp` rejects with the signal's reason. Its loads are aborted unless other callers wait
+   * for them. @defaultValue none
+   */
   readonly signal?: AbortSignal | null | undefined;
-  /** Told of each key when it is there, or has failed. What it throws ends the warm-up. */
+  /** Called after each key has been loaded or has failed. If it throws, the warm-up ends. @defaultValue none */
   readonly onProgress?: ((progress: WarmUpProgress<K>) => void) | undefined;
 }
 
+/** The result of `warmUp`. */
 export interface WarmUpResult {
-  /** Keys whose value is there. */
+  /** The number of keys whose value is in the cache or was loaded. */
   readonly loaded: number;
-  /** Keys whose load has failed. */
+  /** The number of keys whose load failed. */
   readonly failed: number;
 }
 
+/** The state of a warm-up after one key. */
 export interface WarmUpProgress<K> extends WarmUpResult {
+  /** The key that was just loaded or has just failed. */
   readonly key: K;
-  /** Why this key's load has failed; absent if it has not. */
+  /** The error of this key's load; absent if the load succeeded. */
   readonly error?: unknown;
 }
 
-/** Gets each key, so many at once. The keys are asked for as they are needed, so there may be any number of them. */
+/**
+ * Gets each key, at most `concurrency` at a time. The next key is taken from the iterable only when it is needed, so
+ * the iterable may be arbitrarily long.
+ */
 export async function warmUpKeys<K>(
   owner: string,
   keys: Iterable<K> | AsyncIterable<K>,
@@ -69,7 +79,7 @@ export async function warmUpKeys<K>(
         wake = resolve;
       });
     }
-    if (scope.reason !== undefined) throw scope.reason; // which also tells the source of the keys that it is over
+    if (scope.reason !== undefined) throw scope.reason; // inside the loop this also closes the iterator of the keys
   };
 
   try {

@@ -1,46 +1,49 @@
 import type { EntryMatch } from '../loading-cache/invalidation.js';
 
-/** What is told of each call to a store. */
+/** The last argument of each method of a `CacheStore`. */
 export interface CacheStoreContext {
-  /** Aborts when nobody waits for the answer any longer. */
+  /** Aborts when no caller waits for the result any longer, or when the call has timed out. */
   readonly signal: AbortSignal;
 }
 
-/** What a store has under a key. */
+/** The data that a store holds under a key. */
 export interface StoredData<D> {
+  /** The data as it was passed to `set`. */
   readonly data: D;
-  /** For how much longer it keeps that, in milliseconds; `Infinity` for ever. */
+  /** The time until the store deletes the data, in milliseconds; `Infinity` for never. */
   readonly remainingMs: number;
 }
 
-/** What is to be kept besides the data. */
+/** The options of `CacheStore.set`. */
 export interface CacheStoreSetOptions {
-  /** For how long, in milliseconds; `Infinity` for ever. */
+  /** How long to keep the data, in milliseconds; `Infinity` for ever. */
   readonly ttlMs: number;
-  /** What it can be deleted by besides its key. */
+  /** The tags by which the data can be deleted with `deleteMatching`. */
   readonly tags: readonly string[];
 }
 
 /**
- * A cache outside the process, as an adapter shows it: Redis, files, a database. It keeps data, strings as a rule, and
- * counts down their time by its own clock. Whatever goes wrong is a rejection.
+ * The interface of a store outside the process: an adapter for Redis, files or a database. It keeps data (usually
+ * strings) and expires them by its own clock. It reports each failure as a rejection.
  */
 export interface CacheStore<D = string> {
-  /** Undefined for what it has not, and for what is over. */
+  /** Returns the data of a key, or undefined if there is none or it has expired. */
   get(key: string, context: CacheStoreContext): PromiseLike<StoredData<D> | undefined>;
   /**
-   * Returns the data of many keys, in the order of the keys. With it, all keys that are missed in one turn of the event loop
-   * are one call, made at the end of the turn. A store that gains nothing by that, such as one in memory, leaves it out: then
-   * each key is one `get`, made at once.
+   * Returns the data of many keys, in the order of the keys. If the store has this method, all keys that are missed in
+   * one turn of the event loop are read in one call at the end of the turn. Leave it out for a store that gains nothing
+   * from that, such as one in memory: each key is then one `get`, called without waiting for the end of the turn.
    */
   readonly getMany?:
     | ((keys: readonly string[], context: CacheStoreContext) => PromiseLike<readonly (StoredData<D> | undefined)[]>)
     | undefined;
+  /** Stores data under a key. */
   set(key: string, data: D, options: CacheStoreSetOptions, context: CacheStoreContext): PromiseLike<unknown>;
+  /** Deletes a key. */
   delete(key: string, context: CacheStoreContext): PromiseLike<unknown>;
   /**
-   * Deletes all that has the tag, or whose key begins or looks like that; `{ prefix: '' }` is everything. To delete more,
-   * where it cannot tell, is no mistake.
+   * Deletes all data with the tag, with the key prefix, or with a key that the glob matches. `{ prefix: '' }` matches
+   * everything. The store may delete more than that, for example if it cannot look up tags.
    */
   deleteMatching(match: EntryMatch, context: CacheStoreContext): PromiseLike<unknown>;
 }

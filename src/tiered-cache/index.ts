@@ -1,8 +1,8 @@
 /**
- * A cache of two tiers: one in this process, and behind it a store that several processes share, such as Redis.
+ * A cache with two tiers: one in this process, and behind it a store that several processes share, such as Redis.
  *
- * Use it where many processes load the same values, or where a restart must not send every read to the origin. Do not use
- * it for values that are as quick to load as to fetch from the store.
+ * Use it if many processes load the same values, or if a restart must not send every read to the origin. Do not use it
+ * for values that can be loaded as quickly as they can be read from the store.
  *
  * Cost: a hit in the first tier is a map lookup and a promise. A miss there costs one call of the store, bounded by a
  * timeout and a circuit breaker.

@@ -20,35 +20,41 @@ import { jsonSerializer, RecordCodec, type Serializer } from './record-codec.js'
 import type { SecondTierSettings } from './second-tier.js';
 import type { EntryLifetimes } from './tiered-source.js';
 
-/** The tier in this process: so many entries of an `LruCache`, or a cache that it has for itself. */
+/** The first tier, in this process: the capacity of an `LruCache`, or a cache that only the tiered cache uses. */
 export type FirstTier<V> = { readonly capacity: number } | CacheLike<string, CachedEntry<V>>;
 
-/** What is up to two tiers, with or without something to load from. */
+/** The options of the two tiers, with or without a loader. */
 export interface TierOptions<D> {
   /**
-   * How long a value may be served from this process before the second tier is asked again: how old it can be when other
-   * processes write and there is no bus. @defaultValue as long as it is fresh
+   * How long a value may be served from this process before the second tier is read again: a duration above 0, or
+   * `Infinity`. It limits how outdated a value can be if other processes write and no bus shares their invalidations.
+   * @defaultValue `Infinity`: as long as the value is fresh
    */
   readonly l1Ttl?: Duration | undefined;
-  /** How long a call to the second tier may take. @defaultValue '250ms' */
+  /** How long one call to the second tier may take: a duration above 0. @defaultValue `'250ms'` */
   readonly l2Timeout?: Duration | undefined;
-  /** What calls to the second tier go through. @defaultValue a `circuitBreaker` that 5 failures in a row open for 1 s */
+  /**
+   * The policy that runs each call to the second tier.
+   * @defaultValue a `circuitBreaker` that opens for 1 s after 5 consecutive failures
+   */
   readonly l2Policy?: Policy | undefined;
-  /** What keys and tags begin with in the second tier, so that caches can share it. @defaultValue '' */
+  /**
+   * The prefix of all keys and tags in the second tier, so that several caches can share one store. @defaultValue `''`
+   */
   readonly prefix?: string | undefined;
-  /** Makes data of values for the second tier. @defaultValue JSON, for a store of strings */
+  /** Converts values to the data of the store and back. @defaultValue JSON, for a store of strings */
   readonly serializer?: Serializer<D> | undefined;
 }
 
-/** Of a store of anything but strings somebody must say how values become that. */
+/** Requires a `serializer` for a store whose data is not a string. */
 export type NeedsSerializer<D> = [D] extends [string] ? unknown : { readonly serializer: Serializer<D> };
 
-/** Two tiers that load what neither has: the options of a `loadingCache`, and those of the tiers. */
+/** The options of a tiered cache with a loader: those of a `loadingCache` and those of the tiers. */
 export interface TieredLoadingOptions<V, D>
   extends Omit<LoadingCacheOptions<string, V>, 'capacity' | 'cache'>,
     TierOptions<D> {}
 
-/** Two tiers that are filled from outside. */
+/** The options of a tiered cache without a loader: only `set` stores values. */
 export interface TieredOptions<V, D>
   extends Pick<LoadingCacheOptions<string, V>, 'ttl' | 'ttlJitter' | 'tags' | 'name' | 'clock' | 'random'>,
     TierOptions<D> {
@@ -66,7 +72,7 @@ const TIER_DEFAULTS = {
   serializer: undefined,
 } as const;
 
-/** What says something only of loads. */
+/** The options that are meaningless without a loader. */
 const ABOUT_LOADS = [
   'batch',
   'policy',
@@ -79,7 +85,7 @@ const ABOUT_LOADS = [
   'hardTimeout',
 ] as const;
 
-/** The options with their defaults, not checked yet. */
+/** Reads the options and fills in the defaults. Checks only that no option needs a loader that is missing. */
 export function readTieredOptions<V, D>(owner: string, options: TieredLoadingOptions<V, D>) {
   const { capacity, cache, ...keeping } = KEEPING_DEFAULTS;
   const own = readOptions(owner, options, { ...keeping, ...ORIGIN_DEFAULTS, ...TIER_DEFAULTS });
@@ -93,9 +99,9 @@ export function readTieredOptions<V, D>(owner: string, options: TieredLoadingOpt
 
 type OwnTieredOptions<V, D> = ReturnType<typeof readTieredOptions<V, D>>;
 
-/** What two tiers go by; everything is checked. */
+/** The checked options of a tiered cache. */
 export interface TieredSettings<V, D> {
-  /** Of the first tier, as a loading cache: how long values live it is told with each. */
+  /** The settings of the first tier, a loading cache. Its TTLs come with each loaded value. */
   readonly loading: LoadingSettings<string, V>;
   readonly tier: SecondTierSettings<V, D>;
   readonly lifetimes: EntryLifetimes<V>;
@@ -108,19 +114,19 @@ export function checkTieredOptions<V, D>(
 ): TieredSettings<V, D> {
   const loading = checkLoadingOptions<string, V>(owner, { ...own, capacity: undefined, cache: undefined });
   const { clock, name, windows } = loading;
-  const readingMs = toMs(owner, 'l2Timeout', own.l2Timeout);
+  const timeoutMs = toMs(owner, 'l2Timeout', own.l2Timeout);
   const serializer = (own.serializer ?? jsonSerializer) as Serializer<D>;
   checkMethods(owner, 'serializer', serializer, ['serialize', 'deserialize']);
   const breaker = () => circuitBreaker({ name: `${name} l2`, consecutiveFailures: 5, openFor: '1s', clock });
   return {
     loading: { ...loading, jitter: 0 },
-    lifetimes: new OptionLifetimes(loading, toMs(owner, 'l1Ttl', own.l1Ttl, { orInfinity: true }), readingMs),
+    lifetimes: new OptionLifetimes(loading, toMs(owner, 'l1Ttl', own.l1Ttl, { orInfinity: true }), timeoutMs),
     tier: {
       store: checkStore(owner, store),
       records: new RecordCodec<V, D>(serializer, Math.max(windows.revalidateMs, windows.errorMs)),
       prefix: checkString(owner, 'prefix', own.prefix),
       policy: checkPolicy(owner, own.l2Policy, 'l2Policy') ?? breaker(),
-      deadline: timeout({ name: `${name} l2`, duration: readingMs, clock }),
+      deadline: timeout({ name: `${name} l2`, duration: timeoutMs, clock }),
       clock,
     },
   };
@@ -132,7 +138,7 @@ function checkStore<D>(owner: string, store: CacheStore<D>): CacheStore<D> {
   return checkMethods(owner, 'l2', store, store.getMany === undefined ? required : [...required, 'getMany']);
 }
 
-/** As the options say. */
+/** Computes the lifetimes from the options. */
 class OptionLifetimes<V> implements EntryLifetimes<V> {
   readonly readingMs: number;
   readonly #settings: LoadingSettings<string, V>;

@@ -2,34 +2,35 @@ import { Alarm, type Clock } from '../core/clock.js';
 import { FifoMap } from '../core/fifo-map.js';
 import { type CheckedMatch, matchesKey, nameOf } from '../loading-cache/invalidation.js';
 
-/** Something that the second tier may still have though it is out of date: a key, or all that match. */
+/** An invalidation that the second tier has not confirmed: of a key, or of all keys that match. */
 export interface PendingInvalidation {
   readonly target: { readonly key: string } | { readonly match: CheckedMatch };
 }
 
-/** When the store could not be told of more than that, it is to forget everything. */
+/** The largest number of failed invalidations. Beyond it they are replaced by one invalidation of everything. */
 const MOST_FAILED = 10_000;
-/** A read looks at each of these. */
+/** The largest number of matches. Bounded because each read is compared with all of them. */
 const MOST_MATCHES = 1000;
 
 export const MATCH_ALL: CheckedMatch = { kind: 'prefix', text: '' };
 
 /**
- * What the second tier has not been rid of yet: it is being told, or could not be told. As long as that is so nobody
- * reads it from there, or a deletion that was lost would be undone by the next read.
+ * The invalidations that the second tier has not confirmed: in flight, or failed and waiting for a retry. Until an
+ * invalidation is confirmed, its keys are not read from the second tier. Otherwise the next read would restore a value
+ * whose deletion was lost.
  *
- * O(1) a key, O(matches in doubt) a read. Bounded by the calls under way, and at most 10,000 that have failed: then these
- * are one doubt about everything.
+ * O(1) per key, O(pending matches) per read. The size is bounded by the calls in flight plus 10,000 failed
+ * invalidations; beyond that, the failed ones are replaced by one invalidation of everything.
  */
 export class PendingInvalidations {
   readonly #keys = new Map<string, PendingInvalidation>();
   readonly #matches = new Map<string, PendingInvalidation>();
-  /** In the order in which they failed. */
+  /** The failed invalidations in the order of their last failure. */
   readonly #failed = new FifoMap<PendingInvalidation, true>();
-  /** Replaced, never changed: a read holds on to those of its beginning. */
+  /** Replaced instead of changed, so that a read keeps the list that was current when it began. */
   #list: readonly CheckedMatch[] = [];
 
-  /** A newer doubt about the same takes the place of the older one. */
+  /** Adds an invalidation. It replaces an older one of the same target. */
   add(target: PendingInvalidation['target']): PendingInvalidation {
     const invalidation: PendingInvalidation = { target };
     const before = this.#find(target);
@@ -50,7 +51,7 @@ export class PendingInvalidations {
     return this.#keys.has(key);
   }
 
-  /** The store is rid of it, unless it has come into doubt again. */
+  /** Removes an invalidation that the store has confirmed, unless a newer one of the same target has replaced it. */
   resolve(invalidation: PendingInvalidation): void {
     if (!this.isPending(invalidation)) return;
     this.#failed.delete(invalidation);
@@ -65,20 +66,20 @@ export class PendingInvalidations {
     return this.#find(invalidation.target) === invalidation;
   }
 
-  /** The store was told, and it did not work: it is to be told again, after all others. */
+  /** Marks an invalidation as failed. It is retried after all others that have failed. */
   fail(invalidation: PendingInvalidation): void {
     if (!this.isPending(invalidation)) return;
     this.#failed.set(invalidation, true);
     if (this.#failed.size > MOST_FAILED || this.#matches.size > MOST_MATCHES) this.#mergeIntoOne();
   }
 
-  /** What is being told besides may still work, and stays a doubt of its own. */
+  /** Merges only the failed invalidations: those in flight may still succeed. */
   #mergeIntoOne(): void {
     for (const invalidation of [...this.#failed.keys()]) this.resolve(invalidation);
     this.#failed.set(this.add({ match: MATCH_ALL }), true);
   }
 
-  /** What the store is to be told of next. */
+  /** Returns the failed invalidation that is to be retried next. */
   nextFailed(): PendingInvalidation | undefined {
     return this.#failed.oldest?.[0];
   }
@@ -87,7 +88,7 @@ export class PendingInvalidations {
     return this.#keys.size + this.#matches.size;
   }
 
-  /** Those about all that match. */
+  /** The pending invalidations by tag, prefix or glob. */
   get matches(): readonly CheckedMatch[] {
     return this.#list;
   }
@@ -101,10 +102,10 @@ export class PendingInvalidations {
   }
 }
 
-/** How long after it has failed the store is told again what it could not be told. */
-const PAUSE_MS = 1000;
+/** The delay before failed invalidations are retried. */
+const RETRY_DELAY_MS = 1000;
 
-/** Tells the store again what it could not be told: every second, one after the other, until it fails again. */
+/** Retries failed invalidations every second, one after the other, until one of them fails again. */
 export class InvalidationRetrier {
   readonly #clock: Clock;
   readonly #pending: PendingInvalidations;
@@ -114,32 +115,33 @@ export class InvalidationRetrier {
   #isRunning = false;
 
   /**
-   * @param tell - tells the store; gives whether it has done it. Never rejects.
-   * @param onDone - called when it has.
+   * @param retry - performs the invalidation and returns whether the store has confirmed it. Never rejects.
+   * @param onDone - called after the store has confirmed an invalidation.
    */
   constructor(
     clock: Clock,
     pending: PendingInvalidations,
-    tell: (target: PendingInvalidation['target']) => Promise<boolean>,
+    retry: (target: PendingInvalidation['target']) => Promise<boolean>,
     onDone: (target: PendingInvalidation['target']) => void,
   ) {
     this.#clock = clock;
     this.#pending = pending;
-    this.#retry = tell;
+    this.#retry = retry;
     this.#onDone = onDone;
   }
 
-  /** The store was told, and has not done it. */
+  /** Marks an invalidation as failed and schedules the next retry. */
   schedule(invalidation: PendingInvalidation): void {
     this.#pending.fail(invalidation);
     if (this.#alarm !== undefined) return;
-    this.#alarm = new Alarm(this.#clock, PAUSE_MS, () => {
+    this.#alarm = new Alarm(this.#clock, RETRY_DELAY_MS, () => {
       this.#alarm = undefined;
       this.run();
     });
     this.#alarm.unref();
   }
 
+  /** Retries the failed invalidations now. Does nothing if a retry is already running. */
   async run(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;

@@ -2,46 +2,46 @@ import type { Clock } from '../core/clock.js';
 import { FifoMap } from '../core/fifo-map.js';
 import { type CheckedInvalidation, hitsEntry, hitsKey } from '../loading-cache/invalidation.js';
 
-/** For how long the word of an invalidation may be under way from one process to another. */
-const WORD_MS = 2000;
+/** How long an invalidation message may take from one process to another. */
+const MESSAGE_DELAY_MS = 2000;
 
-const MOST_SENT = 10_000;
+const MOST_WRITES = 10_000;
 
-/** A value that was sent to the second tier. */
+/** A value that this process has written to the second tier. */
 interface RecentWrite {
   readonly tags: readonly string[];
-  /** Infinity while it is on its way. */
+  /** The time until which the write counts as recent; Infinity while it is in flight. */
   until: number;
 }
 
 /**
- * Values that this process has just sent to the second tier. Another process may have invalidated one of them before it
- * arrived there, and the word of that may still be under way: then it is to be deleted when the word comes.
+ * The recent writes of this process to the second tier. Another process may have invalidated one of these values before
+ * it arrived there, and the message about it may still be in transit. When that message arrives, the value is deleted.
  *
- * Those of the last two seconds, at most 10,000 besides those on their way.
+ * Keeps the writes in flight and those of the last two seconds, but at most 10,000 of the latter.
  */
 export class RecentWrites {
   readonly #clock: Clock;
-  /** The oldest first. */
+  /** The oldest write first. */
   readonly #writes = new FifoMap<string, RecentWrite>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Gives what is to be called when it has arrived. */
+  /** Adds a write and returns a function to call when the write has ended. */
   begin(key: string, tags: readonly string[]): () => void {
-    this.#forgetOld();
-    const sent: RecentWrite = { tags, until: Infinity };
-    this.#writes.set(key, sent);
+    this.#removeOld();
+    const write: RecentWrite = { tags, until: Infinity };
+    this.#writes.set(key, write);
     return () => {
-      sent.until = this.#clock.now() + WORD_MS;
+      write.until = this.#clock.now() + MESSAGE_DELAY_MS;
     };
   }
 
-  /** The keys that are hit, all or those that have not arrived yet. All are forgotten. */
-  takeMatching(invalidation: CheckedInvalidation<string>, which: 'all' | 'on their way'): string[] {
-    this.#forgetOld();
+  /** Removes all writes that the invalidation hits. Returns the keys of all of them, or only of those in flight. */
+  takeMatching(invalidation: CheckedInvalidation<string>, which: 'all' | 'in flight'): string[] {
+    this.#removeOld();
     const candidates = 'key' in invalidation ? [invalidation.key] : [...this.#writes.keys()];
     const hit = candidates.filter((key) => this.#isHit(invalidation, key));
     const taken = which === 'all' ? hit : hit.filter((key) => this.#writes.get(key)?.until === Infinity);
@@ -50,16 +50,16 @@ export class RecentWrites {
   }
 
   #isHit(invalidation: CheckedInvalidation<string>, key: string): boolean {
-    const sent = this.#writes.get(key);
-    if (sent === undefined) return false;
-    return hitsKey(invalidation, key) || ('match' in invalidation && hitsEntry(invalidation.match, key, sent.tags));
+    const write = this.#writes.get(key);
+    if (write === undefined) return false;
+    return hitsKey(invalidation, key) || ('match' in invalidation && hitsEntry(invalidation.match, key, write.tags));
   }
 
-  #forgetOld(): void {
+  #removeOld(): void {
     const now = this.#clock.now();
     for (let oldest = this.#writes.oldest; oldest !== undefined; oldest = this.#writes.oldest) {
       const [key, { until }] = oldest;
-      if (until === Infinity || (until > now && this.#writes.size < MOST_SENT)) return;
+      if (until === Infinity || (until > now && this.#writes.size < MOST_WRITES)) return;
       this.#writes.delete(key);
     }
   }

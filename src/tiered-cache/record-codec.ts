@@ -2,40 +2,43 @@ import { formatValue } from '../core/inspect.js';
 import type { EntryMetadata } from '../loading-cache/source.js';
 import type { StoredData } from './cache-store.js';
 
-/** Makes data of a value, and a value of that data again. Node's `v8` module is one for bytes, as it is. */
+/** Converts values to the data of a store and back. Node's `v8` module is one for bytes. */
 export interface Serializer<D> {
+  /** Converts a value to data. */
   serialize(value: unknown): D;
+  /** Converts data back to a value. */
   deserialize(data: D): unknown;
 }
 
-/** JSON: what it has no word for is lost, as a `Map`, or changed, as a `Date`. */
+/** The default serializer. JSON loses types that it cannot represent: a `Map` becomes `{}`, a `Date` a string. */
 export const jsonSerializer: Serializer<string> = {
   serialize: (value) => JSON.stringify(value),
   deserialize: (data) => JSON.parse(data),
 };
 
-/** What is kept under a key of the second tier, as data. */
+/** The record that the second tier stores under a key, before it is serialized. */
 interface StoredRecord<V> {
   readonly value: V;
-  /** For how much of its time in the store it is not fresh any more. */
+  /** The last part of its TTL in the store during which the value is stale, in milliseconds. */
   readonly staleMs: number;
-  /** How long it took to load. */
+  /** How long the value took to load, in milliseconds. */
   readonly loadMs: number;
   readonly tags: readonly string[];
 }
 
-/** A value from the second tier. */
+/** A record that was read from the second tier. */
 export interface DecodedRecord<V> {
   readonly value: V;
   readonly metadata: EntryMetadata;
 }
 
-/** JSON knows no `Infinity`. */
+/** Ten years, in place of `Infinity`, which JSON cannot represent. */
 const LONGEST_STALE_MS = 315_360_000_000;
 
 /**
- * Writes records and reads them. A store says only how much longer it keeps a record, by its own clock: so no two clocks
- * have to agree, and what is left of the value's freshness is that without the time for which it may be served stale.
+ * Encodes and decodes records. The store reports only the remaining TTL, measured by its own clock, so the clocks of
+ * the processes need not agree. The remaining freshness of a value is the remaining TTL minus the time for which the
+ * value may be served stale.
  */
 export class RecordCodec<V, D> {
   readonly #serializer: Serializer<D>;
@@ -46,7 +49,7 @@ export class RecordCodec<V, D> {
     this.#staleMs = Math.min(staleMs, LONGEST_STALE_MS);
   }
 
-  /** How long a value is to be in the store. */
+  /** Returns the TTL of a value in the store, in milliseconds: its freshness plus the time it may be served stale. */
   storeTtlMs({ freshMs }: EntryMetadata): number {
     return freshMs + this.#staleMs;
   }
@@ -57,8 +60,9 @@ export class RecordCodec<V, D> {
   }
 
   /**
-   * @param ageMs - how long ago it was asked for: what it has lost of its time on the way, at most.
-   * @throws TypeError for what is no record, and whatever the serializer throws.
+   * @param ageMs - the time since the read began: an upper bound of what the value's TTL has lost since the store
+   * answered.
+   * @throws TypeError if the data is not a record, and the errors of the serializer.
    */
   read({ data, remainingMs }: StoredData<D>, ageMs: number): DecodedRecord<V> {
     const { value, staleMs, loadMs, tags } = checkRecord<V>(this.#serializer.deserialize(data));
@@ -73,7 +77,7 @@ function checkRecord<V>(found: unknown): StoredRecord<V> {
   const { staleMs, loadMs, tags } = Object(found) as Partial<StoredRecord<V>>;
   const hasTimes = [staleMs, loadMs].every((ms) => typeof ms === 'number' && ms >= 0);
   if (!hasTimes || !Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string')) {
-    throw new TypeError('The store has something else under that key than a cached value');
+    throw new TypeError('The data under this key was not written by a tiered cache');
   }
   return found as StoredRecord<V>;
 }

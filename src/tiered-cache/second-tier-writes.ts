@@ -1,4 +1,4 @@
-/** A write that has not begun, for all who have asked for one since the last one began. */
+/** The next write of a key. All callers that asked for a write since the current one began share its result. */
 interface NextWrite {
   act: () => Promise<boolean>;
   readonly done: Promise<boolean>;
@@ -7,46 +7,53 @@ interface NextWrite {
 
 interface KeyQueue {
   next: NextWrite | undefined;
-  /** Resolves when nothing more is to be written. */
-  over: Promise<void>;
+  /** Resolves when no write of the key is left. */
+  whenEmpty: Promise<void>;
 }
 
 /**
- * One write of a key at a time. Of those that wait only the newest is done, and its outcome is that of all: what is older
- * would be replaced by it at once. So a store that is slow has no queue before it, only the last word on each key.
+ * A conflating queue: one write per key at a time, and only the newest of the waiting writes of a key is performed. Its
+ * result is the result of all of them, because it would replace the older ones anyway. A slow store therefore has at
+ * most one waiting write per key.
  */
 export class LatestWriteQueue {
   readonly #queues = new Map<string, KeyQueue>();
 
-  /** Whether something waits for its turn, and will have the last word. */
+  /** Whether a write of the key is waiting, which will replace the current one. */
   hasNext(key: string): boolean {
     return this.#queues.get(key)?.next !== undefined;
   }
 
-  /** @param act - never rejects. Begins a microtask later at the earliest: whatever it calls may come back here. */
+  /**
+   * Queues a write and returns its result.
+   * @param act - performs the write. Must not reject. Starts at least one microtask later, because it may call this
+   * queue.
+   */
   write(key: string, act: () => Promise<boolean>): Promise<boolean> {
-    const lane = this.#queues.get(key) ?? this.#open(key);
-    lane.next ??= nextWrite(act);
-    lane.next.act = act;
-    return lane.next.done;
+    const queue = this.#queues.get(key) ?? this.#open(key);
+    queue.next ??= nextWrite(act);
+    queue.next.act = act;
+    return queue.next.done;
   }
 
-  /** Resolves when nothing is being written. */
+  /** Resolves when no write is running or waiting. */
   async whenIdle(): Promise<void> {
-    while (this.#queues.size > 0) await Promise.all(Array.from(this.#queues.values(), ({ over }) => over));
+    while (this.#queues.size > 0) {
+      await Promise.all(Array.from(this.#queues.values(), ({ whenEmpty }) => whenEmpty));
+    }
   }
 
   #open(key: string): KeyQueue {
-    const lane: KeyQueue = { next: undefined, over: Promise.resolve() };
-    this.#queues.set(key, lane);
-    lane.over = lane.over.then(() => this.#run(key, lane));
-    return lane;
+    const queue: KeyQueue = { next: undefined, whenEmpty: Promise.resolve() };
+    this.#queues.set(key, queue);
+    queue.whenEmpty = queue.whenEmpty.then(() => this.#run(key, queue));
+    return queue;
   }
 
-  async #run(key: string, lane: KeyQueue): Promise<void> {
-    while (lane.next !== undefined) {
-      const { act, end } = lane.next;
-      lane.next = undefined;
+  async #run(key: string, queue: KeyQueue): Promise<void> {
+    while (queue.next !== undefined) {
+      const { act, end } = queue.next;
+      queue.next = undefined;
       end(await act());
     }
     this.#queues.delete(key);
@@ -62,11 +69,11 @@ function nextWrite(act: () => Promise<boolean>): NextWrite {
 }
 
 /**
- * Writes whose time was over before the store had ended them: it may still do them, after whatever comes later. Their keys
- * are not to be relied on before each has ended, and its key has been deleted once more.
+ * The writes that timed out before the store had ended them. Such a write may still take effect, even after a later
+ * one. Its key is not read until the write has ended and the key has been deleted once more.
  */
 export class TimedOutWrites {
-  /** How many of each key. */
+  /** The number of timed-out writes per key. */
   readonly #keys = new Map<string, number>();
 
   get size(): number {
@@ -78,14 +85,15 @@ export class TimedOutWrites {
   }
 
   /**
-   * @param write - never rejects.
-   * @param undo - called when the write has ended, whichever way. Never rejects.
+   * Tracks a write until it has ended and `undo` has run.
+   * @param write - must not reject.
+   * @param undo - called when the write has ended, with success or failure. Must not reject.
    */
   async track(key: string, write: Promise<unknown>, undo: () => Promise<unknown>): Promise<void> {
     this.#keys.set(key, (this.#keys.get(key) ?? 0) + 1);
     await write;
     const others = (this.#keys.get(key) ?? 1) - 1;
-    const undone = undo(); // which puts the key in doubt before this lets go of it
+    const undone = undo(); // adds a pending invalidation of the key before this tracker releases it
     if (others === 0) this.#keys.delete(key);
     else this.#keys.set(key, others);
     await undone;

@@ -26,26 +26,27 @@ import type { DecodedRecord, RecordCodec } from './record-codec.js';
 import { LatestWriteQueue, TimedOutWrites } from './second-tier-writes.js';
 import { LatencyTally, type SecondTierStats, type TieredCacheEvents } from './stats.js';
 
+/** The checked options of the second tier. */
 export interface SecondTierSettings<V, D> {
   readonly store: CacheStore<D>;
   readonly records: RecordCodec<V, D>;
   readonly prefix: string;
-  /** What calls go through: a breaker. */
+  /** The policy of all calls: a circuit breaker by default. */
   readonly policy: Policy;
-  /** The time each of them has. */
+  /** The timeout of each call. */
   readonly deadline: Policy;
   readonly clock: Clock;
 }
 
 const READ_BATCHES = { maxSize: 100, maxWaitMs: 0 };
 
-/** So many keys are deleted one by one. */
-const MOST_AT_ONCE = 100;
+/** The largest number of recent writes that are deleted one by one. */
+const MOST_SINGLE_DELETES = 100;
 
 /**
- * The second tier as the first one sees it: it may be slow, down, or wrong, and nothing here ever rejects for that. What
- * is asked for in one turn of the event loop is asked for in one call. Writes of a key go one after the other, in the
- * order in which they were made. What it was to forget and has not is not read from it, until it has.
+ * The second tier as the first tier sees it. The store may be slow, unavailable or wrong; no method rejects because of
+ * that. Keys requested in one turn of the event loop are read in one call. Writes of one key run one after the other,
+ * in the order in which they were made. A key with an unconfirmed invalidation is not read from the store.
  */
 export class SecondTier<V, D> {
   readonly #settings: SecondTierSettings<V, D>;
@@ -55,7 +56,7 @@ export class SecondTier<V, D> {
   readonly #pending = new PendingInvalidations();
   readonly #writes = new LatestWriteQueue();
   readonly #timedOut = new TimedOutWrites();
-  /** Deletions by match that are on their way. */
+  /** Calls of `deleteMatching` in flight. */
   readonly #matchings = new Set<Promise<unknown>>();
   readonly #recent: RecentWrites;
   readonly #latency = new LatencyTally();
@@ -78,8 +79,8 @@ export class SecondTier<V, D> {
 
   get stats(): SecondTierStats {
     const { unread, ...counts } = this.#counts;
-    const asked = counts.hits + counts.misses + counts.staleHits + unread;
-    const hitRatio = asked === 0 ? 0 : counts.hits / asked;
+    const requested = counts.hits + counts.misses + counts.staleHits + unread;
+    const hitRatio = requested === 0 ? 0 : counts.hits / requested;
     return {
       ...counts,
       hitRatio,
@@ -88,35 +89,36 @@ export class SecondTier<V, D> {
     };
   }
 
-  /** What it has of the key, if that can be had, and be trusted. Of one who leaves it does not matter what he gets. */
+  /** Returns the record of a key, or undefined if the store has none, fails, or may hold an outdated one. */
   async read(key: string, scope: AbortScope): Promise<DecodedRecord<V> | undefined> {
     if (this.#pending.matchesKey(key) || this.#timedOut.has(key)) {
       this.#counts.bypassed++;
       return undefined;
     }
-    // What comes into doubt from now on is the load's business: it has begun before that.
+    // Later invalidations are handled by the load in flight, which began before them.
     const { matches } = this.#pending;
     const { clock } = this.#settings;
-    const askedAt = clock.now();
+    const requestedAt = clock.now();
     try {
       const name = this.#nameOf(key);
       const stored = await (this.#batches?.load(name, scope) ?? this.#get(name, scope));
-      return this.#take(key, stored, clock.now() - askedAt, matches);
+      return this.#accept(key, stored, clock.now() - requestedAt, matches);
     } catch {
       if (scope.reason === undefined) this.#counts.unread++;
       return undefined;
     }
   }
 
-  #take(
+  /** Decodes and counts the stored data. Returns undefined if there is none, or if a pending invalidation hits it. */
+  #accept(
     key: string,
     stored: StoredData<D> | undefined,
     ageMs: number,
-    inDoubt: readonly CheckedMatch[],
+    pendingMatches: readonly CheckedMatch[],
   ): DecodedRecord<V> | undefined {
-    const found = stored ? this.#read(stored, ageMs) : undefined; // null, as clients of Redis say it, is nothing, too
+    const found = stored ? this.#decode(stored, ageMs) : undefined; // Redis clients return null for a missing key
     if (found === undefined) this.#counts.misses++;
-    else if (inDoubt.some((match) => hitsEntry(match, key, found.metadata.tags))) this.#counts.bypassed++;
+    else if (pendingMatches.some((match) => hitsEntry(match, key, found.metadata.tags))) this.#counts.bypassed++;
     else {
       this.#counts[found.metadata.freshMs > 0 ? 'hits' : 'staleHits']++;
       return found;
@@ -124,12 +126,12 @@ export class SecondTier<V, D> {
     return undefined;
   }
 
-  /** @throws what is wrong with the data. */
-  #read(stored: StoredData<D>, ageMs: number): DecodedRecord<V> {
+  /** @throws TypeError if the data is not a record, and the errors of the serializer. */
+  #decode(stored: StoredData<D>, ageMs: number): DecodedRecord<V> {
     try {
       return this.#settings.records.read(stored, ageMs);
     } catch (error) {
-      this.#failed({ operation: 'get', keys: 1, durationMs: 0, error });
+      this.#countFailure({ operation: 'get', keys: 1, durationMs: 0, error });
       throw error;
     }
   }
@@ -149,35 +151,37 @@ export class SecondTier<V, D> {
     });
   }
 
-  /** Keeps a value that was loaded. What is there already, if there may be something, is in doubt until that is done. */
+  /** Stores a loaded value. If the store may hold an older value, the key is not read until the write is confirmed. */
   keep(key: string, value: V, metadata: EntryMetadata, mayHaveOlder: boolean): void {
     if (mayHaveOlder || this.#pending.has(key)) this.set(key, value, metadata);
     else this.#send(key, value, metadata);
   }
 
-  /** Gives whether the second tier has it. */
+  /** Stores a value and returns whether the store has confirmed it. */
   async set(key: string, value: V, metadata: EntryMetadata): Promise<boolean> {
-    const isThere = await this.#invalidateUntilConfirmed({ key }, () => this.#send(key, value, metadata));
-    return isThere && !this.#timedOut.has(key);
+    const isConfirmed = await this.#invalidateUntilConfirmed({ key }, () => this.#send(key, value, metadata));
+    return isConfirmed && !this.#timedOut.has(key);
   }
 
-  /** Gives whether the second tier is rid of all that is hit; what has expired is not kept there either. */
+  /**
+   * Deletes what the invalidation hits and returns whether the store has confirmed it. Treats `expire` like `delete`.
+   */
   async invalidate(invalidation: CheckedInvalidation<string>): Promise<boolean> {
-    const overtaken = this.#recent.takeMatching(invalidation, 'on their way');
+    const overtaken = this.#recent.takeMatching(invalidation, 'in flight');
     if ('key' in invalidation) return this.#delete(invalidation.key);
     const match = 'match' in invalidation ? invalidation.match : MATCH_ALL;
-    const isRid = this.#invalidateUntilConfirmed({ match }, () => this.#deleteMatching(match));
-    const all = await Promise.all([isRid, ...overtaken.map((key) => this.#delete(key))]);
+    const isConfirmed = this.#invalidateUntilConfirmed({ match }, () => this.#deleteMatching(match));
+    const all = await Promise.all([isConfirmed, ...overtaken.map((key) => this.#delete(key))]);
     return all.every(Boolean);
   }
 
   /**
-   * Another process has done so. Values that it hits and that have just been sent from here may have come after it: they
-   * are deleted. Gives whether there were any, when that is done.
+   * Handles an invalidation that another process has applied to the store. Values that it hits and that this process
+   * wrote recently may have reached the store after it, so they are deleted. Returns whether there were any.
    */
   async invalidateRecentWrites(invalidation: CheckedInvalidation<string>): Promise<boolean> {
     const overtaken = this.#recent.takeMatching(invalidation, 'all');
-    if (overtaken.length <= MOST_AT_ONCE) await Promise.all(overtaken.map((key) => this.#delete(key)));
+    if (overtaken.length <= MOST_SINGLE_DELETES) await Promise.all(overtaken.map((key) => this.#delete(key)));
     else {
       const match = 'match' in invalidation ? invalidation.match : MATCH_ALL;
       await this.#invalidateUntilConfirmed({ match }, () => this.#deleteMatching(match));
@@ -186,29 +190,29 @@ export class SecondTier<V, D> {
   }
 
   async #delete(key: string): Promise<boolean> {
-    const isGone = await this.#invalidateUntilConfirmed({ key }, () =>
+    const isConfirmed = await this.#invalidateUntilConfirmed({ key }, () =>
       this.#writes.write(key, () => this.#remove(key)),
     );
-    return isGone && !this.#timedOut.has(key);
+    return isConfirmed && !this.#timedOut.has(key);
   }
 
   #send(key: string, value: V, metadata: EntryMetadata): Promise<boolean> {
-    const hasArrived = this.#recent.begin(key, metadata.tags);
+    const onArrival = this.#recent.begin(key, metadata.tags);
     return this.#writes.write(key, async () => {
       const isDone = await this.#put(key, value, metadata);
-      hasArrived();
+      onArrival();
       return isDone;
     });
   }
 
-  /** Resolves when nothing is on its way there, and it was told once more what it could not be told. */
+  /** Resolves when no write is pending, after failed invalidations have been retried once. */
   async onIdle(): Promise<void> {
     await this.#writes.whenIdle();
     await Promise.all(this.#matchings);
     await this.#retrier.run();
   }
 
-  /** In doubt from now on until the store has done it. */
+  /** Performs a change. Until the store confirms it, its target counts as invalidated; a failed change is retried. */
   async #invalidateUntilConfirmed(
     target: PendingInvalidation['target'],
     act: () => Promise<boolean>,
@@ -224,12 +228,12 @@ export class SecondTier<V, D> {
     return 'match' in target ? this.#deleteMatching(target.match) : this.#deleteAgain(target.key);
   }
 
-  /** Unless something newer is about to be written there. */
+  /** Deletes a key again, unless a newer write of it is queued. */
   #deleteAgain(key: string): Promise<boolean> {
     return this.#writes.hasNext(key) ? Promise.resolve(true) : this.#writes.write(key, () => this.#remove(key));
   }
 
-  /** Others may have read there meanwhile what has gone only now. */
+  /** Other processes may have read an outdated value until this invalidation was confirmed, so it is emitted again. */
   #rebroadcast(invalidation: Invalidation<string>): void {
     if (this.#events.has('invalidate')) this.#events.emit('invalidate', { ...invalidation, isEcho: true });
   }
@@ -237,27 +241,27 @@ export class SecondTier<V, D> {
   async #put(key: string, value: V, metadata: EntryMetadata): Promise<boolean> {
     const { store, records: codec, prefix } = this.#settings;
     const ttlMs = codec.storeTtlMs(metadata);
-    if (!(ttlMs > 0)) return this.#remove(key); // nothing older either
+    if (!(ttlMs > 0)) return this.#remove(key); // removes an older value, which must not remain
     const options = { ttlMs, tags: metadata.tags.map((tag) => prefix + tag) };
     let data: D;
     try {
       data = codec.write(value, metadata);
     } catch (error) {
-      this.#failed({ operation: 'set', keys: 1, durationMs: 0, error });
-      return false; // so that it is deleted
+      this.#countFailure({ operation: 'set', keys: 1, durationMs: 0, error });
+      return false; // the caller then invalidates the key
     }
     const running = new Set<Promise<unknown>>();
-    const isThere = await this.#isDone('set', 1, async (context) => {
+    const isConfirmed = await this.#isDone('set', 1, async (context) => {
       const done = (async () => store.set(this.#nameOf(key), data, options, context))();
       running.add(done);
       await done.finally(() => running.delete(done));
     });
-    if (!isThere && running.size > 0)
+    if (!isConfirmed && running.size > 0)
       this.#timedOut.track(key, Promise.allSettled(running), () => this.#deleteLate(key));
-    return isThere;
+    return isConfirmed;
   }
 
-  /** What came late may be older than what others have written meanwhile. */
+  /** Deletes a value that arrived after its timeout, because it may have replaced a newer value of another process. */
   async #deleteLate(key: string): Promise<void> {
     if (await this.#delete(key)) this.#rebroadcast({ kind: 'delete', key });
   }
@@ -279,6 +283,7 @@ export class SecondTier<V, D> {
     return this.#settings.prefix + key;
   }
 
+  /** Calls the store and returns whether it succeeded. */
   #isDone(
     operation: Operation,
     keys: number,
@@ -290,7 +295,7 @@ export class SecondTier<V, D> {
     );
   }
 
-  /** Every call to the store: under its policy, measured. */
+  /** Calls the store under the policy and the timeout, and reports the call. */
   async #call<T>(
     operation: Operation,
     keys: number,
@@ -300,28 +305,29 @@ export class SecondTier<V, D> {
     const { policy, deadline, clock } = this.#settings;
     const startedAt = clock.now();
     try {
-      const answer = await runWithPolicy(policy, (call) => runWithin(deadline, call, act), scope);
+      const result = await runWithPolicy(policy, (call) => runWithin(deadline, call, act), scope);
       const durationMs = clock.now() - startedAt;
       this.#latency.add(durationMs);
-      this.#tell({ operation, keys, durationMs });
-      return answer;
+      this.#emit({ operation, keys, durationMs });
+      return result;
     } catch (error) {
-      if (scope?.reason === undefined) this.#failed({ operation, keys, durationMs: clock.now() - startedAt, error });
+      if (scope?.reason === undefined)
+        this.#countFailure({ operation, keys, durationMs: clock.now() - startedAt, error });
       throw error;
     }
   }
 
-  #failed(event: TieredCacheEvents['secondTier']): void {
+  #countFailure(event: TieredCacheEvents['secondTier']): void {
     this.#counts.failures++;
-    this.#tell(event);
+    this.#emit(event);
   }
 
-  #tell(event: TieredCacheEvents['secondTier']): void {
+  #emit(event: TieredCacheEvents['secondTier']): void {
     if (this.#events.has('secondTier')) this.#events.emit('secondTier', event);
   }
 }
 
-/** Runs the operation under the policy, as a part of the call. The context of a hand-written policy has only its signal. */
+/** Runs the operation under the policy, as part of the call. The context of a caller's own policy has only a signal. */
 function runWithin<T>(
   policy: Policy,
   call: CallContext,

@@ -1,50 +1,55 @@
 import type { LoadingCacheEvents, LoadingCacheStats } from '../loading-cache/stats.js';
 
+/** The events of a tiered cache. */
 export interface TieredCacheEvents extends LoadingCacheEvents<string> {
-  /** A call to the second tier has ended; with `error` when it failed, was late, or was refused. */
+  /** A call to the second tier has ended. `error` is set if it failed, timed out or was rejected by the policy. */
   secondTier: {
     readonly operation: 'get' | 'set' | 'delete' | 'deleteMatching';
-    /** How many keys it was about; none of a `deleteMatching`. */
+    /** The number of keys in the call; 0 for `deleteMatching`. */
     readonly keys: number;
     readonly durationMs: number;
     readonly error?: unknown;
   };
 }
 
-/** What happened in each tier since the cache was made. */
+/** The counters of each tier since the cache was made. */
 export interface TieredCacheStats {
-  /** Reads of this process's own tier; a load there is a read of the second tier. */
+  /** The counters of the first tier, in this process. Its loads are reads of the second tier. */
   readonly l1: LoadingCacheStats & { readonly hitRatio: number };
+  /** The counters of the second tier. */
   readonly l2: SecondTierStats;
-  /** Loads from where the values come from. */
+  /** The number, durations and failures of loads from the origin. */
   readonly origin: Latency & { readonly failures: number };
 }
 
+/** The counters of the second tier since the cache was made. */
 export interface SecondTierStats {
+  /** Keys whose value was in the second tier and fresh. */
   readonly hits: number;
+  /** Keys whose value was not in the second tier. */
   readonly misses: number;
-  /** Values that were there, but no longer fresh. */
+  /** Keys whose value was in the second tier but stale. */
   readonly staleHits: number;
-  /** Keys that were not read there, since it may have something out of date under them. */
+  /** Keys that were not read from the second tier, because an invalidation of them is not confirmed there yet. */
   readonly bypassed: number;
-  /** Hits among all keys that it was asked for, failures included. */
+  /** The share of hits among all keys that were requested from the second tier, including failed requests. */
   readonly hitRatio: number;
-  /** Calls that failed, were late, or were refused by the policy; data that could not be read. */
+  /** Calls that failed, timed out or were rejected by the policy, and data that could not be decoded. */
   readonly failures: number;
-  /** What it is still to be told: keys and matches that it could not be rid of. */
+  /** The number of invalidations (of keys and of matches) that the second tier has not confirmed yet. */
   readonly pendingInvalidations: number;
-  /** Of the calls that answered. */
+  /** The durations of the successful calls. */
   readonly latency: Latency;
 }
 
-/** How long calls have taken, in milliseconds. */
+/** The number of calls and their durations in milliseconds. */
 export interface Latency {
   readonly calls: number;
   readonly meanMs: number;
   readonly maxMs: number;
 }
 
-/** Adds up how long calls take. */
+/** Collects the durations of calls. */
 export class LatencyTally {
   #calls = 0;
   #totalMs = 0;

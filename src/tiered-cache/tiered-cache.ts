@@ -25,46 +25,52 @@ import { type EntryLifetimes, noOrigin, TieredSource } from './tiered-source.js'
 type ReadingVerbs = 'get' | 'getMany' | 'getSync' | 'peek' | 'refresh' | 'warmUp' | 'loading';
 
 /**
- * A cache in two tiers. What changes it happens in this process at once; the promise says what became of it in the second
- * tier, and never rejects for that: true when it can no longer bring back anything older.
+ * A cache with two tiers, made by `tiered`. Each change is applied to this process's tier synchronously. The returned
+ * promise is for the second tier: it resolves with true once the second tier can no longer return an older value, and
+ * with false if the store failed or was too slow. It never rejects because of the store. While a change is not
+ * confirmed, its keys are not read from the second tier, and a failed change is retried in the background.
  */
 export interface TieredCache<V> extends Pick<LoadingCache<string, V>, ReadingVerbs>, Observable<TieredCacheEvents> {
   /** Stores a value in both tiers. */
   set(key: string, value: V, options?: LoadingCacheSetOptions): Promise<boolean>;
-  /** Removes a value from both tiers. */
+  /** Deletes a value from both tiers. */
   delete(key: string): Promise<boolean>;
-  /** Makes the value of this process stale, where that may be served; the second tier drops its own. */
+  /** Makes the value in this process stale, and deletes it from the second tier. */
   expire(key: string): Promise<boolean>;
-  /** `delete` for all that matches. */
+  /** Deletes all entries that match from both tiers. */
   deleteMatching(match: EntryMatch): Promise<boolean>;
-  /** `expire` for all that matches. */
+  /** Makes all entries that match stale in this process, and deletes them from the second tier. */
   expireMatching(match: EntryMatch): Promise<boolean>;
-  /** `delete` for all there is: in the second tier, all whose key begins with `prefix`. */
+  /** Deletes all entries: in the second tier, all entries whose key begins with `prefix`. */
   clear(): Promise<boolean>;
-  /** Does in this process what another one has done to both tiers. */
+  /** Applies to this process's tier an invalidation that another process has applied to both tiers. */
   applyInvalidation: LoadingCache<string, V>['applyInvalidation'];
-  /** Resolves when no value is on its way to the second tier any more, since loaded ones are not waited for. */
+  /**
+   * Resolves when no write to the second tier is pending. Loads do not wait for their write to the second tier, so call
+   * it before the process ends, or in a test.
+   */
   onIdle(): Promise<void>;
+  /** The counters of both tiers and of the origin since the cache was made: a copy. */
   readonly stats: TieredCacheStats;
 }
 
-/** What makes up two tiers. */
+/** The parts of a tiered cache. */
 export interface Tiers<V> {
   readonly name: string;
   readonly first: LoadingCacheImpl<string, V>;
   readonly second: SecondTier<V, unknown>;
   readonly source: TieredSource<V>;
   readonly lifetimes: EntryLifetimes<V>;
-  /** Whether what is deleted in both tiers can be had again. */
+  /** Whether a value deleted from both tiers can be loaded again. */
   readonly canReload: boolean;
 }
 
-/** The first tier is a loading cache, which loads from the second; what is changed, is changed in both. */
+/** Implements `TieredCache`: the first tier is a loading cache that loads from the second tier. */
 export class TwoTierCache<V> implements TieredCache<V> {
   readonly #tiers: Tiers<V>;
   readonly #events: Emitter<TieredCacheEvents>;
 
-  /** @param events - those that the first tier does not have. */
+  /** @param events - the events other than `load` and `loadError`, which the first tier emits. */
   constructor(tiers: Tiers<V>, events: Emitter<TieredCacheEvents>) {
     this.#tiers = tiers;
     this.#events = events;
@@ -117,7 +123,7 @@ export class TwoTierCache<V> implements TieredCache<V> {
     const metadata = lifetimes.metadataOf(value, checkString(name, 'key', key), options);
     const { freshMs, tags } = lifetimes.inFirstTier(metadata);
     first.set(key, value, { ttl: freshMs, tags });
-    return this.#tell({ kind: 'delete', key }, await second.set(key, value, metadata));
+    return this.#emitInvalidate({ kind: 'delete', key }, await second.set(key, value, metadata));
   }
 
   async delete(key: string): Promise<boolean> {
@@ -145,7 +151,8 @@ export class TwoTierCache<V> implements TieredCache<V> {
     first.applyInvalidation(invalidation);
     if (invalidation.isEcho || !canReload) return;
     second.invalidateRecentWrites(checkInvalidation(name, invalidation)).then((wereAny) => {
-      if (wereAny) this.#tell({ ...invalidation, isEcho: true }, true); // somebody may have read them there
+      // Another process may have read the deleted values from the second tier.
+      if (wereAny) this.#emitInvalidate({ ...invalidation, isEcho: true }, true);
     });
   }
 
@@ -157,38 +164,39 @@ export class TwoTierCache<V> implements TieredCache<V> {
     const { name, first, second } = this.#tiers;
     const checked = checkInvalidation(name, invalidation);
     first.applyInvalidation(invalidation);
-    return this.#tell(invalidation, await second.invalidate(checked));
+    return this.#emitInvalidate(invalidation, await second.invalidate(checked));
   }
 
-  /** Others are told when the second tier has done it: what they read there from then on is what there is to read. */
-  #tell(invalidation: Invalidation<string>, isDone: boolean): boolean {
+  /** Emits `invalidate` after the second tier has been changed, so that other processes read the new state there. */
+  #emitInvalidate(invalidation: Invalidation<string>, isDone: boolean): boolean {
     if (this.#events.has('invalidate')) this.#events.emit('invalidate', invalidation);
     return isDone;
   }
 }
 
 /**
- * A cache in two tiers: a small one in this process in front of a large one that processes share.
+ * Creates a cache with two tiers: a small one in this process in front of a large store that processes share, such as
+ * Redis.
  *
- * The first tier is a `loadingCache`; what it has not, it loads from the second, and what that has not from where the
- * values come from. Four rules hold between them:
+ * Use it if many processes load the same values, or if a restart must not send every read to the origin. The first tier
+ * is a `loadingCache`. It loads a missing value from the second tier, and if that has none, from the origin (`load` or
+ * `loadMany`). Without a loader the cache returns only values that were set, and `undefined` for other keys.
  *
- * - A value lives in the first tier no longer than in the second, counted from before it was asked for.
- * - What was read or loaded before an invalidation is kept in neither tier after it, even when the second tier was slow to
- *   take it in; and what the second tier could not be told is not read from it until it has been.
- * - The second tier takes no call down: it has a deadline and a breaker, and whatever goes wrong there is a miss.
- * - One process tells the others by a bus (`shareInvalidations`); without one they may serve for `l1Ttl` what is out of
- *   date.
+ * - A value lives in the first tier no longer than in the second, counted from before the second tier was read.
+ * - A value that was read or loaded before an invalidation is kept in neither tier after it, even if the second tier is
+ *   slow to apply the invalidation. A key whose invalidation the second tier has not confirmed is not read from it.
+ * - The second tier cannot make a call fail: each call to it has a timeout and a circuit breaker, and each failure
+ *   counts as a miss.
+ * - `shareInvalidations` sends invalidations to other processes over a bus. Without a bus other processes may serve an
+ *   outdated value for up to `l1Ttl`.
  *
- * Without `load` and `loadMany` it has what was put there, and undefined for the rest.
+ * Cost: O(1) per read. If the store has `getMany`, all keys that the first tier misses in one turn of the event loop
+ * are read in one call. Otherwise each key is read in a call of its own, without waiting for the end of the turn.
  *
- * O(1) a read. All keys that the first tier misses in one turn of the event loop are one call to the second tier, if the
- * store has `getMany`; else each key is one call, made at once.
- *
- * @throws InvalidOptionError for options that cannot work.
+ * @throws InvalidOptionError if an option is missing or out of range.
  * @example
  * ```ts
- * declare const store: CacheStore; // an adapter of Redis, say
+ * declare const store: CacheStore; // an adapter, for example of Redis
  * const users = tiered({ capacity: 10_000 }, store, {
  *   load: async (id: string, { signal }) => (await fetch(`https://example.com/users/${id}`, { signal })).json(),
  *   ttl: '10m',

@@ -7,18 +7,21 @@ import type { DecodedRecord } from './record-codec.js';
 import type { SecondTier } from './second-tier.js';
 import { type Latency, LatencyTally } from './stats.js';
 
-/** How long values live. */
+/** Computes how long values live. */
 export interface EntryLifetimes<V> {
+  /** Returns the metadata of a value in the second tier. */
   metadataOf(value: V, key: string, own?: LoadingCacheSetOptions): EntryMetadata;
-  /** In the first tier it may be shorter. */
+  /** Returns the metadata of the same value in the first tier, where its TTL may be shorter. */
   inFirstTier(metadata: EntryMetadata): EntryMetadata;
-  /** By how much two reads of one record may differ on the time it has left: what a read may take. */
+  /** The longest duration of a read: two reads of one record may differ by that much about its remaining TTL. */
   readonly readingMs: number;
 }
 
-/** Brings what the second tier has, if that is fresh; else asks the origin, and has the second tier keep the answer. */
+/**
+ * Loads a value from the second tier if it is fresh there, and otherwise from the origin. Stores it in the second tier.
+ */
 export class TieredSource<V> implements Source<string, V> {
-  /** Asks the origin, whatever the second tier has. */
+  /** Loads from the origin without reading the second tier. */
   readonly originSource: Source<string, V>;
   readonly #name: string;
   readonly #tier: SecondTier<V, unknown>;
@@ -58,14 +61,16 @@ export class TieredSource<V> implements Source<string, V> {
     return this.#loadFromOrigin(key, scope, previous ?? found?.value, request, found !== undefined);
   }
 
-  /** Who wants anew what is fresh still is not served with the same again, unless another process has renewed it. */
+  /**
+   * Whether the record may be used. A refresh of a fresh value needs a newer record, which another process has stored.
+   */
   #isGoodEnough({ metadata }: DecodedRecord<V>, { freshUntil }: LoadRequest<V>): boolean {
-    const isOnlyPlace = (this.#origin as Source<string, unknown>) === noOrigin;
-    if (freshUntil === undefined || isOnlyPlace) return metadata.freshMs > 0;
+    const hasNoOrigin = (this.#origin as Source<string, unknown>) === noOrigin;
+    if (freshUntil === undefined || hasNoOrigin) return metadata.freshMs > 0;
     return this.#clock.now() + metadata.freshMs > freshUntil + this.#lifetimes.readingMs;
   }
 
-  /** @param mayHaveOlder - whether the second tier has, or may have, something of the key. */
+  /** @param mayHaveOlder - whether the second tier has, or may have, an older value of the key. */
   async #loadFromOrigin(
     key: string,
     scope: AbortScope,
@@ -90,7 +95,7 @@ export class TieredSource<V> implements Source<string, V> {
   }
 }
 
-/** Of two tiers without an origin: what is in neither is undefined, and is not kept. */
+/** The origin of a tiered cache without a loader: returns undefined for a key in neither tier, and does not keep it. */
 export const noOrigin: Source<string, undefined> = {
   load: () => Promise.resolve(new LoadResult(undefined, { freshMs: 0, tags: [] })),
 };

@@ -5,11 +5,11 @@ import { setUp } from './write-behind-setup.js';
 
 describe('options', () => {
   it.each([
-    [{ write: () => {} }, 'writeBehind: "write" or "writeMany" is required, one of them'],
-    [{ writeMany: undefined }, 'writeBehind: "write" or "writeMany" is required, one of them'],
+    [{ write: () => {} }, 'writeBehind: "write" or "writeMany" is required, but not both'],
+    [{ writeMany: undefined }, 'writeBehind: "write" or "writeMany" is required, but not both'],
     [{ writeMany: 1 }, 'writeBehind: "writeMany" must be a function'],
     [{ writeMany: undefined, write: 1 }, 'writeBehind: "write" must be a function'],
-    [{ remove: () => {} }, 'writeBehind: "remove" goes with "write"'],
+    [{ remove: () => {} }, 'writeBehind: "remove" is allowed only with "write"'],
     [{ writeMany: undefined, write: () => {}, remove: 1 }, 'writeBehind: "remove" must be a function'],
     [{ cache: {} }, 'writeBehind: "cache" must be'],
     [{ flushEvery: Infinity }, 'writeBehind: "flushEvery" must be'],

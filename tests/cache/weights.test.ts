@@ -25,8 +25,8 @@ describe.each(CACHES)('%s', (_name, make) => {
 
   it('takes maxWeight and weigh, or neither', () => {
     const weigh = () => 1;
-    expect(() => make({ capacity: 1, maxWeight: 1 })).toThrow(/"weigh" must go with "maxWeight"/);
-    expect(() => make({ capacity: 1, weigh })).toThrow(/"maxWeight" must go with "weigh"/);
+    expect(() => make({ capacity: 1, maxWeight: 1 })).toThrow(/"weigh" is required with "maxWeight"/);
+    expect(() => make({ capacity: 1, weigh })).toThrow(/"maxWeight" is required with "weigh"/);
     expect(make({ capacity: 1, maxWeight: undefined, weigh: undefined }).weight).toBe(0);
     expect(make({ capacity: 1, maxWeight: Number.MIN_VALUE, weigh }).weight).toBe(0);
   });
@@ -69,7 +69,7 @@ describe.each(CACHES)('%s', (_name, make) => {
 
   it('refuses the weight of an entry where nothing is weighed', () => {
     const cache = make<string, number>({ capacity: 2 });
-    expect(() => cache.set('a', 1, { weight: 1 })).toThrow(/"weight" needs a cache with "maxWeight"/);
+    expect(() => cache.set('a', 1, { weight: 1 })).toThrow(/"weight" is allowed only in a cache with "maxWeight"/);
     expect(cache.set('a', 1, { weight: undefined }).size).toBe(1);
   });
 

@@ -53,7 +53,7 @@ describe('loadMany', () => {
     await settle();
     expect([reads[0]!.error, reads[1]!.error, reads[2]!.value]).toEqual([
       new Error('a is ill'),
-      new Error('loadMany brought no value for "b", nor undefined, nor an Error'),
+      new Error('loadMany returned no value for "b": the Map must have a value, undefined or an Error for each key'),
       'C',
     ]);
     expect(cache.peek('other')).toBe(undefined);

@@ -251,7 +251,7 @@ describe('an invalidation', () => {
     const one = process();
     await one.get('a');
     await turns();
-    await expect(one.deleteMatching({} as never)).rejects.toThrow('"match" must have one of');
+    await expect(one.deleteMatching({} as never)).rejects.toThrow('"match" must have exactly one of');
     expect(() => one.applyInvalidation({ kind: 'drop' } as never)).toThrow('"invalidation" must have one of the kinds');
     expect([one.peek('a'), store.kept.size]).toEqual(['a1', 1]);
   });
