@@ -61,7 +61,7 @@ describe('isNetworkError', () => {
     expect(isNetworkError(error)).toBe(false);
   });
 
-  it('isNetworkError ends at once for errors that contain each other', () => {
+  it('isNetworkError returns false for errors that contain each other', () => {
     const errors = Array.from({ length: 10 }, () => new AggregateError([]));
     for (const error of errors) error.errors = errors;
     expect(isNetworkError(errors[0])).toBe(false);
