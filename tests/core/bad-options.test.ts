@@ -417,7 +417,7 @@ describe('Options', () => {
     expect(() => circuitBreaker({ halfOpen: { probe: 3 } } as object)).toThrow('did you mean "probes"?');
   });
 
-  it.each([null, 1, 'retry(%s) is rejected', true, []])('retry(%s) is refused', (options) => {
+  it.each([null, 1, 'abc', true, []])('retry(%s) is rejected', (options) => {
     expect(() => retry(options as never)).toThrow(/^retry: "options" must be an object, got /);
   });
 
@@ -475,41 +475,29 @@ describe('The options of a call', () => {
   const refused = (operation: unknown, options?: object) =>
     expect(policy.execute(operation as () => 1, options as never)).rejects;
 
-  it.each([null, undefined, 1, {}, 'an operation that is %s is rejected'])(
-    'an operation must be a function, not %s',
-    async (operation) => {
-      await refused(operation).toThrow(/^retry: "operation" must be a function, got /);
-    },
-  );
+  it.each([null, undefined, 1, {}, 'abc'])('an operation that is %s is rejected', async (operation) => {
+    await refused(operation).toThrow(/^retry: "operation" must be a function, got /);
+  });
 
-  it.each([{}, 1, 'a signal that is %s is rejected', true])('a signal must be one, not %s', async (signal) => {
+  it.each([{}, 1, 'abc', true])('a signal that is %s is rejected', async (signal) => {
     await refused(() => 1, { signal }).toThrow(/^retry: "signal" must be an AbortSignal, got /);
   });
 
-  it.each([0, -1, Number.NaN, 'a timeout of %s is rejected', null])(
-    'a timeout must be a duration, not %s',
-    async (value) => {
-      await refused(() => 1, { timeout: value }).toThrow(/^retry: "timeout" must be milliseconds/);
-    },
-  );
+  it.each([0, -1, Number.NaN, '5 s', null])('a timeout of %s is rejected', async (value) => {
+    await refused(() => 1, { timeout: value }).toThrow(/^retry: "timeout" must be milliseconds/);
+  });
 
-  it.each([Number.NaN, Infinity, 'a priority of %s is rejected', null])(
-    'a priority must be a number, not %s',
-    async (priority) => {
-      await refused(() => 1, { priority }).toThrow(/^retry: "priority" must be a finite number/);
-    },
-  );
+  it.each([Number.NaN, Infinity, '1', null])('a priority of %s is rejected', async (priority) => {
+    await refused(() => 1, { priority }).toThrow(/^retry: "priority" must be a finite number/);
+  });
 
   it.each([1, null, {}])('a key of %s is rejected', async (key) => {
     await refused(() => 1, { key }).toThrow(/^retry: "key" must be a string/);
   });
 
-  it.each([1, null, 'a "repeatable" of %s is rejected'])(
-    '"repeatable" must be a boolean, not %s',
-    async (repeatable) => {
-      await refused(() => 1, { repeatable }).toThrow(/^retry: "repeatable" must be a boolean/);
-    },
-  );
+  it.each([1, null, 'false'])('a "repeatable" of %s is rejected', async (repeatable) => {
+    await refused(() => 1, { repeatable }).toThrow(/^retry: "repeatable" must be a boolean/);
+  });
 
   it('unknown options of a call are ignored', async () => {
     await expect(policy.execute(() => 1, { traceId: 'abc' } as object)).resolves.toBe(1);
@@ -523,7 +511,7 @@ describe('The options of a call', () => {
     expect(() => policy.wrap(1 as never)).toThrow('retry: "fn" must be a function, got 1');
   });
 
-  it.each([-1, Number.NaN, 'sleep rejects %s' as never])('sleep refuses %s', async (ms) => {
+  it.each([-1, Number.NaN, '5' as never])('sleep rejects %s', async (ms) => {
     await expect(sleep(ms)).rejects.toThrow(/^sleep: "ms" must be a number ≥ 0, got /);
   });
 });
@@ -543,8 +531,8 @@ describe('An unknown option', () => {
     expect(performance.now() - before).toBeLessThan(1000);
   });
 
-  it.each(['the name %s resembles no option and has no suggestion', 'size', 'onError', 'completelyDifferent'])(
-    'is like no other, %s, is suggested nothing',
+  it.each(['foo', 'size', 'onError', 'completelyDifferent'])(
+    'the name %s resembles no option and has no suggestion',
     (name) => {
       expect(() => timeout({ duration: 1, [name]: 1 } as never)).toThrow(`timeout: "${name}" is unknown, got 1`);
     },

@@ -109,17 +109,14 @@ describe('sleep', () => {
     expect(slept.error).toBe('at last');
   });
 
-  it.each([{}, 1, 'sleep rejects the signal %s and arms no timer'])(
-    'refuses %s for a signal, and arms nothing',
-    async (signal) => {
-      const clock = new TestClock();
-      await expect(sleep(10, { clock, signal: signal as never })).rejects.toThrow(
-        'sleep: "signal" must be an AbortSignal',
-      );
-      await expect(sleep(10, null as never)).rejects.toThrow('sleep: "options" must be an object');
-      expect(clock.pendingTimers).toBe(0);
-    },
-  );
+  it.each([{}, 1, 'abc'])('sleep rejects the signal %s and arms no timer', async (signal) => {
+    const clock = new TestClock();
+    await expect(sleep(10, { clock, signal: signal as never })).rejects.toThrow(
+      'sleep: "signal" must be an AbortSignal',
+    );
+    await expect(sleep(10, null as never)).rejects.toThrow('sleep: "options" must be an object');
+    expect(clock.pendingTimers).toBe(0);
+  });
 
   it('sleep works on the real clock', async () => {
     const before = systemClock.now();

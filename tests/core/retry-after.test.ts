@@ -93,8 +93,8 @@ describe('The delay that an outcome asks for', () => {
     },
   );
 
-  it.each([undefined, 'a Retry-After date is compared with the local clock if the Date of the response is %j', ''])(
-    'a date goes by our clock if the Date of the response is %j',
+  it.each([undefined, 'yesterday', ''])(
+    'a Retry-After date is compared with the local clock if the Date of the response is %j',
     (date) => {
       const headers = {
         'retry-after': new Date(Date.now() + 60_000).toUTCString(),
