@@ -337,13 +337,10 @@ describe('Mutable request bodies', () => {
     for (const [index, [, init]] of raw.entries()) expect(init.body === bodies[index]).toBe(true);
   });
 
-  it.each([-1, 1.5, Number.NaN, 'a replayLimit of %s is rejected', null])(
-    'a replayLimit of %s is refused',
-    (replayLimit) => {
-      const make = () => resilientFetch({ replayLimit: replayLimit as never });
-      expect(make).toThrowError(/"replayLimit" must be an integer ≥ 0/);
-    },
-  );
+  it.each([-1, 1.5, Number.NaN, '1', null])('a replayLimit of %s is rejected', (replayLimit) => {
+    const make = () => resilientFetch({ replayLimit: replayLimit as never });
+    expect(make).toThrowError(/"replayLimit" must be an integer ≥ 0/);
+  });
 });
 
 describe('The init of a call', () => {

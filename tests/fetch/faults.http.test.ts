@@ -158,8 +158,8 @@ describe('A process', () => {
 });
 
 describe('A response with a header field that a Response cannot be constructed with', () => {
-  it.each(['a response with the field "%s" can be aborted and keeps its headers', 'X Y: z'])(
-    'can be cut off as any other, and keeps its headers: %s',
+  it.each([': value', 'X Y: z'])(
+    'a response with the field "%s" can be aborted and keeps its headers',
     async (field) => {
       const server = createTcpServer((socket) => {
         socket.on('error', () => {});
