@@ -206,7 +206,7 @@ describe('Success rate', () => {
     ['a single failure with minDifference 0', [1, 0, 0, 0, 0, 0], { successRate: { minDifference: 0 } }, 100, ['n0']],
     ['exactly minNodes nodes', [50, 0, 0, 0, 0], {}, 100, ['n0']],
     ['a disabled rule', [50, 0, 0, 0, 0, 0], { successRate: false }, 100, []],
-  ])('%s leads to the expected ejections', async (_what, failures, options, calls, ejected) => {
+  ])('%s: the expected nodes are ejected', async (_what, failures, options, calls, ejected) => {
     const balanced = balance(failures.length, { consecutiveFailures: Infinity, ...options });
     await interval(balanced, failures, calls);
     expect(balanced.ejected()).toEqual(ejected);
