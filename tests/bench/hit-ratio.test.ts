@@ -12,7 +12,7 @@ import { runs } from '../support/runs.js';
 const names = Object.keys(caches) as CacheName[];
 const keysOf = ({ requests, keys }: Trace) => Array.from(requests, (number) => keys[number]);
 
-/** Tries every choice: after each request, any part of what was held and what was just asked for may be held. */
+/** Tries every choice: after each request, the cache may hold any subset of its keys and the requested key. */
 function mostHits(requests: readonly number[], capacity: number): number {
   const known = new Map<string, number>();
   const from = (at: number, held: readonly number[]): number => {
@@ -22,7 +22,7 @@ function mostHits(requests: readonly number[], capacity: number): number {
     if (best === undefined) {
       const key = requests[at]!;
       const choice = [...new Set([...held, key])].sort();
-      // With room for all, holding more never harms.
+      // If all keys fit, holding more keys is never worse.
       const next = choice.length <= capacity ? [choice] : choice.map((one) => choice.filter((other) => other !== one));
       best = (held.includes(key) ? 1 : 0) + Math.max(...next.map((then) => from(at + 1, then)));
       known.set(state, best);
@@ -32,7 +32,7 @@ function mostHits(requests: readonly number[], capacity: number): number {
   return from(0, []);
 }
 
-/** An array, the key used last at its end. */
+/** The keys in an array, with the most recently used key at the end. */
 function lruHits(requests: readonly number[], capacity: number): number {
   let held: number[] = [];
   let hits = 0;
@@ -43,8 +43,8 @@ function lruHits(requests: readonly number[], capacity: number): number {
   return hits;
 }
 
-describe('what is counted', () => {
-  it('the optimum is the most of all choices', () => {
+describe('Hit ratios', () => {
+  it('optimalHits returns the maximum of all choices', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(5), { maxLength: 14 }), fc.integer({ min: 1, max: 4 }), (keys, capacity) => {
         expect(optimalHits(traceOf('', keys).requests, capacity)).toBe(mostHits(keys, capacity));
@@ -53,7 +53,7 @@ describe('what is counted', () => {
     );
   });
 
-  it('no cache has more hits than the optimum, which with room for all misses each key once', () => {
+  it('no cache has more hits than the optimum, which misses each key once if all keys fit', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(30), { maxLength: 300 }), fc.integer({ min: 1, max: 20 }), (keys, capacity) => {
         const trace = traceOf('', keys);
@@ -65,12 +65,12 @@ describe('what is counted', () => {
     );
   });
 
-  it('the optimum of a long log: a circle of keys, all but one of which fit', () => {
+  it('the optimum of a long cyclic trace, where all keys except one fit, is close to 1,000 of 1,001', () => {
     const keys = Array.from({ length: 100_000 }, (_, i) => i % 1_001);
     expect(optimalHits(traceOf('', keys).requests, 1_000) / keys.length).toBeCloseTo(1_000 / 1_001, 1);
   });
 
-  it('LRU has the hits of a naive model', () => {
+  it('LruCache has the hits of a naive model', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(20), { maxLength: 200 }), fc.integer({ min: 1, max: 15 }), (keys, capacity) => {
         expect(hitsOf(caches.LruCache(capacity), traceOf('', keys))).toBe(lruHits(keys, capacity));
@@ -79,18 +79,18 @@ describe('what is counted', () => {
     );
   });
 
-  it('compares all caches at a capacity, LruCache always, and checks it against the lru-cache package', () => {
+  it('compare includes LruCache and the optimum and checks LruCache against the lru-cache package', () => {
     const point = compare(traceOf('abc', ['a', 'b', 'a', 'c', 'b', 'a']), 2, ['FifoCache']);
     expect(point).toMatchObject({ trace: 'abc', capacity: 2, agrees: true });
     expect([...point.percents].map(([name, percent]) => [name, Math.round(percent)])).toEqual([
       ['LruCache', 17],
       ['FifoCache', 33],
-      ['optimum', 50], // it never keeps c
+      ['optimum', 50], // the optimum never keeps c
     ]);
     expect(summarise('FifoCache', [point])).toMatchObject({ wins: 1, losses: 0, worstOfLarge: undefined });
   });
 
-  it('takes a capacity below 1 for a part of the keys, of which at least one fits', () => {
+  it('a capacity below 1 is a share of the keys, of which at least one fits', () => {
     const trace = traceOf(
       '',
       Array.from({ length: 250 }, (_, key) => key),
@@ -98,7 +98,7 @@ describe('what is counted', () => {
     expect([0.01, 0.001, 0.5, 1, 300].map((asked) => capacityFor(asked, trace))).toEqual([3, 1, 125, 1, 300]);
   });
 
-  it('prints a row a capacity, and what that comes to', () => {
+  it('the report contains a row per capacity and a summary', () => {
     const trace = traceOf('abc', ['a', 'b', 'a', 'c', 'b', 'a']);
     const points = [1, 2].map((capacity) => compare(trace, capacity, ['FifoCache']));
     const table = stripVTControlCharacters(tableOf(trace, points));
@@ -113,12 +113,12 @@ describe('what is counted', () => {
   });
 });
 
-describe('made-up logs', () => {
-  it.each(Object.keys(workloads))('%s is the same for the same seed', (name) => {
+describe('Generated traces', () => {
+  it.each(Object.keys(workloads))('the trace %s is the same for the same seed', (name) => {
     const trace = makeWorkload(name);
     expect(trace.requests).toHaveLength(100_000);
     const isSame = (other: Trace) => keysOf(other).join() === keysOf(trace).join();
     expect(isSame(makeWorkload(name))).toBe(true);
-    expect(isSame(makeWorkload(name, 2))).toBe(name === 'loop'); // nothing is drawn there
+    expect(isSame(makeWorkload(name, 2))).toBe(name === 'loop'); // a loop uses no random numbers
   });
 });

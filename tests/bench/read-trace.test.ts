@@ -11,10 +11,10 @@ import { runs } from '../support/runs.js';
 
 const keysOf = ({ requests, keys }: Trace) => Array.from(requests, (number) => keys[number]);
 
-/** What xz makes of three lines: a, b, b. */
+/** The xz-compressed form of three lines: a, b, b. */
 const XZ = '/Td6WFoAAAFpIt42AgAhARwAAAAQz1jMAQAFYQpiCmIKAAAAmD98EwABGgbF6sh5kEKZDQEAAAAAAVla';
 
-describe('reading a key log', () => {
+describe('Reading a trace', () => {
   const folder = mkdtempSync(join(tmpdir(), 'hit-ratio-'));
   afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -37,16 +37,16 @@ describe('reading a key log', () => {
       ),
     );
 
-  it('one key a line, whatever ends a line', async () => {
+  it('a text trace has one key per line with any line ending', async () => {
     expect(await read('own.log', 'user 1\r\n\nuser 2\nuser 1\n*')).toEqual(['user 1', 'user 2', 'user 1', '*']);
   });
 
-  it('lirs, with its marks', async () => {
+  it('a lirs trace is read without its marks', async () => {
     expect(await read('lirs_x.trace', '1\n*\n2\n1\n')).toEqual(['1', '2', '1']);
     expect(await read('x.log', '1\n*\n', { format: 'lirs' })).toEqual(['1']);
   });
 
-  it('addresses', async () => {
+  it('an address trace is read as addresses', async () => {
     expect(await read('x.log', 's 0x1fffff50 1\nl 0x1FFFFF58 0\nl 0xfedcba9876 1\n')).toEqual([
       0x1fffff50, 0x1fffff58, 0xfedcba9876,
     ]);
@@ -55,7 +55,7 @@ describe('reading a key log', () => {
     );
   });
 
-  it('integers of 32 and of 64 bits, of which no two become one', async () => {
+  it('traces of 32-bit and 64-bit integers are read without collisions', async () => {
     expect(await read('cache2k_x.trace', bigEndian(4, [0n, 1n, 0xb8000001n]))).toEqual([0, 1, 0xb8000001 | 0]);
     const large = [1n, 2n ** 32n, -1n, 2n ** 62n, 2n ** 62n + 1n, 2n ** 53n - 1n];
     expect((await read('corda_x', bigEndian(8, large))).map(String)).toEqual(large.map(String));
@@ -64,30 +64,33 @@ describe('reading a key log', () => {
     await expect(read('corda_y', new Uint8Array(9))).rejects.toThrow(/the last record has fewer than 8 bytes/);
   });
 
-  it.each(Object.keys(formats) as FormatName[])('%s, wherever it is cut in two', (name) => {
-    const format = formats[name];
-    const numbers = fc.array(fc.nat(2 ** 31 - 1), { minLength: 1, maxLength: 20 });
-    fc.assert(
-      fc.property(numbers, fc.double({ min: 0, max: 1, noNaN: true }), (numbers, share) => {
-        const lines = numbers.map((number) => (name === 'address' ? `l 0x${number.toString(16)} 1` : `ü${number}`));
-        const bytes = name.startsWith('int')
-          ? bigEndian(name === 'int64' ? 8 : 4, numbers.map(BigInt))
-          : Buffer.from(lines.join('\n'));
-        const end = format.whole(bytes.subarray(0, Math.round(share * bytes.length)));
-        const inTwo = [...format.keys(bytes.subarray(0, end)), ...format.keys(bytes.subarray(end))];
-        expect(inTwo.map((key) => Number(String(key).replace('ü', '')))).toEqual(numbers);
-      }),
-      { numRuns: runs(100) },
-    );
-  });
+  it.each(Object.keys(formats) as FormatName[])(
+    'the format %s can be read in two parts that are cut at any byte',
+    (name) => {
+      const format = formats[name];
+      const numbers = fc.array(fc.nat(2 ** 31 - 1), { minLength: 1, maxLength: 20 });
+      fc.assert(
+        fc.property(numbers, fc.double({ min: 0, max: 1, noNaN: true }), (numbers, share) => {
+          const lines = numbers.map((number) => (name === 'address' ? `l 0x${number.toString(16)} 1` : `ü${number}`));
+          const bytes = name.startsWith('int')
+            ? bigEndian(name === 'int64' ? 8 : 4, numbers.map(BigInt))
+            : Buffer.from(lines.join('\n'));
+          const end = format.whole(bytes.subarray(0, Math.round(share * bytes.length)));
+          const inTwo = [...format.keys(bytes.subarray(0, end)), ...format.keys(bytes.subarray(end))];
+          expect(inTwo.map((key) => Number(String(key).replace('ü', '')))).toEqual(numbers);
+        }),
+        { numRuns: runs(100) },
+      );
+    },
+  );
 
-  it('a log in many pieces', async () => {
+  it('a long trace is read in many parts', async () => {
     const numbers = Array.from({ length: 50_000 }, (_, i) => (i * 7_919) % 65_521);
     expect((await read('long.log', numbers.join('\n'))).map(Number)).toEqual(numbers);
     expect((await read('long.log.gz', gzipSync(numbers.join('\n')))).map(Number)).toEqual(numbers);
   });
 
-  it('gz and xz, by the programs for them', async ({ skip }) => {
+  it('gz and xz files are read with the gzip and xz programs', async ({ skip }) => {
     expect(await read('a.log.gz', gzipSync('a\nb\na\n'))).toEqual(['a', 'b', 'a']);
     try {
       const trace = await readTrace(write('b.log.xz', Buffer.from(XZ, 'base64')));
@@ -99,7 +102,7 @@ describe('reading a key log', () => {
     }
   });
 
-  it('says what is wrong with a file', async () => {
+  it('readTrace rejects invalid files with a message that names the error', async () => {
     await expect(readTrace(join(folder, 'none.log'))).rejects.toThrow(/none\.log: ENOENT/);
     await expect(readTrace(join(folder, 'none.gz'))).rejects.toThrow(/none\.gz: .*No such file/i);
     await expect(read('broken.gz', 'not packed')).rejects.toThrow(/not in gzip format/);
@@ -112,7 +115,7 @@ describe('reading a key log', () => {
     }
   });
 
-  it('stops at the limit', async () => {
+  it('readTrace stops at the limit', async () => {
     expect(await read('d.log', 'a\nb\nc', { limit: 2 })).toEqual(['a', 'b']);
     const many = gzipSync(Array.from({ length: 500_000 }, (_, i) => i).join('\n'));
     expect(await read('e.log.gz', many, { limit: 3 })).toEqual(['0', '1', '2']);

@@ -25,7 +25,7 @@ it('an operation runs in the async context of its caller, also from a queue and 
       ),
     );
   }
-  storage.run('somebody else', () => gate.resolve(undefined));
+  storage.run('another caller', () => gate.resolve(undefined));
   await storage.run('the clock', () => clock.advance(1000));
   expect(seen).toHaveLength(6);
   for (const [caller, , store] of seen as string[][]) expect(store).toBe(caller);
@@ -33,6 +33,6 @@ it('an operation runs in the async context of its caller, also from a queue and 
   const slots = bulkhead({ maxConcurrent: 1, maxQueue: 1 });
   const held = slots.tryAcquire();
   const acquired = storage.run('a', () => slots.acquire().then(() => storage.getStore()));
-  storage.run('somebody else', () => held?.release());
+  storage.run('another caller', () => held?.release());
   expect(await acquired).toBe('a');
 });

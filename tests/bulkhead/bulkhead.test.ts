@@ -14,7 +14,7 @@ import { describe, expect, it } from 'vitest';
 import { type Deferred, defer, settle, type Watched, watch } from '../support/promises.js';
 import { countingController } from '../support/signals.js';
 
-/** A bulkhead on a clock of its own, and calls that end when they are told to. */
+/** A bulkhead on its own clock, and calls that end when `end` is called. */
 function setUp(options: Partial<BulkheadOptions> = {}) {
   const clock = new TestClock();
   const policy = bulkhead({ maxConcurrent: 2, maxQueue: 10, clock, ...options });
@@ -37,7 +37,7 @@ function setUp(options: Partial<BulkheadOptions> = {}) {
 }
 
 describe('bulkhead', () => {
-  it('runs so many at once, queues so many, and refuses the rest', async () => {
+  it('the bulkhead runs maxConcurrent calls, queues maxQueue calls and rejects the others', async () => {
     const { policy, log, started, call } = setUp({ maxConcurrent: 2, maxQueue: 1 });
     const [a, b, c, d] = [call('a'), call('b'), call('c'), call('d')];
     await settle();
@@ -56,7 +56,7 @@ describe('bulkhead', () => {
     expect(log).toEqual(['queued 1', 'reject full', 'idle']);
   });
 
-  it('has no queue unless it is given one', async () => {
+  it('the bulkhead has no queue by default', async () => {
     const { call } = setUp({ maxConcurrent: 1, maxQueue: undefined, name: 'reports' });
     call('a');
     const b = call('b');
@@ -64,7 +64,7 @@ describe('bulkhead', () => {
     expect(b.result.error).toMatchObject({ code: 'ERR_BULKHEAD_FULL', policy: 'reports' });
   });
 
-  it('lets wait without a timer, unless there is a queue timeout', async () => {
+  it('queued calls have no timer without a queue timeout', async () => {
     for (const [queueTimeout, timers] of [
       [undefined, 0],
       ['1s', 1],
@@ -76,7 +76,7 @@ describe('bulkhead', () => {
     }
   });
 
-  it('nobody overtakes: a newcomer in the moment a slot is handed over goes to the end of the queue', async () => {
+  it('a call that arrives while a slot is handed over does not overtake the queue', async () => {
     const { started, call } = setUp({ maxConcurrent: 1, maxQueue: 2 });
     const a = call('a');
     const b = call('b');
@@ -90,7 +90,7 @@ describe('bulkhead', () => {
     expect(started).toEqual(['a', 'b', 'newcomer']);
   });
 
-  it('a slot is back, and the next one has it, before the caller hears of its result', async () => {
+  it('a slot is released and given to the next waiter before the caller receives its result', async () => {
     const { policy, call } = setUp({ maxConcurrent: 1 });
     const a = call('a');
     const seen: unknown[] = [];
@@ -101,7 +101,7 @@ describe('bulkhead', () => {
     expect(seen).toEqual([[1, 0]]);
   });
 
-  it('more important ones leave the queue first, and within one priority who came first', async () => {
+  it('waiters leave the queue by priority, and in arrival order within one priority', async () => {
     const { started, call } = setUp({ maxConcurrent: 1 });
     const calls = [call('running')];
     for (const [name, priority] of [
@@ -119,7 +119,7 @@ describe('bulkhead', () => {
     expect(started).toEqual(['running', 'first', 'a', 'b', 'c', 'd', 'e']);
   });
 
-  it('a synchronous throw gives the slot back', async () => {
+  it('an operation that throws synchronously releases its slot', async () => {
     const { policy } = setUp();
     const thrower = () => {
       throw new Error('at once');
@@ -128,7 +128,7 @@ describe('bulkhead', () => {
     expect(policy.active).toBe(0);
   });
 
-  it('queued operations run in the async context of their caller', async () => {
+  it('a queued operation runs in the async context of its caller', async () => {
     const storage = new AsyncLocalStorage<number>();
     const policy = bulkhead({ maxConcurrent: 1, maxQueue: 10 });
     const seen = await Promise.all(
@@ -144,7 +144,7 @@ describe('bulkhead', () => {
     expect(seen).toEqual([1, 2, 3]);
   });
 
-  it('an operation that calls into its own bulkhead waits for itself, until the queue timeout', async () => {
+  it('an operation that calls its own full bulkhead waits until the queue timeout', async () => {
     const { clock, policy } = setUp({ maxConcurrent: 1, queueTimeout: 100 });
     const result = watch(policy.execute(() => policy.execute(() => 'never')));
     await clock.advance(100);
@@ -153,19 +153,19 @@ describe('bulkhead', () => {
   });
 });
 
-it('a policy further inside that throws instead of rejecting holds no slot', async () => {
+it('an inner policy that throws instead of rejecting holds no slot', async () => {
   const { clock, policy } = setUp({ maxConcurrent: 1 });
   const budget = {
     recordRequest() {
-      throw new Error('the budget is ill');
+      throw new Error('the budget failed');
     },
     tryRetry: () => true,
   };
   const broken = pipeline(policy, retry({ budget: budget as never, clock }));
-  await expect(broken.execute(() => 1)).rejects.toThrow('the budget is ill');
+  await expect(broken.execute(() => 1)).rejects.toThrow('the budget failed');
   expect(policy.active).toBe(0);
   const thrower = definePolicy({
-    name: 'by hand',
+    name: 'manual',
     clock,
     run: (_next, context) =>
       policy.run(() => {
@@ -176,8 +176,8 @@ it('a policy further inside that throws instead of rejecting holds no slot', asy
   expect([policy.active, clock.pendingTimers]).toEqual([0, 0]);
 });
 
-describe('giving up a place in the queue', () => {
-  it('an abort frees it at once, for the next newcomer', async () => {
+describe('A waiter that leaves the queue', () => {
+  it('an aborted waiter leaves the queue at once, and a new call can take its place', async () => {
     const { policy, started, call } = setUp({ maxConcurrent: 1, maxQueue: 1 });
     const a = call('a');
     const { controller, listeners } = countingController();
@@ -194,7 +194,7 @@ describe('giving up a place in the queue', () => {
     c.end();
   });
 
-  it('a call that was aborted on its way here takes none, and is not refused', async () => {
+  it('a call that was aborted before it reached the bulkhead takes no slot and is not rejected', async () => {
     const { clock, policy, log, call } = setUp({ maxConcurrent: 1, maxQueue: 1 });
     const [a, b] = [call('a'), call('b')];
     const tooLate = definePolicy({
@@ -214,7 +214,7 @@ describe('giving up a place in the queue', () => {
     b.end();
   });
 
-  it('from the front, the middle and the end, the others keep their order', async () => {
+  it('the other waiters keep their order when waiters leave from the front, the middle and the end', async () => {
     const { started, call } = setUp({ maxConcurrent: 1 });
     const running = call('running');
     const controllers = [0, 1, 2, 3, 4].map(() => new AbortController());
@@ -225,7 +225,7 @@ describe('giving up a place in the queue', () => {
     expect(started).toEqual(['running', '1', '3']);
   });
 
-  it('an abort between the hand-over and the start gives the slot to the next', async () => {
+  it('an abort between the hand-over of a slot and the start releases the slot to the next waiter', async () => {
     const { policy, started, call } = setUp({ maxConcurrent: 1 });
     const a = call('a');
     const controller = new AbortController();
@@ -233,7 +233,7 @@ describe('giving up a place in the queue', () => {
     const c = call('c');
     a.end();
     const aborted = a.result.done.then(() => controller.abort('in between'));
-    // Abort in the same microtask in which the slot is handed over, whichever comes first.
+    // Abort in the same microtask in which the slot is handed over, in either order.
     await aborted;
     await settle();
     expect(started[0]).toBe('a');
@@ -245,7 +245,7 @@ describe('giving up a place in the queue', () => {
     expect(started.at(-1)).toBe('c');
   });
 
-  it('the queue timeout refuses who has waited too long, and nobody else', async () => {
+  it('the queue timeout rejects only waiters that have waited too long', async () => {
     const { clock, log, started, call } = setUp({ maxConcurrent: 1, queueTimeout: '1s' });
     const a = call('a');
     const b = call('b');
@@ -256,14 +256,14 @@ describe('giving up a place in the queue', () => {
     expect(c.result.state).toBe('pending');
     a.end();
     await clock.advance(5000);
-    expect(started).toEqual(['a', 'c']); // who has started is not timed any more
+    expect(started).toEqual(['a', 'c']); // the queue timeout does not apply to a started call
     c.end();
     await settle();
     expect(clock.pendingTimers).toBe(0);
     expect(log).toEqual(['queued 1', 'queued 2', 'reject queue-timeout', 'idle']);
   });
 
-  it('a timeout outside ends the wait, and the operation does not start', async () => {
+  it('an outer timeout ends the wait, and the operation does not start', async () => {
     const clock = new TestClock();
     const slots = bulkhead({ maxConcurrent: 1, maxQueue: 5, clock });
     const permit = slots.tryAcquire();
@@ -278,8 +278,8 @@ describe('giving up a place in the queue', () => {
   });
 });
 
-describe('permits', () => {
-  it('are slots held by hand, given back once', async () => {
+describe('Permits', () => {
+  it('a permit holds one slot, which is released once', async () => {
     const { policy, call, started } = setUp({ maxConcurrent: 2 });
     const one = policy.tryAcquire() as Permit;
     const two = await policy.acquire();
@@ -314,7 +314,7 @@ describe('permits', () => {
     a.end();
   });
 
-  it('acquire can be aborted, and is refused like a call', async () => {
+  it('acquire can be aborted and is rejected like a call', async () => {
     const { clock, policy } = setUp({ maxConcurrent: 1, maxQueue: 1, queueTimeout: 100 });
     const permit = await policy.acquire();
     const { controller, listeners } = countingController();
@@ -335,7 +335,7 @@ describe('permits', () => {
     expect([policy.active, left(), clock.pendingTimers]).toEqual([0, 0, 0]);
   });
 
-  it('acquire checks what it is given', async () => {
+  it('acquire validates its options', async () => {
     const { policy } = setUp();
     await expect(policy.acquire({ signal: {} as AbortSignal })).rejects.toThrow(
       'bulkhead.acquire: "signal" must be an AbortSignal',
@@ -350,8 +350,8 @@ describe('permits', () => {
   });
 });
 
-describe('resize', () => {
-  it('up lets waiters in at once', async () => {
+describe('Resizing', () => {
+  it('a larger size admits waiters at once', async () => {
     const { policy, started, call } = setUp({ maxConcurrent: 1 });
     for (const name of ['a', 'b', 'c', 'd']) call(name);
     policy.resize(3);
@@ -360,7 +360,7 @@ describe('resize', () => {
     expect([policy.active, policy.queued]).toEqual([3, 1]);
   });
 
-  it('down lets those who run finish, and hands on only what is left', async () => {
+  it('a smaller size lets running calls finish and admits waiters only when slots are left', async () => {
     const { policy, started, call } = setUp({ maxConcurrent: 3 });
     const calls = ['a', 'b', 'c', 'd', 'e'].map((name) => call(name));
     policy.resize(1);
@@ -380,8 +380,8 @@ describe('resize', () => {
   });
 });
 
-describe('the end', () => {
-  it('close refuses new work, lets accepted work finish, and resolves when it has', async () => {
+describe('Closing', () => {
+  it('close rejects new calls and resolves when all accepted calls have finished', async () => {
     const { policy, log, started, call } = setUp({ maxConcurrent: 1 });
     const [a, b] = [call('a'), call('b')];
     const closed = watch(policy.close());
@@ -401,7 +401,7 @@ describe('the end', () => {
     await policy.close();
   });
 
-  it('dispose refuses those who wait as well, and touches nobody who runs', async () => {
+  it('dispose also rejects the waiters and does not affect running calls', async () => {
     const { clock, policy, log, call } = setUp({ maxConcurrent: 1, queueTimeout: '1m', name: 'reports' });
     const [a, b, c] = [call('a'), call('b'), call('c')];
     policy[Symbol.dispose]();
@@ -419,7 +419,7 @@ describe('the end', () => {
     expect(policy.tryAcquire()).toBe(undefined);
   });
 
-  it('onIdle resolves when nothing runs and nothing waits', async () => {
+  it('onIdle resolves when no call runs and no call waits', async () => {
     const { policy, call } = setUp({ maxConcurrent: 1 });
     await policy.onIdle();
     const [a, b] = [call('a'), call('b')];
@@ -437,7 +437,7 @@ describe('the end', () => {
   });
 });
 
-it('100,000 waiters are queued, aborted and served without trouble', async () => {
+it('a queue of 100,000 waiters serves the waiters that are not aborted', async () => {
   const policy = bulkhead({ maxConcurrent: 1, maxQueue: Infinity });
   const permit = policy.tryAcquire();
   const controller = new AbortController();

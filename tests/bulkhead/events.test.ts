@@ -5,7 +5,7 @@ import { watch } from '../support/promises.js';
 
 const never = () => new Promise<never>(() => {});
 
-it('every event fires once for each call it concerns', async () => {
+it('every event fires once for each call that it describes', async () => {
   const clock = new TestClock();
   const slots = bulkhead({ maxConcurrent: 1, maxQueue: 1, queueTimeout: 50, clock });
   const again = retry({ maxAttempts: 2, backoff: constantBackoff(10), clock });

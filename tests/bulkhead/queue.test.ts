@@ -27,9 +27,9 @@ it('a call beyond the queue limit is rejected at once with BulkheadFullError', a
   const policy = bulkhead({ maxConcurrent: 1, maxQueue: 1, name: 'reports' });
   watch(policy.execute(never));
   watch(policy.execute(never));
-  const refused = Array.from({ length: 1000 }, () => watch(policy.execute(() => expect.unreachable())));
+  const rejected = Array.from({ length: 1000 }, () => watch(policy.execute(() => expect.unreachable())));
   await microtasks(5);
-  for (const { error } of refused) expect(error).toMatchObject({ code: 'ERR_BULKHEAD_FULL', policy: 'reports' });
+  for (const { error } of rejected) expect(error).toMatchObject({ code: 'ERR_BULKHEAD_FULL', policy: 'reports' });
   expect([policy.active, policy.queued]).toEqual([1, 1]);
 });
 
@@ -81,7 +81,7 @@ it('an accepted call is never rejected in favour of a new one, at any microtask'
   }
 });
 
-it('an abort releases a place in the queue synchronously, and its call rejects with the reason', async () => {
+it('an abort removes a waiter from the queue synchronously, and the call rejects with the reason', async () => {
   const policy = bulkhead({ maxConcurrent: 1, maxQueue: 1 });
   watch(policy.execute(never));
   const controller = new AbortController();

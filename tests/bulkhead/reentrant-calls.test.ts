@@ -3,7 +3,7 @@ import { TestClock } from 'breakwater/testing';
 import { expect, it } from 'vitest';
 import { watch } from '../support/promises.js';
 
-it('an operation that calls into its own full bulkhead is rejected by the queue timeout, or at once without a queue', async () => {
+it('an operation that calls its own full bulkhead is rejected by the queue timeout, or at once without a queue', async () => {
   const clock = new TestClock();
   const patient = bulkhead({ maxConcurrent: 1, maxQueue: 1, queueTimeout: 100, clock });
   const waiting = watch(patient.execute(() => patient.execute(() => 1)));
@@ -16,7 +16,7 @@ it('an operation that calls into its own full bulkhead is rejected by the queue 
   expect([patient.active, impatient.active]).toEqual([0, 0]);
 });
 
-it('an operation that calls into its own bulkhead of one waits until the queue timeout', async () => {
+it('an operation that calls its own bulkhead of one slot waits until the queue timeout', async () => {
   const clock = new TestClock();
   const policy = bulkhead({ maxConcurrent: 1, maxQueue: 1, queueTimeout: '1s', clock });
   const outer = watch(policy.execute(() => policy.execute(() => 'inner')));
@@ -25,7 +25,7 @@ it('an operation that calls into its own bulkhead of one waits until the queue t
   await clock.advance(1);
   expect(outer.error).toMatchObject({ code: 'ERR_QUEUE_TIMEOUT' });
   expect([policy.active, policy.queued, clock.pendingTimers]).toEqual([0, 0, 0]);
-  // Without a queue it is refused at once, and with a second slot it simply works.
+  // Without a queue the inner call is rejected at once, and with a second slot it runs.
   await expect(pipeline(bulkhead({ maxConcurrent: 1 })).execute(() => 'alone')).resolves.toBe('alone');
   const narrow = bulkhead({ maxConcurrent: 1 });
   await expect(narrow.execute(() => narrow.execute(() => 1))).rejects.toBeInstanceOf(BulkheadFullError);

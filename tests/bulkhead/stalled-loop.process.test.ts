@@ -1,7 +1,7 @@
 import { bulkhead, pipeline, retry, sleep, timeout } from 'breakwater';
 import { expect, it } from 'vitest';
 
-/** Nothing else happens meanwhile, as in a long garbage collection or an endless loop. */
+/** Blocks the event loop, as a long garbage collection or an endless loop does. */
 function stall(ms: number): void {
   for (const end = performance.now() + ms; performance.now() < end; );
 }

@@ -18,7 +18,7 @@ import { type Deferred, defer, settle, watch } from '../support/promises.js';
 
 const down = new Error('down');
 
-/** A breaker on a clock of its own, with a log of its transitions. */
+/** A breaker on its own clock, with a log of its state transitions. */
 function setUp(options: CircuitBreakerOptions = {}) {
   const clock = new TestClock();
   const breaker = circuitBreaker({ clock, openFor: 1000, ...options });
@@ -37,7 +37,7 @@ function setUp(options: CircuitBreakerOptions = {}) {
   return { clock, breaker, log, succeed, fail, start };
 }
 
-const refusal = (breaker: { execute(operation: () => unknown): Promise<unknown> }) =>
+const rejectionOf = (breaker: { execute(operation: () => unknown): Promise<unknown> }) =>
   breaker
     .execute(() => expect.unreachable())
     .then(
@@ -45,8 +45,8 @@ const refusal = (breaker: { execute(operation: () => unknown): Promise<unknown> 
       (error) => error as CircuitOpenError,
     );
 
-describe('closed', () => {
-  it('opens at the failure rate, and not below', async () => {
+describe('A closed breaker', () => {
+  it('the breaker opens at the failure rate threshold and not below it', async () => {
     const { breaker, log, succeed, fail } = setUp({ window: { calls: 10 }, minimumCalls: 10 });
     await succeed(6);
     await fail(4);
@@ -57,7 +57,7 @@ describe('closed', () => {
     expect(log).toEqual(['closed → open: failure-rate']);
   });
 
-  it('decides nothing before the minimum of calls', async () => {
+  it('the breaker stays closed below minimumCalls', async () => {
     const { breaker, fail } = setUp();
     await fail(19);
     expect(breaker.state).toBe('closed');
@@ -65,13 +65,13 @@ describe('closed', () => {
     expect(breaker.state).toBe('open');
   });
 
-  it('takes fewer calls as its minimum when the window holds fewer', async () => {
+  it('minimumCalls is limited to the size of a count window', async () => {
     const { breaker, fail } = setUp({ window: { calls: 3 } });
     await fail(3);
     expect(breaker.state).toBe('open');
   });
 
-  it('a count window forgets the oldest call', async () => {
+  it('a count window drops the oldest call', async () => {
     const { breaker, succeed, fail } = setUp({ window: { calls: 4 }, failureRateThreshold: 0.75 });
     await fail(2);
     await succeed(4);
@@ -82,7 +82,7 @@ describe('closed', () => {
     expect(breaker.state).toBe('open');
   });
 
-  it('a time window forgets what is older than itself, after any gap', async () => {
+  it('a time window drops calls that are older than its duration, after any gap', async () => {
     const { clock, breaker, fail } = setUp({ window: { duration: '10s' } });
     await fail(15);
     await clock.advance(5000);
@@ -97,7 +97,7 @@ describe('closed', () => {
     expect(breaker.state).toBe('closed');
   });
 
-  it('opens after so many failures in a row, whatever the rate', async () => {
+  it('the breaker opens after consecutiveFailures at any failure rate', async () => {
     const { breaker, log, succeed, fail } = setUp({ consecutiveFailures: 3 });
     await succeed(50);
     await fail(2);
@@ -108,7 +108,7 @@ describe('closed', () => {
     expect(log).toEqual(['closed → open: consecutive-failures']);
   });
 
-  it('opens at the rate of slow calls, after a success too', async () => {
+  it('the breaker opens at the slow call rate threshold, also after a success', async () => {
     const { clock, breaker, log, start } = setUp({
       window: { calls: 4 },
       slowCallDuration: 100,
@@ -125,7 +125,7 @@ describe('closed', () => {
     expect(breaker.stats).toMatchObject({ calls: 4, failures: 0, slow: 2, slowCallRate: 0.5 });
   });
 
-  it('a count window forgets slow calls too', async () => {
+  it('a count window drops slow calls too', async () => {
     const { clock, breaker, succeed, start } = setUp({ window: { calls: 2 }, slowCallDuration: 100 });
     const slow = start();
     await clock.advance(100);
@@ -136,7 +136,7 @@ describe('closed', () => {
     expect(breaker.stats).toMatchObject({ calls: 2, slow: 0, slowCallRate: 0 });
   });
 
-  it('a success may be the call that makes a rate count', async () => {
+  it('a success can be the call that reaches minimumCalls and opens the breaker', async () => {
     const outcomes: Outcome[] = [];
     const openFor: Backoff = ({ outcome }) => {
       outcomes.push(outcome);
@@ -149,7 +149,7 @@ describe('closed', () => {
     expect(outcomes).toMatchObject([{ ok: true }]);
   });
 
-  it('without slowCallDuration slowness does not matter', async () => {
+  it('the duration of calls does not matter without slowCallDuration', async () => {
     const { clock, breaker, start } = setUp({ window: { calls: 1 }, slowCallRateThreshold: 0.01 });
     const call = start();
     await clock.advance(3_600_000);
@@ -158,7 +158,7 @@ describe('closed', () => {
     expect(breaker.state).toBe('closed');
   });
 
-  it('counts neither the caller’s abort, nor refusals, nor mistakes; "permanent" counts', async () => {
+  it('aborts by the caller, rejections and programming errors are not counted, and permanent failures are', async () => {
     const { clock, breaker } = setUp({ consecutiveFailures: 1 });
     const full = bulkhead({ maxConcurrent: 1, clock });
     full.tryAcquire();
@@ -175,7 +175,7 @@ describe('closed', () => {
     expect(breaker.state).toBe('open');
   });
 
-  it('an abort whose operation fails by itself is still no failure of the dependency', async () => {
+  it('a failure of an operation during an abort by the caller is not counted', async () => {
     const { breaker } = setUp({ consecutiveFailures: 1 });
     const controller = new AbortController();
     const result = watch(
@@ -192,7 +192,7 @@ describe('closed', () => {
     expect(breaker.state).toBe('closed');
   });
 
-  it('a timeout inside is a failure; one outside is not', async () => {
+  it('an inner timeout counts as a failure, and an outer timeout does not', async () => {
     const { clock, breaker } = setUp({ window: { calls: 2 } });
     const never = () => new Promise(() => {});
     const outside = watch(pipeline(timeout({ duration: 10, clock }), breaker).execute(never));
@@ -205,41 +205,41 @@ describe('closed', () => {
     expect(breaker.stats).toMatchObject({ calls: 1, failures: 1 });
   });
 
-  it('a judge that throws gives its error to the call, and changes nothing', async () => {
+  it('an error of the classify function rejects the call and changes no state', async () => {
     const { breaker } = setUp({
       consecutiveFailures: 1,
       classify: () => {
-        throw new Error('the judge is ill');
+        throw new Error('the classify function failed');
       },
     });
-    await expect(breaker.execute(() => 1)).rejects.toThrow('the judge is ill');
+    await expect(breaker.execute(() => 1)).rejects.toThrow('the classify function failed');
     expect(breaker.state).toBe('closed');
   });
 });
 
-describe('open', () => {
-  it('refuses at once, and says until when and why', async () => {
+describe('An open breaker', () => {
+  it('an open breaker rejects at once with the cause and the remaining time', async () => {
     const { clock, breaker, fail } = setUp({ window: { calls: 1 }, name: 'users' });
     const rejects: unknown[] = [];
     breaker.on('reject', (event) => rejects.push(event));
     await fail();
     await clock.advance(400);
-    const error = await refusal(breaker);
+    const error = await rejectionOf(breaker);
     expect(error).toBeInstanceOf(CircuitOpenError);
     expect(error).toMatchObject({ policy: 'users', retryAfterMs: 600, cause: down });
     expect(breaker.stats.retryAfterMs).toBe(600);
     expect(rejects).toEqual([{ state: 'open', retryAfterMs: 600 }]);
   });
 
-  it('says no cause when there was no error', async () => {
+  it('a rejection has no cause if the breaker opened without an error', async () => {
     const { breaker } = setUp();
     breaker.trip();
-    const error = await refusal(breaker);
+    const error = await rejectionOf(breaker);
     expect(error).toMatchObject({ code: 'ERR_CIRCUIT_OPEN' });
     expect(error).not.toHaveProperty('cause');
   });
 
-  it('a call that was aborted on its way here is not refused, and is no probe', async () => {
+  it('a call that was aborted before it reached the breaker is neither rejected by it nor a probe', async () => {
     const { clock, breaker, fail } = setUp({ window: { calls: 1 }, halfOpen: { probes: 1 } });
     const rejects: unknown[] = [];
     breaker.on('reject', (event) => rejects.push(event));
@@ -262,7 +262,7 @@ describe('open', () => {
     probe?.release();
   });
 
-  it('needs no timer, and reads half-open as soon as its time has passed', async () => {
+  it('an open breaker has no timer and becomes half-open as soon as its open time has passed', async () => {
     const { clock, breaker, fail } = setUp({ window: { calls: 1 } });
     await fail();
     expect(clock.pendingTimers).toBe(0);
@@ -272,7 +272,7 @@ describe('open', () => {
     expect(breaker.state).toBe('half-open');
   });
 
-  it('grows with repeated openings, and starts over once it has closed', async () => {
+  it('the open time grows with consecutive openings and starts over after the breaker has closed', async () => {
     const opened: number[] = [];
     const { clock, breaker, fail, succeed } = setUp({
       window: { calls: 1 },
@@ -291,13 +291,13 @@ describe('open', () => {
     expect(opened).toEqual([5000, 10_000, 20_000, 40_000, 60_000, 60_000, 5000]);
   });
 
-  it('jitter shortens the default time by half at most', async () => {
+  it('jitter shortens the default open time by at most half', async () => {
     const { breaker, fail } = setUp({ window: { calls: 1 }, openFor: undefined, random: () => 0 });
     await fail();
     expect(breaker.stats.retryAfterMs).toBe(2500);
   });
 
-  it('a backoff is called with the number of openings in a row', async () => {
+  it('the openFor backoff receives the number of consecutive openings', async () => {
     const seen: unknown[] = [];
     const { clock, breaker, fail, succeed } = setUp({
       window: { calls: 1 },
@@ -317,12 +317,12 @@ describe('open', () => {
       [1, undefined, { ok: false, error: down }],
       [2, 100, { ok: false, error: down }],
       [3, 200, { ok: false, error: down }],
-      [1, undefined, { ok: false, error: undefined }], // closed meanwhile, and opened by hand
+      [1, undefined, { ok: false, error: undefined }], // closed in the meantime, then tripped
     ]);
   });
 
   it.each([undefined, Number.NaN, -1, '5', null])(
-    'opens for the default time when a backoff answers %s',
+    'the breaker opens for the default time if its backoff returns %s',
     async (answer) => {
       const { breaker, fail } = setUp({ window: { calls: 1 }, openFor: (() => answer) as never, random: () => 1 });
       const others = process.listeners('uncaughtException');
@@ -342,7 +342,7 @@ describe('open', () => {
     },
   );
 
-  it('a Retry-After is a lower bound of its time, up to a minute', async () => {
+  it('a Retry-After is a lower bound of the open time, up to a minute', async () => {
     for (const [asked, openForMs] of [
       [5000, 5000],
       [10, 1000],
@@ -356,14 +356,14 @@ describe('open', () => {
     }
   });
 
-  it('a duration is used exactly, whatever a Retry-After says', async () => {
+  it('an openFor duration is used exactly, even with a Retry-After', async () => {
     const { breaker } = setUp({ window: { calls: 1 }, openFor: 1000 });
     const busy = Object.assign(new Error('busy'), { retryAfterMs: 5000 });
     await breaker.execute(() => Promise.reject(busy)).catch(() => {});
     expect(breaker.stats.retryAfterMs).toBe(1000);
   });
 
-  it('results of calls that began before it opened change nothing', async () => {
+  it('results of calls that started before the breaker opened change nothing', async () => {
     const { clock, breaker, log, fail, start } = setUp({ window: { calls: 2 }, halfOpen: { probes: 1 } });
     const [early, late, later] = [start(), start(), start()];
     await fail(2);
@@ -372,10 +372,10 @@ describe('open', () => {
     expect(breaker.stats.retryAfterMs).toBe(1000); // not extended
     await clock.advance(1000);
     const probe = start();
-    late.reject(down); // neither reopens it
+    late.reject(down); // does not reopen the breaker
     await settle();
     expect(breaker.state).toBe('half-open');
-    later.resolve('fine'); // nor closes it
+    later.resolve('fine'); // does not close the breaker
     await settle();
     expect(breaker.state).toBe('half-open');
     probe.resolve('fine');
@@ -386,27 +386,27 @@ describe('open', () => {
       'open → half-open: open-time-passed',
       'half-open → closed: probes-succeeded',
     ]);
-    expect(late.result.error).toBe(down); // each caller has its own result all the same
+    expect(late.result.error).toBe(down); // the caller still receives the result of its own call
   });
 });
 
-describe('half-open', () => {
+describe('A half-open breaker', () => {
   const halfOpen = (options: CircuitBreakerOptions = {}) => setUp({ initialState: 'half-open', ...options });
 
-  it('lets so many in at once, refuses the others, and closes after so many successes', async () => {
+  it('the breaker admits as many concurrent calls as it has probes, rejects others and closes when all probes succeed', async () => {
     const { breaker, start } = halfOpen();
     const probes = [start(), start(), start()];
-    expect(await refusal(breaker)).toBeInstanceOf(CircuitOpenError);
+    expect(await rejectionOf(breaker)).toBeInstanceOf(CircuitOpenError);
     for (const [index, probe] of probes.entries()) {
       expect(breaker.state).toBe('half-open');
       probe.resolve(`${index}`);
       await probe.result.done;
     }
     expect(breaker.state).toBe('closed');
-    expect(breaker.stats.calls).toBe(0); // it starts with an empty window
+    expect(breaker.stats.calls).toBe(0); // the window starts empty
   });
 
-  it('opens again at the first failure, whatever the other probes bring', async () => {
+  it('the first failed probe opens the breaker, and later results of probes change nothing', async () => {
     const { breaker, start, log } = halfOpen();
     const [one, two, three] = [start(), start(), start()];
     one.resolve('fine');
@@ -418,7 +418,7 @@ describe('half-open', () => {
     expect(log).toEqual(['half-open → open: probe-failed']);
   });
 
-  it('forgives as many failures as it is told to', async () => {
+  it('the breaker tolerates maxFailures failed probes', async () => {
     const { breaker, succeed, fail } = halfOpen({ halfOpen: { probes: 2, maxFailures: 1 } });
     await fail();
     await succeed();
@@ -427,7 +427,7 @@ describe('half-open', () => {
     expect(breaker.state).toBe('open');
   });
 
-  it('a slow probe is a failed one, if slowness matters', async () => {
+  it('a slow probe counts as failed if slowCallDuration is set', async () => {
     const { clock, breaker, start } = halfOpen({ slowCallDuration: 100 });
     const probe = start();
     await clock.advance(100);
@@ -436,11 +436,11 @@ describe('half-open', () => {
     expect(breaker.state).toBe('open');
   });
 
-  it('a probe that is not heard of counts as failed when its lease runs out', async () => {
+  it('a probe without a result counts as failed when probeTimeout has passed', async () => {
     const { clock, breaker, log, start } = halfOpen({ halfOpen: { probes: 1, probeTimeout: 5000 } });
     const hung = start();
     await clock.advance(4999);
-    expect((await refusal(breaker))?.retryAfterMs).toBe(1);
+    expect((await rejectionOf(breaker))?.retryAfterMs).toBe(1);
     await clock.advance(1);
     expect(breaker.state).toBe('open');
     expect(breaker.stats.retryAfterMs).toBe(1000);
@@ -459,17 +459,17 @@ describe('half-open', () => {
     ]);
   });
 
-  it('a probe that comes back after its lease ran out has failed, even if nobody looked meanwhile', async () => {
+  it('a probe that ends after probeTimeout has failed, even if no call or getter used the breaker in between', async () => {
     const { clock, breaker, log, start } = halfOpen({ halfOpen: { probes: 1, probeTimeout: 5000 } });
     const late = start();
     await clock.advance(5500);
     late.resolve('too late');
     await settle();
     expect(log).toEqual(['half-open → open: probe-timeout']);
-    expect(breaker.stats.retryAfterMs).toBe(500); // open since its lease ran out
+    expect(breaker.stats.retryAfterMs).toBe(500); // open since the probe timed out
   });
 
-  it('makes up for time nobody looked at: the lease ran out, and the open time has passed since', async () => {
+  it('the breaker catches up on a probe timeout and an open time that have both passed', async () => {
     const { clock, breaker, log, start } = halfOpen({ halfOpen: { probes: 1, probeTimeout: 5000 } });
     start();
     await clock.advance(6000);
@@ -477,7 +477,7 @@ describe('half-open', () => {
     expect(log).toEqual(['half-open → open: probe-timeout', 'open → half-open: open-time-passed']);
   });
 
-  it('"ignore" gives the place back, and decides nothing', async () => {
+  it('an ignored probe releases its slot and changes no state', async () => {
     const { breaker } = halfOpen({ halfOpen: { probes: 1 } });
     for (let i = 0; i < 10; i++) await breaker.execute(() => i, { classify: () => 'ignore' });
     expect(breaker.state).toBe('half-open');
@@ -485,20 +485,20 @@ describe('half-open', () => {
     expect(breaker.state).toBe('closed');
   });
 
-  it('after as many ignores in a row as there are probes, lets one in at a time', async () => {
+  it('the breaker admits one probe at a time after as many consecutive ignored probes as it has slots', async () => {
     const { breaker, start } = halfOpen();
     for (let i = 0; i < 3; i++) await breaker.execute(() => i, { classify: () => 'ignore' });
     const one = start();
-    expect(await refusal(breaker)).toBeInstanceOf(CircuitOpenError);
+    expect(await rejectionOf(breaker)).toBeInstanceOf(CircuitOpenError);
     one.resolve('fine');
     await settle();
     start();
     start();
     start();
-    expect(await refusal(breaker)).toBeInstanceOf(CircuitOpenError);
+    expect(await rejectionOf(breaker)).toBeInstanceOf(CircuitOpenError);
   });
 
-  it('a probe whose caller aborts, or that is refused further inside, is given back', async () => {
+  it('a probe that is aborted by its caller or rejected by an inner policy releases its slot', async () => {
     const { clock, breaker } = halfOpen({ halfOpen: { probes: 1 } });
     const controller = new AbortController();
     const aborted = watch(breaker.execute(() => new Promise(() => {}), { signal: controller.signal }));
@@ -510,12 +510,12 @@ describe('half-open', () => {
       .execute(() => 1)
       .catch(() => {});
     expect(breaker.state).toBe('half-open');
-    expect(await breaker.execute(() => 'let in')).toBe('let in');
+    expect(await breaker.execute(() => 'admitted')).toBe('admitted');
   });
 });
 
-describe('by hand', () => {
-  it('isolate refuses everything until disposed, then gives back the state with its remaining time', async () => {
+describe('Manual control', () => {
+  it('isolate rejects all calls until it is disposed, which restores the state with its remaining time', async () => {
     const { clock, breaker, log, fail } = setUp({ window: { calls: 1 } });
     await fail();
     await clock.advance(300);
@@ -523,7 +523,7 @@ describe('by hand', () => {
     const two = breaker.isolate();
     expect(breaker.state).toBe('isolated');
     await clock.advance(3_600_000);
-    expect(await refusal(breaker)).toMatchObject({ retryAfterMs: Infinity });
+    expect(await rejectionOf(breaker)).toMatchObject({ retryAfterMs: Infinity });
     one[Symbol.dispose]();
     one[Symbol.dispose]();
     expect(breaker.state).toBe('isolated');
@@ -533,14 +533,14 @@ describe('by hand', () => {
     expect(log).toEqual(['closed → open: failure-rate', 'open → isolated: isolated', 'isolated → open: released']);
   });
 
-  it('disable lets everything through uncounted; isolation is the stronger one', async () => {
+  it('disable admits all calls without counting them, and isolate takes precedence', async () => {
     const { breaker, log, fail, succeed } = setUp({ consecutiveFailures: 1 });
     const disabled = breaker.disable();
     await fail(100);
     expect(breaker.state).toBe('disabled');
     expect(breaker.stats.calls).toBe(0);
     const isolated = breaker.isolate();
-    expect(await refusal(breaker)).toBeInstanceOf(CircuitOpenError);
+    expect(await rejectionOf(breaker)).toBeInstanceOf(CircuitOpenError);
     isolated[Symbol.dispose]();
     expect(breaker.state).toBe('disabled');
     await succeed();
@@ -554,7 +554,7 @@ describe('by hand', () => {
     ]);
   });
 
-  it('half-open comes back with fresh probes', async () => {
+  it('a half-open breaker has fresh probes after an isolation', async () => {
     const { breaker, start } = setUp({ initialState: 'half-open', halfOpen: { probes: 1 } });
     const lost = start();
     breaker.isolate()[Symbol.dispose]();
@@ -568,18 +568,18 @@ describe('by hand', () => {
     expect(breaker.state).toBe('closed');
   });
 
-  it('trip opens and reset closes it, with nothing left of before', async () => {
+  it('trip opens the breaker, and reset closes it with an empty window', async () => {
     const { breaker, log, fail } = setUp({ window: { calls: 10 } });
     await fail(3);
     breaker.trip();
-    expect(await refusal(breaker)).toMatchObject({ retryAfterMs: 1000 });
+    expect(await rejectionOf(breaker)).toMatchObject({ retryAfterMs: 1000 });
     breaker.reset();
     expect(breaker.state).toBe('closed');
     expect(breaker.stats.calls).toBe(0);
     expect(log.slice(0, 2)).toEqual(['closed → open: tripped', 'open → closed: reset']);
   });
 
-  it('reset ends no isolation, and forgets what a closed one has counted below it', async () => {
+  it('reset ends no isolation but clears the window of the closed breaker below it', async () => {
     const { breaker, log, fail } = setUp();
     await fail(3);
     const isolated = breaker.isolate();
@@ -591,7 +591,7 @@ describe('by hand', () => {
     expect(log).toEqual(['closed → isolated: isolated', 'isolated → closed: released']);
   });
 
-  it('below an isolation, trip and reset show when it ends', async () => {
+  it('the effect of trip and reset during an isolation shows when the isolation ends', async () => {
     const { clock, breaker, log } = setUp();
     const isolated = breaker.isolate();
     breaker.trip();
@@ -613,8 +613,8 @@ describe('by hand', () => {
   });
 });
 
-describe('mode observe', () => {
-  it('counts and reports, but never refuses', async () => {
+describe('A breaker in observe mode', () => {
+  it('the breaker counts calls and emits events but never rejects', async () => {
     const { clock, breaker, log, fail, succeed } = setUp({
       mode: 'observe',
       window: { calls: 2 },
@@ -633,8 +633,8 @@ describe('mode observe', () => {
   });
 });
 
-describe('permits', () => {
-  it('tell the breaker how it went, once', async () => {
+describe('Permits', () => {
+  it('a permit reports its outcome once', async () => {
     const { breaker } = setUp({ window: { calls: 10 }, minimumCalls: 10 });
     const permit = breaker.tryAcquire();
     permit?.release({ ok: false, error: down });
@@ -644,7 +644,7 @@ describe('permits', () => {
     expect(breaker.stats).toMatchObject({ calls: 2, failures: 1 });
   });
 
-  it('without an outcome tell nothing; are not given while open', async () => {
+  it('a permit without an outcome is not counted, and an open breaker returns no permit', async () => {
     const { breaker } = setUp({ initialState: 'half-open', halfOpen: { probes: 1 } });
     const probe = breaker.tryAcquire();
     expect(breaker.tryAcquire()).toBe(undefined);
@@ -656,7 +656,7 @@ describe('permits', () => {
     expect(breaker.tryAcquire()).toBe(undefined);
   });
 
-  it('count how long they were held', async () => {
+  it('the duration of a permit counts as the duration of the call', async () => {
     const { clock, breaker } = setUp({ slowCallDuration: 100 });
     const permit = breaker.tryAcquire();
     await clock.advance(150);
@@ -665,8 +665,8 @@ describe('permits', () => {
   });
 });
 
-describe('across a restart', () => {
-  it('keeps the exact time that was left', async () => {
+describe('A breaker that is restored from its saved state', () => {
+  it('the restored breaker stays open for exactly the remaining time', async () => {
     const { clock, breaker, fail } = setUp({ window: { calls: 1 } });
     await fail();
     await clock.advance(400);
@@ -684,7 +684,7 @@ describe('across a restart', () => {
     expect(restored.toJSON()).toEqual({ state: 'half-open', openings: 1, remainingOpenMs: 0 });
   });
 
-  it('goes on counting openings', async () => {
+  it('the restored breaker continues to count openings', async () => {
     const seen: number[] = [];
     const clock = new TestClock();
     const breaker = circuitBreaker({
@@ -696,7 +696,7 @@ describe('across a restart', () => {
     expect(seen).toEqual([5]);
   });
 
-  it('an override is not part of it', async () => {
+  it('the saved state does not contain an isolation', async () => {
     const { clock, breaker, fail } = setUp({ window: { calls: 1 } });
     await fail();
     breaker.isolate();
@@ -704,7 +704,7 @@ describe('across a restart', () => {
     expect(breaker.toJSON()).toEqual({ state: 'open', openings: 1, remainingOpenMs: 1000 });
   });
 
-  it('the given object is neither kept nor changed', () => {
+  it('the saved state object is neither kept nor changed', () => {
     const initialState = Object.freeze({ state: 'open', openings: 1, remainingOpenMs: 500 } as const);
     const breaker = circuitBreaker({ initialState, clock: new TestClock() });
     breaker.reset();
@@ -713,7 +713,7 @@ describe('across a restart', () => {
   });
 
   it.each(['open', 'half-open', 'isolated', 'disabled', 'closed'] as const)(
-    'may start %s; reset closes it',
+    'a breaker can start %s, and reset closes it',
     (initialState) => {
       const breaker = circuitBreaker({ initialState, clock: new TestClock() });
       expect(breaker.state).toBe(initialState);
@@ -723,8 +723,8 @@ describe('across a restart', () => {
   );
 });
 
-describe('listeners', () => {
-  it('hear of each transition in its own event', async () => {
+describe('Listeners', () => {
+  it('each state transition emits its own event', async () => {
     const { clock, breaker, fail, succeed } = setUp({ window: { calls: 1 }, halfOpen: { probes: 1 } });
     const log: unknown[] = [];
     breaker.on('open', (event) => log.push(['open', event]));
@@ -740,7 +740,7 @@ describe('listeners', () => {
     ]);
   });
 
-  it('may change the breaker while they hear of it, and what they hear last is the present', async () => {
+  it('a listener can change the breaker, and the last event shows the current state', async () => {
     const { breaker, log, fail } = setUp({ window: { calls: 1 } });
     breaker.on('open', () => breaker.reset());
     await fail();
@@ -748,7 +748,7 @@ describe('listeners', () => {
     expect(log).toEqual(['closed → open: failure-rate', 'open → closed: reset']);
   });
 
-  it('hear nothing of a trip while it is open, nor of a reset while it is closed', async () => {
+  it('a trip of an open breaker and a reset of a closed breaker emit no event', async () => {
     const { clock, breaker, log, fail } = setUp({ window: { calls: 10 } });
     await fail(3);
     breaker.reset();
@@ -761,7 +761,7 @@ describe('listeners', () => {
   });
 });
 
-it('retry does not spend its tries on an open breaker, and works again when it has closed', async () => {
+it('retry does not retry the rejection of an open breaker and works again after the breaker has closed', async () => {
   const clock = new TestClock();
   const breaker = circuitBreaker({ window: { calls: 2 }, halfOpen: { probes: 1 }, openFor: 500, clock });
   const policy = pipeline(retry({ maxAttempts: 5, backoff: constantBackoff(100), clock }), breaker);
@@ -775,7 +775,7 @@ it('retry does not spend its tries on an open breaker, and works again when it h
   await clock.advance(5000);
   expect(calls).toBe(2);
   expect(result.error).toBeInstanceOf(CircuitOpenError);
-  expect(await policy.execute(() => 'well again')).toBe('well again');
+  expect(await policy.execute(() => 'recovered')).toBe('recovered');
 });
 
 it('A breaker does not open on failures that have left the window before the clock was read again', async () => {
@@ -783,7 +783,7 @@ it('A breaker does not open on failures that have left the window before the clo
   const breaker = circuitBreaker({ clock, window: { duration: '1s' }, minimumCalls: 65, failureRateThreshold: 0.4 });
   for (let i = 0; i < 64; i++)
     await breaker.execute(() => (i % 2 === 0 ? Promise.reject(down) : 'fine')).catch(() => {});
-  expect(breaker.stats.calls).toBe(64); // from here on, one success may count without a reading
+  expect(breaker.stats.calls).toBe(64); // from here on, one success may be counted without reading the clock
   await clock.advance(5000);
   await breaker.execute(() => 'fine');
   expect([breaker.state, breaker.stats.failures]).toEqual(['closed', 0]);

@@ -24,7 +24,7 @@ it('aborts by the caller never open a breaker and release what they held', async
   }
 });
 
-it('by default the breaker needs 20 calls before failures open it', async () => {
+it('the breaker needs 20 calls by default before failures open it', async () => {
   const clock = new TestClock();
   const breaker = circuitBreaker({ clock });
   for (let i = 0; i < 19; i++) await breaker.execute(() => Promise.reject(down)).catch(() => {});
@@ -46,7 +46,7 @@ it('rejections of inner policies do not count as results of the dependency', asy
   expect([breaker.state, breaker.stats.calls]).toEqual(['closed', 0]);
 });
 
-it('the failure rate contains only completed calls: neither rejections nor calls in flight', async () => {
+it('the failure rate contains only completed calls, and neither rejections nor calls in flight', async () => {
   const { breaker, fail, start } = setUp({ window: { calls: 10 }, minimumCalls: 1 });
   start();
   start();

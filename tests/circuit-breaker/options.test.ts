@@ -37,7 +37,7 @@ it('a damaged saved state is rejected, and an intact one is restored', () => {
     { openings: '1' },
     { openings: null },
     { remainingOpenMs: -1 },
-    { remainingOpenMs: null }, // what JSON makes of NaN and Infinity
+    { remainingOpenMs: null }, // the JSON form of NaN and Infinity
     { remainingOpenMs: '500' },
     { remainingOpenMs: undefined },
     { extra: 1 },
@@ -51,25 +51,25 @@ it('a damaged saved state is rejected, and an intact one is restored', () => {
 });
 
 it('an invalid verdict of classify rejects its call and releases its permit', async () => {
-  const ill = new Error('the judge is ill');
+  const classifyError = new Error('the classify function failed');
   for (const [classify, error] of [
     [
       () => {
-        throw ill;
+        throw classifyError;
       },
-      ill,
+      classifyError,
     ],
     [async () => 'failure', /"classify" must return/],
     [() => true, /"classify" must return/],
     [() => undefined, /"classify" must return/],
   ] as const) {
     const clock = new TestClock();
-    const judge = classify as never;
-    const breaker = circuitBreaker({ initialState: 'half-open', halfOpen: { probes: 1 }, classify: judge, clock });
+    const broken = classify as never;
+    const breaker = circuitBreaker({ initialState: 'half-open', halfOpen: { probes: 1 }, classify: broken, clock });
     for (let i = 0; i < 3; i++) await expect(breaker.execute(() => 1)).rejects.toThrow(error);
     expect(breaker.state).toBe('half-open');
     const open = circuitBreaker({ initialState: 'half-open', halfOpen: { probes: 1 }, clock });
-    await expect(open.execute(() => 1, { classify: judge })).rejects.toThrow(error);
-    expect(await open.execute(() => 'let in')).toBe('let in');
+    await expect(open.execute(() => 1, { classify: broken })).rejects.toThrow(error);
+    expect(await open.execute(() => 'admitted')).toBe('admitted');
   }
 });

@@ -30,7 +30,7 @@ it('a hanging probe blocks no caller and counts as failed when its probe timeout
   await clock.advance(5000);
   expect(breaker.state).toBe('open');
   await clock.advance(1000);
-  expect(await breaker.execute(() => 'let in')).toBe('let in');
+  expect(await breaker.execute(() => 'admitted')).toBe('admitted');
   expect(breaker.state).toBe('closed');
 });
 
@@ -41,7 +41,7 @@ it('an abort settles the call of a hanging probe at once and releases the probe'
   controller.abort('enough');
   await settle();
   expect(hung.error).toBe('enough');
-  expect(await breaker.execute(() => 'let in')).toBe('let in');
+  expect(await breaker.execute(() => 'admitted')).toBe('admitted');
 });
 
 it('a probe whose outcome is ignored is released each time', async () => {

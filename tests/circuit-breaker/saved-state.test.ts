@@ -37,7 +37,7 @@ it('a snapshot is a copy, is validated, and never locks a breaker', async () => 
   );
   expect(() => circuitBreaker({ initialState: { ...before, until: 5 } as never })).toThrow('"initialState.until"');
   breaker.isolate();
-  expect(breaker.toJSON().state).toBe('open'); // what nobody could let go of is not saved
+  expect(breaker.toJSON().state).toBe('open'); // an isolation is not saved, because its handle would be lost
   const isolated = circuitBreaker({ initialState: 'isolated' });
   isolated.reset();
   expect(isolated.state).toBe('closed');

@@ -1,4 +1,4 @@
-/** Behaviours of the breakers of resilience4j, Polly v8, opossum and cockatiel, each as a row of steps for this one. */
+/** Behaviour of the breakers of resilience4j, Polly v8, opossum and cockatiel, each as a list of steps for this breaker. */
 import {
   BulkheadFullError,
   type CircuitBreaker,
@@ -41,7 +41,7 @@ interface Scenario {
 const down = new Error('down');
 const mistake = new TypeError('a mistake in the program');
 
-/** A call that must be let in, and runs until `ends`. */
+/** A call that must be admitted and runs until `ends`. */
 function started(stage: Stage): Running {
   const end = defer();
   const controller = new AbortController();
@@ -95,7 +95,7 @@ const start =
   (stage) => {
     stage.running.set(id, started(stage));
   };
-/** The caller has its own result, whatever the breaker makes of it. */
+/** The caller receives its own result in every state of the breaker. */
 const ends =
   (id: string, how: 'ok' | 'fail' | 'ignored' | 'aborted'): Step =>
   async ({ running }) => {
@@ -164,7 +164,7 @@ const giveBack =
   (id: string, ...outcome: Parameters<Permit['release']>): Step =>
   ({ permits }) =>
     permits.get(id)?.release(...outcome);
-/** Another process goes on with what this one has written down. */
+/** Another process continues with the state that this process has saved. */
 const restart: Step = (stage) => {
   const initialState = JSON.parse(JSON.stringify(stage.breaker));
   stage.breaker = circuitBreaker({ ...stage.options, initialState });
@@ -177,11 +177,11 @@ const growing: CircuitBreakerOptions = { openFor: ({ attempt }) => attempt * 100
 const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
   resilience4j: [
     {
-      name: 'A new breaker is closed, lets calls in and counts them',
+      name: 'A new breaker is closed, admits calls and counts them',
       steps: [state('closed'), ok, fail, state('closed'), counts({ calls: 2, failures: 1, failureRate: 0.5 })],
     },
     {
-      name: 'The failure rate counts from the minimum of calls on, and not before',
+      name: 'The failure rate counts only from minimumCalls on',
       options: { window: { calls: 10 }, minimumCalls: 5 },
       steps: [...times(4, fail), state('closed'), fail, state('open')],
     },
@@ -194,26 +194,26 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       steps: [ok, ok, ok, fail, state('closed'), counts({ failureRate: 0.25 })],
     },
     {
-      name: 'The success that completes the minimum of calls opens the breaker if the rate is too high',
+      name: 'The success that reaches minimumCalls opens the breaker if the failure rate is too high',
       steps: [fail, fail, fail, state('closed'), ok, state('open')],
     },
     {
-      name: 'A window of calls forgets the oldest call when another one comes',
+      name: 'A count window drops the oldest call when a new call completes',
       options: { failureRateThreshold: 0.75 },
       steps: [fail, fail, ok, ok, fail, counts({ calls: 4, failures: 2 }), fail, state('closed'), fail, state('open')],
     },
     {
-      name: 'A window of time forgets failures that are older than its duration',
+      name: 'A time window drops failures that are older than its duration',
       options: { window: { duration: 1000 }, minimumCalls: 2 },
       steps: [fail, wait(1200), fail, state('closed'), counts({ calls: 1 })],
     },
     {
-      name: 'A window of time adds up the failures within its duration',
+      name: 'A time window adds up the failures within its duration',
       options: { window: { duration: 1000 }, minimumCalls: 2 },
       steps: [fail, wait(500), fail, state('open')],
     },
     {
-      name: 'A rate of slow calls at its threshold opens the breaker though no call failed',
+      name: 'A slow call rate at its threshold opens the breaker although no call failed',
       options: { slowCallDuration: 100, slowCallRateThreshold: 0.5 },
       steps: [ok, ok, slow(100), state('closed'), slow(100), state('open')],
     },
@@ -232,7 +232,7 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       steps: [...times(4, slow(3_600_000)), state('closed'), counts({ slow: 0 })],
     },
     {
-      name: 'An open breaker refuses each call and names the time that is left',
+      name: 'An open breaker rejects each call with the remaining time',
       steps: [...opened, rejected(1000), wait(400), rejected(600), wait(599), rejected(1)],
     },
     {
@@ -240,7 +240,7 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       steps: [...opened, wait(999), state('open'), wait(1), state('half-open')],
     },
     {
-      name: 'A half-open breaker lets in as many calls at once as it has probes',
+      name: 'A half-open breaker admits as many concurrent calls as it has probes',
       steps: [...halfOpened, start('a'), start('b'), start('c'), rejected(30_000), state('half-open')],
     },
     {
@@ -258,7 +258,7 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       steps: [...halfOpened, fail, ok, fail, state('open')],
     },
     {
-      name: 'A probe that never comes back cannot keep the breaker half-open',
+      name: 'A probe that never ends cannot keep the breaker half-open',
       options: { halfOpen: { probes: 1, probeTimeout: 500 } },
       steps: [
         ...halfOpened,
@@ -273,7 +273,7 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       ],
     },
     {
-      name: 'A probe that comes back after its time has already counted as failed, and does not count again',
+      name: 'A probe that ends after probeTimeout has already counted as failed and is not counted again',
       options: { halfOpen: { probes: 2, maxFailures: 1, probeTimeout: 500 } },
       steps: [
         ...halfOpened,
@@ -288,7 +288,7 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       ],
     },
     {
-      name: 'A probe whose result is ignored leaves its place to another call',
+      name: 'A probe whose result is ignored releases its slot',
       options: { halfOpen: { probes: 1 } },
       steps: [
         ...halfOpened,
@@ -301,7 +301,7 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       ],
     },
     {
-      name: 'A probe that its caller aborts leaves its place to another call',
+      name: 'A probe that its caller aborts releases its slot',
       options: { halfOpen: { probes: 1 } },
       steps: [...halfOpened, start('a'), ends('a', 'aborted'), state('half-open'), ok, state('closed')],
     },
@@ -311,25 +311,25 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       steps: [...halfOpened, slow(99), state('half-open'), slow(100), state('open')],
     },
     {
-      name: 'Ignored errors are not counted, however many there are',
+      name: 'Ignored errors are never counted',
       steps: [...times(8, ignored), state('closed'), counts({ calls: 0 }), ...opened, state('open')],
     },
     {
-      name: 'A value that classify judges a failure counts as one and reaches the caller',
+      name: 'A value that classify judges as a failure is counted and reaches the caller',
       options: { classify: ({ ok, ...rest }) => (ok && 'value' in rest && rest.value !== 503 ? 'success' : 'failure') },
       steps: [...times(4, answer(503)), state('open'), rejected(1000, 'no cause')],
     },
     {
-      name: 'A disabled breaker lets every call in and counts none',
+      name: 'A disabled breaker admits every call and counts none',
       steps: [disable('a'), ...times(8, fail), state('disabled'), release('a'), state('closed'), counts({ calls: 0 })],
     },
     {
-      name: 'A breaker that observes changes its state and refuses no call',
+      name: 'A breaker in observe mode changes its state and rejects no call',
       options: { mode: 'observe' },
       steps: [...opened, state('open'), ok, fail, wait(1000), ok, ok, ok, state('closed')],
     },
     {
-      name: 'An open time that grows with each opening in a row begins at its first length again after a recovery',
+      name: 'An open time that grows with consecutive openings starts over after a recovery',
       options: growing,
       steps: [
         ...opened,
@@ -342,7 +342,7 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       ],
     },
     {
-      name: 'A permit that is given back without an outcome counts for nothing',
+      name: 'A permit that is released without an outcome is not counted',
       steps: [
         acquire('a'),
         giveBack('a'),
@@ -353,7 +353,7 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       ],
     },
     {
-      name: 'Permits and calls share the places of a half-open breaker',
+      name: 'Permits and calls share the probe slots of a half-open breaker',
       options: { halfOpen: { probes: 2 } },
       steps: [
         ...[...opened, acquiresNothing, wait(1000), acquire('a'), start('b'), acquiresNothing],
@@ -363,7 +363,7 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
   ],
   'Polly v8': [
     {
-      name: 'Refused calls do not prolong the open time',
+      name: 'Rejected calls do not prolong the open time',
       steps: [...opened, wait(500), rejected(500), rejected(500), wait(500), state('half-open')],
     },
     {
@@ -375,7 +375,7 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       steps: [start('a'), ...opened, ends('a', 'ok'), state('open'), rejected(1000)],
     },
     {
-      name: 'A failure of a call from before the opening does not fail the probing',
+      name: 'A failure of a call that started before the opening is not a failed probe',
       steps: [
         start('a'),
         ...halfOpened,
@@ -389,12 +389,12 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       ],
     },
     {
-      name: 'A success of a call from before the opening is no successful probe',
+      name: 'A success of a call that started before the opening is not a successful probe',
       options: { halfOpen: { probes: 1 } },
       steps: [start('a'), ...halfOpened, state('half-open'), ends('a', 'ok'), state('half-open'), ok, state('closed')],
     },
     {
-      name: 'A probe of an earlier half-open time decides nothing in a later one',
+      name: 'A probe of an earlier half-open period does not affect a later one',
       options: { halfOpen: { probes: 2 } },
       steps: [
         ...[...halfOpened, start('a'), start('b'), ends('b', 'fail'), state('open')],
@@ -402,11 +402,11 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       ],
     },
     {
-      name: 'A failure from before a reset is not counted after it',
+      name: 'A failure of a call that started before a reset is not counted',
       steps: [start('a'), reset, ends('a', 'fail'), counts({ calls: 0 })],
     },
     {
-      name: 'A breaker with one probe closes after one success and refuses the calls beside it',
+      name: 'A breaker with one probe closes after one success and rejects concurrent calls',
       options: { halfOpen: { probes: 1 } },
       steps: [...halfOpened, start('a'), rejected(30_000), ends('a', 'ok'), state('closed'), ok],
     },
@@ -415,7 +415,7 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       steps: [...halfOpened, wait(700), fail, state('open'), rejected(1000)],
     },
     {
-      name: 'A refusal has the failure that opened the breaker as its cause',
+      name: 'A rejection has the failure that opened the breaker as its cause',
       steps: [...opened, rejected(1000, down)],
     },
     {
@@ -424,7 +424,7 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       steps: [fail, fail, fail, failWith(Object.assign(new Error('busy'), { retryAfterMs: 5000 })), rejected(5000)],
     },
     {
-      name: 'An isolated breaker refuses calls until it is released, however much time passes',
+      name: 'An isolated breaker rejects calls until it is released, after any time',
       steps: [
         isolate('a'),
         rejected(Infinity, 'no cause'),
@@ -437,15 +437,15 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       ],
     },
     {
-      name: 'A result that arrives while the breaker is isolated changes nothing, and is lost',
+      name: 'A result that arrives during an isolation is not counted',
       steps: [start('a'), isolate('a'), ends('a', 'fail'), state('isolated'), release('a'), counts({ calls: 0 })],
     },
     {
-      name: 'A reset below an isolation closes the breaker that the release uncovers',
+      name: 'A reset during an isolation closes the breaker that the release restores',
       steps: [...opened, isolate('a'), reset, state('isolated'), release('a'), state('closed')],
     },
     {
-      name: 'A timeout counts as a failure and a refusal of another policy does not',
+      name: 'A timeout counts as a failure, and a rejection by another policy does not',
       steps: [
         ...times(4, failWith(new CircuitOpenError({ policy: 'other', retryAfterMs: 1 }))),
         ...times(4, failWith(new BulkheadFullError({ policy: 'other' }))),
@@ -461,7 +461,7 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
   ],
   opossum: [
     {
-      name: 'With a minimum of one call the first failure opens the breaker',
+      name: 'The first failure opens a breaker with a minimum of one call',
       options: { minimumCalls: 1 },
       steps: [fail, state('open')],
     },
@@ -470,67 +470,67 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       steps: [...times(4, throwAtOnce), state('open')],
     },
     {
-      name: 'A rejection with something that is no error counts as a failure',
+      name: 'A rejection with a value that is not an error counts as a failure',
       steps: [failWith(undefined), failWith(null), failWith('down'), failWith(0), state('open')],
     },
     {
-      name: 'A breaker that is opened by hand lets probes in after its open time',
+      name: 'A tripped breaker admits probes after its open time',
       steps: [trip, rejected(1000, 'no cause'), wait(1000), ok, ok, ok, state('closed')],
     },
     {
-      name: 'Opening an open breaker by hand does not prolong its open time',
+      name: 'Tripping an open breaker does not prolong its open time',
       steps: [...opened, wait(600), trip, rejected(400)],
     },
     {
-      name: 'A breaker that is closed by hand has forgotten its failures',
+      name: 'A reset breaker has an empty window',
       steps: [...opened, reset, state('closed'), counts({ calls: 0, failures: 0 }), fail, fail, fail, state('closed')],
     },
     {
-      name: 'A reset of a closed breaker forgets what was counted',
+      name: 'A reset of a closed breaker clears its window',
       steps: [fail, fail, fail, reset, fail, state('closed'), counts({ calls: 1 })],
     },
     {
-      name: 'A breaker that goes on in another process stays open for the time that was left',
+      name: 'A breaker that is restored in another process stays open for the remaining time',
       steps: [...opened, wait(400), restart, state('open'), rejected(600, 'no cause'), wait(600), state('half-open')],
     },
     {
-      name: 'A breaker that goes on in another process remembers how often it has opened in a row',
+      name: 'A breaker that is restored in another process keeps its number of consecutive openings',
       options: growing,
       steps: [...halfOpened, fail, rejected(2000), wait(2000), restart, state('half-open'), fail, rejected(3000)],
     },
     {
-      name: 'A restart in the half-open state gives the places of lost probes back',
+      name: 'A restart in the half-open state releases the slots of lost probes',
       options: { halfOpen: { probes: 1 } },
       steps: [...halfOpened, start('lost'), restart, ok, state('closed')],
     },
   ],
   cockatiel: [
     {
-      name: 'Failures in a row open the breaker long before the minimum of calls',
+      name: 'Consecutive failures open the breaker before minimumCalls',
       options: { window: { calls: 100 }, minimumCalls: 50, consecutiveFailures: 3 },
       steps: [fail, fail, state('closed'), fail, state('open')],
     },
     {
-      name: 'A success ends a row of failures',
+      name: 'A success resets the count of consecutive failures',
       options: { window: { calls: 100 }, consecutiveFailures: 3 },
       steps: [fail, fail, ok, fail, fail, state('closed'), fail, state('open')],
     },
     {
-      name: 'An ignored result does not end a row of failures',
+      name: 'An ignored result does not reset the count of consecutive failures',
       options: { window: { calls: 100 }, consecutiveFailures: 2 },
       steps: [fail, ignored, fail, state('open')],
     },
     {
-      name: 'A row of failures begins again after a recovery',
+      name: 'The count of consecutive failures starts again after a recovery',
       options: { window: { calls: 100 }, consecutiveFailures: 2 },
       steps: [fail, fail, wait(1000), ok, ok, ok, fail, state('closed'), fail, state('open')],
     },
     {
-      name: 'A breaker that is isolated twice stays isolated until both have released it',
+      name: 'A breaker that is isolated twice stays isolated until both isolations are released',
       steps: [isolate('a'), isolate('b'), release('a'), release('a'), state('isolated'), release('b'), state('closed')],
     },
     {
-      name: 'The open time stands still while the breaker is isolated',
+      name: 'An isolation pauses the open time',
       steps: [
         ...opened,
         wait(400),
@@ -543,7 +543,7 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       ],
     },
     {
-      name: 'An isolation is stronger than a disabling, which comes back after it',
+      name: 'An isolation takes precedence over a disabling, which applies again afterwards',
       steps: [
         disable('a'),
         isolate('b'),
@@ -555,7 +555,7 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       ],
     },
     {
-      name: 'An isolation in the half-open state gives the breaker back with all of its places',
+      name: 'A half-open breaker has all of its probe slots after an isolation',
       options: { halfOpen: { probes: 1 } },
       steps: [
         ...halfOpened,
@@ -576,12 +576,12 @@ const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
       steps: [state('isolated'), rejected(Infinity, 'no cause'), reset, state('closed'), ok],
     },
     {
-      name: 'A breaker that starts open refuses calls for its open time',
+      name: 'A breaker that starts open rejects calls for its open time',
       options: { initialState: 'open' },
       steps: [rejected(1000, 'no cause'), wait(1000), state('half-open'), ok],
     },
     {
-      name: 'After a row of ignored probes only one probe at a time is let in',
+      name: 'A breaker admits one probe at a time after a series of ignored probes',
       options: { halfOpen: { probes: 2 } },
       steps: [...halfOpened, ignored, ignored, start('a'), rejected(30_000), ends('a', 'ok'), ok, state('closed')],
     },

@@ -35,7 +35,7 @@ describe('An abort during a call', () => {
     return { clock, controller, listeners, slots, breaker, call, calls: () => calls };
   }
 
-  it('an abort at any millisecond and microtask rejects at once with the reason and releases everything', async () => {
+  it('a pending call that is aborted at any millisecond and microtask rejects with the reason and releases its slot, probe, listeners and timers', async () => {
     let aborted = 0;
     for (let ms = 0; ms <= 90; ms += 5) {
       for (let microtask = 0; microtask <= 15; microtask += 3) {
@@ -64,10 +64,10 @@ describe('An abort during a call', () => {
 
   it.each([
     ['in the queue', 10, 0],
-    ['while it runs', 30, 1],
-    ['in its backoff', 50, 1],
-    ['in its second try', 70, 2],
-  ])('an abort of a call %s clears its timers, and no further attempt runs', async (_where, ms, expected) => {
+    ['while its operation runs', 30, 1],
+    ['during its backoff', 50, 1],
+    ['during its second attempt', 70, 2],
+  ])('a call that is aborted %s clears its timers and starts no further attempt', async (_where, ms, expected) => {
     const { clock, controller, slots, call, calls } = setUp();
     await clock.advance(ms);
     controller.abort('enough');

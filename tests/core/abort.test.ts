@@ -19,14 +19,14 @@ import { defer, microtasks, settle, watch } from '../support/promises.js';
 import { countingController } from '../support/signals.js';
 
 /**
- * Rule 1 of the house, for every policy alone and for a pipeline of all: the abort is moved through the whole life of a
- * call, one microtask or one moment of time at a time, and must be answered in the same way wherever it falls.
+ * Every policy alone and a pipeline of all of them. The abort happens at every step in the life of a call, one microtask
+ * or one moment of time at a time, and the result must be the same at each step.
  */
 interface Subject {
   readonly policy: Policy<unknown>;
   readonly bulkhead?: Bulkhead;
   readonly breaker?: CircuitBreaker;
-  /** Ends what the subject has going on beside the call, such as the one that holds the only slot. */
+  /** Releases what the test holds beside the call, such as the permit of the only slot. */
   finish?(): void;
 }
 
@@ -36,11 +36,11 @@ const slotted = (clock: TestClock) => bulkhead({ maxConcurrent: 1, maxQueue: 2, 
 function occupied(clock: TestClock): { bulkhead: Bulkhead; finish(): void } {
   const full = slotted(clock);
   const permit = full.tryAcquire();
-  const timer = clock.setTimeout(() => permit?.release(), 200);
+  const releaseTimer = clock.setTimeout(() => permit?.release(), 200);
   return {
     bulkhead: full,
     finish() {
-      clock.clearTimeout(timer);
+      clock.clearTimeout(releaseTimer);
       permit?.release();
     },
   };
@@ -99,11 +99,11 @@ const subjects: Record<string, (clock: TestClock) => Subject> = {
   },
 };
 
-/** Operations that fail twice and then succeed, 30 ms each: one that heeds its signal, and one that does not. */
+/** Operations that fail twice and then succeed, 30 ms each. One reacts to its signal, and one ignores it. */
 const operations: Record<string, (clock: TestClock) => (context: CallContext) => Promise<string>> = {
-  'an operation that heeds its signal': (clock) => (context) =>
+  'an operation that reacts to its signal': (clock) => (context) =>
     new Promise((resolve, reject) => {
-      context.signal.addEventListener('abort', () => reject(new Error('the operation was told to stop')));
+      context.signal.addEventListener('abort', () => reject(new Error('the operation was aborted')));
       clock.setTimeout(() => (context.attempt < 3 ? reject(new Error('down')) : resolve('done')), 30);
     }),
   'an operation that ignores its signal': (clock) => (context) =>
@@ -113,26 +113,26 @@ const operations: Record<string, (clock: TestClock) => (context: CallContext) =>
 };
 
 const MICROTASKS_A_STEP = 12;
-/** Long enough for the slowest subject: 200 ms in the queue, three tries of 30 ms, two pauses of 100 ms. */
+/** Long enough for the slowest subject: 200 ms in the queue, three attempts of 30 ms, two delays of 100 ms. */
 const MOMENTS = 52;
 
 for (const [name, make] of Object.entries(subjects)) {
   for (const [kind, makeOperation] of Object.entries(operations)) {
-    it(`${name}: an abort at any step of ${kind} rejects with its reason and leaves nothing behind`, async () => {
+    it(`${name}: a call that is aborted at any step of ${kind} rejects with the reason and releases everything`, async () => {
       let aborted = 0;
       for (let moment = 0; moment < MOMENTS; moment++) {
         for (let microtask = 0; microtask < MICROTASKS_A_STEP; microtask++) {
           if (await abortAt(make, makeOperation, moment * 10, microtask)) aborted++;
         }
       }
-      expect(aborted).toBeGreaterThan(MICROTASKS_A_STEP); // the abort did fall into the life of the call
+      expect(aborted).toBeGreaterThan(MICROTASKS_A_STEP); // at least one whole moment of the call was tested
     });
   }
 }
 
 const isPending = ({ state }: { state: string }) => state === 'pending';
 
-/** @returns whether the call was still going on when the abort came. */
+/** @returns whether the call was pending when the signal aborted. */
 async function abortAt(
   make: (clock: TestClock) => Subject,
   makeOperation: (clock: TestClock) => (context: CallContext) => Promise<string>,
@@ -177,11 +177,11 @@ async function abortAt(
   const callsBefore = calls;
   const [runningBefore, succeededBefore] = [running, succeeded];
   controller.abort(reason);
-  if (subject.bulkhead !== undefined) expect(subject.bulkhead.queued).toBe(0); // a queued place is free at once
+  if (subject.bulkhead !== undefined) expect(subject.bulkhead.queued).toBe(0); // a queued call leaves the queue at once
   if (runningBefore !== undefined) expect(runningBefore.reason).toBe(reason);
   await microtasks(40);
   if (result.state === 'fulfilled') {
-    expect(succeededBefore).toBe(true); // the result was on its way already
+    expect(succeededBefore).toBe(true); // the operation had fulfilled before the abort
     expect(result.value).toBe('done');
   } else expect(result).toMatchObject({ state: 'rejected', error: reason });
   const ours = clock.pendingTimers;
@@ -201,24 +201,27 @@ async function abortAt(
   return true;
 }
 
-describe('an abort', () => {
+describe('An abort', () => {
   const policies = Object.entries(subjects);
 
-  it.each(policies)('%s: a signal that has aborted before runs nothing', async (_name, make) => {
-    const clock = new TestClock();
-    const subject = make(clock);
-    const { controller, listeners } = countingController();
-    controller.abort('too late');
-    let calls = 0;
-    const result = subject.policy.execute(() => ++calls, { signal: controller.signal, key: 'key' });
-    await expect(result).rejects.toBe('too late');
-    expect(calls).toBe(0);
-    expect(listeners()).toBe(0);
-    subject.finish?.();
-    expect(clock.pendingTimers).toBe(0);
-  });
+  it.each(policies)(
+    '%s: a signal that is already aborted rejects the call, and the operation does not run',
+    async (_name, make) => {
+      const clock = new TestClock();
+      const subject = make(clock);
+      const { controller, listeners } = countingController();
+      controller.abort('too late');
+      let calls = 0;
+      const result = subject.policy.execute(() => ++calls, { signal: controller.signal, key: 'key' });
+      await expect(result).rejects.toBe('too late');
+      expect(calls).toBe(0);
+      expect(listeners()).toBe(0);
+      subject.finish?.();
+      expect(clock.pendingTimers).toBe(0);
+    },
+  );
 
-  it('loses against an operation whose promise was already fulfilled', async () => {
+  it('an abort loses against an operation whose promise is already fulfilled', async () => {
     for (const [, make] of policies) {
       const clock = new TestClock();
       const subject = make(clock);
@@ -239,7 +242,7 @@ describe('an abort', () => {
     }
   });
 
-  it('wins against an operation that settles because of it', async () => {
+  it('an abort wins against an operation that settles because of the abort', async () => {
     const controller = new AbortController();
     const result = timeout('1m').execute(
       ({ signal }) =>
@@ -252,7 +255,7 @@ describe('an abort', () => {
     await expect(result).rejects.toBe('the reason');
   });
 
-  it('aborts the signal of the operation with the same reason', async () => {
+  it('an abort of the caller aborts the signal of the operation with the same reason', async () => {
     const controller = new AbortController();
     let seen: AbortSignal | undefined;
     const result = watch(
@@ -272,7 +275,7 @@ describe('an abort', () => {
     expect(result.error).toBe(reason);
   });
 
-  it('keeps whatever reason it was given', async () => {
+  it('an abort reason of any type is passed on unchanged', async () => {
     for (const reason of ['text', 0, null, Object.freeze({}), new Error('error')]) {
       const controller = new AbortController();
       const result = retry().execute(() => new Promise(() => {}), { signal: controller.signal });
@@ -286,7 +289,7 @@ describe('an abort', () => {
     expect(result.error).toBe(controller.signal.reason);
   });
 
-  it('starts no call of the operation even if a custom policy goes on', async () => {
+  it('an aborted call does not run its operation again, even if a custom policy calls next again', async () => {
     const stubborn = definePolicy({
       name: 'stubborn',
       async run(next, context) {
@@ -311,7 +314,7 @@ describe('an abort', () => {
     expect(calls).toBe(1);
   });
 
-  it('is heard by 1,000 calls on one signal through one listener, and by none afterwards', async () => {
+  it('1,000 calls on one signal share one listener, which is removed when the signal aborts', async () => {
     const { controller, listeners } = countingController();
     const policy = retry();
     const results = Array.from({ length: 1000 }, () =>
@@ -324,7 +327,7 @@ describe('an abort', () => {
     expect(listeners()).toBe(0);
   });
 
-  it('leaves a signal as it was after 1,000 calls', async () => {
+  it('1,000 sequential calls leave no listener on their signal and no timer', async () => {
     const { controller, listeners } = countingController();
     const clock = new TestClock();
     const policy = pipeline(timeout({ duration: 100, clock }), retry({ clock }), bulkhead({ maxConcurrent: 9, clock }));
@@ -333,7 +336,7 @@ describe('an abort', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('of a derived context ends that part only', async () => {
+  it('an abort of a derived context ends only the calls of that context', async () => {
     const hedge = definePolicy({
       name: 'first of two',
       async run(next, context) {

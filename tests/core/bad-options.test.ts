@@ -345,7 +345,7 @@ const table: Record<string, { make: Make; bad: readonly unknown[]; good: readonl
 };
 
 describe.each(Object.entries(table))('%s', (label, { make, bad, good }) => {
-  it.each(bad.map((value) => [value]))('refuses %s', (value) => {
+  it.each(bad.map((value) => [value]))('the factory rejects %s', (value) => {
     const error = thrownBy(() => make(value as never));
     expect(error).toBeInstanceOf(InvalidOptionError);
     expect(error).toBeInstanceOf(TypeError);
@@ -357,7 +357,7 @@ describe.each(Object.entries(table))('%s', (label, { make, bad, good }) => {
     expect(message).toMatch(/^[^"]+"[^"]+" \w.+, got .+$/s); // the rule is in between
   });
 
-  it.each(good.map((value) => [value]))('takes %s', (value) => {
+  it.each(good.map((value) => [value]))('the factory accepts %s', (value) => {
     expect(() => make(value as never)).not.toThrow();
   });
 });
@@ -371,7 +371,7 @@ function thrownBy(action: () => unknown): unknown {
   throw new Error('nothing was thrown');
 }
 
-describe('options', () => {
+describe('Options', () => {
   const factories: Record<string, Make> = {
     retry: (options) => retry(options),
     RetryBudget: (options) => new RetryBudget(options),
@@ -387,7 +387,7 @@ describe('options', () => {
     resilientFetch: (options) => resilientFetch(options),
   };
 
-  it.each(Object.entries(factories))('%s refuses a name it does not know', (owner, make) => {
+  it.each(Object.entries(factories))('%s rejects an unknown option', (owner, make) => {
     expect(() => make({ nmae: 'x' } as never)).toThrow(new RegExp(`^${owner}: "nmae" is unknown`));
   });
 
@@ -406,22 +406,22 @@ describe('options', () => {
       ],
       random: ['retry', 'circuitBreaker', 'resilientFetch'],
     }).flatMap(([option, owners]) => owners.map((owner) => [owner, option] as const)),
-  )('%s refuses a "%s" that is none, and says whose it is', (owner, option) => {
+  )('%s rejects an invalid "%s" with an error that names the owner and the option', (owner, option) => {
     expect(thrownBy(() => factories[owner]?.({ [option]: {} } as never))).toMatchObject({ owner, option });
   });
 
-  it('suggests what was meant', () => {
+  it('an error for an unknown option suggests the known option with a similar name', () => {
     expect(() => retry({ maxAtempts: 3 } as object)).toThrow(
       'retry: "maxAtempts" is unknown (did you mean "maxAttempts"?), got 3',
     );
     expect(() => circuitBreaker({ halfOpen: { probe: 3 } } as object)).toThrow('did you mean "probes"?');
   });
 
-  it.each([null, 1, 'abc', true, []])('retry(%s) is refused', (options) => {
+  it.each([null, 1, 'abc', true, []])('retry(%s) is rejected', (options) => {
     expect(() => retry(options as never)).toThrow(/^retry: "options" must be an object, got /);
   });
 
-  it('words the rule as the documentation promises', () => {
+  it('an error message states the rule and the value as the documentation does', () => {
     expect(() => retry({ maxAttempts: Number.NaN })).toThrow('retry: "maxAttempts" must be an integer ≥ 1, got NaN');
     expect(() => retry({ maxAttempts: '2' as never })).toThrow('retry: "maxAttempts" must be an integer ≥ 1, got "2"');
     expect(() => timeout('5 s' as never)).toThrow(
@@ -437,7 +437,7 @@ describe('options', () => {
     }
   });
 
-  it('may be frozen, without a prototype, or have getters; undefined means the default', () => {
+  it('options may be frozen, may have no prototype and may have getters, and undefined means the default', () => {
     expect(() => retry(Object.freeze({ maxAttempts: 2 }))).not.toThrow();
     expect(() => retry(Object.assign(Object.create(null), { maxAttempts: 2 }))).not.toThrow();
     let reads = 0;
@@ -451,7 +451,7 @@ describe('options', () => {
     expect(retry({ maxAttempts: undefined }).describe().maxAttempts).toBe(3);
   });
 
-  it('are read once and never kept or changed', () => {
+  it('options are read once, and are neither kept nor changed', () => {
     const options = { maxConcurrent: 1, maxQueue: 5 };
     const policy = bulkhead(options);
     options.maxConcurrent = 100;
@@ -459,7 +459,7 @@ describe('options', () => {
     expect(options).toEqual({ maxConcurrent: 100, maxQueue: 5 });
   });
 
-  it('are not taken from a polluted prototype', () => {
+  it('options of a polluted prototype are ignored', () => {
     const prototype = Object.prototype as { maxAttempts?: unknown };
     prototype.maxAttempts = -1;
     try {
@@ -470,56 +470,56 @@ describe('options', () => {
   });
 });
 
-describe('what one call brings along', () => {
+describe('The options of a call', () => {
   const policy = retry();
   const refused = (operation: unknown, options?: object) =>
     expect(policy.execute(operation as () => 1, options as never)).rejects;
 
-  it.each([null, undefined, 1, {}, 'abc'])('an operation must be a function, not %s', async (operation) => {
+  it.each([null, undefined, 1, {}, 'abc'])('an operation that is %s is rejected', async (operation) => {
     await refused(operation).toThrow(/^retry: "operation" must be a function, got /);
   });
 
-  it.each([{}, 1, 'abc', true])('a signal must be one, not %s', async (signal) => {
+  it.each([{}, 1, 'abc', true])('a signal that is %s is rejected', async (signal) => {
     await refused(() => 1, { signal }).toThrow(/^retry: "signal" must be an AbortSignal, got /);
   });
 
-  it.each([0, -1, Number.NaN, '5 s', null])('a timeout must be a duration, not %s', async (value) => {
+  it.each([0, -1, Number.NaN, '5 s', null])('a timeout of %s is rejected', async (value) => {
     await refused(() => 1, { timeout: value }).toThrow(/^retry: "timeout" must be milliseconds/);
   });
 
-  it.each([Number.NaN, Infinity, '1', null])('a priority must be a number, not %s', async (priority) => {
+  it.each([Number.NaN, Infinity, '1', null])('a priority of %s is rejected', async (priority) => {
     await refused(() => 1, { priority }).toThrow(/^retry: "priority" must be a finite number/);
   });
 
-  it.each([1, null, {}])('a key must be a string, not %s', async (key) => {
+  it.each([1, null, {}])('a key of %s is rejected', async (key) => {
     await refused(() => 1, { key }).toThrow(/^retry: "key" must be a string/);
   });
 
-  it.each([1, null, 'false'])('"repeatable" must be a boolean, not %s', async (repeatable) => {
+  it.each([1, null, 'false'])('a "repeatable" of %s is rejected', async (repeatable) => {
     await refused(() => 1, { repeatable }).toThrow(/^retry: "repeatable" must be a boolean/);
   });
 
-  it('unknown names are none of our business there', async () => {
+  it('unknown options of a call are ignored', async () => {
     await expect(policy.execute(() => 1, { traceId: 'abc' } as object)).resolves.toBe(1);
   });
 
-  it('a null signal is no signal', async () => {
+  it('a null signal means no signal', async () => {
     await expect(policy.execute(() => 1, { signal: null })).resolves.toBe(1);
   });
 
-  it('a function to wrap must be one', () => {
+  it('a value that is not a function cannot be wrapped', () => {
     expect(() => policy.wrap(1 as never)).toThrow('retry: "fn" must be a function, got 1');
   });
 
-  it.each([-1, Number.NaN, '5' as never])('sleep refuses %s', async (ms) => {
+  it.each([-1, Number.NaN, '5' as never])('sleep rejects %s', async (ms) => {
     await expect(sleep(ms)).rejects.toThrow(/^sleep: "ms" must be a number ≥ 0, got /);
   });
 });
 
-describe('an unknown option whose name', () => {
+describe('An unknown option', () => {
   const long = 'x'.repeat(1_000_000);
 
-  it('has a megabyte is cut in the message, which suggests nothing and takes no time', () => {
+  it('a name of a million characters is cut in the message, has no suggestion and takes less than a second', () => {
     const before = performance.now();
     for (const refuse of [
       () => retry({ [long]: 1 } as object),
@@ -531,11 +531,14 @@ describe('an unknown option whose name', () => {
     expect(performance.now() - before).toBeLessThan(1000);
   });
 
-  it.each(['foo', 'size', 'onError', 'completelyDifferent'])('is like no other, %s, is suggested nothing', (name) => {
-    expect(() => timeout({ duration: 1, [name]: 1 } as never)).toThrow(`timeout: "${name}" is unknown, got 1`);
-  });
+  it.each(['foo', 'size', 'onError', 'completelyDifferent'])(
+    'the name %s resembles no option and has no suggestion',
+    (name) => {
+      expect(() => timeout({ duration: 1, [name]: 1 } as never)).toThrow(`timeout: "${name}" is unknown, got 1`);
+    },
+  );
 
-  it('is a wrong value as well is cut, as in every message', () => {
+  it('a long value is cut in the message like a long name', () => {
     expect(
       () => new KeyedRateLimiter(() => new TokenBucket({ capacity: 1, refill: 1, per: 1 }), { atLimit: long } as never),
     ).toThrow(/x{60}…"$/);

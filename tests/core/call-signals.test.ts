@@ -19,7 +19,7 @@ it('a call whose signal is already aborted rejects with the reason and does not 
   await expect(fetch('http://127.0.0.1:1/', { signal: AbortSignal.abort('before') })).rejects.toBe('before');
 });
 
-it('an object that is not a signal is rejected, null means no signal, and a foreign implementation works', async () => {
+it('an object that is not a signal is rejected, null means no signal, and a foreign implementation of AbortSignal works', async () => {
   for (const signal of [{}, 5, 'signal', true, { aborted: false }, new EventTarget()]) {
     const call = retry().execute(() => expect.unreachable(), { signal: signal as never });
     await expect(call).rejects.toThrow(/"signal" must be an AbortSignal/);

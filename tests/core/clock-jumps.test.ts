@@ -102,7 +102,7 @@ describe('A clock that jumps', () => {
     },
   );
 
-  it('policies continue after the machine has slept for 8 h and timers fire that much later', async () => {
+  it('policies continue after the machine was suspended for 8 h and timers fire 8 h late', async () => {
     const clock = new SuspendedClock();
     const breaker = circuitBreaker({ window: { duration: '30s' }, consecutiveFailures: 2, openFor: '1m', clock });
     await breaker.execute(() => Promise.reject(down)).catch(() => {});
@@ -119,14 +119,14 @@ describe('A clock that jumps', () => {
     clock.suspend(8 * HOUR);
     expect(breaker.stats.calls).toBe(0);
     await clock.timers.advance(50);
-    await settle(); // a timer so late gives one poll to what may have come
+    await settle(); // such a late timer waits for one poll of the event loop
     expect(backingOff).toMatchObject({ state: 'fulfilled', value: 'tried again' });
     expect([queued.error, timed.error]).toMatchObject([{ code: 'ERR_QUEUE_TIMEOUT' }, { code: 'ERR_TIMEOUT' }]);
     expect(clock.timers.pendingTimers).toBe(0);
   });
 });
 
-/** A monotonic clock that goes on while the machine sleeps, and timers that do not. */
+/** A monotonic clock that continues while the machine is suspended, with timers that do not. */
 class SuspendedClock implements Clock {
   readonly timers = new TestClock();
   #sleptMs = 0;

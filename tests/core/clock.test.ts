@@ -14,17 +14,20 @@ describe('systemClock', () => {
     vi.useRealTimers();
   });
 
-  it.each([0, 1, 2 ** 31 - 1, 2 ** 31, 2 ** 31 + 0.5, 60 * DAY])('calls back after %s ms, not before', (ms) => {
-    const callback = vi.fn();
-    systemClock.setTimeout(callback, ms);
-    if (ms > 0) vi.advanceTimersByTime(Math.floor(ms) - 1);
-    expect(callback).toHaveBeenCalledTimes(0);
-    vi.advanceTimersByTime(2);
-    expect(callback).toHaveBeenCalledTimes(1);
-    expect(vi.getTimerCount()).toBe(0);
-  });
+  it.each([0, 1, 2 ** 31 - 1, 2 ** 31, 2 ** 31 + 0.5, 60 * DAY])(
+    'a timer of systemClock fires after %s ms and not before',
+    (ms) => {
+      const callback = vi.fn();
+      systemClock.setTimeout(callback, ms);
+      if (ms > 0) vi.advanceTimersByTime(Math.floor(ms) - 1);
+      expect(callback).toHaveBeenCalledTimes(0);
+      vi.advanceTimersByTime(2);
+      expect(callback).toHaveBeenCalledTimes(1);
+      expect(vi.getTimerCount()).toBe(0);
+    },
+  );
 
-  it('clears a long timer after it was armed again', () => {
+  it('clearTimeout clears a long timer that was armed a second time', () => {
     const callback = vi.fn();
     const handle = systemClock.setTimeout(callback, 60 * DAY);
     vi.advanceTimersByTime(30 * DAY);
@@ -34,14 +37,14 @@ describe('systemClock', () => {
     expect(callback).not.toHaveBeenCalled();
   });
 
-  it('is monotonic when the wall clock jumps', () => {
+  it('systemClock is monotonic when the wall clock jumps', () => {
     const before = systemClock.now();
     vi.setSystemTime(Date.now() - 3_600_000);
     expect(systemClock.now()).toBeGreaterThanOrEqual(before);
   });
 });
 
-it('a long timer of systemClock keeps its unref() over being armed again', () => {
+it("a long timer of systemClock stays unref'd when it is armed again", () => {
   const handle = systemClock.setTimeout(() => {}, 60 * DAY) as { ref(): unknown; unref(): unknown };
   expect(process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length).toBeGreaterThan(0);
   expect(handle.unref()).toBe(handle);
@@ -50,7 +53,7 @@ it('a long timer of systemClock keeps its unref() over being armed again', () =>
 });
 
 describe('sleep', () => {
-  it('resolves when the time has passed', async () => {
+  it('sleep resolves after its duration', async () => {
     const clock = new TestClock();
     const slept = watch(sleep(1000, { clock }));
     await clock.advance(999);
@@ -59,7 +62,7 @@ describe('sleep', () => {
     expect(slept.state).toBe('fulfilled');
   });
 
-  it('never ends early, even if the timer does', async () => {
+  it('sleep never ends early, even if the timer fires early', async () => {
     const clock = new TestClock();
     const hasty = {
       now: () => clock.now(),
@@ -74,7 +77,7 @@ describe('sleep', () => {
     expect(slept.state).toBe('fulfilled');
   });
 
-  it('rejects with the reason when aborted, and leaves neither timer nor listener', async () => {
+  it('an aborted sleep rejects with the reason and leaves no timer and no listener', async () => {
     const clock = new TestClock();
     const { controller, listeners } = countingController();
     const slept = watch(sleep(1000, { clock, signal: controller.signal }));
@@ -87,7 +90,7 @@ describe('sleep', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('takes its listener off when it has slept', async () => {
+  it('a finished sleep removes its listener', async () => {
     const clock = new TestClock();
     const { controller, listeners } = countingController();
     const slept = sleep(10, { clock, signal: controller.signal });
@@ -96,7 +99,7 @@ describe('sleep', () => {
     expect(listeners()).toBe(0);
   });
 
-  it('Infinity arms no timer, and ends on abort', async () => {
+  it('a sleep of Infinity arms no timer and ends on abort', async () => {
     const clock = new TestClock();
     const controller = new AbortController();
     const slept = watch(sleep(Infinity, { clock, signal: controller.signal }));
@@ -106,7 +109,7 @@ describe('sleep', () => {
     expect(slept.error).toBe('at last');
   });
 
-  it.each([{}, 1, 'abc'])('refuses %s for a signal, and arms nothing', async (signal) => {
+  it.each([{}, 1, 'abc'])('sleep rejects the signal %s and arms no timer', async (signal) => {
     const clock = new TestClock();
     await expect(sleep(10, { clock, signal: signal as never })).rejects.toThrow(
       'sleep: "signal" must be an AbortSignal',
@@ -115,7 +118,7 @@ describe('sleep', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('works on the real clock', async () => {
+  it('sleep works on the real clock', async () => {
     const before = systemClock.now();
     await sleep(2);
     expect(systemClock.now() - before).toBeGreaterThanOrEqual(2);

@@ -29,7 +29,7 @@ function listOf(clock: Clock, ms = 100) {
 }
 
 describe('DeadlineList', () => {
-  it('tells each deadline at its own time, under one timer', async () => {
+  it('the list notifies each deadline at its own time with one timer', async () => {
     const clock = new TestClock();
     const { log, add } = listOf(clock);
     add('a');
@@ -42,7 +42,7 @@ describe('DeadlineList', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('has no timer when nobody waits any more', () => {
+  it('an empty list has no timer', () => {
     const clock = new TestClock();
     const { list, add } = listOf(clock);
     const [a, b] = [add('a'), add('b')];
@@ -54,7 +54,7 @@ describe('DeadlineList', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('removes from the front, the middle and the end', async () => {
+  it('deadlines can be removed from the front, the middle and the end', async () => {
     const clock = new TestClock();
     const { list, log, add } = listOf(clock);
     const deadlines = ['a', 'b', 'c', 'd', 'e'].map((name) => add(name));
@@ -63,7 +63,7 @@ describe('DeadlineList', () => {
     expect(log).toEqual(['b@100', 'd@100']);
   });
 
-  it('lets a deadline add and remove others while it is told', async () => {
+  it('a due deadline can add and remove other deadlines', async () => {
     const clock = new TestClock();
     const { list, log, add } = listOf(clock);
     let b: Deadline | undefined;
@@ -78,7 +78,7 @@ describe('DeadlineList', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('arms again when its timer rings early', async () => {
+  it('the list arms its timer again if the timer fires early', async () => {
     const clock = new TestClock();
     const hasty: Clock = {
       now: () => clock.now(),
@@ -93,7 +93,7 @@ describe('DeadlineList', () => {
     expect(log).toHaveLength(1);
   });
 
-  it('in constant use lets its timer ring in vain, without keeping the process alive', async () => {
+  it('a list in constant use keeps its timer armed for no deadline, without keeping the process alive', async () => {
     const clock = new TestClock();
     const log: string[] = [];
     const handles = new Map<object, unknown>();
@@ -110,28 +110,28 @@ describe('DeadlineList', () => {
         clock.clearTimeout(handles.get(handle as object));
       },
     };
-    const { list, log: told, add } = listOf(nodeLike);
+    const { list, log: due, add } = listOf(nodeLike);
     list.remove(add('a'));
-    expect(log.splice(0)).toEqual(['set 100', 'clear']); // a list that is used once leaves nothing behind
+    expect(log.splice(0)).toEqual(['set 100', 'clear']); // a list that was used once has no timer
     list.remove(add('b'));
     await clock.advance(60);
     const c = add('c');
     expect(log.splice(0)).toEqual(['set 100', 'unref', 'ref']);
     await clock.advance(99);
-    expect(log.splice(0)).toEqual(['set 60']); // the timer of b rang, and c has 60 ms to go
-    expect(told).toEqual([]);
+    expect(log.splice(0)).toEqual(['set 60']); // the timer of b fired, and c has 60 ms left
+    expect(due).toEqual([]);
     list.remove(c);
     expect(log.splice(0)).toEqual(['unref']);
     await clock.advance(1000);
     expect(clock.pendingTimers).toBe(0);
     add('d');
     await clock.advance(100);
-    expect(told).toEqual(['d@1259']);
+    expect(due).toEqual(['d@1259']);
     expect(log).toEqual(['set 100']);
   });
 
-  describe('that keeps the process alive for held deadlines only', () => {
-    /** A list of 100 ms on a clock whose handles know whether they are ref'd. */
+  describe('With keepsAlive: false', () => {
+    /** A list of 100 ms on a clock whose handles record whether they are ref'd. */
     function quietList() {
       const clock = new TestClock();
       const timers: { ref: boolean }[] = [];
@@ -159,7 +159,7 @@ describe('DeadlineList', () => {
       return { clock, list, log, add, isRefd: () => timers.at(-1)?.ref };
     }
 
-    it('refs its timer while at least one deadline is held', () => {
+    it("the timer is ref'd while at least one deadline is held", () => {
       const { list, add, isRefd } = quietList();
       const [a, b] = [add('a'), add('b')];
       expect(isRefd()).toBe(false);
@@ -174,13 +174,13 @@ describe('DeadlineList', () => {
       expect(isRefd()).toBe(false);
     });
 
-    it('ends the hold of a deadline that is removed or due', async () => {
+    it('a hold ends when its deadline is removed or due', async () => {
       const { clock, list, log, add, isRefd } = quietList();
       const [a, b] = [add('a'), add('b')];
       list.hold(a);
       list.remove(a);
       expect(isRefd()).toBe(false);
-      list.hold(a); // in the list no more: nothing to hold
+      list.hold(a); // no longer in the list, so the hold has no effect
       expect(isRefd()).toBe(false);
       list.hold(b);
       await clock.advance(50);
@@ -198,14 +198,14 @@ describe('DeadlineList', () => {
     });
   });
 
-  it('keeps 100,000 waits in one timer', () => {
+  it('100,000 deadlines share one timer', () => {
     const clock = new TestClock();
     const { add } = listOf(clock);
     for (let i = 0; i < 100_000; i++) add('one of many');
     expect(clock.pendingTimers).toBe(1);
   });
 
-  it('ends its waits when a frozen clock fires the timer', async () => {
+  it('deadlines end when the timer fires on a frozen clock', async () => {
     const timers = new TestClock();
     const frozen: Clock = {
       now: () => 0,
@@ -221,8 +221,8 @@ describe('DeadlineList', () => {
     expect(timers.pendingTimers).toBe(0);
   });
 
-  describe('when the event loop was blocked', () => {
-    it('gives an answer that has already arrived one poll to remove its deadline', async () => {
+  describe('When the event loop was blocked', () => {
+    it('a response that has already arrived has one poll of the event loop to remove its deadline', async () => {
       const clock = new BlockedLoopClock();
       const { list, log, add } = listOf(clock, 1000);
       const answered = add('answered');
@@ -235,7 +235,7 @@ describe('DeadlineList', () => {
       expect(log).toEqual(['not answered@1020']);
     });
 
-    it('takes up to 2 ms for the rounding of the platform', () => {
+    it('a timer that is up to 2 ms late counts as on time, because the platform rounds', () => {
       let now = 0;
       const callbacks: (() => void)[] = [];
       const clock: Clock = {
@@ -250,7 +250,7 @@ describe('DeadlineList', () => {
       expect(log).toEqual(['a@102']);
     });
 
-    it('arms a timer for deadlines that are added during the poll', async () => {
+    it('deadlines that are added during the poll get a timer', async () => {
       const clock = new BlockedLoopClock();
       const { log, add } = listOf(clock, 1000);
       add('old');
@@ -263,7 +263,7 @@ describe('DeadlineList', () => {
       expect(log).toEqual(['old@1020', 'new@2020']);
     });
 
-    /** A list of 1000 ms that logs how long it knows each wait to have stalled. */
+    /** A list of 1000 ms that logs the measured stall of each deadline. */
     function stalledList(compensatesStalls?: boolean) {
       const clock = new BlockedLoopClock();
       const list = new DeadlineList(clock, 1000, compensatesStalls === undefined ? {} : { compensatesStalls });
@@ -281,16 +281,19 @@ describe('DeadlineList', () => {
       [111, ['a@1202 stalled 101']],
       [600, ['a@2180 stalled 590']],
       [5000, ['a@6990 stalled 4990']],
-    ])('measures a stall of %s ms, 10 ms of them before a deadline of 1000 ms', async (stallMs, expected) => {
-      const { clock, log, add } = stalledList();
-      add('a');
-      await clock.advance(990);
-      await clock.stall(stallMs);
-      await clock.advance(10_000);
-      expect(log).toEqual(expected);
-    });
+    ])(
+      'the list measures a stall of %s ms that starts 10 ms before a deadline of 1000 ms',
+      async (stallMs, expected) => {
+        const { clock, log, add } = stalledList();
+        add('a');
+        await clock.advance(990);
+        await clock.stall(stallMs);
+        await clock.advance(10_000);
+        expect(log).toEqual(expected);
+      },
+    );
 
-    it('gives every deadline its time back, and none more than a deadline that begins after the stall', async () => {
+    it('a stall extends every deadline, and none beyond a deadline that begins after the stall', async () => {
       const { clock, log, add } = stalledList();
       add('a');
       await clock.advance(400);
@@ -304,7 +307,7 @@ describe('DeadlineList', () => {
       expect(clock.pendingTimers).toBe(0);
     });
 
-    it('gives a deadline time back once, however often the event loop stalls', async () => {
+    it('a stall extends a deadline once, even if the event loop stalls again', async () => {
       const { clock, log, add } = stalledList();
       add('a');
       await clock.stall(1400); // a has until 1800
@@ -316,26 +319,26 @@ describe('DeadlineList', () => {
       expect(log).toEqual(['a@2300 stalled 400', 'b@3200 stalled 500']);
     });
 
-    it('gives no time back after a machine was suspended for more than a minute', async () => {
+    it('a suspension of more than a minute extends no deadline', async () => {
       const { clock, log, add } = stalledList();
       add('a');
       await clock.stall(61_001);
       expect(log).toEqual(['a@61001 stalled 60001']);
     });
 
-    it('notices a stall by a timer that fires in vain', async () => {
+    it('a timer that fires for no deadline detects a stall', async () => {
       const { clock, list, log, add } = stalledList();
       list.remove(add('first'));
       const answered = add('answered');
       await clock.advance(500);
       add('a');
-      list.remove(answered); // its timer goes on
+      list.remove(answered); // its timer stays armed
       await clock.stall(1200); // until 1700
       await clock.advance(10_000);
       expect(log).toEqual(['a@2400 stalled 700']);
     });
 
-    it('reports a stall without giving time back where that is switched off', async () => {
+    it('compensatesStalls: false reports a stall without extending deadlines', async () => {
       const { clock, log, add } = stalledList(false);
       add('a');
       await clock.stall(1400);

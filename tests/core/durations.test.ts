@@ -66,7 +66,7 @@ it("the string '50' without a unit is rejected as a duration", () => refuse(dura
 
 it('null is rejected as a duration', () => refuse(durations, null));
 
-it('Infinity as a duration means never where that is documented, and is rejected elsewhere', async () => {
+it('Infinity as a duration means no limit where that is documented, and is rejected elsewhere', async () => {
   refuse(durations, Infinity, MAY_BE_INFINITE);
   accept(durations, Infinity, MAY_BE_INFINITE);
   expect(await timeout(Infinity).execute(() => sleep(5).then(() => 'not at once'))).toBe('not at once');
@@ -92,23 +92,23 @@ const lasts = (ms: number) => async () => {
   expect(waiting.map(({ error }) => error)).toEqual(Array(5).fill('enough'));
 };
 
-it('a duration of 2**31-1 ms lasts that long', lasts(2 ** 31 - 1));
+it('a duration of 2**31-1 ms lasts for that time', lasts(2 ** 31 - 1));
 
-it('a duration of 2**31 ms lasts that long, although a timer of the platform would fire at once', lasts(2 ** 31));
+it('a duration of 2**31 ms lasts for that time, although a timer of the platform would fire at once', lasts(2 ** 31));
 
 it(
-  'a duration of 2**31 + 0.5 ms lasts that long, although a timer of the platform would fire at once',
+  'a duration of 2**31 + 0.5 ms lasts for that time, although a timer of the platform would fire at once',
   lasts(2 ** 31 + 0.5),
 );
 
-it('a duration of 2**53 ms lasts that long, although a timer of the platform would fire at once', lasts(2 ** 53));
+it('a duration of 2**53 ms lasts for that time, although a timer of the platform would fire at once', lasts(2 ** 53));
 
 function controller() {
   const made = new AbortController();
   return { signal: made.signal, abort: (reason: unknown) => made.abort(reason) };
 }
 
-it('a window of 30 days counts for 30 days', async () => {
+it('a window of 30 days counts the events of 30 days', async () => {
   const clock = new TestClock();
   const day = 86_400_000;
   const budget = new RetryBudget({ ratio: 0, minPerSecond: 1 / (30 * 86_400), window: '30d', clock });

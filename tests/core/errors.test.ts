@@ -31,7 +31,7 @@ const errors = {
 } as const;
 
 describe.each(Object.entries(errors))('%s', (code, error) => {
-  it('is recognised by its code, and by no other', () => {
+  it('the error is recognized by its code and by no other code', () => {
     expect(error.code).toBe(code);
     expect(isResilienceError(error)).toBe(true);
     for (const other of Object.keys(errors) as (keyof typeof errors)[]) {
@@ -39,14 +39,14 @@ describe.each(Object.entries(errors))('%s', (code, error) => {
     }
   });
 
-  it('is a ResilienceError, an Error, and an instance of its own class only', () => {
+  it('the error is an instance of ResilienceError, Error and its own class only', () => {
     expect(error).toBeInstanceOf(ResilienceError);
     expect(error).toBeInstanceOf(Error);
     const classes = Object.values(errors).map((other) => other.constructor as new () => Error);
     expect(classes.filter((one) => error instanceof one)).toEqual([error.constructor]);
   });
 
-  it('has a name that survives minifying, a message, and the policy that made it', () => {
+  it('the error has a name that survives minification, a message and the policy that created it', () => {
     expect(error.name).toBe(error.constructor.name);
     expect(error.policy).toBe('users');
     expect(error.message).toContain('users');
@@ -54,8 +54,8 @@ describe.each(Object.entries(errors))('%s', (code, error) => {
   });
 });
 
-describe('errors', () => {
-  it('carry what the caller needs', () => {
+describe('Errors', () => {
+  it('errors carry the data that a caller needs', () => {
     expect(errors.ERR_CIRCUIT_OPEN).toMatchObject({ retryAfterMs: 5000, cause: new Error('down') });
     expect(errors.ERR_RATE_LIMITED).toMatchObject({ retryAfterMs: 250, decision });
     expect(errors.ERR_TIMEOUT).toMatchObject({ timeoutMs: 100 });
@@ -63,7 +63,7 @@ describe('errors', () => {
     expect('cause' in errors.ERR_TIMEOUT).toBe(false);
   });
 
-  it('are recognised when they come from another copy of the package', () => {
+  it('errors of another copy of the package are recognized', () => {
     const foreign = Object.assign(new Error('from afar'), {
       code: 'ERR_TIMEOUT',
       [Symbol.for('breakwater.error')]: true,
@@ -83,12 +83,12 @@ describe('errors', () => {
     {},
     new Error('other'),
     Object.assign(new Error(), { code: 'ERR_TIMEOUT' }),
-  ])('%s is none of ours', (other) => {
+  ])('%s is not recognized as an error of the package', (other) => {
     expect(isResilienceError(other)).toBe(false);
     expect(other instanceof ResilienceError).toBe(false);
   });
 
-  it('say what a bad value was without calling into it', () => {
+  it('an InvalidOptionError describes the bad value without calling into it', () => {
     const values: [unknown, string][] = [
       ['text', '"text"'],
       ['x'.repeat(100), `"${'x'.repeat(60)}…"`],
@@ -109,7 +109,7 @@ describe('errors', () => {
   });
 });
 
-describe('the stack', () => {
+describe('The stack', () => {
   const { stackTraceLimit } = Error;
 
   afterEach(() => {
@@ -117,22 +117,22 @@ describe('the stack', () => {
     Error.stackTraceLimit = stackTraceLimit;
   });
 
-  it('of a refusal is not collected, and the limit is put back', () => {
+  it('a rejection collects no stack and restores stackTraceLimit', () => {
     expect(new BulkheadFullError({ policy }).stack?.split('\n')).toHaveLength(1);
     expect(Error.stackTraceLimit).toBe(stackTraceLimit);
     expect(new Error('another').stack?.split('\n').length).toBeGreaterThan(2);
   });
 
-  it('of a refusal can be asked for', () => {
+  it('captureStack collects the stack of a rejection', () => {
     ResilienceError.captureStack = true;
     expect(new BulkheadFullError({ policy }).stack).toContain('errors.test.ts');
   });
 
-  it('of a bad option is always there', () => {
+  it('an InvalidOptionError always has a stack', () => {
     expect(new InvalidOptionError('a', 'b', 'c', 'd').stack).toContain('errors.test.ts');
   });
 
-  it('is no matter where the limit cannot be set', () => {
+  it('errors can be created where stackTraceLimit cannot be set', () => {
     const descriptor = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit') as PropertyDescriptor;
     Object.defineProperty(Error, 'stackTraceLimit', { get: () => 7, configurable: true });
     try {

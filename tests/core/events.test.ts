@@ -8,7 +8,7 @@ interface Events {
 }
 
 describe('Emitter', () => {
-  it('calls the listeners of a type in the order they came, until they are taken off', () => {
+  it('the emitter calls the listeners of a type in the order of registration until they are removed', () => {
     const emitter = new Emitter<Events>();
     const log: string[] = [];
     const off = emitter.on('moved', ({ by }) => log.push(`first ${by}`));
@@ -21,7 +21,7 @@ describe('Emitter', () => {
     expect(log).toEqual(['first 1', 'second 1', 'second 2']);
   });
 
-  it('knows whether anybody listens', () => {
+  it('has() returns whether a type has listeners', () => {
     const emitter = new Emitter<Events>();
     expect(emitter.has('moved')).toBe(false);
     const off = emitter.on('moved', () => {});
@@ -31,7 +31,7 @@ describe('Emitter', () => {
     emitter.emit('moved', { by: 1 });
   });
 
-  it('counts each registration of the same function', () => {
+  it('the emitter counts each registration of the same function', () => {
     const emitter = new Emitter<Events>();
     let calls = 0;
     const listener = () => calls++;
@@ -42,7 +42,7 @@ describe('Emitter', () => {
     expect(calls).toBe(1);
   });
 
-  it('lets a listener add and take off others: they count from the next event on', () => {
+  it('a listener can add and remove others, which takes effect with the next event', () => {
     const emitter = new Emitter<Events>();
     const log: string[] = [];
     let offSecond = () => {};
@@ -58,10 +58,10 @@ describe('Emitter', () => {
     expect(log).toEqual(['first', 'second', 'first', 'third']);
   });
 
-  it('keeps the error of a listener from the others and from who emits; it surfaces as an uncaught one', async () => {
+  it('an error of a listener reaches neither the other listeners nor the emitting code and surfaces as an uncaught exception', async () => {
     const emitter = new Emitter<Events>();
     const log: string[] = [];
-    const error = new Error('the listener is ill');
+    const error = new Error('the listener failed');
     emitter.on('moved', () => {
       throw error;
     });
@@ -78,7 +78,7 @@ describe('Emitter', () => {
     }
   });
 
-  it('The emitter adds and removes each of 100,000 listeners without copying the others', () => {
+  it('the emitter adds and removes each of 100,000 listeners without copying the others', () => {
     const emitter = new Emitter<Events>();
     let calls = 0;
     const offs = Array.from({ length: 100_000 }, () => emitter.on('moved', () => calls++));
@@ -88,7 +88,7 @@ describe('Emitter', () => {
     expect(calls).toBe(100_001);
   });
 
-  it('takes only functions', () => {
+  it('on() accepts only functions as listeners', () => {
     expect(() => new Emitter<Events>().on('moved', undefined as never)).toThrow('"listener" must be a function');
   });
 });

@@ -1,4 +1,4 @@
-/** Timers, `performance`, `Date` and `setImmediate` faked in every combination: nothing hangs, and ttls pass. */
+/** Timers, `performance`, `Date` and `setImmediate` faked in every combination: every wait ends, and TTLs expire. */
 import { circuitBreaker, sleep, systemClock, TtlCache, timeout } from 'breakwater';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { showsStalls } from '../../src/core/system-clock.js';
@@ -14,7 +14,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** All subsets of these. */
+/** All subsets of the given names. */
 function subsets(all: readonly Faked[]): Faked[][] {
   const [first, ...rest] = all;
   if (first === undefined) return [[]];
@@ -27,9 +27,9 @@ const faked = beside.flatMap((more): Faked[][] => [
   ['setTimeout', ...more],
 ]);
 
-describe.each(faked.map((toFake) => ({ toFake, title: toFake.join(', ') })))('with $title faked', ({ toFake }) => {
+describe.each(faked.map((toFake) => ({ toFake, title: toFake.join(', ') })))('With $title faked', ({ toFake }) => {
   it.each(Object.entries(timedCalls))(
-    '%s ends when the fake timers have fired, not before',
+    '%s ends when the fake timers have fired and not before',
     async (_, { start, ms, ends }) => {
       vi.useFakeTimers({ toFake });
       let result: unknown;
@@ -49,7 +49,7 @@ describe.each(faked.map((toFake) => ({ toFake, title: toFake.join(', ') })))('wi
     },
   );
 
-  it('entries of caches expire', async () => {
+  it('cache entries expire and an open breaker becomes half-open', async () => {
     vi.useFakeTimers({ toFake });
     const cache = new TtlCache<string, number>({ capacity: 5, ttl: '1h' });
     cache.set('a', 1);
@@ -62,9 +62,9 @@ describe.each(faked.map((toFake) => ({ toFake, title: toFake.join(', ') })))('wi
   });
 });
 
-describe('fakes beside real timers', () => {
+describe('Fakes beside real timers', () => {
   it.each(subsets(['performance', 'Date', 'setImmediate', 'clearTimeout']).map((toFake) => ({ toFake })))(
-    'do not keep a wait from ending: $toFake',
+    'a wait on real timers ends although other globals are faked: $toFake',
     async ({ toFake }) => {
       vi.useFakeTimers({ toFake: [...toFake, 'setInterval'] });
       await sleep(15);
@@ -72,7 +72,7 @@ describe('fakes beside real timers', () => {
     },
   );
 
-  it('do not, if a test replaces the method of performance in place', async () => {
+  it('a wait ends although a test replaces performance.now in place', async () => {
     const now = vi.spyOn(performance, 'now').mockReturnValue(0);
     try {
       await sleep(15);
@@ -83,8 +83,8 @@ describe('fakes beside real timers', () => {
   });
 });
 
-describe('systemClock, when fake timers come and go', () => {
-  it('is that of a performance that is faked, and does not go back when the fakes are removed', () => {
+describe('systemClock with fake timers that are installed and removed', () => {
+  it('systemClock follows a faked performance and does not go back when the fakes are removed', () => {
     vi.useFakeTimers();
     const faked = systemClock.now();
     expect(faked).toBe(performance.now());
@@ -95,7 +95,7 @@ describe('systemClock, when fake timers come and go', () => {
     expect(systemClock.now()).toBeGreaterThanOrEqual(latest);
   });
 
-  it('goes on at the next whole second when only the timers and the date are faked', () => {
+  it('systemClock continues at the next whole second when only the timers and the date are faked', () => {
     const before = systemClock.now();
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
     const faked = systemClock.now();
@@ -107,7 +107,7 @@ describe('systemClock, when fake timers come and go', () => {
     expect(systemClock.now()).toBeLessThan(faked + 3_610_000);
   });
 
-  it('never goes back while a test sets the date back and forth', () => {
+  it('systemClock never goes back while a test sets the date back and forth', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'Date'] });
     let latest = systemClock.now();
     for (const offsetMs of [3_600_000, -3_600_000, 0, 5000, -5000]) {
@@ -119,7 +119,7 @@ describe('systemClock, when fake timers come and go', () => {
     }
   });
 
-  it('lets a wait that began under real timers end in real time', async () => {
+  it('a wait that began under real timers ends in real time', async () => {
     const slept = sleep(30);
     const timedOut = timeout(30).execute(() => new Promise(() => {}));
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'Date'] });
@@ -127,7 +127,7 @@ describe('systemClock, when fake timers come and go', () => {
     await expect(timedOut).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
   });
 
-  it('lets a policy time out under real timers though a call under fake ones was left waiting', async () => {
+  it('a policy times out under real timers although a call under fake timers is still pending', async () => {
     const policy = timeout(20);
     vi.useFakeTimers();
     void policy.execute(() => new Promise(() => {})).catch(() => {});
@@ -135,7 +135,7 @@ describe('systemClock, when fake timers come and go', () => {
     await expect(policy.execute(() => new Promise(() => {}))).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
   });
 
-  it('takes no jump of a faked date for a stall', async () => {
+  it('a jump of a faked date does not count as a stall', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'Date'] });
     const timedOut = timeout(1000).execute(() => new Promise(() => {}));
     const ended = expect(timedOut).rejects.toMatchObject({ code: 'ERR_TIMEOUT', stalledMs: 0 });
@@ -144,7 +144,7 @@ describe('systemClock, when fake timers come and go', () => {
     await ended;
   });
 
-  it('takes timers that are wrapped, by a tracer for instance, for real ones', async () => {
+  it('wrapped timers, such as those of a tracer, count as real timers', async () => {
     const { setTimeout } = globalThis;
     const wrapped = (callback: () => void, ms: number) => setTimeout(() => callback(), ms);
     Object.assign(globalThis, { setTimeout: wrapped });
@@ -159,14 +159,14 @@ describe('systemClock, when fake timers come and go', () => {
   });
 });
 
-/** A new copy of the module, which finds the platform as it is now. */
+/** A new copy of the module, which detects the current platform. */
 async function reloaded(): Promise<typeof import('../../src/core/system-clock.js')> {
   vi.resetModules();
   return import('../../src/core/system-clock.js');
 }
 
-describe('systemClock, loaded while', () => {
-  it('timers are faked, goes by the fakes and then by the platform', async () => {
+describe('systemClock loaded on a changed platform', () => {
+  it('a clock that is loaded under fake timers follows the fakes and then the platform', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     const { systemClock: clock } = await reloaded();
     const fired: number[] = [];
@@ -180,7 +180,7 @@ describe('systemClock, loaded while', () => {
     expect(clock.now() - before).toBeGreaterThanOrEqual(5019);
   });
 
-  it('there is no performance, does not go back when the wall clock does', async () => {
+  it('a clock that is loaded without performance does not go back when the wall clock does', async () => {
     const wallClock = vi.spyOn(Date, 'now').mockReturnValue(1_000_000);
     vi.stubGlobal('performance', undefined);
     try {
@@ -198,7 +198,7 @@ describe('systemClock, loaded while', () => {
     }
   });
 
-  it('there is no setImmediate, polls by a timer', async () => {
+  it('a clock that is loaded without setImmediate polls with a timer', async () => {
     vi.stubGlobal('setImmediate', undefined);
     try {
       const { afterNextPoll } = await reloaded();
@@ -210,7 +210,7 @@ describe('systemClock, loaded while', () => {
 });
 
 it.each([['setTimeout'], ['setTimeout,Date'], ['setTimeout,setInterval,setImmediate,Date']])(
-  'no wait hangs under the mock timers of node:test: %s',
+  'every wait ends under the mock timers of node:test: %s',
   async (apis) => {
     const { lines, errors, code } = await runChild('node-test-timers', { args: [apis], flags: ['--no-warnings'] });
     expect([code, errors]).toEqual([0, '']);

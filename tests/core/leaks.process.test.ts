@@ -13,7 +13,7 @@ describe.concurrent('Calls on one long-lived signal', () => {
       10,
       [30_000, 'not', 'pipeline of all', 'full bulkhead', 'resilientFetch'],
     ],
-  ])('%s leave no listener, no timer and no memory behind', async (_name, kinds, args) => {
+  ])('%s leave no listener, no timer and no memory', async (_name, kinds, args) => {
     const { code, lines, errors } = await runChild('leaks', { args, flags: ['--expose-gc'] });
     expect([code, errors]).toEqual([0, '']);
     expect(lines).toHaveLength(kinds);
@@ -31,21 +31,24 @@ describe('10,000 random calls', () => {
     ['test', 2],
     ['test', 3],
     ['system', 4],
-  ])('settle and release everything without an unhandled rejection on the %s clock (seed %i)', async (clock, seed) => {
-    const { code, lines, errors } = await runChild('fuzz', { args: [clock, seed] });
-    expect([code, errors]).toEqual([0, '']);
-    const left = JSON.parse(lines[0] ?? '');
-    expect(left).toMatchObject({
-      settled: 10_000,
-      unhandled: 0,
-      uncaught: [],
-      unreported: 0,
-      held: 0,
-      permits: [true, true, true, true],
-      listeners: 0,
-      timers: 0,
-    });
-    const { fulfilled, rejected, aborts, listenerThrows } = left.happened;
-    expect(Math.min(fulfilled, rejected, aborts, listenerThrows)).toBeGreaterThan(1000);
-  });
+  ])(
+    '10,000 random calls settle and release everything without an unhandled rejection on the %s clock (seed %i)',
+    async (clock, seed) => {
+      const { code, lines, errors } = await runChild('fuzz', { args: [clock, seed] });
+      expect([code, errors]).toEqual([0, '']);
+      const left = JSON.parse(lines[0] ?? '');
+      expect(left).toMatchObject({
+        settled: 10_000,
+        unhandled: 0,
+        uncaught: [],
+        unreported: 0,
+        held: 0,
+        permits: [true, true, true, true],
+        listeners: 0,
+        timers: 0,
+      });
+      const { fulfilled, rejected, aborts, listenerThrows } = left.happened;
+      expect(Math.min(fulfilled, rejected, aborts, listenerThrows)).toBeGreaterThan(1000);
+    },
+  );
 });

@@ -19,7 +19,7 @@ it('a listener of "retry" that throws does not stop the retries', async () => {
 });
 const down = new Error('down');
 
-it('an error or rejection of a listener is reported and changes no result and no state', async () => {
+it('an error or a rejection of a listener is reported and changes no result and no state', async () => {
   for (const listener of [
     () => {
       throw down;
@@ -53,11 +53,11 @@ it('an error or rejection of a listener is reported and changes no result and no
   }
 });
 
-it('an error of a listener of any policy is reported and changes neither result nor state', async () => {
+it('an error of a listener of any policy is reported and changes no result and no state', async () => {
   using uncaught = catchUncaught();
-  const ill = new Error('the listener is ill');
+  const listenerError = new Error('the listener failed');
   const throwing = () => {
-    throw ill;
+    throw listenerError;
   };
   const clock = new TestClock();
   const breaker = circuitBreaker({ window: { calls: 2 }, halfOpen: { probes: 1 }, openFor: 1000, clock });
@@ -77,5 +77,5 @@ it('an error of a listener of any policy is reported and changes neither result 
   expect(await policy.execute(() => 'fine')).toBe('fine');
   expect([breaker.state, slots.active]).toEqual(['closed', 0]);
   expect(uncaught.errors.length).toBeGreaterThan(8);
-  expect(uncaught.errors.every((error) => error === ill)).toBe(true);
+  expect(uncaught.errors.every((error) => error === listenerError)).toBe(true);
 });

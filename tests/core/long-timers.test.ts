@@ -44,7 +44,7 @@ it('timers that fire early end no wait early', async () => {
 });
 
 describe('Waits of sixty days', () => {
-  /** Everything that waits for so long on a clock; `undefined` is the system's. */
+  /** All waits of sixty days on a clock. `undefined` means the system clock. */
   function waitingOn(clock: Clock | undefined) {
     const slots = bulkhead({ maxConcurrent: 1, maxQueue: 1, queueTimeout: '60d', clock });
     slots.tryAcquire();
@@ -82,7 +82,7 @@ describe('Waits of sixty days', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('each wait of sixty days ends on time on timers of the platform, which hold 24.8 days', async () => {
+  it('each wait of sixty days ends on time on the timers of the platform, which hold at most 24.8 days', async () => {
     vi.useFakeTimers();
     const { view } = waitingOn(undefined);
     await vi.advanceTimersByTimeAsync(60 * DAY - 2);

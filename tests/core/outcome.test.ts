@@ -19,16 +19,22 @@ const fetchFailed = (cause?: unknown) => new TypeError('fetch failed', cause ===
 describe('isNetworkError', () => {
   it.each([
     ['a reset connection', coded('ECONNRESET')],
-    ['a refused one', fetchFailed(coded('ECONNREFUSED'))],
+    ['a refused connection', fetchFailed(coded('ECONNREFUSED'))],
     ['an unknown host', fetchFailed(coded('ENOTFOUND'))],
     ['a socket lost by undici', fetchFailed(coded('UND_ERR_SOCKET'))],
-    ['each address of a host failing', fetchFailed(new AggregateError([coded('EHOSTUNREACH'), coded('ETIMEDOUT')]))],
-    ['a deep cause', new Error('a', { cause: new Error('b', { cause: new Error('c', { cause: coded('EPIPE') }) }) })],
-    ['undici without a cause', fetchFailed()],
-    ['Chromium', new TypeError('Failed to fetch')],
-    ['Chromium, with the host', new TypeError('Failed to fetch (example.com)')],
-    ['Firefox', new TypeError('NetworkError when attempting to fetch resource.')],
-    ['Safari', new TypeError('Load failed')],
+    [
+      'the failure of each address of a host',
+      fetchFailed(new AggregateError([coded('EHOSTUNREACH'), coded('ETIMEDOUT')])),
+    ],
+    [
+      'an error with a nested cause',
+      new Error('a', { cause: new Error('b', { cause: new Error('c', { cause: coded('EPIPE') }) }) }),
+    ],
+    ['an undici error without a cause', fetchFailed()],
+    ['the error of Chromium', new TypeError('Failed to fetch')],
+    ['the error of Chromium with the host', new TypeError('Failed to fetch (example.com)')],
+    ['the error of Firefox', new TypeError('NetworkError when attempting to fetch resource.')],
+    ['the error of Safari', new TypeError('Load failed')],
   ])('isNetworkError returns true for %s', (_name, error) => {
     expect(isNetworkError(error)).toBe(true);
     expect(defaultClassify({ ok: false, error })).toBe('failure');
@@ -44,24 +50,24 @@ describe('isNetworkError', () => {
   it.each([
     ['a bad certificate', fetchFailed(coded('CERT_HAS_EXPIRED'))],
     ['an unknown scheme', fetchFailed(new Error('unknown scheme'))],
-    ['a mistake', new TypeError('x is not a function')],
-    ['the words in another error', new Error('Failed to fetch')],
+    ['a programming error', new TypeError('x is not a function')],
+    ['another error with the same message', new Error('Failed to fetch')],
     ['a cycle of causes', cyclic],
     ['an error that cannot be read', hostile],
-    ['nothing', undefined],
+    ['undefined', undefined],
     ['null', null],
-    ['text', 'ECONNRESET'],
+    ['a string', 'ECONNRESET'],
   ])('isNetworkError returns false for %s', (_name, error) => {
     expect(isNetworkError(error)).toBe(false);
   });
 
-  it('takes no time over errors that are made of each other', () => {
+  it('isNetworkError returns false for errors that contain each other', () => {
     const errors = Array.from({ length: 10 }, () => new AggregateError([]));
     for (const error of errors) error.errors = errors;
     expect(isNetworkError(errors[0])).toBe(false);
   });
 
-  it('takes no time over 100,000 errors', () => {
+  it('isNetworkError returns false for 100,000 nested errors', () => {
     const many = new AggregateError(Array.from({ length: 100_000 }, () => new Error('one')));
     expect(isNetworkError(many)).toBe(false);
   });
@@ -70,41 +76,49 @@ describe('isNetworkError', () => {
 describe('defaultClassify', () => {
   const policy = 'p';
   it.each([
-    ['a value', { ok: true, value: 1 }, 'success'],
-    ['undefined', { ok: true, value: undefined }, 'success'],
-    ['an error', { ok: false, error: new Error('down') }, 'failure'],
-    ['something thrown that is no error', { ok: false, error: 'down' }, 'failure'],
-    ['nothing thrown', { ok: false, error: undefined }, 'failure'],
-    ['a broken JSON document', { ok: false, error: new SyntaxError('Unexpected token') }, 'failure'],
-    ['our timeout', { ok: false, error: new TimeoutError({ policy, timeoutMs: 1 }) }, 'failure'],
-    ['a platform timeout', { ok: false, error: new DOMException('late', 'TimeoutError') }, 'failure'],
-    ['an open circuit', { ok: false, error: new CircuitOpenError({ policy, retryAfterMs: 1 }) }, 'ignore'],
-    ['a full bulkhead', { ok: false, error: new BulkheadFullError({ policy }) }, 'ignore'],
-    ['something closed', { ok: false, error: new ClosedError({ policy }) }, 'ignore'],
-    ['a bad option', { ok: false, error: new InvalidOptionError('a', 'b', 'c', 1) }, 'ignore'],
-    ['a TypeError', { ok: false, error: new TypeError('x is not a function') }, 'ignore'],
-    ['a RangeError', { ok: false, error: new RangeError('Invalid array length') }, 'ignore'],
-    ['a ReferenceError', { ok: false, error: new ReferenceError('x is not defined') }, 'ignore'],
+    ['a returned value as success', { ok: true, value: 1 }, 'success'],
+    ['a returned undefined as success', { ok: true, value: undefined }, 'success'],
+    ['an error as failure', { ok: false, error: new Error('down') }, 'failure'],
+    ['a thrown value that is not an error as failure', { ok: false, error: 'down' }, 'failure'],
+    ['a thrown undefined as failure', { ok: false, error: undefined }, 'failure'],
+    ['a SyntaxError of JSON as failure', { ok: false, error: new SyntaxError('Unexpected token') }, 'failure'],
     [
-      "an abort of a signal that is not the call's",
+      'a TimeoutError of the package as failure',
+      { ok: false, error: new TimeoutError({ policy, timeoutMs: 1 }) },
+      'failure',
+    ],
+    [
+      'a TimeoutError of the platform as failure',
+      { ok: false, error: new DOMException('late', 'TimeoutError') },
+      'failure',
+    ],
+    ['a CircuitOpenError as ignore', { ok: false, error: new CircuitOpenError({ policy, retryAfterMs: 1 }) }, 'ignore'],
+    ['a BulkheadFullError as ignore', { ok: false, error: new BulkheadFullError({ policy }) }, 'ignore'],
+    ['a ClosedError as ignore', { ok: false, error: new ClosedError({ policy }) }, 'ignore'],
+    ['an InvalidOptionError as ignore', { ok: false, error: new InvalidOptionError('a', 'b', 'c', 1) }, 'ignore'],
+    ['a TypeError as ignore', { ok: false, error: new TypeError('x is not a function') }, 'ignore'],
+    ['a RangeError as ignore', { ok: false, error: new RangeError('Invalid array length') }, 'ignore'],
+    ['a ReferenceError as ignore', { ok: false, error: new ReferenceError('x is not defined') }, 'ignore'],
+    [
+      "an abort of a signal that is not the call's as failure",
       { ok: false, error: new DOMException('no', 'AbortError') },
       'failure',
     ],
-    ['a bad certificate', { ok: false, error: coded('CERT_HAS_EXPIRED') }, 'permanent'],
-  ] as const)('%s', (_name, outcome, verdict) => {
+    ['a bad certificate as permanent', { ok: false, error: coded('CERT_HAS_EXPIRED') }, 'permanent'],
+  ] as const)('defaultClassify judges %s', (_name, outcome, verdict) => {
     expect(defaultClassify(outcome)).toBe(verdict);
   });
 });
 
-describe('an AbortError', () => {
+describe('An AbortError', () => {
   const outcome = { ok: false, error: new DOMException('no', 'AbortError') } as const;
 
-  it('is ignored if the signal of the call is aborted', () => {
+  it('an AbortError is ignored if the signal of the call is aborted', () => {
     const context = { signal: AbortSignal.abort() } as CallContext;
     expect(defaultClassify(outcome, context)).toBe('ignore');
   });
 
-  it('is a failure if the signal of the call is not aborted: it is retried and counts for the breaker', async () => {
+  it('an AbortError is retried and counted by the breaker if the signal of the call is not aborted', async () => {
     const breaker = circuitBreaker({ consecutiveFailures: 3 });
     let attempts = 0;
     const call = pipeline(retry({ backoff: () => 0 }), breaker).execute(() => {
@@ -116,7 +130,7 @@ describe('an AbortError', () => {
     expect(breaker.state).toBe('open');
   });
 
-  it("is neither retried nor counted if it is the caller's own abort", async () => {
+  it('an AbortError is neither retried nor counted if the caller has aborted', async () => {
     const breaker = circuitBreaker({ consecutiveFailures: 1 });
     const controller = new AbortController();
     let attempts = 0;
@@ -133,9 +147,9 @@ describe('an AbortError', () => {
   });
 });
 
-describe('a judgement that cannot be', () => {
+describe('An invalid classify function', () => {
   it.each([true, false, undefined, null, 'bad', Promise.resolve('failure')])(
-    'the verdict %s is rejected',
+    'a verdict of %s is rejected',
     async (verdict) => {
       const classify = (() => verdict) as never;
       const policies = { retry: retry({ classify }), circuitBreaker: circuitBreaker({ classify }) };
@@ -147,12 +161,12 @@ describe('a judgement that cannot be', () => {
     },
   );
 
-  it('an error of the judge is the error of the call', async () => {
+  it('an error that the classify function throws rejects the call', async () => {
     const policy = retry({
       classify: () => {
-        throw new Error('the judge is ill');
+        throw new Error('the classify function failed');
       },
     });
-    await expect(policy.execute(() => 1)).rejects.toThrow('the judge is ill');
+    await expect(policy.execute(() => 1)).rejects.toThrow('the classify function failed');
   });
 });

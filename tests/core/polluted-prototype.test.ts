@@ -23,7 +23,7 @@ import { describe, expect, it } from 'vitest';
 import { TestClock } from '../../src/testing/index.js';
 
 const aborted = AbortSignal.abort(new Error('polluted'));
-/** What would show at once if it were obeyed; anything else is worth `NaN`, which no option may be. */
+/** Values whose use would be visible at once. All others are `NaN`, which no option may be. */
 const POLLUTION: Readonly<Record<string, unknown>> = {
   signal: aborted,
   timeout: 1,
@@ -59,7 +59,7 @@ const POLLUTION: Readonly<Record<string, unknown>> = {
 type Entry = (options: <T extends object>(given: T) => T) => unknown;
 const later = <T>(value: T): Promise<T> => new Promise((resolve) => setImmediate(resolve, value));
 const OK = { ok: true, value: undefined } as const;
-/** Public functions that take the options of a call, and some factories. Each returns what shows that all is well. */
+/** Public functions that take the options of a call, and some factories. Each returns a result that a polluted option would change. */
 const entries: Readonly<Record<string, Entry>> = {
   'policy.execute': (options) => retry({ backoff: () => 0 }).execute(() => later('ok'), options({})),
   'policy.execute with a key': (options) =>
@@ -162,7 +162,7 @@ async function resultOf(entry: Entry, options: <T extends object>(given: T) => T
 }
 
 describe.each(Object.entries(entries))('%s', (_, entry) => {
-  it.each(Object.keys(POLLUTION))('ignores %s on a polluted Object.prototype', async (name) => {
+  it.each(Object.keys(POLLUTION))('the call ignores %s on a polluted Object.prototype', async (name) => {
     const expected = await resultOf(entry, (given) => given);
     expect(expected).not.toBeInstanceOf(Error);
     Object.defineProperty(Object.prototype, name, { value: POLLUTION[name], configurable: true, writable: true });

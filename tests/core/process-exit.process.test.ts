@@ -16,7 +16,7 @@ it('a process with idle policies of every kind exits within 100 ms', async () =>
     expect(result).toMatchObject({ breaker: 'open', resources: [] });
     exitedAfterMs = result.exitedAfterMs;
   }
-  expect(exitedAfterMs).toBeLessThan(100); // once in three runs: the machine may be busy with something else
+  expect(exitedAfterMs).toBeLessThan(100); // once in three runs, because the machine may be busy
 });
 
 it.concurrent.each([
@@ -36,5 +36,5 @@ it.concurrent.each([
 it('a process exits at once if only housekeeping timers remain', async () => {
   const { code, lines, errors } = await runChild('idle-housekeeping');
   expect([code, errors]).toEqual([0, '']);
-  expect(Number(lines[0])).toBeLessThan(1000); // each of the timers would have kept it alive for longer
+  expect(Number(lines[0])).toBeLessThan(1000); // each of the timers would have kept the process alive for longer
 });

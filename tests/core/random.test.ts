@@ -6,13 +6,13 @@ const take = (seed: number, count: number) => {
   return Array.from({ length: count }, random);
 };
 
-it('the same seed gives the same numbers, another seed others', () => {
+it('the same seed returns the same numbers, and another seed returns others', () => {
   expect(take(42, 100)).toEqual(take(42, 100));
   expect(take(0, 5)).toEqual(take(-0, 5));
   for (const other of [43, -42, 42.5, 0]) expect(take(other, 5)).not.toEqual(take(42, 5));
 });
 
-it('these numbers stay as they are: recorded seeds must keep their meaning', () => {
+it('the numbers of a seed never change, so that recorded seeds keep their meaning', () => {
   expect(take(1, 3)).toMatchInlineSnapshot(`
     [
       0.43615540489554405,
@@ -22,7 +22,7 @@ it('these numbers stay as they are: recorded seeds must keep their meaning', () 
   `);
 });
 
-it('they lie in [0, 1) and are spread evenly', () => {
+it('the numbers lie in [0, 1) and are evenly distributed', () => {
   const counts = new Array(16).fill(0);
   for (const number of take(7, 16_000)) {
     expect(number).toBeGreaterThanOrEqual(0);

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 
 const down = new Error('down');
 
-it('permits and isolations count once, however often they are released', () => {
+it('a permit or an isolation that is released repeatedly counts once', () => {
   const slots = bulkhead({ maxConcurrent: 2 });
   const [one] = [slots.tryAcquire(), slots.tryAcquire()];
   for (let i = 0; i < 3; i++) one?.release();

@@ -12,7 +12,7 @@ describe('Fake timers installed or removed between two calls of one policy', () 
   it.each([
     ['real timers first', () => {}, () => vi.useFakeTimers()],
     ['fake timers first', () => vi.useFakeTimers(), () => vi.useRealTimers()],
-  ])('timeouts follow the current timers (%s)', async (_name, before, between) => {
+  ])('timeouts use the current timers (%s)', async (_name, before, between) => {
     before();
     const limited = timeout(50);
     const slots = bulkhead({ maxConcurrent: 1, maxQueue: 1, queueTimeout: 50 });

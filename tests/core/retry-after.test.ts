@@ -37,13 +37,13 @@ describe('parseRetryAfter', () => {
     expect(parseRetryAfter(value)).toBe(undefined);
   });
 
-  it('compares with the wall clock unless told otherwise', () => {
+  it('parseRetryAfter compares a date with the wall clock by default', () => {
     const inAnHour = new Date(Date.now() + 3_600_000).toUTCString();
     expect(parseRetryAfter(inAnHour)).toBeGreaterThan(3_590_000);
   });
 });
 
-describe('the two-digit year of an RFC 850 date (RFC 9110, 5.6.7)', () => {
+describe('The two-digit year of an RFC 850 date (RFC 9110, 5.6.7)', () => {
   it.each([
     [2026, '21-Nov-26', 2026],
     [2026, '18-Aug-50', 2050],
@@ -58,13 +58,13 @@ describe('the two-digit year of an RFC 850 date (RFC 9110, 5.6.7)', () => {
     [1999, '31-Dec-49', 1949],
     [2090, '01-Jan-05', 2105],
     [2090, '01-Jan-41', 2041],
-  ])('read in %i, %s is in %i', (readIn, date, year) => {
+  ])('a date that is read in %i as %s is in %i', (readIn, date, year) => {
     const now = Date.UTC(readIn, 10, 21, 12);
     const at = parseHttpDate(`Thursday, ${date} 12:00:00 GMT`, now);
     expect(new Date(at as number).getUTCFullYear()).toBe(year);
   });
 
-  it('depends on the current year, and not on the century of Date.parse', () => {
+  it('the century depends on the current year and not on Date.parse', () => {
     for (let year = 2000; year <= 2199; year++) {
       const now = Date.UTC(year, 0, 1);
       for (let ahead = -49; ahead <= 50; ahead++) {
@@ -75,8 +75,8 @@ describe('the two-digit year of an RFC 850 date (RFC 9110, 5.6.7)', () => {
   });
 });
 
-describe('what an outcome asks for', () => {
-  it('is the retryAfterMs of an error, or the header of a response, thrown or returned', () => {
+describe('The delay that an outcome asks for', () => {
+  it('retryAfterMs reads the property of an error and the header of a response that is thrown or returned', () => {
     const response = new Response(null, { status: 503, headers: { 'Retry-After': '2' } });
     expect(retryAfterMs({ ok: false, error: Object.assign(new Error(), { retryAfterMs: 50 }) })).toBe(50);
     expect(retryAfterMs({ ok: true, value: response })).toBe(2000);
@@ -84,7 +84,7 @@ describe('what an outcome asks for', () => {
   });
 
   it.each([0, -600, 600, 86_400 * 365])(
-    'a date goes by the Date of the response, whose clock is %i s off',
+    'a Retry-After date is compared with the Date of the response, whose clock is %i s off',
     (offBySeconds) => {
       const server = Date.now() + offBySeconds * 1000;
       const date = (ms: number) => new Date(server + ms).toUTCString();
@@ -93,18 +93,21 @@ describe('what an outcome asks for', () => {
     },
   );
 
-  it.each([undefined, 'yesterday', ''])('a date goes by our clock if the Date of the response is %j', (date) => {
-    const headers = {
-      'retry-after': new Date(Date.now() + 60_000).toUTCString(),
-      ...(date === undefined ? {} : { date }),
-    };
-    const asked = retryAfterMs({ ok: true, value: new Response(null, { status: 503, headers }) });
-    expect(asked).toBeGreaterThan(50_000);
-    expect(asked).toBeLessThanOrEqual(60_000);
-  });
+  it.each([undefined, 'yesterday', ''])(
+    'a Retry-After date is compared with the local clock if the Date of the response is %j',
+    (date) => {
+      const headers = {
+        'retry-after': new Date(Date.now() + 60_000).toUTCString(),
+        ...(date === undefined ? {} : { date }),
+      };
+      const asked = retryAfterMs({ ok: true, value: new Response(null, { status: 503, headers }) });
+      expect(asked).toBeGreaterThan(50_000);
+      expect(asked).toBeLessThanOrEqual(60_000);
+    },
+  );
 
   it.each([
-    [{ ok: true, value: { retryAfterMs: 50 } }], // a value of its own meaning
+    [{ ok: true, value: { retryAfterMs: 50 } }], // a returned value whose property has another meaning
     [{ ok: true, value: 5 }],
     [{ ok: true, value: null }],
     [{ ok: true, value: { headers: {} } }],
@@ -112,7 +115,7 @@ describe('what an outcome asks for', () => {
     [{ ok: false, error: Object.assign(new Error(), { retryAfterMs: Number.NaN }) }],
     [{ ok: false, error: Object.assign(new Error(), { retryAfterMs: '50' }) }],
     [{ ok: false, error: undefined }],
-  ])('%j asks for nothing', (outcome) => {
+  ])('the outcome %j asks for no delay', (outcome) => {
     expect(retryAfterMs(outcome as never)).toBe(undefined);
   });
 });

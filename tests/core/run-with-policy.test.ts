@@ -7,7 +7,7 @@ import { settle, watch } from '../support/promises.js';
 
 const never = (_done?: unknown) => new Promise<never>(() => {});
 
-/** Counts the signals that are made. */
+/** Counts the signals that are created. */
 function countSignals() {
   const counted = { made: 0 };
   const Real = AbortController;
@@ -27,10 +27,10 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-describe('a call that runs under a policy in a scope', () => {
+describe('A call that runs under a policy in a scope', () => {
   const clock = new TestClock();
 
-  it('answers what the operation answers, and makes no signal', async () => {
+  it('the call returns the result of the operation and creates no signal', async () => {
     const signals = countSignals();
     const scope = new AbortScope();
     expect(await runWithPolicy(timeout({ duration: 100, clock }), async () => 7, scope)).toBe(7);
@@ -40,7 +40,7 @@ describe('a call that runs under a policy in a scope', () => {
     expect([signals.made, scope.isEmpty]).toEqual([0, true]);
   });
 
-  it('rejects with the abort reason at once, and its signal aborts', async () => {
+  it('an abort of the scope rejects the call at once with the reason and aborts its signal', async () => {
     const scope = new AbortScope();
     const seen: AbortSignal[] = [];
     const policy = pipeline(retry({ clock }), timeout({ duration: 100, clock }));
@@ -53,7 +53,7 @@ describe('a call that runs under a policy in a scope', () => {
     expect([scope.isEmpty, clock.pendingTimers]).toEqual([true, 0]);
   });
 
-  it('rejects with the reason of the scope, whatever a policy makes of it', async () => {
+  it('the call rejects with the reason of the scope, even if a policy replaces the error', async () => {
     const scope = new AbortScope();
     const policy = definePolicy({
       name: 'translating',
@@ -66,7 +66,7 @@ describe('a call that runs under a policy in a scope', () => {
     expect(call.error).toBe(reason);
   });
 
-  it('does not run the operation in a scope that was aborted before', async () => {
+  it('the operation does not run in a scope that is already aborted', async () => {
     const scope = new AbortScope();
     scope.abort(new Error('too late'));
     const operation = vi.fn(async () => 1);
@@ -74,7 +74,7 @@ describe('a call that runs under a policy in a scope', () => {
     expect(operation).not.toHaveBeenCalled();
   });
 
-  it('shows its key to the policy, and the default terms without one', async () => {
+  it('the policy receives the key of the call, and the default terms without a key', async () => {
     const about: unknown[] = [];
     const policy = definePolicy({
       name: 'curious',
@@ -91,7 +91,7 @@ describe('a call that runs under a policy in a scope', () => {
     ]);
   });
 
-  it('gives a policy with an execute of its own the signal of the scope', async () => {
+  it('a policy with its own execute method receives the signal of the scope', async () => {
     const scope = new AbortScope();
     const inner = timeout('1s');
     const seen: unknown[] = [];

@@ -29,7 +29,7 @@ it('undefined as a size means the default, and is rejected where there is no def
   expect(retry({ maxAttempts: undefined }).describe().maxAttempts).toBe(3);
 });
 
-it('Infinity as a size means no bound where that is documented, and is rejected elsewhere', () => {
+it('Infinity as a size means no limit where that is documented, and is rejected elsewhere', () => {
   refuse(sizes, Infinity, ['maxAttempts', 'maxQueue']);
   accept(sizes, Infinity, ['maxAttempts', 'maxQueue']);
 });
@@ -41,7 +41,7 @@ it('2**32 is accepted as a size, and no memory is allocated for it in advance', 
     2 ** 32,
     Object.keys(sizes).filter((name) => name !== 'window.calls'),
   );
-  refuse({ 'window.calls': sizes['window.calls'] as Make }, 2 ** 32); // the one size that is memory
+  refuse({ 'window.calls': sizes['window.calls'] as Make }, 2 ** 32); // the only size for which memory is allocated
   const after = process.memoryUsage();
   expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(2 ** 20);
 });

@@ -1,4 +1,4 @@
-/** The event loop is blocked while calls wait: what the policies make of the timeouts after that. */
+/** The event loop is blocked while calls wait: how the policies treat the timeouts after the stall. */
 import {
   bulkhead,
   type CircuitBreakerOptions,
@@ -21,8 +21,8 @@ const forever = (): Promise<never> => new Promise(() => {});
 const stalled = new TimeoutError({ policy: 'attempt', timeoutMs: 1000, stalledMs: 400 });
 const inTime = new TimeoutError({ policy: 'attempt', timeoutMs: 1000 });
 
-describe('a timeout whose timer is late', () => {
-  it('lets a call end that needed the missed time', async () => {
+describe('A timeout whose timer is late', () => {
+  it('a call that needs the missed time can still finish', async () => {
     const clock = new BlockedLoopClock();
     const call = watch(
       timeout({ duration: 1000, clock }).execute(async (context) => {
@@ -37,7 +37,7 @@ describe('a timeout whose timer is late', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('rejects with an error that says for how long the event loop was blocked, and emits its event once', async () => {
+  it('the error reports the duration of the stall, and the event is emitted once', async () => {
     const clock = new BlockedLoopClock();
     const policy = timeout({ duration: 1000, clock });
     const events: unknown[] = [];
@@ -51,7 +51,7 @@ describe('a timeout whose timer is late', () => {
     expect(events).toEqual([{ timeoutMs: 1000 }]);
   });
 
-  it('has 0 in its error if the timer was in time', async () => {
+  it('the error reports a stall of 0 ms if the timer was on time', async () => {
     const clock = new BlockedLoopClock();
     const call = watch(timeout({ duration: 1000, clock }).execute(forever));
     await clock.advance(1000);
@@ -80,7 +80,7 @@ describe('a timeout whose timer is late', () => {
     expect(call.error).toMatchObject({ code: 'ERR_TIMEOUT', timeoutMs: 1000, stalledMs: 400 });
   });
 
-  it('never gives time beyond a timeout around it', async () => {
+  it('an inner timeout is never extended beyond the outer timeout', async () => {
     const clock = new BlockedLoopClock();
     const policy = pipeline(timeout({ duration: 1600, clock, name: 'outer' }), timeout({ duration: 1000, clock }));
     const call = watch(policy.execute(forever));
@@ -89,7 +89,7 @@ describe('a timeout whose timer is late', () => {
     expect(call.error).toMatchObject({ policy: 'outer', stalledMs: 0 });
   });
 
-  it('is retried like any timeout', async () => {
+  it('a timeout after a stall is retried like any timeout', async () => {
     const clock = new BlockedLoopClock();
     const policy = pipeline(retry({ clock, backoff: constantBackoff(10) }), timeout({ duration: 1000, clock }));
     const call = watch(policy.execute(({ attempt }) => (attempt === 1 ? forever() : attempt)));
@@ -98,7 +98,7 @@ describe('a timeout whose timer is late', () => {
     expect(call.value).toBe(2);
   });
 
-  it('leads to a fallback like any timeout', async () => {
+  it('a timeout after a stall leads to a fallback like any timeout', async () => {
     const clock = new BlockedLoopClock();
     const policy = pipeline(fallback('instead'), timeout({ duration: 1000, clock }));
     const call = watch(policy.execute(forever));
@@ -108,7 +108,7 @@ describe('a timeout whose timer is late', () => {
   });
 });
 
-describe('a circuit breaker does not count a timeout after a stall', () => {
+describe('A circuit breaker after a stall', () => {
   const setUp = (options: CircuitBreakerOptions) => {
     const clock = new BlockedLoopClock();
     const breaker = circuitBreaker({ clock, openFor: '10s', ...options });
@@ -117,11 +117,17 @@ describe('a circuit breaker does not count a timeout after a stall', () => {
   };
 
   it.each([
-    ['by consecutive failures', { consecutiveFailures: 2 }],
-    ['by the rate over calls', { window: { calls: 4 }, minimumCalls: 2 }],
-    ['by the rate over time', { window: { duration: '30s' }, minimumCalls: 2 }],
-    ['with a judgement of its own', { consecutiveFailures: 2, classify: (): 'failure' => 'failure' }],
-    ['whose judgement is permanent', { consecutiveFailures: 2, classify: (): 'permanent' => 'permanent' }],
+    ['on consecutive failures', { consecutiveFailures: 2 }],
+    ['on the failure rate of a count window', { window: { calls: 4 }, minimumCalls: 2 }],
+    ['on the failure rate of a time window', { window: { duration: '30s' }, minimumCalls: 2 }],
+    [
+      'although its classify function returns failure',
+      { consecutiveFailures: 2, classify: (): 'failure' => 'failure' },
+    ],
+    [
+      'although its classify function returns permanent',
+      { consecutiveFailures: 2, classify: (): 'permanent' => 'permanent' },
+    ],
   ] as const)('a breaker that opens %s does not count a timeout after a stall', async (_, options) => {
     const { breaker, fail } = setUp(options);
     for (let call = 0; call < 10; call++) await fail(stalled);
@@ -134,7 +140,7 @@ describe('a circuit breaker does not count a timeout after a stall', () => {
     expect(breaker.state).toBe('open');
   });
 
-  it('by slow calls', async () => {
+  it('a breaker that opens on slow calls does not count a timeout after a stall', async () => {
     const { clock, breaker } = setUp({ slowCallDuration: 100, slowCallRateThreshold: 0.5, minimumCalls: 1 });
     const call = breaker.execute(async () => {
       await clock.stall(500);
@@ -144,7 +150,7 @@ describe('a circuit breaker does not count a timeout after a stall', () => {
     expect([breaker.state, breaker.stats.calls, breaker.stats.slow]).toEqual(['closed', 0, 0]);
   });
 
-  it('as a probe, whose place goes to the next call', async () => {
+  it('a probe that times out after a stall is not counted, and its slot goes to the next call', async () => {
     const { clock, breaker, fail } = setUp({ consecutiveFailures: 1, halfOpen: { probes: 1 } });
     await fail(inTime);
     await clock.advance(10_000);
@@ -154,7 +160,7 @@ describe('a circuit breaker does not count a timeout after a stall', () => {
     expect(breaker.state).toBe('closed');
   });
 
-  it('which another copy of the package has made', async () => {
+  it('a timeout after a stall from another copy of the package is not counted', async () => {
     const { breaker, fail } = setUp({ consecutiveFailures: 1 });
     const foreign = Object.assign(new Error('timed out'), { code: 'ERR_TIMEOUT', stalledMs: 400 });
     await fail(Object.assign(foreign, { [Symbol.for('breakwater.error')]: true }));
@@ -162,8 +168,8 @@ describe('a circuit breaker does not count a timeout after a stall', () => {
   });
 });
 
-describe('a load balancer', () => {
-  it('does not count a timeout after a stall against the node', async () => {
+describe('A load balancer after a stall', () => {
+  it('the balancer does not count a timeout after a stall against the node', async () => {
     const clock = new BlockedLoopClock();
     const nodes = ['a', 'b'];
     const balancer = new LoadBalancer(nodes, { clock, pick: roundRobin(), outlier: { consecutiveFailures: 2 } });
@@ -180,7 +186,7 @@ describe('a load balancer', () => {
     expect(seen).toEqual(Array(2).fill({ health: 'healthy', failures: 0, successes: 0 }));
   });
 
-  it('judges no node by a check that timed out after a stall', async () => {
+  it('a check that timed out after a stall does not change the health of the node', async () => {
     const clock = new BlockedLoopClock();
     let answers = true;
     const balancer = new LoadBalancer(['a'], {
@@ -205,7 +211,7 @@ describe('a load balancer', () => {
   });
 });
 
-it('a bulkhead gives waiters the time back that was missed', async () => {
+it('a bulkhead extends the queue timeout of its waiters by a stall', async () => {
   const clock = new BlockedLoopClock();
   const slots = bulkhead({ maxConcurrent: 1, maxQueue: 2, queueTimeout: 1000, clock });
   let end = (): void => {};

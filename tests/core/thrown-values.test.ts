@@ -2,8 +2,8 @@ import { circuitBreaker, constantBackoff, type Policy, retry } from 'breakwater'
 import { describe, expect, it } from 'vitest';
 import { all, execute } from '../support/every-policy.js';
 
-/** Comes out of every policy as it is, `toBe` and not merely equal. */
-async function comesOutAsItIs(thrown: unknown): Promise<void> {
+/** Asserts that every policy rejects with the identical thrown value. */
+async function expectUnchanged(thrown: unknown): Promise<void> {
   for (const [name, make] of all) {
     const call = execute(make(), () => {
       throw thrown;
@@ -15,10 +15,10 @@ async function comesOutAsItIs(thrown: unknown): Promise<void> {
 
 it.each([undefined, null, 'text', 0, Symbol('s'), 10n, Number.NaN])(
   'a policy rejects with the thrown value %s unchanged',
-  (thrown) => comesOutAsItIs(thrown),
+  (thrown) => expectUnchanged(thrown),
 );
 
-it('a policy rejects with a frozen error unchanged', () => comesOutAsItIs(Object.freeze(new Error('ice'))));
+it('a policy rejects with a frozen error unchanged', () => expectUnchanged(Object.freeze(new Error('ice'))));
 const trap = () => {
   throw new Error('a trap');
 };
@@ -38,22 +38,22 @@ describe('Errors whose properties throw', () => {
       return trap();
     }
   }
-  it('an error with throwing getters is passed on unchanged', () => comesOutAsItIs(new Hostile()));
+  it('an error with throwing getters is passed on unchanged', () => expectUnchanged(new Hostile()));
   it('an error with throwing getters for retryAfterMs and headers is passed on unchanged', () =>
-    comesOutAsItIs(
+    expectUnchanged(
       Object.defineProperties(new Error('busy'), { retryAfterMs: { get: trap }, headers: { get: trap } }),
     ));
   it('an error with throwing headers is passed on unchanged', () =>
-    comesOutAsItIs(Object.assign(new Error('busy'), { headers: { get: trap } })));
-  it('a proxy is passed on unchanged', () => comesOutAsItIs(new Proxy({}, {})));
+    expectUnchanged(Object.assign(new Error('busy'), { headers: { get: trap } })));
+  it('a proxy is passed on unchanged', () => expectUnchanged(new Proxy({}, {})));
   it('a proxy whose traps all throw is passed on unchanged', () =>
-    comesOutAsItIs(
+    expectUnchanged(
       new Proxy({}, { get: trap, has: trap, getPrototypeOf: trap, ownKeys: trap, getOwnPropertyDescriptor: trap }),
     ));
   it('a revoked proxy is passed on unchanged', () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
-    return comesOutAsItIs(proxy);
+    return expectUnchanged(proxy);
   });
   it('errors with throwing properties count as failures', async () => {
     for (const thrown of [new Hostile(), new Proxy({}, { get: trap, has: trap, getPrototypeOf: trap })]) {
@@ -71,17 +71,17 @@ it('an error that is its own cause is passed on unchanged', async () => {
   const two = new AggregateError([one], 'two', { cause: one });
   one.cause = two;
   Object.assign(one, { errors: [two, one] });
-  await comesOutAsItIs(one);
+  await expectUnchanged(one);
   const typeError = new TypeError('fetch failed');
   typeError.cause = typeError;
-  await comesOutAsItIs(typeError);
+  await expectUnchanged(typeError);
 });
 
 it('an AggregateError of 100,000 errors is passed on unchanged within a second', async () => {
   const errors = Array.from({ length: 100_000 }, (_, n) => new Error(`${n}`));
   const error = new AggregateError(errors, 'all of them');
   const before = performance.now();
-  await comesOutAsItIs(error);
+  await expectUnchanged(error);
   expect(performance.now() - before).toBeLessThan(1000);
 });
 const trapped = new Proxy({}, { get: trap, has: trap, getPrototypeOf: trap });

@@ -21,8 +21,8 @@ async function end(child: ChildProcess) {
   return { out, err, code };
 }
 
-describe('--json', { timeout: 30_000 }, () => {
-  test('prints one object and nothing else', async () => {
+describe('demo --json', { timeout: 30_000 }, () => {
+  test('--json prints one object and nothing else', async () => {
     const file = join(folder, 'report.html');
     const { out, code } = await end(start('--json', '--seconds', '3', '--rps', '50', '--report', file));
     expect(code).toBe(0);
@@ -53,15 +53,15 @@ describe('--json', { timeout: 30_000 }, () => {
   }
 });
 
-describe('in a pipe', { timeout: 30_000 }, () => {
-  test('Ctrl-C ends the run with the figures so far and leaves no process behind', async () => {
+describe('The demo in a pipe', { timeout: 30_000 }, () => {
+  test('Ctrl-C ends the run with the figures so far and leaves no process', async () => {
     const child = start('--seconds', '60', '--report', join(folder, 'stopped.html'));
     const ended = end(child);
     await untilRunning(child);
     const servers = childrenOf(child.pid!);
     expect(servers).toHaveLength(2);
     child.kill('SIGINT');
-    child.kill('SIGINT'); // npm passes on what the terminal sends to all
+    child.kill('SIGINT'); // npm forwards the signal that the terminal sends to all processes
     const { out, code } = await ended;
     expect(code).toBe(130);
     expect(out).toMatch(/timeout: 2000/);
@@ -70,7 +70,7 @@ describe('in a pipe', { timeout: 30_000 }, () => {
     await untilGone(servers);
   });
 
-  test('Ctrl-C while the servers start ends cleanly, too', async () => {
+  test('Ctrl-C while the servers start ends the run too', async () => {
     const child = start('--json', '--seconds', '60');
     const ended = end(child);
     await expect.poll(() => childrenOf(child.pid!).length, { timeout: 10_000, interval: 5 }).toBeGreaterThan(0);
@@ -80,7 +80,7 @@ describe('in a pipe', { timeout: 30_000 }, () => {
     expect(JSON.parse(out)).toMatchObject({ scenario: 'outage' });
   });
 
-  test('servers end by themselves when their parent is killed', async () => {
+  test('the servers exit when their parent is killed', async () => {
     const child = start('--seconds', '60');
     const ended = end(child);
     await untilRunning(child);
@@ -91,7 +91,7 @@ describe('in a pipe', { timeout: 30_000 }, () => {
   });
 });
 
-describe('arguments', { timeout: 30_000 }, () => {
+describe('The arguments of the demo', { timeout: 30_000 }, () => {
   test.each([
     [['--seconds', 'x'], /--seconds.*'x' is invalid.*from 2 to 600/],
     [['--seconds', '1'], /--seconds.*from 2 to 600/],
@@ -99,7 +99,7 @@ describe('arguments', { timeout: 30_000 }, () => {
     [['--scenario', 'nope'], /--scenario.*outage, flaky, healthy/],
     [['--what'], /unknown option '--what'/],
     [['more'], /too many arguments/],
-  ])('%j is refused', async (args, message) => {
+  ])('the arguments %j are rejected', async (args, message) => {
     const { out, err, code } = await end(start(...args));
     expect({ out, code }).toEqual({ out: '', code: 2 });
     expect(err).toMatch(message);
@@ -118,7 +118,7 @@ async function untilRunning(child: ChildProcess): Promise<void> {
   for (let seen = ''; !seen.includes('healthy:'); ) seen += (await once(child.stdout!, 'data'))[0];
 }
 
-/** Waits for it: a killed process takes a moment to end, and its zombie until somebody has asked for it. */
+/** Waits until the processes have ended. A killed process takes a moment, and its zombie remains until it is reaped. */
 async function untilGone(pids: number[]): Promise<void> {
   const left = () => processes().filter(({ pid, state }) => pids.includes(pid) && !state.startsWith('Z'));
   await expect.poll(left, { timeout: 5_000 }).toEqual([]);

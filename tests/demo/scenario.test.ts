@@ -5,7 +5,7 @@ import { answerAt, phaseAt, type Scenario, scenarios, spans } from '../../demo/s
 const outage = scenarios.get('outage')!;
 
 describe.each([...scenarios.values()])('$name', (scenario: Scenario) => {
-  test('its phases follow each other from 0 to 1', () => {
+  test('the phases of the scenario cover the time from 0 to 1', () => {
     const all = spans(scenario);
     expect(all[0]!.start).toBe(0);
     expect(all.at(-1)!.end).toBeCloseTo(1, 12);
@@ -16,30 +16,30 @@ describe.each([...scenarios.values()])('$name', (scenario: Scenario) => {
     }
   });
 
-  test('the same seed gives the same answers, another seed others where chance has a say', () => {
-    const story = (seed: number) => {
+  test('the same seed returns the same responses, and another seed returns others', () => {
+    const responsesOf = (seed: number) => {
       const random = seededRandom(seed);
       return Array.from({ length: 400 }, (_, index) => answerAt(scenario, index / 400, random));
     };
-    expect(story(7)).toEqual(story(7));
-    expect(story(7)).not.toEqual(story(8));
+    expect(responsesOf(7)).toEqual(responsesOf(7));
+    expect(responsesOf(7)).not.toEqual(responsesOf(8));
   });
 });
 
-describe('outage', () => {
-  test('spends its time as the issue says', () => {
+describe('The outage scenario', () => {
+  test('the phases have the documented shares of the time', () => {
     const shares = Object.fromEntries(outage.phases.map(({ name, share }) => [name, share]));
     expect(shares).toEqual({ healthy: 0.15, errors: 0.4, slow: 0.15, hangs: 0.08, gone: 0.07, recovery: 0.15 });
     expect(outage.phases.filter(({ down }) => down).map(({ name }) => name)).toEqual(['gone']);
   });
 
-  test('before its start and after its end it is in its first and last phase', () => {
+  test('the scenario is in its first phase before the start and in its last phase after the end', () => {
     expect(phaseAt(outage, -0.1).name).toBe('healthy');
     expect(phaseAt(outage, 1).name).toBe('recovery');
     expect(phaseAt(outage, 1.5).name).toBe('recovery');
   });
 
-  test('30 % of the answers of "errors" are 503, some with Retry-After, and some connections are reset', () => {
+  test('30 % of the responses in "errors" are 503, some with Retry-After, and some connections are reset', () => {
     const random = seededRandom(1);
     const answers = Array.from({ length: 10_000 }, () => answerAt(outage, 0.3, random));
     const unavailable = answers.filter((answer) => answer.kind === 'unavailable');
@@ -49,7 +49,7 @@ describe('outage', () => {
     expect(answers.filter(({ kind }) => kind === 'reset').length / answers.length).toBeCloseTo(0.05, 1);
   });
 
-  test('"slow" is as slow as its story says', () => {
+  test('the latencies of "slow" have the documented distribution', () => {
     const random = seededRandom(1);
     const delays = Array.from({ length: 10_000 }, () => {
       const answer = answerAt(outage, 0.6, random);

@@ -3,7 +3,7 @@ import { failures, figures, percentile } from '../../demo/stats.js';
 import { Side } from '../../demo/traffic.js';
 
 describe('percentile', () => {
-  test('is the nearest rank, whatever the order', () => {
+  test('the percentile is the nearest rank for values in any order', () => {
     const values = Array.from({ length: 100 }, (_, index) => 100 - index);
     expect(percentile(values, 0.5)).toBe(50);
     expect(percentile(values, 0.99)).toBe(99);
@@ -11,20 +11,20 @@ describe('percentile', () => {
     expect(percentile(values, 0)).toBe(1);
   });
 
-  test('sorts numbers as numbers and leaves its input alone', () => {
+  test('values are sorted as numbers, and the input is not changed', () => {
     const values = [10, 9, 100];
     expect(percentile(values, 0.5)).toBe(10);
     expect(values).toEqual([10, 9, 100]);
   });
 
-  test('of one value is that value, of none there is none', () => {
+  test('the percentile of one value is that value, and that of no values is undefined', () => {
     expect(percentile([7], 0.5)).toBe(7);
     expect(percentile([7], 0.99)).toBe(7);
     expect(percentile([], 0.5)).toBeUndefined();
   });
 });
 
-describe('figures', () => {
+describe('Figures', () => {
   const side = new Side();
   side.calls.push(
     { startMs: 0, latencyMs: 10, failure: undefined },
@@ -35,7 +35,7 @@ describe('figures', () => {
   );
   side.arrivals.push(1, 51, 101, 110, 151, 151);
 
-  test('count calls by their start and requests by their arrival', () => {
+  test('the figures count calls by their start and requests by their arrival', () => {
     expect(figures(side)).toEqual({
       requests: 5,
       successes: 2,
@@ -48,7 +48,7 @@ describe('figures', () => {
     expect(figures(side, 100)).toMatchObject({ requests: 3, successes: 1, upstreamRequests: 4 });
   });
 
-  test('of nothing have no rates', () => {
+  test('the figures of no calls have no rates', () => {
     expect(figures(new Side())).toEqual({
       requests: 0,
       successes: 0,
@@ -59,7 +59,7 @@ describe('figures', () => {
     });
   });
 
-  test('failures are counted by reason, the most frequent first', () => {
+  test('failures are counted by reason in descending order', () => {
     expect(failures(side)).toEqual([
       ['answered 503', 2],
       ['timed out', 1],
@@ -67,10 +67,10 @@ describe('figures', () => {
   });
 });
 
-describe('a side', () => {
+describe('A side', () => {
   const url = 'http://127.0.0.1/';
 
-  test('calls that are open at the end have failed, and their late answers change nothing', async () => {
+  test('a call that is open at the end has failed, and its late response changes nothing', async () => {
     const side = new Side();
     let answer: (response: Response) => void = () => {};
     const call = side.call(
@@ -86,7 +86,7 @@ describe('a side', () => {
     expect(side.openCalls).toBe(0);
   });
 
-  test('a 2xx that comes after two seconds is no success', async () => {
+  test('a 2xx response after two seconds is not a success', async () => {
     const side = new Side();
     const times = [0, 2_001];
     await side.call(
@@ -97,7 +97,7 @@ describe('a side', () => {
     expect(side.calls).toEqual([{ startMs: 0, latencyMs: 2_001, failure: 'too late' }]);
   });
 
-  test('a body that breaks off is a failure', async () => {
+  test('an incomplete body is a failure', async () => {
     const side = new Side();
     const broken = new ReadableStream({ pull: (controller) => controller.error(new Error('cut')) });
     await side.call(

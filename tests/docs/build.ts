@@ -1,4 +1,4 @@
-/** Compiling the code in the documentation, all of it at once, and running it, each piece by itself. */
+/** Compiles the code in the documentation in one program, and runs each sample in its own process. */
 import { execFile } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,26 +9,26 @@ import { importsFor } from './imports.js';
 import { root, type Sample } from './samples.js';
 
 export interface Build {
-  /** What the compiler finds wrong with each sample, with the line it is on. */
+  /** The errors of the compiler for each sample, with their lines. */
   readonly errors: ReadonlyMap<Sample, readonly string[]>;
   /**
-   * Runs a sample in a process of its own, so that nothing it leaves behind passes unseen or meets another sample.
-   * Gives what it prints; rejects when it fails, or has not ended after so many seconds.
+   * Runs a sample in its own process, so that it cannot affect other samples.
+   * Resolves with the printed text. Rejects if the sample fails or has not ended after the given seconds.
    */
   run(sample: Sample, seconds?: number): Promise<string>;
   [Symbol.dispose](): void;
 }
 
 /**
- * Compiles all samples, each as a module of its own, and `src` with them, in one program with the settings of the
- * repository. What comes out stands in a folder that is the package again: a child finds `breakwater` there as a user's
- * program would, and starts several times as fast as one that compiles by itself.
+ * Compiles all samples as separate modules, together with `src`, in one program with the settings of the
+ * repository. The output folder has the layout of the package: a child process resolves `breakwater` there like a
+ * program of a user, and starts several times as fast as one that compiles by itself.
  */
 export function build(samples: readonly Sample[]): Build {
   const folder = mkdtempSync(join(tmpdir(), 'breakwater-samples-'));
   copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));
   symlinkSync('src', join(folder, 'dist'), 'dir'); // where package.json says that the code is
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules')); // some samples are of other packages
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules')); // some samples use other packages
   return {
     errors: compile(samples, folder),
     run: (sample, seconds = 15) => run(sample, folder, seconds),
@@ -74,7 +74,7 @@ function describe({ file }: Sample, { file: source, start = 0, code, messageText
 
 const moduleName = ({ file, line }: Sample): string => `${file}.${line}.mts`;
 
-/** The code as a module whose lines have the numbers they have in the documentation. */
+/** The code as a module whose lines have the line numbers of the documentation. */
 function moduleOf({ line, code, importsForFree }: Sample): string {
   const padding = '\n'.repeat(Math.max(0, line - 2));
   return `${padding}${importsForFree ? importsFor(code) : ''}\n${code}\nexport {};\n`;

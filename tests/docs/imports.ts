@@ -45,7 +45,7 @@ function declaredIn(code: string): Set<string> {
 
 let known: Map<string, string[]> | undefined;
 
-/** What each entry point exports, types as `type Name`; each name once, from the root where it has it. */
+/** The exports of each entry point, types as `type Name`. Each name occurs once, from the root if it is exported there. */
 function publicNames(): Map<string, string[]> {
   if (known !== undefined) return known;
   const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: object };

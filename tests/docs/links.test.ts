@@ -1,4 +1,4 @@
-/** Every relative link of the documentation leads to a file of the repository, and every anchor to a heading in it. */
+/** Every relative link of the documentation points to a file of the repository, and every anchor to a heading in the file. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ const pages = [
 ];
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
-/** What is wrong with the links of a page: `line: target`. */
+/** The broken links of a page, as `line: target`. */
 function brokenLinksOf(file: string, page: string): string[] {
   return linksOf(page)
     .filter(({ target }) => {
@@ -24,8 +24,8 @@ function brokenLinksOf(file: string, page: string): string[] {
     .map(({ line, target }) => `${line}: ${target}`);
 }
 
-describe('the link check', () => {
-  it('finds a missing file, a missing heading, a reference and an image, and no code', () => {
+describe('The link check', () => {
+  it('the check finds broken files, headings, references and images, and ignores code', () => {
     const page = `# One \`two\`: three & [four](README.md)
 ## One
 ## One
@@ -48,8 +48,8 @@ describe('the link check', () => {
   });
 });
 
-describe('the documentation', () => {
-  it.each(pages)('links of %s lead to files and headings', (file) => {
+describe('The documentation', () => {
+  it.each(pages)('every link of %s points to a file and a heading', (file) => {
     expect(brokenLinksOf(file, read(file))).toEqual([]);
   });
 });

@@ -44,7 +44,7 @@ function slugOf(heading: string): string {
     .replaceAll(' ', '-');
 }
 
-/** Nothing in place of code and comments, so that every other character keeps its place. */
+/** Spaces in place of code and comments, so that every other character keeps its position. */
 const blank = (match: string): string => match.replace(/[^\n]/g, ' ');
 
 function withoutFences(page: string): string {

@@ -1,4 +1,4 @@
-/** The files of `reference`: short, without imports, each on the page of its pattern as it is. */
+/** The files of `reference` are short, have no imports and are shown unchanged on the page of their pattern. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -13,24 +13,24 @@ const pageOf = new Map(pages.flatMap((page) => referencesOf(text(page)).map((nam
 describe.each(files)('%s', (file) => {
   const name = file.slice('reference/'.length, -'.ts'.length);
 
-  it('has at most 60 lines, TinyLFU 100, and no imports', () => {
+  it('the file has at most 60 lines, or 100 for TinyLFU, and no imports', () => {
     const lines = text(file).trimEnd().split('\n');
     expect(lines.length).toBeLessThanOrEqual(name === 'tiny-lfu-cache' ? 100 : 60);
     expect(lines.filter((line) => line.startsWith('import'))).toEqual([]);
   });
 
-  it('is on a page of docs/patterns, in reference/README.md, and has a property test', () => {
+  it('the file is on a page of docs/patterns and in reference/README.md and has a property test', () => {
     expect([...pageOf.keys()]).toContain(name);
     expect(text('reference/README.md')).toContain(`(${name}.ts)`);
     expect(filesIn('tests/reference', '.property.test.ts')).toContain(`tests/reference/${name}.property.test.ts`);
   });
 });
 
-it.each([...new Set(pageOf.values())])('%s shows its reference files as they are (npm run docs:reference)', (page) => {
+it.each([...new Set(pageOf.values())])('%s shows its reference files unchanged (npm run docs:reference)', (page) => {
   expect(text(page)).toBe(insertReferences(text(page), (name) => text(`reference/${name}.ts`)));
 });
 
-it('insertReferences replaces what is between the two comments, and nothing else', () => {
+it('insertReferences replaces only the text between the two comments', () => {
   const page =
     'before\n<!-- reference: lru-cache -->\nold\n<!-- /reference -->\nafter\n<!-- reference: x -->\n<!-- /reference -->\n';
   expect(insertReferences(page, (name) => `const name = '$1 ${name}';\n`)).toBe(

@@ -1,7 +1,7 @@
 /**
  * The code in the documentation works. Every block marked `ts` in README.md and docs, and in the doc comments of src,
- * compiles; those in doc comments may leave out the imports of this package, all else must be there. A block marked
- * `ts run` is executed too, and prints exactly the block marked `text` that directly follows it, if there is one.
+ * compiles. Samples in doc comments may omit the imports of this package, and all others must be complete. A block marked
+ * `ts run` also runs, and prints exactly the block marked `text` that directly follows it, if there is one.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ const fromPages = pages.flatMap((file) => samplesOfPage(file, text(file)));
 const sources = filesIn('src', '.ts');
 const fromSources = sources.flatMap((file) => samplesOfSource(file, text(file)));
 
-/** A page and a source file that must not pass, to see that the test can fail. */
+/** A page and a source file with errors, which show that the test can fail. */
 const page = samplesOfPage(
   'page.md',
   `
@@ -87,8 +87,8 @@ beforeAll(() => {
 });
 afterAll(() => built[Symbol.dispose]());
 
-describe('the test itself', () => {
-  it('finds code, where it stands, and what it is to print', () => {
+describe('The sample check', () => {
+  it('the check finds code blocks, their lines and their expected output', () => {
     const found = (samples: Sample[]) => samples.map(({ line, runs, output }) => ({ line, runs, output }));
     expect(found(page)).toEqual([
       { line: 5, runs: true, output: 'slept' },
@@ -102,7 +102,7 @@ describe('the test itself', () => {
     ]);
   });
 
-  it('asks a page for all imports, a doc comment only for those of others', () => {
+  it('a page needs all imports, and a doc comment only those of other packages', () => {
     expect([page[0]!, page[1]!, ...source].map((sample) => built.errors.get(sample))).toEqual([
       [],
       [
@@ -114,17 +114,17 @@ describe('the test itself', () => {
     ]);
   });
 
-  it('runs code', async () => {
+  it('the check runs a sample and returns its output', async () => {
     expect(await built.run(page[0]!)).toBe('slept\n');
     await expect(built.run(page[1]!)).rejects.toThrow('"maxAttempts" must be an integer');
   });
 
-  it('finds what code leaves behind, and names its place', async () => {
+  it('the check reports an unhandled rejection and an open timer with their lines', async () => {
     await expect(built.run(page[2]!)).rejects.toThrow(/^page\.md:27: exit code 1\n.*nobody cares.*page\.md:28:/s);
     await expect(built.run(page[3]!, 1)).rejects.toThrow('page.md:32: still running after 1 s');
   });
 
-  it('has found what there is', () => {
+  it('the check finds samples in pages and in sources', () => {
     expect(fromPages).not.toEqual([]);
     expect(fromSources.length).toBeGreaterThanOrEqual(10);
   });
@@ -137,18 +137,21 @@ it('every @example has code', () => {
 
 const named = (samples: Sample[]) => samples.map((sample) => [`${sample.file}:${sample.line}`, sample] as const);
 
-describe('compiles', () => {
-  it.each(named([...fromPages, ...fromSources]))('%s', (_, sample) => {
+describe('Compilation', () => {
+  it.each(named([...fromPages, ...fromSources]))('the sample %s compiles', (_, sample) => {
     expect(built.errors.get(sample)?.join('\n')).toBe('');
   });
 });
 
-// More at once would only take time from each other, and some samples have timers of a few milliseconds.
+// More processes would only slow each other down, and some samples have timers of a few milliseconds.
 const atOnce = pLimit(2);
 
-describe.concurrent('runs', () => {
-  it.each(named(fromPages.filter((sample) => sample.runs)))('%s', async (_, sample) => {
-    const printed = await atOnce(() => built.run(sample));
-    if (sample.output !== undefined) expect(printed.trimEnd()).toBe(sample.output);
-  });
+describe.concurrent('Execution', () => {
+  it.each(named(fromPages.filter((sample) => sample.runs)))(
+    'the sample %s runs and prints its output',
+    async (_, sample) => {
+      const printed = await atOnce(() => built.run(sample));
+      if (sample.output !== undefined) expect(printed.trimEnd()).toBe(sample.output);
+    },
+  );
 });

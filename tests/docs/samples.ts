@@ -1,4 +1,4 @@
-/** Finding the code in the documentation. */
+/** Finds the code in the documentation. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,14 +8,14 @@ export const root = fileURLToPath(new URL('../../', import.meta.url));
 export interface Sample {
   /** From the root of the repository. */
   readonly file: string;
-  /** Where the code begins, counted from 1. */
+  /** The first line of the code, counted from 1. */
   readonly line: number;
   readonly code: string;
-  /** Whether names of this package need no import: those of a doc comment are known from where it stands. */
+  /** Whether names of this package need no import, as in doc comments. */
   readonly importsForFree: boolean;
-  /** Marked by the word `run` after `ts`: to be executed as well. */
+  /** Whether the sample also runs: marked by the word `run` after `ts`. */
   readonly runs: boolean;
-  /** What it must print: the block marked `text` that directly follows it, if there is one. */
+  /** The expected output: the block marked `text` that directly follows, if there is one. */
   readonly output: string | undefined;
 }
 
@@ -39,7 +39,7 @@ export function emptyExamples(text: string): number[] {
   });
 }
 
-/** Only what stands in doc comments, without its stars; other lines are empty, so that every line keeps its number. */
+/** The text of doc comments without stars. Other lines are empty, so that every line keeps its number. */
 function docLines(text: string): string[] {
   let inside = false;
   return text.split('\n').map((line) => {
@@ -51,7 +51,7 @@ function docLines(text: string): string[] {
 }
 
 interface Block {
-  /** What follows the opening fence: `ts run`. */
+  /** The words after the opening fence: `ts run`. */
   readonly words: readonly string[];
   /** Indexes of the two fences. */
   readonly begin: number;
@@ -100,7 +100,7 @@ function blocksOf(file: string, lines: readonly string[]): Block[] {
   return blocks;
 }
 
-/** The files below a folder that end like this, from the root of the repository. */
+/** The files below a folder with the given ending, from the root of the repository. */
 export function filesIn(folder: string, ending: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith(ending))

@@ -54,8 +54,8 @@ function findingsIn(file: string): Finding[] {
 
 const wordsOf = (findings: readonly Finding[]) => findings.map(({ line, word }) => `${line}: ${word}`);
 
-describe('the prose check', () => {
-  it('reports the line and the word in each kind of comment, and none in code, strings and links', () => {
+describe('The prose check', () => {
+  it('the check reports the line and the word in each kind of comment, and nothing in code, strings and links', () => {
     const source = `/**
  * Gives what nobody
  * has told it, so
@@ -70,7 +70,7 @@ const regex = /[/*] nobody/;
     ]);
   });
 
-  it('reports prose and comments of samples on a page, and no code, inline code and addresses', () => {
+  it('the check reports prose and comments of samples on a page, and nothing in code, inline code and addresses', () => {
     const page = `# Nobody
 It [stands](https://nobody.test/told) \`told\` and so many.
 
@@ -89,18 +89,18 @@ told
     ]);
   });
 
-  it('leaves ordinary uses alone', () => {
+  it('the check ignores ordinary uses of the words', () => {
     const text = 'It gives up, D stands for DPoP, a stand-alone page, so much longer, so many that it ends, standard.';
     expect(wordsInPage('a.md', text)).toEqual([]);
   });
 
-  it('names only paths that exist in notYetClean', () => {
+  it('notYetClean contains only paths that exist', () => {
     expect(notYetClean.filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });
 });
 
-describe('prose', () => {
-  it('of comments and pages uses none of the avoided words', () => {
+describe('Prose', () => {
+  it('comments and pages contain none of the avoided words', () => {
     const found = [...pages, ...sources].filter((file) => !isNotYetClean(file)).flatMap(findingsIn);
     expect(found.map(({ file, line, word, instead }) => `${file}:${line} "${word}", use: ${instead}`)).toEqual([]);
   });

@@ -38,7 +38,7 @@ const AVOIDED: readonly (readonly [phrase: RegExp, instead: string])[] = [
 
 const MARKDOWN_CODE = /(`+)[^`](?:.|\n)*?\1|\]\([^)\s]*(?: "[^"]*")?\)|<https?:[^>]*>|https?:\/\/\S+|\{@link [^}]*\}/g;
 
-/** Spaces in place of what matches, so that every other character keeps its place. */
+/** Spaces in place of the matches, so that every other character keeps its position. */
 const blank = (text: string, pattern: RegExp): string => text.replace(pattern, (match) => match.replace(/[^\n]/g, ' '));
 
 /** The findings in the prose of a Markdown page, and in the comments of its TypeScript samples. */
@@ -91,7 +91,7 @@ function commentsOf(source: string, scanner: ts.Scanner): [number, number][] {
 
 function find(file: string, prose: string): Finding[] {
   const matches = AVOIDED.flatMap(([phrase, instead]) => {
-    // A phrase may go on in the next line.
+    // A phrase may continue in the next line.
     const pattern = new RegExp(phrase.source.replaceAll(' ', String.raw`\s+`), 'gi');
     return [...prose.matchAll(pattern)].map((match) => ({ match, instead }));
   });

@@ -2,7 +2,7 @@ import { runInNewContext } from 'node:vm';
 import { bulkhead, pipeline, resilientFetch, retry } from 'breakwater';
 import { describe, expect, it } from 'vitest';
 
-/** What each attempt was sent with, read while it was being sent. */
+/** The request of each attempt, recorded when it was sent. */
 interface Sent {
   readonly url: string;
   readonly method: string;
@@ -10,7 +10,7 @@ interface Sent {
   readonly body: string;
 }
 
-/** A fetch that fails a number of times with a 503, and then succeeds. Each attempt takes a few microtasks. */
+/** A fetch that returns 503 for a number of times and then 200. Each attempt takes a few microtasks. */
 function recordingFetch(failures: number) {
   const sent: Sent[] = [];
   const raw: [input: unknown, init: RequestInit][] = [];
@@ -29,10 +29,10 @@ function recordingFetch(failures: number) {
   return { sent, raw, fetch };
 }
 
-const again = { maxAttempts: 3, backoff: () => 0 } as const;
+const retryAtOnce = { maxAttempts: 3, backoff: () => 0 } as const;
 const URL_A = 'https://a.test/';
 
-describe('the arguments of a call are read once, at the call', () => {
+describe('The arguments of a call', () => {
   it.each<[string, () => [HeadersInit, (name: string, value: string) => void]]>([
     [
       'Headers',
@@ -85,10 +85,10 @@ describe('the arguments of a call are read once, at the call', () => {
         return [headers as unknown as HeadersInit, (name, value) => headers.set(name, value)];
       },
     ],
-  ])('a retry sends the headers of the call, given as %s, and not those that were set since', async (_what, make) => {
+  ])('a retry sends the headers of the call, given as %s, and not later changes', async (_what, make) => {
     const { sent, fetch } = recordingFetch(2);
     const [headers, set] = make();
-    const answer = resilientFetch({ fetch, retry: again })(URL_A, { headers });
+    const answer = resilientFetch({ fetch, retry: retryAtOnce })(URL_A, { headers });
     set('x-tenant', 'bob');
     await answer;
     expect(sent.map((one) => one.headers)).toEqual(Array(3).fill([['x-tenant', 'ada']]));
@@ -97,7 +97,7 @@ describe('the arguments of a call are read once, at the call', () => {
   it('a retry sends the headers that a Request had at the call', async () => {
     const { sent, fetch } = recordingFetch(1);
     const request = new Request(URL_A, { headers: { 'x-tenant': 'ada' } });
-    const answer = resilientFetch({ fetch, retry: again })(request);
+    const answer = resilientFetch({ fetch, retry: retryAtOnce })(request);
     request.headers.set('x-tenant', 'bob');
     await answer;
     expect(sent.map((one) => one.headers)).toEqual([[['x-tenant', 'ada']], [['x-tenant', 'ada']]]);
@@ -106,7 +106,7 @@ describe('the arguments of a call are read once, at the call', () => {
   it('a retry goes to the URL of the call', async () => {
     const { sent, fetch } = recordingFetch(1);
     const url = new URL('https://a.test/1');
-    const answer = resilientFetch({ fetch, retry: again })(url);
+    const answer = resilientFetch({ fetch, retry: retryAtOnce })(url);
     url.pathname = '/2';
     await answer;
     expect(sent.map((one) => one.url)).toEqual(['https://a.test/1', 'https://a.test/1']);
@@ -115,7 +115,7 @@ describe('the arguments of a call are read once, at the call', () => {
   it('a retry has the method and the other options of the call', async () => {
     const { sent, raw, fetch } = recordingFetch(1);
     const init: RequestInit = { method: 'DELETE', redirect: 'manual' };
-    const answer = resilientFetch({ fetch, retry: again })(URL_A, init);
+    const answer = resilientFetch({ fetch, retry: retryAtOnce })(URL_A, init);
     init.method = 'PUT';
     init.redirect = 'error';
     await answer;
@@ -156,9 +156,9 @@ describe('the arguments of a call are read once, at the call', () => {
       },
       'a=ada',
     ],
-  ])('a retry and a call that waits send %s as it was at the call', async (_what, make, expected) => {
+  ])('a retry and a queued call send %s with the content at the call', async (_what, make, expected) => {
     const { sent, fetch } = recordingFetch(1);
-    const guarded = resilientFetch({ fetch, retry: again, bulkhead: { maxConcurrent: 1, maxQueue: 10 } });
+    const guarded = resilientFetch({ fetch, retry: retryAtOnce, bulkhead: { maxConcurrent: 1, maxQueue: 10 } });
     const calls = ['PUT', 'POST'].map((method) => {
       const [body, change] = make();
       const answer = guarded(URL_A, { method, body });
@@ -173,12 +173,12 @@ describe('the arguments of a call are read once, at the call', () => {
     ]);
   });
 
-  it('a retry sends the fields of a form as they were at the call', async () => {
+  it('a retry sends the form fields at the call', async () => {
     const { sent, fetch } = recordingFetch(1);
     const form = new FormData();
     form.append('who', 'ada');
     form.append('file', new File(['text'], 'a.txt', { type: 'text/plain' }));
-    const answer = resilientFetch({ fetch, retry: again })(URL_A, { method: 'PUT', body: form });
+    const answer = resilientFetch({ fetch, retry: retryAtOnce })(URL_A, { method: 'PUT', body: form });
     form.set('who', 'bob');
     await answer;
     for (const { body } of sent) {
@@ -188,7 +188,7 @@ describe('the arguments of a call are read once, at the call', () => {
     expect(sent).toHaveLength(2);
   });
 
-  it('calls that wait in the queue of a bulkhead send what each was called with', async () => {
+  it('calls that wait in the queue of a bulkhead send their own arguments', async () => {
     const { sent, fetch } = recordingFetch(0);
     const guarded = resilientFetch({ fetch, bulkhead: { maxConcurrent: 1, maxQueue: 10 } });
     const url = new URL('https://a.test/0');
@@ -203,7 +203,7 @@ describe('the arguments of a call are read once, at the call', () => {
     expect(sent.map((one) => [one.url, one.headers])).toEqual(expected);
   });
 
-  it('a Request that waits keeps its body, and shows that it is used as with fetch', async () => {
+  it('a queued Request keeps its body, and its bodyUsed is true at once, as with fetch', async () => {
     const { sent, fetch } = recordingFetch(0);
     const guarded = resilientFetch({ fetch, bulkhead: { maxConcurrent: 1, maxQueue: 10 } });
     const first = guarded(URL_A);
@@ -215,7 +215,7 @@ describe('the arguments of a call are read once, at the call', () => {
     expect(sent[1]).toMatchObject({ method: 'POST', body: 'mine', headers: [['x-tenant', 'ada']] });
   });
 
-  it('a route that takes its time sees and sends what the call had', async () => {
+  it('a route that takes time receives and sends the arguments at the call', async () => {
     const { sent, fetch } = recordingFetch(1);
     const seen: string[] = [];
     const route = async (request: { url: URL; init: { headers?: unknown } | undefined }) => {
@@ -227,7 +227,7 @@ describe('the arguments of a call are read once, at the call', () => {
     const url = new URL('https://a.test/1');
     const headers = new Headers({ 'x-tenant': 'ada' });
     const bytes = new TextEncoder().encode('ada');
-    const answer = resilientFetch({ fetch, route: route as never, retry: again })(url, {
+    const answer = resilientFetch({ fetch, route: route as never, retry: retryAtOnce })(url, {
       method: 'PUT',
       headers,
       body: bytes,
@@ -240,14 +240,14 @@ describe('the arguments of a call are read once, at the call', () => {
     expect(sent.map((one) => [one.url, one.body])).toEqual(Array(2).fill(['https://node.test/1', 'ada']));
   });
 
-  it('a fetch that adds headers at each attempt neither accumulates them nor changes what the caller has', async () => {
+  it('a fetch that adds headers in each attempt neither accumulates them nor changes the headers of the caller', async () => {
     const { sent, fetch } = recordingFetch(2);
     const tracing = (input: string | URL | Request, init: RequestInit = {}) => {
       (init.headers as Headers).append('x-trace', 'id');
       return fetch(input, init);
     };
     const headers = new Headers({ 'x-own': '1' });
-    await resilientFetch({ fetch: tracing, retry: again })(URL_A, { headers });
+    await resilientFetch({ fetch: tracing, retry: retryAtOnce })(URL_A, { headers });
     expect(sent.map((one) => one.headers)).toEqual(
       Array(3).fill([
         ['x-own', '1'],
@@ -257,19 +257,19 @@ describe('the arguments of a call are read once, at the call', () => {
     expect([...headers]).toEqual([['x-own', '1']]);
   });
 
-  it('a fetch that adds headers to the Request of each attempt does not change the one of the caller', async () => {
+  it('a fetch that adds headers to the Request of each attempt does not change the Request of the caller', async () => {
     const { sent, fetch } = recordingFetch(1);
     const tracing = (input: string | URL | Request, init?: RequestInit) => {
       (input as Request).headers.append('x-trace', 'id');
       return fetch(input, init);
     };
     const request = new Request(URL_A);
-    await resilientFetch({ fetch: tracing, retry: again })(request);
+    await resilientFetch({ fetch: tracing, retry: retryAtOnce })(request);
     expect(sent.map((one) => one.headers)).toEqual([[['x-trace', 'id']], [['x-trace', 'id']]]);
     expect(request.headers.has('x-trace')).toBe(false);
   });
 
-  it('a policy of the caller that waits before the first attempt does not change what is sent', async () => {
+  it('a custom policy that waits before the first attempt does not change the request', async () => {
     const { sent, fetch } = recordingFetch(0);
     const slots = bulkhead({ maxConcurrent: 1, maxQueue: 1 });
     const permit = slots.tryAcquire();
@@ -286,10 +286,10 @@ describe('the arguments of a call are read once, at the call', () => {
   });
 });
 
-describe('bodies that the caller could change', () => {
+describe('Mutable request bodies', () => {
   const MIB = 2 ** 20;
 
-  it('up to replayLimit are sent again; larger ones are sent once', async () => {
+  it('a body up to replayLimit is sent again, and a larger body is sent once', async () => {
     for (const [length, replayLimit, attempts] of [
       [MIB, undefined, 3],
       [MIB + 1, undefined, 1],
@@ -299,7 +299,7 @@ describe('bodies that the caller could change', () => {
       [2 * MIB, Infinity, 3],
     ] as const) {
       const { sent, fetch } = recordingFetch(3);
-      await resilientFetch({ fetch, retry: again, replayLimit })(URL_A, {
+      await resilientFetch({ fetch, retry: retryAtOnce, replayLimit })(URL_A, {
         method: 'PUT',
         body: new Uint8Array(length),
       });
@@ -307,7 +307,7 @@ describe('bodies that the caller could change', () => {
     }
   });
 
-  it('are not copied if the one attempt begins at once', async () => {
+  it('a body is not copied if its only attempt starts at once', async () => {
     const { raw, fetch } = recordingFetch(0);
     const bytes = new Uint8Array(10);
     await resilientFetch({ fetch })(URL_A, { method: 'POST', body: bytes });
@@ -318,7 +318,7 @@ describe('bodies that the caller could change', () => {
     for (const [index, [, init]] of raw.entries()) expect(init.body === [bytes, bytes, large][index]).toBe(true);
   });
 
-  it('are copied if the one attempt has to wait, whatever their size', async () => {
+  it('a body of any size is copied if its only attempt has to wait', async () => {
     const { sent, fetch } = recordingFetch(0);
     const guarded = resilientFetch({ fetch, bulkhead: { maxConcurrent: 1, maxQueue: 1 } });
     const first = guarded(URL_A);
@@ -329,7 +329,7 @@ describe('bodies that the caller could change', () => {
     expect(sent[1]?.body).toBe('a'.repeat(MIB + 1));
   });
 
-  it('text, Blobs and streams are passed on as they are', async () => {
+  it('text, Blobs and streams are passed on unchanged', async () => {
     const { raw, fetch } = recordingFetch(0);
     const guarded = resilientFetch({ fetch, bulkhead: { maxConcurrent: 1, maxQueue: 10 } });
     const bodies = ['text', new Blob(['blob']), new Response('stream').body];
@@ -337,13 +337,13 @@ describe('bodies that the caller could change', () => {
     for (const [index, [, init]] of raw.entries()) expect(init.body === bodies[index]).toBe(true);
   });
 
-  it.each([-1, 1.5, Number.NaN, '1', null])('a replayLimit of %s is refused', (replayLimit) => {
+  it.each([-1, 1.5, Number.NaN, '1', null])('a replayLimit of %s is rejected', (replayLimit) => {
     const make = () => resilientFetch({ replayLimit: replayLimit as never });
     expect(make).toThrowError(/"replayLimit" must be an integer ≥ 0/);
   });
 });
 
-describe('an init of any make', () => {
+describe('The init of a call', () => {
   const expected = { method: 'PUT', headers: [['x-a', '1']], body: 'body' };
   const members = { method: 'PUT', headers: { 'x-a': '1' }, body: 'body' };
 
@@ -369,18 +369,18 @@ describe('an init of any make', () => {
     ['members that are not enumerable', hidden],
     ['a Proxy of a literal', new Proxy(members, {})],
     [
-      'a Proxy that only answers',
+      'a Proxy with only a get trap',
       new Proxy({}, { get: (_target, name) => (members as Record<string | symbol, unknown>)[name] }),
     ],
     ['no prototype', Object.assign(Object.create(null), members)],
     ['a frozen literal', Object.freeze({ ...members })],
-  ])('%s keeps method, headers and body, at each attempt', async (_what, init) => {
+  ])('an init given as %s keeps method, headers and body in each attempt', async (_what, init) => {
     const { sent, fetch } = recordingFetch(1);
-    await resilientFetch({ fetch, retry: again })(URL_A, init);
+    await resilientFetch({ fetch, retry: retryAtOnce })(URL_A, init);
     expect(sent).toMatchObject([expected, expected]);
   });
 
-  it('each getter is read once', async () => {
+  it('each getter of an init is read once', async () => {
     const reads: string[] = [];
     const init = new Proxy(new WithGetters(), {
       get(target, name) {
@@ -389,12 +389,12 @@ describe('an init of any make', () => {
       },
     });
     const { fetch } = recordingFetch(2);
-    await resilientFetch({ fetch, retry: again })(URL_A, init);
+    await resilientFetch({ fetch, retry: retryAtOnce })(URL_A, init);
     for (const name of ['method', 'headers', 'body', 'signal'])
       expect(reads.filter((one) => one === name)).toHaveLength(1);
   });
 
-  it('a getter that throws rejects the call with its error, and nothing is sent', async () => {
+  it('a getter that throws rejects the call with its error, and no request is sent', async () => {
     const broken = new TypeError('the getter is broken');
     const init = {
       get headers(): HeadersInit {
@@ -406,7 +406,7 @@ describe('an init of any make', () => {
     expect(sent).toEqual([]);
   });
 
-  it('members that only some platforms know are kept, whatever holds them', async () => {
+  it('platform-specific members are kept, and methods of a class are not', async () => {
     class Base {
       get agent() {
         return 'agent';
@@ -434,7 +434,7 @@ describe('an init of any make', () => {
     }
   });
 
-  it('members with names of their own reach the fetch, symbols as well', async () => {
+  it('custom members and symbols reach the fetch', async () => {
     const { raw, fetch } = recordingFetch(0);
     const trace = Symbol('trace');
     const init = Object.assign(Object.create({ dispatcher: 'inherited', follow: 5 }), { [trace]: 1, agent: 'own' });
@@ -443,7 +443,7 @@ describe('an init of any make', () => {
   });
 
   it.each(['signal', 'method', 'headers', 'body', 'redirect'] as const)(
-    'a polluted Object.prototype.%s is not part of it',
+    'a polluted Object.prototype.%s is ignored',
     async (name) => {
       const polluted = {
         signal: AbortSignal.abort(),

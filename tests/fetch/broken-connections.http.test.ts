@@ -10,7 +10,7 @@ import { type Faults, tcpProxy } from '../support/tcp-proxy.js';
 /** Only the first connection has the faults. */
 const first = (faults: Faults) => (connection: number) => (connection === 0 ? faults : {});
 
-/** A breaker that can be looked into, behind a retry. */
+/** A breaker whose stats can be read, inside a retry. */
 function observed() {
   const breaker = circuitBreaker();
   return { breaker, fetch: resilientFetch({ policy: pipeline(retry({ backoff: () => 0 }), breaker) }) };
@@ -21,7 +21,7 @@ describe.each<[string, Faults, number]>([
   ['after the request, before the headers', { resetAfter: 0 }, 1],
   ['in the middle of the headers', { resetAfter: 20 }, 1],
 ])('A connection reset %s', (_when, faults, seen) => {
-  it('retries a GET, and the breaker counts one failure', async () => {
+  it('the GET is retried, and the breaker counts one failure', async () => {
     await using server = await testServer(() => ({ body: 'well' }));
     await using proxy = await tcpProxy(server.port, first(faults));
     const { breaker, fetch } = observed();
@@ -32,7 +32,7 @@ describe.each<[string, Faults, number]>([
     expect(breaker.stats).toMatchObject({ calls: 2, failures: 1 });
   });
 
-  it('does not retry a POST, and the breaker counts one failure', async () => {
+  it('the POST is not retried, and the breaker counts one failure', async () => {
     await using server = await testServer(() => ({ body: 'well' }));
     await using proxy = await tcpProxy(server.port, first(faults));
     const { breaker, fetch } = observed();
@@ -52,9 +52,9 @@ async function* beginning() {
 
 describe.each([
   ["the platform's response", {}],
-  ['a response that is watched', { bodyTimeout: '1m' }],
+  ['a watched response', { bodyTimeout: '1m' }],
 ] as const)('A connection reset in the middle of the body of %s', (_what, options) => {
-  it('rejects the reader, and nothing is retried', async () => {
+  it('the reader rejects, and the request is not retried', async () => {
     await using server = await testServer(() => ({ body: beginning() }));
     await using proxy = await tcpProxy(server.port);
     const fetch = resilientFetch(options);
@@ -74,19 +74,19 @@ describe.each([
 });
 
 describe('ECONNREFUSED', () => {
-  it('is retried after a delay with jitter, not in a busy loop', async () => {
+  it('a refused connection is retried after a delay with jitter', async () => {
     const clock = new TestClock();
     await using server = await testServer(() => ({}));
     await using proxy = await tcpProxy(server.port);
     await proxy.refuse();
     const delays: number[] = [];
-    let tries = 0;
+    let attempts = 0;
     const fetch = resilientFetch({
       clock,
       random: seededRandom(7),
       retry: { maxAttempts: 5 },
       fetch: (input: string, init?: RequestInit) => {
-        tries++;
+        attempts++;
         return globalThis.fetch(input, init);
       },
       on: { retry: ({ delayMs }) => delays.push(delayMs) },
@@ -94,22 +94,22 @@ describe('ECONNREFUSED', () => {
 
     const call = watch(fetch(proxy.origin));
     for (let attempt = 1; attempt <= 4; attempt++) {
-      await eventually(() => expect(delays).toHaveLength(attempt)); // no time passes, yet it has failed
+      await eventually(() => expect(delays).toHaveLength(attempt)); // the attempt fails without time passing
       const delayMs = delays.at(-1)!;
       expect(delayMs).toBeGreaterThan(0);
       expect(delayMs).toBeLessThanOrEqual(200 * 2 ** (attempt - 1));
       await clock.advance(delayMs / 2);
-      expect(tries).toBe(attempt);
+      expect(attempts).toBe(attempt);
       await clock.advance(delayMs / 2);
-      expect(tries).toBe(attempt + 1);
+      expect(attempts).toBe(attempt + 1);
     }
     await call.done;
     expect(call.error).toMatchObject({ message: 'fetch failed', cause: { code: 'ECONNREFUSED' } });
-    expect(tries).toBe(5);
+    expect(attempts).toBe(5);
     expect(new Set(delays.map((delayMs, i) => delayMs / 2 ** i)).size).toBe(4); // jitter
   });
 
-  it('is retried until the server listens again', async () => {
+  it('a refused connection is retried until the server listens again', async () => {
     await using server = await testServer(() => ({ body: 'back' }));
     await using proxy = await tcpProxy(server.port);
     await proxy.refuse();
@@ -125,7 +125,7 @@ describe('ECONNREFUSED', () => {
   });
 });
 
-describe('A name that cannot be resolved at first', () => {
+describe('A host name that cannot be resolved at first', () => {
   function resolver() {
     const dns = { works: false, lookups: 0 };
     const agent = new Agent({
@@ -142,7 +142,7 @@ describe('A name that cannot be resolved at first', () => {
     return { dns, fetch, [Symbol.asyncDispose]: () => agent.destroy() };
   }
 
-  it('is resolved by a retry', async () => {
+  it('a retry resolves the host name', async () => {
     await using server = await testServer(() => ({ body: 'found' }));
     await using names = resolver();
     const fetch = resilientFetch({
@@ -160,7 +160,7 @@ describe('A name that cannot be resolved at first', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it('is not looked up while the breaker is open, and the breaker closes after a probe', async () => {
+  it('an open breaker prevents further look-ups, and the breaker closes after a probe', async () => {
     const clock = new TestClock();
     await using server = await testServer(() => ({ body: 'found' }));
     await using names = resolver();
@@ -176,10 +176,10 @@ describe('A name that cannot be resolved at first', () => {
 
     await expect(fetch(origin)).rejects.toMatchObject({ cause: { code: 'ENOTFOUND' } });
     expect(names.dns.lookups).toBe(3);
-    const refused = watch(fetch(origin));
-    await refused.done;
-    expect(isResilienceError(refused.error, 'ERR_CIRCUIT_OPEN')).toBe(true);
-    expect(refused.error).toMatchObject({ cause: { cause: { code: 'ENOTFOUND' } } });
+    const rejected = watch(fetch(origin));
+    await rejected.done;
+    expect(isResilienceError(rejected.error, 'ERR_CIRCUIT_OPEN')).toBe(true);
+    expect(rejected.error).toMatchObject({ cause: { cause: { code: 'ENOTFOUND' } } });
     expect(names.dns.lookups).toBe(3);
 
     names.dns.works = true;
@@ -195,9 +195,9 @@ describe('A name that cannot be resolved at first', () => {
 
 describe.each([
   ["the platform's response", {}],
-  ['a response that is watched', { bodyTimeout: '1m' }],
-] as const)('A body shorter than its content-length, in %s,', (_what, options) => {
-  it('rejects its reader, and the next call returns the whole body', async () => {
+  ['a watched response', { bodyTimeout: '1m' }],
+] as const)('A body of %s that is shorter than its content-length', (_what, options) => {
+  it('the reader rejects, and the next call returns the whole body', async () => {
     const whole = 'x'.repeat(10_000);
     await using server = await testServer(() => ({ body: whole }));
     await using proxy = await tcpProxy(server.port, first({ cutAfter: 5_000 }));

@@ -8,7 +8,7 @@ import { settle, watch } from '../support/promises.js';
 describe('A server with 30 % errors and five times its usual latency', () => {
   const WELL_MS = 20;
 
-  /** A server whose answers take their time on the test's clock. */
+  /** A server whose responses take time on the clock of the test. */
   async function brownOut(clock: TestClock) {
     const random = seededRandom(15);
     const health = { browned: true, failuresInARow: 0, mostFailuresInARow: 0 };
@@ -23,7 +23,7 @@ describe('A server with 30 % errors and five times its usual latency', () => {
   }
 
   async function call(fetch: typeof globalThis.fetch, url: string, times: number) {
-    const seen = { good: 0, bad: 0, refused: 0 };
+    const seen = { good: 0, bad: 0, rejected: 0 };
     for (let i = 0; i < times; i++) {
       try {
         const response = await fetch(url);
@@ -31,23 +31,23 @@ describe('A server with 30 % errors and five times its usual latency', () => {
         seen[response.ok ? 'good' : 'bad']++;
       } catch (error) {
         if (!isResilienceError(error, 'ERR_CIRCUIT_OPEN')) throw error;
-        seen.refused++;
+        seen.rejected++;
       }
     }
     return seen;
   }
 
-  it('keeps the breaker closed below the failure rate threshold, whatever the streaks', async () => {
+  it('the breaker stays closed below the failure rate threshold, even after consecutive failures', async () => {
     const clock = new TestClock();
     await using upstream = await brownOut(clock);
     const fetch = resilientFetch({ clock, retry: false });
     const seen = await call(fetch, upstream.server.origin, 200);
-    expect(seen.refused).toBe(0);
-    expect(seen.bad).toBeGreaterThan(40); // more than minimumCalls, by far
+    expect(seen.rejected).toBe(0);
+    expect(seen.bad).toBeGreaterThan(40); // far above minimumCalls
     expect(upstream.health.mostFailuresInARow).toBeGreaterThanOrEqual(3);
   });
 
-  it('opens the breaker above the failure rate threshold, although no streak is long', async () => {
+  it('the breaker opens above the failure rate threshold without a long series of failures', async () => {
     const clock = new TestClock();
     await using upstream = await brownOut(clock);
     const fetch = resilientFetch({
@@ -56,11 +56,11 @@ describe('A server with 30 % errors and five times its usual latency', () => {
       circuitBreaker: { failureRateThreshold: 0.25, openFor: '1h' },
     });
     const seen = await call(fetch, upstream.server.origin, 200);
-    expect(seen.refused).toBeGreaterThan(100);
-    expect(upstream.server.requests.length + seen.refused).toBe(200);
+    expect(seen.rejected).toBeGreaterThan(100);
+    expect(upstream.server.requests.length + seen.rejected).toBe(200);
   });
 
-  it('opens the breaker by its slow calls alone if slowCallRateThreshold is set', async () => {
+  it('the breaker opens on slow calls alone if slowCallRateThreshold is set', async () => {
     const clock = new TestClock();
     await using upstream = await brownOut(clock);
     const slow = {
@@ -71,15 +71,15 @@ describe('A server with 30 % errors and five times its usual latency', () => {
     } as const;
     const fetch = resilientFetch({ clock, retry: false, circuitBreaker: slow });
     upstream.health.browned = false;
-    expect(await call(fetch, upstream.server.origin, 20)).toEqual({ good: 20, bad: 0, refused: 0 });
+    expect(await call(fetch, upstream.server.origin, 20)).toEqual({ good: 20, bad: 0, rejected: 0 });
     upstream.health.browned = true;
     const seen = await call(fetch, upstream.server.origin, 200);
-    expect(seen.refused).toBeGreaterThan(50);
+    expect(seen.rejected).toBeGreaterThan(50);
     expect(seen.good).toBeGreaterThan(20);
   });
 
-  it('receives no more concurrent requests than the bulkhead allows', async () => {
-    await using server = await testServer(() => undefined); // in no hurry at all
+  it('the server receives no more concurrent requests than the bulkhead allows', async () => {
+    await using server = await testServer(() => undefined); // never responds
     const fetch = resilientFetch({ retry: false, bulkhead: { maxConcurrent: 10, maxQueue: 5 } });
     const stop = new AbortController();
     const calls = Array.from({ length: 40 }, () => watch(fetch(server.origin, { signal: stop.signal })));
@@ -90,6 +90,6 @@ describe('A server with 30 % errors and five times its usual latency', () => {
     stop.abort();
     await Promise.all(calls.map(({ done }) => done));
     await settle();
-    expect(server.requests).toHaveLength(10); // nobody came out of the queue
+    expect(server.requests).toHaveLength(10); // no queued call was sent
   });
 });

@@ -9,16 +9,16 @@ import nodeFetch from 'node-fetch';
 import { describe, expect, it } from 'vitest';
 import { testServer } from '../support/http-server.js';
 
-describe('a policy that shares responses among calls', () => {
+describe('A policy that shares responses among calls', () => {
   it.each([
     ['coalesce', () => coalesce()],
     ['a pipeline with coalesce outside', () => pipeline(coalesce(), retry())],
     ['a pipeline in a pipeline', () => pipeline(retry(), pipeline(coalesce()))],
-  ])('is refused at construction, with the name of what to use instead: %s', (_what, policy) => {
+  ])('resilientFetch rejects %s at construction with a message that suggests http-cache', (_what, policy) => {
     expect(() => resilientFetch({ policy: policy() })).toThrowError(/"policy" must not share responses.*http-cache/);
   });
 
-  it('that is found only when it is used gives no caller the response of another', async () => {
+  it('a sharing policy that is detected at a call returns no caller the response of another', async () => {
     await using server = await testServer(async ({ headers }) => ({ body: `secret of ${headers.authorization}` }));
     const guarded = resilientFetch({ policy: keyed(() => coalesce()) });
     const get = (who: string) =>
@@ -28,8 +28,8 @@ describe('a policy that shares responses among calls', () => {
     expect(bob).toMatchObject({ status: 'rejected', reason: { code: 'ERR_INVALID_OPTION', option: 'policy' } });
   });
 
-  it('of one call to another first is refused there, and the call that it was made for keeps it', async () => {
-    // Made by hand: what the first call gets is also the outcome of every call that begins meanwhile, and those end first.
+  it('a response that reaches a second call first is rejected there, and its own call receives it', async () => {
+    // The result of the first call is also the result of every call that starts in the meantime, and those calls end first.
     let shared: Promise<unknown> | undefined;
     const swapping = definePolicy({
       name: 'swapping',
@@ -49,7 +49,7 @@ describe('a policy that shares responses among calls', () => {
     expect(ada.status === 'fulfilled' && (await ada.value.text())).toBe('secret of https://a.test/ada');
   });
 
-  it('as a fallback to one response object does is refused the second time', async () => {
+  it('a fallback to one shared response object is rejected for the second call', async () => {
     const fetch = async (_url: string) => Promise.reject<Response>(new Error('down'));
     const shared = resilientFetch({ fetch, policy: fallback(new Response('sorry')) as never });
     expect(await (await shared('https://a.test/')).text()).toBe('sorry');
@@ -59,11 +59,11 @@ describe('a policy that shares responses among calls', () => {
   });
 });
 
-describe('a body that is a stream of Node', () => {
+describe('A body that is a Node stream', () => {
   it.each([
     ['node-fetch', nodeFetch],
     ['cross-fetch', crossFetch],
-  ])('is cut off by the abort of the caller and by bodyTimeout: %s', async (_name, plain) => {
+  ])('the body is cut off by an abort of the caller and by bodyTimeout: %s', async (_name, plain) => {
     const server = createServer((_request, response) => void response.writeHead(200).write('partial'));
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const url = `http://127.0.0.1:${(server.address() as { port: number }).port}/`;
@@ -88,7 +88,7 @@ describe('a body that is a stream of Node', () => {
     }
   });
 
-  it('is read as before', async () => {
+  it('the body can be read as JSON and text', async () => {
     await using server = await testServer(() => ({ body: '{"a":1}' }));
     const guarded = resilientFetch({ fetch: nodeFetch as unknown as typeof fetch, bodyTimeout: '1m' });
     expect(await (await guarded(server.origin)).json()).toEqual({ a: 1 });
@@ -96,16 +96,19 @@ describe('a body that is a stream of Node', () => {
   });
 });
 
-describe('the global fetch', () => {
+describe('The global fetch', () => {
   it.each<[string, (f: typeof fetch) => typeof fetch]>([
     ['itself', (f) => f],
-    ['a function that calls it', (f) => (input, init) => f(input, init)],
-    ['a function that calls it later', (f) => (input, init) => Promise.resolve().then(() => f(input, init))],
+    ['a function that calls the resilient fetch', (f) => (input, init) => f(input, init)],
+    [
+      'a function that calls the resilient fetch later',
+      (f) => (input, init) => Promise.resolve().then(() => f(input, init)),
+    ],
     [
       'a function that replaces the signal',
       (f) => (input, init) => f(input, { ...init, signal: new AbortController().signal }),
     ],
-  ])('may be replaced by %s: requests go to the one that was there before', async (_what, wrap) => {
+  ])('the global fetch can be replaced by %s, and requests use the previous global fetch', async (_what, wrap) => {
     await using server = await testServer(({ index }) => ({ status: index % 3 === 2 ? 200 : 503 }));
     const original = globalThis.fetch;
     try {
@@ -113,14 +116,14 @@ describe('the global fetch', () => {
       globalThis.fetch = wrap(guarded);
       expect((await fetch(server.origin)).status).toBe(200);
       expect((await guarded(server.origin)).status).toBe(200);
-      globalThis.fetch = resilientFetch({ retry: false }); // around the first one
+      globalThis.fetch = resilientFetch({ retry: false }); // around the first instance
       expect((await fetch(server.origin)).status).toBe(200);
     } finally {
       globalThis.fetch = original;
     }
   });
 
-  it('is looked up at each call, so that tests can replace it', async () => {
+  it('the global fetch is looked up at each call, so that tests can replace it', async () => {
     const original = globalThis.fetch;
     const guarded = resilientFetch();
     try {
@@ -132,12 +135,12 @@ describe('the global fetch', () => {
   });
 });
 
-describe('a process', () => {
+describe('A process', () => {
   it.each([
     ['a body that is not read', `const r = await f(url); if (!r.ok) throw 1;`],
     ['no body', `const r = await f(url, { method: 'HEAD' }); if (!r.ok) throw 1;`],
     ['a body that was read', `const r = await f(url); await r.text();`],
-  ])('exits by itself under a bodyTimeout of an hour: %s', async (_what, code) => {
+  ])('a process exits by itself under a bodyTimeout of an hour after %s', async (_what, code) => {
     await using server = await testServer(() => ({ body: 'small' }));
     const script = `import { resilientFetch } from 'breakwater'; const url = '${server.origin}';
       for (const f of [resilientFetch({ bodyTimeout: '1h' }), resilientFetch({ bodyTimeout: '1h', bulkhead: { holdUntil: 'body' } })]) { ${code} }`;
@@ -154,22 +157,25 @@ describe('a process', () => {
   });
 });
 
-describe('a response with a field that no Response can be made with', () => {
-  it.each([': value', 'X Y: z'])('can be cut off as any other, and keeps its headers: %s', async (field) => {
-    const server = createTcpServer((socket) => {
-      socket.on('error', () => {});
-      socket.once('data', () =>
-        socket.write(`HTTP/1.1 200 OK\r\n${field}\r\nX-Own: 1\r\nContent-Length: 9\r\n\r\npart`),
-      );
-    });
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    const controller = new AbortController();
-    const url = `http://127.0.0.1:${(server.address() as { port: number }).port}/`;
-    const response = await resilientFetch()(url, { signal: controller.signal });
-    expect(response.headers.get('x-own')).toBe('1');
-    const reading = response.text();
-    controller.abort(new Error('left'));
-    await expect(reading).rejects.toThrow('left');
-    server.close();
-  });
+describe('A response with a header field that a Response cannot be constructed with', () => {
+  it.each([': value', 'X Y: z'])(
+    'a response with the field "%s" can be aborted and keeps its headers',
+    async (field) => {
+      const server = createTcpServer((socket) => {
+        socket.on('error', () => {});
+        socket.once('data', () =>
+          socket.write(`HTTP/1.1 200 OK\r\n${field}\r\nX-Own: 1\r\nContent-Length: 9\r\n\r\npart`),
+        );
+      });
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      const controller = new AbortController();
+      const url = `http://127.0.0.1:${(server.address() as { port: number }).port}/`;
+      const response = await resilientFetch()(url, { signal: controller.signal });
+      expect(response.headers.get('x-own')).toBe('1');
+      const reading = response.text();
+      controller.abort(new Error('left'));
+      await expect(reading).rejects.toThrow('left');
+      server.close();
+    },
+  );
 });

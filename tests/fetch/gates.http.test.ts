@@ -26,8 +26,8 @@ async function errorOf(promise: Promise<unknown>): Promise<unknown> {
   return watched.error;
 }
 
-describe('the circuit breaker', () => {
-  it('of one origin opens, and no request goes there any more; the others are not concerned', async () => {
+describe('The circuit breaker', () => {
+  it('the breaker of one origin opens and stops its requests, and other origins are not affected', async () => {
     await using sick = await testServer(DOWN);
     await using healthy = await testServer(WELL);
     const rejects: unknown[] = [];
@@ -45,7 +45,7 @@ describe('the circuit breaker', () => {
     expect(await (await fetch(healthy.origin)).text()).toBe('well');
   });
 
-  it('opens for a second at first, and closes after three good probes', async () => {
+  it('the breaker opens for one second at first and closes after three successful probes', async () => {
     const clock = new TestClock();
     await using server = await testServer(({ index }) => (index < 20 ? DOWN() : WELL()));
     const states: string[] = [];
@@ -56,14 +56,14 @@ describe('the circuit breaker', () => {
       on: { stateChange: ({ to }) => states.push(to) },
     });
     for (let i = 0; i < 20; i++) await fetch(server.origin);
-    await clock.advance(499); // with jitter, half of it is certain
+    await clock.advance(499); // with jitter, at least half of the open time has to pass
     expect(isResilienceError(await errorOf(fetch(server.origin)), 'ERR_CIRCUIT_OPEN')).toBe(true);
     await clock.advance(501);
     for (let i = 0; i < 3; i++) expect((await fetch(server.origin)).status).toBe(200);
     expect(states).toEqual(['open', 'half-open', 'closed']);
   });
 
-  it('counts a failing POST, though it is not tried again, and no answer of 404', async () => {
+  it('the breaker counts a failed POST, which is not retried, and no response of 404', async () => {
     await using server = await testServer(({ method }) => ({ status: method === 'POST' ? 500 : 404 }));
     const fetch = resilientFetch({ circuitBreaker: { consecutiveFailures: 2 } });
     for (let i = 0; i < 5; i++) expect((await fetch(server.origin)).status).toBe(404);
@@ -72,7 +72,7 @@ describe('the circuit breaker', () => {
     expect(server.requests).toHaveLength(7);
   });
 
-  it("takes no blame from the caller's own aborts", async () => {
+  it('the breaker counts no abort by the caller', async () => {
     await using server = await testServer(({ path }) => (path === '/' ? WELL() : undefined));
     const fetch = resilientFetch({ circuitBreaker: { consecutiveFailures: 1 } });
     for (let i = 1; i <= 3; i++) {
@@ -87,7 +87,7 @@ describe('the circuit breaker', () => {
     expect((await fetch(server.origin)).status).toBe(200);
   });
 
-  it('can be turned off, as can everything', async () => {
+  it('the breaker and all other policies can be disabled', async () => {
     await using server = await testServer(DOWN);
     const fetch = resilientFetch({
       retry: false,
@@ -100,8 +100,8 @@ describe('the circuit breaker', () => {
   });
 });
 
-describe('the bulkhead', () => {
-  it('of one origin is full; the others are not concerned', async () => {
+describe('The bulkhead', () => {
+  it('the bulkhead of one origin is full without effect on other origins', async () => {
     await using slow = await testServer(() => undefined);
     await using healthy = await testServer(WELL);
     const rejects: unknown[] = [];
@@ -120,7 +120,7 @@ describe('the bulkhead', () => {
     await Promise.all(running);
   });
 
-  it('waits at no cost of the attempt timeout', async () => {
+  it('the attempt timeout does not include the time in the queue', async () => {
     const clock = new TestClock();
     const answers = [defer<{ body: string }>(), defer<{ body: string }>()];
     await using server = await testServer(({ index }) => answers[index]?.promise);
@@ -140,8 +140,8 @@ describe('the bulkhead', () => {
   });
 });
 
-describe('key', () => {
-  it('says what breakers and bulkheads are told apart by', async () => {
+describe('The key option', () => {
+  it('the key selects the breaker and the bulkhead of a call', async () => {
     await using one = await testServer(DOWN);
     await using other = await testServer(WELL);
     const seen: string[] = [];
@@ -161,7 +161,7 @@ describe('key', () => {
     expect(other.requests).toHaveLength(1);
   });
 
-  it('that throws rejects the call: fetch never throws', async () => {
+  it('a key function that throws rejects the call, because fetch never throws', async () => {
     const fetch = resilientFetch({
       key: () => {
         throw new Error('no key');
@@ -173,8 +173,8 @@ describe('key', () => {
   });
 });
 
-describe('route', () => {
-  it('says where each try goes, and is told once how it went', async () => {
+describe('The route option', () => {
+  it('a route selects the URL of each attempt, and its release receives each outcome once', async () => {
     await using sick = await testServer(DOWN);
     await using healthy = await testServer(async (request) => ({ body: `${request.method} ${await request.text()}` }));
     const released: Outcome[] = [];
@@ -196,7 +196,7 @@ describe('route', () => {
     expect(sick.requests[0]!.headers.host).toBe(`127.0.0.1:${sick.port}`);
   });
 
-  it('takes a Request elsewhere with all that it says', async () => {
+  it('a route sends a Request to another URL with its method, headers and body', async () => {
     await using server = await testServer(async (request) => ({
       body: `${request.method} ${request.path} ${request.headers['x-who']} ${await request.text()}`,
     }));
@@ -206,7 +206,7 @@ describe('route', () => {
     expect(await response.text()).toBe('POST /there me payload');
   });
 
-  it('is told of tries that fail, and of those that run out of time', async () => {
+  it('release receives the outcome of attempts that fail or time out', async () => {
     const clock = new TestClock();
     await using gone = await testServer(WELL);
     const { origin } = gone;
@@ -237,7 +237,7 @@ describe('route', () => {
   it.each([
     ['a string', (url: string) => url],
     ['a Request', (url: string) => new Request(url)],
-  ])('gets back what it gave for %s, even if it cannot be gone to', async (_what, input) => {
+  ])('release is called for the input %s, even if the URL of the route is invalid', async (_what, input) => {
     const released: Outcome[] = [];
     const fetch = resilientFetch({
       route: () => ({ url: 'not a url', release: (outcome) => released.push(outcome) }),
@@ -246,7 +246,7 @@ describe('route', () => {
     expect(released).toMatchObject([{ ok: false }]);
   });
 
-  it('that answers after the call was aborted gets back what it gave, and nothing is sent', async () => {
+  it('a route that resolves after the abort of the call is released, and no request is sent', async () => {
     const place = defer<string>();
     const released: Outcome[] = [];
     const spy = vi.fn(async (_url: string, _init?: RequestInit) => new Response()); // ignores signals
@@ -266,7 +266,7 @@ describe('route', () => {
     expect(released).toMatchObject([{ ok: false }]);
   });
 
-  it('is told once, and cannot change the outcome by not taking it well: that error surfaces as an uncaught one', async () => {
+  it('an error of release does not change the result and surfaces as an uncaught exception', async () => {
     await using server = await testServer(WELL);
     const error = new Error('release');
     const release = vi.fn(() => {
@@ -280,15 +280,15 @@ describe('route', () => {
   });
 });
 
-describe('a policy of your own', () => {
-  it('stands in the place of all others', async () => {
+describe('A custom policy', () => {
+  it('a custom policy replaces all default policies', async () => {
     const clock = new TestClock();
     const down = { status: 503, body: 'x'.repeat(50_000) };
     await using server = await testServer(inOrder(down, down, down, down, WELL()));
     const fetch = resilientFetch({ policy: retry({ clock, maxAttempts: 5, backoff: () => 0 }) });
     expect(await (await fetch(server.origin)).text()).toBe('well');
     expect(server.requests).toHaveLength(5);
-    expect(server.sockets.used).toBeLessThanOrEqual(2); // what was not the answer was drained
+    expect(server.sockets.used).toBeLessThanOrEqual(2); // the discarded responses were drained
     expect((await fetch(server.origin, { method: 'POST' })).status).toBe(200);
     expect(clock.pendingTimers).toBe(0);
   });
@@ -297,30 +297,33 @@ describe('a policy of your own', () => {
     ['the first', ([first]) => first],
     ['the second', ([, second]) => second],
     ['none', () => undefined],
-  ])('may try twice at once and take %s: the others are cancelled', async (_which, choose) => {
-    const cancelled: number[] = [];
-    const make = (index: number) =>
-      new Response(new ReadableStream({ cancel: () => void cancelled.push(index) }), {
-        headers: { 'content-length': '1000000', 'x-index': String(index) },
+  ])(
+    'a custom policy can run two attempts and return %s, and the other responses are cancelled',
+    async (_which, choose) => {
+      const cancelled: number[] = [];
+      const make = (index: number) =>
+        new Response(new ReadableStream({ cancel: () => void cancelled.push(index) }), {
+          headers: { 'content-length': '1000000', 'x-index': String(index) },
+        });
+      const twice: Policy = definePolicy({
+        name: 'twice',
+        async run(next, context) {
+          const attempts = [1, 2].map((attempt) => next(context.derive({ attempt })));
+          const chosen = choose((await Promise.all(attempts)) as Response[]);
+          if (chosen === undefined) throw new Error('none will do');
+          return chosen;
+        },
       });
-    const twice: Policy = definePolicy({
-      name: 'twice',
-      async run(next, context) {
-        const tries = [1, 2].map((attempt) => next(context.derive({ attempt })));
-        const chosen = choose((await Promise.all(tries)) as Response[]);
-        if (chosen === undefined) throw new Error('none will do');
-        return chosen;
-      },
-    });
-    let made = 0;
-    const fetch = resilientFetch({ policy: twice, fetch: async (_url: string) => make(made++) });
-    const answer = await fetch('http://spy.test/').catch(() => undefined);
-    await settle();
-    const index = answer === undefined ? -1 : Number(answer.headers.get('x-index'));
-    expect(cancelled.sort()).toEqual([0, 1].filter((one) => one !== index));
-  });
+      let made = 0;
+      const fetch = resilientFetch({ policy: twice, fetch: async (_url: string) => make(made++) });
+      const answer = await fetch('http://spy.test/').catch(() => undefined);
+      await settle();
+      const index = answer === undefined ? -1 : Number(answer.headers.get('x-index'));
+      expect(cancelled.sort()).toEqual([0, 1].filter((one) => one !== index));
+    },
+  );
 
-  it('that insists on another try of what must not be repeated gets no response that is gone already', async () => {
+  it('a custom policy that retries a request that must not be repeated receives no discarded response', async () => {
     const clock = new TestClock();
     const late = defer<Response>();
     const spy = vi.fn((_url: string, _init?: RequestInit) => late.promise); // ignores signals
@@ -335,10 +338,10 @@ describe('a policy of your own', () => {
   });
 });
 
-it('listeners hear of everything, in its order', async () => {
+it('listeners receive all events in order', async () => {
   const clock = new TestClock();
   await using server = await testServer(({ index }) => (index === 1 ? undefined : DOWN()));
-  const heard: string[] = [];
+  const received: string[] = [];
   const { origin } = server;
   const fetch = resilientFetch({
     clock,
@@ -346,11 +349,12 @@ it('listeners hear of everything, in its order', async () => {
     retry: atOnce,
     circuitBreaker: { consecutiveFailures: 3 },
     on: {
-      retry: ({ attempt, delayMs, outcome }) => heard.push(`retry ${attempt} after ${delayMs} ms, ok: ${outcome.ok}`),
-      giveUp: ({ reason, attempts }) => heard.push(`giveUp ${reason} ${attempts}`),
-      timeout: (event) => heard.push(`timeout of ${event.of} ${event.timeoutMs}`),
-      stateChange: ({ key, from, to, reason }) => heard.push(`${key}: ${from} → ${to} (${reason})`),
-      reject: ({ key, by }) => heard.push(`${key}: rejected by ${by}`),
+      retry: ({ attempt, delayMs, outcome }) =>
+        received.push(`retry ${attempt} after ${delayMs} ms, ok: ${outcome.ok}`),
+      giveUp: ({ reason, attempts }) => received.push(`giveUp ${reason} ${attempts}`),
+      timeout: (event) => received.push(`timeout of ${event.of} ${event.timeoutMs}`),
+      stateChange: ({ key, from, to, reason }) => received.push(`${key}: ${from} → ${to} (${reason})`),
+      reject: ({ key, by }) => received.push(`${key}: rejected by ${by}`),
     },
   });
   const call = watch(fetch(origin));
@@ -359,7 +363,7 @@ it('listeners hear of everything, in its order', async () => {
   await call.done;
   expect(call.value?.status).toBe(503);
   await errorOf(fetch(origin));
-  expect(heard).toEqual([
+  expect(received).toEqual([
     'retry 1 after 0 ms, ok: true',
     'timeout of attempt 1000',
     'retry 2 after 0 ms, ok: false',

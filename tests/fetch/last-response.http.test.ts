@@ -17,12 +17,12 @@ it('the last error response is returned with its status, headers and body', asyn
 
 it('retry delays have jitter by default, so no two clients retry at the same time', async () => {
   const random = seededRandom(1);
-  const pauses: number[] = [];
+  const delays: number[] = [];
   for (let client = 0; client < 50; client++) {
     const clock = new TestClock();
     const fetch = resilientFetch({
       fetch: async (_url: string) => new Response('', { status: 503 }),
-      on: { retry: ({ delayMs }) => pauses.push(delayMs) },
+      on: { retry: ({ delayMs }) => delays.push(delayMs) },
       clock,
       random,
     });
@@ -30,8 +30,8 @@ it('retry delays have jitter by default, so no two clients retry at the same tim
     await clock.advance(60_000);
     expect(call.state).toBe('fulfilled');
   }
-  expect(pauses).toHaveLength(100);
-  expect(new Set(pauses.map(Math.round)).size).toBeGreaterThan(60);
+  expect(delays).toHaveLength(100);
+  expect(new Set(delays.map(Math.round)).size).toBeGreaterThan(60);
 });
 
 it('the body of a response may take longer than any timeout of the call', async () => {

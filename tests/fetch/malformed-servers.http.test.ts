@@ -15,29 +15,29 @@ import { testServer } from '../support/http-server.js';
 import { settle, watch } from '../support/promises.js';
 import { catchUncaught } from '../support/uncaught.js';
 
-// Real sockets, but the timeouts run on a TestClock: a slow machine cannot change what a row comes to.
+// Real sockets, but the timeouts run on a TestClock, so that a slow machine cannot change the result of a row.
 
 /**
- * What becomes of a call: a response, a failure sent twice, a failure sent once, two attempts without a response, or any of
- * them where it is for the platform to decide.
+ * The result of a call: a response, a failure sent twice, a failure sent once, two attempts without a response, or any of
+ * them where the platform decides.
  */
 type Verdict = 'answer' | 'retried' | 'permanent' | 'timeout' | 'any';
 
 interface Row {
   readonly what: string;
-  /** What the server does when `after` has happened on a connection. */
+  /** How the server responds once `after` has happened on a connection. */
   readonly serve: (socket: Socket) => void;
   /** @defaultValue 'request' */
   readonly after?: 'connection' | 'first byte' | 'request';
   readonly verdict: Verdict;
-  /** How the reading of an answer's body ends. @defaultValue 'whole' */
+  /** How reading the body of a response ends. @defaultValue 'whole' */
   readonly reads?: 'whole' | 'cut off' | 'hangs';
-  /** The body of an answer that is read whole. @defaultValue 'abc' */
+  /** The body of a response that is read whole. @defaultValue 'abc' */
   readonly text?: string;
   readonly status?: number;
   readonly init?: RequestInit;
   readonly protocol?: 'https' | 'TLS server';
-  /** Requests that the server sees of one call, where redirects add some. */
+  /** The number of requests that the server receives for one call, where redirects add some. */
   readonly requests?: number;
 }
 
@@ -45,17 +45,17 @@ const ATTEMPT_MS = 300;
 const BODY_MS = 500;
 const MIB = 1_048_576;
 
-/** A head that makes its response worth storing. */
+/** The head of a response that a cache can store. */
 const head = (status: string, ...fields: readonly string[]) =>
   `${[`HTTP/1.1 ${status}`, 'Connection: close', 'Cache-Control: max-age=600', ...fields].join('\r\n')}\r\n\r\n`;
 const ok = (...fields: readonly string[]) => head('200 OK', ...fields);
 
-/** Sends this, and closes the connection. */
+/** Sends the data and closes the connection. */
 const sends = (data: string | Buffer) => (socket: Socket) => void socket.end(data, 'latin1');
-/** Sends this, and leaves the connection open. */
+/** Sends the data and leaves the connection open. */
 const sendsAndStays = (data: string) => (socket: Socket) => void socket.write(data, 'latin1');
 
-/** Sends this, then the same piece for ever, as fast as the client takes it. */
+/** Sends the start, then the same piece without end, as fast as the client reads. */
 const sendsEndlessly = (start: string, piece: string) => (socket: Socket) => {
   socket.write(start);
   const more = () => {
@@ -65,7 +65,7 @@ const sendsEndlessly = (start: string, piece: string) => (socket: Socket) => {
   more();
 };
 
-/** Sends this, then one byte of the same letter at a time, for ever. */
+/** Sends the start, then one byte at a time without end. */
 const drips = (start: string) => (socket: Socket) => {
   socket.setNoDelay(true);
   socket.write(start);
@@ -76,7 +76,7 @@ const drips = (start: string) => (socket: Socket) => {
 const redirect = (location: string) => head('302 Found', `Location: ${location}`, 'Content-Length: 0');
 const whole = (...fields: readonly string[]) => sends(`${ok('Content-Length: 3', ...fields)}abc`);
 const chunked = (body: string) => sends(`${ok('Transfer-Encoding: chunked')}${body}`);
-// Without `Connection: close`, with which undici takes the end of the connection for the end of the body.
+// Without `Connection: close`, with which undici treats the end of the connection as the end of the body.
 const chunkedAndCloses = (body: string) =>
   sends(`HTTP/1.1 200 OK\r\nCache-Control: max-age=600\r\nTransfer-Encoding: chunked\r\n\r\n${body}`);
 const chunkedAndStays = (body: string) => sendsAndStays(`${ok('Transfer-Encoding: chunked')}${body}`);
@@ -87,7 +87,7 @@ const ROWS: readonly Row[] = [
   { what: 'closes at once', after: 'connection', serve: (socket) => socket.resetAndDestroy(), verdict: 'any' },
   { what: 'resets after the request', serve: (socket) => socket.resetAndDestroy(), verdict: 'retried' },
   { what: 'closes after the request', serve: (socket) => socket.end(), verdict: 'retried' },
-  { what: 'accepts, and never answers', serve: () => {}, verdict: 'timeout' },
+  { what: 'accepts and never responds', serve: () => {}, verdict: 'timeout' },
   { what: 'closes in the status line', serve: sends('HTTP/1.1 2'), verdict: 'retried' },
   { what: 'closes in the headers', serve: sends('HTTP/1.1 200 OK\r\nContent-Len'), verdict: 'retried' },
   {
@@ -96,11 +96,11 @@ const ROWS: readonly Row[] = [
     verdict: 'retried',
   },
   {
-    what: 'answers before it has read the request',
+    what: 'responds before it has read the request',
     init: { method: 'PUT', body: 'x'.repeat(8 * MIB) },
     serve: (socket) => {
       socket.pause();
-      const resume = () => socket.resume(); // a socket that is not read does not notice that the client has left
+      const resume = () => socket.resume(); // a socket that is not read does not notice that the client has closed it
       socket.write(`${head('413 Content Too Large', 'Content-Length: 3')}abc`, resume);
     },
     verdict: 'answer',
@@ -110,8 +110,8 @@ const ROWS: readonly Row[] = [
   // Status lines
   { what: 'sends garbage', serve: sends('\0\x01\x02 this is not HTTP\n\n'), verdict: 'permanent' },
   { what: 'greets as an SMTP server', serve: sends('220 mail.example.com ESMTP\r\n'), verdict: 'permanent' },
-  { what: 'answers in HTTP/0.9', serve: sends('<html>abc</html>'), verdict: 'permanent' },
-  { what: 'sends a status that is no number', serve: sends('HTTP/1.1 abc OK\r\n\r\n'), verdict: 'permanent' },
+  { what: 'responds in HTTP/0.9', serve: sends('<html>abc</html>'), verdict: 'permanent' },
+  { what: 'sends a status that is not a number', serve: sends('HTTP/1.1 abc OK\r\n\r\n'), verdict: 'permanent' },
   { what: 'sends a status of four digits', serve: sends('HTTP/1.1 2000 OK\r\n\r\n'), verdict: 'permanent' },
   { what: 'sends the status 099', serve: sends('HTTP/1.1 099 OK\r\n\r\n'), verdict: 'any' },
   { what: 'sends a version that does not exist', serve: sends('HTTP/7.3 200 OK\r\n\r\n'), verdict: 'permanent' },
@@ -125,7 +125,7 @@ const ROWS: readonly Row[] = [
     verdict: 'permanent',
   },
   {
-    what: 'sends a Content-Length of an exabyte, and closes',
+    what: 'sends a Content-Length of an exabyte and closes',
     serve: sends(`${ok(`Content-Length: ${10 ** 18}`)}abc`),
     verdict: 'answer',
     reads: 'cut off',
@@ -190,7 +190,7 @@ const ROWS: readonly Row[] = [
   { what: 'sends a NUL in a field', serve: whole('X: a\0b'), verdict: 'permanent' },
   { what: 'sends a bare CR in a field', serve: whole('X: a\rb'), verdict: 'permanent' },
   {
-    what: 'ends its lines by bare LF',
+    what: 'ends its lines with a bare LF',
     serve: sends(`${ok('Content-Length: 3').replaceAll('\r', '')}abc`),
     verdict: 'permanent',
   },
@@ -201,13 +201,13 @@ const ROWS: readonly Row[] = [
     verdict: 'permanent',
   },
   {
-    what: 'sends fields for ever',
+    what: 'sends fields without end',
     serve: sendsEndlessly('HTTP/1.1 200 OK\r\n', 'X-Y: z\r\n'.repeat(100)),
     verdict: 'permanent',
   },
-  { what: 'sends its headers a byte at a time', serve: drips('HTTP/1.1 200 OK\r\nX-Slow: '), verdict: 'timeout' },
+  { what: 'sends its headers one byte at a time', serve: drips('HTTP/1.1 200 OK\r\nX-Slow: '), verdict: 'timeout' },
   {
-    what: 'sends fields of other alphabets',
+    what: 'sends fields in other alphabets',
     serve: whole('X: \xff\xfe\x80', 'Server: \xc3\xa9'),
     verdict: 'answer',
   },
@@ -226,26 +226,35 @@ const ROWS: readonly Row[] = [
     reads: 'hangs',
   },
   {
-    what: 'sends its body a byte at a time',
+    what: 'sends its body one byte at a time',
     serve: drips(ok('Content-Length: 99999')),
     verdict: 'answer',
     reads: 'hangs',
   },
-  { what: 'sends a body for ever', serve: sendsEndlessly(ok(), 'x'.repeat(10_000)), verdict: 'answer', reads: 'hangs' },
+  {
+    what: 'sends a body without end',
+    serve: sendsEndlessly(ok(), 'x'.repeat(10_000)),
+    verdict: 'answer',
+    reads: 'hangs',
+  },
 
   // Interim responses and responses without a body
-  { what: 'floods with 100 Continue', serve: sendsEndlessly('', 'HTTP/1.1 100 Continue\r\n\r\n'), verdict: 'retried' },
   {
-    what: 'floods with 103 Early Hints',
+    what: 'sends 100 Continue without end',
+    serve: sendsEndlessly('', 'HTTP/1.1 100 Continue\r\n\r\n'),
+    verdict: 'retried',
+  },
+  {
+    what: 'sends 103 Early Hints without end',
     serve: sendsEndlessly('', 'HTTP/1.1 103 Early Hints\r\n\r\n'),
     verdict: 'timeout',
   },
   {
-    what: 'sends a 102, and then nothing',
+    what: 'sends a 102 and no response',
     serve: sendsAndStays('HTTP/1.1 102 Processing\r\n\r\n'),
     verdict: 'timeout',
   },
-  { what: 'sends a 102, and closes', serve: sends('HTTP/1.1 102 Processing\r\n\r\n'), verdict: 'retried' },
+  { what: 'sends a 102 and closes', serve: sends('HTTP/1.1 102 Processing\r\n\r\n'), verdict: 'retried' },
   {
     what: 'switches protocols without a request',
     serve: sendsAndStays('HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'),
@@ -271,7 +280,7 @@ const ROWS: readonly Row[] = [
     serve: sends(`${head('205 Reset Content', 'Content-Length: 3')}abc`),
     verdict: 'any',
   },
-  { what: 'answers a HEAD with a body', init: { method: 'HEAD' }, serve: whole(), verdict: 'answer', text: '' },
+  { what: 'responds to a HEAD with a body', init: { method: 'HEAD' }, serve: whole(), verdict: 'answer', text: '' },
   {
     what: 'sends the status 999',
     serve: sends(`${head('999 Odd', 'Content-Length: 3')}abc`),
@@ -290,16 +299,16 @@ const ROWS: readonly Row[] = [
   { what: 'redirects to an invalid URL', serve: sends(redirect('http://[')), verdict: 'permanent' },
   { what: 'redirects to another scheme', serve: sends(redirect('javascript:alert(1)')), verdict: 'permanent' },
   {
-    what: 'redirects to nothing',
+    what: 'redirects without a Location',
     serve: sends(`${head('302 Found', 'Content-Length: 3')}abc`),
     verdict: 'answer',
     status: 302,
   },
 
   // Codings
-  { what: 'calls plain text gzip', serve: whole('Content-Encoding: gzip'), verdict: 'answer', reads: 'cut off' },
-  { what: 'calls plain text br', serve: whole('Content-Encoding: br'), verdict: 'any' },
-  { what: 'names an unknown coding', serve: whole('Content-Encoding: nonsense'), verdict: 'answer' },
+  { what: 'labels plain text as gzip', serve: whole('Content-Encoding: gzip'), verdict: 'answer', reads: 'cut off' },
+  { what: 'labels plain text as br', serve: whole('Content-Encoding: br'), verdict: 'any' },
+  { what: 'labels plain text with an unknown coding', serve: whole('Content-Encoding: nonsense'), verdict: 'answer' },
   {
     what: 'cuts off a gzip stream',
     serve: (socket) => {
@@ -311,7 +320,7 @@ const ROWS: readonly Row[] = [
     reads: 'cut off',
   },
   {
-    what: 'sends a bomb of 20 MiB in gzip',
+    what: 'sends a gzip bomb of 20 MiB',
     serve: (socket) => {
       socket.write(ok('Content-Encoding: gzip', `Content-Length: ${bomb.length}`));
       socket.end(bomb);
@@ -322,14 +331,14 @@ const ROWS: readonly Row[] = [
 
   // Fields that the library itself reads
   {
-    what: 'refuses with an invalid Retry-After',
+    what: 'rejects with an invalid Retry-After',
     serve: sends(`${head('503 Busy', 'Retry-After: in a while', 'Content-Length: 3')}abc`),
     verdict: 'answer',
     status: 503,
     requests: 2,
   },
   {
-    what: 'refuses with invalid RateLimit fields',
+    what: 'rejects with invalid RateLimit fields',
     serve: sends(
       `${head('429 Slow Down', 'RateLimit: "x";r=NaN;t=-5', 'RateLimit-Policy: ((((', 'X-RateLimit-Reset: never', 'Content-Length: 3')}abc`,
     ),
@@ -355,7 +364,7 @@ const ROWS: readonly Row[] = [
 
   // TLS
   {
-    what: 'speaks plain HTTP on a TLS port',
+    what: 'uses plain HTTP on a TLS port',
     protocol: 'https',
     after: 'first byte',
     serve: whole(),
@@ -383,7 +392,7 @@ const ROWS: readonly Row[] = [
     verdict: 'permanent',
   },
   {
-    what: 'has a certificate signed by itself',
+    what: 'has a self-signed certificate',
     protocol: 'TLS server',
     after: 'first byte',
     serve: () => {},
@@ -402,11 +411,11 @@ beforeAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** A server that does to each connection what its row says. */
+/** A server that treats each connection as its row says. */
 class HostileServer implements AsyncDisposable {
-  /** How often the row was carried out. */
+  /** How often the row was executed. */
   served = 0;
-  /** Once true, requests get a good answer. */
+  /** Once true, requests receive a valid response. */
   isHealed = false;
   readonly #sockets = new Set<Socket>();
   readonly #row: Row;
@@ -424,12 +433,12 @@ class HostileServer implements AsyncDisposable {
     return `${this.#row.protocol === undefined ? 'http' : 'https'}://127.0.0.1:${port}/`;
   }
 
-  /** Open connections that something came on: undici makes spare ones whenever a request is aborted. */
+  /** The number of open connections that have received data: undici opens spare connections when a request is aborted. */
   get open(): number {
     return [...this.#sockets].filter(({ bytesRead }) => bytesRead > 0).length;
   }
 
-  /** What has been sent on the connections that are open. */
+  /** The number of bytes that were sent on the open connections. */
   get bytesSent(): number {
     return [...this.#sockets].reduce((sum, { bytesWritten }) => sum + bytesWritten, 0);
   }
@@ -449,7 +458,7 @@ class HostileServer implements AsyncDisposable {
   #accept(socket: Socket): void {
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
-    socket.on('error', () => {}); // a client that leaves is part of the tests
+    socket.on('error', () => {}); // a client that closes the connection is part of the tests
     const { after = 'request' } = this.#row;
     if (this.#row.protocol === 'TLS server') this.served++;
     else if (after === 'connection') this.#serve(socket);
@@ -477,7 +486,7 @@ class HostileServer implements AsyncDisposable {
 
 type Fetch = typeof globalThis.fetch;
 
-/** Lets the clock go on until a call has settled. */
+/** Advances the clock until a call has settled. */
 async function pump(call: { readonly state: string }, clock: TestClock): Promise<void> {
   await eventually(async () => {
     await clock.advance(10);
@@ -534,7 +543,7 @@ const make = (clock: TestClock) =>
     retry: { maxAttempts: 2, backoff: () => 0 },
   });
 
-/** What holds for each row, whatever the verdict is. */
+/** The checks that hold for each row with any verdict. */
 async function checkRow(
   row: Row,
   wrap: (fetch: Fetch) => Fetch,
@@ -557,20 +566,26 @@ async function checkRow(
 
 const titles = ROWS.map((row) => [row.what, row.verdict, row] as const);
 
-describe('resilientFetch with a server that', () => {
-  it.each(titles)('%s (expected: %s)', { timeout: 30_000 }, async (_what, _verdict, row) => {
-    await checkRow(row, (fetch) => fetch);
-  });
+describe('resilientFetch and a faulty server', () => {
+  it.each(titles)(
+    'resilientFetch handles a server that %s (expected: %s)',
+    { timeout: 30_000 },
+    async (_what, _verdict, row) => {
+      await checkRow(row, (fetch) => fetch);
+    },
+  );
 });
 
-describe('cachedFetch(resilientFetch) with a server that', () => {
+describe('cachedFetch(resilientFetch) and a faulty server', () => {
   for (const row of ROWS) {
     const { what, verdict, reads = 'whole' } = row;
-    it(`${what} (expected: ${verdict})`, { timeout: 30_000 }, async () => {
+    it(`cachedFetch(resilientFetch) handles a server that ${what} (expected: ${verdict})`, {
+      timeout: 30_000,
+    }, async () => {
       await checkRow(row, cachedFetch, async (fetch, server) => {
         if (verdict !== 'answer' || reads === 'whole') return;
         server.isHealed = true;
-        // A stored response would be used here, however old it is.
+        // This request would return a stored response of any age.
         const response = await fetch(server.url, { cache: 'force-cache' });
         expect(await response.text()).toBe('healed');
       });

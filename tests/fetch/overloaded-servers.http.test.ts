@@ -3,19 +3,19 @@ import { seededRandom, TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
 import { inOrder, testServer } from '../support/http-server.js';
 
-describe('A 503 with Retry-After 3600 and 10 s left', () => {
+describe('A 503 with Retry-After 3600', () => {
   it.each([
     ['retry-after', {}],
     ['deadline', { timeout: '10s', retry: { maxRetryAfter: Infinity } }],
     ['elapsed', { timeout: '2h', retry: { maxRetryAfter: Infinity, maxElapsed: '10s' } }],
-  ] as const)('ends the call at once with the reason %s and returns the response', async (reason, options) => {
+  ] as const)('the call ends at once with the reason %s and returns the response', async (reason, options) => {
     const clock = new TestClock();
     await using server = await testServer(
       inOrder({ status: 503, headers: { 'retry-after': '3600' }, body: 'not before four' }),
     );
     const gaveUp: unknown[] = [];
     const fetch = resilientFetch({ clock, ...options, on: { giveUp: (event) => gaveUp.push(event) } });
-    const response = await fetch(server.origin); // no time has to pass
+    const response = await fetch(server.origin); // without time passing
     expect(response.status).toBe(503);
     expect(parseRetryAfter(response.headers.get('retry-after'))).toBe(3_600_000);
     expect(await response.text()).toBe('not before four');
@@ -27,7 +27,7 @@ describe('A 503 with Retry-After 3600 and 10 s left', () => {
 describe('Status 429 for 100 concurrent callers', () => {
   const CALLERS = 100;
 
-  /** A server that refuses everybody, and when it did. */
+  /** A server that rejects every request, with the times of the requests. */
   function storm(clock: TestClock, headers: Record<string, string> = {}) {
     const at: number[] = [];
     const fetch = async (_url: string, _init?: RequestInit) => {
@@ -37,7 +37,7 @@ describe('Status 429 for 100 concurrent callers', () => {
     return { at, fetch };
   }
 
-  it('adds at most the load that the retry budget allows', async () => {
+  it('the retries add at most the load that the retry budget allows', async () => {
     const clock = new TestClock();
     const { at, fetch } = storm(clock);
     const impatient = resilientFetch({
@@ -55,11 +55,11 @@ describe('Status 429 for 100 concurrent callers', () => {
     await clock.advance(60_000);
     expect(calls).toBe(20 * CALLERS);
     expect(at.length).toBeLessThanOrEqual(calls * 1.1);
-    expect(at.length).toBeGreaterThan(calls * 1.05); // the budget is there to be used
+    expect(at.length).toBeGreaterThan(calls * 1.05); // the retries use the budget
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('opens the breaker, so the server receives fewer requests than there are calls', async () => {
+  it('the breaker opens, so the server receives fewer requests than there are calls', async () => {
     const clock = new TestClock();
     const { at, fetch } = storm(clock);
     const careful = resilientFetch({ clock, fetch, random: seededRandom(1) });
@@ -71,7 +71,7 @@ describe('Status 429 for 100 concurrent callers', () => {
     expect(at.length).toBeLessThan(calls * 0.1);
   });
 
-  it('does not synchronise the retries', async () => {
+  it('the retries are not synchronized', async () => {
     const clock = new TestClock();
     const { at, fetch } = storm(clock);
     const jittered = resilientFetch({ clock, fetch, random: seededRandom(1), circuitBreaker: false });
@@ -83,7 +83,7 @@ describe('Status 429 for 100 concurrent callers', () => {
     expect(chiSquared(second, 200, 10)).toBeLessThan(27.88); // 9 degrees of freedom, p = 0.001
   });
 
-  it('does not synchronise the retries of callers with the same Retry-After', async () => {
+  it('the retries of callers with the same Retry-After are not synchronized', async () => {
     const clock = new TestClock();
     const { at, fetch } = storm(clock, { 'retry-after': '2' });
     const jittered = resilientFetch({ clock, fetch, random: seededRandom(1), circuitBreaker: false });
@@ -95,7 +95,7 @@ describe('Status 429 for 100 concurrent callers', () => {
     expect(mostWithin(10, second)).toBeLessThan(CALLERS / 4);
   });
 
-  /** How far the times are from being spread evenly over [0, end). */
+  /** The distance of the times from an even distribution over [0, end). */
   function chiSquared(times: readonly number[], end: number, bins: number): number {
     const counts = new Array<number>(bins).fill(0);
     for (const time of times) counts[Math.min(bins - 1, Math.floor((time / end) * bins))]!++;

@@ -1,4 +1,4 @@
-/** resilientFetch with `rateLimit`: what it waits for, what it hears, and what it then does not send. */
+/** resilientFetch with `rateLimit`: when calls wait, which limits of the server are followed, and which calls are not sent. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
@@ -17,7 +17,7 @@ import { settle } from '../support/promises.js';
 const URL_A = 'http://a.example/';
 const URL_B = 'http://b.example/';
 
-/** A fetch that answers at once with these headers and status, and counts. */
+/** A fetch that responds at once with the given headers and status, and records its requests. */
 function answering(answers: (sent: number) => { status?: number; headers?: Record<string, string> }) {
   const sent: { url: string; at: number }[] = [];
   const clock = new TestClock();
@@ -31,8 +31,8 @@ function answering(answers: (sent: number) => { status?: number; headers?: Recor
 
 const plain = { retry: false, circuitBreaker: false, timeout: Infinity, attemptTimeout: Infinity } as const;
 
-describe('a limiter of one’s own', () => {
-  it('has each key wait for its turn, as long as maxWait, and refuses the others', async () => {
+describe('A custom limiter', () => {
+  it('calls of each key wait in turn for at most maxWait, and the others are rejected', async () => {
     const { fetch: bare, sent, clock } = answering(() => ({}));
     const rejected: RejectEvent[] = [];
     const keys: string[] = [];
@@ -76,7 +76,7 @@ describe('a limiter of one’s own', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('gives up its place when the call is aborted', async () => {
+  it('an aborted call leaves the queue of the limiter', async () => {
     const { fetch: bare, sent, clock } = answering(() => ({}));
     const limiter = new TokenBucket({ capacity: 1, refill: 1, per: '1s', clock });
     const fetch = resilientFetch({ ...plain, fetch: bare, clock, rateLimit: { limiter: () => limiter } });
@@ -93,9 +93,9 @@ describe('a limiter of one’s own', () => {
   });
 });
 
-describe('listening to the server', () => {
-  it('sends what it said is left, and the rest after the reset', async () => {
-    // Three in each window of 4 s, as the server counts.
+describe('Following the limits of the server', () => {
+  it('the remaining quota is sent at once, and the other calls after the reset', async () => {
+    // Three requests in each window of 4 s, as the server counts.
     const limiter = { left: 3, resetAt: 4000 };
     const {
       fetch: bare,
@@ -117,7 +117,7 @@ describe('listening to the server', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('refuses at once what would have to wait too long, and says how long', async () => {
+  it('a call that would wait longer than maxWait is rejected at once with its delay', async () => {
     const {
       fetch: bare,
       sent,
@@ -132,7 +132,7 @@ describe('listening to the server', () => {
     expect(sent.length).toBe(3);
   });
 
-  it.each([429, 503])('pauses for the Retry-After of a %i, all calls of that key', async (status) => {
+  it.each([429, 503])('all calls of a key pause for the Retry-After of a %i', async (status) => {
     const {
       fetch: bare,
       sent,
@@ -156,7 +156,7 @@ describe('listening to the server', () => {
     [200, { 'x-ratelimit-remaining': '0' }],
     [200, { ratelimit: 'nonsense;;' }],
     [200, { ratelimit: '"p";r=0;t=9', age: '5' }],
-  ])('does not pause for a %i with %j', async (status, headers) => {
+  ])('a %i with %j causes no pause', async (status, headers) => {
     const { fetch: bare, sent, clock } = answering(() => ({ status, headers }));
     const fetch = resilientFetch({ ...plain, fetch: bare, clock, rateLimit: {} });
     await fetch(URL_A);
@@ -164,7 +164,7 @@ describe('listening to the server', () => {
     expect(sent.length).toBe(2);
   });
 
-  it('reckons with what is under way, and forgets that when its answers are there', async () => {
+  it('requests in flight reduce the remaining quota until their responses arrive', async () => {
     const clock = new TestClock();
     const open: ((left: number) => void)[] = [];
     const bare = () =>
@@ -175,12 +175,12 @@ describe('listening to the server', () => {
     const first = [fetch(URL_A), fetch(URL_A), fetch(URL_A)];
     await settle();
     expect(open.length).toBe(3);
-    open[0]!(2); // the other two will take those that are left
+    open[0]!(2); // the other two requests will use the remaining quota
     await first[0];
     const fourth = fetch(URL_A);
     await settle();
     expect(open.length).toBe(3);
-    open[1]!(3); // the server had counted otherwise: more is left than it seemed
+    open[1]!(3); // the server counted differently, and more quota remains
     await first[1];
     await settle();
     expect(open.length).toBe(4);
@@ -196,7 +196,7 @@ describe('listening to the server', () => {
     await fifth;
   });
 
-  it('is not listened to when told not to, nor without the option', async () => {
+  it('limits of the server are ignored with followServerLimits: false and without the rateLimit option', async () => {
     for (const rateLimit of [{ followServerLimits: false }, false, undefined] as const) {
       const { fetch: bare, sent } = answering(() => ({ status: 429, headers: { 'retry-after': '60' } }));
       const fetch = resilientFetch({ ...plain, fetch: bare, rateLimit });
@@ -206,22 +206,22 @@ describe('listening to the server', () => {
     }
   });
 
-  it('makes do with a fetch whose headers are none', async () => {
+  it('a response without a Headers object works', async () => {
     const bare = async (_url: string) => ({ status: 200, headers: { get: () => null }, body: null });
     const fetch = resilientFetch({ ...plain, fetch: bare, rateLimit: {} });
     expect((await fetch(URL_A)).status).toBe(200);
   });
 
-  it('of a real one with a limit: nothing is refused there, where without listening most is', async () => {
-    const deaf = await sendTwelve(resilientFetch({ retry: false, circuitBreaker: false }));
-    expect(deaf.refused).toBeGreaterThan(0);
+  it('a real server with a limit rejects no request if its limits are followed, and rejects some otherwise', async () => {
+    const ignoring = await sendTwelve(resilientFetch({ retry: false, circuitBreaker: false }));
+    expect(ignoring.refused).toBeGreaterThan(0);
     const rateLimit = { maxWait: '10s' } as const;
-    const listening = await sendTwelve(resilientFetch({ retry: false, circuitBreaker: false, rateLimit }));
-    expect(listening).toEqual({ passed: 12, refused: 0 });
+    const following = await sendTwelve(resilientFetch({ retry: false, circuitBreaker: false, rateLimit }));
+    expect(following).toEqual({ passed: 12, refused: 0 });
   });
 });
 
-/** One request, then eleven at once, to a server that lets through five in 250 ms and says so. */
+/** One request, then eleven concurrent ones, to a server that admits five in 250 ms and reports its limit. */
 async function sendTwelve(fetch: typeof globalThis.fetch): Promise<{ passed: number; refused: number }> {
   const limiter = new KeyedRateLimiter(() => new FixedWindow({ limit: 5, per: '250ms' }));
   const limited = rateLimitMiddleware({ limiter, window: '250ms' });
@@ -242,7 +242,7 @@ async function sendTwelve(fetch: typeof globalThis.fetch): Promise<{ passed: num
   }
 }
 
-describe('bad options are refused at once', () => {
+describe('Invalid options', () => {
   it.each([
     [true, /"rateLimit" must be an object of options, or false/],
     [{ limiter: {} }, /"rateLimit.limiter" must be a function/],
@@ -256,7 +256,7 @@ describe('bad options are refused at once', () => {
     expect(() => resilientFetch({ rateLimit: rateLimit as never })).toThrow(message);
   });
 
-  it('and so is the option beside a policy', () => {
+  it('resilientFetch rejects the rateLimit option beside a policy', () => {
     const policy = { execute: () => {} } as never;
     expect(() => resilientFetch({ policy, rateLimit: {} })).toThrow(/"rateLimit" has no effect beside "policy"/);
   });

@@ -6,7 +6,7 @@ const URL_A = 'https://a.test/';
 
 type Fetch = (input: string, init?: RequestInit) => Promise<Response>;
 
-/** What a rejection of the fetch leads to: how often it is sent, and whether it counts for the breaker. */
+/** The effect of a rejection of the fetch: how often the request is sent, and whether the breaker counts the failure. */
 async function outcomeOf(reject: () => unknown, init?: RequestInit, url = URL_A) {
   let sent = 0;
   const states: string[] = [];
@@ -31,13 +31,13 @@ async function outcomeOf(reject: () => unknown, init?: RequestInit, url = URL_A)
   return { sent, opened: states.includes('open'), first };
 }
 
-/** Each error as the library's own realm makes it, and as another realm does, such as Jest's or that of a `node:vm`. */
+/** Each error as created in the realm of the library and in another realm, such as that of Jest or of a `node:vm`. */
 const realms = (source: string): [string, () => unknown][] => [
   ['of this realm', () => new Function(`return ${source}`)()],
   ['of another realm', () => runInNewContext(source)],
 ];
 
-describe('a rejection of the fetch', () => {
+describe('A rejection of the fetch', () => {
   const wordings = [
     ...['Failed to fetch', 'Failed to fetch (a.test)', 'NetworkError when attempting to fetch resource.'],
     ...['NetworkError when attempting to fetch resource. (a.test)', 'Load failed', 'Load failed (a.test)', 'cancelled'],
@@ -53,14 +53,17 @@ describe('a rejection of the fetch', () => {
     ...['a wording that no platform has yet', 'fetch failed', ''],
   ];
 
-  it.each(wordings)('with a TypeError that says %j is a network error: retried, and counted', async (message) => {
-    for (const [realm, make] of realms(`new TypeError(${JSON.stringify(message)})`)) {
-      const { sent, opened, first } = await outcomeOf(make);
-      expect([realm, sent, opened, isNetworkError(first)]).toEqual([realm, 3, true, true]);
-    }
-  });
+  it.each(wordings)(
+    'a TypeError with the message %j is a network error, is retried and counts for the breaker',
+    async (message) => {
+      for (const [realm, make] of realms(`new TypeError(${JSON.stringify(message)})`)) {
+        const { sent, opened, first } = await outcomeOf(make);
+        expect([realm, sent, opened, isNetworkError(first)]).toEqual([realm, 3, true, true]);
+      }
+    },
+  );
 
-  it('that is a network error lets the pipeline outside judge it in the same way', async () => {
+  it('a network error of resilientFetch is also a network error for outer policies', async () => {
     const fetch: Fetch = () => Promise.reject(new TypeError('неизвестно'));
     const guarded = resilientFetch({ fetch, retry: false });
     expect(await fallback('instead').execute(() => guarded(URL_A))).toBe('instead');
@@ -86,7 +89,7 @@ describe('a rejection of the fetch', () => {
     ...["new TypeError('fetch failed', { cause: new Error('unexpected redirect') })"],
     ...["new TypeError('Fetch failed: Maximum number of redirects (20) reached')"],
     ...["Object.assign(new Error('redirect'), { name: 'FetchError', type: 'no-redirect' })"],
-  ])('with %s is the mistake of the program: neither retried nor counted', async (source) => {
+  ])('%s is a programming error, is not retried and does not count for the breaker', async (source) => {
     for (const [realm, make] of realms(source)) {
       const { sent, opened } = await outcomeOf(make);
       expect([realm, sent, opened]).toEqual([realm, 1, false]);
@@ -94,13 +97,13 @@ describe('a rejection of the fetch', () => {
   });
 
   it.each<[string, RequestInit, string]>([
-    ['a header that is none', { headers: { 'x y': 'a' } }, URL_A],
+    ['an invalid header name', { headers: { 'x y': 'a' } }, URL_A],
     ['a header with a line break', { headers: { x: 'a\nb' } }, URL_A],
-    ['a method that is none', { method: 'A B' }, URL_A],
+    ['an invalid method', { method: 'A B' }, URL_A],
     ['a GET with a body', { body: 'x' }, URL_A],
     ['a URL with credentials', {}, 'https://a:b@a.test/'],
-    ['a mode that is none', { mode: 'strange' as never }, URL_A],
-  ])('of a request with %s is the mistake of the program, whatever the wording', async (_what, init, url) => {
+    ['an invalid mode', { mode: 'strange' as never }, URL_A],
+  ])('an error of a request with %s is a programming error with any message', async (_what, init, url) => {
     const { sent, opened } = await outcomeOf(() => new TypeError('in the words of this platform'), init, url);
     expect([sent, opened]).toEqual([1, false]);
   });
@@ -115,7 +118,7 @@ describe('a rejection of the fetch', () => {
     ...[
       "new Error('error sending request for url (https://a/): client error (Connect): invalid peer certificate: UnknownIssuer')",
     ],
-  ])('because of %s is permanent: not retried, but counted', async (source) => {
+  ])('%s is permanent, is not retried and counts for the breaker', async (source) => {
     for (const [realm, make] of realms(source)) {
       const wrappers: ((cause: unknown) => unknown)[] = [
         (cause) => new TypeError('fetch failed', { cause }),
@@ -146,14 +149,17 @@ describe('a rejection of the fetch', () => {
     ['UND_ERR_SOCKS5_AUTH_FAILED', 'Authentication failed', false],
     ['UND_ERR_DESTROYED', 'The client is destroyed', true],
     ['UND_ERR_CLOSED', 'The client is closed', true],
-  ])('of undici with %s, %j: repeated is %s, and it is counted', async (code, message, isRepeated) => {
-    const name = code === 'UND_ERR_ABORTED' ? 'AbortError' : 'UndiciError';
-    const make = () => new TypeError('fetch failed', { cause: Object.assign(new Error(message), { code, name }) });
-    const { sent, opened } = await outcomeOf(make);
-    expect([sent, opened]).toEqual([isRepeated ? 3 : 1, true]);
-  });
+  ])(
+    'the undici error %s with the message %j has the expected repeatability %s and counts for the breaker',
+    async (code, message, isRepeated) => {
+      const name = code === 'UND_ERR_ABORTED' ? 'AbortError' : 'UndiciError';
+      const make = () => new TypeError('fetch failed', { cause: Object.assign(new Error(message), { code, name }) });
+      const { sent, opened } = await outcomeOf(make);
+      expect([sent, opened]).toEqual([isRepeated ? 3 : 1, true]);
+    },
+  );
 
-  it('with a certificate behind a proxy is permanent', async () => {
+  it('a certificate error of a proxy is permanent', async () => {
     const cause = Object.assign(new Error('Secure Proxy Connection failed'), {
       code: 'UND_ERR_PRX_TLS',
       cause: Object.assign(new Error('expired'), { code: 'CERT_HAS_EXPIRED' }),
@@ -162,13 +168,13 @@ describe('a rejection of the fetch', () => {
     expect([sent, opened]).toEqual([1, true]);
   });
 
-  it('that is an AbortError while the signal of the call is not aborted is a failure', async () => {
+  it('an AbortError while the signal of the call is not aborted is a failure', async () => {
     const { signal } = new AbortController();
     const { sent, opened } = await outcomeOf(() => new DOMException('given up', 'AbortError'), { signal });
     expect([sent, opened]).toEqual([3, true]);
   });
 
-  it("with the reason of the caller's signal is neither retried nor counted, though it is a TypeError", async () => {
+  it('the abort reason of the caller is neither retried nor counted, even if it is a TypeError', async () => {
     const controller = new AbortController();
     const reason = new TypeError('the caller has left');
     const states: string[] = [];
@@ -188,7 +194,7 @@ describe('a rejection of the fetch', () => {
     expect([sent, states]).toEqual([1, []]);
   });
 
-  it('thrown synchronously is the mistake of the program that made the fetch', async () => {
+  it('an error that the fetch throws synchronously is a programming error', async () => {
     let sent = 0;
     const fetch: Fetch = () => {
       sent++;

@@ -21,14 +21,14 @@ describe('A POST that fails after it was sent', () => {
     return { ...call, bodies, gaveUp };
   }
 
-  it('is not retried', async () => {
+  it('the POST is not retried', async () => {
     const { error, bodies, gaveUp } = await cutOff({});
     expect(isNetworkError(error)).toBe(true);
     expect(bodies).toEqual(['order']);
     expect(gaveUp).toEqual([{ reason: 'not-retryable', attempts: 1 }]);
   });
 
-  it('is retried if it has an idempotency key', async () => {
+  it('the POST is retried if it has an idempotency key', async () => {
     const { value, bodies } = await cutOff({ headers: { 'Idempotency-Key': '42' } });
     expect(value).toBe('done');
     expect(bodies).toEqual(['order', 'order']);

@@ -2,7 +2,7 @@ import { isIdempotent, type OutgoingRequest, resilientFetch } from 'breakwater/f
 import { retry } from 'breakwater/retry';
 import { describe, expect, it } from 'vitest';
 
-/** A fetch that always answers 503, and how often it was called. */
+/** A fetch that always returns 503, and the calls of it. */
 function failing() {
   const calls: [unknown, RequestInit | undefined][] = [];
   const fetch = async (input: string | URL | Request, init?: RequestInit) => {
@@ -31,7 +31,7 @@ describe('isIdempotent', () => {
     { 'idempotency-key': 'k' },
     { 'IDEMPOTENCY-KEY': 'k' },
     [['Idempotency-Key', 'k']],
-  ])('a POST with an Idempotency-Key is, in whatever shape its headers come', (headers) => {
+  ])('a POST with an Idempotency-Key in headers of any form is idempotent', (headers) => {
     expect(isIdempotent({ method: 'POST', headers })).toBe(true);
   });
 
@@ -42,13 +42,13 @@ describe('isIdempotent', () => {
     },
   );
 
-  it('takes a Request as it is', () => {
+  it('isIdempotent accepts a Request', () => {
     expect(isIdempotent(new Request(url))).toBe(true);
     expect(isIdempotent(new Request(url, { method: 'POST' }))).toBe(false);
   });
 });
 
-describe('what is repeated', () => {
+describe('Requests that are repeated', () => {
   const bytes = new TextEncoder().encode('body');
   const stream = () => new Response('body').body;
 
@@ -75,7 +75,7 @@ describe('what is repeated', () => {
     ['a PUT of a generator', url, { method: 'PUT', body: (async function* () {})() as never }, 1],
     ['a Request with a body', new Request(url, { method: 'PUT', body: 'body' }), undefined, 1],
     ['a null body', url, { method: 'PUT', body: null }, 3],
-  ])('%s', async (_name, input, init, times) => {
+  ])('%s is sent the expected number of times', async (_name, input, init, times) => {
     const { calls, options } = failing();
     const response = await resilientFetch(options)(input, init);
     expect(response.status).toBe(503);
@@ -85,7 +85,7 @@ describe('what is repeated', () => {
     for (const [sent] of calls) expect(addressOf(sent)).toBe(addressOf(input));
   });
 
-  it('a failure that must not be repeated counts against health all the same', async () => {
+  it('a failure that must not be repeated counts for the breaker', async () => {
     const { calls, options } = failing();
     const get = resilientFetch({ ...options, circuitBreaker: { window: { calls: 2 }, openFor: '1m' } });
     await get(url, { method: 'POST' });
@@ -98,21 +98,21 @@ describe('what is repeated', () => {
   });
 });
 
-describe('a request that must not be repeated', () => {
+describe('A request that must not be repeated', () => {
   const post = { method: 'POST', body: 'pay' };
   const anyFailure = ({ ok, ...outcome }: { ok: boolean }) =>
     ok && (outcome as unknown as { value: Response }).value.status < 500 ? 'success' : 'failure';
 
-  it('goes out once, whatever the judgement of retry says', async () => {
+  it('the request is sent once with any classify function of retry', async () => {
     const { calls, options } = failing();
     const get = resilientFetch({ ...options, retry: { ...options.retry, classify: anyFailure } });
     expect(await (await get(url, post)).text()).toBe('busy');
     expect(calls).toHaveLength(1);
     await get(url);
-    expect(calls).toHaveLength(4); // what may be repeated is judged as asked
+    expect(calls).toHaveLength(4); // requests that can be repeated follow classify
   });
 
-  it('goes out once, whatever a policy of your own does', async () => {
+  it('the request is sent once with any custom policy', async () => {
     const { calls, options } = failing();
     const policy = retry({ maxAttempts: 3, backoff: () => 0, classify: anyFailure });
     const response = await resilientFetch({ fetch: options.fetch, policy })(url, post);
@@ -120,7 +120,7 @@ describe('a request that must not be repeated', () => {
     expect(calls).toHaveLength(1);
   });
 
-  it('is a stream by any name', async () => {
+  it('a body with a pipe method is a stream, even if its toStringTag is FormData', async () => {
     const { calls, options } = failing();
     const body = { [Symbol.toStringTag]: 'FormData', pipe() {} };
     await resilientFetch(options)(url, { method: 'PUT', body: body as never });
@@ -128,8 +128,8 @@ describe('a request that must not be repeated', () => {
   });
 });
 
-describe('a relative URL', () => {
-  it('that only the given fetch can resolve is guarded like any other', async () => {
+describe('A relative URL', () => {
+  it('a URL that only the custom fetch can resolve is protected like any other URL', async () => {
     const { calls, options } = failing();
     const keys: string[] = [];
     const key = ({ url }: OutgoingRequest) => {
@@ -142,8 +142,8 @@ describe('a relative URL', () => {
   });
 });
 
-describe('options of the policies of each key', () => {
-  it('are copied: changing them later changes nothing', async () => {
+describe('The options of the policies of each key', () => {
+  it('the options are copied, so that later changes have no effect', async () => {
     const { options } = failing();
     const circuitBreaker = { consecutiveFailures: 1, window: { calls: 5 } };
     const get = resilientFetch({ ...options, retry: false, circuitBreaker });
@@ -154,11 +154,11 @@ describe('options of the policies of each key', () => {
   });
 });
 
-describe('the key', () => {
-  it('is the origin, unless it is chosen', async () => {
+describe('The key option', () => {
+  it('the key function receives the request and replaces the origin as the key', async () => {
     const seen: OutgoingRequest[] = [];
     const { options } = failing();
-    const refused: string[] = [];
+    const rejected: string[] = [];
     const get = resilientFetch({
       ...options,
       retry: false,
@@ -167,16 +167,16 @@ describe('the key', () => {
         seen.push(request);
         return request.url.pathname;
       },
-      on: { reject: ({ key, by }) => refused.push(`${by} ${key}`) },
+      on: { reject: ({ key, by }) => rejected.push(`${by} ${key}`) },
     });
     await get('http://localhost/a?x=1', { method: 'post' });
     await get('http://localhost/b');
     await expect(get('http://localhost/a')).rejects.toMatchObject({ code: 'ERR_CIRCUIT_OPEN' });
     expect(seen[0]).toMatchObject({ method: 'POST', input: 'http://localhost/a?x=1', init: { method: 'post' } });
-    expect(refused).toEqual(['circuit-breaker /a']);
+    expect(rejected).toEqual(['circuit-breaker /a']);
   });
 
-  it('an error in choosing it is the error of the call', async () => {
+  it('an error of the key function rejects the call', async () => {
     const get = resilientFetch({
       key: () => {
         throw new Error('no key');
@@ -186,8 +186,8 @@ describe('the key', () => {
   });
 });
 
-describe('who is told', () => {
-  it('of retries, giving up, refusals by the bulkhead, and timeouts', async () => {
+describe('Listeners', () => {
+  it('the listeners receive retries, given-up calls, rejections by the bulkhead and timeouts', async () => {
     const log: unknown[] = [];
     const note = (type: string) => (event: object) => log.push({ type, ...event });
     let answer = 0;
@@ -218,7 +218,7 @@ describe('who is told', () => {
   });
 });
 
-it('a fetch of your own is called as a function: a browser refuses to be called as a method', async () => {
+it('a custom fetch is called as a function, because a browser rejects it as a method', async () => {
   const seen: unknown[] = [];
   async function fetch(this: unknown, _input: string, _init?: RequestInit) {
     seen.push(this);

@@ -8,11 +8,11 @@ import { inOrder, type Reply, type TestRequest, testServer } from '../support/ht
 import { settle, watch } from '../support/promises.js';
 import { catchUncaught } from '../support/uncaught.js';
 
-/** Tries again without a pause. */
+/** Retries without a delay. */
 const retry = { backoff: () => 0 };
 const UNAVAILABLE: Reply = { status: 503, body: 'unavailable' };
 
-/** Fails the first time, then tells what it was sent. */
+/** Fails for the first request, then returns 200, and records the requests. */
 async function failsOnce() {
   const received: { method: string; body: string; headers: TestRequest['headers'] }[] = [];
   const server = await testServer(async (request) => {
@@ -32,8 +32,8 @@ function streamOf(text: string): ReadableStream {
   });
 }
 
-describe('what is sent', () => {
-  it('a Request without a body, again with each try', async () => {
+describe('Requests that are sent', () => {
+  it('a Request without a body is sent in each attempt', async () => {
     await using server = await failsOnce();
     const request = new Request(server.origin, { method: 'DELETE', headers: { 'x-who': 'me' } });
     const response = await resilientFetch({ retry })(request);
@@ -42,14 +42,14 @@ describe('what is sent', () => {
     for (const { method, headers } of server.received) expect([method, headers['x-who']]).toEqual(['DELETE', 'me']);
   });
 
-  it('a Request with a body, once: its body is a stream', async () => {
+  it('a Request with a body is sent once, because its body is a stream', async () => {
     await using server = await failsOnce();
     const response = await resilientFetch({ retry })(new Request(server.origin, { method: 'PUT', body: 'once' }));
     expect([response.status, await response.text()]).toEqual([503, 'unavailable']);
     expect(server.received).toMatchObject([{ method: 'PUT', body: 'once' }]);
   });
 
-  it('a Request with a body that the second argument replaces, again with each try', async () => {
+  it('a Request whose body is replaced by the second argument is sent in each attempt', async () => {
     await using server = await failsOnce();
     const request = new Request(server.origin, { method: 'PUT', body: 'old' });
     const response = await resilientFetch({ retry })(request, { body: 'new' });
@@ -57,7 +57,7 @@ describe('what is sent', () => {
     expect(server.received.map(({ body }) => body)).toEqual(['new', 'new']);
   });
 
-  it('a stream, once', async () => {
+  it('a stream is sent once', async () => {
     await using server = await failsOnce();
     const init = { method: 'PUT', body: streamOf('a stream'), duplex: 'half' } as RequestInit;
     const response = await resilientFetch({ retry })(server.origin, init);
@@ -71,14 +71,14 @@ describe('what is sent', () => {
     ['an ArrayBuffer', () => new TextEncoder().encode('payload').buffer as ArrayBuffer, 'payload'],
     ['a Blob', () => new Blob(['payload']), 'payload'],
     ['URLSearchParams', () => new URLSearchParams({ a: 'b c' }), 'a=b+c'],
-  ])('%s, again with each try', async (_what, body, expected) => {
+  ])('a body given as %s is sent in each attempt', async (_what, body, expected) => {
     await using server = await failsOnce();
     const response = await resilientFetch({ retry })(server.origin, { method: 'PUT', body: body() });
     expect(await response.text()).toBe('well');
     expect(server.received.map((request) => request.body)).toEqual([expected, expected]);
   });
 
-  it('FormData, again with each try', async () => {
+  it('FormData is sent in each attempt', async () => {
     await using server = await failsOnce();
     const body = new FormData();
     body.set('file', new Blob(['payload']), 'name.txt');
@@ -87,14 +87,14 @@ describe('what is sent', () => {
     for (const request of server.received) expect(request.body).toContain('payload');
   });
 
-  it('what a Request says that stands in the place of the second argument', async () => {
+  it('a Request as the second argument replaces the method, the headers and the body', async () => {
     await using server = await failsOnce();
     const init = new Request('http://elsewhere.test/', { method: 'POST', body: 'hi', headers: { 'x-who': 'me' } });
     await resilientFetch({ retry })(server.origin, init);
     expect(server.received).toMatchObject([{ method: 'POST', body: 'hi', headers: { 'x-who': 'me' } }]);
   });
 
-  it('nothing, when the signal has aborted before', async () => {
+  it('a call whose signal is already aborted sends no request', async () => {
     await using server = await failsOnce();
     const reason = new Error('too late');
     const signal = AbortSignal.abort(reason);
@@ -103,11 +103,11 @@ describe('what is sent', () => {
     await settle();
     expect(server.received).toHaveLength(0);
     const response = await resilientFetch({ retry })(new Request(server.origin, { signal }), { signal: null });
-    expect(await response.text()).toBe('well'); // null takes the signal of the Request away, as with fetch
+    expect(await response.text()).toBe('well'); // null removes the signal of the Request, as with fetch
   });
 });
 
-describe('what is tried again', () => {
+describe('Requests that are retried', () => {
   it.each([
     [500, 2],
     [502, 2],
@@ -143,7 +143,7 @@ describe('what is tried again', () => {
     ['pairs', (url) => [url, { headers: [['Idempotency-Key', '1']] }]],
     ['Headers', (url) => [url, { headers: new Headers({ 'IDEMPOTENCY-KEY': '1' }) }]],
     ['a Request', (url) => [new Request(url, { headers: { 'Idempotency-Key': '1' } }), {}]],
-  ])('POST is with an Idempotency-Key in %s', async (_where, call) => {
+  ])('a POST is retried with an Idempotency-Key in %s', async (_where, call) => {
     await using server = await failsOnce();
     const [input, init] = call(server.origin);
     const response = await resilientFetch({ retry })(input, { ...init, method: 'POST', body: 'order' });
@@ -154,7 +154,7 @@ describe('what is tried again', () => {
     ]);
   });
 
-  it('after as long as Retry-After says', async () => {
+  it('a retry starts after the Retry-After of the response', async () => {
     const clock = new TestClock();
     await using server = await testServer(inOrder({ status: 503, headers: { 'Retry-After': '7' } }, { body: 'well' }));
     const delays: number[] = [];
@@ -171,7 +171,7 @@ describe('what is tried again', () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  it('not when Retry-After is above maxRetryAfter', async () => {
+  it('a response with a Retry-After above maxRetryAfter is not retried', async () => {
     const date = new Date(Date.now() + 3_600_000).toUTCString();
     for (const retryAfter of ['6', date]) {
       await using server = await testServer(inOrder({ ...UNAVAILABLE, headers: { 'retry-after': retryAfter } }));
@@ -181,7 +181,7 @@ describe('what is tried again', () => {
     }
   });
 
-  it('only with what is left of the budget, which all calls of the instance share', async () => {
+  it('retries are limited by the budget, which all calls of the instance share', async () => {
     await using server = await testServer(inOrder(UNAVAILABLE));
     const budget = new RetryBudget({ ratio: 0.5, minPerSecond: 0 });
     const fetch = resilientFetch({ retry: { ...retry, budget }, circuitBreaker: false });
@@ -190,7 +190,7 @@ describe('what is tried again', () => {
   });
 });
 
-describe('redirects', () => {
+describe('Redirects', () => {
   it.each([301, 302, 303, 307, 308])('a redirect of status %i is followed', async (status) => {
     await using server = await testServer(({ path }) =>
       path === '/' ? { status, headers: { location: '/there' } } : { body: path },
@@ -205,7 +205,7 @@ describe('redirects', () => {
   it.each([
     [303, 'GET', ''],
     [307, 'POST', 'order'],
-  ])('%i of a POST goes on as %s', async (status, method, body) => {
+  ])('a redirect of status %i continues a POST as %s', async (status, method, body) => {
     await using server = await testServer(async (request) =>
       request.path === '/'
         ? { status, headers: { location: '/there' } }
@@ -216,7 +216,7 @@ describe('redirects', () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  it('to another origin: the answer comes from there, and secrets do not go there', async () => {
+  it('a redirect to another origin returns its response and does not send the secrets there', async () => {
     await using there = await testServer(({ headers }) => ({ body: `authorization: ${headers.authorization}` }));
     await using here = await testServer(() => ({ status: 302, headers: { location: `${there.origin}/there` } }));
     const response = await resilientFetch()(here.origin, { headers: { authorization: 'secret' } });
@@ -225,7 +225,7 @@ describe('redirects', () => {
     expect(here.requests[0]?.headers.authorization).toBe('secret');
   });
 
-  it('a failure behind one is tried again from the start, and counts for the origin that was asked', async () => {
+  it('a failure behind a redirect is retried from the start and counts for the original origin', async () => {
     await using there = await testServer(inOrder(UNAVAILABLE, { body: 'well' }, UNAVAILABLE));
     await using here = await testServer(() => ({ status: 307, headers: { location: there.origin } }));
     const keys: string[] = [];
@@ -240,7 +240,7 @@ describe('redirects', () => {
     expect(keys).toEqual([here.origin]);
   });
 
-  it.each(['follow', 'error'] as const)('that lead nowhere are not tried again: %s', async (redirect) => {
+  it.each(['follow', 'error'] as const)('a failed redirect is not retried: %s', async (redirect) => {
     await using server = await testServer(() => ({ status: 302, headers: { location: '/' } }));
     const plain = watch(fetch(server.origin, { redirect }));
     await plain.done;
@@ -252,13 +252,13 @@ describe('redirects', () => {
     expect(server.requests).toHaveLength(2 * once);
   });
 
-  it('that are not to be followed are answers', async () => {
+  it('a redirect in the manual mode is returned as the response', async () => {
     await using server = await testServer(() => ({ status: 302, headers: { location: '/there' } }));
     const response = await resilientFetch()(server.origin, { redirect: 'manual' });
     expect([response.status, response.headers.get('location')]).toEqual([302, '/there']);
   });
 
-  it('of a stream end as they do with fetch: the stream is not sent twice', async () => {
+  it('a redirect of a stream fails as with fetch, and the stream is not sent twice', async () => {
     await using server = await testServer(async (request) => {
       await request.text();
       return { status: 307, headers: { location: '/there' } };
@@ -273,12 +273,12 @@ describe('redirects', () => {
   });
 });
 
-describe('a fetch of your own', () => {
-  it("undici's: its Request goes in, its Response comes out", async () => {
+describe('A custom fetch', () => {
+  it('the fetch of undici receives its own Request and returns its own Response', async () => {
     await using server = await failsOnce();
     const fetch = resilientFetch({ fetch: undiciFetch, retry });
     const request = new UndiciRequest(server.origin, { method: 'DELETE', headers: { 'x-who': 'me' } });
-    const response = await fetch(request); // has a signal, as every Request: the response is watched
+    const response = await fetch(request); // a Request always has a signal, so the response is watched
     expect(response).toBeInstanceOf(UndiciResponse);
     expect([response.status, response.url, await response.text()]).toEqual([200, `${server.origin}/`, 'well']);
     expect(server.received).toMatchObject([
@@ -288,7 +288,7 @@ describe('a fetch of your own', () => {
     expect(await fetch(server.origin)).toBeInstanceOf(UndiciResponse);
   });
 
-  it('gets what the caller gave, and a signal of its own', async () => {
+  it('a custom fetch receives the arguments of the caller and a separate signal', async () => {
     const calls: [string, RequestInit | undefined][] = [];
     const spy = async (input: string, init?: RequestInit) => {
       calls.push([input, init]);
@@ -300,7 +300,7 @@ describe('a fetch of your own', () => {
     expect(init).not.toHaveProperty('signal');
   });
 
-  it('the default is looked up at each call', async () => {
+  it('the default fetch is looked up at each call', async () => {
     const fetch = resilientFetch();
     vi.stubGlobal('fetch', async () => new Response('stubbed'));
     try {
@@ -310,7 +310,7 @@ describe('a fetch of your own', () => {
     }
   });
 
-  it('may ignore signals: the response that comes too late is drained, and nobody hears of it', async () => {
+  it('a late response of a fetch that ignores signals is drained', async () => {
     const clock = new TestClock();
     let answer = (): void => {};
     await using server = await testServer(async ({ index }) => {
@@ -334,11 +334,11 @@ describe('a fetch of your own', () => {
 
     answer();
     await eventually(() => expect(late[0]?.bodyUsed).toBe(true));
-    await server.requests[0]!.ended; // the whole answer was taken
+    await server.requests[0]!.ended; // the whole response was read
     expect(server.sockets).toEqual({ used: 2, open: 2 });
   });
 
-  it('may fail too late: nobody hears of it', async () => {
+  it('a late rejection of a fetch causes no unhandled rejection', async () => {
     const clock = new TestClock();
     using uncaught = catchUncaught();
     const fail: ((reason: unknown) => void)[] = [];
@@ -360,7 +360,7 @@ describe('a fetch of your own', () => {
 });
 
 describe('URLs', () => {
-  it('one that does not parse rejects as fetch does, and is handed to it once', async () => {
+  it('a URL that does not parse rejects as with fetch and is passed to the fetch once', async () => {
     const spy = vi.fn(globalThis.fetch);
     const plain = watch(fetch('not a url'));
     const init = { method: 'DELETE' };
@@ -371,17 +371,20 @@ describe('URLs', () => {
     expect(spy.mock.calls).toEqual([['not a url', init]]);
   });
 
-  it.each(['not-a-scheme:x', 'http://127.0.0.1:1/'])('%s rejects as fetch does, and is tried once', async (url) => {
-    const spy = vi.fn(globalThis.fetch); // port 1 is a bad port: no connection is tried
-    const plain = watch(fetch(url));
-    const call = watch(resilientFetch({ fetch: spy, retry })(url));
-    await Promise.all([plain.done, call.done]);
-    expect(isNetworkError(call.error)).toBe(false);
-    expect(String(call.error)).toBe(String(plain.error));
-    expect(spy).toHaveBeenCalledTimes(1);
-  });
+  it.each(['not-a-scheme:x', 'http://127.0.0.1:1/'])(
+    'the URL %s rejects as with fetch and is tried once',
+    async (url) => {
+      const spy = vi.fn(globalThis.fetch); // port 1 is a bad port: no connection is tried
+      const plain = watch(fetch(url));
+      const call = watch(resilientFetch({ fetch: spy, retry })(url));
+      await Promise.all([plain.done, call.done]);
+      expect(isNetworkError(call.error)).toBe(false);
+      expect(String(call.error)).toBe(String(plain.error));
+      expect(spy).toHaveBeenCalledTimes(1);
+    },
+  );
 
-  it('data: works, with and without a signal', async () => {
+  it('a data URL works with and without a signal', async () => {
     const url = new URL('data:text/plain,hello%20there');
     expect(await (await resilientFetch()(url)).text()).toBe('hello there');
     const { signal } = new AbortController();
@@ -389,7 +392,7 @@ describe('URLs', () => {
   });
 });
 
-it('every try runs in the async context of its caller, after the queue and after a pause too', async () => {
+it('every attempt runs in the async context of its caller, also after the queue and after a delay', async () => {
   const storage = new AsyncLocalStorage<string>();
   const seen: string[] = [];
   await using server = await testServer(({ path, index }) => (index < 4 ? UNAVAILABLE : { body: path }));

@@ -15,7 +15,7 @@ async function* chunks(count: number, bytes: number) {
   for (let i = 0; i < count; i++) yield 'x'.repeat(bytes);
 }
 
-/** A server whose body comes on demand: each chunk when the test says so. */
+/** A server that sends the chunks of its body one at a time, when the test calls `send`. */
 async function onDemand() {
   const more: ReturnType<typeof defer<string | undefined>>[] = [defer<string | undefined>()];
   async function* body() {
@@ -38,7 +38,7 @@ const read = async (reader: ReadableStreamDefaultReader<Uint8Array>) => {
   return done ? undefined : new TextDecoder().decode(value);
 };
 
-/** A clock whose timers ring all at once, long after their time: what a blocked event loop makes of any clock. */
+/** A clock whose timers all fire at once and late, as on a blocked event loop. */
 function lateClock() {
   let now = 0;
   const timers = new Set<() => void>();
@@ -56,11 +56,11 @@ function lateClock() {
   };
 }
 
-describe('a response that is not the answer', () => {
+describe('A discarded response', () => {
   it.each<[string, () => Reply['body']]>([
     ['with a length', () => 'x'.repeat(50_000)],
     ['in chunks', () => chunks(5, 10_000)],
-  ])('is drained: 20 times 503 with 50 kB %s use at most 2 sockets', async (_how, body) => {
+  ])('20 discarded responses of status 503 with 50 kB %s are drained and use at most 2 sockets', async (_how, body) => {
     await using server = await testServer(({ index }) =>
       index < 20 ? { status: 503, body: body() } : { body: 'well' },
     );
@@ -71,13 +71,13 @@ describe('a response that is not the answer', () => {
     expect(server.sockets.used).toBeLessThanOrEqual(2);
   });
 
-  it('is drained while its successor is waited for', async () => {
+  it('a discarded response is drained during the delay before the retry', async () => {
     const clock = new TestClock();
     await using server = await testServer(inOrder({ status: 503, body: 'x'.repeat(50_000) }, { body: 'well' }));
     const retries: number[] = [];
     const call = watch(resilientFetch({ clock, on: { retry: (event) => retries.push(event.attempt) } })(server.origin));
     await eventually(() => expect(retries).toEqual([1]));
-    await eventually(() => expect(clock.pendingTimers).toBe(2)); // the total timeout and the pause: it has been drained
+    await eventually(() => expect(clock.pendingTimers).toBe(2)); // the total timeout and the delay: the body has been drained
     await settle();
     expect(server.requests).toHaveLength(1);
     await clock.advance(1_000);
@@ -86,7 +86,7 @@ describe('a response that is not the answer', () => {
     expect(server.sockets.used).toBe(1);
   });
 
-  it('is cancelled at once when its length is above drainLimit', async () => {
+  it('a discarded response with a length above drainLimit is cancelled at once', async () => {
     const clock = new TestClock();
     const hanging = async function* () {
       yield 'x'.repeat(500);
@@ -98,12 +98,12 @@ describe('a response that is not the answer', () => {
     );
     const response = await resilientFetch({ clock, retry, drainLimit: 1_000 })(server.origin);
     expect(await response.text()).toBe('well');
-    await server.requests[0]!.ended; // the connection is closed, for the answer is not complete
+    await server.requests[0]!.ended; // the connection is closed, because the response is not complete
     expect(server.requests[0]!.response.writableFinished).toBe(false);
     expect(server.sockets.used).toBe(2);
   });
 
-  it('is cancelled when more than drainLimit has come', async () => {
+  it('a discarded response is cancelled when more than drainLimit was received', async () => {
     const clock = new TestClock();
     await using server = await testServer(({ index }) =>
       index === 0 ? { status: 503, body: chunks(1e9, 1_000) } : { body: 'well' },
@@ -114,16 +114,16 @@ describe('a response that is not the answer', () => {
     expect(server.requests[0]!.response.writableFinished).toBe(false);
   });
 
-  it('is cancelled when it does not come to an end', async () => {
+  it('a discarded response without an end is cancelled', async () => {
     const clock = new TestClock();
     await using upstream = await onDemand();
     await using server = await testServer(inOrder({ body: 'well' }));
-    let tries = 0;
+    let attempts = 0;
     const fetch = resilientFetch({
       clock,
       retry,
-      route: () => ({ url: tries++ === 0 ? upstream.origin : server.origin }),
-      classify: () => (tries === 1 ? 'failure' : 'success'),
+      route: () => ({ url: attempts++ === 0 ? upstream.origin : server.origin }),
+      classify: () => (attempts === 1 ? 'failure' : 'success'),
     });
     upstream.send('the beginning');
     expect(await (await fetch('http://balanced.test/')).text()).toBe('well');
@@ -133,7 +133,7 @@ describe('a response that is not the answer', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('comes back intact when it is the last', async () => {
+  it('the last response is returned intact', async () => {
     await using server = await testServer(({ index }) => ({ status: 503, body: `no ${index} ${'x'.repeat(100_000)}` }));
     for (const bodyTimeout of [undefined, '1m'] as const) {
       const before = server.requests.length;
@@ -145,8 +145,8 @@ describe('a response that is not the answer', () => {
   });
 });
 
-describe('the body of the answer', () => {
-  it('is not cut off by attemptTimeout or timeout', async () => {
+describe('The body of a returned response', () => {
+  it('attemptTimeout and timeout do not cut off the body', async () => {
     const clock = new TestClock();
     await using upstream = await onDemand();
     const fetch = resilientFetch({ clock, attemptTimeout: '1s', timeout: '2s' });
@@ -163,7 +163,7 @@ describe('the body of the answer', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('is cut off by bodyTimeout, with a TimeoutError, and the connection is closed', async () => {
+  it('bodyTimeout rejects the reader with a TimeoutError and closes the connection', async () => {
     const clock = new TestClock();
     await using upstream = await onDemand();
     const response = await resilientFetch({ clock, bodyTimeout: '5s' })(upstream.origin);
@@ -181,7 +181,7 @@ describe('the body of the answer', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('is given bodyTimeout from the headers on, not longer for being read late', async () => {
+  it('bodyTimeout starts with the headers, even if the body is read later', async () => {
     const clock = new TestClock();
     await using upstream = await onDemand();
     const response = await resilientFetch({ clock, bodyTimeout: '5s' })(upstream.origin);
@@ -190,7 +190,7 @@ describe('the body of the answer', () => {
     await upstream.server.requests[0]!.ended;
   });
 
-  it('is not cut off when our own event loop was held up meanwhile, and the rest lies there already', async () => {
+  it('a stall of the event loop does not cut off a body that has already arrived', async () => {
     const clock = lateClock();
     const fetch = resilientFetch({ clock, bodyTimeout: '1s' });
     await using server = await testServer(({ response }) => {
@@ -205,7 +205,7 @@ describe('the body of the answer', () => {
     expect(await text).toBe('all of it');
   });
 
-  it("is aborted by the caller's signal, with its reason, and the connection is closed", async () => {
+  it('an abort by the caller rejects the reader with its reason and closes the connection', async () => {
     await using upstream = await onDemand();
     const { controller, listeners } = countingController();
     const response = await resilientFetch()(upstream.origin, { signal: controller.signal });
@@ -222,7 +222,7 @@ describe('the body of the answer', () => {
     expect(listeners()).toBe(0);
   });
 
-  it("is aborted by the caller's signal before anybody reads it", async () => {
+  it('an abort by the caller before the body is read rejects the read', async () => {
     await using upstream = await onDemand();
     const controller = new AbortController();
     const response = await resilientFetch()(new Request(upstream.origin, { signal: controller.signal }));
@@ -231,13 +231,13 @@ describe('the body of the answer', () => {
     await upstream.server.requests[0]!.ended;
   });
 
-  it('is aborted by the signal of a Request that nobody holds any more', async () => {
+  it('an abort of the signal of a garbage-collected Request rejects the read', async () => {
     await using upstream = await onDemand();
     const controller = new AbortController();
     const response = await resilientFetch()(new Request(upstream.origin, { signal: controller.signal }));
     const text = watch(response.text());
     for (let i = 0; i < 5; i++) {
-      collectGarbage(); // platforms link the signals of a Request weakly
+      collectGarbage(); // platforms reference the signals of a Request weakly
       await settle();
     }
     controller.abort('enough');
@@ -245,18 +245,18 @@ describe('the body of the answer', () => {
   });
 
   it.each<[string, (response: Response) => unknown]>([
-    ['it was read', (response) => response.text()],
-    ['it was cancelled', (response) => response.body?.cancel()],
+    ['the body was read', (response) => response.text()],
+    ['the body was cancelled', (response) => response.body?.cancel()],
     [
-      'it was read in part and cancelled',
+      'the body was read in part and cancelled',
       async (response) => {
         const reader = response.body!.getReader();
         await reader.read();
         await reader.cancel();
       },
     ],
-    ['it and its clone were read', (response) => Promise.all([response.clone().text(), response.text()])],
-  ])('leaves no listener on the signal and no timer when %s', async (_how, use) => {
+    ['the body and its clone were read', (response) => Promise.all([response.clone().text(), response.text()])],
+  ])('a response leaves no listener on the signal and no timer after %s', async (_how, use) => {
     const clock = new TestClock();
     await using server = await testServer(() => ({ body: 'x'.repeat(200_000) }));
     const { controller, listeners } = countingController();
@@ -268,7 +268,7 @@ describe('the body of the answer', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('leaves no listener and no timer when it has failed, or when there is none', async () => {
+  it('a failed body and a response without a body leave no listener and no timer', async () => {
     const clock = new TestClock();
     await using server = await testServer(({ path }) =>
       path === '/204' ? { status: 204 } : { body: 'x'.repeat(9_000) },
@@ -284,7 +284,7 @@ describe('the body of the answer', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('can be read byte by byte into buffers of the caller', async () => {
+  it('the body can be read byte by byte into buffers of the caller', async () => {
     await using server = await testServer(() => ({ body: 'x'.repeat(100_000) }));
     const response = await resilientFetch({ bodyTimeout: '1m' })(server.origin);
     const reader = response.body!.getReader({ mode: 'byob' });
@@ -299,8 +299,8 @@ describe('the body of the answer', () => {
   });
 });
 
-describe('the answer itself', () => {
-  it('is not late when its headers lie there already, and our own event loop was held up', async () => {
+describe('A returned response', () => {
+  it('a response whose headers have already arrived does not time out after a stall of the event loop', async () => {
     const clock = lateClock();
     const fetch = resilientFetch({ clock, attemptTimeout: '1s', timeout: '1m' });
     await using server = await testServer(() => undefined);
@@ -312,13 +312,13 @@ describe('the answer itself', () => {
     expect(await (await call).text()).toBe('all of it');
   });
 
-  it("is the platform's own Response when there is nothing to watch", async () => {
+  it('a response without a signal or a body timeout is returned as the original object', async () => {
     const answer = new Response('well');
     const fetch = resilientFetch({ fetch: async (_url: string) => answer });
     expect(await fetch('http://spy.test/')).toBe(answer);
   });
 
-  it('is the same in all that can be seen when it is watched', async () => {
+  it('a watched response and its clones have the properties of the original response', async () => {
     await using server = await testServer(({ path }) => {
       if (path === '/') return { status: 302, headers: { location: '/there' } };
       const headers = { 'set-cookie': ['a=1', 'b=2'], 'content-type': 'application/json', 'x-other': 'ü' };
@@ -344,9 +344,12 @@ describe('the answer itself', () => {
   });
 
   it.each([
-    ['a status that no Response can be made with', 'HTTP/1.1 999 Request denied\r\ncontent-length: 9\r\n\r\nno'],
-    ['a reason that is not ASCII', 'HTTP/1.1 404 N\u00e3o\r\ncontent-length: 9\r\n\r\nno'],
-  ])('may have %s, and is watched all the same', async (_what, beginning) => {
+    [
+      'a status that a Response cannot be constructed with',
+      'HTTP/1.1 999 Request denied\r\ncontent-length: 9\r\n\r\nno',
+    ],
+    ['a reason phrase that is not ASCII', 'HTTP/1.1 404 N\u00e3o\r\ncontent-length: 9\r\n\r\nno'],
+  ])('a response with %s can be watched', async (_what, beginning) => {
     await using server = await testServer(({ response }) => {
       response.socket!.write(Buffer.from(beginning, 'latin1'));
       return undefined;
@@ -373,7 +376,7 @@ describe('the answer itself', () => {
       },
     ],
     ['an empty chunk', () => [new Uint8Array(0), new TextEncoder().encode('abcdef')]],
-  ])('of a fetch of your own may consist of %s, and nothing is taken from its maker', async (_what, make) => {
+  ])('a body of a custom fetch can consist of %s, and its chunks are not changed', async (_what, make) => {
     const parts = make();
     const before = parts.map((part) => part.slice());
     const body = () =>
@@ -392,17 +395,20 @@ describe('the answer itself', () => {
   });
 
   it.each<[string, () => Promise<unknown>]>([
-    ['a body that is no stream', async () => ({ status: 200, headers: new Headers(), body: 'text' })],
-    ['the form of a Response only', async () => ({ status: 200, headers: new Headers(), body: new Response('').body })],
+    ['a body that is not a stream', async () => ({ status: 200, headers: new Headers(), body: 'text' })],
     [
-      'a body that it has read already',
+      'the shape of a Response only',
+      async () => ({ status: 200, headers: new Headers(), body: new Response('').body }),
+    ],
+    [
+      'a body that has already been read',
       async () => {
         const response = new Response('text');
         await response.text();
         return response;
       },
     ],
-  ])('of a fetch of your own may have %s', async (_what, make) => {
+  ])('a response of a custom fetch can have %s', async (_what, make) => {
     const made = (await make()) as Response;
     const { signal } = new AbortController();
     const fetch = resilientFetch({ fetch: async (_url: string, _init?: RequestInit) => made });

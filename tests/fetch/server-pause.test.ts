@@ -1,4 +1,4 @@
-/** What a server announces of its limits never silences a key for good, however mistaken or hostile it is. */
+/** The limits that a server announces never block a key permanently, even if they are mistaken or hostile. */
 import { resilientFetch, TokenBucket } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
@@ -28,7 +28,7 @@ function setUp(answerOf: (sent: number) => Answer, rateLimit: object = {}) {
     timeout: Infinity,
     rateLimit,
   });
-  /** The status, or in how many milliseconds the call may come back. */
+  /** Returns the status, or the delay after which the call may be repeated. */
   const ask = () =>
     fetch(URL_A).then(
       ({ status }) => status,
@@ -39,11 +39,11 @@ function setUp(answerOf: (sent: number) => Answer, rateLimit: object = {}) {
 
 const dateIn = (ms: number) => new Date(Date.now() + ms).toUTCString();
 
-/** Answers that would keep every request back for longer than anyone wants. */
+/** Responses that would delay every request for an unreasonable time. */
 const HOSTILE: readonly (readonly [string, Answer])[] = [
   ['t=999999999999999', { headers: { ratelimit: '"x";r=0;t=999999999999999' } }],
   ['draft 7, reset=999999999999999', { headers: { ratelimit: 'limit=1, remaining=0, reset=999999999999999' } }],
-  ['milliseconds as seconds', { headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '999999999' } }],
+  ['milliseconds in place of seconds', { headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '999999999' } }],
   ['epoch seconds of the year 5138', { headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '99999999999' } }],
   [
     'epoch milliseconds of 33658',
@@ -60,22 +60,22 @@ const HOSTILE: readonly (readonly [string, Answer])[] = [
   ['Retry-After: 10^63', { status: 429, headers: { 'retry-after': `1${'0'.repeat(63)}` } }],
   ['Retry-After in 9999', { status: 429, headers: { 'retry-after': 'Fri, 31 Dec 9999 23:59:59 GMT' } }],
   [
-    'Retry-After by a Date of 1970',
+    'a Retry-After date with a Date of 1970',
     { status: 429, headers: { date: 'Thu, 01 Jan 1970 00:00:00 GMT', 'retry-after': dateIn(1000) } },
   ],
   [
-    'both of them',
+    'a RateLimit and a Retry-After',
     { status: 429, headers: { ratelimit: '"x";r=0;t=999999999999999', 'retry-after': '999999999999999' } },
   ],
 ];
 
-/** Answers that say nothing about a time to wait. */
+/** Responses that announce no delay. */
 const HARMLESS: readonly (readonly [string, Answer])[] = [
   [
     'NaN',
     { status: 429, headers: { 'retry-after': 'NaN', 'x-ratelimit-remaining': 'NaN', 'x-ratelimit-reset': 'NaN' } },
   ],
-  ['negative ones', { status: 429, headers: { 'retry-after': '-5', 'x-ratelimit-remaining': '-1' } }],
+  ['negative values', { status: 429, headers: { 'retry-after': '-5', 'x-ratelimit-remaining': '-1' } }],
   ['a negative reset', { headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '-60' } }],
   ['nothing left and no reset', { headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-limit': '0' } }],
   ['a reset in the past', { headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '1000000000' } }],
@@ -86,9 +86,9 @@ const HARMLESS: readonly (readonly [string, Answer])[] = [
   ['Retry-After with a 200', { headers: { 'retry-after': '999999999' } }],
 ];
 
-describe('a response with a hostile or mistaken limit', () => {
+describe('A response with a hostile or mistaken limit', () => {
   it.each(HOSTILE)(
-    '%s: one good response after a minute ends it, for a client that asks all week',
+    'a successful response ends the delay of "%s" after a minute for a client that calls every minute for a week',
     async (_name, bad) => {
       const { clock, sent, ask } = setUp((count) => (count === 1 ? bad : {}));
       await ask();
@@ -103,19 +103,22 @@ describe('a response with a hostile or mistaken limit', () => {
     },
   );
 
-  it.each(HOSTILE)('%s, again and again: one probe a minute, all others are rejected', async (_name, bad) => {
-    const { clock, sent, ask } = setUp(() => bad, { maxWait: 0 });
-    await ask();
-    for (let second = 1; second <= 600; second++) {
-      await clock.advance(1000);
-      const answer = await ask();
-      const left = sent.at(-1)! + MINUTE - clock.now();
-      if (left < MINUTE) expect(answer).toBe(`ERR_RATE_LIMITED ${left}`);
-    }
-    expect(sent).toEqual(Array.from({ length: 11 }, (_, n) => n * MINUTE));
-  });
+  it.each(HOSTILE)(
+    'a server that always responds with "%s" receives one probe per minute, and other calls are rejected',
+    async (_name, bad) => {
+      const { clock, sent, ask } = setUp(() => bad, { maxWait: 0 });
+      await ask();
+      for (let second = 1; second <= 600; second++) {
+        await clock.advance(1000);
+        const answer = await ask();
+        const left = sent.at(-1)! + MINUTE - clock.now();
+        if (left < MINUTE) expect(answer).toBe(`ERR_RATE_LIMITED ${left}`);
+      }
+      expect(sent).toEqual(Array.from({ length: 11 }, (_, n) => n * MINUTE));
+    },
+  );
 
-  it.each(HARMLESS)('%s: is no reason to wait', async (_name, answer) => {
+  it.each(HARMLESS)('a response with "%s" causes no delay', async (_name, answer) => {
     const { sent, ask } = setUp(() => answer);
     for (let n = 0; n < 5; n++) await ask();
     expect(sent.length).toBe(5);
@@ -125,7 +128,7 @@ describe('a response with a hostile or mistaken limit', () => {
 const PAUSE: Answer = { status: 429, headers: { 'retry-after': '3600' } };
 
 describe('maxServerPause', () => {
-  it('is how long nothing is sent; of all that ask then, one is', async () => {
+  it('the pause lasts for at most maxServerPause, and then one call is sent as a probe', async () => {
     const { clock, sent, ask } = setUp(() => PAUSE, { maxServerPause: '10s', maxWait: 0 });
     expect(await ask()).toBe(429);
     await clock.advance(9999);
@@ -139,7 +142,7 @@ describe('maxServerPause', () => {
     expect(sent).toEqual([0, 10_000, 70_000]);
   });
 
-  it('does not shorten what is shorter', async () => {
+  it('maxServerPause does not extend a shorter pause', async () => {
     const { clock, sent, ask } = setUp((n) => (n === 1 ? { status: 429, headers: { 'retry-after': '7' } } : {}), {
       maxServerPause: '10s',
       maxWait: 0,
@@ -153,21 +156,29 @@ describe('maxServerPause', () => {
   });
 
   it.each<[string, Answer, string]>([
-    ['a good one ends it', {}, '200 200'],
-    ['one that is not found ends it', { status: 404 }, '404 404'],
-    ['a failure leaves it as it was', { status: 500 }, '500 ERR_RATE_LIMITED 60000'],
-    ['a refusal that says nothing leaves it as it was', { status: 429 }, '429 ERR_RATE_LIMITED 60000'],
-    ['a shorter Retry-After counts', { status: 503, headers: { 'retry-after': '20' } }, '503 ERR_RATE_LIMITED 20000'],
-    ['a limit with some left counts', { headers: { ratelimit: '"p";r=5;t=30' } }, '200 200'],
-    ['a limit with none left counts', { headers: { ratelimit: '"p";r=0;t=30' } }, '200 ERR_RATE_LIMITED 30000'],
-  ])('takes the response to a probe for the news: %s', async (_name, answer, expected) => {
+    ['a successful response ends the pause', {}, '200 200'],
+    ['a 404 ends the pause', { status: 404 }, '404 404'],
+    ['a failure repeats the pause', { status: 500 }, '500 ERR_RATE_LIMITED 60000'],
+    ['a rejection without a delay repeats the pause', { status: 429 }, '429 ERR_RATE_LIMITED 60000'],
+    [
+      'a shorter Retry-After replaces the pause',
+      { status: 503, headers: { 'retry-after': '20' } },
+      '503 ERR_RATE_LIMITED 20000',
+    ],
+    ['a limit with remaining quota ends the pause', { headers: { ratelimit: '"p";r=5;t=30' } }, '200 200'],
+    [
+      'a limit without remaining quota replaces the pause',
+      { headers: { ratelimit: '"p";r=0;t=30' } },
+      '200 ERR_RATE_LIMITED 30000',
+    ],
+  ])('the response to a probe decides: %s', async (_name, answer, expected) => {
     const { clock, ask } = setUp((count) => (count === 1 ? PAUSE : answer), { maxWait: 0 });
     await ask();
     await clock.advance(MINUTE);
     expect(`${await ask()} ${await ask()}`).toBe(expected);
   });
 
-  it('is not ended by a good response to a request that was under way before', async () => {
+  it('a successful response to a request from before the pause does not end it', async () => {
     const clock = new TestClock();
     const open: ((response: Response) => void)[] = [];
     const fetch = resilientFetch({
@@ -185,7 +196,7 @@ describe('maxServerPause', () => {
     await expect(fetch(URL_A)).rejects.toMatchObject({ code: 'ERR_RATE_LIMITED', retryAfterMs: MINUTE });
   });
 
-  it('lets a call wait for its probe, and those behind it move up when it is answered', async () => {
+  it('a call waits for its probe, and the waiters behind it are admitted when the probe succeeds', async () => {
     const { clock, sent, ask } = setUp((count) => (count === 1 ? PAUSE : {}), { maxWait: '10m' });
     await ask();
     const waiting = Promise.all([ask(), ask(), ask()]);
@@ -197,7 +208,7 @@ describe('maxServerPause', () => {
 });
 
 describe('fetch.breakwater.reset(key)', () => {
-  it('ends what the server of the key has announced, at once, also for calls that wait', async () => {
+  it('reset ends the pause of the key at once, also for waiting calls', async () => {
     const { clock, fetch, ask, sent } = setUp((count) => (count === 1 ? PAUSE : {}), { maxWait: '10m' });
     await ask();
     const waiting = watch(ask());
@@ -212,7 +223,7 @@ describe('fetch.breakwater.reset(key)', () => {
     expect(sent).toEqual([0, 1000, 1000]);
   });
 
-  it('closes the circuit of the key', async () => {
+  it('reset closes the circuit breaker of the key', async () => {
     const clock = new TestClock();
     let status = 500;
     const fetch = resilientFetch({

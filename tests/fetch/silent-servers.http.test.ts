@@ -6,7 +6,7 @@ import { testServer } from '../support/http-server.js';
 import { settle, watch } from '../support/promises.js';
 import { tcpProxy } from '../support/tcp-proxy.js';
 
-// Real sockets, but our timers run on a TestClock: however slow the machine is, a timeout fires when the test says so.
+// Real sockets, but the timers of the library run on a TestClock, so that a timeout fires at the same step on any machine.
 
 it('a server that never responds causes TimeoutError, the socket is destroyed and the slot is released', async () => {
   const clock = new TestClock();
@@ -27,7 +27,7 @@ it('a server that never responds causes TimeoutError, the socket is destroyed an
   expect(hanging.error).toBeInstanceOf(TimeoutError);
   expect(hanging.error).toMatchObject({ code: 'ERR_TIMEOUT', timeoutMs: 2_000 });
   await connection!.closed;
-  await queued.done; // it has the slot now
+  await queued.done; // now has the slot
   expect(await queued.value?.text()).toBe('well');
   expect(server.requests).toHaveLength(1);
   expect(clock.pendingTimers).toBe(0);
@@ -45,9 +45,9 @@ it('the attempt timeout ends each attempt on dripping headers, and the total tim
     retry: { maxAttempts: 10, backoff: () => 0 },
     on: { timeout: (event) => timeouts.push(event) },
   });
-  // Connections cannot be counted here: undici makes a spare one whenever a request is aborted.
-  const dripped = async (tries: number) => {
-    await eventually(() => expect(server.requests).toHaveLength(tries));
+  // Connections cannot be counted here, because undici opens a spare connection when a request is aborted.
+  const dripped = async (attempts: number) => {
+    await eventually(() => expect(server.requests).toHaveLength(attempts));
     const before = proxy.bytes.response;
     await eventually(() => expect(proxy.bytes.response).toBeGreaterThan(before));
   };
@@ -103,11 +103,11 @@ it('an attempt on a half-open connection times out, and the next attempt uses a 
   const fetch = resilientFetch({ clock, attemptTimeout: '1s', retry: { backoff: () => 0 } });
   expect(await (await fetch(proxy.origin)).text()).toBe('answer 0');
 
-  await settle(); // the connection can be used again
+  await settle(); // the connection can be reused
   const [connection] = proxy.connections;
   connection!.faults = { blackhole: true };
   const call = watch(fetch(proxy.origin));
-  await eventually(() => expect(connection!.bytes.lost).toBeGreaterThan(0)); // the request has gone out, in vain
+  await eventually(() => expect(connection!.bytes.lost).toBeGreaterThan(0)); // the request was sent and lost
   await clock.advance(1_000);
   await call.done;
   expect(await call.value?.text()).toBe('answer 1');

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Child, runChild, startChild } from '../support/child.js';
 import { watch } from '../support/promises.js';
 
-/** Nothing else happens meanwhile, as in a long garbage collection or an endless loop. */
+/** Blocks the event loop, as a long garbage collection or an endless loop does. */
 function stall(ms: number): void {
   for (const end = performance.now() + ms; performance.now() < end; );
 }
@@ -23,7 +23,7 @@ describe('A stalled event loop', () => {
     await server.ended;
   });
 
-  /** One warm connection for each call, so that only the answers are to come. */
+  /** Opens one connection per call, so that only the responses are left to arrive. */
   const warmUp = () => Promise.all(Array.from({ length: 20 }, async () => (await fetch(`${origin}/100`)).text()));
 
   it.each([
@@ -66,7 +66,7 @@ describe('A stalled event loop', () => {
     stall(1000);
     const stalledUntil = performance.now();
     await Promise.all(calls.map(({ done }) => done));
-    expect(performance.now() - stalledUntil).toBeLessThan(800); // 400 ms are given back
+    expect(performance.now() - stalledUntil).toBeLessThan(800); // 400 ms are returned after the stall
     const states = calls.map(({ state, error }) => (isResilienceError(error, 'ERR_TIMEOUT') ? 'late' : state));
     expect(states).toEqual(Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? 'fulfilled' : 'late')));
     expect(breaker.stats).toMatchObject({ calls: 10, failures: 0 });

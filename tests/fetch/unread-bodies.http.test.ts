@@ -10,7 +10,7 @@ describe('20 calls whose first response is an error with an unread body', () => 
   it.each([
     ['10 B is drained', 10, 2],
     ['40 kB is drained', 40_000, 2],
-    // Each of them costs its connection. (On Node 24 undici gives up the next one too, if that is asked for at once.)
+    // Each of these bodies costs its connection. (On Node 24 undici also closes the next one if a request follows at once.)
     ['200 kB is cancelled and leaves no connection open', 200_000, 40],
   ])('an unread body of %s', async (_name, bytes, sockets) => {
     await using server = await testServer(({ index }) =>
@@ -28,7 +28,7 @@ describe('500 unread bodies of 503 responses', () => {
   it.each([
     ['short bodies are drained, and their connections are reused', 8_000, 20],
     ['long bodies are cancelled, and their connections are closed', 200_000, Infinity],
-  ])('%s', { timeout: 30_000 }, async (_what, bytes, maxUsed) => {
+  ])('500 calls with unread responses: %s', { timeout: 30_000 }, async (_what, bytes, maxUsed) => {
     const WORKERS = 10;
     const body = 'x'.repeat(bytes);
     let mostOpen = 0;
@@ -63,7 +63,7 @@ it('connections of 20 unread 503 responses close when the responses are garbage-
   }
   await using server = await testServer(() => ({ status: 503, body: endless() }));
   const fetch = resilientFetch({ retry: false, circuitBreaker: false });
-  const { signal } = new AbortController(); // outlives them all, as that of a service does
+  const { signal } = new AbortController(); // outlives all responses, like the signal of a service
   for (let i = 0; i < 20; i++) await fetch(server.origin, { signal });
   await eventually(() => {
     collectGarbage();

@@ -8,8 +8,8 @@ import { tcpProxy } from '../support/tcp-proxy.js';
 
 const retry = { backoff: () => 0 };
 
-describe("a bulkhead that holds its slot until the end of the 'body'", () => {
-  /** One slot: the second call goes out when the first lets go of it. */
+describe("A bulkhead with holdUntil 'body'", () => {
+  /** One slot: the second call is sent when the first call releases the slot. */
   async function oneSlot(reply: (path: string) => Reply, options: { readonly clock?: TestClock } = {}) {
     const server = await testServer(({ path }) => reply(path));
     const fetch = resilientFetch({
@@ -24,8 +24,8 @@ describe("a bulkhead that holds its slot until the end of the 'body'", () => {
   it.each<[string, (response: Response) => unknown]>([
     ['read', (response) => response.text()],
     ['cancelled', (response) => response.body?.cancel('no need')],
-    ['read through its clone too', (response) => Promise.all([response.clone(), response].map((one) => one.text()))],
-  ])('gives it back when it was %s', async (_how, use) => {
+    ['read together with its clone', (response) => Promise.all([response.clone(), response].map((one) => one.text()))],
+  ])('the slot is released when the body is %s', async (_how, use) => {
     await using it = await oneSlot(() => ({ body: 'x'.repeat(200_000) }));
     const first = await it.fetch(it.server.origin);
     const second = watch(it.fetch(it.server.origin));
@@ -40,7 +40,7 @@ describe("a bulkhead that holds its slot until the end of the 'body'", () => {
     await second.value?.body?.cancel();
   });
 
-  it('gives it back when time is up, when the caller aborts, and when it fails', async () => {
+  it('the slot is released when the body times out, is aborted by the caller or fails', async () => {
     const clock = new TestClock();
     const hang = async function* () {
       yield 'the beginning';
@@ -76,19 +76,19 @@ describe("a bulkhead that holds its slot until the end of the 'body'", () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('gives it back at once when there is no body, and when the response is discarded', async () => {
+  it('the slot is released at once when there is no body or the response is discarded', async () => {
     let failures = 2;
     await using it = await oneSlot((path) => {
       if (path === '/204') return { status: 204 };
       return failures-- > 0 ? { status: 503, body: 'x'.repeat(50_000) } : { body: 'well' };
     });
     await it.fetch(`${it.server.origin}/204`);
-    const response = await it.fetch(it.server.origin); // the third try needs the slot of the first two
+    const response = await it.fetch(it.server.origin); // the third attempt needs the slot of the first two
     expect(await response.text()).toBe('well');
     expect(it.server.requests).toHaveLength(4);
   });
 
-  it('gives it back when the answer gets lost on its way, by a classify that throws for instance', async () => {
+  it('the slot is released when a classify function throws', async () => {
     await using server = await testServer(() => ({ body: 'well' }));
     let judged = 0;
     const fetch = resilientFetch({

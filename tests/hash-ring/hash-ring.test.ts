@@ -6,7 +6,7 @@ const names = (count: number) => Array.from({ length: count }, (_, i) => `node-$
 const placed = (ring: HashRing) => vectors.keys.map((key) => ring.get(key));
 
 describe('HashRing', () => {
-  it('places keys today as it did when its layout was numbered 1', () => {
+  it('keys keep the placement of layout 1', () => {
     const ring = new HashRing([...names(9), { node: 'heavy', weight: 2.5 }], { seed: 7 });
     const golden = ['', 'a', 'user:7', 'é', '日本語', 'key-0', 'key-1', 'key-2'].map((key) => ring.get(key));
     expect(golden).toMatchInlineSnapshot(`
@@ -24,7 +24,7 @@ describe('HashRing', () => {
     expect(murmur3(placed(ring).join())).toMatchInlineSnapshot(`1270102572`);
   });
 
-  it('belongs to whoever has the first point at or after the hash, and the first point comes after the last', () => {
+  it('a key belongs to the node of the first point at or after its hash, and the ring wraps around', () => {
     const ring = new HashRing(names(5), { virtualNodes: 1 });
     expect([...ring.stats().share.values()].reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 12);
     const counts = new Map<string, number>();
@@ -32,7 +32,7 @@ describe('HashRing', () => {
     for (const [node, share] of ring.stats().share) expect((counts.get(node) ?? 0) / 50_000).toBeCloseTo(share, 1.7);
   });
 
-  it('takes keys of each kind: numbers and bigints are their decimal strings, strings their UTF-8', () => {
+  it('numbers and bigints are placed like their decimal strings, and bytes like the string of their UTF-8', () => {
     const ring = new HashRing(names(50));
     expect(ring.get(123)).toBe(ring.get('123'));
     expect(ring.get(123n)).toBe(ring.get('123'));
@@ -41,7 +41,7 @@ describe('HashRing', () => {
     expect(() => ring.get(undefined as never)).toThrow(/must be a string or a Uint8Array/);
   });
 
-  it('gives nodes of any name their keys, names that look alike too', () => {
+  it('nodes with any name receive keys, even if names are similar', () => {
     const odd = ['', 'a', 'a-1', 'a-1-1', 'a1', '[::1]:80', '10.0.0.1:80', '__proto__', 'constructor', 'é', 'e\u0301'];
     const ring = new HashRing(odd);
     const { share } = ring.stats();
@@ -50,7 +50,7 @@ describe('HashRing', () => {
     expect(new HashRing(['__proto__']).get('constructor')).toBe('__proto__');
   });
 
-  it('spreads keys as evenly as its points allow, with a weak hash too', () => {
+  it('the keys are distributed as evenly as the number of points allows, also with a weak hash function', () => {
     for (const hash of [
       murmur3,
       fnv1a,
@@ -68,7 +68,7 @@ describe('HashRing', () => {
     expect(new HashRing().stats()).toEqual({ share: new Map(), peakToMean: 1, cv: 0 });
   });
 
-  it('gives weights their due', () => {
+  it('the share of a node is proportional to its weight', () => {
     const ring = new HashRing([{ node: 'a', weight: 1 }, { node: 'b', weight: 2 }, { node: 'c', weight: 0 }, 'd'], {
       virtualNodes: 2000,
     });
@@ -88,18 +88,18 @@ describe('HashRing', () => {
     ]);
   });
 
-  it('gives a very light node one point at least', () => {
+  it('a node of very small weight has at least one point', () => {
     const ring = new HashRing([{ node: 'light', weight: 1e-9 }, 'heavy']);
     expect(ring.stats().share.get('light')).toBeGreaterThan(0);
   });
 
-  it('counts a node once, with the weight given last', () => {
+  it('a node that is given twice counts once, with the last weight', () => {
     const ring = new HashRing(['a', 'a', { node: 'b', weight: 3 }, 'b']);
     expect(ring.toJSON()).toEqual(new HashRing(['a', 'b']).toJSON());
     expect(placed(ring)).toEqual(placed(new HashRing(['b', 'a'])));
   });
 
-  it('is empty without nodes, and with none that weighs anything', () => {
+  it('a ring without nodes or with only weightless nodes returns no node', () => {
     for (const ring of [new HashRing(), new HashRing([{ node: 'a', weight: 0 }])]) {
       expect([ring.get('a'), ring.getMany('a', 3)]).toEqual([undefined, []]);
     }
@@ -108,7 +108,7 @@ describe('HashRing', () => {
     expect(ring.add('b').get('a')).toBe('b');
   });
 
-  it('keeps a reader on the ring it began with', () => {
+  it('an iteration over the nodes sees the ring as it was at the start', () => {
     const ring = new HashRing(names(5));
     const seen: string[] = [];
     for (const node of ring.nodes) {
@@ -118,7 +118,7 @@ describe('HashRing', () => {
     expect([seen, ring.size]).toEqual([names(5), 0]);
   });
 
-  it('finds who a node without a point of its own was beaten by: a hash that is the same for all', () => {
+  it('a hash function that returns one value for all points orders the nodes by name', () => {
     const ring = new HashRing(['c', 'a', 'b'], { hash: () => 42 });
     expect([ring.get('x'), ring.getMany('x', 3)]).toEqual(['a', ['a', 'b', 'c']]);
     ring.remove('a');
@@ -126,7 +126,7 @@ describe('HashRing', () => {
     expect(ring.add('a').getMany('x', 9)).toEqual(['a', 'b', 'c']);
   });
 
-  it('works with ten thousand nodes', () => {
+  it('a ring of ten thousand nodes can be changed and read', () => {
     const ring = new HashRing(names(10_000));
     expect(ring.size).toBe(10_000);
     expect(ring.getMany('a', 3).length).toBe(3);
@@ -136,21 +136,21 @@ describe('HashRing', () => {
 });
 
 describe('HashRing.add and remove', () => {
-  it('come to the same ring as making it anew', () => {
+  it('changes of a ring lead to the same ring as its construction', () => {
     const ring = new HashRing(names(20));
     ring.remove('node-3');
     ring.add('late').add('node-3', { weight: 2 }).add('late', { weight: 0.5 });
-    const anew = new HashRing([
+    const rebuilt = new HashRing([
       { node: 'late', weight: 0.5 },
       { node: 'node-3', weight: 2 },
       ...names(20).filter((node) => node !== 'node-3'),
     ]);
-    expect(ring.toJSON()).toEqual(anew.toJSON());
-    expect(ring.diff(anew)).toEqual({ share: 0, moves: [] });
-    expect(placed(ring)).toEqual(placed(anew));
+    expect(ring.toJSON()).toEqual(rebuilt.toJSON());
+    expect(ring.diff(rebuilt)).toEqual({ share: 0, moves: [] });
+    expect(placed(ring)).toEqual(placed(rebuilt));
   });
 
-  it('move keys to the node that comes, and from the one that goes, and no others', () => {
+  it('keys move only to an added node and only from a removed node', () => {
     const before = new HashRing(names(10));
     const more = new HashRing([...names(10), 'new']);
     const moved = before.diff(more);
@@ -163,7 +163,7 @@ describe('HashRing.add and remove', () => {
     expect(back.share).toBeCloseTo(moved.share, 12);
   });
 
-  it('move as few when a weight changes', () => {
+  it('keys move only to or from a node whose weight changes', () => {
     const ring = new HashRing(names(10));
     const heavier = new HashRing(names(10)).add('node-4', { weight: 2 });
     expect(new Set(ring.diff(heavier).moves.map(({ to }) => to))).toEqual(new Set(['node-4']));
@@ -172,7 +172,7 @@ describe('HashRing.add and remove', () => {
     expect(without.has('node-4')).toBe(true);
   });
 
-  it('say whether there was anything to do', () => {
+  it('remove returns whether the node was a member, and add of an existing node changes nothing', () => {
     const ring = new HashRing(['a']);
     const before = ring.toJSON();
     expect([ring.remove('b'), ring.add('a'), ring.toJSON()]).toEqual([false, ring, before]);
@@ -183,7 +183,7 @@ describe('HashRing.addAll and removeAll', () => {
   const placesOf = (ring: HashRing) => Array.from({ length: 500 }, (_, key) => ring.getMany(`key-${key}`, 3));
   const changes = ['late', { node: 'node-3', weight: 2 }, { node: 'idle', weight: 0 }, { node: 'node-5', weight: 0 }];
 
-  it('addAll makes the ring that add makes of each node in turn', () => {
+  it('addAll builds the same ring as add for each node', () => {
     const one = new HashRing(names(10));
     for (const change of changes) {
       if (typeof change === 'string') one.add(change);
@@ -196,7 +196,7 @@ describe('HashRing.addAll and removeAll', () => {
     expect(all.diff(HashRing.fromJSON(one.toJSON())).share).toBe(0);
   });
 
-  it('of several entries for one node in addAll the last one counts', () => {
+  it('the last of several entries for one node in addAll counts', () => {
     const ring = new HashRing(['a']).addAll(['b', { node: 'b', weight: 3 }, 'a']);
     expect([ring.weightOf('b'), ring.size]).toEqual([3, 2]);
   });
@@ -205,7 +205,7 @@ describe('HashRing.addAll and removeAll', () => {
     ['a bad weight', ['c', { node: 'd', weight: -1 }], '"weight"'],
     ['a bad node', ['c', 7], '"node" must be a string'],
     ['a weight too large', ['c', { node: 'd', weight: 2 ** 30 }], '"weight" must be at most'],
-    ['a name by itself', 'cd', '"nodes" must be a list of nodes, got "cd"'],
+    ['a string in place of a list', 'cd', '"nodes" must be a list of nodes, got "cd"'],
   ])('%s in addAll changes nothing', (_what, nodes, message) => {
     const ring = new HashRing(['a', 'b']);
     const before = placesOf(ring);
@@ -224,9 +224,9 @@ describe('HashRing.addAll and removeAll', () => {
     expect([ring.nodes, placesOf(ring)]).toEqual([['a', 'b'], placesOf(new HashRing(['a', 'b']))]);
   });
 
-  it('removeAll makes the ring of the nodes that stay, and counts those that were there', () => {
+  it('removeAll removes the given nodes and returns the number of members among them', () => {
     const ring = new HashRing(names(10)).add('idle', { weight: 0 });
-    expect(ring.removeAll(['node-3', 'node-3', 'unheard of', 'idle', 'node-0'])).toBe(3);
+    expect(ring.removeAll(['node-3', 'node-3', 'unknown', 'idle', 'node-0'])).toBe(3);
     const stay = names(10).filter((node) => node !== 'node-3' && node !== 'node-0');
     expect(ring.nodes).toEqual(new HashRing(stay).nodes);
     expect(placesOf(ring)).toEqual(placesOf(new HashRing(stay)));
@@ -234,7 +234,7 @@ describe('HashRing.addAll and removeAll', () => {
     expect(ring.has('node-1')).toBe(true);
   });
 
-  it('addAll of nodes that are there with the same weight computes no points', () => {
+  it('addAll computes no points for nodes whose weight is unchanged', () => {
     let hashes = 0;
     const hash = (data: string | Uint8Array, seed: number) => {
       hashes++;
@@ -250,7 +250,7 @@ describe('HashRing.addAll and removeAll', () => {
 });
 
 describe('HashRing.getMany', () => {
-  it('returns every node once, in an order that a longer list goes on with, for few nodes and for many', () => {
+  it('getMany returns every node once, and a shorter list is a prefix of a longer list, for few nodes and for many', () => {
     const ring = new HashRing(names(40));
     for (let key = 0; key < 50; key++) {
       const all = ring.getMany(`key-${key}`, Infinity);
@@ -261,7 +261,7 @@ describe('HashRing.getMany', () => {
 
   const ring = new HashRing(names(12));
 
-  it('gives different nodes, the first one get(key), each list the beginning of the longer ones', () => {
+  it('getMany returns distinct nodes that start with get(key), and a shorter list is a prefix of a longer list', () => {
     for (const key of vectors.keys.slice(0, 100)) {
       const all = ring.getMany(key, Infinity);
       expect(new Set(all)).toEqual(new Set(ring.nodes));
@@ -270,7 +270,7 @@ describe('HashRing.getMany', () => {
     }
   });
 
-  it('goes to as many zones as there are first', () => {
+  it('getMany with zoneOf returns nodes of different zones first', () => {
     const zoneOf = (node: string) => (node === 'node-0' ? undefined : `zone-${Number(node.slice(5)) % 3}`);
     for (const key of vectors.keys.slice(0, 100)) {
       const all = ring.getMany(key, 12, { zoneOf });
@@ -284,18 +284,18 @@ describe('HashRing.getMany', () => {
     }
   });
 
-  it.each([-1, 1.5, NaN, '3'])('refuses %s of them', (count) => {
+  it.each([-1, 1.5, NaN, '3'])('getMany rejects a count of %s', (count) => {
     expect(() => ring.getMany('a', count as never)).toThrow(/"count" must be an integer ≥ 0/);
   });
 
-  it('refuses options it does not know', () => {
+  it('getMany rejects unknown and invalid options', () => {
     expect(() => ring.getMany('a', 1, { zone: 1 } as never)).toThrow(/did you mean "zoneOf"/);
     expect(() => ring.getMany('a', 1, { zoneOf: 1 } as never)).toThrow(/"zoneOf" must be a function/);
   });
 });
 
 describe('HashRing.toJSON', () => {
-  it('is all there is to know, but for the hash function', () => {
+  it('toJSON contains everything except the hash function', () => {
     const ring = new HashRing([{ node: 'b', weight: 2 }, 'a'], { virtualNodes: 50, seed: 3 });
     const json = JSON.parse(JSON.stringify(ring));
     expect(json).toEqual({
@@ -316,7 +316,7 @@ describe('HashRing.toJSON', () => {
   });
 });
 
-describe('HashRing refuses', () => {
+describe('Invalid arguments of HashRing', () => {
   it.each([
     [['a'], { virtualNodes: 0 }, /"virtualNodes" must be an integer ≥ 1/],
     [['a'], { virtualNodes: 1e9 }, /"virtualNodes" must be an integer ≥ 1 and at most 65536/],
@@ -338,7 +338,7 @@ describe('HashRing refuses', () => {
     expect(() => new HashRing(nodes as never, options as never)).toThrow(message);
   });
 
-  it('a bad node later, and stays as it was', () => {
+  it('add rejects an invalid node and leaves the ring unchanged', () => {
     const ring = new HashRing(['a']);
     const before = ring.toJSON();
     expect(() => ring.add(7 as never)).toThrow(/"node" must be a string/);
@@ -347,7 +347,7 @@ describe('HashRing refuses', () => {
     expect(ring.toJSON()).toEqual(before);
   });
 
-  it('to be compared with a ring that places keys by another hash', () => {
+  it('diff rejects a ring that hashes keys differently', () => {
     const ring = new HashRing(['a']);
     for (const other of [
       new HashRing(['a'], { seed: 1 }),

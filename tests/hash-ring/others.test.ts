@@ -1,4 +1,4 @@
-/** Rendezvous, jump and Maglev. */
+/** Rendezvous hashing, jump hash and Maglev. */
 import { HashRing, jumpHash, MaglevTable, murmur3, Rendezvous } from 'breakwater/hash-ring';
 import { describe, expect, it } from 'vitest';
 import { fillTable } from '../../src/hash-ring/maglev-table.js';
@@ -7,7 +7,7 @@ import { vectors } from './vectors.js';
 
 const names = (count: number) => Array.from({ length: count }, (_, i) => `node-${i}`);
 
-/** How many of the keys each node has. */
+/** The number of keys per node. */
 function countsOf(placement: { get(key: number): string | undefined }, keys = 100_000): Map<string, number> {
   const counts = new Map<string, number>();
   for (let key = 0; key < keys; key++) counts.set(placement.get(key)!, (counts.get(placement.get(key)!) ?? 0) + 1);
@@ -18,17 +18,17 @@ describe.each([
   ['Rendezvous', Rendezvous, 2264760738],
   ['MaglevTable', MaglevTable, 146778722],
 ] as const)('%s', (name, Kind, golden) => {
-  it('places keys today as it always did', () => {
+  it('keys keep their recorded placement', () => {
     const placement = new Kind([...names(9), { node: 'heavy', weight: 2.5 }], { seed: 7 });
     expect(murmur3(vectors.keys.map((key) => placement.get(key)).join())).toBe(golden);
   });
 
-  it('places keys in the same way whatever order the nodes came in', () => {
+  it('the order of the nodes does not change the placement', () => {
     const [one, other] = [new Kind(names(9)), new Kind(names(9).reverse())];
     for (const key of vectors.keys) expect(other.get(key)).toBe(one.get(key));
   });
 
-  it('spreads keys evenly, as the weights say', () => {
+  it('keys are distributed in proportion to the weights', () => {
     const equal = countsOf(new Kind(names(10)));
     for (const node of names(10)) expect(Math.abs(equal.get(node)! / 10_000 - 1)).toBeLessThan(0.04);
     const weighted = countsOf(new Kind([1, 2, 3, 4].map((weight) => ({ node: `w${weight}`, weight }))));
@@ -37,7 +37,7 @@ describe.each([
     }
   });
 
-  it('gives different nodes for replicas, the first one get(key), each list the beginning of the longer ones', () => {
+  it('getMany returns distinct nodes that start with get(key), and a shorter list is a prefix of a longer list', () => {
     const placement = new Kind([...names(6), { node: 'twice', weight: 2 }, { node: 'never', weight: 0 }]);
     for (const key of vectors.keys.slice(0, 100)) {
       const all = placement.getMany(key, Infinity);
@@ -47,7 +47,7 @@ describe.each([
     expect(() => placement.getMany('a', -1)).toThrow(/"count"/);
   });
 
-  it('knows its nodes, those without weight too, and gives those no keys', () => {
+  it('nodes without weight are members and own no keys', () => {
     const placement = new Kind(['b', { node: 'a', weight: 0 }, 'b']);
     expect([placement.nodes, placement.size, placement.has('a'), placement.has('c')]).toEqual([
       ['a', 'b'],
@@ -62,14 +62,14 @@ describe.each([
     }
   });
 
-  it('takes every kind of key', () => {
+  it('numbers, bigints, strings and bytes are valid keys', () => {
     const placement = new Kind(names(50));
     expect([placement.get(123), placement.get(123n)]).toEqual([placement.get('123'), placement.get('123')]);
     expect(placement.get(new TextEncoder().encode('日本語'))).toBe(placement.get('日本語'));
     expect(() => placement.get(null as never)).toThrow(/must be a string or a Uint8Array/);
   });
 
-  it('refuses what cannot work', () => {
+  it('invalid nodes and options are rejected', () => {
     expect(() => new Kind([{ node: 'a', weight: -1 }])).toThrow(/"weight" must be a finite number ≥ 0/);
     expect(() => new Kind(['a'], { seed: 1.5 })).toThrow(/"seed" must be an integer/);
     expect(() => new Kind(['a'], { sed: 1 } as never)).toThrow(`${name}: "sed" is unknown (did you mean "seed"?)`);
@@ -78,7 +78,7 @@ describe.each([
 });
 
 describe('Rendezvous', () => {
-  it('moves only what it must: when a node comes, goes, or weighs more', () => {
+  it('keys move only to or from a node that is added, removed or changed', () => {
     const heavier = [...names(7), { node: 'node-7', weight: 3 }];
     const before = new Rendezvous(names(8));
     for (const key of vectors.keys) {
@@ -88,7 +88,7 @@ describe('Rendezvous', () => {
     }
   });
 
-  it('keeps the order of the replicas that stay', () => {
+  it('the remaining replicas keep their order', () => {
     const [before, after] = [new Rendezvous(names(8)), new Rendezvous(names(7))];
     for (const key of vectors.keys.slice(0, 200)) {
       expect(after.getMany(key, 7)).toEqual(before.getMany(key, 8).filter((node) => node !== 'node-7'));
@@ -98,14 +98,14 @@ describe('Rendezvous', () => {
 
 describe('MaglevTable', () => {
   it.each(Object.entries(vectors.maglev_vectors).filter(([name]) => name !== 'note'))(
-    'fills the table of the paper: %s',
+    'fillTable fills the table of the Maglev paper: %s',
     (_name, { offset_skip, weights, table }) => {
       const orders = offset_skip.map(([offset, skip], i) => ({ offset, skip, weight: weights?.[i] ?? 1 }));
       expect([...fillTable(orders, 7)]).toEqual(table);
     },
   );
 
-  it('moves few keys between nodes that stay', () => {
+  it('few keys move between the remaining nodes', () => {
     const [before, after] = [new MaglevTable(names(100)), new MaglevTable(names(99))];
     let moved = 0;
     for (let key = 0; key < 20_000; key++) {
@@ -114,29 +114,32 @@ describe('MaglevTable', () => {
     expect(moved / 20_000).toBeLessThan(0.02);
   });
 
-  it('takes as many nodes as there are places', () => {
+  it('a table can have as many nodes as slots and rejects more', () => {
     const table = new MaglevTable(names(7), { size: 7 });
     expect(new Set(Array.from({ length: 1000 }, (_, key) => table.get(key))).size).toBe(7);
     expect(() => new MaglevTable(names(8), { size: 7 })).toThrow(/"size" must be at least the number of nodes, 8/);
   });
 
-  it('gives a very light node one place', () => {
+  it('a node of very small weight has one slot', () => {
     const table = new MaglevTable([{ node: 'light', weight: 1e-300 }, 'heavy'], { size: 101 });
     expect(countsOf(table, 10_000).get('light')! / 10_000).toBeCloseTo(1 / 101, 2.5);
   });
 
-  it.each([0, 1, 4, 9, 65536, 2 ** 25, 7.5])('refuses a table of %s', (size) => {
+  it.each([0, 1, 4, 9, 65536, 2 ** 25, 7.5])('MaglevTable rejects a size of %s', (size) => {
     expect(() => new MaglevTable(['a'], { size })).toThrow(/"size" must be (an integer|a prime number)/);
   });
 });
 
 describe('jumpHash', () => {
-  it.each(vectors.jump_vectors.v)("equals Guava's and the paper's: %s in %s buckets is %s", (key, buckets, bucket) => {
-    expect(jumpHash(BigInt(key), buckets)).toBe(bucket);
-    if (Number.isSafeInteger(Number(key))) expect(jumpHash(Number(key), buckets)).toBe(bucket);
-  });
+  it.each(vectors.jump_vectors.v)(
+    'jumpHash equals Guava and the paper: the key %s in %s buckets maps to %s',
+    (key, buckets, bucket) => {
+      expect(jumpHash(BigInt(key), buckets)).toBe(bucket);
+      if (Number.isSafeInteger(Number(key))) expect(jumpHash(Number(key), buckets)).toBe(bucket);
+    },
+  );
 
-  it('equals the paper, computed with bigints', () => {
+  it('jumpHash equals the algorithm of the paper in bigint arithmetic', () => {
     const naive = (start: bigint, buckets: number) => {
       let [key, bucket, next] = [start, -1, 0];
       while (next < buckets) {
@@ -150,12 +153,12 @@ describe('jumpHash', () => {
       const key = (i * 0x9e3779b97f4a7c15n) & 0xffffffffffffffffn;
       expect(jumpHash(key, 1 + Number(i % 1000n))).toBe(naive(key, 1 + Number(i % 1000n)));
     }
-    // Times the multiplier its lower half is all ones, so that adding 1 carries into the higher half.
+    // The lower half of this key times the multiplier is all ones, so that adding 1 carries into the higher half.
     const carrying = 0x666313abn;
     expect(jumpHash(carrying, 2 ** 31 - 1)).toBe(naive(carrying, 2 ** 31 - 1));
   });
 
-  it('moves keys to the new bucket only', () => {
+  it('keys move only to the new bucket', () => {
     for (const key of vectors.keys) {
       for (const buckets of [1, 2, 9, 100]) {
         const [before, after] = [jumpHash(key, buckets), jumpHash(key, buckets + 1)];
@@ -164,13 +167,13 @@ describe('jumpHash', () => {
     }
   });
 
-  it('spreads keys evenly, strings as well', () => {
+  it('keys are distributed evenly, including strings', () => {
     const counts = new Uint32Array(10);
     for (let i = 0; i < 50_000; i++) counts[jumpHash(`key-${i}`, 10)]!++;
     for (const count of counts) expect(Math.abs(count / 5000 - 1)).toBeLessThan(0.05);
   });
 
-  it('takes a negative bigint as its two’s complement', () => {
+  it("a negative bigint is hashed as its two's complement", () => {
     expect(jumpHash(-1n, 1000)).toBe(jumpHash(0xffff_ffff_ffff_ffffn, 1000));
   });
 
@@ -178,13 +181,13 @@ describe('jumpHash', () => {
     expect(() => jumpHash(1, buckets as never)).toThrow(/"buckets" must be an integer ≥ 1 and at most 2147483647/);
   });
 
-  it.each([-1, 1.5, NaN, 2 ** 53, undefined, {}])('refuses the key %s', (key) => {
+  it.each([-1, 1.5, NaN, 2 ** 53, undefined, {}])('jumpHash rejects the key %s', (key) => {
     expect(() => jumpHash(key as never, 3)).toThrow(/"key" must be a string, a bigint or an integer/);
   });
 });
 
-describe('a ring that is too large', () => {
-  it('is refused by its numbers, before anything is built', () => {
+describe('A ring that is too large', () => {
+  it('a ring is rejected by its number of nodes and points before memory is allocated', () => {
     expect(() => checkCircle('HashRing', 2 ** 21, 2 ** 30)).not.toThrow();
     expect(() => checkCircle('HashRing', 2 ** 21 + 1, 2 ** 21 + 1)).toThrow(
       'HashRing: "nodes" must be at most 2097152 with a weight above 0, got 2097153',
@@ -194,7 +197,7 @@ describe('a ring that is too large', () => {
     );
   });
 
-  it('is refused when it is made, and when it grows', () => {
+  it('a ring is rejected at construction and at add', () => {
     const heavy = Array.from({ length: 65 }, (_, n) => ({ node: `n${n}`, weight: 256 }));
     expect(() => new HashRing(heavy, { virtualNodes: 65_536 })).toThrow('must have at most 1073741824 points in all');
     const points = Object.defineProperty(new HashRing(['a']), 'ring', {

@@ -105,7 +105,7 @@ describe('Rings', () => {
   it.each([0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, 0xffff_ffff])(
     'a key with hash %d maps to the node of the next point',
     (edge) => {
-      // The hash of names decides the points, that of keys the edge.
+      // The hash of the names determines the points, and the hash of the key is the edge.
       const names = ['a', 'b', 'c'];
       const hash = (data: string | Uint8Array, seed?: number) =>
         typeof data === 'string' && data.startsWith('edge') ? edge : murmur3(data, seed);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** What other implementations answered: hashring from npm, libketama compiled, the reference hashes, the papers. */
+/** Results of other implementations: hashring from npm, compiled libketama, the reference hashes, the papers. */
 interface Vectors {
   readonly keys: readonly string[];
   readonly lists: readonly {

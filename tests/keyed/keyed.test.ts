@@ -16,7 +16,7 @@ import { defer, watch } from '../support/promises.js';
 
 const down = () => Promise.reject(new Error('down'));
 
-/** A family of breakers that open at the first failure, and how many were made. */
+/** A keyed breaker whose members open at the first failure, and the keys of its created members. */
 function setUp(options: { maxKeys?: number; idleFor?: number } = {}) {
   const clock = new TestClock();
   const made: string[] = [];
@@ -33,18 +33,18 @@ function setUp(options: { maxKeys?: number; idleFor?: number } = {}) {
 }
 
 describe('keyed', () => {
-  it('has one policy for each key', async () => {
+  it('each key has its own policy', async () => {
     const { family, made, fail, use } = setUp();
     await fail('a');
     await expect(use('a')).rejects.toMatchObject({ code: 'ERR_CIRCUIT_OPEN', policy: 'a' });
     expect(await use('b')).toBe('b');
     expect(made).toEqual(['a', 'b']);
     expect(family.for('a').state).toBe('open');
-    expect([family.size, [...family.keys()]]).toEqual([2, ['b', 'a']]); // what goes first at the front
+    expect([family.size, [...family.keys()]]).toEqual([2, ['b', 'a']]); // the next key to be evicted is at the front
   });
 
   it.each(['', '__proto__', 'constructor', 'hasOwnProperty', 'toString', 'a\0b', '\ud800'])(
-    '%j is a key like any other',
+    'the key %j works like any other key',
     async (key) => {
       const { family, use } = setUp();
       expect(family.delete(key)).toBe(false);
@@ -55,14 +55,14 @@ describe('keyed', () => {
     },
   );
 
-  it('refuses a call without a key, alone and in a pipeline', async () => {
+  it('a call without a key is rejected, alone and in a pipeline', async () => {
     const { clock, family } = setUp();
     await expect(family.execute(() => 1)).rejects.toThrow('keyed: "key" must be a string');
     await expect(pipeline(retry({ clock }), family).execute(() => 1)).rejects.toThrow('keyed: "key" must be a string');
     expect(() => family.for(5 as never)).toThrow('keyed: "key" must be a string');
   });
 
-  it('forgets the one unused for longest, closed before open', async () => {
+  it('the least recently used key is evicted, and keys with a closed breaker before keys with an open one', async () => {
     const { family, fail, use } = setUp({ maxKeys: 3 });
     await fail('open');
     await use('a');
@@ -77,10 +77,10 @@ describe('keyed', () => {
     await fail('third');
     expect([...family.keys()]).toEqual(['open', 'also open', 'third']);
     await use('f');
-    expect([...family.keys()]).toEqual(['f', 'also open', 'third']); // only open ones were left to go
+    expect([...family.keys()]).toEqual(['f', 'also open', 'third']); // only open breakers were left to evict
   });
 
-  it('sees when a breaker was opened by hand', async () => {
+  it('a manually opened breaker is evicted after closed breakers', async () => {
     const { family, use } = setUp({ maxKeys: 2 });
     await use('a');
     await use('b');
@@ -90,7 +90,7 @@ describe('keyed', () => {
     expect([...family.keys()].sort()).toEqual(['a', 'c']);
   });
 
-  it('looks into pipelines for breakers', async () => {
+  it('an open breaker inside a pipeline protects its key from eviction', async () => {
     const clock = new TestClock();
     const family = keyed(
       () => pipeline(retry({ clock, maxAttempts: 1 }), circuitBreaker({ consecutiveFailures: 1, clock })),
@@ -105,7 +105,7 @@ describe('keyed', () => {
     expect([...family.keys()]).toEqual(['b', 'open']);
   });
 
-  it('never forgets a key in flight; its size may exceed the bound by those', async () => {
+  it('a key with a call in flight is not evicted, even if the size exceeds maxKeys', async () => {
     const clock = new TestClock();
     const family = keyed<Bulkhead>(() => bulkhead({ maxConcurrent: 5, clock }), { maxKeys: 2, clock });
     const gate = defer<number>();
@@ -121,26 +121,26 @@ describe('keyed', () => {
     expect([...family.keys()]).toEqual(['b', 'c']);
   });
 
-  it('nor one that a listener calls while it is being asked whether it may go', async () => {
+  it('a key that a listener calls during the eviction check is not evicted', async () => {
     const { clock, family, fail, use } = setUp({ maxKeys: 2 });
     const gate = defer<string>();
     await fail('a');
     await use('b');
-    await use('c'); // sends b away: a is open
+    await use('c'); // evicts b, because a is open
     const member = family.for('a');
     let probe: Promise<string> | undefined;
     member.on('halfOpen', () => {
       probe = family.execute(() => gate.promise, { key: 'a' });
     });
     const running = family.execute(() => gate.promise, { key: 'c' });
-    await clock.advance(60_000); // a may be probed, and nobody has looked yet
+    await clock.advance(60_000); // a can be probed, but its state has not been read yet
     await use('d');
     expect(family.for('a')).toBe(member);
     gate.resolve('done');
     expect(await Promise.all([probe, running])).toEqual(['done', 'done']);
   });
 
-  it('a deleted key in flight goes on with its old member, the next call has a new one', async () => {
+  it('a call in flight of a deleted key keeps its old policy, and the next call has a new one', async () => {
     const { family, made, use } = setUp();
     const gate = defer<string>();
     const running = watch(family.execute(() => gate.promise, { key: 'a' }));
@@ -153,7 +153,7 @@ describe('keyed', () => {
     expect(family.size).toBe(1);
   });
 
-  it('forgets idle keys when it is used, without a timer', async () => {
+  it('idle keys are removed without a timer when the keyed policy is used', async () => {
     const { clock, family, fail, use } = setUp({ idleFor: 1000 });
     await use('a');
     await fail('open');
@@ -169,14 +169,14 @@ describe('keyed', () => {
     expect(family.size).toBe(1);
   });
 
-  it('a million keys stay within the bound', async () => {
+  it('a million keys stay within maxKeys', async () => {
     const family = keyed(() => timeout(Infinity), { maxKeys: 100 });
     for (let i = 0; i < 1_000_000; i++) family.for(`key ${i}`);
     expect(family.size).toBe(100);
     expect([...family.keys()].at(-1)).toBe('key 999999');
   });
 
-  it('may be used by its own factory, by the operation, and by listeners', async () => {
+  it('the factory, the operation and the listeners can use the keyed policy', async () => {
     const clock = new TestClock();
     const family = keyed<CircuitBreaker>(
       (key) => {
@@ -189,7 +189,7 @@ describe('keyed', () => {
     expect(family.size).toBe(1);
   });
 
-  it('survives listeners that use the very key while it is being put away', async () => {
+  it('a listener can use the key that is being evicted', async () => {
     const clock = new TestClock();
     const family: Keyed<CircuitBreaker> = keyed(
       (key) => {
@@ -210,7 +210,7 @@ describe('keyed', () => {
     expect([...family.keys()]).toHaveLength(2);
   });
 
-  it('survives a factory that asks for the key it is making', async () => {
+  it('a factory can request the key that it is creating', async () => {
     let depth = 0;
     const family: Keyed<Bulkhead> = keyed(
       (key) => {
@@ -224,7 +224,7 @@ describe('keyed', () => {
     expect([...family.keys()]).toEqual(['b']);
   });
 
-  it('never forgets what was isolated by hand, neither for room nor for idleness', async () => {
+  it('an isolated breaker is never evicted, neither by maxKeys nor by idleFor', async () => {
     const { clock, family, use } = setUp({ maxKeys: 2, idleFor: 1000 });
     const isolated = family.for('isolated').isolate();
     await use('a');
@@ -239,7 +239,7 @@ describe('keyed', () => {
     expect(family.size).toBe(0);
   });
 
-  it('stands beside policies that look at no clock', async () => {
+  it('a keyed policy can be combined with policies that have no clock', async () => {
     const policy = pipeline(
       fallback('instead'),
       keyed(() => circuitBreaker()),
@@ -248,7 +248,7 @@ describe('keyed', () => {
     expect(await pipeline(keyed(() => retry())).execute(() => 'fine', { key: 'a' })).toBe('fine');
   });
 
-  it('goes by the clock of its members when it has none of its own', async () => {
+  it('a keyed policy without a clock uses the clock of its members', async () => {
     const clock = new TestClock();
     const family = keyed(() => timeout({ duration: 50, clock }));
     const result = watch(family.execute(() => new Promise(() => {}), { key: 'a' }));
@@ -261,7 +261,7 @@ describe('keyed', () => {
     expect(inPipeline.error).toMatchObject({ code: 'ERR_TIMEOUT' });
   });
 
-  it('refuses members on another clock, and what is no policy', async () => {
+  it('a member on another clock and a member that is not a policy are rejected', async () => {
     const [clock, other] = [new TestClock(), new TestClock()];
     const mixed = keyed(() => timeout({ duration: 50, clock: other }), { clock });
     await expect(mixed.execute(() => 1, { key: 'a' })).rejects.toThrow(
@@ -272,17 +272,17 @@ describe('keyed', () => {
     expect(none.size).toBe(0);
   });
 
-  it('an error of the factory is the error of the call', async () => {
+  it('an error of the factory rejects the call', async () => {
     const family = keyed(() => {
-      throw new Error('the factory is ill');
+      throw new Error('the factory failed');
     });
-    await expect(family.execute(() => 1, { key: 'a' })).rejects.toThrow('the factory is ill');
-    await expect(pipeline(family).execute(() => 1, { key: 'a' })).rejects.toThrow('the factory is ill');
+    await expect(family.execute(() => 1, { key: 'a' })).rejects.toThrow('the factory failed');
+    await expect(pipeline(family).execute(() => 1, { key: 'a' })).rejects.toThrow('the factory failed');
   });
 });
 
-describe('keyed breakers that share rules', () => {
-  /** How many failures in a row open the breaker of this key. */
+describe('Keyed breakers that share options', () => {
+  /** The number of consecutive failures that opens the breaker of this key. */
   const failuresToOpen = async (family: Keyed<CircuitBreaker>, key: string) => {
     let failures = 0;
     while (family.for(key).state === 'closed') {
@@ -292,7 +292,7 @@ describe('keyed breakers that share rules', () => {
     return failures;
   };
 
-  it('Each breaker keeps the rules it was made with, when the factory changes its options between two keys', async () => {
+  it('Each breaker keeps the options that it was created with, even if the factory changes them between two keys', async () => {
     const options = { clock: new TestClock(), consecutiveFailures: 1 };
     const family = keyed(() => circuitBreaker(options));
     family.for('a');
@@ -304,7 +304,7 @@ describe('keyed breakers that share rules', () => {
     expect(opened).toEqual([1, 1, 3, 2]);
   });
 
-  it('The breakers of two keys have their own state, backoff included, whatever they share', async () => {
+  it('The breakers of two keys have separate state, including their backoff', async () => {
     const clock = new TestClock();
     const previous: unknown[] = [];
     const openFor = ({ previousDelayMs = 0 }: { previousDelayMs?: number | undefined }) => {
@@ -323,7 +323,7 @@ describe('keyed breakers that share rules', () => {
   });
 });
 
-it('A keyed policy reads the clock when a key is taken up and when a call ends, not for more calls of a key in use', async () => {
+it('A keyed policy reads the clock when an idle key is used and when a call ends, and not for concurrent calls of a key in use', async () => {
   let readings = 0;
   const time = new TestClock();
   const clock = {
@@ -345,7 +345,7 @@ it('A keyed policy reads the clock when a key is taken up and when a call ends, 
   expect(readings).toBe(3);
 });
 
-it('A key that is never out of use does not keep idle keys alive', async () => {
+it('A key that is always in use does not keep idle keys alive', async () => {
   const { clock, family } = setUp({ idleFor: 1000 });
   family.for('idle');
   void family.execute(() => new Promise(() => {}), { key: 'busy' });

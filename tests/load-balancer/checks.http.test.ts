@@ -1,4 +1,4 @@
-/** Checks of real servers over real sockets. */
+/** Health checks of real servers over real sockets. */
 import { createServer } from 'node:net';
 import { customCheck, httpCheck } from 'breakwater/load-balancer';
 import { tcpCheck } from 'breakwater/load-balancer/tcp';
@@ -9,7 +9,7 @@ import { testServer } from '../support/http-server.js';
 const context = () => ({ signal: new AbortController().signal });
 
 describe('httpCheck', () => {
-  it('asks for the path under the node, with the method and headers it was given', async () => {
+  it('httpCheck requests the path under the node with the given method and headers', async () => {
     await using server = await testServer(() => ({ status: 204 }));
     const check = httpCheck({ path: '/healthz?full=1', method: 'HEAD', headers: { 'x-probe': 'yes' } });
     await check(server.origin, context());
@@ -20,7 +20,7 @@ describe('httpCheck', () => {
     });
   });
 
-  it('the path comes after the path of the node, as it does in a route', async () => {
+  it('httpCheck appends its path to the path of the node, as a route does', async () => {
     await using server = await testServer(() => ({}));
     for (const path of ['/healthz', 'healthz']) await httpCheck({ path })(`${server.origin}/v2/`, context());
     expect(server.requests.map(({ path }) => path)).toEqual(['/v2/healthz', '/v2/healthz']);
@@ -33,7 +33,7 @@ describe('httpCheck', () => {
     [302, false],
     [404, false],
     [500, false],
-  ])('status %d is good: %s; a redirect is not followed', async (status, isGood) => {
+  ])('httpCheck for status %d passes: %s, without following a redirect', async (status, isGood) => {
     await using server = await testServer(() => ({
       status,
       headers: { location: '/elsewhere' },
@@ -43,10 +43,10 @@ describe('httpCheck', () => {
     if (isGood) await answer;
     else await expect(answer).rejects.toThrow(`${server.origin} answered with status ${status}`);
     expect(server.requests.map(({ path }) => path)).toEqual(['/']);
-    await eventually(() => expect(server.sockets.open).toBe(0)); // nobody is left with an unread body
+    await eventually(() => expect(server.sockets.open).toBe(0)); // no connection stays open with an unread body
   });
 
-  it('isHealthy says which status is good, url where a node is, fetch who asks', async () => {
+  it('the options isHealthy, url and fetch replace the status rule, the URL of the node and the fetch', async () => {
     await using server = await testServer(() => ({ status: 418 }));
     const fetch = vi.fn((url: URL, init: RequestInit) => globalThis.fetch(url, init));
     const check = httpCheck({ isHealthy: (status) => status === 418, url: () => server.origin, fetch });
@@ -54,7 +54,7 @@ describe('httpCheck', () => {
     expect(fetch).toHaveBeenCalledTimes(1);
   });
 
-  it('ends with its signal', async () => {
+  it('an abort of the signal rejects the check', async () => {
     await using server = await testServer(() => undefined);
     const controller = new AbortController();
     const answer = httpCheck()(server.origin, { signal: controller.signal });
@@ -63,7 +63,7 @@ describe('httpCheck', () => {
     await expect(answer).rejects.toBe('enough');
   });
 
-  it('finds a server that is gone', async () => {
+  it('httpCheck rejects if the server has closed', async () => {
     const server = await testServer(() => ({}));
     const { origin } = server;
     await server.close();
@@ -96,7 +96,7 @@ describe('tcpCheck', () => {
     return { port, close, connections: () => connections, [Symbol.asyncDispose]: close };
   }
 
-  it('connects, and hangs up', async () => {
+  it('tcpCheck connects to the address of the node and closes the connection', async () => {
     await using server = await listening();
     await tcpCheck()(`127.0.0.1:${server.port}`, context());
     await tcpCheck()(`http://127.0.0.1:${server.port}/path`, context());
@@ -104,32 +104,32 @@ describe('tcpCheck', () => {
     await eventually(() => expect(server.connections()).toBe(3));
   });
 
-  it('finds a port where nobody listens', async () => {
+  it('tcpCheck rejects if the port is closed', async () => {
     const server = await listening();
     await server.close();
     await expect(tcpCheck()(`127.0.0.1:${server.port}`, context())).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 
-  it('ends with its signal', async () => {
+  it('an aborted signal rejects the check', async () => {
     await using server = await listening();
     const signal = AbortSignal.abort();
     await expect(tcpCheck()(`127.0.0.1:${server.port}`, { signal })).rejects.toThrow();
   });
 
   it.each(['no port', 'example.com', '10.0.0.1:', 'unix:/tmp/socket', ''])(
-    '"%s" has no address: it says so',
+    'tcpCheck throws for the node "%s", which has no address',
     async (node) => {
       expect(() => tcpCheck()(node, context())).toThrow('tcpCheck: "node" must be host:port or a URL');
     },
   );
 
-  it('refuses what cannot work', () => {
+  it('tcpCheck rejects invalid options', () => {
     expect(() => tcpCheck({ address: 7 as never })).toThrow('"address" must be a function');
     expect(() => tcpCheck({ port: 7 } as never)).toThrow('"port" is unknown');
   });
 });
 
-it('customCheck is the function itself, checked', () => {
+it('customCheck returns the given function after validating it', () => {
   const check = () => true;
   expect(customCheck(check)).toBe(check);
   expect(() => customCheck(7 as never)).toThrow('customCheck: "check" must be a function, got 7');

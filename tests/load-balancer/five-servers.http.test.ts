@@ -1,6 +1,6 @@
 /**
- * Five real servers behind one `resilientFetch`: one is slow all the time, one dies under load and comes back. What is told
- * at the end are the figures; what is asserted holds on any machine.
+ * Five real servers behind one `resilientFetch`: one is always slow, and one closes under load and starts again. The figures
+ * are logged, and the assertions hold on any machine.
  */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
@@ -13,7 +13,7 @@ import { eventually } from '../support/eventually.js';
 const SLOW_MS = 300;
 const CLIENTS = 20;
 
-/** A server that can die, with all its connections, and come back at its address. */
+/** A server that can close with all its connections and start again at its address. */
 class Backend implements AsyncDisposable {
   port = 0;
   answered = 0;
@@ -54,7 +54,7 @@ class Backend implements AsyncDisposable {
   }
 }
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function scenario(pick: PickerFactory, retries: boolean) {
   const backends = await Promise.all([2, 2, 2, SLOW_MS, 2].map((delayMs) => new Backend(delayMs).start()));
@@ -72,7 +72,7 @@ async function scenario(pick: PickerFactory, retries: boolean) {
   );
   const fetch = resilientFetch({
     route: balancer.route(),
-    circuitBreaker: false, // it would know all five as one
+    circuitBreaker: false, // one breaker would count all five nodes together
     ...(retries ? {} : { retry: false as const }),
   });
   let isOver = false;
@@ -89,16 +89,16 @@ async function scenario(pick: PickerFactory, retries: boolean) {
     }
   };
   const clients = Array.from({ length: CLIENTS }, client);
-  await pause(1500);
+  await sleep(1500);
   const before = backends.map(({ answered }) => answered);
   const slowShare = before[3]! / before.reduce((sum, count) => sum + count, 0);
 
   const diedAt = performance.now();
   const callsBefore = calls;
   await mortal.die();
-  await pause(1000);
+  await sleep(1000);
   const callsAtSecond = calls;
-  await pause(1000);
+  await sleep(1000);
   const callsLater = calls - callsAtSecond;
   const late = failures.filter((at) => at > diedAt + 1000).length;
   const soon = failures.length - late;
@@ -121,22 +121,25 @@ async function scenario(pick: PickerFactory, retries: boolean) {
   };
 }
 
-describe('five servers', () => {
+describe('Five servers behind a load balancer', () => {
   it.each<[string, PickerFactory, boolean]>([
-    ['roundRobin, no retries', roundRobin(), false],
-    ['powerOfTwoChoices, no retries', powerOfTwoChoices(), false],
-    ['powerOfTwoChoices by latency, no retries', powerOfTwoChoices({ by: 'latency' }), false],
-    ['powerOfTwoChoices, with retries', powerOfTwoChoices(), true],
-  ])('the balancer meets its bounds with %s', async (name, pick, retries) => {
-    const seen = await scenario(pick, retries);
-    const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
-    console.info(
-      `${name}: ${seen.calls} calls; to the slow node ${percent(seen.slowShare)} (20 % would be its part); ` +
-        `failed in the first second of the fault ${percent(seen.failedInFirstSecond)}, after it ${percent(seen.failedAfter)}; ` +
-        `back in use after ${seen.recoveryMs.toFixed(0)} ms`,
-    );
-    expect(seen.slowAnswered).toBeGreaterThan(0);
-    if (retries) expect([seen.failedInFirstSecond, seen.failedAfter]).toEqual([0, 0]);
-    if (pick.name !== 'roundRobin') expect(seen.slowShare).toBeLessThan(0.2);
-  });
+    ['roundRobin without retries', roundRobin(), false],
+    ['powerOfTwoChoices without retries', powerOfTwoChoices(), false],
+    ['powerOfTwoChoices by latency without retries', powerOfTwoChoices({ by: 'latency' }), false],
+    ['powerOfTwoChoices with retries', powerOfTwoChoices(), true],
+  ])(
+    'the share of the slow node and the failed calls stay within their bounds with %s',
+    async (name, pick, retries) => {
+      const seen = await scenario(pick, retries);
+      const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+      console.info(
+        `${name}: ${seen.calls} calls; to the slow node ${percent(seen.slowShare)} (an equal share is 20 %); ` +
+          `failed in the first second of the fault ${percent(seen.failedInFirstSecond)}, after it ${percent(seen.failedAfter)}; ` +
+          `back in use after ${seen.recoveryMs.toFixed(0)} ms`,
+      );
+      expect(seen.slowAnswered).toBeGreaterThan(0);
+      if (retries) expect([seen.failedInFirstSecond, seen.failedAfter]).toEqual([0, 0]);
+      if (pick.name !== 'roundRobin') expect(seen.slowShare).toBeLessThan(0.2);
+    },
+  );
 });

@@ -10,7 +10,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { defer, settle } from '../support/promises.js';
 import { catchUncaught } from '../support/uncaught.js';
 
-/** Nodes that answer their checks as they are told to, on a clock of ours. */
+/** A balancer on its own clock, whose nodes fail their checks while they are in `down`. */
 function watched(nodes: string[], health: Partial<HealthOptions> = {}, options: LoadBalancerOptions = {}) {
   const clock = new TestClock();
   const down = new Set<string>();
@@ -19,8 +19,8 @@ function watched(nodes: string[], health: Partial<HealthOptions> = {}, options: 
     checks.push(node);
     if (down.has(node)) throw new Error(`${node} is down`);
   };
-  const rules = { check, interval: 1000, jitter: 0, rise: 2, fall: 3, ...health };
-  const balancer = new LoadBalancer(nodes, { clock, pick: roundRobin(), health: rules, ...options });
+  const healthOptions = { check, interval: 1000, jitter: 0, rise: 2, fall: 3, ...health };
+  const balancer = new LoadBalancer(nodes, { clock, pick: roundRobin(), health: healthOptions, ...options });
   const events: unknown[] = [];
   for (const type of ['nodeUp', 'nodeDown', 'ejected', 'panic'] as const) {
     balancer.on(type, (event) => events.push({ type, ...event }));
@@ -29,8 +29,8 @@ function watched(nodes: string[], health: Partial<HealthOptions> = {}, options: 
   return { clock, balancer, down, checks, events, health: healthOf };
 }
 
-describe('active checks', () => {
-  it('ask every node at once and then every interval, one after the other', async () => {
+describe('Active checks', () => {
+  it('every node is checked at once and then after every interval', async () => {
     const { clock, checks } = watched(['a', 'b']);
     expect(checks).toEqual([]);
     await clock.advance(0);
@@ -43,11 +43,11 @@ describe('active checks', () => {
     expect(checks).toHaveLength(10);
   });
 
-  it('a node is down after `fall` failures in a row, and up after `rise` passes in a row; fewer change nothing', async () => {
+  it('a node is down after `fall` consecutive failures and up after `rise` consecutive successes', async () => {
     const { clock, down, health, events, balancer } = watched(['a', 'b']);
     await clock.advance(0);
     const states: string[] = [];
-    //            |fall: 3      |one pass, then down again |rise: 2
+    // the columns: fall: 3 | one success, then down again | rise: 2
     for (const passes of [0, 0, 1, 0, 0, 0, 1, 0, 1, 1]) {
       if (passes === 0) down.add('a');
       else down.delete('a');
@@ -62,7 +62,7 @@ describe('active checks', () => {
     expect(balancer.acquire().node).toBeDefined();
   });
 
-  it('a node that is down has no calls, and keeps those it has', async () => {
+  it('a node that is down receives no new calls and keeps its calls in flight', async () => {
     const { clock, balancer, down } = watched(['a', 'b', 'c']);
     await clock.advance(0);
     const held = balancer.acquire({ exclude: ['b', 'c'] });
@@ -73,14 +73,14 @@ describe('active checks', () => {
     expect(balancer.nodes[0]).toMatchObject({ health: 'unhealthy', active: 0, successes: 1 });
   });
 
-  it('the first result of a node decides alone', async () => {
+  it('the first result of a node decides its health alone', async () => {
     const { clock, down, health } = watched(['a', 'b', 'c']);
     down.add('a');
     await clock.advance(0);
     expect([health('a'), health('b')]).toEqual(['unhealthy', 'healthy']);
   });
 
-  it('a node that is added later waits for its first check', async () => {
+  it('a node that is added later receives no calls before its first check', async () => {
     const { clock, balancer, health } = watched(['a', 'b']);
     await clock.advance(500);
     balancer.setNodes(['a', 'b', 'new']);
@@ -90,7 +90,7 @@ describe('active checks', () => {
     expect(health('new')).toBe('healthy');
   });
 
-  it('nodes that have just come are no panic, and have no calls until they were asked', async () => {
+  it('unchecked nodes cause no panic and receive no calls before their first check', async () => {
     const { clock, balancer, events, down } = watched(['a', 'b', 'c'], { rise: 1 });
     await clock.advance(0);
     balancer.setNodes(['a', 'b', 'c', 'd', 'e', 'f', 'g']);
@@ -104,13 +104,13 @@ describe('active checks', () => {
     expect(events.at(-1)).toEqual({ type: 'panic', panicking: true, healthy: 3, nodes: 7 });
   });
 
-  it('where all nodes are new they are used all the same', () => {
+  it('calls use unchecked nodes if all nodes are unchecked', () => {
     const { balancer } = watched(['a']);
     balancer.setNodes(['b', 'c']);
     expect([balancer.acquire().node, balancer.acquire().node]).toEqual(['b', 'c']);
   });
 
-  it('panic is told at once, not when somebody comes', async () => {
+  it('a panic is emitted at once and not at the next call', async () => {
     const { clock, down, events } = watched(['a', 'b', 'c']);
     down.add('a').add('b');
     await clock.advance(0);
@@ -130,13 +130,13 @@ describe('active checks', () => {
       },
       false,
     ],
-  ])('a check that answers with %s is read as passed: %s', async (_what, check, isUp) => {
+  ])('a check that returns %s passes: %s', async (_what, check, isUp) => {
     const { clock, health } = watched(['a'], { check });
     await clock.advance(0);
     expect(health('a')).toBe(isUp ? 'healthy' : 'unhealthy');
   });
 
-  it('a check that takes longer than its timeout has failed, is told to stop, and what it says later is not heard', async () => {
+  it('a check that exceeds its timeout has failed, its signal aborts, and its later result is ignored', async () => {
     const answers = [defer(), defer(), defer()];
     const signals: AbortSignal[] = [];
     const { clock, health } = watched(['a'], {
@@ -159,13 +159,13 @@ describe('active checks', () => {
     expect(health('a')).toBe('unhealthy');
   });
 
-  it('one at a time: while a check ignores its signal no other begins, and each interval counts as failed', async () => {
+  it('a check that ignores its signal delays the next check, and each interval counts as failed', async () => {
     const first = defer();
     const check = vi.fn<HealthCheck>(() => undefined).mockImplementationOnce(() => undefined);
     const { clock, health } = watched(['a'], { timeout: 100, fall: 3, rise: 1, check });
     await clock.advance(0);
     check.mockImplementationOnce(() => first.promise);
-    await clock.advance(1000); // this one hangs
+    await clock.advance(1000); // this check hangs
     expect(check).toHaveBeenCalledTimes(2);
     await clock.advance(100 + 1000);
     expect([check.mock.calls.length, health('a')]).toEqual([2, 'healthy']);
@@ -176,7 +176,7 @@ describe('active checks', () => {
     expect([check.mock.calls.length, health('a')]).toEqual([3, 'healthy']);
   });
 
-  it('begin at different times and go on at different intervals, within the jitter', async () => {
+  it('checks start at different times and continue at different intervals within the jitter', async () => {
     const times = new Map<string, number[]>();
     const clock = new TestClock();
     const nodes = Array.from({ length: 50 }, (_, index) => `node-${index}`);
@@ -203,7 +203,7 @@ describe('active checks', () => {
     expect(balancer.nodes).toHaveLength(50);
   });
 
-  it('a node that goes is asked no more, and its check in flight is told to stop', async () => {
+  it('a removed node is not checked again, and its check in flight is aborted', async () => {
     const signals = new Map<string, AbortSignal>();
     const { clock, balancer } = watched(['a', 'b'], {
       check: (node, { signal }) => {
@@ -222,7 +222,7 @@ describe('active checks', () => {
     expect([timers, clock.pendingTimers]).toEqual([1, 0]); // the timeout of the check of b, then nothing
   });
 
-  it('dispose stops everything: no timer is left, checks in flight are told, what they say changes nothing', async () => {
+  it('dispose clears all timers and aborts checks in flight, whose results change nothing', async () => {
     const answer = defer();
     const signals: AbortSignal[] = [];
     const { clock, balancer, events } = watched(['a', 'b'], {
@@ -241,7 +241,7 @@ describe('active checks', () => {
     expect(balancer.nodes.map(({ health }) => health)).toEqual(['healthy', 'healthy']);
   });
 
-  it('dispose before the first check leaves no timer either', () => {
+  it('dispose before the first check leaves no timer', () => {
     const { clock, balancer } = watched(['a', 'b']);
     expect(clock.pendingTimers).toBe(2);
     balancer[Symbol.dispose]();
@@ -249,7 +249,7 @@ describe('active checks', () => {
   });
 });
 
-describe('when too few are healthy', () => {
+describe('When too few nodes are healthy', () => {
   const pickedOf = (balancer: LoadBalancer, count = 10) =>
     [...new Set(Array.from({ length: count }, () => balancer.acquire().node))].toSorted().join('');
 
@@ -258,7 +258,7 @@ describe('when too few are healthy', () => {
     [['a', 'b'], 'cd'],
     [['a', 'b', 'c'], 'abcd'],
     [['a', 'b', 'c', 'd'], 'abcd'],
-  ])('%j of four down: calls go to %s, since below half healthy they go to all', async (sick, picked) => {
+  ])('with the nodes %j of four down, calls go to %s', async (sick, picked) => {
     const { clock, balancer, down, events } = watched(['a', 'b', 'c', 'd']);
     for (const node of sick) down.add(node);
     await clock.advance(0);
@@ -269,7 +269,7 @@ describe('when too few are healthy', () => {
     );
   });
 
-  it('panic is over when enough are back, and is told both times', async () => {
+  it('the balancer emits the start and the end of a panic', async () => {
     const { clock, balancer, down, events } = watched(['a', 'b', 'c'], { rise: 1 });
     down.add('a').add('b');
     await clock.advance(0);
@@ -281,7 +281,7 @@ describe('when too few are healthy', () => {
     expect(events).toContainEqual({ type: 'panic', panicking: false, healthy: 2, nodes: 3 });
   });
 
-  it('panicThreshold 0 never panics: the last healthy node has all calls', async () => {
+  it('a panicThreshold of 0 never causes a panic, and the last healthy node receives all calls', async () => {
     const { clock, balancer, down } = watched(['a', 'b', 'c'], {}, { panicThreshold: 0 });
     down.add('a').add('b');
     await clock.advance(0);
@@ -302,7 +302,7 @@ describe('when too few are healthy', () => {
     expect(pickedOf(balancer)).toBe('a');
   });
 
-  it('a node without weight is not in the count', async () => {
+  it('a node without weight does not count for the panic threshold', async () => {
     const { clock, balancer, down } = watched(['a', 'b', 'c']);
     balancer.setNodes(['a', { node: 'b', weight: 0 }, { node: 'c', weight: 0 }]);
     down.add('b').add('c');
@@ -311,8 +311,8 @@ describe('when too few are healthy', () => {
   });
 });
 
-describe('listeners', () => {
-  it('may change the balancer, and are told in the order in which things happened', async () => {
+describe('Listeners', () => {
+  it('a listener can change the balancer, and events are emitted in the order in which they happened', async () => {
     const { clock, balancer, down, events } = watched(['a', 'b', 'c']);
     balancer.on('nodeDown', ({ node }) => {
       balancer.setNodes(balancer.nodes.map((one) => one.node).filter((name) => name !== node));
@@ -324,22 +324,22 @@ describe('listeners', () => {
     expect(events.map((event) => (event as { type: string; node: string }).node)).toEqual(['a', 'b']);
   });
 
-  it('hear of what a listener causes after all have heard of what it was told', async () => {
+  it('an event that a listener causes is emitted after all listeners have received the current event', async () => {
     const { clock, balancer, down } = watched(['a', 'b', 'c']);
-    const heard: string[] = [];
+    const received: string[] = [];
     balancer.on('nodeDown', ({ node }) => {
-      heard.push(`first: ${node} is down`);
-      balancer.setNodes(['a']); // and none is healthy
-      heard.push(`first: ${balancer.peek()} is next`, `${balancer.nodes.length} left`);
+      received.push(`first: ${node} is down`);
+      balancer.setNodes(['a']); // no node is healthy afterwards
+      received.push(`first: ${balancer.peek()} is next`, `${balancer.nodes.length} left`);
     });
-    balancer.on('nodeDown', ({ node }) => heard.push(`second: ${node} is down`));
-    balancer.on('panic', () => heard.push('panic'));
+    balancer.on('nodeDown', ({ node }) => received.push(`second: ${node} is down`));
+    balancer.on('panic', () => received.push('panic'));
     down.add('a');
     await clock.advance(0);
-    expect(heard).toEqual(['first: a is down', 'first: a is next', '1 left', 'second: a is down', 'panic']);
+    expect(received).toEqual(['first: a is down', 'first: a is next', '1 left', 'second: a is down', 'panic']);
   });
 
-  it('one that throws changes nothing for anybody', async () => {
+  it('an error of a listener does not affect other listeners or calls', async () => {
     using uncaught = catchUncaught();
     const { clock, balancer, down, events } = watched(['a', 'b']);
     const error = new Error('a listener');

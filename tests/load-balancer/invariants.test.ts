@@ -16,7 +16,7 @@ describe('Load balancers', () => {
 
   it('the power of two choices compares two different candidates, and works with one node and with none', () => {
     const pick = powerOfTwoChoices();
-    const balancer = new LoadBalancer(['a', 'b'], { pick, random: () => 0 }); // the worst chance there is
+    const balancer = new LoadBalancer(['a', 'b'], { pick, random: () => 0 }); // the least favourable random value
     const [one, other] = [balancer.acquire(), balancer.acquire()];
     expect(one.node).not.toBe(other.node);
     balancer.setNodes(['a']);
@@ -34,14 +34,14 @@ describe('Load balancers', () => {
       });
     next(37);
     balancer.setNodes(['b', 'c']);
-    // nginx lets b wait here until it has paid for the weight that is gone: 33 turns
+    // nginx would delay b here until it has paid for the removed weight: 33 turns
     expect(next(6).filter((node) => node === 'b').length).toBeGreaterThanOrEqual(2);
     expect(next(100).filter((node) => node === 'b')).toHaveLength(50);
     balancer.setNodes([{ node: 'a', weight: 2 }, 'b', 'c']);
     expect(next(8).filter((node) => node === 'a')).toHaveLength(4);
   });
 
-  it('a lease counts once, whether it is released twice, late, by using or by an abort', async () => {
+  it('a lease counts once if it is released twice, late, by using or by an abort', async () => {
     const balancer = new LoadBalancer(['a']);
     const twice = balancer.acquire();
     twice.release(OK);
@@ -70,7 +70,7 @@ describe('Load balancers', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('a balancer without a healthy node uses all nodes and emits "panic", or rejects if onNoHealthyNode says so', async () => {
+  it('a balancer without a healthy node uses all nodes and emits "panic", or rejects with onNoHealthyNode: \'reject\'', async () => {
     for (const onNoHealthyNode of ['all', 'reject'] as const) {
       const clock = new TestClock();
       const health = { check: () => false, jitter: 0 };
@@ -85,7 +85,7 @@ describe('Load balancers', () => {
     }
   });
 
-  it('ejections respect the maximum share, grow longer each time, and shrink after a healthy period', () => {
+  it('ejections respect the maximum share, grow longer each time and become shorter after a healthy period', () => {
     const clock = new ManualClock();
     const outlier = {
       consecutiveFailures: 1,
@@ -121,7 +121,7 @@ describe('Load balancers', () => {
     [2000, 0.5],
     [3999, 0.99975],
     [4000, 1],
-  ])('a node in a slow start of 4 s has, after %d ms, this share of its weight: %d', (sinceMs, share) => {
+  ])('a node in a slow start of 4 s has, after %d ms, the share %d of its weight', (sinceMs, share) => {
     const clock = new ManualClock();
     const balancer = new LoadBalancer(['old'], { clock, slowStart: '4s' });
     balancer.setNodes(['old', 'new']);

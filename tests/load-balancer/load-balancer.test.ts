@@ -26,8 +26,8 @@ function balance(nodes: string[] = ['a', 'b', 'c'], options: LoadBalancerOptions
   return { clock, balancer, status };
 }
 
-describe('a lease', () => {
-  it('is released once, whatever is called how often', () => {
+describe('A lease', () => {
+  it('repeated releases count once', () => {
     const { balancer, status } = balance(['a']);
     const [one, other] = [balancer.acquire(), balancer.acquire()];
     expect(status('a').active).toBe(2);
@@ -41,7 +41,7 @@ describe('a lease', () => {
     expect(status('a')).toMatchObject({ active: 0, successes: 1, failures: 0 });
   });
 
-  it('can be released by its function alone, once', () => {
+  it('the release function of a lease works alone and counts once', () => {
     const { balancer, status } = balance(['a']);
     const { node, release } = balancer.acquire();
     expect(status(node).active).toBe(1);
@@ -50,7 +50,7 @@ describe('a lease', () => {
     expect(status('a')).toMatchObject({ active: 0, successes: 0, failures: 1 });
   });
 
-  it('is over at the end of its block, by using', () => {
+  it('using releases a lease at the end of its block', () => {
     const { balancer, status } = balance(['a']);
     expect(() => {
       using lease = balancer.acquire();
@@ -60,7 +60,7 @@ describe('a lease', () => {
     expect(status('a').active).toBe(0);
   });
 
-  it('teaches the verdict of its outcome, and how long it took; without an outcome nothing', async () => {
+  it('a release reports the verdict and the duration, and a release without an outcome reports nothing', async () => {
     const { balancer, clock, status } = balance(['a']);
     const silent = balancer.acquire();
     await clock.advance(500);
@@ -70,24 +70,24 @@ describe('a lease', () => {
     await clock.advance(20);
     good.release(OK);
     balancer.acquire().release(FAILED);
-    balancer.acquire().release({ ok: false, error: new TypeError('a mistake of the program') });
+    balancer.acquire().release({ ok: false, error: new TypeError('a programming error') });
     expect(status('a')).toMatchObject({ successes: 1, failures: 1, latencyMs: 20, active: 0, picks: 4 });
   });
 
-  it("judges by the balancer's own classify, and is given back even if that throws", () => {
+  it('the classify option of the balancer judges the outcome, and a lease is released even if the function throws', () => {
     const { balancer, status } = balance(['a'], {
       classify: (outcome) => {
-        if (!outcome.ok) throw new Error('cannot tell');
+        if (!outcome.ok) throw new Error('no verdict');
         return outcome.value === 'bad' ? 'permanent' : 'success';
       },
     });
     balancer.acquire().release({ ok: true, value: 'bad' });
     expect(status('a')).toMatchObject({ active: 0, failures: 1 });
-    expect(() => balancer.acquire().release(FAILED)).toThrow('cannot tell');
+    expect(() => balancer.acquire().release(FAILED)).toThrow('no verdict');
     expect(status('a')).toMatchObject({ active: 0, failures: 1 });
   });
 
-  it('of a node that has gone, even if one of its name has come since, changes nothing for the new one', () => {
+  it('a lease of a removed node does not change a new node of the same name', () => {
     const { balancer, status } = balance(['a', 'b']);
     const lease = balancer.acquire();
     expect(lease.node).toBe('a');
@@ -99,14 +99,14 @@ describe('a lease', () => {
 });
 
 describe('acquire', () => {
-  it('passes over what is excluded, given as any list', () => {
+  it('acquire skips the excluded nodes of any iterable', () => {
     const { balancer } = balance();
     expect(balancer.acquire({ exclude: ['a', 'b'] }).node).toBe('c');
-    expect(balancer.acquire({ exclude: new Set(['c', 'a', 'unheard of']) }).node).toBe('b');
+    expect(balancer.acquire({ exclude: new Set(['c', 'a', 'unknown']) }).node).toBe('b');
   });
 
   it.each(['a', 7, null, {}])(
-    'refuses %j as a list of nodes: a name by itself would be taken for its letters',
+    '%j is rejected as a list of nodes, because a string would be read as its letters',
     async (exclude) => {
       const { balancer } = balance();
       const message = 'LoadBalancer: "exclude" must be a list of nodes';
@@ -116,7 +116,7 @@ describe('acquire', () => {
     },
   );
 
-  it('throws NoHealthyNodeError, which names the balancer, when there is nothing to pick', () => {
+  it('acquire throws NoHealthyNodeError with the name of the balancer if no node can be picked', () => {
     const { balancer } = balance(['a'], { name: 'users' });
     expect(() => balancer.acquire({ exclude: ['a'] })).toThrow('"users" has no healthy node');
     balancer.setNodes([{ node: 'a', weight: 0 }]);
@@ -124,7 +124,7 @@ describe('acquire', () => {
     expect(balancer.peek()).toBeUndefined();
   });
 
-  it('refuses once the balancer is disposed of; leases from before can still be released', () => {
+  it('a disposed balancer rejects acquire, and earlier leases can still be released', () => {
     const { balancer, status } = balance(['a']);
     const lease = balancer.acquire();
     balancer[Symbol.dispose]();
@@ -138,7 +138,7 @@ describe('acquire', () => {
 });
 
 describe('execute', () => {
-  it('tells the operation its node besides all that a call knows', async () => {
+  it('the operation receives its node and the context of the call', async () => {
     const { balancer } = balance(['a']);
     const controller = new AbortController();
     const seen = await balancer.execute(
@@ -149,7 +149,7 @@ describe('execute', () => {
     expect(seen.signal).toBeInstanceOf(AbortSignal);
   });
 
-  it('holds the node while the operation runs, and feeds back how it went and how long it took', async () => {
+  it('execute holds the node while the operation runs and reports the outcome and the duration', async () => {
     const { balancer, clock, status } = balance(['a']);
     const work = defer<string>();
     const call = watch(balancer.execute(() => work.promise));
@@ -163,13 +163,13 @@ describe('execute', () => {
     expect(status('a')).toMatchObject({ active: 0, successes: 1, failures: 1 });
   });
 
-  it('gives the node back before the caller hears of the end', async () => {
+  it('execute releases the node before the caller receives the result', async () => {
     const { balancer, status } = balance(['a']);
     expect(await balancer.execute(() => 1).then(() => status('a').active)).toBe(0);
     expect(await balancer.execute(() => Promise.reject(new Error('no'))).catch(() => status('a').active)).toBe(0);
   });
 
-  it('what the operation throws at once is a rejection like any other', async () => {
+  it('a synchronous throw of the operation rejects the call', async () => {
     const { balancer, status } = balance(['a']);
     const call = balancer.execute(() => {
       throw FAILED.error;
@@ -178,7 +178,7 @@ describe('execute', () => {
     expect(status('a')).toMatchObject({ active: 0, failures: 1 });
   });
 
-  it('never throws: no node, a closed balancer, no operation, a bad option are in the promise', async () => {
+  it('execute rejects and does not throw without a node, after dispose, without an operation and with an invalid option', async () => {
     const { balancer } = balance(['a']);
     await expect(balancer.execute(() => 1, { exclude: ['a'] })).rejects.toMatchObject({ code: 'ERR_NO_HEALTHY_NODE' });
     await expect(balancer.execute('no function' as never)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
@@ -191,7 +191,7 @@ describe('execute', () => {
     await expect(balancer.execute(() => 1)).rejects.toMatchObject({ code: 'ERR_CLOSED' });
   });
 
-  it("an abort rejects at once and frees the node, even if the operation ignores it; it is nobody's failure", async () => {
+  it('an abort rejects at once and releases the node without counting a failure, even if the operation ignores it', async () => {
     const { balancer, status } = balance(['a'], { outlier: { consecutiveFailures: 1 } });
     const { controller, listeners } = countingController();
     const call = watch(balancer.execute(() => new Promise(() => {}), { signal: controller.signal }));
@@ -204,7 +204,7 @@ describe('execute', () => {
     expect(listeners()).toBe(0);
   });
 
-  it('an aborted signal takes no node at all', async () => {
+  it('a call with an aborted signal acquires no node', async () => {
     const { balancer, status } = balance(['a']);
     const operation = vi.fn();
     await expect(balancer.execute(operation, { signal: AbortSignal.abort('before') })).rejects.toBe('before');
@@ -212,7 +212,7 @@ describe('execute', () => {
     expect(status('a').picks).toBe(0);
   });
 
-  it('a call that runs out of time counts against the node that kept it waiting, and leaves no timer', async () => {
+  it('a call that times out counts against its node and leaves no timer', async () => {
     const { balancer, clock, status } = balance(['a']);
     const call = watch(balancer.execute(() => new Promise(() => {}), { timeout: 100 }));
     await clock.advance(100);
@@ -222,11 +222,11 @@ describe('execute', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  describe('with a policy', () => {
+  describe('With a policy', () => {
     const policyOn = (clock: TestClock, maxAttempts: number) => retry({ clock, maxAttempts, backoff: () => 0 });
 
-    /** The nodes of a call whose every try fails. */
-    async function triesOf(balancer: LoadBalancer, clock: TestClock, options: ExecuteOptions): Promise<string[]> {
+    /** Returns the nodes of a call whose attempts all fail. */
+    async function attemptsOf(balancer: LoadBalancer, clock: TestClock, options: ExecuteOptions): Promise<string[]> {
       const tried: string[] = [];
       const call = watch(
         balancer.execute(({ node }) => {
@@ -240,18 +240,18 @@ describe('execute', () => {
       return tried;
     }
 
-    it('each try gets a node that was not tried, and the last ones come again only when all were', async () => {
+    it('each attempt uses an untried node, and tried nodes are used again only when all were tried', async () => {
       const { balancer, clock, status } = balance(['a', 'b', 'c']);
-      const tried = await triesOf(balancer, clock, { policy: policyOn(clock, 7) });
+      const tried = await attemptsOf(balancer, clock, { policy: policyOn(clock, 7) });
       expect(tried.slice(0, 3).toSorted()).toEqual(['a', 'b', 'c']);
       for (let index = 1; index < tried.length; index++) expect(tried[index]).not.toBe(tried[index - 1]);
       expect(['a', 'b', 'c'].map((node) => status(node).active)).toEqual([0, 0, 0]);
       expect(['a', 'b', 'c'].reduce((sum, node) => sum + status(node).failures, 0)).toBe(7);
     });
 
-    it('the picker has no say in it: one that loves a node must take another for the second try', async () => {
-      const { balancer, clock } = balance(['loved', 'other'], { pick: weightedRoundRobin() });
-      balancer.setNodes([{ node: 'loved', weight: 1000 }, 'other']);
+    it('the second attempt uses another node even if the picker prefers the first node', async () => {
+      const { balancer, clock } = balance(['preferred', 'other'], { pick: weightedRoundRobin() });
+      balancer.setNodes([{ node: 'preferred', weight: 1000 }, 'other']);
       const call = watch(
         balancer.execute(({ node, attempt }) => (attempt < 2 ? Promise.reject(FAILED.error) : node), {
           policy: policyOn(clock, 2),
@@ -262,20 +262,20 @@ describe('execute', () => {
       expect(call.value).toBe('other');
     });
 
-    it('all nodes before any comes again, though the picker always loves the first', async () => {
+    it('all nodes are tried before any is used again, even if the picker always picks the first', async () => {
       const pick = { name: 'first', start: () => ({ choose: <C>([first]: readonly C[]) => first as C }) };
       const { balancer, clock } = balance(['a', 'b', 'c', 'd', 'e'], { pick });
-      const tried = await triesOf(balancer, clock, { policy: policyOn(clock, 7) });
+      const tried = await attemptsOf(balancer, clock, { policy: policyOn(clock, 7) });
       expect(tried.join('')).toBe('abcdeab');
     });
 
-    it('no node twice in a row, whatever the picker draws', async () => {
+    it('no node is used for two consecutive attempts with a random picker', async () => {
       const { balancer, clock } = balance(['a', 'b'], { pick: randomPick(), random: seededRandom(1) });
-      const tried = await triesOf(balancer, clock, { policy: policyOn(clock, 12) });
+      const tried = await attemptsOf(balancer, clock, { policy: policyOn(clock, 12) });
       expect(['abababababab', 'babababababa']).toContain(tried.join(''));
     });
 
-    it('one that goes on after an abort takes no node any more', async () => {
+    it('a policy that continues after an abort acquires no node', async () => {
       const { balancer, status } = balance(['a']);
       const gate = defer();
       const late = definePolicy({
@@ -294,13 +294,13 @@ describe('execute', () => {
       expect(status('a').picks).toBe(0);
     });
 
-    it('what the caller excludes is never tried, however often it is retried; a sole node is tried again', async () => {
+    it('an excluded node is never tried, and a single remaining node is tried again', async () => {
       const { balancer, clock } = balance(['a', 'b']);
-      const tried = await triesOf(balancer, clock, { policy: policyOn(clock, 3), exclude: ['b'] });
+      const tried = await attemptsOf(balancer, clock, { policy: policyOn(clock, 3), exclude: ['b'] });
       expect(tried).toEqual(['a', 'a', 'a']);
     });
 
-    it('no healthy node is a refusal of ours: it is not retried', async () => {
+    it('NoHealthyNodeError is a rejection and is not retried', async () => {
       const { balancer, clock } = balance([]);
       const onRetry = vi.fn();
       const policy = policyOn(clock, 3);
@@ -309,7 +309,7 @@ describe('execute', () => {
       expect(onRetry).not.toHaveBeenCalled();
     });
 
-    it('a timeout around each try blames the node of that try', async () => {
+    it('a timeout of one attempt counts against the node of that attempt', async () => {
       const { balancer, clock, status } = balance(['slow', 'fast']);
       const around = retry({ clock, maxAttempts: 2, backoff: () => 0 });
       const attemptTimeout = timeout({ duration: 50, clock });
@@ -326,7 +326,7 @@ describe('execute', () => {
       expect(status('fast')).toMatchObject({ successes: 1, active: 0 });
     });
 
-    it("its classify is the call's", async () => {
+    it('the classify function of the call judges the outcome for the node', async () => {
       const { balancer, status } = balance(['a']);
       await balancer.execute(() => 'bad', { classify: ({ ok }) => (ok ? 'failure' : 'success') });
       expect(status('a')).toMatchObject({ failures: 1, successes: 0 });
@@ -335,7 +335,7 @@ describe('execute', () => {
 });
 
 describe('setNodes', () => {
-  it('keeps the counters of the nodes that stay, takes new weights and zones, and drops the others', async () => {
+  it('setNodes keeps the counters of remaining nodes, applies new weights and zones, and removes the other nodes', async () => {
     const { balancer, clock, status } = balance(['a', 'b']);
     const held = balancer.acquire({ exclude: ['b'] });
     const done = balancer.acquire({ exclude: ['b'] });
@@ -353,7 +353,7 @@ describe('setNodes', () => {
     expect(status('a')).toMatchObject({ weight: 1, zone: undefined, picks: 2 });
   });
 
-  it('of two entries for one node the last counts, in the place of the first', () => {
+  it('the last of two entries for one node counts, at the position of the first', () => {
     const { balancer } = balance([]);
     balancer.setNodes(['a', 'b', { node: 'a', weight: 7 }]);
     expect(balancer.nodes.map(({ node, weight }) => [node, weight])).toEqual([
@@ -362,26 +362,26 @@ describe('setNodes', () => {
     ]);
   });
 
-  it('any string is a name', () => {
+  it('any string can be a node name', () => {
     const names = ['__proto__', 'constructor', '', 'http://[::1]:80', 'a-1', 'a', '1'];
     const { balancer } = balance(names);
     expect(names.map(() => balancer.acquire().node)).toEqual(names);
   });
 
-  it('takes any list, once', () => {
+  it('setNodes accepts any iterable and reads it once', () => {
     const { balancer } = balance([]);
     balancer.setNodes(new Set(['a', 'b']).values());
     expect(balancer.nodes).toHaveLength(2);
   });
 
-  it('a bad entry changes nothing', () => {
+  it('an invalid entry changes nothing', () => {
     const { balancer } = balance(['a']);
     expect(() => balancer.setNodes(['b', { node: 'c', weight: Number.NaN }])).toThrow('"nodes[1].weight"');
     expect(balancer.nodes.map(({ node }) => node)).toEqual(['a']);
   });
 });
 
-describe('options', () => {
+describe('Options', () => {
   const make = (options: object, nodes: unknown) => () => new LoadBalancer(nodes as never, options as never);
 
   it.each<[object, string]>([
@@ -431,11 +431,11 @@ describe('options', () => {
     [['a', { node: 'b', weight: Infinity }], '"nodes[1].weight" must be a finite number'],
     [[{ node: 'a', zone: 1 }], '"nodes[0].zone" must be a string, got 1'],
     [[{ node: 'a', wait: 1 }], '"nodes[0].wait" is unknown (did you mean "weight"?)'],
-  ])('nodes %j are refused', (nodes, message) => {
+  ])('the nodes %j are rejected', (nodes, message) => {
     expect(make({}, nodes)).toThrow(message);
   });
 
-  it('are read once: changing the object afterwards changes nothing', () => {
+  it('options are read once, so that later changes have no effect', () => {
     const node = { node: 'a', weight: 1 };
     const options = { onNoHealthyNode: 'all' as const, clock: new ManualClock(), pick: roundRobin() };
     const balancer = new LoadBalancer([node, 'b'], options);
@@ -444,12 +444,12 @@ describe('options', () => {
     expect([balancer.acquire().node, balancer.acquire().node, balancer.acquire().node]).toEqual(['a', 'b', 'a']);
   });
 
-  it('a picker that chooses what it was not given is found out', () => {
+  it('a picker that returns no candidate causes an error', () => {
     const pick = { name: 'mine', start: () => ({ choose: () => undefined as never }) };
     expect(() => new LoadBalancer(['a'], { pick }).acquire()).toThrow('"pick" must choose one of its candidates');
   });
 
-  it("a picker's own chooseExcept gets the whole list and what is excluded of it", () => {
+  it('the chooseExcept method of a picker receives all candidates and the excluded ones', () => {
     const seen: unknown[] = [];
     const choose = <C>([first]: readonly C[]) => first as C;
     const chooseExcept = <C extends { node: string }>(candidates: readonly C[], excluded: ReadonlySet<C>) => {
@@ -458,8 +458,8 @@ describe('options', () => {
     };
     const pick = { name: 'mine', start: () => ({ choose, chooseExcept }) };
     const { balancer } = balance(['a', 'b', 'c', 'd'], { pick, outlier: { consecutiveFailures: 1 } });
-    balancer.acquire({ exclude: ['b', 'c', 'd'] }).release(FAILED); // a is out
-    expect(balancer.acquire({ exclude: ['a', 'b', 'unheard of'] }).node).toBe('c');
+    balancer.acquire({ exclude: ['b', 'c', 'd'] }).release(FAILED); // a is ejected
+    expect(balancer.acquire({ exclude: ['a', 'b', 'unknown'] }).node).toBe('c');
     expect(seen).toEqual([
       [
         ['a', 'b', 'c', 'd'],
@@ -469,13 +469,13 @@ describe('options', () => {
     ]);
   });
 
-  it('a picker hears of each call that begins or ends on a node', () => {
-    const heard: unknown[] = [];
+  it('loadChanged of a picker receives each start and end of a call', () => {
+    const received: unknown[] = [];
     const pick = {
       name: 'mine',
       start: () => ({
         choose: <C>([first]: readonly C[]) => first as C,
-        loadChanged: ({ node, active }: Candidate, now: number) => void heard.push([node, active, now]),
+        loadChanged: ({ node, active }: Candidate, now: number) => void received.push([node, active, now]),
       }),
     };
     const clock = new ManualClock();
@@ -484,7 +484,7 @@ describe('options', () => {
     clock.time = 30;
     one.release(OK);
     other.release();
-    expect(heard).toEqual([
+    expect(received).toEqual([
       ['a', 1, 0],
       ['a', 2, 0],
       ['a', 1, 30],
@@ -492,13 +492,13 @@ describe('options', () => {
     ]);
   });
 
-  it("a picker of one's own sees candidates and chooses", () => {
+  it('a custom picker receives the candidates and picks one', () => {
     const last = { name: 'last', start: () => ({ choose: <C>(candidates: readonly C[]) => candidates.at(-1)! }) };
     expect(new LoadBalancer(['a', 'b', 'c'], { pick: last }).acquire({ exclude: ['c'] }).node).toBe('b');
   });
 });
 
-it('without any node it does not panic, nor is a node that has gone ejected', () => {
+it('a balancer without nodes does not panic, and a removed node is not ejected', () => {
   const { balancer } = balance(['a', 'b'], { outlier: { consecutiveFailures: 1 } });
   const events: unknown[] = [];
   balancer.on('panic', (event) => events.push(event));
@@ -513,13 +513,13 @@ it('without any node it does not panic, nor is a node that has gone ejected', ()
   expect(events).toEqual([]);
 });
 
-it('without health and outlier no timer runs, and ten thousand balancers cost none', () => {
+it('a balancer without health and outlier options has no timer', () => {
   const clock = new TestClock();
   for (let made = 0; made < 10_000; made++) new LoadBalancer(['a', 'b'], { clock, slowStart: '10s' }).acquire();
   expect(clock.pendingTimers).toBe(0);
 });
 
-it('its errors are those of the package', () => {
+it('the errors of a balancer are recognized by isResilienceError', () => {
   const { balancer } = balance([]);
   try {
     balancer.acquire();

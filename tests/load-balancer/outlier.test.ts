@@ -13,7 +13,7 @@ function balance(count: number, outlier: OutlierOptions = {}, options: LoadBalan
   const returned: string[] = [];
   balancer.on('ejected', (event) => ejections.push(event));
   balancer.on('nodeUp', ({ node, reason }) => returned.push(`${node} ${reason}`));
-  /** Calls to one node, all begun before the first of them ends so. */
+  /** Calls to one node, which all start before the first of them ends with the same outcome. */
   const call = (node: string, ok: boolean, times = 1) => {
     const exclude = balancer.nodes.map((one) => one.node).filter((name) => name !== node);
     const leases = Array.from({ length: times }, () => balancer.acquire({ exclude }));
@@ -23,8 +23,8 @@ function balance(count: number, outlier: OutlierOptions = {}, options: LoadBalan
   return { clock, balancer, ejections, returned, call, ejected };
 }
 
-describe('consecutive failures', () => {
-  it('eject a node; a success in between begins the count anew', () => {
+describe('Consecutive failures', () => {
+  it('consecutive failures eject a node, and a success resets the count', () => {
     const { call, ejected, ejections } = balance(4);
     call('n0', false, 4);
     call('n0', true);
@@ -35,7 +35,7 @@ describe('consecutive failures', () => {
     expect(ejections).toEqual([{ node: 'n0', reason: 'consecutive-failures', ejectedForMs: 30_000 }]);
   });
 
-  it('are those that count: ignored and silent ends neither count nor break the row', () => {
+  it('ignored outcomes and releases without an outcome do not reset the count', () => {
     const { balancer, call, ejected } = balance(2);
     const exclude = ['n1'];
     call('n0', false, 4);
@@ -46,21 +46,21 @@ describe('consecutive failures', () => {
     expect(ejected()).toEqual(['n0']);
   });
 
-  it('permanent ones count too', () => {
+  it('permanent failures count', () => {
     const { balancer, ejected } = balance(2, { consecutiveFailures: 2 }, { classify: () => 'permanent' });
     for (let time = 0; time < 2; time++) balancer.acquire({ exclude: ['n1'] }).release(OK);
     expect(ejected()).toEqual(['n0']);
   });
 
-  it('Infinity turns them off', () => {
+  it('consecutiveFailures: Infinity disables the rule', () => {
     const { call, ejected } = balance(3, { consecutiveFailures: Infinity });
     call('n0', false, 1000);
     expect(ejected()).toEqual([]);
   });
 });
 
-describe('an ejection', () => {
-  it('lasts exactly so long; then the node is back, without a timer', async () => {
+describe('An ejection', () => {
+  it('an ejection ends without a timer after exactly its duration', async () => {
     const { clock, balancer, call, ejected, returned } = balance(3);
     call('n0', false, 5);
     expect(Array.from({ length: 4 }, () => balancer.acquire().node)).toEqual(['n1', 'n2', 'n1', 'n2']);
@@ -72,7 +72,7 @@ describe('an ejection', () => {
     expect(returned).toEqual(['n0 ejection-over']);
   });
 
-  it('the next one lasts longer: twice, three times, up to the longest', async () => {
+  it('consecutive ejections last two times, three times and more, up to maxEjectFor', async () => {
     const { clock, call, ejections } = balance(3, { ejectFor: '10s', maxEjectFor: '35s', interval: '1h' });
     for (let time = 0; time < 5; time++) {
       call('n0', false, 5);
@@ -81,23 +81,23 @@ describe('an ejection', () => {
     expect(ejections.map(({ ejectedForMs }) => ejectedForMs)).toEqual([10_000, 20_000, 30_000, 35_000, 35_000]);
   });
 
-  it('each interval in which the node stays makes the next one shorter again', async () => {
+  it('each interval without an ejection shortens the next ejection', async () => {
     const { clock, call, ejections } = balance(3, { ejectFor: '10s', interval: '10s' });
-    const again = async () => {
+    const ejectAgain = async () => {
       call('n0', false, 5);
       await clock.advance(ejections.at(-1)!.ejectedForMs);
     };
-    await again();
-    await again();
-    await again();
+    await ejectAgain();
+    await ejectAgain();
+    await ejectAgain();
     await clock.advance(19_999); // one interval
-    await again();
+    await ejectAgain();
     await clock.advance(1_000_000);
-    await again();
+    await ejectAgain();
     expect(ejections.map(({ ejectedForMs }) => ejectedForMs)).toEqual([10_000, 20_000, 30_000, 30_000, 10_000]);
   });
 
-  it('what calls from before it say afterwards does not count', async () => {
+  it('outcomes of calls that started before the ejection do not count', async () => {
     const { clock, balancer, call, ejected } = balance(2);
     const old = Array.from({ length: 10 }, () => balancer.acquire({ exclude: ['n1'] }));
     call('n0', false, 5);
@@ -118,22 +118,22 @@ describe('an ejection', () => {
     [5, 0.5, 2],
     [10, 0.5, 5],
     [10, 0.1, 1],
-    [10, 0.01, 1], // one in any case
-    [4, 1, 3], // never all
-  ])('of %d nodes with a share of %d at most %d are out at once', (count, maxEjectedShare, most) => {
+    [10, 0.01, 1], // at least one node
+    [4, 1, 3], // never all nodes
+  ])('of %d nodes with a maximum share of %d at most %d are ejected at once', (count, maxEjectedShare, most) => {
     const { balancer, call, ejected } = balance(count, { maxEjectedShare });
     for (const { node } of balancer.nodes) call(node, false, 20);
     expect(ejected()).toHaveLength(most);
   });
 
-  it('nodes without weight are not in the count', () => {
+  it('nodes without weight do not count for the maximum share', () => {
     const { balancer, call, ejected } = balance(10);
     balancer.setNodes(balancer.nodes.map(({ node }, index) => ({ node, weight: index < 3 ? 1 : 0 })));
     for (const node of ['n0', 'n1', 'n2']) call(node, false, 5);
     expect(ejected()).toEqual(['n0']);
   });
 
-  it('a node that could not be ejected is as soon as there is room', async () => {
+  it('a node that exceeded the maximum share is ejected as soon as the share allows it', async () => {
     const { clock, call, ejected } = balance(2, { interval: '1h' });
     call('n0', false, 5);
     call('n1', false, 5);
@@ -143,21 +143,21 @@ describe('an ejection', () => {
     expect(ejected()).toEqual(['n1']);
   });
 
-  it('in panic it does not help: all are used', () => {
+  it('ejected nodes receive calls during a panic', () => {
     const { balancer, call } = balance(3, { maxEjectedShare: 1 }, { panicThreshold: 0.5 });
     call('n0', false, 5);
     call('n1', false, 5);
     expect(new Set(Array.from({ length: 6 }, () => balancer.acquire().node)).size).toBe(3);
   });
 
-  it('a node that is out already, and has calls in panic, is not ejected once more', () => {
+  it('an ejected node that receives calls during a panic is not ejected again', () => {
     const { call, ejections } = balance(5, { maxEjectedShare: 1 }, { panicThreshold: 0.5 });
     for (const node of ['n0', 'n1', 'n2']) call(node, false, 5);
-    call('n0', false, 10); // there would be room for one more
+    call('n0', false, 10); // the maximum share would allow one more ejection
     expect(ejections.map(({ node }) => node)).toEqual(['n0', 'n1', 'n2']);
   });
 
-  it('with a slow start the node comes back little by little, from the moment it may', async () => {
+  it('a node with a slow start starts at the end of its ejection', async () => {
     const { clock, balancer, call } = balance(3, {}, { slowStart: '10s' });
     call('n0', false, 5);
     await clock.advance(32_000);
@@ -165,8 +165,8 @@ describe('an ejection', () => {
   });
 });
 
-describe('success rate', () => {
-  /** An interval of 100 calls for each node, of which these fail; then one call more, which ends it. */
+describe('Success rate', () => {
+  /** An interval of 100 calls per node with the given failures, then one more call, which ends the interval. */
   async function interval(balanced: ReturnType<typeof balance>, failures: readonly number[], calls = 100) {
     for (const [index, failed] of failures.entries()) {
       for (let time = 0; time < calls; time++) balanced.call(`n${index}`, (time * failed) % calls >= failed);
@@ -175,7 +175,7 @@ describe('success rate', () => {
     balanced.call('n1', true);
   }
 
-  it('ejects who fails far more often than the others, and only at the end of an interval', async () => {
+  it('a node with a far lower success rate than the others is ejected at the end of an interval', async () => {
     const balanced = balance(6, { consecutiveFailures: Infinity });
     for (let time = 0; time < 100; time++)
       for (let node = 0; node < 6; node++) balanced.call(`n${node}`, node > 0 || time % 2 === 0);
@@ -188,45 +188,45 @@ describe('success rate', () => {
   });
 
   it.each<[string, number[], OutlierOptions, number, string[]]>([
-    ['all fail alike: nobody is an outlier', [50, 50, 50, 50, 50, 50], {}, 100, []],
+    ['equal failures of all nodes', [50, 50, 50, 50, 50, 50], {}, 100, []],
+    ['a rate at the mean minus 1.9 deviations', [30, 0, 0, 0], { successRate: { minNodes: 2 } }, 100, []],
     [
-      'mean − 1.9 deviations is not below a rate that is just there',
+      'the same rate with fewer deviations',
       [30, 0, 0, 0],
-      { successRate: { minNodes: 2 } },
+      { successRate: { minNodes: 2, deviations: 1.7 } },
       100,
-      [],
+      ['n0'],
     ],
-    ['fewer deviations find it', [30, 0, 0, 0], { successRate: { minNodes: 2, deviations: 1.7 } }, 100, ['n0']],
-    ['too few nodes to compare', [50, 0, 0, 0], {}, 100, []],
-    ['too few calls to judge', [50, 0, 0, 0, 0, 0], {}, 99, []],
-    ['as many calls as it takes', [50, 0, 0, 0, 0, 0], { successRate: { minCalls: 50 } }, 50, ['n0']],
-    ['a single failure where nothing else fails', [1, 0, 0, 0, 0, 0], {}, 100, []],
-    ['less than 5 points below the mean', [5, 0, 0, 0, 0, 0], {}, 100, []],
-    ['more than that', [7, 0, 0, 0, 0, 0], {}, 100, ['n0']],
-    ['which can be asked for', [1, 0, 0, 0, 0, 0], { successRate: { minDifference: 0 } }, 100, ['n0']],
-    ['just enough nodes to compare', [50, 0, 0, 0, 0], {}, 100, ['n0']],
-    ['turned off', [50, 0, 0, 0, 0, 0], { successRate: false }, 100, []],
-  ])('%s', async (_what, failures, options, calls, ejected) => {
+    ['too few nodes', [50, 0, 0, 0], {}, 100, []],
+    ['too few calls', [50, 0, 0, 0, 0, 0], {}, 99, []],
+    ['exactly minCalls calls', [50, 0, 0, 0, 0, 0], { successRate: { minCalls: 50 } }, 50, ['n0']],
+    ['a single failure among successful nodes', [1, 0, 0, 0, 0, 0], {}, 100, []],
+    ['a rate less than 5 points below the mean', [5, 0, 0, 0, 0, 0], {}, 100, []],
+    ['a rate more than 5 points below the mean', [7, 0, 0, 0, 0, 0], {}, 100, ['n0']],
+    ['a single failure with minDifference 0', [1, 0, 0, 0, 0, 0], { successRate: { minDifference: 0 } }, 100, ['n0']],
+    ['exactly minNodes nodes', [50, 0, 0, 0, 0], {}, 100, ['n0']],
+    ['a disabled rule', [50, 0, 0, 0, 0, 0], { successRate: false }, 100, []],
+  ])('%s: the expected nodes are ejected', async (_what, failures, options, calls, ejected) => {
     const balanced = balance(failures.length, { consecutiveFailures: Infinity, ...options });
     await interval(balanced, failures, calls);
     expect(balanced.ejected()).toEqual(ejected);
   });
 
-  it('the worst first, when not all may be ejected', async () => {
+  it('the node with the lowest rate is ejected first if the share allows only one', async () => {
     const options = { consecutiveFailures: Infinity, successRate: { deviations: 1 }, maxEjectedShare: 0.1 };
     const balanced = balance(8, options);
     await interval(balanced, [50, 0, 80, 0, 0, 0, 0, 0]);
     expect(balanced.ejected()).toEqual(['n2']);
   });
 
-  it('compares again at the end of each interval', async () => {
+  it('the rates are compared at the end of each interval', async () => {
     const balanced = balance(6, { consecutiveFailures: Infinity });
     await interval(balanced, [0, 0, 0, 0, 0, 0]);
     await interval(balanced, [50, 0, 0, 0, 0, 0]);
     expect(balanced.ejected()).toEqual(['n0']);
   });
 
-  it('does not judge a node once more by what it was ejected for', async () => {
+  it('failures that led to an ejection do not count again for the success rate', async () => {
     const { clock, call, ejections } = balance(6, { ejectFor: '1s' });
     for (let time = 0; time < 100; time++)
       for (let node = 0; node < 6; node++) call(`n${node}`, node > 0 || time % 2 === 0);
@@ -236,14 +236,14 @@ describe('success rate', () => {
     expect(ejections).toEqual([{ node: 'n0', reason: 'consecutive-failures', ejectedForMs: 1000 }]);
   });
 
-  it('each interval counts by itself, and one that is long over is not judged any more', async () => {
+  it('each interval counts separately, and an interval that ended long ago is ignored', async () => {
     const balanced = balance(6, { consecutiveFailures: Infinity });
     for (let time = 0; time < 60; time++) for (let node = 0; node < 6; node++) balanced.call(`n${node}`, node > 0);
     await balanced.clock.advance(10_000);
     for (let time = 0; time < 60; time++) for (let node = 0; node < 6; node++) balanced.call(`n${node}`, node > 0);
     await balanced.clock.advance(10_000);
     balanced.call('n1', true);
-    expect(balanced.ejected()).toEqual([]); // twice 60 calls are not 100
+    expect(balanced.ejected()).toEqual([]); // two intervals of 60 calls are not 100 calls
     for (let time = 0; time < 100; time++) for (let node = 0; node < 6; node++) balanced.call(`n${node}`, node > 0);
     await balanced.clock.advance(20_001);
     balanced.call('n1', true);
@@ -251,7 +251,7 @@ describe('success rate', () => {
   });
 });
 
-describe('with active checks', () => {
+describe('Ejections with active checks', () => {
   const setUp = () => {
     const down = new Set<string>();
     const check = (node: string) => !down.has(node);
@@ -259,7 +259,7 @@ describe('with active checks', () => {
     return { down, ...balance(3, { maxEjectedShare: 1 }, { health }) };
   };
 
-  it('a node whose checks pass all along stays ejected: its calls know better', async () => {
+  it('a node whose checks always pass stays ejected', async () => {
     const { clock, call, ejected } = setUp();
     await clock.advance(0);
     call('n0', false, 5);
@@ -267,7 +267,7 @@ describe('with active checks', () => {
     expect(ejected()).toEqual(['n0']);
   });
 
-  it('a node that was down and is well again need not wait for the end of its ejection', async () => {
+  it('a node that recovers in its checks returns before the end of its ejection', async () => {
     const { clock, call, balancer, down, ejections, returned } = setUp();
     await clock.advance(0);
     call('n0', false, 5);
@@ -282,7 +282,7 @@ describe('with active checks', () => {
     expect(ejections.map(({ ejectedForMs }) => ejectedForMs)).toEqual([30_000, 60_000]);
   });
 
-  it('a node whose ejection ends while it is down is not told to be up', async () => {
+  it('a node whose ejection ends while it is down emits no nodeUp', async () => {
     const { clock, call, balancer, down, returned } = setUp();
     await clock.advance(0);
     call('n0', false, 5);

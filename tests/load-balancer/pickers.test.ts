@@ -21,11 +21,11 @@ import { ManualClock } from '../support/manual-clock.js';
 
 const OK = { ok: true, value: undefined } as const;
 
-/** A balancer on a clock that stands still, with chance that can be repeated. */
+/** A balancer on a constant clock with a seeded random source. */
 function balance(nodes: Iterable<BalancerNode>, options: LoadBalancerOptions = {}) {
   const clock = new ManualClock();
   const balancer = new LoadBalancer(nodes, { clock, random: seededRandom(1), ...options });
-  /** So many calls, each over before the next; with what takes so long on which node. */
+  /** The nodes of sequential calls, where `tookMs` is the duration of a call per node. */
   const pick = (count: number, tookMs: Readonly<Record<string, number>> = {}) =>
     Array.from({ length: count }, () => {
       const lease = balancer.acquire();
@@ -33,7 +33,7 @@ function balance(nodes: Iterable<BalancerNode>, options: LoadBalancerOptions = {
       lease.release(OK);
       return lease.node;
     });
-  /** So many calls at once. */
+  /** The leases of concurrent calls. */
   const hold = (count: number) => Array.from({ length: count }, () => balancer.acquire());
   return { balancer, clock, pick, hold };
 }
@@ -49,19 +49,19 @@ const letters = (picked: readonly string[]) => picked.join('');
 describe('roundRobin', () => {
   const pick = roundRobin();
 
-  it('goes through the list in turn, whatever the weights', () => {
+  it('roundRobin returns the nodes in order, at any weight', () => {
     const { pick: next } = balance([{ node: 'a', weight: 5 }, 'b', 'c'], { pick });
     expect(letters(next(7))).toBe('abcabca');
   });
 
-  it('gives the node after one that is out no more than the others', () => {
+  it('the node after an excluded node receives no additional calls', () => {
     const { balancer, pick: next } = balance(['a', 'b', 'c'], { pick });
     const picked = Array.from({ length: 6 }, () => balancer.acquire({ exclude: ['b'] }).node);
     expect(letters(picked)).toBe('acacac');
     expect(letters(next(3))).toBe('abc');
   });
 
-  it('goes on where it was when nodes before it come or go, and from the first when the last one went', () => {
+  it('roundRobin keeps its position when nodes are added or removed before it, and restarts if its node was removed', () => {
     const { balancer, pick: next } = balance(['a', 'b', 'c', 'd'], { pick });
     expect(letters(next(2))).toBe('ab');
     balancer.setNodes(['b', 'c', 'd']);
@@ -72,21 +72,24 @@ describe('roundRobin', () => {
     expect(letters(next(3))).toBe('xyx');
   });
 
-  it('may serve two balancers, each with a turn of its own', () => {
+  it('two balancers with the same picker have separate positions', () => {
     const [one, other] = [balance(['a', 'b'], { pick }), balance(['a', 'b'], { pick })];
     expect([one.pick(1), other.pick(2), one.pick(1)]).toEqual([['a'], ['a', 'b'], ['b']]);
   });
 });
 
 describe('weightedRoundRobin', () => {
-  it.each(vectors.smooth_wrr_vectors)("$weights: nginx's own sequence, again and again", ({ weights, seq }) => {
-    const nodes = weights.map((weight, index) => ({ node: `${index}`, weight }));
-    const { pick } = balance(nodes, { pick: weightedRoundRobin() });
-    const period = seq.map(String);
-    expect(pick(3 * seq.length)).toEqual([...period, ...period, ...period]);
-  });
+  it.each(vectors.smooth_wrr_vectors)(
+    'weightedRoundRobin repeats the sequence of nginx for the weights $weights',
+    ({ weights, seq }) => {
+      const nodes = weights.map((weight, index) => ({ node: `${index}`, weight }));
+      const { pick } = balance(nodes, { pick: weightedRoundRobin() });
+      const period = seq.map(String);
+      expect(pick(3 * seq.length)).toEqual([...period, ...period, ...period]);
+    },
+  );
 
-  it('forgets debts to nodes that are gone when a turn is taken, not when somebody peeks', () => {
+  it('peek does not change how credits of removed nodes are cleared', () => {
     const turns = (peeks: boolean) => {
       const { balancer, pick } = balance([{ node: 'a', weight: 100 }, 'b', 'c'], { pick: weightedRoundRobin() });
       pick(37);
@@ -97,7 +100,7 @@ describe('weightedRoundRobin', () => {
     expect(turns(true)).toBe(turns(false));
   });
 
-  it('takes new weights from the next turn on, and owes nobody anything for ever', () => {
+  it('new weights apply from the next call on, without remaining credits', () => {
     const { balancer, pick } = balance([{ node: 'a', weight: 9 }, 'b'], { pick: weightedRoundRobin() });
     pick(5);
     balancer.setNodes(['a', { node: 'b', weight: 9 }, 'c']);
@@ -106,7 +109,7 @@ describe('weightedRoundRobin', () => {
 });
 
 describe('leastConnections', () => {
-  it('takes the node with the fewest calls in flight, and equals in turn', () => {
+  it('leastConnections picks the node with the fewest calls in flight and alternates between equal nodes', () => {
     const { balancer, hold } = balance([{ node: 'a', weight: 3 }, 'b', 'c'], { pick: leastConnections() });
     const [first] = hold(3);
     expect(countOf(balancer.nodes.flatMap(({ node, active }) => Array<string>(active).fill(node)))).toEqual({
@@ -118,7 +121,7 @@ describe('leastConnections', () => {
     expect(balancer.peek()).toBe(first!.node);
   });
 
-  it('weighted: fewest for their weight; of equals nginx takes turns by weight', () => {
+  it('weightedLeastConnections divides by the weight and alternates between equal nodes by weight, as nginx does', () => {
     const { balancer, hold } = balance([{ node: 'a', weight: 3 }, 'b'], { pick: weightedLeastConnections() });
     expect(letters(hold(8).map(({ node }) => node))).toBe('abaaabaa');
     expect(balancer.nodes.map(({ active }) => active)).toEqual([6, 2]);
@@ -127,19 +130,19 @@ describe('leastConnections', () => {
   it.each([
     [leastConnections(), { a: 50, b: 50 }],
     [weightedLeastConnections(), { a: 75, b: 25 }],
-  ])('%o: calls that never overlap are shared, not all for the first', (pick, shares) => {
+  ])('%o distributes sequential calls over all nodes', (pick, shares) => {
     expect(countOf(balance([{ node: 'a', weight: 3 }, 'b'], { pick }).pick(100))).toEqual(shares);
   });
 });
 
 describe('powerOfTwoChoices', () => {
-  it('never draws the same node twice: of two nodes always the less loaded', () => {
+  it('powerOfTwoChoices compares two different nodes, so of two nodes it picks the less loaded one', () => {
     const { balancer, hold } = balance(['a', 'b'], { pick: powerOfTwoChoices() });
     hold(1000);
     expect(balancer.nodes.map(({ active }) => active)).toEqual([500, 500]);
   });
 
-  it('spreads calls nearly evenly where chance alone does not', () => {
+  it('powerOfTwoChoices distributes calls more evenly than random choice', () => {
     const names = Array.from({ length: 100 }, (_, index) => `node-${index}`);
     const peakOf = (pick: PickerFactory) => {
       const { balancer, hold } = balance(names, { pick });
@@ -150,7 +153,7 @@ describe('powerOfTwoChoices', () => {
     expect(peakOf(randomPick())).toBeGreaterThan(115);
   });
 
-  it('loads nodes by their weight', () => {
+  it('powerOfTwoChoices loads nodes by their weight', () => {
     const { balancer, hold } = balance([{ node: 'a', weight: 3 }, 'b', 'c'], { pick: powerOfTwoChoices() });
     hold(500);
     const [a, b, c] = balancer.nodes.map(({ active }) => active) as [number, number, number];
@@ -158,12 +161,12 @@ describe('powerOfTwoChoices', () => {
     expect(Math.abs(b - c)).toBeLessThan(10);
   });
 
-  it('draws every pair as often as any other', () => {
+  it('every pair of nodes is equally likely', () => {
     const { balancer } = balance(['a', 'b', 'c'], { pick: powerOfTwoChoices() });
     const others = (node: string) => ['a', 'b', 'c'].filter((name) => name !== node);
     for (let call = 0; call < 3; call++) balancer.acquire({ exclude: others('a') });
     balancer.acquire({ exclude: others('b') });
-    // a has three calls, b one, c none: of a and b it is b, of any other two c.
+    // a has three calls, b one and c none: of a and b the picker takes b, of any other pair c.
     const counts = countOf(
       Array.from({ length: 3000 }, () => {
         using lease = balancer.acquire();
@@ -174,7 +177,7 @@ describe('powerOfTwoChoices', () => {
     expect(Math.abs(counts.b! - 1000)).toBeLessThan(100);
   });
 
-  it('by latency: hardly anything goes to the slow one', () => {
+  it('powerOfTwoChoices by latency sends few calls to a slow node', () => {
     const { pick } = balance(['fast', 'slow', 'other'], { pick: powerOfTwoChoices({ by: 'latency' }) });
     const counts = countOf(pick(600, { fast: 5, slow: 100, other: 5 }));
     expect(counts.slow).toBeLessThan(10);
@@ -182,7 +185,7 @@ describe('powerOfTwoChoices', () => {
     expect(counts.other).toBeGreaterThan(200);
   });
 
-  it('one node is all there is to draw from', () => {
+  it('powerOfTwoChoices picks the only node', () => {
     expect(balance(['a'], { pick: powerOfTwoChoices() }).pick(3)).toEqual(['a', 'a', 'a']);
   });
 });
@@ -190,7 +193,7 @@ describe('powerOfTwoChoices', () => {
 describe('leastResponseTime', () => {
   const pick = leastResponseTime();
 
-  it('goes to the one that answers soonest, counting the calls it has', () => {
+  it('leastResponseTime picks the node with the lowest expected latency, including its calls in flight', () => {
     const { balancer, clock } = balance(['a', 'b'], { pick });
     for (const [node, tookMs] of [
       ['a', 10],
@@ -204,7 +207,7 @@ describe('leastResponseTime', () => {
     expect(letters(held)).toBe('aaaba'); // 10, 20, 30; then 40 against 35; then 40 against 70
   });
 
-  it('a node of three times the weight can have three times the calls', () => {
+  it('a node of three times the weight receives three times the calls', () => {
     const { balancer, clock } = balance([{ node: 'a', weight: 3 }, 'b'], { pick });
     for (const node of ['a', 'b']) {
       const lease = balancer.acquire({ exclude: node === 'a' ? ['b'] : ['a'] });
@@ -215,7 +218,7 @@ describe('leastResponseTime', () => {
     expect(Math.abs(countOf(held).a! - 30)).toBeLessThan(2);
   });
 
-  it('tries a node of which nothing is known, with one call until it has answered', () => {
+  it('a node without a measured latency receives one call until it has responded', () => {
     const { balancer, clock } = balance(['a', 'b'], { pick });
     const known = balancer.acquire({ exclude: ['b'] });
     clock.time += 10;
@@ -223,7 +226,7 @@ describe('leastResponseTime', () => {
     expect(Array.from({ length: 4 }, () => balancer.acquire().node)).toEqual(['b', 'a', 'a', 'a']);
   });
 
-  it('rises to a peak at once and forgives it with time, by e in ten seconds', () => {
+  it('the latency rises to a peak at once and decays by a factor of e in ten seconds', () => {
     const { balancer, clock, pick: next } = balance(['a'], { pick });
     next(1, { a: 100 });
     next(1, { a: 1000 });
@@ -237,7 +240,7 @@ describe('leastResponseTime', () => {
     expect(balancer.nodes[0]!.latencyMs).toBeCloseTo(1000 * share + 100 * (1 - share), 9);
   });
 
-  it('does not take a node that fails at once for a fast one', () => {
+  it('a fast failure does not lower the latency of a node', () => {
     const { balancer, clock } = balance(['a'], { pick });
     const good = balancer.acquire();
     clock.time += 50;
@@ -253,11 +256,11 @@ describe('leastResponseTime', () => {
     clock.time += 400;
     late.release({ ok: false, error: new Error('timed out') });
     expect(balancer.nodes[0]!.latencyMs).toBe(400);
-    clock.time += 10_000; // it falls while nothing happens
+    clock.time += 10_000; // the latency decays without calls
     expect(balancer.nodes[0]!.latencyMs).toBeCloseTo(400 / Math.E, 9);
   });
 
-  it('a node that has only ever refused is tried again when others have been slower for a while, and then known by its answers', () => {
+  it('a node that has only failed is tried again when the other nodes have been slower for a while', () => {
     const { balancer, clock } = balance(['dead', 'well'], { pick });
     const calls = (count: number, answers: boolean) =>
       Array.from({ length: count }, () => {
@@ -275,7 +278,7 @@ describe('leastResponseTime', () => {
     expect(countOf(calls(100, true)).dead).toBeGreaterThan(20);
   });
 
-  it('a call that somebody left raises what is known, and cannot lower it', () => {
+  it('an aborted call can raise the latency and cannot lower it', () => {
     const { balancer, clock } = balance(['a'], { pick });
     const left = { ok: false, error: new DOMException('left', 'AbortError') } as const;
     const first = balancer.acquire();
@@ -287,7 +290,7 @@ describe('leastResponseTime', () => {
     expect(balancer.nodes[0]!.latencyMs).toBeCloseTo(30 / Math.E, 9);
   });
 
-  it('is not confused by a clock that steps back', () => {
+  it('the latency is never negative when the clock steps back', () => {
     const { balancer, clock, pick: next } = balance(['a'], { pick });
     clock.time = 1000;
     next(1, { a: 100 });
@@ -297,7 +300,7 @@ describe('leastResponseTime', () => {
     expect(balancer.nodes[0]!.latencyMs).toBe(100);
   });
 
-  it('takes equals by chance, not always the first', () => {
+  it('equal nodes are picked at random', () => {
     const { balancer } = balance(['a', 'b', 'c'], { pick });
     expect(
       new Set(
@@ -311,7 +314,7 @@ describe('leastResponseTime', () => {
 });
 
 describe('randomPick', () => {
-  it('draws by weight', () => {
+  it('randomPick draws by weight', () => {
     const counts = countOf(
       balance([{ node: 'a', weight: 6 }, { node: 'b', weight: 3 }, 'c'], { pick: randomPick() }).pick(10_000),
     );
@@ -321,12 +324,12 @@ describe('randomPick', () => {
     expect(counts.c).toBeLessThan(1150);
   });
 
-  it('each has the part of chance that begins where that of the one before it ends', () => {
+  it('the ranges of the random value follow the order of the nodes', () => {
     const at = (chance: number) => balance(['a', 'b'], { pick: randomPick(), random: () => chance }).pick(1)[0];
     expect([at(0), at(0.4999), at(0.5), at(1 - 2 ** -53)]).toEqual(['a', 'a', 'b', 'b']);
   });
 
-  it('never gives anything to a node without weight, be it first, last, or between', () => {
+  it('a node without weight is never picked, at any position', () => {
     const nodes = [{ node: 'a', weight: 0 }, 'b', { node: 'c', weight: 0 }, 'd', { node: 'e', weight: 0 }];
     expect(Object.keys(countOf(balance(nodes, { pick: randomPick() }).pick(1000))).sort()).toEqual(['b', 'd']);
   });
@@ -335,20 +338,20 @@ describe('randomPick', () => {
 describe('consistentHash', () => {
   const KEYS = Array.from({ length: 1000 }, (_, index) => `user:${index}`);
 
-  it('is the ring of breakwater/hash-ring, in whatever order the nodes come', () => {
+  it('consistentHash places keys like HashRing, with the nodes in any order', () => {
     const nodes = [{ node: 'a', weight: 2 }, 'b', 'c'];
     const ring = new HashRing(nodes);
     const { balancer } = balance(nodes.toReversed(), { pick: consistentHash() });
     for (const key of KEYS) expect(balancer.peek({ key })).toBe(ring.get(key));
   });
 
-  it("takes the ring's options", () => {
+  it('consistentHash accepts the options of the ring', () => {
     const ring = new HashRing(['a', 'b', 'c'], { seed: 7, virtualNodes: 20 });
     const { balancer } = balance(['a', 'b', 'c'], { pick: consistentHash({ seed: 7, virtualNodes: 20 }) });
     for (const key of KEYS) expect(balancer.peek({ key })).toBe(ring.get(key));
   });
 
-  it('a key whose node is out goes to the next on the ring; the keys of others stay', () => {
+  it('a key of an excluded node moves to the next node on the ring, and other keys stay', () => {
     const ring = new HashRing(['a', 'b', 'c', 'd']);
     const { balancer } = balance(['a', 'b', 'c', 'd'], { pick: consistentHash() });
     for (const key of KEYS) {
@@ -358,7 +361,7 @@ describe('consistentHash', () => {
     }
   });
 
-  it('bounded load: no node has more than its share times the bound, and keys go on in the order of the ring', () => {
+  it('boundedLoad limits the calls of each node to the bound times its share, and keys continue in ring order', () => {
     const names = Array.from({ length: 10 }, (_, index) => `node-${index}`);
     const { balancer } = balance(names, { pick: consistentHash({ boundedLoad: 1.25 }) });
     const order = new HashRing(names).getMany('hot', 10);
@@ -367,18 +370,18 @@ describe('consistentHash', () => {
       const most = Math.ceil((1.25 * call) / 10);
       const active = new Map(balancer.nodes.map((one) => [one.node, one.active]));
       for (const count of active.values()) expect(count).toBeLessThanOrEqual(most);
-      // The nodes after one with room have nothing but what came before, when there was less room.
+      // A node after one with room has only the calls that arrived when there was less room.
       expect(active.get(order[0]!)).toBe(most);
     }
   });
 
-  it('a call without a key is a mistake that names the picker', () => {
+  it('a call without a key is rejected with an error that names the picker', () => {
     const { balancer } = balance(['a'], { pick: consistentHash() });
     expect(() => balancer.acquire()).toThrow('consistentHash: "key" must be a string for each call, got undefined');
     expect(balancer.nodes[0]).toMatchObject({ active: 0, picks: 0 });
   });
 
-  it('a weight that the ring cannot have changes nothing', () => {
+  it('a weight that the ring rejects changes nothing', () => {
     const { balancer } = balance(['a', 'b'], { pick: consistentHash({ virtualNodes: 65_536 }) });
     const before = balancer.nodes;
     expect(() => balancer.setNodes(['a', { node: 'x', weight: 1e6 }])).toThrow('"weight" must be at most 256');
@@ -396,11 +399,11 @@ describe('ipHash', () => {
     ['192.0.2.1', '::ffff:c000:201'],
     ['2001:db8:1:2::1', '2001:DB8:1:2:ffff::9'],
     ['2001:db8:1:2::1', '2001:0db8:0001:0002:0000:0000:0000:0003'],
-  ])('%s and %s are one client', (one, other) => {
+  ])('the addresses %s and %s map to the same node', (one, other) => {
     expect(nodeOf(one)).toBe(nodeOf(other));
   });
 
-  it('spreads addresses, and what is no address as it stands', () => {
+  it('ipHash distributes IPv4 addresses, IPv6 prefixes and other strings over all nodes', () => {
     const nodes = new Set(Array.from({ length: 100 }, (_, index) => nodeOf(`192.0.2.${index}`)));
     expect(nodes.size).toBe(8);
     expect(new Set(Array.from({ length: 100 }, (_, index) => nodeOf(`client ${index}`))).size).toBe(8);
@@ -408,7 +411,7 @@ describe('ipHash', () => {
   });
 });
 
-describe('every picker', () => {
+describe('Every picker', () => {
   const pickers: PickerFactory[] = [
     roundRobin(),
     weightedRoundRobin(),
@@ -423,7 +426,7 @@ describe('every picker', () => {
     consistentHash({ boundedLoad: 1.1 }),
   ];
 
-  it.each(pickers)('$name: peek says what acquire will give, and changes nothing however often it is asked', (pick) => {
+  it.each(pickers)('$name: peek returns the node that acquire will return, and changes nothing', (pick) => {
     const { balancer, clock } = balance([{ node: 'a', weight: 3 }, 'b', 'c'], { pick });
     for (let call = 0; call < 200; call++) {
       const key = `192.0.2.${call}`;
@@ -435,7 +438,7 @@ describe('every picker', () => {
     }
   });
 
-  it.each(pickers)('$name: whoever peeks, at whatever, has no part in what comes', (pick) => {
+  it.each(pickers)('$name: calls of peek with any exclusions do not change later picks', (pick) => {
     const picksOf = (peeks: boolean) => {
       const { balancer, clock } = balance([{ node: 'a', weight: 3 }, 'b', 'c'], { pick });
       return Array.from({ length: 100 }, (_, call) => {
@@ -450,7 +453,7 @@ describe('every picker', () => {
     expect(picksOf(true)).toEqual(picksOf(false));
   });
 
-  it.each(pickers)('$name: one node, and none', (pick) => {
+  it.each(pickers)('$name: the picker handles one node and no node', (pick) => {
     const { balancer } = balance(['a'], { pick });
     expect(balancer.acquire({ key: 'k' }).node).toBe('a');
     expect(balancer.peek({ key: 'k', exclude: ['a'] })).toBeUndefined();

@@ -21,7 +21,7 @@ async function servers(...scripts: Script[]) {
 const requestsOf = (list: readonly TestServer[]) => list.map(({ requests }) => requests.length);
 
 describe('route', () => {
-  it('sends requests to the nodes, path and query as they are', async () => {
+  it('a route sends requests to the nodes with their path and query', async () => {
     await using cluster = await servers(WELL, WELL);
     const balancer = new LoadBalancer(cluster.origins, { pick: roundRobin() });
     const fetch = resilientFetch({ route: balancer.route() });
@@ -35,13 +35,13 @@ describe('route', () => {
     ]);
   });
 
-  it('a node may have a path of its own, which comes first', async () => {
+  it('the path of a node precedes the path of the request', async () => {
     await using cluster = await servers(WELL);
     const fetch = resilientFetch({ route: new LoadBalancer([`${cluster.origins[0]}/v2/`]).route() });
     expect(await (await fetch('http://users/42')).text()).toBe('/v2/42');
   });
 
-  it('a retry goes to a node that was not tried, and the balancer learns of both', async () => {
+  it('a retry uses an untried node, and the balancer receives both outcomes', async () => {
     await using cluster = await servers(DOWN, DOWN, WELL);
     const balancer = new LoadBalancer(cluster.origins, { pick: roundRobin() });
     const fetch = resilientFetch({ route: balancer.route(), retry: atOnce });
@@ -54,7 +54,7 @@ describe('route', () => {
     ]);
   });
 
-  it('judges as the fetch does: by its classify', async () => {
+  it('the classify function of the fetch judges the outcome for the balancer', async () => {
     await using cluster = await servers(() => ({ status: 404 }));
     const balancer = new LoadBalancer(cluster.origins);
     const classify = () => 'permanent' as const;
@@ -63,7 +63,7 @@ describe('route', () => {
     expect(balancer.nodes).toMatchObject([{ failures: 1, successes: 1 }]);
   });
 
-  it('a try that runs out of time counts against its node; one that the caller aborts does not', async () => {
+  it('an attempt that times out counts against its node, and an attempt that the caller aborts does not', async () => {
     await using cluster = await servers(() => undefined);
     const balancer = new LoadBalancer(cluster.origins);
     const fetch = resilientFetch({ route: balancer.route(), retry: false, attemptTimeout: 50 });
@@ -78,7 +78,7 @@ describe('route', () => {
     await eventually(() => expect(balancer.nodes).toMatchObject([{ failures: 1, active: 0, picks: 2 }]));
   });
 
-  it('a key of the request keeps it on its node', async () => {
+  it('requests with the same key use the same node', async () => {
     await using cluster = await servers(WELL, WELL, WELL);
     const balancer = new LoadBalancer(cluster.origins, { pick: consistentHash() });
     const fetch = resilientFetch({ route: balancer.route({ key: ({ url }) => url.pathname }) });
@@ -88,12 +88,12 @@ describe('route', () => {
     expect(Math.min(...requestsOf(cluster.list))).toBeGreaterThan(3);
   });
 
-  it('without a key of the request a picker that needs one says so', async () => {
+  it('a picker that needs a key rejects a request without one', async () => {
     const fetch = resilientFetch({ route: new LoadBalancer(['http://a'], { pick: consistentHash() }).route() });
     await expect(fetch('http://users/1')).rejects.toThrow('consistentHash: "key" must be a string for each call');
   });
 
-  it('url says where a node is', async () => {
+  it('the url option maps a node to its URL', async () => {
     await using cluster = await servers(WELL);
     const url = (node: string, request: { readonly url: URL }) =>
       `${cluster.origins[0]}/${node}${request.url.pathname}`;
@@ -101,7 +101,7 @@ describe('route', () => {
     expect(await (await fetch('http://users/42')).text()).toBe('/eu/42');
   });
 
-  it('nowhere to go is an error that is not retried, and a node that is no URL gives back its lease', async () => {
+  it('a missing node is not retried, and a node that is not a URL releases its lease', async () => {
     const balancer = new LoadBalancer(['not a url']);
     const fetch = resilientFetch({ route: balancer.route(), retry: atOnce });
     await expect(fetch('http://users/1')).rejects.toThrow(
@@ -112,7 +112,7 @@ describe('route', () => {
     await expect(fetch('http://users/1')).rejects.toMatchObject({ code: 'ERR_NO_HEALTHY_NODE' });
   });
 
-  it('refuses options that cannot work', () => {
+  it('route rejects invalid options', () => {
     const balancer = new LoadBalancer([]);
     expect(() => balancer.route({ key: 'id' as never })).toThrow(
       'LoadBalancer.route: "key" must be a function, got "id"',

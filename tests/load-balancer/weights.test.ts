@@ -10,7 +10,7 @@ import { seededRandom, TestClock } from 'breakwater/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { defer, settle } from '../support/promises.js';
 
-/** Slow start, zones, reports of load: what makes a node's share another than its weight. */
+/** Slow start, zones and load reports, which change the share of a node. */
 const OK = { ok: true, value: undefined } as const;
 
 function sharesOf(balancer: LoadBalancer, calls: number, key?: (call: number) => string): Record<string, number> {
@@ -23,7 +23,7 @@ function sharesOf(balancer: LoadBalancer, calls: number, key?: (call: number) =>
   return shares;
 }
 
-describe('slow start', () => {
+describe('Slow start', () => {
   function added(slowStart: NonNullable<LoadBalancerOptions['slowStart']>) {
     const clock = new TestClock();
     const balancer = new LoadBalancer(['old'], { clock, slowStart, pick: weightedRoundRobin() });
@@ -33,7 +33,7 @@ describe('slow start', () => {
   }
 
   it.each([
-    [0, 0.2], // the first second counts as a whole one, of ten
+    [0, 0.2], // the first second counts as a whole second of ten
     [500, 0.2],
     [1000, 0.2],
     [2500, 0.5],
@@ -41,11 +41,14 @@ describe('slow start', () => {
     [9999, 1.9998],
     [10_000, 2],
     [1e9, 2],
-  ])('%d ms after it came, a node of weight 2 weighs %d of its ten seconds', async (sinceMs, weight) => {
-    const node = added('10s');
-    await node.clock.advance(sinceMs);
-    expect(node.weight()).toBeCloseTo(weight, 9);
-  });
+  ])(
+    '%d ms after it was added, a node of weight 2 with a slow start of 10 s has the weight %d',
+    async (sinceMs, weight) => {
+      const node = added('10s');
+      await node.clock.advance(sinceMs);
+      expect(node.weight()).toBeCloseTo(weight, 9);
+    },
+  );
 
   it.each([
     [{ duration: '10s', aggression: 2 }, 2500, 2 * Math.sqrt(0.25)],
@@ -53,13 +56,16 @@ describe('slow start', () => {
     [{ duration: '100s', minShare: 0.3 }, 2000, 2 * 0.3],
     [{ duration: '100s' }, 0, 2 * 0.1],
     [{ duration: '500ms' }, 0, 2],
-  ] as const)('%j after %d ms: %d', async (slowStart, sinceMs, weight) => {
-    const node = added(slowStart);
-    await node.clock.advance(sinceMs);
-    expect(node.weight()).toBeCloseTo(weight, 9);
-  });
+  ] as const)(
+    'a node of weight 2 with the slow start %j has, after %d ms, the weight %d',
+    async (slowStart, sinceMs, weight) => {
+      const node = added(slowStart);
+      await node.clock.advance(sinceMs);
+      expect(node.weight()).toBeCloseTo(weight, 9);
+    },
+  );
 
-  it('gives calls in proportion', async () => {
+  it('calls are distributed in proportion to the effective weights', async () => {
     const { clock, balancer } = added('10s');
     await clock.advance(5000);
     expect(sharesOf(balancer, 100)).toEqual({ old: 50, new: 50 });
@@ -67,7 +73,7 @@ describe('slow start', () => {
     expect(sharesOf(balancer, 99)).toEqual({ old: 33, new: 66 });
   });
 
-  /** A picker that takes the first node and counts the lists and the notices that it gets. */
+  /** A picker that takes the first node and counts the lists and the notifications that it receives. */
   function counted(hasNotices: boolean) {
     const counts = { lists: 0, notices: 0, noticed: 0 };
     let last: unknown;
@@ -90,21 +96,24 @@ describe('slow start', () => {
   it.each([
     [true, { lists: 1, notices: 9, noticed: 9 }],
     [false, { lists: 10, notices: 0, noticed: 0 }],
-  ])('goes on in steps of 10 ms, for the nodes that are starting (told of them: %s)', async (hasNotices, expected) => {
-    const clock = new TestClock();
-    const { pick, counts } = counted(hasNotices);
-    const list = Array.from({ length: 20 }, (_, index) => `n${index}`);
-    const balancer = new LoadBalancer(list, { clock, slowStart: '10s', pick });
-    balancer.setNodes([...list, 'new']);
-    for (let call = 0; call < 100; call++) {
-      balancer.acquire();
-      await clock.advance(1);
-    }
-    expect(counts).toEqual(expected);
-    expect(balancer.nodes.at(-1)!.effectiveWeight).toBeCloseTo(0.1, 9);
-  });
+  ])(
+    'weights change in steps of 10 ms for starting nodes only (picker with weightsChanged: %s)',
+    async (hasNotices, expected) => {
+      const clock = new TestClock();
+      const { pick, counts } = counted(hasNotices);
+      const list = Array.from({ length: 20 }, (_, index) => `n${index}`);
+      const balancer = new LoadBalancer(list, { clock, slowStart: '10s', pick });
+      balancer.setNodes([...list, 'new']);
+      for (let call = 0; call < 100; call++) {
+        balancer.acquire();
+        await clock.advance(1);
+      }
+      expect(counts).toEqual(expected);
+      expect(balancer.nodes.at(-1)!.effectiveWeight).toBeCloseTo(0.1, 9);
+    },
+  );
 
-  it('is exact in the status of nodes, between the steps as well', async () => {
+  it('the status of a node has its exact weight between the steps', async () => {
     const node = added('10s');
     await node.clock.advance(5000);
     node.balancer.acquire();
@@ -112,7 +121,7 @@ describe('slow start', () => {
     expect(node.weight()).toBeCloseTo(2 * 0.5003, 9);
   });
 
-  it('gives many nodes at once in a new list', async () => {
+  it('several changed nodes are given to the picker as a new list', async () => {
     const clock = new TestClock();
     const { pick, counts } = counted(true);
     const balancer = new LoadBalancer(['old'], { clock, slowStart: '10s', pick });
@@ -123,7 +132,7 @@ describe('slow start', () => {
     expect(counts).toEqual({ lists: 2, notices: 0, noticed: 0 });
   });
 
-  it('begins when a node gets weight, if it came without', async () => {
+  it('the slow start begins when a node without weight receives a weight', async () => {
     const { clock, balancer } = added('10s');
     balancer.setNodes(['old', { node: 'new', weight: 0 }]);
     await clock.advance(60_000);
@@ -131,7 +140,7 @@ describe('slow start', () => {
     expect(balancer.nodes[1]!.effectiveWeight).toBeCloseTo(0.2, 9);
   });
 
-  it('is not for the first nodes of all, nor for those that stay', async () => {
+  it('the first nodes and the remaining nodes have no slow start', async () => {
     const clock = new TestClock();
     const balancer = new LoadBalancer([], { clock, slowStart: '10s' });
     balancer.setNodes(['a', 'b']);
@@ -140,10 +149,10 @@ describe('slow start', () => {
   });
 });
 
-describe('zone', () => {
+describe('Zone', () => {
   const nodes = ['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'b3', 'b4'].map((node) => ({ node, zone: node[0]! }));
 
-  /** Of 10,000 calls, those that stay in zone a, while these nodes are down. */
+  /** The number of 10,000 calls that stay in zone a while the given nodes are down. */
   async function staying(down: readonly string[], options: LoadBalancerOptions = {}): Promise<number> {
     const clock = new TestClock();
     const check = (node: string) => !down.includes(node);
@@ -160,27 +169,27 @@ describe('zone', () => {
     return Object.entries(shares).reduce((sum, [node, count]) => (node.startsWith('a') ? sum + count : sum), 0);
   }
 
-  it('calls stay in it while it is well, and while 71 % of it is', async () => {
+  it('all calls stay in the zone while at least 71 % of its nodes are healthy', async () => {
     expect(await staying([])).toBe(10_000);
     expect(await staying(['a1'])).toBe(10_000); // 0.75 × 1.4 > 1
   });
 
-  it('from there on some go elsewhere, in proportion: 1.4 times what is healthy stays', async () => {
+  it('below 71 % the share of calls that stay is 1.4 times the healthy share', async () => {
     expect((await staying(['a1', 'a2'])) / 10_000).toBeCloseTo(0.7, 1);
     expect((await staying(['a1', 'a2', 'a3'])) / 10_000).toBeCloseTo(0.35, 1);
     expect(await staying(['a1', 'a2', 'a3', 'a4'])).toBe(0);
   });
 
-  it('overprovision is how much it can bear', async () => {
+  it('overprovision sets the factor of the healthy share', async () => {
     expect((await staying(['a1'], { zone: { name: 'a', overprovision: 1 } })) / 10_000).toBeCloseTo(0.75, 1);
   });
 
-  it('without nodes of its own, or without any elsewhere, it changes nothing', async () => {
+  it('a zone without its own nodes, or without nodes elsewhere, changes nothing', async () => {
     expect((await staying([], { zone: 'c' })) / 10_000).toBeCloseTo(0.5, 1);
     expect(await staying(['b1', 'b2', 'b3', 'b4', 'a1', 'a2', 'a3'])).toBe(10_000);
   });
 
-  it('follows what happens to its nodes', async () => {
+  it('the share of the zone follows the health of its nodes', async () => {
     const clock = new TestClock();
     const down = new Set<string>();
     const health = { check: (node: string) => !down.has(node), interval: 1000, jitter: 0, rise: 1, fall: 1 };
@@ -195,7 +204,7 @@ describe('zone', () => {
     expect(Object.keys(sharesOf(balancer, 100)).every((node) => node.startsWith('a'))).toBe(true);
   });
 
-  it('in panic all nodes are used, wherever they are', async () => {
+  it('a panic uses the nodes of all zones', async () => {
     expect((await staying(['a1', 'a2', 'a3', 'b1', 'b2', 'b3'], { panicThreshold: 0.5 })) / 10_000).toBeCloseTo(0.5, 1);
   });
 
@@ -216,7 +225,7 @@ describe('zone', () => {
     expect(stay).toBeLessThan(85);
   });
 
-  it('a try that must not go to its nodes goes elsewhere', () => {
+  it('an attempt that excludes all nodes of the zone uses another zone', () => {
     const balancer = new LoadBalancer(nodes, { zone: 'a' });
     expect(balancer.acquire({ exclude: ['a1', 'a2', 'a3', 'a4'] }).node).toMatch(/^b/);
   });
@@ -231,14 +240,14 @@ describe('resourceBased', () => {
     return { clock, balancer, report };
   }
 
-  /** Likewise, and every node has been asked. */
+  /** A balancer whose nodes have all been asked for their report. */
   async function known(...of: Parameters<typeof reported>) {
     const one = reported(...of);
     await askAll(one);
     return one;
   }
 
-  /** A call to each node by itself changes nobody's turn. */
+  /** A call to each node separately does not change the order of the nodes. */
   async function askAll({ balancer, clock }: { readonly balancer: LoadBalancer; readonly clock: TestClock }) {
     const names = balancer.nodes.map(({ node }) => node);
     for (const node of names) {
@@ -247,7 +256,7 @@ describe('resourceBased', () => {
     }
   }
 
-  it('shares calls by what a unit of utilization answers', async () => {
+  it('resourceBased distributes calls by calls per second divided by utilization', async () => {
     const { balancer } = await known({
       idle: { utilization: 0.2, callsPerSecond: 100 }, // 500
       busy: { utilization: 0.8, callsPerSecond: 100 }, // 125
@@ -255,7 +264,7 @@ describe('resourceBased', () => {
     expect(sharesOf(balancer, 500)).toEqual({ idle: 400, busy: 100 });
   });
 
-  it('errors count as utilization, by their penalty', async () => {
+  it('errors add to the utilization by errorPenalty', async () => {
     const failing = { utilization: 0.5, callsPerSecond: 100, errorsPerSecond: 50 };
     const good = { utilization: 0.5, callsPerSecond: 100 };
     expect(sharesOf((await known({ failing, good })).balancer, 300)).toEqual({ failing: 100, good: 200 });
@@ -269,7 +278,7 @@ describe('resourceBased', () => {
     });
   });
 
-  it('a node of which nothing is known has the mean of the others; with one report all are the same', async () => {
+  it('a node without a report has the mean of the others, and with one report all nodes are equal', async () => {
     const half = { utilization: 0.5, callsPerSecond: 100 };
     const quarter = { utilization: 1, callsPerSecond: 100 };
     expect(sharesOf((await known({ a: half, b: quarter, c: undefined })).balancer, 450)).toEqual({
@@ -280,14 +289,14 @@ describe('resourceBased', () => {
     expect(sharesOf((await known({ a: half, b: undefined })).balancer, 100)).toEqual({ a: 50, b: 50 });
   });
 
-  it('its own weights count, too', async () => {
+  it('the weights of the nodes multiply the weights of the reports', async () => {
     const same = { utilization: 0.5, callsPerSecond: 100 };
     const { balancer } = await known({ a: same, b: same });
     balancer.setNodes([{ node: 'a', weight: 3 }, 'b']);
     expect(sharesOf(balancer, 400)).toEqual({ a: 300, b: 100 });
   });
 
-  it('asks each node once an interval, while there are calls', async () => {
+  it('each node is asked once per interval while there are calls', async () => {
     const { clock, balancer, report } = reported({ a: undefined, b: undefined });
     expect(report).not.toHaveBeenCalled();
     sharesOf(balancer, 10);
@@ -303,7 +312,7 @@ describe('resourceBased', () => {
     expect(report).toHaveBeenCalledTimes(4);
   });
 
-  it('does not believe the first reports of a node, nor the last ones for ever', async () => {
+  it('reports are ignored during the blackout of a new node and after expireAfter', async () => {
     const reports: Record<string, LoadReport | undefined> = {
       a: { utilization: 0.25, callsPerSecond: 100 },
       b: { utilization: 0.75, callsPerSecond: 100 },
@@ -321,7 +330,7 @@ describe('resourceBased', () => {
     expect(sharesOf(balancer, 40)).toEqual({ a: 20, b: 20 });
     reports.b = { utilization: 0.75, callsPerSecond: 100 };
     await clock.advance(1000);
-    expect(sharesOf(balancer, 40)).toEqual({ a: 20, b: 20 }); // it is new again
+    expect(sharesOf(balancer, 40)).toEqual({ a: 20, b: 20 }); // the blackout starts again
     await clock.advance(10_000);
     expect(sharesOf(balancer, 40)).toEqual({ a: 30, b: 10 });
   });
@@ -334,12 +343,12 @@ describe('resourceBased', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('no report'))],
-    ['says nothing', () => undefined],
-    ['says null', () => null],
-    ['says a number', () => 7],
+    ['is undefined', () => undefined],
+    ['is null', () => null],
+    ['is a number', () => 7],
     ['has no utilization', () => ({ callsPerSecond: 1 })],
-    ['is idle beyond belief', () => ({ utilization: 0, callsPerSecond: 100 })],
-    ['is negative', () => ({ utilization: -1, callsPerSecond: 100 })],
+    ['has a utilization of 0', () => ({ utilization: 0, callsPerSecond: 100 })],
+    ['has a negative utilization', () => ({ utilization: -1, callsPerSecond: 100 })],
     ['has no calls', () => ({ utilization: 0.5, callsPerSecond: 0 })],
     ['has a NaN', () => ({ utilization: Number.NaN, callsPerSecond: 1 })],
     ['has infinite calls', () => ({ utilization: 0.5, callsPerSecond: Infinity })],
@@ -351,7 +360,7 @@ describe('resourceBased', () => {
         },
       }),
     ],
-  ])('a report that %s is none', async (_what, bad) => {
+  ])('a report that %s counts as no report', async (_what, bad) => {
     const good = { utilization: 0.5, callsPerSecond: 100 };
     const pick = resourceBased((node) => (node === 'bad' ? (bad() as never) : good), { blackout: 0 });
     const balancer = new LoadBalancer(['bad', 'good', 'other'], { clock: new TestClock(), pick });
@@ -362,7 +371,7 @@ describe('resourceBased', () => {
     expect(share).toBeLessThan(102);
   });
 
-  it('a report may come later, is not asked for twice meanwhile, and calls do not wait for it', async () => {
+  it('an asynchronous report does not delay calls and is not requested twice', async () => {
     const clock = new TestClock();
     const answers = { a: defer<LoadReport>(), b: defer<LoadReport>() };
     const report = vi.fn((node: string) => answers[node as 'a' | 'b'].promise);
@@ -387,32 +396,32 @@ describe('resourceBased', () => {
     [() => undefined, { expireAfter: 0 }, '"expireAfter"'],
     [() => undefined, { errorPenalty: -1 }, '"errorPenalty" must be a finite number ≥ 0, got -1'],
     [() => undefined, { penalty: 1 }, '"penalty" is unknown (did you mean "errorPenalty"?)'],
-  ])('%s with %j is refused', (report, options, message) => {
+  ])('the arguments %s and %j are rejected', (report, options, message) => {
     expect(() => resourceBased(report as never, options as never)).toThrow(message);
   });
 });
 
-it('weights of nodes that roundRobin passes over still are what they are', () => {
+it('weights of nodes that roundRobin skips are unchanged', () => {
   const balancer = new LoadBalancer(['a', { node: 'b', weight: 0 }], { pick: roundRobin() });
   expect(sharesOf(balancer, 4)).toEqual({ a: 4 });
   expect(balancer.nodes.map(({ weight }) => weight)).toEqual([1, 0]);
 });
 
-describe('turns by weight, when the company changes', () => {
-  /** Smooth round robin over whoever is there, and what is settled between them when somebody has come or gone. */
+describe('Weighted round robin when the candidates change', () => {
+  /** Smooth weighted round robin over the current candidates, with the credits normalized whenever the candidates change. */
   class Model {
     readonly credits = new Map<string, number>();
     #wasWhole = false;
 
-    /** @param isWhole - nobody was left out; who leaves somebody out makes another company with each call. */
+    /** @param isWhole - no node is excluded. An exclusion changes the candidates of each call. */
     next(weights: Readonly<Record<string, number>>, isWhole: boolean): string {
       const names = Object.keys(weights);
       const total = names.reduce((sum, name) => sum + weights[name]!, 0);
       if (!isWhole || !this.#wasWhole) {
-        const owed = names.map((name) => this.credits.get(name) ?? 0);
-        const mean = owed.reduce((sum, credit) => sum + credit, 0) / names.length;
+        const before = names.map((name) => this.credits.get(name) ?? 0);
+        const mean = before.reduce((sum, credit) => sum + credit, 0) / names.length;
         for (const [index, name] of names.entries()) {
-          this.credits.set(name, Math.min(Math.max(owed[index]! - mean, -total), 2 * total));
+          this.credits.set(name, Math.min(Math.max(before[index]! - mean, -total), 2 * total));
         }
       }
       this.#wasWhole = isWhole;
@@ -423,7 +432,7 @@ describe('turns by weight, when the company changes', () => {
     }
   }
 
-  it('what they owe each other goes on, and what is owed to others or is too much is forgotten', () => {
+  it('credits among the remaining nodes are kept, and credits of other nodes and excessive credits are cleared', () => {
     const weights: Record<string, number> = { a: 100, b: 3, c: 1, d: 20 };
     const random = seededRandom(7);
     for (let round = 0; round < 50; round++) {
@@ -436,11 +445,11 @@ describe('turns by weight, when the company changes', () => {
       for (let change = 0; change < 10; change++) {
         const out = new Set(Object.keys(weights).filter(() => random() < 0.4));
         if (out.size === 4) out.clear();
-        const there = Object.fromEntries(Object.entries(weights).filter(([name]) => !out.has(name)));
+        const candidates = Object.fromEntries(Object.entries(weights).filter(([name]) => !out.has(name)));
         for (let call = 0; call < 5; call++) {
           const lease = balancer.acquire({ exclude: [...out] });
           lease.release(OK);
-          picked.push([lease.node, model.next(there, out.size === 0)]);
+          picked.push([lease.node, model.next(candidates, out.size === 0)]);
         }
       }
       expect(picked.map(([ours]) => ours)).toEqual(picked.map(([, theirs]) => theirs));

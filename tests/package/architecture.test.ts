@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 
-/** Who may import whom, beside itself (docs/architecture.md). A new folder of src gets a line here. */
+/** The folders that each folder may import, besides itself (docs/architecture.md). A new folder of src needs a line here. */
 const mayImport: Record<string, string[]> = {
   core: [],
   pipeline: ['core'],
@@ -37,7 +37,7 @@ const src = fileURLToPath(new URL('../../src/', import.meta.url));
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
 const text = (file: string) => readFileSync(src + file, 'utf8');
 
-/** What a file imports, types included: `import`, `export … from`, `import()` and `require()`. */
+/** The imports of a file, including types: `import`, `export … from`, `import()` and `require()`. */
 const importsOf = (file: string) => ts.preProcessFile(text(file), true, true).importedFiles.map((it) => it.fileName);
 
 /** The path inside src that a relative import names. */
@@ -51,44 +51,44 @@ const targetsOf = (file: string) =>
 
 const folderOf = (file: string) => (file.includes('/') ? posix.dirname(file).split('/')[0]! : '');
 
-describe('house rules', () => {
-  it('every import is a file of src: no packages, and no node: modules but where only Node will do', () => {
+describe('The architecture rules', () => {
+  it('every import is a file of src, without packages, and without node: modules except where only Node can work', () => {
     const needNode = ['load-balancer/tcp/tcp-check.ts: node:net'];
-    const strangers = files.flatMap((file) =>
+    const foreignImports = files.flatMap((file) =>
       importsOf(file)
         .filter((specifier) => !specifier.startsWith('.') || !files.includes(resolve(file, specifier)))
         .map((specifier) => `${file}: ${specifier}`),
     );
-    expect(strangers).toEqual(needNode);
+    expect(foreignImports).toEqual(needNode);
   });
 
-  it('every folder has its line above, and imports only what that allows', () => {
+  it('every folder has its line above and imports only the listed folders', () => {
     const folders = new Set(files.map(folderOf).filter((folder) => folder !== ''));
     expect([...folders].sort()).toEqual(Object.keys(mayImport).sort());
 
-    const trespasses = files
+    const violations = files
       .filter((file) => folderOf(file) !== '')
       .flatMap((file) => targetsOf(file).map((target) => [file, target] as const))
       .filter(([file, target]) => ![folderOf(file), ...mayImport[folderOf(file)]!].includes(folderOf(target)))
       .map(([file, target]) => `${file} imports ${target}`);
-    expect(trespasses).toEqual([]);
+    expect(violations).toEqual([]);
   });
 
-  it('no file imports itself in a circle', () => {
+  it('no file imports itself in a cycle', () => {
     const done = new Set<string>();
-    const circles: string[] = [];
+    const cycles: string[] = [];
     const visit = (file: string, path: string[]) => {
-      if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' → '));
+      if (path.includes(file)) cycles.push([...path.slice(path.indexOf(file)), file].join(' → '));
       if (path.includes(file) || done.has(file)) return;
       for (const target of targetsOf(file)) visit(target, [...path, file]);
       done.add(file);
     };
     for (const file of files) visit(file, []);
-    expect(circles).toEqual([]);
+    expect(cycles).toEqual([]);
   });
 
-  it('every index.ts does nothing but re-export', () => {
-    const doing = files
+  it('every index.ts only re-exports', () => {
+    const otherStatements = files
       .filter((file) => posix.basename(file) === 'index.ts')
       .flatMap((file) => {
         const { statements } = ts.createSourceFile(file, text(file), ts.ScriptTarget.ES2022);
@@ -96,6 +96,6 @@ describe('house rules', () => {
           .filter((statement) => !ts.isExportDeclaration(statement) || statement.moduleSpecifier === undefined)
           .map((statement) => `${file}: ${ts.SyntaxKind[statement.kind]}`);
       });
-    expect(doing).toEqual([]);
+    expect(otherStatements).toEqual([]);
   });
 });

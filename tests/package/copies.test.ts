@@ -21,12 +21,12 @@ const members: [string, (copy: typeof a) => a.Policy<unknown>][] = [
   ['definePolicy', (copy) => copy.definePolicy({ name: 'own', run: (next, context) => next(context) })],
 ];
 
-describe('two copies of the package in one process', () => {
-  it('are two', () => {
+describe('Two copies of the package in one process', () => {
+  it('the two copies are different modules', () => {
     expect(b.retry).not.toBe(a.retry);
   });
 
-  it.each(members)('run a %s of the other copy in a pipeline, on the system clock', async (_name, make) => {
+  it.each(members)('a pipeline runs a %s of the other copy on the system clock', async (_name, make) => {
     const policy = a.pipeline(a.timeout(5000), make(b), a.retry(), a.fallback('instead'));
     expect(await policy.execute(async () => 'value', { key: 'k' })).toBe('value');
     const controller = new AbortController();
@@ -35,7 +35,7 @@ describe('two copies of the package in one process', () => {
     await expect(left).rejects.toThrow('left');
   });
 
-  it('hand a call over that waits in the queue of the other copy', async () => {
+  it('a call can wait in the queue of the other copy', async () => {
     const slots = b.bulkhead({ maxConcurrent: 1, maxQueue: 5 });
     const permit = slots.tryAcquire();
     const call = a.pipeline(a.retry(), slots).execute(() => 'value');
@@ -44,7 +44,7 @@ describe('two copies of the package in one process', () => {
     expect([slots.active, slots.queued]).toEqual([0, 0]);
   });
 
-  it('know each other’s errors, and judge them alike', async () => {
+  it('each copy recognizes and classifies the errors of the other copy', async () => {
     const open = b.circuitBreaker({ initialState: 'open' });
     const error = await a
       .retry()
@@ -55,7 +55,7 @@ describe('two copies of the package in one process', () => {
     expect(error).toBeInstanceOf(a.ResilienceError);
   });
 
-  it('use caches, limiters and budgets of the other copy', async () => {
+  it('a policy can use caches, limiters and budgets of the other copy', async () => {
     const budget = new b.RetryBudget();
     expect(await a.retry({ budget }).execute(() => 'value')).toBe('value');
     const bucket = () => new b.TokenBucket({ capacity: 5, refill: 5, per: '1s' });

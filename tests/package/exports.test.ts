@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
-/** Every name a caller can import, by entry point. Adding one is a decision; taking one away breaks somebody. */
+/** All names that a caller can import, by entry point. Adding a name is a decision, and removing one is a breaking change. */
 const publicNames: Record<string, string[]> = {
   core: [
     'BulkheadFullError',
@@ -93,7 +93,7 @@ const publicNames: Record<string, string[]> = {
   testing: ['TestClock', 'seededRandom'],
 };
 
-/** Entry points that the root does not re-export: they are no use to, or do not run in, every program. */
+/** Entry points that the root does not re-export, because they do not run in every runtime or are not needed by every program. */
 const notInRoot = ['load-balancer/tcp', 'http-server', 'testing'];
 
 const root = new URL('../../', import.meta.url);
@@ -106,8 +106,8 @@ const folders = readdirSync(new URL('src/', root), { recursive: true, encoding: 
 
 const namesOf = async (specifier: string) => Object.keys(await import(/* @vite-ignore */ specifier)).sort();
 
-describe('exports of package.json', () => {
-  it('are the root and every folder of src with an index.ts, with types first', () => {
+describe('The exports of package.json', () => {
+  it('the exports are the root and every folder of src with an index.ts, with types first', () => {
     const target = (folder: string) => ({ types: `./dist/${folder}index.d.ts`, default: `./dist/${folder}index.js` });
     expect(manifest.exports).toEqual({
       '.': target(''),
@@ -120,8 +120,8 @@ describe('exports of package.json', () => {
   });
 });
 
-describe('public names', () => {
-  it('are listed here for every entry point', () => {
+describe('Public names', () => {
+  it('this test lists every entry point', () => {
     expect(Object.keys(publicNames).sort()).toEqual(folders.sort());
   });
 
@@ -129,7 +129,7 @@ describe('public names', () => {
     expect(await namesOf(`breakwater/${folder}`)).toEqual([...names].sort());
   });
 
-  it('of the root are those of all universal entry points', async () => {
+  it('the root exports the names of all universal entry points', async () => {
     const universal = Object.entries(publicNames).filter(([folder]) => !notInRoot.includes(folder));
     const expected = new Set(universal.flatMap(([, names]) => names));
     expect(await namesOf('breakwater')).toEqual([...expected].sort());

@@ -1,4 +1,4 @@
-/** The package as a user gets it: built, packed, and installed into empty projects. */
+/** The package as a user installs it: built, packed, and installed into empty projects. */
 import { execFile } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -17,7 +17,7 @@ const temporary = mkdtempSync(join(tmpdir(), 'breakwater-'));
 const esm = join(temporary, 'esm');
 const cjs = join(temporary, 'cjs');
 
-/** Node versions to try besides the one that runs this, as in `BREAKWATER_NODES='22 24'`; npm fetches them. */
+/** Node versions to test besides the current one, as in `BREAKWATER_NODES='22 24'`. npm downloads them. */
 const otherNodes = (process.env.BREAKWATER_NODES ?? '').split(' ').filter(Boolean);
 
 const { exports, files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
@@ -27,7 +27,7 @@ const { exports, files } = JSON.parse(readFileSync(join(root, 'package.json'), '
 const entryPoints = Object.keys(exports)
   .filter((subpath) => subpath !== './package.json')
   .map((subpath) => subpath.replace('.', 'breakwater'));
-/** What the root re-exports. */
+/** Entry points that the root does not re-export. */
 const notUniversal = ['breakwater', 'breakwater/load-balancer/tcp', 'breakwater/http-server', 'breakwater/testing'];
 const universal = entryPoints.filter((name) => !notUniversal.includes(name));
 
@@ -63,13 +63,13 @@ beforeAll(async () => {
   }
 });
 
-/** No two runs take the same time; every other number counts. */
+/** Replaces times, which differ between runs. All other numbers are compared. */
 const withoutTimes = (text: string): string => text.replace(/\b\d+ ms\b/g, '… ms');
 
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
-describe('the tarball', () => {
-  it('holds a JavaScript file, a declaration and both maps for every source file, and no more than it should', () => {
+describe('The tarball', () => {
+  it('the tarball contains a JavaScript file, a declaration and both maps for every source file, and only the listed files', () => {
     const installed = join(esm, 'node_modules/breakwater');
     const list = (folder: string) =>
       readdirSync(join(installed, folder), { recursive: true, encoding: 'utf8' }).filter((path) => /\.\w+$/.test(path));
@@ -83,7 +83,7 @@ describe('the tarball', () => {
     expect(readdirSync(installed).sort()).toEqual(inRepository.sort());
   });
 
-  it('contains every file that a link of its README or documentation names', () => {
+  it('the tarball contains every file that its README and documentation link to', () => {
     const installed = join(esm, 'node_modules/breakwater');
     for (const file of ['README.md', ...filesIn('docs', '.md')]) {
       const missing = linksOf(readFileSync(join(installed, file), 'utf8')).filter(({ target }) => {
@@ -94,7 +94,7 @@ describe('the tarball', () => {
     }
   });
 
-  it('contains examples that run where the package is installed', async () => {
+  it('the tarball contains examples that run in the installed package', async () => {
     const example = join('node_modules', 'breakwater', 'examples', 'pipeline.ts');
     const tsx = createRequire(import.meta.url).resolve('tsx');
     const printed = await run(esm, process.execPath, '--import', pathToFileURL(tsx).href, example);
@@ -105,7 +105,7 @@ describe('the tarball', () => {
   });
 });
 
-describe('runs where it is installed', () => {
+describe('The installed package', () => {
   const smoke = `
   const { createServer } = require('node:http');
   const assert = require('node:assert/strict');
@@ -159,19 +159,19 @@ describe('runs where it is installed', () => {
   describe.each([
     ['import', esm],
     ['require', cjs],
-  ])('by %s', (_, folder) => {
-    it('on this Node', async () => {
+  ])('loaded with %s', (_, folder) => {
+    it('every entry point can be loaded and used on this Node version', async () => {
       expect((await run(folder, process.execPath, 'smoke.js')).trim()).toBe(process.version);
     });
 
-    it.each(otherNodes)('on Node %s', async (version) => {
+    it.each(otherNodes)('every entry point can be loaded and used on Node %s', async (version) => {
       const printed = await run(folder, 'npx', '-y', '-p', `node@${version}`, 'node', 'smoke.js');
       expect(printed).toMatch(new RegExp(`^v${version}\\.`));
     });
   });
 });
 
-describe('declarations', () => {
+describe('Declarations', () => {
   const sources = new Map<string, ts.SourceFile | undefined>();
 
   function compile(names: string[], lib: string[], types: string[]): ts.Program {
@@ -200,23 +200,23 @@ describe('declarations', () => {
   const messages = (diagnostics: readonly ts.Diagnostic[]) =>
     diagnostics.map((it) => `${it.file?.fileName ?? ''}: ${ts.flattenDiagnosticMessageText(it.messageText, '\n')}`);
 
-  it('compile with ES2022 and Node types, library files checked too', () => {
+  it('the declarations compile with ES2022 and Node types, including library files', () => {
     expect(messages(ts.getPreEmitDiagnostics(compile(entryPoints, ['es2022'], ['node'])))).toEqual([]);
   });
 
-  it('compile with ES2022 and DOM, without Node types, library files checked too', () => {
+  it('the declarations compile with ES2022 and DOM and without Node types, including library files', () => {
     expect(messages(ts.getPreEmitDiagnostics(compile(entryPoints, ['es2022', 'dom'], [])))).toEqual([]);
   });
 
-  it.each(entryPoints)('of %s bring what they need by themselves', (name) => {
+  it.each(entryPoints)('the declarations of %s compile by themselves', (name) => {
     const program = compile([name], ['es2022', 'dom'], []);
-    const ours = program.getSourceFiles().filter((file) => file.fileName.startsWith(esm));
-    expect(ours.length).toBeGreaterThan(1);
-    expect(messages(ours.flatMap((file) => program.getSemanticDiagnostics(file)))).toEqual([]);
+    const own = program.getSourceFiles().filter((file) => file.fileName.startsWith(esm));
+    expect(own.length).toBeGreaterThan(1);
+    expect(messages(own.flatMap((file) => program.getSemanticDiagnostics(file)))).toEqual([]);
   });
 });
 
-describe('bundles', () => {
+describe('Bundles', () => {
   async function bundle(contents: string, ...plugins: Plugin[]): Promise<string> {
     const { outputFiles } = await build({
       stdin: { contents, resolveDir: esm },
@@ -229,24 +229,24 @@ describe('bundles', () => {
     return outputFiles[0]!.text;
   }
 
-  /** Has the bundler look for side effects itself, instead of taking package.json's word that there are none. */
-  const doubtful: Plugin = {
-    name: 'doubtful',
+  /** Makes the bundler search for side effects itself, instead of trusting the sideEffects field of package.json. */
+  const ignoreSideEffectsField: Plugin = {
+    name: 'ignore-side-effects-field',
     setup({ onResolve, resolve }) {
       onResolve({ filter: /./ }, async ({ path, pluginData, ...rest }) => {
-        if (pluginData === doubtful) return undefined;
-        return { ...(await resolve(path, { ...rest, pluginData: doubtful })), sideEffects: true };
+        if (pluginData === ignoreSideEffectsField) return undefined;
+        return { ...(await resolve(path, { ...rest, pluginData: ignoreSideEffectsField })), sideEffects: true };
       });
     },
   };
 
-  it('keep nothing when nothing is used', async () => {
-    expect(await bundle("import 'breakwater'", doubtful)).toBe('');
+  it('a bundle of an unused import is empty', async () => {
+    expect(await bundle("import 'breakwater'", ignoreSideEffectsField)).toBe('');
     expect(await bundle("import * as all from 'breakwater'")).toBe('');
   });
 
-  // The order of the files follows the imports on the way, so it may differ. The code may not.
-  it.each(universal)('hold the same lines from the root and from %s', async (subpath) => {
+  // The order of the files follows the imports and may differ. The code may not differ.
+  it.each(universal)('a bundle has the same lines with an import from the root and from %s', async (subpath) => {
     const lines = async (contents: string) => (await bundle(contents)).split('\n').sort();
     for (const name of Object.keys(await import(subpath))) {
       const fromRoot = await lines(`export { ${name} } from 'breakwater'`);

@@ -19,7 +19,7 @@ const files = readdirSync(FOLDER).map((name) => {
 });
 const jobs = files.flatMap(({ name, lines }) => jobsOf(name, lines));
 
-/** Reads the two levels of indentation that all workflows here have: jobs by two spaces, their members by four. */
+/** Reads the two levels of indentation that all workflows have: jobs by two spaces, their members by four. */
 function jobsOf(file: string, lines: readonly string[]): Job[] {
   const inJobs = lines.slice(lines.indexOf('jobs:') + 1);
   return blocks(inJobs, 2).map(({ name, lines: members }) => ({
@@ -42,7 +42,7 @@ function blocks(lines: readonly string[], indent: number): { name: string; lines
   return found;
 }
 
-/** What follows `run:`, on its line or on the lines that are indented further. */
+/** The commands after `run:`, on the same line or on the lines that are indented further. */
 function commandsOf(lines: readonly string[]): string {
   const commands: string[] = [];
   let indent = Infinity;
@@ -61,7 +61,7 @@ const publishers = jobs.filter(({ permissions }) => permissions.includes('id-tok
 const writers = jobs.filter(({ permissions }) => permissions.some((permission) => permission.endsWith(': write')));
 
 describe('The workflows', () => {
-  it('have the jobs that the rules below speak of', () => {
+  it('the workflows have the jobs that the rules below name', () => {
     expect(jobs.map(({ name }) => name)).toEqual([
       'ci.yml: check',
       'nightly.yml: check',
@@ -72,29 +72,29 @@ describe('The workflows', () => {
     ]);
   });
 
-  it('pin every action to a commit, with its version in a comment', () => {
+  it('the workflows pin every action to a commit with its version in a comment', () => {
     const uses = files.flatMap(({ lines }) => lines.filter((line) => /\buses:/.test(line)));
     expect(uses.length).toBeGreaterThan(5);
     for (const line of uses) expect(line).toMatch(/uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
   });
 
-  it('pin each action to one commit everywhere', () => {
+  it('the workflows pin each action to one commit everywhere', () => {
     const pins = new Set(files.flatMap(({ lines }) => lines.join('\n').match(/uses: \S+/g) ?? []));
     const actions = new Set([...pins].map((pin) => pin.split('@')[0]));
     expect(pins.size).toBe(actions.size);
   });
 
-  it.each(files)('$name gives no rights but those that a job asks for', ({ lines }) => {
+  it.each(files)('$name grants no permissions except those that a job requests', ({ lines }) => {
     expect(lines).toContain('permissions: {}');
     expect(lines.join('\n')).not.toMatch(/write-all|read-all|pull_request_target|workflow_run/);
   });
 
-  it.each(jobs)('$name says which rights it has', ({ permissions }) => {
+  it.each(jobs)('$name lists its permissions', ({ permissions }) => {
     expect(permissions).not.toEqual([]);
     for (const permission of permissions) expect(permission).toMatch(/^[a-z-]+: (read|write)$/);
   });
 
-  it('let one job publish, which has no other right', () => {
+  it('only one job publishes, and this job has no other permission', () => {
     expect(publishers.map(({ name, permissions }) => ({ name, permissions }))).toEqual([
       { name: 'release.yml: publish', permissions: ['id-token: write'] },
     ]);
@@ -106,7 +106,7 @@ describe('The workflows', () => {
     expect(commands).toMatch(/sha256sum --check --strict\nnpm publish .*--ignore-scripts --provenance/);
   });
 
-  it('run nothing of this repository where a job can write, besides `changeset version`', () => {
+  it('jobs with write permissions run no code of this repository besides `changeset version`', () => {
     expect(writers.map(({ name }) => name)).toEqual([
       'release.yml: publish',
       'release.yml: tag',
@@ -117,7 +117,7 @@ describe('The workflows', () => {
     }
   });
 
-  it('install without install scripts', () => {
+  it('every installation disables install scripts', () => {
     const ci = readFileSync(new URL('../../.ci/run', import.meta.url), 'utf8');
     const commands = [...jobs.map((job) => job.commands), ci].join('\n');
     const installs = commands.match(/^npm (ci|i|install)\b.*$/gm) ?? [];
@@ -130,7 +130,7 @@ describe('The workflows', () => {
     expect(text.match(/persist-credentials: false/g)?.length ?? 0).toBe(checkouts);
   });
 
-  it('use no cache in a release, which a pull request could have filled', () => {
+  it('a release uses no cache, which a pull request could have filled', () => {
     for (const { name, text } of jobs.filter((job) => job.name.startsWith('release.yml'))) {
       expect(text, name).not.toMatch(/actions\/cache@|^\s*cache:/m);
     }

@@ -18,7 +18,7 @@ import { TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
 import { watch } from '../support/promises.js';
 
-/** A policy that writes down when a call goes in and out. */
+/** A policy that logs the start and the end of each call. */
 const spy = (name: string, log: string[]) =>
   definePolicy({
     name,
@@ -33,7 +33,7 @@ const spy = (name: string, log: string[]) =>
   });
 
 describe('pipeline', () => {
-  it('runs its policies from the outside in', async () => {
+  it('a pipeline runs its policies from the outermost to the innermost', async () => {
     const log: string[] = [];
     const policy = pipeline(spy('a', log), spy('b', log), spy('c', log));
     expect(await policy.execute(() => log.push('!'))).toBe(4);
@@ -42,11 +42,11 @@ describe('pipeline', () => {
     expect(Object.isFrozen(policy.policies)).toBe(true);
   });
 
-  it('without policies just calls', async () => {
+  it('a pipeline without policies runs the operation', async () => {
     expect(await pipeline().execute(() => 42)).toBe(42);
   });
 
-  it('stands in another one, at any place, shared or not', async () => {
+  it('a pipeline can be nested in other pipelines at any position, and can be shared', async () => {
     const log: string[] = [];
     const inner = pipeline(spy('b', log), spy('c', log));
     const outer = pipeline(spy('a', log), inner, spy('d', log));
@@ -60,7 +60,7 @@ describe('pipeline', () => {
     expect(log.join(' ')).toBe('> b > c > b > c ! < c < b < c < b');
   });
 
-  it('may be run by hand inside a custom policy', async () => {
+  it('a custom policy can run a pipeline with its own next function', async () => {
     const log: string[] = [];
     const inner = pipeline(spy('in', log));
     const custom = definePolicy({ name: 'custom', run: (next, context) => inner.run(next, context) });
@@ -69,7 +69,7 @@ describe('pipeline', () => {
     expect(log.join(' ')).toBe('> in < in > in > after < after < in');
   });
 
-  it('serves concurrent and re-entrant calls', async () => {
+  it('a pipeline serves concurrent and re-entrant calls', async () => {
     const clock = new TestClock();
     const policy = pipeline(
       retry({ clock }),
@@ -82,7 +82,7 @@ describe('pipeline', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('refuses members that do not share one clock; those that look at none fit anywhere', () => {
+  it('a pipeline rejects policies with different clocks and accepts policies without a clock', () => {
     const [one, two] = [new TestClock(), new TestClock()];
     expect(() => pipeline(retry({ clock: one }), timeout({ duration: 1, clock: two, name: 'slow' }))).toThrow(
       'pipeline: "policies" must all use the same clock, but "slow" uses a different one',
@@ -94,7 +94,7 @@ describe('pipeline', () => {
     expect(() => pipeline(joined, retry({ clock: two }))).toThrow('must all use the same clock');
   });
 
-  it('holds a policy made by hand to its promise', async () => {
+  it('a policy object of the caller that throws or returns a plain value works like one that returns a promise', async () => {
     const handmade = (run: () => unknown) =>
       ({ ...pipeline(), name: 'handmade', run, clock: fallback(1).clock, describe: () => ({}) }) as unknown as Policy;
     const thrower = handmade(() => {
@@ -109,7 +109,7 @@ describe('pipeline', () => {
     ).resolves.toBe('no promise');
   });
 
-  it('describes itself and its members', () => {
+  it('describe returns the description of the pipeline and its policies', () => {
     const clock = new TestClock();
     const policy = pipeline(
       fallback(1),
@@ -133,7 +133,7 @@ describe('pipeline', () => {
   });
 });
 
-describe('events of a pipeline', () => {
+describe('Events of a pipeline', () => {
   function setUp() {
     const clock = new TestClock();
     const policy = pipeline(retry({ maxAttempts: 3, backoff: constantBackoff(100), clock }));
@@ -144,7 +144,7 @@ describe('events of a pipeline', () => {
     return { clock, policy, log };
   }
 
-  it('tell how long a call took and how many tries', async () => {
+  it('the events contain the duration and the attempts of a call', async () => {
     const { clock, policy, log } = setUp();
     let calls = 0;
     watch(policy.execute(() => (++calls < 3 ? Promise.reject(new Error('down')) : 'done')));
@@ -152,7 +152,7 @@ describe('events of a pipeline', () => {
     expect(log).toEqual([['success', { durationMs: 200, attempts: 3, outcome: { ok: true, value: 'done' } }]]);
   });
 
-  it('a bad value is a failure, like an error', async () => {
+  it('a value that classify judges as a failure emits failure like an error', async () => {
     const { clock, policy, log } = setUp();
     const error = new Error('down');
     watch(policy.execute(() => 'bad', { classify: () => 'permanent' }));
@@ -164,7 +164,7 @@ describe('events of a pipeline', () => {
     ]);
   });
 
-  it('count no attempt when a policy refuses before, and come from inner pipelines too', async () => {
+  it('a rejection before the operation counts as 0 attempts, and inner pipelines emit events too', async () => {
     const clock = new TestClock();
     const inner = pipeline(circuitBreaker({ initialState: 'open', clock }));
     const log: unknown[] = [];
@@ -173,33 +173,33 @@ describe('events of a pipeline', () => {
     expect(log).toEqual([0]);
   });
 
-  it('a judge that throws does not change what is watched', async () => {
+  it('an error of the classify function does not change the result of the call', async () => {
     const log: string[] = [];
     const policy = pipeline();
     policy.on('success', () => log.push('success'));
     const classify = () => {
-      throw new Error('the judge is ill');
+      throw new Error('the classify function failed');
     };
     expect(await policy.execute(() => 1, { classify })).toBe(1);
     expect(log).toEqual(['success']);
   });
 });
 
-describe('contexts', () => {
+describe('Contexts', () => {
   const inspect = (run: (context: CallContext) => unknown, options?: object) => pipeline().execute(run, options);
 
-  it('tell the operation what it works for', async () => {
+  it('the context contains the attempt, the deadline, the priority, the key and the signal of the call', async () => {
     await inspect(({ attempt, deadline, priority, key, signal }) => {
       expect([attempt, deadline, priority, key, signal.aborted]).toEqual([1, Infinity, 5, undefined, false]);
     });
     await inspect(({ priority, key }) => expect([priority, key]).toEqual([0, 'k']), { priority: 0, key: 'k' });
   });
 
-  it('have one signal, however often it is read', async () => {
+  it('the context returns the same signal at each access', async () => {
     await inspect((context) => expect(context.signal).toBe(context.signal));
   });
 
-  it('derived ones inherit, and never have a later deadline', async () => {
+  it('a derived context inherits the fields of its parent and never has a later deadline', async () => {
     const clock = new TestClock();
     const seen: unknown[] = [];
     const deriving = definePolicy({
@@ -217,7 +217,7 @@ describe('contexts', () => {
     expect(seen).toEqual([500, 7, 10, 7, 'k', 1, 7]);
   });
 
-  it('a child that is disposed hears of no abort outside', async () => {
+  it('a disposed child context ignores aborts of its parent', async () => {
     const controller = new AbortController();
     const signals: AbortSignal[] = [];
     const policy = definePolicy({
@@ -236,7 +236,7 @@ describe('contexts', () => {
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, false, true]);
   });
 
-  it('one derived from an aborted one is aborted', async () => {
+  it('a context that is derived from an aborted context is aborted', async () => {
     const controller = new AbortController();
     const policy = definePolicy({
       name: 'late',
@@ -252,7 +252,7 @@ describe('contexts', () => {
     expect(await policy.execute(() => 1, { signal: controller.signal })).toBe('done');
   });
 
-  it('an abort without a reason has that of the platform', async () => {
+  it('an abort without a reason has the reason of the platform', async () => {
     const policy = definePolicy({
       name: 'aborting',
       async run(next, context) {
@@ -266,7 +266,7 @@ describe('contexts', () => {
     await expect(policy.execute(() => new Promise(() => {}))).rejects.toMatchObject({ name: 'AbortError' });
   });
 
-  it('sleeps only for numbers, and takes no deadline that is none', async () => {
+  it('a context rejects an invalid sleep duration and an invalid deadline', async () => {
     const asking = (run: (context: PolicyContext) => unknown) =>
       definePolicy({ name: 'asking', run: async (_next, context) => run(context) }).execute(() => 1);
     for (const ms of [Number.NaN, '5s', undefined, {}, -1]) {
@@ -275,27 +275,27 @@ describe('contexts', () => {
     await expect(asking((context) => context.derive({ deadline: Number.NaN }))).rejects.toThrow('derive: "deadline"');
   });
 
-  it('a copy of a context is refused by its name', async () => {
+  it('a copy of a context is rejected by next()', async () => {
     const spreading = definePolicy({ name: 'spreading', run: (next, context) => next({ ...context }) });
     await expect(spreading.execute(() => 1)).rejects.toThrow('A context must be made with context.derive()');
   });
 });
 
-describe('policies that are left in one reaction', () => {
-  it('Listeners of a timeout, a breaker and a bulkhead run in the async context of the call that they are about', async () => {
+describe('Policies that end in one reaction', () => {
+  it('Listeners of a timeout, a breaker and a bulkhead run in the async context of their call', async () => {
     const clock = new TestClock();
     const storage = new AsyncLocalStorage<string>();
-    const heard: string[] = [];
-    const hear = (event: string) => () => heard.push(`${event}: ${storage.getStore()}`);
+    const received: string[] = [];
+    const listenerFor = (event: string) => () => received.push(`${event}: ${storage.getStore()}`);
     for (const observed of ['timeout', 'breaker', 'bulkhead']) {
       const [breaker, slots, limit] = [
         circuitBreaker({ clock, consecutiveFailures: 2 }),
         bulkhead({ maxConcurrent: 2, clock }),
         timeout({ duration: 100, clock }),
       ];
-      if (observed === 'timeout') limit.on('timeout', hear('timeout'));
-      if (observed === 'breaker') breaker.on('open', hear('open'));
-      if (observed === 'bulkhead') slots.on('idle', hear('idle'));
+      if (observed === 'timeout') limit.on('timeout', listenerFor('timeout'));
+      if (observed === 'breaker') breaker.on('open', listenerFor('open'));
+      if (observed === 'bulkhead') slots.on('idle', listenerFor('idle'));
       const policy = pipeline(breaker, slots, limit);
       const calls = ['first', 'second'].map((name) =>
         watch(storage.run(name, () => policy.execute(() => new Promise(() => {})))),
@@ -303,10 +303,10 @@ describe('policies that are left in one reaction', () => {
       await storage.run('the test', () => clock.advance(100));
       expect(calls.map(({ error }) => (error as Error | undefined)?.name)).toEqual(['TimeoutError', 'TimeoutError']);
     }
-    expect(heard).toEqual(['timeout: first', 'timeout: second', 'open: second', 'idle: second']);
+    expect(received).toEqual(['timeout: first', 'timeout: second', 'open: second', 'idle: second']);
   });
 
-  it('A timeout frees the slot and counts for the breaker outside, even if the operation settles later', async () => {
+  it('A timeout releases the slot and counts for the outer breaker, even if the operation settles later', async () => {
     const clock = new TestClock();
     const breaker = circuitBreaker({ clock, window: { calls: 10 } });
     const slots = bulkhead({ maxConcurrent: 1, clock });
@@ -324,7 +324,7 @@ describe('policies that are left in one reaction', () => {
   });
 });
 
-it('A clock that throws while a call enters a policy leaves the policies around it, and their permits', async () => {
+it('A clock that throws while a call enters a policy releases the permits of the outer policies', async () => {
   const clock = new TestClock();
   const broken = new Error('no time');
   let isBroken = false;

@@ -8,7 +8,7 @@ const initial = fc.double({ min: 0.001, max: 1e6, noNaN: true });
 const spread = fc.double({ min: 1, max: 1e6, noNaN: true });
 const seed = fc.integer();
 
-/** The delays of a whole life of failures, the five-thousandth included. */
+/** The delays of many attempts, including attempt 5,000. */
 function delaysOf(backoff: Backoff, random: () => number): number[] {
   const delays: number[] = [];
   for (const attempt of [...Array.from({ length: 60 }, (_, i) => i + 1), 1000, 1024, 5000]) {
@@ -18,8 +18,8 @@ function delaysOf(backoff: Backoff, random: () => number): number[] {
   return delays;
 }
 
-describe('for any settings', () => {
-  it('an exponential backoff is finite, within its cap, and its jitter inside the delay', () => {
+describe('Backoffs with any options', () => {
+  it('an exponential backoff is finite and within its maximum, and its jitter is inside the delay', () => {
     fc.assert(
       fc.property(initial, spread, fc.double({ min: 1, max: 1e6, noNaN: true }), seed, (from, times, factor, n) => {
         const max = from * times;
@@ -40,7 +40,7 @@ describe('for any settings', () => {
     );
   });
 
-  it('a linear and a decorrelated one stay between their first delay and their cap', () => {
+  it('linear and decorrelated backoffs stay between their initial delay and their maximum', () => {
     fc.assert(
       fc.property(initial, spread, seed, (from, times, n) => {
         const max = from * times;

@@ -7,7 +7,7 @@ import { runs } from '../support/runs.js';
 type Step =
   | { readonly do: 'join'; readonly priority: number }
   | { readonly do: 'admit first' }
-  /** The waiter gives up its place, wherever that is. */
+  /** The waiter leaves the queue from any position. */
   | { readonly do: 'abort' | 'refuse'; readonly index: number };
 
 const priority = fc.oneof(
@@ -29,7 +29,7 @@ interface Entry {
   readonly scope: AbortScope;
 }
 
-it('The queue admits waiters by priority, then by arrival, whatever the number of priorities and whoever gives up', () => {
+it('The queue admits waiters by priority, then by arrival, with any number of priorities and after any waiter leaves', () => {
   let mostPriorities = 0;
   fc.assert(
     fc.property(fc.array(step, { maxLength: 600, size: 'max' }), (steps) => {
@@ -76,5 +76,5 @@ it('The queue admits waiters by priority, then by arrival, whatever the number o
     }),
     { numRuns: runs(300) },
   );
-  expect(mostPriorities).toBeGreaterThan(40); // the heap has had several levels
+  expect(mostPriorities).toBeGreaterThan(40); // the heap had several levels
 });

@@ -9,7 +9,7 @@ import { catchUncaught } from '../support/uncaught.js';
 
 type Kind = 'call' | 'acquire' | 'tryAcquire';
 type Step =
-  /** A call may make another one, of priority 5, in the moment it starts. */
+  /** A call can make another call of priority 5 when it starts. */
   | { readonly do: 'call'; readonly priority: number; readonly nests: boolean }
   | { readonly do: 'acquire'; readonly priority: number }
   | { readonly do: 'tryAcquire' }
@@ -45,7 +45,7 @@ interface Entry {
   status: 'queued' | 'running' | 'over';
 }
 
-/** A bulkhead written with an array, which is easy to believe. */
+/** A bulkhead that keeps its entries in an array. */
 class NaiveBulkhead {
   readonly entries: Entry[] = [];
   readonly started: number[] = [];
@@ -80,7 +80,7 @@ class NaiveBulkhead {
     this.#fill(now);
   }
 
-  /** All who can start are picked before the first of them does. */
+  /** Selects all entries that can start before the first of them starts. */
   #fill(now: number): void {
     const waiting = this.all('queued').sort((a, b) => a.priority - b.priority || a.id - b.id);
     const starting = waiting.slice(0, Math.max(0, this.#limit - this.all('running').length));
@@ -116,7 +116,7 @@ class NaiveBulkhead {
   }
 }
 
-it('behaves like a naive model, whatever is called, ended, aborted, resized and timed out, and whatever listeners do', async () => {
+it('a bulkhead behaves like a naive model for any calls, ends, aborts, resizes and timeouts, and with any listeners', async () => {
   using uncaught = catchUncaught();
   const most = { queued: 0, reject: 0, idle: 0, nested: 0 };
   await fc.assert(
@@ -140,7 +140,7 @@ it('behaves like a naive model, whatever is called, ended, aborted, resized and 
               callsWhenIdle--;
               call(5, false);
             }
-            throw new Error('the listener is ill');
+            throw new Error('the listener failed');
           });
         }
 
@@ -172,7 +172,7 @@ it('behaves like a naive model, whatever is called, ended, aborted, resized and 
         };
 
         const end = async (entry: Entry, how: 'end' | 'fail' | 'abort') => {
-          // An acquired permit has left the signal's reach; a call has not.
+          // An abort has no effect on an acquired permit, but has on a running call.
           const isInReach = entry.kind === 'call' || entry.status === 'queued';
           if (how === 'abort' && isInReach) aborts[entry.id]?.();
           else ends[entry.id]?.(how === 'fail' ? 'fail' : 'end');
@@ -181,8 +181,8 @@ it('behaves like a naive model, whatever is called, ended, aborted, resized and 
         };
         const compare = async () => {
           await settle();
-          // Permits reach their holders a few microtasks later than operations start: among those let in at once, only
-          // the order of the calls can be seen.
+          // Permits reach their holders a few microtasks later than operations start. Among entries that are admitted together,
+          // only the order of the calls is visible.
           const isCall = (id: number) => model.entries[id]?.kind === 'call';
           const view = (ids: number[]) => [ids.filter(isCall), [...ids].sort()];
           const seen = [view(started), policy.active, policy.queued, events];
@@ -227,7 +227,7 @@ it('behaves like a naive model, whatever is called, ended, aborted, resized and 
           await compare();
         }
 
-        // In the end every slot comes back.
+        // At the end every slot is released.
         for (let running = model.all('running'); running.length > 0; running = model.all('running')) {
           for (const entry of running) await end(entry, 'end');
           await compare();
@@ -239,6 +239,6 @@ it('behaves like a naive model, whatever is called, ended, aborted, resized and 
     ),
     { numRuns: runs(1000) },
   );
-  expect(uncaught.errors.every((error) => (error as Error).message === 'the listener is ill')).toBe(true);
-  expect(Math.min(most.queued, most.reject, most.idle, most.nested)).toBeGreaterThan(runs(1000)); // all of it did happen
+  expect(uncaught.errors.every((error) => (error as Error).message === 'the listener failed')).toBe(true);
+  expect(Math.min(most.queued, most.reject, most.idle, most.nested)).toBeGreaterThan(runs(1000)); // all of these events happened
 });

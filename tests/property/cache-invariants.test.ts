@@ -13,7 +13,7 @@ type Step =
   | { readonly do: 'set'; readonly key: number; readonly ttl: number | undefined }
   | { readonly do: 'compute'; readonly key: number }
   | { readonly do: 'get' | 'peek' | 'has' | 'delete'; readonly key: number }
-  /** A key that is used so many times, so many keys that are used once each. */
+  /** A key that is used `times` times, and `times` keys that are used once each. */
   | { readonly do: 'favour'; readonly key: number; readonly times: number }
   | { readonly do: 'scan'; readonly times: number }
   | { readonly do: 'wait'; readonly ms: number }
@@ -45,24 +45,24 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-/** Each value is stored once only: what became of it can be told. */
-class Ledger {
+/** Stores each value once only, so that its removal can be identified. */
+class RemovalLog {
   readonly #cache: Cache<number, number>;
   #values = 0;
   /** The last value under each key. */
   readonly last = new Map<number, number>();
-  /** What has been stored, and what was told of since. */
+  /** The values that were stored, and the reported removals with their reasons. */
   readonly stored = new Set<number>();
-  readonly told = new Map<number, string>();
+  readonly reported = new Map<number, string>();
   readonly reasons = new Map<string, number>();
   readonly reactions: Reaction[] = [];
 
   constructor(cache: Cache<number, number>) {
     this.#cache = cache;
     cache.on('remove', ({ key, value, reason }) => {
-      const before = this.told.get(value);
+      const before = this.reported.get(value);
       if (before !== undefined) throw new Error(`${value} has left twice: ${before}, ${reason}`);
-      this.told.set(value, reason);
+      this.reported.set(value, reason);
       this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
       const reaction = this.reactions.shift();
       if (reaction !== undefined) this.#react(reaction, key);
@@ -84,7 +84,7 @@ class Ledger {
     this.#cache.getOrInsertComputed(key, () => this.#newValue(key));
   }
 
-  /** All leaves, and what comes back are other values. Listeners do nothing before they are there. */
+  /** All entries are removed, and the restored ones have new values. Listeners do nothing before the entries are restored. */
   restore(): void {
     const reactions = this.reactions.splice(0);
     const dump = this.#cache.dump();
@@ -105,7 +105,7 @@ class Ledger {
 }
 
 describe.each(CACHES)('%s', (_name, make) => {
-  it('keeps only what was set last, within its bounds, and tells once of all that leaves', () => {
+  it('the cache contains only the values that were set last, stays within its bounds and reports each removal once', () => {
     const happened = new Map<string, number>();
     fc.assert(
       fc.property(rules, fc.array(step, { maxLength: 60, size: 'max' }), (given, steps) => {
@@ -115,35 +115,35 @@ describe.each(CACHES)('%s', (_name, make) => {
         const weights =
           maxWeight === undefined ? {} : { maxWeight, weigh: ({ value }: { value: number }) => weightOf(value) };
         const cache = make<number, number>({ ...rest, ...weights, clock });
-        const ledger = new Ledger(cache);
+        const removalLog = new RemovalLog(cache);
 
         for (const [at, each] of steps.entries()) {
-          if (each.do === 'set') ledger.set(each.key, each.ttl);
-          else if (each.do === 'compute') ledger.compute(each.key);
-          else if (each.do === 'favour') for (let n = 0; n < each.times; n++) ledger.compute(each.key);
-          else if (each.do === 'scan') for (let n = 0; n < each.times; n++) ledger.compute(2000 + 200 * at + n);
+          if (each.do === 'set') removalLog.set(each.key, each.ttl);
+          else if (each.do === 'compute') removalLog.compute(each.key);
+          else if (each.do === 'favour') for (let n = 0; n < each.times; n++) removalLog.compute(each.key);
+          else if (each.do === 'scan') for (let n = 0; n < each.times; n++) removalLog.compute(2000 + 200 * at + n);
           else if (each.do === 'wait') clock.time += each.ms;
           else if (each.do === 'resize') cache.resize(each.to);
-          else if (each.do === 'react') ledger.reactions.push(...each.reactions);
+          else if (each.do === 'react') removalLog.reactions.push(...each.reactions);
           else if (each.do === 'clear') cache.clear();
-          else if (each.do === 'restore') ledger.restore();
+          else if (each.do === 'restore') removalLog.restore();
           else {
             const value = cache[each.do](each.key);
-            if (typeof value === 'number') expect(value).toBe(ledger.last.get(each.key));
+            if (typeof value === 'number') expect(value).toBe(removalLog.last.get(each.key));
           }
 
           const entries = [...cache];
           const keys = entries.map(([key]) => key);
           const weight = entries.reduce((sum, [, value]) => sum + (maxWeight === undefined ? 1 : weightOf(value)), 0);
-          const { told, stored, last } = ledger;
+          const { reported, stored, last } = removalLog;
           const seen = {
             values: entries.map(([, value]) => value),
             unique: new Set(keys).size,
             counted: [cache.size, cache.weight],
             inBounds: [cache.size <= cache.capacity, cache.weight <= (maxWeight ?? Infinity)],
-            toldAndThere: entries.filter(([, value]) => told.has(value)),
-            // What came in is there or was told of: nothing here is too heavy.
-            balance: stored.size - told.size,
+            reportedAndPresent: entries.filter(([, value]) => reported.has(value)),
+            // Each stored value is in the cache or was reported, because no value here is too heavy.
+            balance: stored.size - reported.size,
             stores: cache.stats.inserts + cache.stats.updates,
             removals: [cache.stats.evictions, cache.stats.expirations, cache.stats.updates],
             found: keys.every((key) => cache.has(key) && cache.peek(key) === last.get(key)),
@@ -153,16 +153,16 @@ describe.each(CACHES)('%s', (_name, make) => {
             unique: keys.length,
             counted: [keys.length, weight],
             inBounds: [true, true],
-            toldAndThere: [],
+            reportedAndPresent: [],
             balance: keys.length,
             stores: stored.size,
-            removals: ['evicted', 'expired', 'replaced'].map((reason) => ledger.reasons.get(reason) ?? 0),
+            removals: ['evicted', 'expired', 'replaced'].map((reason) => removalLog.reasons.get(reason) ?? 0),
             found: true,
           };
           if (!isDeepStrictEqual(seen, expected)) expect(seen, `step ${at}: ${JSON.stringify(each)}`).toEqual(expected);
           happened.set(each.do, (happened.get(each.do) ?? 0) + 1);
         }
-        for (const [reason, times] of ledger.reasons) happened.set(reason, (happened.get(reason) ?? 0) + times);
+        for (const [reason, times] of removalLog.reasons) happened.set(reason, (happened.get(reason) ?? 0) + times);
       }),
       { numRuns: runs(2000) },
     );

@@ -21,7 +21,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constant('set' as const),
       key,
       value: fc.integer({ min: 1, max: 6 }),
-      // Never due in the moment that is looked at: there the two differ (see below).
+      // Never due at a time that is compared, where the two caches differ (see below).
       ttl: fc.constantFrom(undefined, undefined, 15, 25, 105, Infinity),
     }),
   },
@@ -46,7 +46,7 @@ interface Settings {
   readonly maxWeight: number | undefined;
 }
 
-/** What both can do, in the words of this package. */
+/** The operations that both caches have, in the terms of this package. */
 interface Side {
   readonly removed: string[];
   purge(): void;
@@ -54,7 +54,7 @@ interface Side {
   view(): unknown;
 }
 
-function ours({ capacity, ttl, touchOnGet, maxWeight }: Settings, clock: ManualClock): Side {
+function breakwaterSide({ capacity, ttl, touchOnGet, maxWeight }: Settings, clock: ManualClock): Side {
   const weights = maxWeight === undefined ? {} : { maxWeight, weigh: ({ value }: { value: number }) => value };
   const cache = new LruCache<Key, number>({ capacity, ttl, touchOnGet, clock, ...weights });
   const removed: string[] = [];
@@ -82,12 +82,12 @@ const REASONS: Readonly<Record<string, RemoveReason>> = {
   expire: 'expired',
 };
 
-function theirs({ capacity, ttl, touchOnGet, maxWeight }: Settings, clock: ManualClock): Side {
+function peerSide({ capacity, ttl, touchOnGet, maxWeight }: Settings, clock: ManualClock): Side {
   const removed: string[] = [];
   let isClearing = false;
   const cache = new LRUCache<Key, number>({
     max: capacity,
-    ttl: ttl ?? 0, // 0 is their never
+    ttl: ttl ?? 0, // 0 means no TTL in lru-cache
     ttlResolution: 0,
     updateAgeOnGet: touchOnGet,
     perf: clock,
@@ -119,17 +119,17 @@ function theirs({ capacity, ttl, touchOnGet, maxWeight }: Settings, clock: Manua
 }
 
 /**
- * Where the two are meant to differ, no command goes: an entry whose age is its ttl to the millisecond (gone here, there
- * not yet), `set(key, undefined)` (a value here, a delete there), and what goes first when some of it has expired (that
- * here, the one not used for longest there): both are told to purge before each command. What goes by itself at once is
- * told of in another order there; what is evicted is not.
+ * The comparison leaves out the intended differences: an entry whose age is its TTL to the millisecond (expired here, alive
+ * in lru-cache), `set(key, undefined)` (a value here, a deletion in lru-cache), and the eviction order after an expiration
+ * (the expired entry here, the least recently used one in lru-cache). Therefore both are purged before each command.
+ * Expirations at the same time are reported in another order there, and evictions in the same order.
  */
 function compare(settings: fc.Arbitrary<Settings>, wanted: readonly RemoveReason[]): void {
   const happened = new Map<string, number>();
   fc.assert(
     fc.property(settings, fc.array(step, { maxLength: 80, size: 'max' }), (given, steps) => {
-      const clock = new ManualClock(1); // at 0 nothing expires there
-      const sides = [ours(given, clock), theirs(given, clock)];
+      const clock = new ManualClock(1); // at 0 nothing expires in lru-cache
+      const sides = [breakwaterSide(given, clock), peerSide(given, clock)];
       for (const [at, each] of steps.entries()) {
         if (each.do === 'wait') clock.time += each.ms;
         const what = `step ${at}: ${JSON.stringify(each)}`;
@@ -155,7 +155,7 @@ function compare(settings: fc.Arbitrary<Settings>, wanted: readonly RemoveReason
 
 const capacity = fc.oneof(fc.integer({ min: 1, max: 6 }), fc.constantFrom(10, 16, 17));
 
-it('lru-cache and LruCache keep the same entries in the same order and evict the same ones', () => {
+it('lru-cache and LruCache contain the same entries in the same order and evict the same ones', () => {
   const settings = fc.record({
     capacity,
     ttl: fc.constant(undefined),
@@ -165,7 +165,7 @@ it('lru-cache and LruCache keep the same entries in the same order and evict the
   compare(settings, ['evicted', 'deleted', 'replaced', 'cleared']);
 });
 
-it('so they do when entries expire, are touched, and weigh something', () => {
+it('lru-cache and LruCache agree when entries expire, are touched and have weights', () => {
   const settings = fc.record({
     capacity,
     ttl: fc.constantFrom(15, 35, 105),

@@ -14,10 +14,10 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(1, 5, 10, 25) }) },
 );
 
-// Not a ClockCache, nor a RandomCache: what they evict depends on which slots are free.
+// Without ClockCache and RandomCache, whose evictions depend on which slots are free.
 const CACHES = [LruCache, LfuCache, FifoCache, TtlCache].map((Cache) => [Cache.name, Cache] as const);
 
-it.each(CACHES)('%s: purging in the background changes nothing but when', async (_name, Cache) => {
+it.each(CACHES)('%s: purging in the background changes only the time of the removals', async (_name, Cache) => {
   let purged = 0;
   await fc.assert(
     fc.asyncProperty(

@@ -5,13 +5,13 @@ import { runs } from '../support/runs.js';
 
 const MOST = 15;
 
-/** The lists of a W-TinyLFU cache, newest entries first, written with arrays. */
+/** The lists of a W-TinyLFU cache in arrays, newest entries first. */
 class NaiveSegments {
   readonly window: number[] = [];
   readonly probation: number[] = [];
   readonly protectedOnes: number[] = [];
   readonly unseen = new Map<number, number>();
-  /** What the cache has reported to the sketch, by slot. */
+  /** The uses that the cache has reported to the sketch, by slot. */
   readonly reported = new Map<number, number>();
   #windowMax = 1;
   #protectedMax = 0;
@@ -131,7 +131,7 @@ const step = fc.oneof(
 );
 
 describe('TinyLfuSegments', () => {
-  it('orders, reports and evicts entries as a naive model does', () => {
+  it('TinyLfuSegments orders, reports and evicts entries as a naive model does', () => {
     const happened = { evictions: 0, reports: 0, protections: 0, sampled: 0 };
     const property = fc.property(
       fc.array(step, { minLength: 50, maxLength: 200 }),

@@ -43,15 +43,15 @@ const PAIRS: Record<string, (seed: number) => Pair> = {
   },
 };
 
-/** A cache or its model, and what its listener has heard and will do. */
+/** A cache or its model, with the events that its listener received and its next reactions. */
 interface Listening {
   side: Side;
-  readonly heard: string[];
+  readonly received: string[];
   reactions: Reaction[];
 }
 
-function hear(listening: Listening, key: unknown, value: number, reason: string): void {
-  listening.heard.push(describeRemoval(key, value, reason));
+function receive(listening: Listening, key: unknown, value: number, reason: string): void {
+  listening.received.push(describeRemoval(key, value, reason));
   const reaction = listening.reactions.shift();
   if (reaction !== undefined) react(listening.side, reaction, key);
 }
@@ -61,13 +61,13 @@ function setUp(pair: Pair, given: NaiveRules, clock: ManualClock): [real: Listen
   const scales = maxWeight === undefined ? {} : { maxWeight, weigh: ({ value }: { value: number }) => value };
   const real = pair.real({ ...rest, ...scales, clock });
   const naive = pair.naive(given, () => clock.now());
-  const listening = (side: Side): Listening => ({ side, heard: [], reactions: [] });
+  const listening = (side: Side): Listening => ({ side, received: [], reactions: [] });
   const both = [listening(real), listening(naive)] as const;
-  real.on('remove', ({ key, value, reason }) => hear(both[0], key, value, reason));
+  real.on('remove', ({ key, value, reason }) => receive(both[0], key, value, reason));
   naive.onRemove = (key, value, reason) => {
     try {
-      hear(both[1], key, value, reason);
-    } catch {} // changes nothing
+      receive(both[1], key, value, reason);
+    } catch {} // an error of a listener changes nothing
   };
   return [...both];
 }
@@ -75,7 +75,7 @@ function setUp(pair: Pair, given: NaiveRules, clock: ManualClock): [real: Listen
 const throughJson = <T>(value: T): T => JSON.parse(JSON.stringify(value));
 
 describe.each(Object.entries(PAIRS))('%s', (_name, pairOf) => {
-  it('behaves like a naive model, whatever is done, expires, is moved, and whatever listeners do', async () => {
+  it('the cache behaves like a naive model for any commands, expirations and moves, and with any listeners', async () => {
     using uncaught = catchUncaught();
     const happened = new Map<string, number>();
     const count = (what: string) => happened.set(what, (happened.get(what) ?? 0) + 1);
@@ -92,7 +92,7 @@ describe.each(Object.entries(PAIRS))('%s', (_name, pairOf) => {
           const keys = (number: number) => keyOf(number, given.capacity);
           const compare = (view: (listening: Listening) => unknown, what: string) => {
             const [seen, expected] = both.map(view);
-            // `expect` alone would take most of the time there is.
+            // `expect` alone would take most of the time.
             if (!isDeepStrictEqual(seen, expected)) expect(seen, what).toEqual(expected);
           };
 
@@ -103,19 +103,19 @@ describe.each(Object.entries(PAIRS))('%s', (_name, pairOf) => {
             if (legal.do === 'react') for (const one of both) one.reactions.push(...legal.reactions);
             if (legal.do === 'move') both = move(both, legal, (capacity) => setUp(pair, { ...given, capacity }, clock));
             else compare(({ side }) => perform(side, legal, keys), what);
-            compare(({ side, heard }) => [side.stats, heard], what); // which changes nothing
+            compare(({ side, received }) => [side.stats, received], what); // this comparison changes nothing
             if (looksAlways || legal.do === 'look' || at === steps.length - 1) {
               compare(({ side }) => [side.dump(), side.size, side.weight, [...side], side.capacity], what);
             }
             count(each.do);
-            for (const event of both[0].heard) count(event.split(' ').at(-1)!);
-            for (const { heard } of both) heard.length = 0;
+            for (const event of both[0].received) count(event.split(' ').at(-1)!);
+            for (const { received } of both) received.length = 0;
           }
         },
       ),
       { numRuns: runs(2000) },
     );
-    expect(uncaught.errors.every((error) => (error as Error).message === 'the listener is ill')).toBe(true);
+    expect(uncaught.errors.every((error) => (error as Error).message === 'the listener failed')).toBe(true);
     const rare = ['evicted', 'expired', 'deleted', 'replaced', 'cleared', 'move', 'walk', 'resize', 'react', 'compute'];
     for (const what of rare) expect(happened.get(what), what).toBeGreaterThan(runs(1000));
   });
@@ -123,7 +123,7 @@ describe.each(Object.entries(PAIRS))('%s', (_name, pairOf) => {
 
 const withoutWeight = ({ weight: _, ...each }: Step & { do: 'set' }): Step => each;
 
-/** The entries of both sides go on in new ones, or in the same. */
+/** Restores the entries of both sides in new caches, or in the same caches. */
 function move(
   both: readonly [Listening, Listening],
   { to, asJson }: Step & { do: 'move' },

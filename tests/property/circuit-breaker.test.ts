@@ -20,12 +20,12 @@ import type { NaiveRules } from './models/naive-breaker.js';
 
 type Step =
   | { readonly do: 'call'; readonly ends: readonly End[] }
-  /** So many of the running calls end, whichever the scheduler picks. */
+  /** The given number of running calls end, in the order of the scheduler. */
   | { readonly do: 'end'; readonly times: number }
   | { readonly do: 'abort' | 'give back'; readonly index: number }
   | { readonly do: 'acquire' | 'look' | 'trip' | 'reset' | 'isolate' | 'disable' | 'restart' }
   | { readonly do: 'uncover'; readonly index: number }
-  /** What listeners will do when they hear of the next events, one each. */
+  /** The reactions of listeners to the next events, one each. */
   | { readonly do: 'react'; readonly reactions: readonly Reaction[] }
   | { readonly do: 'wait'; readonly ms: number };
 
@@ -95,7 +95,7 @@ function rulesOf(given: Settings): NaiveRules {
   };
 }
 const BASES = ['closed', 'open', 'half-open'];
-/** Every change of state there is. */
+/** All possible state transitions. */
 const LEGAL = [
   ...['failure-rate', 'slow-call-rate', 'consecutive-failures', 'tripped'].map((reason) => `closed → open: ${reason}`),
   ...['open → closed: reset', 'half-open → closed: reset'],
@@ -107,7 +107,7 @@ const LEGAL = [
   ...BASES.flatMap((state) => [`isolated → ${state}: released`, `disabled → ${state}: released`]),
 ];
 
-it('behaves like a naive model, whatever is called, ends, is aborted or done by hand, and whatever listeners do', async () => {
+it('a breaker behaves like a naive model for any calls, ends, aborts and manual control, and with any listeners', async () => {
   using uncaught = catchUncaught();
   const reached = new Map<string, number>();
   const count = (event: string) => reached.set(event, (reached.get(event) ?? 0) + 1);
@@ -189,13 +189,13 @@ it('behaves like a naive model, whatever is called, ends, is aborted or done by 
               naive.settle(ended);
               real.aborts.delete(ended);
             }
-            both((side) => side.look()); // which may change something, and be heard
+            both((side) => side.look()); // reading the state can change it and emit events
           } while (real.ended.length > 0);
           const [realView, naiveView] = [real.view, naive.view];
           const seen = { ...realView, events: real.events, results: [...real.results], timers: clock.pendingTimers };
           const results = seen.results.map(([call]) => [call, naive.results.get(call)]);
           const expected = { ...naiveView, events: naive.events, results, timers: 0 };
-          // `expect` alone would take most of the time there is.
+          // `expect` alone would take most of the time.
           if (!isDeepStrictEqual(seen, expected)) expect(seen).toEqual(expected);
           real.results.clear();
           for (const event of real.events.splice(0)) count(event);
@@ -205,12 +205,12 @@ it('behaves like a naive model, whatever is called, ends, is aborted or done by 
     ),
     { numRuns: runs(1000) },
   );
-  expect(uncaught.errors.every((error) => (error as Error).message === 'the listener is ill')).toBe(true);
+  expect(uncaught.errors.every((error) => (error as Error).message === 'the listener failed')).toBe(true);
   const changes = [...reached.keys()].filter((event) => !event.startsWith('reject'));
   expect(changes.sort()).toEqual([...LEGAL].sort());
 });
 
-it('makes up for time as if there had been timers: whether somebody looks meanwhile makes no difference', async () => {
+it('reading the state at any time does not change the behaviour of a breaker', async () => {
   const verdict = fc.constantFrom('success' as const, 'failure' as const, 'ignore' as const);
   const command = fc.oneof(
     { weight: 4, arbitrary: fc.constant('acquire' as const) },

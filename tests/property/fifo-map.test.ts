@@ -11,8 +11,8 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('clear' as const) }),
 );
 
-describe('a FifoMap', () => {
-  it('has the entries of a list to whose end each set entry moves, and its first one as the oldest', () => {
+describe('FifoMap', () => {
+  it('a FifoMap has the entries of a list in which each set entry moves to the end, and the first entry is the oldest', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const map = new FifoMap<unknown, number>();

@@ -22,7 +22,7 @@ const options = { virtualNodes: 20 };
 
 const placedBy = (placement: { get(key: string): string | undefined }) => KEYS.map((key) => placement.get(key));
 
-/** A ring after these commands, and what nodes it should have by then. */
+/** A ring after the given commands, with its expected nodes and weights. */
 function ringAfter(commands: readonly Command[]): { ring: HashRing; model: Map<string, number> } {
   const ring = new HashRing([], options);
   const model = new Map<string, number>();
@@ -41,7 +41,7 @@ type Command = { readonly node: string; readonly weight: number | undefined };
 const commands = fc.array(fc.record({ node: name, weight: fc.option(weight, { nil: undefined }) }), { maxLength: 25 });
 
 describe('HashRing', () => {
-  it('is the same ring in whatever order its nodes came and went', () => {
+  it('the ring does not depend on the order in which its nodes were added and removed', () => {
     const shuffled = nodes.chain((list) =>
       fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length })),
     );
@@ -56,24 +56,24 @@ describe('HashRing', () => {
     );
   });
 
-  it('comes by adding, reweighting and removing to what it would be if made anew', () => {
+  it('adding, reweighting and removing nodes leads to the same ring as its construction', () => {
     fc.assert(
       fc.property(commands, (list) => {
         const { ring, model } = ringAfter(list);
-        const anew = new HashRing(
+        const rebuilt = new HashRing(
           Array.from(model, ([node, weight]): NodeOption => ({ node, weight })),
           options,
         );
-        expect(ring.toJSON()).toEqual(anew.toJSON());
-        expect(placedBy(ring)).toEqual(placedBy(anew));
-        expect(ring.stats()).toEqual(anew.stats());
-        expect(ring.diff(anew).share).toBe(0);
+        expect(ring.toJSON()).toEqual(rebuilt.toJSON());
+        expect(placedBy(ring)).toEqual(placedBy(rebuilt));
+        expect(ring.stats()).toEqual(rebuilt.stats());
+        expect(ring.diff(rebuilt).share).toBe(0);
       }),
       { numRuns: runs(1000) },
     );
   });
 
-  it('moves keys only to the node that is given weight, or from the one that loses it', () => {
+  it('keys move only to a node that gains weight or from a node that loses weight', () => {
     fc.assert(
       fc.property(nodes, name, weight, (list, node, to) => {
         const before = new HashRing(list, options);
@@ -91,7 +91,7 @@ describe('HashRing', () => {
     );
   });
 
-  it('gives different nodes for replicas, and keeps those that stay in their order', () => {
+  it('replicas are distinct, and the remaining replicas keep their order after a removal', () => {
     fc.assert(
       fc.property(someNodes, fc.string(), fc.nat(12), (list, key, count) => {
         const ring = new HashRing(list, options);
@@ -107,7 +107,7 @@ describe('HashRing', () => {
     );
   });
 
-  it('has shares that add up to 1, and that its keys bear out', () => {
+  it('the shares add up to 1 and match the placement of keys', () => {
     fc.assert(
       fc.property(nodes, (list) => {
         const ring = new HashRing(list, options);
@@ -123,7 +123,7 @@ describe('HashRing', () => {
 });
 
 describe('Rendezvous', () => {
-  it('moves keys only to the node that is given weight, or from the one that loses it', () => {
+  it('keys move only to a node that gains weight or from a node that loses weight', () => {
     fc.assert(
       fc.property(nodes, name, weight, (list, node, to) => {
         const before = new Rendezvous(list);
@@ -140,8 +140,8 @@ describe('Rendezvous', () => {
   });
 });
 
-describe("KetamaRing, in hashring's dialect", () => {
-  // Names that hashring does not read a port from, and weights that it does not take for something else.
+describe('KetamaRing with the hashring dialect', () => {
+  // Names from which hashring does not parse a port, and weights that it reads as weights.
   const server = fc.stringMatching(/^[a-z][a-z0-9.-]{0,10}$/);
   const list = fc.uniqueArray(fc.record({ node: server, weight: fc.integer({ min: 1, max: 50 }) }), {
     selector: ({ node }) => node,
@@ -149,15 +149,15 @@ describe("KetamaRing, in hashring's dialect", () => {
     maxLength: 15,
   });
 
-  // Its cache takes the key `__proto__` for the prototype of all objects.
+  // The cache of hashring treats the key `__proto__` as the prototype of all objects.
   const key = fc.string({ unit: 'grapheme' }).filter((text) => !(text in {}));
 
-  it('places every key as the hashring package does', () => {
+  it('KetamaRing places every key as the hashring package does', () => {
     fc.assert(
       fc.property(list, fc.array(key, { minLength: 20, maxLength: 40 }), (nodes, keys) => {
-        const theirs = new HashringPackage(Object.fromEntries(nodes.map(({ node, weight }) => [node, { weight }])));
-        const ours = new KetamaRing(nodes, { compat: 'hashring' });
-        expect(keys.map((key) => ours.get(key))).toEqual(keys.map((key) => theirs.get(key)));
+        const peer = new HashringPackage(Object.fromEntries(nodes.map(({ node, weight }) => [node, { weight }])));
+        const ring = new KetamaRing(nodes, { compat: 'hashring' });
+        expect(keys.map((key) => ring.get(key))).toEqual(keys.map((key) => peer.get(key)));
       }),
       { numRuns: runs(1000) },
     );

@@ -1,6 +1,6 @@
 /**
- * The HTTP cache against an origin that knows its users: whatever they send, and however the origin answers, a response of
- * one user never reaches another one unless it is public, a stalled body holds up nobody else, and a write is seen.
+ * The HTTP cache against an origin that knows its users. For any requests and responses, a response of one user never
+ * reaches another user unless it is public, a stalled body delays no other call, and writes are visible.
  */
 import { cachedFetch } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { settle, watch } from '../support/promises.js';
 import { runs } from '../support/runs.js';
-import { type Answer, type Given, mayBeShared, mayBeStored, UserOrigin } from './models/user-origin.js';
+import { type Answer, type IssuedResponse, mayBeShared, mayBeStored, UserOrigin } from './models/user-origin.js';
 
 const CONTROLS = [
   ...['public, max-age=60', 'private, max-age=60', 'max-age=60', 'max-age=0', 'no-store', 'no-cache', 'public'],
@@ -50,7 +50,7 @@ interface Step {
   readonly kind: 'get' | 'write' | 'abort' | 'cancel' | 'wait' | 'delete';
   readonly user: (typeof USERS)[number];
   readonly url: string;
-  /** Whether the user is known by the agent of the connection or by a header. */
+  /** Whether the user is identified by the agent of the connection or by a header. */
   readonly byAgent: boolean;
   readonly control: string | undefined;
   readonly mode: RequestCache | undefined;
@@ -83,7 +83,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   waitMs: fc.constantFrom(0, 1, 500, 500, 3000, 5000, 61_000),
 });
 
-/** Longer than any call may take: two waits for another request, and two delays of the origin. */
+/** Longer than any call can take: two waits for another request, and two delays of the origin. */
 const LONGEST_CALL_MS = 20_000;
 
 class World {
@@ -131,7 +131,7 @@ class World {
       if (one.trace % 5 !== 0) this.#read(response, user, one.url, least);
     });
     this.#calls.push({ controller, watched: watch(asking) });
-    // What the caller does with its objects afterwards has no effect.
+    // Later changes of the objects of the caller have no effect.
     init.headers['x-session'] = 'mallory';
   }
 
@@ -150,7 +150,7 @@ class World {
         }
       }
     } catch {
-      // Broken off, or aborted.
+      // The body was broken off or aborted.
     }
   }
 
@@ -160,32 +160,32 @@ class World {
     await writing.done;
   }
 
-  /** Every call has settled, and what was seen was for its reader. */
+  /** Asserts that every call has settled, and that each reader saw only permitted responses. */
   async check(): Promise<void> {
     await this.clock.advance(LONGEST_CALL_MS);
     await settle();
     expect(this.#calls.map(({ watched }) => watched.state)).not.toContain('pending');
     const readers = new Map<number, number>();
     for (const { user, url, id, least } of this.seen) {
-      const given = this.origin.given[id] as Given;
-      expect(given.url).toBe(url);
-      if (given.owner !== user) expect([user, given], 'another user’s').toSatisfy(() => mayBeShared(given));
-      expect(given.version, 'older than a write before the call').toBeGreaterThanOrEqual(least);
+      const issued = this.origin.issued[id] as IssuedResponse;
+      expect(issued.url).toBe(url);
+      if (issued.owner !== user) expect([user, issued], 'another user’s').toSatisfy(() => mayBeShared(issued));
+      expect(issued.version, 'older than a write before the call').toBeGreaterThanOrEqual(least);
       readers.set(id, (readers.get(id) ?? 0) + 1);
     }
     for (const [id, count] of readers) {
-      const given = this.origin.given[id] as Given;
-      const isSharedError = given.answer.status >= 500 && !/no-store/i.test(given.answer.controls.join(','));
-      const isUnderstood = /must-understand/.test(given.answer.controls.join(','));
-      if (count > 1 && !isSharedError && !isUnderstood) expect(mayBeStored(given), `${count} readers`).toBe(true);
+      const issued = this.origin.issued[id] as IssuedResponse;
+      const isSharedError = issued.answer.status >= 500 && !/no-store/i.test(issued.answer.controls.join(','));
+      const isUnderstood = /must-understand/.test(issued.answer.controls.join(','));
+      if (count > 1 && !isSharedError && !isUnderstood) expect(mayBeStored(issued), `${count} readers`).toBe(true);
     }
     for (const response of this.#responses)
       if (response.body?.locked === false) await response.body.cancel().catch(() => {});
   }
 }
 
-describe('the HTTP cache with several users', () => {
-  it('gives no user what is another one’s, lets nothing hang, and sees writes', async () => {
+describe('The HTTP cache with several users', () => {
+  it('no user receives a private response of another user, no call hangs, and writes are visible', async () => {
     const seen = { shared: 0, repeated: 0, reads: 0 };
     await fc.assert(
       fc.asyncProperty(
@@ -198,12 +198,12 @@ describe('the HTTP cache with several users', () => {
           const ids = world.seen.map(({ id }) => id);
           seen.reads += ids.length;
           seen.repeated += ids.length - new Set(ids).size;
-          seen.shared += world.seen.filter(({ id, user }) => world.origin.given[id]?.owner !== user).length;
+          seen.shared += world.seen.filter(({ id, user }) => world.origin.issued[id]?.owner !== user).length;
         },
       ),
       { numRuns: runs(400) },
     );
-    // The property says nothing where nothing is shared.
+    // The property has no meaning if no response is shared.
     if (runs(400) >= 400) expect(Math.min(seen.shared, seen.repeated)).toBeGreaterThan(50);
   });
 });

@@ -1,14 +1,14 @@
 /**
- * The HTTP cache against http-cache-semantics, which decides by headers alone: what it says of one response and the next
- * request is what the cache must do. Where the two differ on purpose, the peer is told what we take the RFC to mean:
+ * The HTTP cache against http-cache-semantics, which decides by headers alone: its result for one response and the next
+ * request is the expected result of the cache. Intended differences are compensated in the input of the peer:
  *
- * - `must-revalidate`: to it nothing that has it may be served at all; RFC 9111, 5.2.2.2 says so of what is stale.
- * - `no-cache`: to it that is stale, and may be served where stale may be; 5.2.2.4 says never without asking.
- * - It knows no apparent age (4.2.3); it is given what the Date tells as an Age.
- * - A negative `max-age` is no number, and stale; to it one is older by so much, which moves the end of stale windows.
- * - It serves stale while revalidating to who asked for a `max-age` or `min-fresh`, which we do not.
- * - It reads numbers as parseInt does, lets a Pragma count beside Cache-Control and in responses, gives what is immutable
- *   a day, compares `max-stale` with `<`, and knows no cap for what is guessed: none of that is generated.
+ * - `must-revalidate`: the peer never serves such a response; RFC 9111, 5.2.2.2 forbids this only for stale responses.
+ * - `no-cache`: the peer treats it as stale and serves it where stale is allowed; 5.2.2.4 requires validation.
+ * - The peer has no apparent age (4.2.3), so it receives the difference to the Date as an Age.
+ * - A negative `max-age` is invalid and stale here; in the peer it adds to the age, which moves the end of stale windows.
+ * - The peer serves stale while revalidating for a request with `max-age` or `min-fresh`, and this cache does not.
+ * - The peer reads numbers as parseInt does, uses a Pragma beside Cache-Control and in responses, assigns one day to
+ * immutable responses, compares `max-stale` with `<`, and has no limit for heuristic freshness: none of that is generated.
  */
 
 import fc from 'fast-check';
@@ -20,7 +20,7 @@ import { runs } from '../support/runs.js';
 
 type Headers = Record<string, string>;
 
-/** The peer knows of no users. */
+/** The peer does not distinguish users. */
 const OF_ONE_USER = { userHeaders: [] };
 
 const seconds = fc.oneof(fc.integer({ min: 0, max: 30 }), fc.constantFrom(0, 1, 10, 100, 100_000));
@@ -93,7 +93,7 @@ const forThePeer = (headers: Headers): Headers => {
     : { ...headers, 'cache-control': control.replace('must-revalidate', 'x-must').replace('max-age=-1', 'max-age=0') };
 };
 
-/** What the peer makes of a response that came at 0. */
+/** The decisions of the peer for a response that arrived at 0. */
 class Peer {
   #now = START;
   #policy: CachePolicy;
@@ -152,8 +152,8 @@ function withClock(now: () => number): typeof CachePolicy {
 const ourServing = (said: string) =>
   said.includes('detail=stale-while-revalidate') ? 'refresh' : said.startsWith('hit') ? 'hit' : 'miss';
 
-describe('the HTTP cache', () => {
-  it('stores and serves what http-cache-semantics would, as old as that says', async () => {
+describe('The HTTP cache', () => {
+  it('the cache stores and serves the same responses with the same age as http-cache-semantics', async () => {
     const seen = { hit: 0, refresh: 0, miss: 0 };
     await fc.assert(
       fc.asyncProperty(
@@ -185,13 +185,13 @@ describe('the HTTP cache', () => {
     if (runs(1000) >= 1000) expect(Math.min(...Object.values(seen))).toBeGreaterThan(10);
   });
 
-  it('asks by the same conditions, and is after a 304 what http-cache-semantics would be', async () => {
+  it('the cache sends the same conditions and has the same state after a 304 as http-cache-semantics', async () => {
     const stored = fc.record({ control: responseControl, vary: fc.constantFrom(undefined, 'x'), modified: offset });
     const waits = fc.tuple(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 60 }));
     await fc.assert(
       fc.asyncProperty(stored, responseControl, request, waits, async (given, newControl, second, [one, two]) => {
         const headers = headersOf({ ...given, status: 200, date: undefined, expires: undefined, age: undefined });
-        // A request that is answered by what is stored confirms nothing, so the second one wants the origin's word.
+        // A request that is served from the cache confirms nothing, so the second request requires validation.
         const x = second.x === undefined ? {} : { x: second.x };
         const { get, clock, calls } = setUp(
           ({ number }) =>

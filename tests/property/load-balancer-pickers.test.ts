@@ -40,7 +40,7 @@ const command = fc.oneof(
   { weight: 3, arbitrary: fc.record({ acquire: fc.subarray(NAMES, { maxLength: 5 }), peeks: fc.boolean() }) },
   { weight: 8, arbitrary: fc.record({ end: fc.nat(12), how: fc.constantFrom('ok', 'ok', 'failed', 'silent') }) },
   { weight: 1, arbitrary: fc.record({ nodes }) },
-  // Whole seconds of sixteen: the weights of slow start are then exact, as ties must be.
+  // Multiples of a sixteenth of the slow start, so that its weights are exact, as ties require.
   { weight: 2, arbitrary: fc.record({ seconds: fc.integer({ min: 1, max: 9 }) }) },
 );
 
@@ -58,9 +58,9 @@ const pickers: readonly (readonly [string, () => PickerFactory, () => PickerFact
   ['powerOfTwoChoices', powerOfTwoChoices, naivePowerOfTwoChoices],
 ];
 
-describe('a picker that keeps a tree', () => {
+describe('A picker that keeps a tree', () => {
   it.each(pickers)(
-    '%s picks what a loop over all candidates picks, whatever happens to the nodes',
+    '%s picks the same nodes as a loop over all candidates, after any changes of the nodes',
     async (_, pick, naive) => {
       const property = fc.asyncProperty(
         nodes,
@@ -102,7 +102,7 @@ describe('a picker that keeps a tree', () => {
     },
   );
 
-  it.each(pickers)('%s picks the same among many nodes', (_, pick, naive) => {
+  it.each(pickers)('%s picks the same nodes as a loop over 100 candidates', (_, pick, naive) => {
     const clock = new TestClock();
     const random = seededRandom(3);
     const list = Array.from({ length: 100 }, (_, index) => ({

@@ -50,26 +50,26 @@ class Slot implements Candidate {
 
 const choice = { key: undefined, now: 0, random: () => 0, take: true };
 
-describe('smooth weighted round robin', () => {
-  it('credits add up to the same while the company is the same, and nobody owes or is owed more than the weights allow', () => {
+describe('Smooth weighted round robin', () => {
+  it('the sum of the credits is constant while the candidates are the same, and each credit is within three times the total weight', () => {
     const step = fc.record({
       among: fc.uniqueArray(fc.integer({ min: 0, max: 7 }), { minLength: 1, maxLength: 8 }),
       weights: fc.array(fc.integer({ min: 1, max: 1000 }), { minLength: 8, maxLength: 8 }),
       turns: fc.integer({ min: 1, max: 20 }),
     });
     const property = fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-      const chooser = weightedRoundRobin().start();
+      const picker = weightedRoundRobin().start();
       const slots = Array.from({ length: 8 }, (_, index) => new Slot(`${index}`, index, 1));
       for (const { among, weights: list, turns } of steps) {
         for (const [index, slot] of slots.entries()) slot.weight = list[index]!;
-        const company = slots.filter(({ index }) => among.includes(index));
-        const total = company.reduce((sum, { weight }) => sum + weight, 0);
+        const candidates = slots.filter(({ index }) => among.includes(index));
+        const total = candidates.reduce((sum, { weight }) => sum + weight, 0);
         const sums: number[] = [];
         let furthest = 0;
         for (let turn = 0; turn < turns; turn++) {
-          chooser.choose(company, choice);
-          sums.push(company.reduce((sum, { credit }) => sum + credit, 0));
-          furthest = Math.max(furthest, ...company.map(({ credit }) => Math.abs(credit)));
+          picker.choose(candidates, choice);
+          sums.push(candidates.reduce((sum, { credit }) => sum + credit, 0));
+          furthest = Math.max(furthest, ...candidates.map(({ credit }) => Math.abs(credit)));
         }
         expect(Math.max(...sums) - Math.min(...sums)).toBeLessThan(1e-6);
         expect(furthest).toBeLessThanOrEqual(3 * total);
@@ -78,15 +78,15 @@ describe('smooth weighted round robin', () => {
     fc.assert(property, { numRuns: runs(1000) });
   });
 
-  it('in as many turns as all weights together each has exactly its weight, and is never further from its share than all of them', () => {
+  it('in a number of calls equal to the total weight each node is picked exactly its weight times, and its count is always close to its share', () => {
     const property = fc.property(fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 8 }), (list) => {
-      const chooser = weightedRoundRobin().start();
+      const picker = weightedRoundRobin().start();
       const slots = list.map((weight, index) => new Slot(`${index}`, index, weight));
       const total = list.reduce((sum, weight) => sum + weight, 0);
       const counts = list.map(() => 0);
       let furthest = 0;
       for (let turn = 1; turn <= 3 * total; turn++) {
-        counts[(chooser.choose(slots, choice) as Slot).index]!++;
+        counts[(picker.choose(slots, choice) as Slot).index]!++;
         const strays = list.map((weight, index) => Math.abs(counts[index]! - (turn * weight) / total));
         furthest = Math.max(furthest, ...strays);
       }
@@ -96,27 +96,27 @@ describe('smooth weighted round robin', () => {
     fc.assert(property, { numRuns: runs(1000) });
   });
 
-  it('nobody starves: after any past a node waits no longer for its turn than three rounds of the weights take', () => {
+  it('after any history, a node waits for its next call for at most three rounds of the weights', () => {
     const list = fc.array(fc.integer({ min: 1, max: 1000 }), { minLength: 4, maxLength: 4 });
     const past = fc.record({ list, among: fc.subarray([0, 1, 2, 3], { minLength: 1 }), turns: fc.nat(40) });
     const property = fc.property(fc.array(past, { maxLength: 8 }), list, (steps, now) => {
-      const chooser = weightedRoundRobin().start();
+      const picker = weightedRoundRobin().start();
       const slots = [0, 1, 2, 3].map((index) => new Slot(`${index}`, index, 1));
-      const become = (weightsNow: readonly number[]) => {
+      const apply = (weightsNow: readonly number[]) => {
         for (const [index, slot] of slots.entries()) slot.weight = weightsNow[index]!;
       };
       for (const step of steps) {
-        become(step.list);
-        const company = slots.filter(({ index }) => step.among.includes(index));
-        for (let turn = 0; turn < step.turns; turn++) chooser.choose(company, choice);
+        apply(step.list);
+        const candidates = slots.filter(({ index }) => step.among.includes(index));
+        for (let turn = 0; turn < step.turns; turn++) picker.choose(candidates, choice);
       }
-      become(now);
+      apply(now);
       const total = now.reduce((sum, weight) => sum + weight, 0);
-      const company = [...slots];
+      const candidates = [...slots];
       const lastTurn = now.map(() => 0);
       const longest = now.map(() => 0);
       for (let turn = 1; turn <= Math.min(6 * total, 5000); turn++) {
-        const { index } = chooser.choose(company, choice);
+        const { index } = picker.choose(candidates, choice);
         lastTurn[index] = turn;
         for (const one of now.keys()) longest[one] = Math.max(longest[one]!, turn - lastTurn[one]!);
       }
@@ -128,7 +128,7 @@ describe('smooth weighted round robin', () => {
   });
 });
 
-describe('bounded load', () => {
+describe('Bounded load', () => {
   const load = fc.record({
     nodes: nodes.filter((list) => list.some(({ weight }) => weight > 0)),
     bound: fc.constantFrom(1.0001, 1.05, 1.25, 2, 10),
@@ -137,7 +137,7 @@ describe('bounded load', () => {
     }),
   });
 
-  it('is the first on the ring, from the place of the key on, with less than its share times the bound', () => {
+  it('the picker takes the first node on the ring from the key on whose calls are below its bound', () => {
     const property = fc.property(load, ({ nodes: list, bound, calls }) => {
       const balancer = new LoadBalancer(list, { pick: consistentHash({ boundedLoad: bound, virtualNodes: 20 }) });
       const ring = new HashRing(list, { virtualNodes: 20 });
@@ -165,7 +165,7 @@ describe('bounded load', () => {
   });
 });
 
-describe('any picker, any commands', () => {
+describe('Any picker with any commands', () => {
   const pickers: readonly (readonly [string, () => PickerFactory])[] = [
     ['roundRobin', roundRobin],
     ['weightedRoundRobin', weightedRoundRobin],
@@ -193,7 +193,7 @@ describe('any picker, any commands', () => {
   );
 
   it.each(pickers)(
-    '%s: leases are conserved, and a node is picked only if it may be; peek says which',
+    '%s: leases are conserved, only usable nodes are picked, and peek returns the node that acquire picks',
     async (_name, pick) => {
       const property = fc.asyncProperty(nodes, fc.array(command, { maxLength: 40 }), async (first, commands) => {
         const clock = new TestClock();
@@ -211,7 +211,7 @@ describe('any picker, any commands', () => {
         const check = () => {
           const active = balancer.nodes.reduce((sum, one) => sum + one.active, 0);
           const present = new Set(balancer.nodes.map(({ node }) => node));
-          // A node that has gone and come again does not know of the leases from before.
+          // A node that was removed and added again does not count the leases of its predecessor.
           expect(active).toBeLessThanOrEqual(held.filter(({ node }) => present.has(node)).length);
           for (const one of balancer.nodes) {
             expect(one.active).toBeGreaterThanOrEqual(0);
@@ -273,7 +273,7 @@ describe('any picker, any commands', () => {
   );
 });
 
-describe('which nodes may have calls', () => {
+describe('Nodes that may receive calls', () => {
   const step = fc.oneof(
     fc.record({ node: fc.constantFrom(...NAMES), passes: fc.boolean() }),
     fc.record({ node: fc.constantFrom(...NAMES), fails: fc.integer({ min: 1, max: 4 }) }),
@@ -281,7 +281,7 @@ describe('which nodes may have calls', () => {
     fc.record({ nodes }),
   );
 
-  /** What is to be known of a node, by rules written down once more. */
+  /** The expected state of a node, by an independent implementation of the rules. */
   interface Known {
     weight: number;
     up: boolean;
@@ -290,7 +290,7 @@ describe('which nodes may have calls', () => {
     failures: number;
   }
 
-  it('are those whose checks pass and that are not ejected; below the threshold all, and with none what was asked for', async () => {
+  it('usable nodes are those whose checks pass and that are not ejected, all nodes below the panic threshold, and the configured ones if none is healthy', async () => {
     const property = fc.asyncProperty(
       nodes,
       fc.array(step, { maxLength: 30 }),
@@ -314,7 +314,7 @@ describe('which nodes may have calls', () => {
           },
         });
         const known = new Map<string, Known>();
-        const become = (list: readonly BalancerNode[], isUp: boolean) => {
+        const apply = (list: readonly BalancerNode[], isUp: boolean) => {
           const entries = list as readonly { node: string; weight: number }[];
           for (const name of [...known.keys()]) if (!entries.some(({ node }) => node === name)) known.delete(name);
           for (const { node, weight } of entries) {
@@ -322,7 +322,7 @@ describe('which nodes may have calls', () => {
             known.set(node, { ...before, weight });
           }
         };
-        become(first, true);
+        apply(first, true);
         const usable = () => {
           const now = clock.now();
           const weighty = [...known].filter(([, { weight }]) => weight > 0);
@@ -348,7 +348,7 @@ describe('which nodes may have calls', () => {
             const others = NAMES.filter((name) => name !== one.node);
             const leases = Array.from({ length: one.fails }, () => balancer.acquire({ exclude: others }));
             for (const lease of leases) lease.release(FAILED);
-            // Failures while it is ejected, in panic, are of its past, but go on in its row.
+            // Failures of an ejected node during a panic belong to the past, but extend its series.
             const all = [...known.values()].filter(({ weight }) => weight > 0);
             const out = all.filter(({ ejectedUntil }) => ejectedUntil > clock.now()).length;
             const isEjected = state.ejectedUntil > clock.now();
@@ -358,7 +358,7 @@ describe('which nodes may have calls', () => {
               state.failures = 0;
             }
           } else if ('advance' in one) {
-            // A hundred at a time, so that a check at a round second finds the model there.
+            // In steps of 100 ms, so that the model is updated when a check runs at a full second.
             for (let passed = 0; passed < one.advance; passed += 100) {
               await clock.advance(100);
               for (const [node, state] of known) {
@@ -372,7 +372,7 @@ describe('which nodes may have calls', () => {
             }
           } else {
             balancer.setNodes(one.nodes);
-            become(one.nodes, known.size === 0);
+            apply(one.nodes, known.size === 0);
           }
           expect(offered()).toEqual(usable());
         }

@@ -25,10 +25,10 @@ type Command =
     }
   | { readonly do: 'abort'; readonly reader: number };
 
-/** Commands of one turn, without a microtask between them; then a load may end, and time may pass. */
+/** Commands of one turn without a microtask between them. Afterwards one load may end, and time may pass. */
 interface Step {
   readonly commands: readonly Command[];
-  readonly landing: boolean;
+  readonly settles: boolean;
   readonly wait: number;
 }
 
@@ -58,7 +58,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 );
 const step: fc.Arbitrary<Step> = fc.record({
   commands: fc.array(command, { maxLength: 4 }),
-  landing: fc.boolean(),
+  settles: fc.boolean(),
   wait: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, wait),
 });
 const fate: fc.Arbitrary<Fate> = fc.record({ fails: fc.nat(3).map((n) => n === 0), tags });
@@ -70,7 +70,7 @@ const rules: fc.Arbitrary<NaiveRules> = fc.record({
   refreshAhead: fc.constantFrom(0.5, 1),
 });
 
-it('tells every reader, and keeps, what a cache that does everything at once would', async () => {
+it('every reader of a loading cache receives the result of a cache that runs each command at once, with the same entries', async () => {
   using uncaught = catchUncaught();
   const seen = { stale: 0, again: 0, discarded: 0, aborted: 0, coalesced: 0, failed: 0 };
   await fc.assert(
@@ -82,7 +82,7 @@ it('tells every reader, and keeps, what a cache that does everything at once wou
       async (rules, fates, steps, scheduler) => {
         const begun: string[] = [];
         const signals: AbortSignal[] = [];
-        const landed: number[] = [];
+        const settled: number[] = [];
         let now = 0;
         const cache: LoadingCache<string, string> = loadingCache({
           ...rules,
@@ -93,7 +93,7 @@ it('tells every reader, and keeps, what a cache that does everything at once wou
             begun.push(key);
             signals.push(signal);
             return scheduler.schedule(Promise.resolve(), `load ${id}`).then(() => {
-              landed.push(id);
+              settled.push(id);
               if (fates[id % fates.length]!.fails) throw `error ${id}`;
               return `load ${id}`;
             });
@@ -144,7 +144,7 @@ it('tells every reader, and keeps, what a cache that does everything at once wou
           }
         };
         const compare = () => {
-          const [ours, theirs] = [
+          const [actual, expected] = [
             {
               begun,
               answers,
@@ -160,18 +160,18 @@ it('tells every reader, and keeps, what a cache that does everything at once wou
               values: KEYS.map((key) => model.peek(key)),
             },
           ];
-          expect(ours).toEqual(theirs);
+          expect(actual).toEqual(expected);
         };
-        const landOne = async () => {
+        const settleOne = async () => {
           const before = begun.length;
           await scheduler.waitNext(1);
           await settle();
-          for (const id of landed.splice(0)) model.land(id);
+          for (const id of settled.splice(0)) model.settle(id);
           if (begun.length > before) seen.again++;
           compare();
         };
 
-        for (const [index, { commands, landing, wait }] of steps.entries()) {
+        for (const [index, { commands, settles, wait }] of steps.entries()) {
           const aborts: string[] = [];
           for (const [n, each] of commands.entries()) {
             if (each.do === 'abort') {
@@ -180,14 +180,14 @@ it('tells every reader, and keeps, what a cache that does everything at once wou
               if (reader !== undefined) aborts.push(reader.name);
             } else run(each, `${index}.${n}`);
           }
-          for (const name of aborts) model.abort(name); // a microtask after the commands
+          for (const name of aborts) model.abort(name); // an abort takes effect one microtask after the commands
           await settle();
           compare();
-          if (landing && scheduler.count() > 0) await landOne();
+          if (settles && scheduler.count() > 0) await settleOne();
           now += wait;
           model.now = now;
         }
-        while (scheduler.count() > 0) await landOne();
+        while (scheduler.count() > 0) await settleOne();
         expect(model.waiting).toBe(0);
         expect(answers.size).toBe(readers.length);
         expect(readers.map(({ listeners }) => listeners()).filter((count) => count > 0)).toEqual([]);

@@ -7,13 +7,13 @@ import { runs } from '../support/runs.js';
 
 interface Task {
   readonly fails: boolean;
-  /** Whether it submits another one in the moment it ends. */
+  /** Whether the task submits another one when it ends. */
   readonly leavesAnother: boolean;
 }
 
 type Step =
   | { readonly do: 'submit'; readonly tasks: readonly Task[] }
-  /** One of the running tasks ends, whichever the scheduler picks; a newcomer comes so many microtasks later. */
+  /** One running task ends, in the order of the scheduler. A new task arrives `after` microtasks later. */
   | { readonly do: 'end'; readonly newcomer: Task | undefined; readonly after: number }
   | { readonly do: 'resize'; readonly to: number };
 
@@ -34,14 +34,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('resize' as const), to: fc.integer({ min: 1, max: 6 }) }) },
 );
 
-/** What p-limit and the bulkhead have in common. */
+/** The operations that p-limit and the bulkhead have in common. */
 interface Limiter {
   run(task: () => Promise<unknown>): Promise<unknown>;
   resize(to: number): void;
   counts(): [active: number, waiting: number];
 }
 
-function ours(maxConcurrent: number): Limiter {
+function bulkheadLimiter(maxConcurrent: number): Limiter {
   const policy = bulkhead({ maxConcurrent, maxQueue: Infinity });
   return {
     run: (operation) => policy.execute(operation),
@@ -50,7 +50,7 @@ function ours(maxConcurrent: number): Limiter {
   };
 }
 
-function theirs(maxConcurrent: number): Limiter {
+function peerLimiter(maxConcurrent: number): Limiter {
   const limit = pLimit(maxConcurrent);
   return {
     run: (operation) => limit(operation),
@@ -61,7 +61,7 @@ function theirs(maxConcurrent: number): Limiter {
   };
 }
 
-it('p-limit and the bulkhead start the same tasks in the same order, whatever ends when', async () => {
+it('p-limit and the bulkhead start the same tasks in the same order for any order of ends', async () => {
   let [queued, resized, newcomers] = [0, 0, 0];
   await fc.assert(
     fc.asyncProperty(
@@ -70,13 +70,13 @@ it('p-limit and the bulkhead start the same tasks in the same order, whatever en
       fc.scheduler(),
       async (maxConcurrent, steps, scheduler) => {
         const gates = new Map<string, Promise<unknown>>();
-        /** One for both sides, so that a task ends on both in the same moment. */
+        /** One gate for both sides, so that a task ends on both at the same time. */
         const gateOf = (name: string) => {
           const gate = gates.get(name) ?? scheduler.schedule(Promise.resolve(), name);
           gates.set(name, gate);
           return gate;
         };
-        const sides = [ours, theirs].map((make) => ({
+        const sides = [bulkheadLimiter, peerLimiter].map((make) => ({
           limiter: make(maxConcurrent),
           started: [] as string[],
           ended: [] as string[],
@@ -126,5 +126,5 @@ it('p-limit and the bulkhead start the same tasks in the same order, whatever en
     ),
     { numRuns: runs(1000) },
   );
-  expect(Math.min(queued, resized, newcomers)).toBeGreaterThan(runs(500)); // there was something to be compared
+  expect(Math.min(queued, resized, newcomers)).toBeGreaterThan(runs(500)); // queueing, resizing and new tasks were compared
 });

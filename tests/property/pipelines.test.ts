@@ -49,7 +49,7 @@ type Reaction = (typeof REACTIONS)[number];
 const program = fc.record({
   members: specs,
   steps: fc.array(step, { minLength: 1, maxLength: 25, size: 'max' }),
-  /** What listeners do when they hear of an event, one after the other, until none is left. */
+  /** The reactions of listeners to events, one after the other, until none is left. */
   reactions: fc.array(fc.constantFrom(...REACTIONS), { maxLength: 20, size: 'max' }),
   ending: fc.constantFrom('abort' as const, 'wait' as const),
 });
@@ -58,11 +58,11 @@ interface Call {
   readonly watched: Watched<unknown>;
   readonly signal: number;
   readonly due: number;
-  /** Set if an abort found it pending: then it must end with that reason. */
+  /** Set if an abort found the call pending, which must then reject with this reason. */
   mustRejectWith?: { readonly reason: unknown };
 }
 
-const illness = new Error('the listener is ill');
+const listenerError = new Error('the listener failed');
 
 /** One pipeline with all its calls. */
 class Run {
@@ -109,7 +109,7 @@ class Run {
     return (this.signals[signal] as ReturnType<typeof countingController>).controller;
   }
 
-  /** Everything that could settle by itself has, so that a pending call has nothing but the abort to end it. */
+  /** Settles everything that can settle by itself first, so that only the abort can end a pending call. */
   async abort(signal: number, reason: unknown): Promise<void> {
     await settle();
     const controller = this.#controller(signal);
@@ -132,23 +132,23 @@ class Run {
     if (reaction === 'disable' && breaker !== undefined) this.handles.push(breaker.disable());
     if (reaction === 'release') this.handles.pop()?.[Symbol.dispose]();
     if (reaction === 'resize') slots?.resize(1 + (this.#reactions.length % 4));
-    if (reaction === 'throw') throw illness;
+    if (reaction === 'throw') throw listenerError;
   }
 
-  /** Calls that should have settled by now. */
+  /** Asserts that calls that are over have settled. */
   checkCalls(): void {
     for (const { watched, signal, due, mustRejectWith } of this.calls) {
       const isOver = this.#controller(signal).signal.aborted || due <= this.clock.now();
-      if (isOver && watched.state === 'pending') expect.fail('a call goes on after its abort or its timeout');
+      if (isOver && watched.state === 'pending') expect.fail('a call continues after its abort or its timeout');
       if (mustRejectWith === undefined) continue;
       const { state, error } = watched;
       if (state !== 'rejected' || !Object.is(error, mustRejectWith.reason)) {
-        expect.fail(`an aborted call is ${state} with something else than the reason of its signal`);
+        expect.fail(`an aborted call is ${state} without the reason of its signal`);
       }
     }
   }
 
-  /** What is left of calls that are over. */
+  /** Asserts that calls that are over have left no slots, timers or listeners. */
   checkRest(): void {
     const { made, clock, timers, calls, signals } = this;
     for (const { active, queued } of made.bulkheads) expect({ active, queued }).toEqual({ active: 0, queued: 0 });
@@ -161,7 +161,7 @@ class Run {
   }
 }
 
-it('A pipeline of any policies ends each call in time and keeps nothing of it, whatever operations and listeners do', async () => {
+it('A pipeline of any policies ends each call in time and releases all of its resources, with any operations and listeners', async () => {
   using uncaught = catchUncaught();
   const seen = { fulfilled: 0, rejected: 0, aborted: 0, reentered: 0 };
   await fc.assert(
@@ -179,7 +179,7 @@ it('A pipeline of any policies ends each call in time and keeps nothing of it, w
         await run.clock.advance(3_600_000);
         run.checkCalls();
       }
-      // Signals whose calls are all over have no listener left even though they have not aborted.
+      // Signals whose calls are all over have no listener left, even if they have not aborted.
       for (const [index, { listeners }] of run.signals.entries()) {
         const isBusy = run.calls.some(({ signal, watched }) => signal === index && watched.state === 'pending');
         if (!isBusy) expect(listeners()).toBe(0);
@@ -189,7 +189,7 @@ it('A pipeline of any policies ends each call in time and keeps nothing of it, w
       run.checkCalls();
       run.checkRest();
       expect(uncaught.rejections).toEqual([]);
-      expect(uncaught.errors.filter((error) => error !== illness)).toEqual([]);
+      expect(uncaught.errors.filter((error) => error !== listenerError)).toEqual([]);
       for (const { watched, mustRejectWith } of run.calls) {
         if (watched.state !== 'pending') seen[watched.state]++;
         if (mustRejectWith !== undefined) seen.aborted++;

@@ -1,4 +1,4 @@
-/** What the algorithms promise in numbers, for configurations of every size. */
+/** The documented limits of the algorithms, for configurations of every size. */
 import { FixedWindow, LeakyBucket, SlidingWindowCounter, SlidingWindowLog, TokenBucket } from 'breakwater/rate-limit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -24,8 +24,8 @@ interface Config extends Limits {
 
 const limits: fc.Arbitrary<Config> = fc
   .record({ size: fc.integer({ min: 1, max: 60 }), flow: amount, per: period })
-  .filter(({ size, flow, per }) => (size / flow) * per < 60 * 365 * 86_400_000); // slower ones are refused
-/** A clock may show anything. */
+  .filter(({ size, flow, per }) => (size / flow) * per < 60 * 365 * 86_400_000); // slower rates are rejected
+/** Clocks can have any origin. */
 const origin = fc.constantFrom(0, 12_345.678_9, 1e9 + 0.1, 1_790_000_000_123.4, -1e7);
 
 function clockAt(time: number): ManualClock {
@@ -34,7 +34,7 @@ function clockAt(time: number): ManualClock {
   return clock;
 }
 
-/** The decimal that a number is written as, as a fraction. */
+/** The decimal form of a number as a fraction. */
 function fraction(value: number): [bigint, bigint] {
   const [whole = '', decimals = ''] = String(value).split('.');
   return [BigInt(whole + decimals), 10n ** BigInt(decimals.length)];
@@ -55,7 +55,7 @@ describe.each(LIMITERS)('%s', (_name, make) => {
     );
   });
 
-  it('a wait of exactly retryAfterMs is enough, and a millisecond less is not', () => {
+  it('a wait of exactly retryAfterMs is enough, and one millisecond less is not', () => {
     fc.assert(
       fc.property(
         limits,
@@ -88,7 +88,7 @@ describe.each(LIMITERS)('%s', (_name, make) => {
     );
   });
 
-  it('resetAfterMs: from then on it is as if it had never been used', () => {
+  it('the limiter is in its initial state after resetAfterMs', () => {
     fc.assert(
       fc.property(limits, fc.integer({ min: 1, max: 60 }), fc.nat(1000), (config, cost, gap) => {
         const clock = clockAt(0);
@@ -113,7 +113,7 @@ const arrivals = fc.array(
   { maxLength: 60 },
 );
 
-/** What passed, when, in microseconds. */
+/** The costs that passed, with their times in microseconds. */
 function run(
   limiter: { tryAcquire(cost: number): { allowed: boolean } },
   clock: ManualClock,
@@ -206,7 +206,7 @@ it('a leaky bucket spaces admitted requests by exactly cost × per / leak, round
   );
 });
 
-it('where integers would become too large, a bucket gets a little less than its rate, never more', () => {
+it('a bucket with very large numbers grants slightly less than its rate and never more', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 1_000_000_000_000 }),
@@ -239,7 +239,7 @@ it('where integers would become too large, a bucket gets a little less than its 
   );
 });
 
-it('where integers would become too large, a counter admits no more than the formula, and all of a burst', () => {
+it('a counter with very large numbers admits no more than the formula, and a whole burst', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1_000_000, max: 1_000_000_000_000_000 }),

@@ -1,4 +1,4 @@
-/** A KeyedRateLimiter against a Map of limiters that nobody ever forgets. */
+/** A KeyedRateLimiter against a Map of limiters that keeps every key. */
 import {
   allOf,
   FixedWindow,
@@ -60,7 +60,7 @@ const MAKERS: readonly (readonly [string, MakeLimiter])[] = [
 ];
 
 describe.each(MAKERS)('%s', (_name, make) => {
-  it.each([1, 3, 20])('decides like limiters of their own, with room for %d keys', async (maxKeys) => {
+  it.each([1, 3, 20])('a keyed limiter decides like separate limiters, with room for %d keys', async (maxKeys) => {
     const happened = new Map<string, number>();
     const count = (what: string) => happened.set(what, (happened.get(what) ?? 0) + 1);
     await fc.assert(
@@ -78,7 +78,7 @@ describe.each(MAKERS)('%s', (_name, make) => {
             return own.get(key)!;
           };
           const resets = () => [...own.values()].map((one) => idleInMs(one)).filter((ms) => ms > 0);
-          const isRefused = (key: string, cost: number) =>
+          const isRejected = (key: string, cost: number) =>
             cost > 0 && idleInMs(of(key)) === 0 && resets().length >= maxKeys;
           const same = (seen: unknown, expected: unknown, what: unknown) => {
             const [a, b] = [JSON.stringify(seen), JSON.stringify(expected)];
@@ -92,22 +92,23 @@ describe.each(MAKERS)('%s', (_name, make) => {
             const controller = new AbortController();
             const id = aborts.push(controller);
             const { signal } = controller;
-            const tell = (side: string[]) => (decision: { allowed: boolean }) => side.push(`${id} ${decision.allowed}`);
-            keyed.acquire(key, { ...options, signal }).then(tell(granted[0]), () => {});
+            const record = (side: string[]) => (decision: { allowed: boolean }) =>
+              side.push(`${id} ${decision.allowed}`);
+            keyed.acquire(key, { ...options, signal }).then(record(granted[0]), () => {});
             of(key)
               .acquire({ ...options, signal })
-              .then(tell(granted[1]), () => {});
+              .then(record(granted[1]), () => {});
           };
 
           for (const each of steps) {
             if (each.do === 'wait') await clock.advance(each.ms);
             else if (each.do === 'delete') {
-              if (idleInMs(of(each.key)) === 0) keyed.delete(each.key); // else it would be another one
+              if (idleInMs(of(each.key)) === 0) keyed.delete(each.key); // a used limiter would be replaced by a new one
             } else if (each.do === 'abort') aborts[each.pick % Math.max(1, aborts.length)]?.abort();
             else if (each.do === 'cancel') {
               for (const one of reservations[each.pick % Math.max(1, reservations.length)] ?? []) one.cancel();
-            } else if (each.do !== 'refund' && 'key' in each && isRefused(each.key, each.cost)) {
-              count('refused for lack of room');
+            } else if (each.do !== 'refund' && 'key' in each && isRejected(each.key, each.cost)) {
+              count('rejected for lack of room');
               const { cost, key } = each;
               const decision =
                 each.do === 'reserve' ? keyed.reserve(key, { cost }).decision : keyed.tryAcquire(key, cost);
@@ -130,7 +131,7 @@ describe.each(MAKERS)('%s', (_name, make) => {
             await settle();
             expect(keyed.size).toBeLessThanOrEqual(maxKeys);
             for (const [key, limiter] of own) {
-              if (!isRefused(key, 1)) same(keyed.peek(key), limiter.peek(), [key, each]);
+              if (!isRejected(key, 1)) same(keyed.peek(key), limiter.peek(), [key, each]);
             }
             same(granted[0], granted[1], each);
           }
@@ -141,7 +142,7 @@ describe.each(MAKERS)('%s', (_name, make) => {
       ),
       { numRuns: runs(100) },
     );
-    if (maxKeys < 20) expect(happened.get('refused for lack of room')).toBeGreaterThan(runs(8));
+    if (maxKeys < 20) expect(happened.get('rejected for lack of room')).toBeGreaterThan(runs(8));
     expect(happened.get('abort')).toBeGreaterThan(runs(30));
   });
 });

@@ -1,4 +1,4 @@
-/** Waiters after the event loop was held up: what is let go at some time must be in order at that time. */
+/** Waiters after a stall of the event loop: a waiter that is released at some time must be within the limit at that time. */
 import type { Clock } from 'breakwater';
 import { allOf, KeyedRateLimiter, type RateLimiter } from 'breakwater/rate-limit';
 import fc from 'fast-check';
@@ -9,7 +9,7 @@ import { settle } from '../support/promises.js';
 import { runs } from '../support/runs.js';
 import { StallingClock } from '../support/stalling-clock.js';
 
-/** Rates and turns of whole milliseconds, in which no timer has to be rounded. */
+/** Rates and turns of whole milliseconds, for which no timer has to be rounded. */
 const limits: fc.Arbitrary<Limits> = fc.record({
   size: fc.integer({ min: 1, max: 4 }),
   flow: fc.constantFrom(1, 2, 4),
@@ -34,7 +34,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constant('turn' as const), ms: turn }) },
 );
 
-/** Acquires, and notes what was let go when. The promise of the limiter is checked with a fresh one that never waits. */
+/** Acquires, and checks each release against a second limiter without waiters. */
 class Run {
   readonly clock = new StallingClock();
   readonly limiter: RateLimiter;
@@ -56,7 +56,7 @@ class Run {
     return ((wish - 1) % this.size) + 1;
   }
 
-  /** Whether the twin, which has taken all that was let go at the time it was let go, would let this pass now. */
+  /** Whether the twin, which has taken every released cost at its release time, admits the cost now. */
   #twinWouldPass(cost: number): boolean {
     this.twinClock.time = this.clock.now();
     if (!this.spaced) return this.twin.peek(cost).allowed;
@@ -65,14 +65,14 @@ class Run {
     return decision.allowed;
   }
 
-  #letGo(cost: number): void {
+  #release(cost: number): void {
     expect(this.#twinWouldPass(cost), `${cost} at ${this.clock.now()}`).toBe(true);
     this.twin.reserve({ cost, maxWait: 0 });
   }
 
   perform(step: Step): void {
     if (step.do === 'tryAcquire') {
-      if (!this.spaced && this.limiter.tryAcquire(this.cost(step.cost)).allowed) this.#letGo(this.cost(step.cost));
+      if (!this.spaced && this.limiter.tryAcquire(this.cost(step.cost)).allowed) this.#release(this.cost(step.cost));
     } else if (step.do === 'abort') {
       if (this.waiting.length > 0) this.waiting[step.pick % this.waiting.length]!.abort.abort();
     } else if (step.do === 'acquire') {
@@ -81,12 +81,12 @@ class Run {
       const leave = () => void this.waiting.splice(this.waiting.indexOf(waiter), 1);
       this.limiter.acquire({ cost: waiter.cost, signal: waiter.abort.signal }).then(() => {
         leave();
-        this.#letGo(waiter.cost);
+        this.#release(waiter.cost);
       }, leave);
     }
   }
 
-  /** Nobody waits for longer than necessary. */
+  /** Asserts that no waiter waits longer than necessary. */
   check(): void {
     const [first] = this.waiting;
     if (first !== undefined) expect(this.#twinWouldPass(first.cost), `waiting at ${this.clock.now()}`).toBe(false);
@@ -115,10 +115,10 @@ async function replay(run: Run, steps: readonly Step[]): Promise<void> {
 
 const steps = fc.array(step, { maxLength: 60, size: 'max' });
 
-describe.each(LIMITERS)('%s behind a loop that is held up', (name, make) => {
+describe.each(LIMITERS)('%s on a stalled event loop', (name, make) => {
   const spaced = name === 'LeakyBucket';
 
-  it('lets nobody go before the limit has room for them at that time, and nobody wait for longer', async () => {
+  it('a waiter is released as soon as the limit has room for it, and not before', async () => {
     await fc.assert(
       fc.asyncProperty(limits, steps, async (config, each) => {
         await replay(new Run((clock) => make(config, clock), config.size, spaced), each);
@@ -127,7 +127,7 @@ describe.each(LIMITERS)('%s behind a loop that is held up', (name, make) => {
     );
   });
 
-  it('does so for each key, and in combinations', async () => {
+  it('waiters of each key and of combinations are released as soon as the limits have room', async () => {
     await fc.assert(
       fc.asyncProperty(limits, limits, fc.boolean(), steps, async (config, other, isKeyed, each) => {
         const combined = (clock: Clock) => {
@@ -162,9 +162,9 @@ const sharedStep: fc.Arbitrary<SharedStep> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('turn' as const), ms: turn }) },
 );
 
-/** Waiters at three limiters, each by itself and in two combinations, in lines that depend on each other. */
-describe.each(LIMITERS)('%s, shared by combinations, behind a loop that is held up', (name, make) => {
-  it('releases waiters in arrival order, each when all of its limits have room, and all in the end', async () => {
+/** Waiters at three limiters, separately and in two combinations, in queues that depend on each other. */
+describe.each(LIMITERS)('%s, shared by combinations, on a stalled event loop', (name, make) => {
+  it('waiters are released in arrival order, each when all of its limits have room, and all of them at the end', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.tuple(limits, limits, limits),

@@ -1,4 +1,4 @@
-/** The limiters and their lines against naive models, whatever is done to them in whatever order. */
+/** The limiters and their queues against naive models, for any commands in any order. */
 import { allOf, type RateLimiter, type Reservation } from 'breakwater/rate-limit';
 import { TestClock } from 'breakwater/testing';
 import fc from 'fast-check';
@@ -15,7 +15,7 @@ import {
   NaiveTokenBucket,
   type Rate,
 } from './models/naive-limits.js';
-import { NaiveLine } from './models/naive-line.js';
+import { NaiveWaitQueue } from './models/naive-wait-queue.js';
 
 const NAIVE: Record<string, (rate: Rate) => NaiveLimit> = {
   TokenBucket: (rate) => new NaiveTokenBucket(rate),
@@ -25,7 +25,7 @@ const NAIVE: Record<string, (rate: Rate) => NaiveLimit> = {
   SlidingWindowLog: (rate) => new NaiveSlidingWindowLog(rate),
 };
 
-/** Periods and waits of a few milliseconds, so that much happens at the same time and at edges. */
+/** Periods and waits of a few milliseconds, so that many events happen at the same time and at edges. */
 const rate: fc.Arbitrary<Rate> = fc.record({
   size: fc.constantFrom(1, 2, 3, 4, 5, 6),
   hundredths: fc.oneof(
@@ -39,7 +39,7 @@ const rate: fc.Arbitrary<Rate> = fc.record({
 });
 const limitsOf = ({ size, hundredths, perMicros }: Rate) => ({ size, flow: hundredths / 100, per: perMicros / 1000 });
 
-/** Which of the limiters: each of two, both together, in either order. */
+/** The limiters of a command: each of two, or both together in either order. */
 const via = fc.constantFrom('a', 'a', 'b', 'ab', 'ba');
 const cost = fc.constantFrom(1, 1, 2, 2, 3, 4, 6, 0);
 const maxWait = fc.oneof(
@@ -82,13 +82,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-/** Both sides, and what has become of everybody. */
+/** Both sides, and the result of each waiter. */
 class Sides {
   readonly clock = new TestClock();
   readonly real: Record<string, RateLimiter>;
-  readonly naive: NaiveLine;
+  readonly naive: NaiveWaitQueue;
   readonly granted: number[] = [];
-  readonly refused: number[] = [];
+  readonly rejected: number[] = [];
   readonly aborts = new Map<number, AbortController>();
   readonly reservations = new Map<number, { reservation: Reservation; from: number[]; cost: number; due: number }>();
   readonly happened = new Map<string, number>();
@@ -100,7 +100,7 @@ class Sides {
   ) {
     const [a, b] = names.map((name, n) => new Map(LIMITERS).get(name)!(limitsOf(rates[n]!), this.clock));
     this.real = { a: a!, b: b!, ab: allOf(a!, b!), ba: allOf(allOf(b!, a!), a!) };
-    this.naive = new NaiveLine(names.map((name, n) => NAIVE[name]!(rates[n]!)));
+    this.naive = new NaiveWaitQueue(names.map((name, n) => NAIVE[name]!(rates[n]!)));
   }
 
   get now(): number {
@@ -111,7 +111,7 @@ class Sides {
     this.happened.set(what, (this.happened.get(what) ?? 0) + 1);
   }
 
-  /** In the order of the limiters in the combination. */
+  /** The indexes in the order of the limiters in the combination. */
   from(via: string): number[] {
     return [...via].map((name) => (name === 'a' ? 0 : 1));
   }
@@ -121,7 +121,7 @@ class Sides {
     if (step.do === 'reconfigure') {
       this.real['ab'[step.index]!]!.reconfigure(optionsOf(this.names[step.index]!, limitsOf(step.rate)));
       naive.reconfigure(step.index, step.rate, now);
-    } else if ('picks' in step) this.#giveUp(step);
+    } else if ('picks' in step) this.#leave(step);
     else if ('via' in step) {
       const from = this.from(step.via);
       const limiter = this.real[step.via]!;
@@ -129,8 +129,8 @@ class Sides {
         expect(() => limiter.peek(step.cost)).toThrow(RangeError);
       } else if (step.do === 'refund') {
         limiter.refund(step.cost);
-        naive.giveBack(from, step.cost, now);
-      } else if ('maxWait' in step) this.#claim(step, limiter, from);
+        naive.refund(from, step.cost, now);
+      } else if ('maxWait' in step) this.#enqueue(step, limiter, from);
       else {
         const decision = limiter[step.do](step.cost);
         this.compare(decision, naive.ask(from, step.cost, now, step.do === 'tryAcquire'), step);
@@ -138,10 +138,14 @@ class Sides {
     }
   }
 
-  #claim({ do: verb, cost, maxWait }: Extract<Step, { maxWait: unknown }>, limiter: RateLimiter, from: number[]): void {
+  #enqueue(
+    { do: verb, cost, maxWait }: Extract<Step, { maxWait: unknown }>,
+    limiter: RateLimiter,
+    from: number[],
+  ): void {
     const id = this.#ids++;
-    const { decision, due } = this.naive.claim(id, from, cost, maxWait * 1000, verb === 'acquire', this.now);
-    this.count(due === undefined ? 'refused' : due > this.now ? `${verb} later` : `${verb} now`);
+    const { decision, due } = this.naive.enqueue(id, from, cost, maxWait * 1000, verb === 'acquire', this.now);
+    this.count(due === undefined ? 'rejected' : due > this.now ? `${verb} later` : `${verb} now`);
     if (verb === 'reserve') {
       const reservation = limiter.reserve({ cost, maxWait });
       this.compare(reservation.decision, decision, verb);
@@ -154,34 +158,34 @@ class Sides {
     limiter.acquire({ cost, maxWait, signal: controller.signal }).then(
       (answer) => {
         if (answer.allowed) this.granted.push(id);
-        if (answer.allowed !== (due !== undefined)) this.refused.push(-1 - id); // will be found
+        if (answer.allowed !== (due !== undefined)) this.rejected.push(-1 - id); // detected by the comparison
         if (!answer.allowed) this.compare(answer, decision, verb);
       },
       (reason) => {
-        if (reason instanceof RangeError) this.refused.push(id);
+        if (reason instanceof RangeError) this.rejected.push(id);
       },
     );
   }
 
-  #giveUp({ do: verb, picks }: Extract<Step, { picks: unknown }>): void {
+  #leave({ do: verb, picks }: Extract<Step, { picks: unknown }>): void {
     const all = [...(verb === 'abort' ? this.aborts : this.reservations).keys()];
     const inLine = this.naive.pending.map(({ id }) => id).filter((id) => all.includes(id));
     const candidates = picks.length > 1 && inLine.length > 0 ? inLine : all;
     if (candidates.length === 0) return;
     const ids = [...new Set(picks.map((pick) => candidates[pick % candidates.length]!))];
     if (verb === 'abort') {
-      // Who gives up at the same time as somebody ahead does not move up first.
-      const left = this.naive.giveUp(ids, this.now);
+      // A waiter that leaves together with a waiter ahead of it does not advance first.
+      const left = this.naive.leave(ids, this.now);
       for (const id of ids) this.aborts.get(id)!.abort();
       this.count(left.length > 0 ? 'abort in line' : 'abort late');
       return;
     }
     for (const id of ids) {
       const { reservation, from, cost, due } = this.reservations.get(id)!;
-      const wasInLine = this.naive.giveUp([id], this.now).length > 0;
+      const wasInLine = this.naive.leave([id], this.now).length > 0;
       reservation.cancel();
       reservation.cancel();
-      if (!wasInLine) this.naive.giveBack(from, cost, this.now, due);
+      if (!wasInLine) this.naive.refund(from, cost, this.now, due);
       this.reservations.delete(id);
       this.count(wasInLine ? 'cancel in line' : 'cancel late');
     }
@@ -194,7 +198,7 @@ class Sides {
     if (mismatch) expect(seen, JSON.stringify(what)).toMatchObject(expected);
   }
 
-  /** After each step: what has been granted, and what would be. */
+  /** After each step, compares the granted waiters and the next decisions. */
   async check(what: unknown): Promise<void> {
     const { naive, now } = this;
     for (const name of ['a', 'b', 'ab']) {
@@ -204,7 +208,7 @@ class Sides {
     }
     await settle();
     this.#same(this.granted, naive.granted, what);
-    this.#same(this.refused, naive.refused, what);
+    this.#same(this.rejected, naive.rejected, what);
   }
 
   #same(seen: number[], expected: number[], what: unknown): void {
@@ -214,8 +218,8 @@ class Sides {
 
 const names = LIMITERS.map(([name]) => name);
 
-describe.each(names)('%s, alone and with another', (name) => {
-  it('behaves like a naive model', async () => {
+describe.each(names)('%s, alone and combined with another limiter', (name) => {
+  it('the limiter behaves like a naive model', async () => {
     const happened = new Map<string, number>();
     await fc.assert(
       fc.asyncProperty(
@@ -229,7 +233,7 @@ describe.each(names)('%s, alone and with another', (name) => {
             sides.perform(each);
             await sides.check([at, each]);
           }
-          // In the end everybody has had their turn.
+          // At the end all waiters have been served.
           await sides.clock.advance(1e7);
           await sides.check('the end');
           expect(sides.clock.pendingTimers).toBe(0);
@@ -238,7 +242,7 @@ describe.each(names)('%s, alone and with another', (name) => {
       ),
       { numRuns: runs(400) },
     );
-    const rare = ['acquire later', 'acquire now', 'reserve later', 'reserve now', 'refused'];
+    const rare = ['acquire later', 'acquire now', 'reserve later', 'reserve now', 'rejected'];
     const rarer = ['abort in line', 'cancel in line', 'cancel late'];
     for (const what of [...rare, ...rarer]) expect(happened.get(what), what).toBeGreaterThan(runs(30));
   });

@@ -1,6 +1,6 @@
 /**
- * The replica router before a simulated database: nodes with logs that are copied from one to another, that fail over,
- * lose writes, write others in their places, and are rewound.
+ * The replica router with a simulated database: nodes with logs that are copied from one node to another, that fail over,
+ * lose writes, write others in their positions, and are rewound.
  */
 import { seededRandom } from 'breakwater';
 import { type ReplicaReport, type ReplicaRoute, replicaRouter } from 'breakwater/sharding';
@@ -18,10 +18,10 @@ interface Entry {
   readonly at: number;
 }
 
-/** A node as it really is. */
+/** The actual state of a node. */
 interface Server {
   log: Entry[];
-  /** Whom it follows. */
+  /** The epoch that the node follows. */
   epoch: number;
 }
 
@@ -58,8 +58,8 @@ const command = fc.oneof(
 );
 
 describe('replicaRouter', () => {
-  // By position and by time: the third session knows no positions.
-  it('keeps what each level of consistency promises, and one primary an epoch, whatever fails', async () => {
+  // Sessions use positions or times: the third session has no positions.
+  it('the router keeps the promises of each consistency level, and one primary per epoch, through any failures', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(command, { maxLength: 60, size: 'max' }), fc.nat(), async (commands, seed) => {
         const clock = new TestClock();
@@ -80,11 +80,11 @@ describe('replicaRouter', () => {
         const seen: Entry[][] = Array.from({ length: SESSIONS }, () => []);
         const primaries = new Map([[1, 'a']]);
         const routes: ReplicaRoute[] = [];
-        /** Answers that are under way. */
+        /** Reports in flight. */
         const answers: { readonly node: string; readonly report: ReplicaReport }[] = [];
         let ids = 0;
 
-        /** What must be there is there, unless it is lost for everybody. */
+        /** Asserts that the node has all entries, except those that are lost on the primary too. */
         const expectAll = (entries: readonly Entry[], at: string) => {
           const [had, kept] = [serverOf(at).log, serverOf(router.primary).log];
           expect(entries.filter((entry) => kept.includes(entry) && !had.includes(entry))).toEqual([]);
@@ -196,7 +196,7 @@ describe('replicaRouter', () => {
           expect(router.epoch).toBeGreaterThanOrEqual(before);
           expect(primaries.get(router.epoch) ?? router.primary).toBe(router.primary);
           primaries.set(router.epoch, router.primary);
-          // A store that asks takes writes from the present primary, and from no other.
+          // A store that checks the epoch accepts writes only from the current primary.
           expect(routes.filter(({ node, epoch }) => router.isCurrent(epoch) && node !== router.primary)).toEqual([]);
         }
         const roles = router.nodes.map(({ role }) => role);

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { runs } from '../support/runs.js';
 
-/** A request, a wish to retry, or time that passes. */
+/** A request, an attempt to retry, or time that passes. */
 const step = fc.oneof(
   { weight: 5, arbitrary: fc.constant('request' as const) },
   { weight: 5, arbitrary: fc.constant('retry' as const) },
@@ -14,10 +14,10 @@ const step = fc.oneof(
 );
 
 const WINDOW_MS = 1000;
-/** A bucket is dropped as a whole, so what counts lies between nine tenths of the window and all of it. */
+/** A bucket is dropped as a whole, so the counted time is between nine tenths of the window and the whole window. */
 const BUCKET_MS = WINDOW_MS / 10;
 
-/** Times, kept for ever and counted anew each time. */
+/** Keeps all times and counts them again each time. */
 class NaiveBudget {
   readonly requests: number[] = [];
   readonly retries: number[] = [];
@@ -42,8 +42,8 @@ class NaiveBudget {
   }
 }
 
-it('whatever happens, it behaves like a naive model, and keeps what it promises of any window', async () => {
-  const outcomes = { granted: 0, refused: 0 };
+it('a retry budget behaves like a naive model and keeps its limits in any window', async () => {
+  const outcomes = { granted: 0, rejected: 0 };
   await fc.assert(
     fc.asyncProperty(
       fc.double({ min: 0, max: 1, noNaN: true }),
@@ -66,7 +66,7 @@ it('whatever happens, it behaves like a naive model, and keeps what it promises 
             const granted = budget.tryRetry();
             if (granted !== before.available > 0) expect(granted).toBe(before.available > 0);
             if (granted) retries.push(now);
-            outcomes[granted ? 'granted' : 'refused']++;
+            outcomes[granted ? 'granted' : 'rejected']++;
             const most = ratio * since(requests, WINDOW_MS) + (minPerSecond * WINDOW_MS) / 1000;
             const least = ratio * since(requests, WINDOW_MS - BUCKET_MS) + (minPerSecond * WINDOW_MS) / 1000;
             if (granted) expect(since(retries, WINDOW_MS - BUCKET_MS)).toBeLessThanOrEqual(most + 1e-6);
@@ -78,10 +78,10 @@ it('whatever happens, it behaves like a naive model, and keeps what it promises 
         }
         await clock.advance(WINDOW_MS);
         const floor = Math.floor((minPerSecond * WINDOW_MS) / 1000 + 1e-9);
-        expect(budget.stats).toEqual({ requests: 0, retries: 0, available: floor }); // quiet restores it, to its floor
+        expect(budget.stats).toEqual({ requests: 0, retries: 0, available: floor }); // a quiet window restores the budget to its minimum
       },
     ),
     { numRuns: runs(1000) },
   );
-  expect(Math.min(outcomes.granted, outcomes.refused)).toBeGreaterThan(runs(1000)); // both did happen
+  expect(Math.min(outcomes.granted, outcomes.rejected)).toBeGreaterThan(runs(1000)); // both results occurred
 });

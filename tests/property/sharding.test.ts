@@ -14,7 +14,7 @@ import { runs } from '../support/runs.js';
 
 const shard = fc.constantFrom('a', 'b', 'c', 'd');
 
-/** Ranges one after another between random ends, in random order; the first and the last end may be open. */
+/** Consecutive ranges between random ends in random order. The first and the last end may be open. */
 function ranges<K extends number | string | bigint>(key: fc.Arbitrary<K>): fc.Arbitrary<ShardRange<K>[]> {
   return fc
     .record({
@@ -32,7 +32,7 @@ function ranges<K extends number | string | bigint>(key: fc.Arbitrary<K>): fc.Ar
     });
 }
 
-/** By looking at every range. */
+/** Finds the shard by checking every range. */
 function scan<K extends number | string | bigint>(list: readonly ShardRange<K>[], key: K): string | undefined {
   return list.find(({ from, to }) => (from === undefined || from <= key) && (to === undefined || key < to))?.shard;
 }
@@ -41,7 +41,7 @@ const whole = fc.integer({ min: -30, max: 30 });
 const KEYS = Array.from({ length: 67 }, (_, i) => i - 33);
 
 describe('rangeShards', () => {
-  it('finds the shard that a look at every range finds', () => {
+  it('get returns the same shard as a scan of every range', () => {
     const checked = <K extends number | string | bigint>(key: fc.Arbitrary<K>) =>
       fc.property(ranges(key), fc.array(key, { maxLength: 20 }), (list, keys) => {
         const router = rangeShards(list as ShardRange<number>[]);
@@ -49,7 +49,7 @@ describe('rangeShards', () => {
         const all = [...keys, ...ends];
         expect(all.map((one) => router.get(one as number))).toEqual(all.map((one) => scan(list, one)));
       });
-    // Plus 0: one zero, since an end may not be its own beginning.
+    // Plus 0: only one zero, since an end must not equal its start.
     fc.assert(checked(fc.double({ noNaN: true, noDefaultInfinity: true }).map((key) => key + 0)), {
       numRuns: runs(1000),
     });
@@ -57,7 +57,7 @@ describe('rangeShards', () => {
     fc.assert(checked(fc.bigInt()), { numRuns: runs(1000) });
   });
 
-  it('asks just the shards that have some key of a range, in the order of their first keys', () => {
+  it('getRange returns exactly the shards that have a key in the range, in the order of their first keys', () => {
     fc.assert(
       fc.property(
         ranges(whole),
@@ -74,7 +74,7 @@ describe('rangeShards', () => {
     );
   });
 
-  it('keeps every key on its shard through splits and merges, but for those that the plan moves', () => {
+  it('every key stays on its shard through splits and merges, except those that the plan moves', () => {
     const command = fc.record({ splits: fc.boolean(), at: whole, shard });
     fc.assert(
       fc.property(ranges(whole), fc.array(command, { maxLength: 15, size: 'max' }), (list, commands) => {
@@ -84,7 +84,7 @@ describe('rangeShards', () => {
         for (const { splits, at, shard } of commands) {
           const sorted = [...new Set(cuts)].sort((a, b) => a - b);
           const has = model.get(at) !== undefined;
-          const below = model.get(at - 1); // keys are whole numbers: this one is just before the cut
+          const below = model.get(at - 1); // keys are integers: this one is just before the cut
           const ends = (key: number) => sorted.find((cut) => cut > key) ?? Infinity;
           const possible = splits ? has && !cuts.includes(at) : has && cuts.includes(at) && below !== undefined;
           const change = () => (splits ? router.split(at, shard) : router.merge(at));
@@ -111,7 +111,7 @@ describe('rangeShards', () => {
 });
 
 describe('rebalancePlan', () => {
-  it('of ranges makes the one router of the other: every key is in the move it makes, and in no other', () => {
+  it('a plan of ranges contains every moved key in exactly one move', () => {
     fc.assert(
       fc.property(ranges(whole), ranges(whole), (before, after) => {
         const [old, next] = [rangeShards(before), rangeShards(after)];
@@ -135,7 +135,7 @@ describe('rebalancePlan', () => {
     );
   });
 
-  it('of keys names each key that moves once, with where it was and where it will be', () => {
+  it('a plan of keys contains each moved key once, with its old and its new shard', () => {
     const key = fc.oneof(fc.string({ maxLength: 4 }), fc.integer({ min: 0 }));
     const buckets = fc.integer({ min: 1, max: 20 });
     fc.assert(
@@ -147,7 +147,7 @@ describe('rebalancePlan', () => {
         const byKey = (list: typeof moves) => list.map((move) => JSON.stringify(move)).sort();
         expect(byKey(moves)).toEqual(byKey(moved.map((key) => ({ key, from: before.get(key), to: after.get(key) }))));
         expect([plan.total, plan.moved]).toEqual([keys.length, moved.length]);
-        // Jump hash: between what was there before and after, nothing moves.
+        // Jump hash moves no key between the buckets that exist before and after.
         const fewest = Math.min(one, other);
         for (const { from, to } of moves) expect(Number(one < other ? to : from)).toBeGreaterThanOrEqual(fewest);
       }),
@@ -166,16 +166,16 @@ describe('geoShards', () => {
     .map((places) => places.map((one, i) => ({ shard: `s${i}`, ...one })));
   type Place = { readonly latitude: number; readonly longitude: number };
 
-  /** As a point on the unit sphere. */
+  /** The point on the unit sphere. */
   function point({ latitude, longitude }: Place): [number, number, number] {
     const [phi, lambda] = [(latitude * Math.PI) / 180, (longitude * Math.PI) / 180];
     return [Math.cos(phi) * Math.cos(lambda), Math.cos(phi) * Math.sin(lambda), Math.sin(phi)];
   }
 
-  /** The straight line through the earth. */
+  /** The length of the straight line through the earth. */
   const chord = (a: Place, b: Place) => Math.hypot(...point(a).map((x, i) => x - point(b)[i]!));
 
-  it('goes from the nearest to the farthest, as straight lines through the earth measure it', () => {
+  it('geoShards orders shards from the nearest to the farthest, as measured by straight lines through the earth', () => {
     fc.assert(
       fc.property(sites, place, (shards, from) => {
         const order = geoShards({ shards }).getMany(from, Infinity);
@@ -203,7 +203,7 @@ type Command =
 interface Load {
   readonly key: string;
   readonly waiting: Set<number>;
-  /** Whether its answer would be kept. */
+  /** Whether its result would be cached. */
   isWanted: boolean;
   isOver: boolean;
   isAborted: boolean;
@@ -214,10 +214,10 @@ const NEGATIVE_TTL = 30;
 const STALE = 50;
 const CAPACITY = 2;
 
-/** What a directory should do, written down as plainly as it can be. */
+/** A simple model of a directory. */
 class DirectoryModel {
   readonly entries: Record<string, string> = {};
-  /** Those used last are last. */
+  /** The most recently used keys are last. */
   kept: { key: string; shard: string | undefined; freshUntil: number }[] = [];
   readonly loads: Load[] = [];
   readonly answers: string[] = [];
@@ -268,7 +268,7 @@ class DirectoryModel {
     }
   }
 
-  forget(keys: (key: string) => boolean): void {
+  remove(keys: (key: string) => boolean): void {
     this.kept = this.kept.filter(({ key }) => !keys(key));
     for (const load of this.loads) if (keys(load.key)) load.isWanted = false;
   }
@@ -321,7 +321,7 @@ describe('directoryShards', () => {
     fc.record({ type: fc.constant('invalidateAll' as const) }),
   );
 
-  it('does what the model does, whatever happens while it loads', async () => {
+  it('a directory behaves like its model, with any events during a load', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(command, { maxLength: 40, size: 'max' }), async (commands) => {
         const clock = new TestClock();
@@ -363,15 +363,15 @@ describe('directoryShards', () => {
             case 'delete':
               expect(directory.delete(one.key)).toBe(one.key in model.entries);
               delete model.entries[one.key];
-              model.forget((key) => key === one.key);
+              model.remove((key) => key === one.key);
               break;
             case 'invalidate':
               directory.invalidate(one.key);
-              model.forget((key) => key === one.key);
+              model.remove((key) => key === one.key);
               break;
             case 'invalidateAll':
               directory.invalidateAll();
-              model.forget(() => true);
+              model.remove(() => true);
               break;
             case 'settle': {
               const open = calls.length || 1;
@@ -386,7 +386,7 @@ describe('directoryShards', () => {
               model.now += one.ms;
           }
           await settle();
-          expect(waits.map(({ answer }) => told(answer))).toEqual(model.answers);
+          expect(waits.map(({ answer }) => resultOf(answer))).toEqual(model.answers);
           expect(calls.map(({ signal }) => signal.aborted)).toEqual(model.loads.map(({ isAborted }) => isAborted));
           expect(directory.size).toBe(model.kept.length);
         }
@@ -395,8 +395,8 @@ describe('directoryShards', () => {
     );
   });
 
-  /** In the words of the model. */
-  function told({ state, value, error }: Watched<string | undefined>): string {
+  /** The result in the terms of the model. */
+  function resultOf({ state, value, error }: Watched<string | undefined>): string {
     if (state === 'rejected') return error instanceof DOMException ? 'aborted' : 'failed';
     return state === 'pending' ? 'pending' : String(value);
   }

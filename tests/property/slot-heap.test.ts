@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { SlotHeap } from '../../src/core/slot-heap.js';
 import { runs } from '../support/runs.js';
 
-/** Slots by a time of each; slots of equal times in any order. */
+/** Slots ordered by their times. Slots of equal times can be in any order. */
 class TimeHeap extends SlotHeap {
   readonly #times: number[] = [];
 

@@ -9,7 +9,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('advance' as const), ms: fc.nat(10) }) },
 );
 
-it('TestClock fires timers in the order of a sorted list, whatever is set and cleared', async () => {
+it('TestClock fires timers in the order of a sorted list, with any timers set and cleared', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 80, size: 'max' }), async (steps) => {
       const clock = new TestClock();

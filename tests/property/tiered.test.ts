@@ -10,8 +10,8 @@ const KEYS = ['a', 'b'] as const;
 type Key = (typeof KEYS)[number];
 
 /**
- * What is going on: every call to the store waits before its effect and before its answer, every load waits before its
- * answer, every message waits before it is there; the test lets them go in any order.
+ * The state of the simulation: every call to the store waits before its effect and before its response, every load waits
+ * before its response, and every message waits before its delivery. The test releases them in any order.
  */
 type Step =
   | {
@@ -20,10 +20,10 @@ type Step =
       readonly key: Key;
     }
   | { readonly type: 'writeAllAndClear'; readonly process: number }
-  /** So long that all calls under way are given up; the store does them all the same, later. */
-  | { readonly type: 'runOutOfTime' }
-  /** One that waits, or the newest: -1. */
-  | { readonly type: 'letGo'; readonly which: number; readonly how: 'well' | 'fail' };
+  /** Long enough that all calls in flight time out. The store still applies them later. */
+  | { readonly type: 'passTimeout' }
+  /** The index of a waiting call, or -1 for the newest. */
+  | { readonly type: 'release'; readonly which: number; readonly how: 'well' | 'fail' };
 
 const steps = (processes: number, timePasses: boolean) => {
   const process = fc.nat(processes - 1);
@@ -40,11 +40,11 @@ const steps = (processes: number, timePasses: boolean) => {
         }),
       },
       { weight: 1, arbitrary: fc.record({ type: fc.constant('writeAllAndClear' as const), process }) },
-      { weight: timePasses ? 4 : 0, arbitrary: fc.record({ type: fc.constant('runOutOfTime' as const) }) },
+      { weight: timePasses ? 4 : 0, arbitrary: fc.record({ type: fc.constant('passTimeout' as const) }) },
       {
         weight: 8,
         arbitrary: fc.record({
-          type: fc.constant('letGo' as const),
+          type: fc.constant('release' as const),
           which: fc.oneof(fc.nat(20), fc.constant(-1)),
           how: fc.constantFrom('well', 'well', 'well', 'fail'),
         }),
@@ -54,16 +54,16 @@ const steps = (processes: number, timePasses: boolean) => {
   ) as fc.Arbitrary<Step[]>;
 };
 
-/** The breaker is tested elsewhere: here it would only keep calls from the store. */
+/** No circuit breaker, which would only keep calls from the store. */
 const unguarded = definePolicy({ name: 'unguarded', run: (next, context) => next(context) });
 
 class World {
   readonly clock = new TestClock();
   readonly store = new MapStore(this.clock);
   readonly processes: TieredCache<number>[];
-  /** What the origin has: the number of the last write. */
+  /** The state of the origin: the number of the last write. */
   readonly versions = new Map<string, number>(KEYS.map((key) => [key, 0]));
-  /** By process and key: what a read that begins there must not fall behind. */
+  /** By process and key: the version that a new read must not be older than. */
   readonly floors: Map<string, number>[];
   readonly reads: { readonly floor: number; readonly read: ReturnType<typeof watch<number>> }[] = [];
   readonly #waiting: Deferred<void>[] = [];
@@ -71,7 +71,7 @@ class World {
   #isFree = false;
   #writes = 0;
 
-  /** @param capacity - of each first tier: with 1 the second is read often, with 10 what is wrong in the first stays there. */
+  /** @param capacity - of each first tier: with 1 the second tier is read often, with 10 errors in the first tier remain. */
   constructor(count: number, capacity: number) {
     this.store.before = this.#wait;
     this.store.after = this.#wait;
@@ -117,18 +117,18 @@ class World {
   };
 
   async do(step: Step): Promise<void> {
-    if (step.type === 'letGo') {
+    if (step.type === 'release') {
       const newest = this.#waiting.length - 1;
       const [gate] = this.#waiting.splice(step.which < 0 ? newest : step.which % Math.max(1, newest + 1), 1);
       if (step.how === 'well') gate?.resolve();
       else gate?.reject(new Error('lost'));
-    } else if (step.type === 'runOutOfTime') await this.clock.advance(250);
+    } else if (step.type === 'passTimeout') await this.clock.advance(250);
     else this.#start(step);
     await settle();
     await settle();
   }
 
-  #start(step: Exclude<Step, { type: 'letGo' | 'runOutOfTime' }>): void {
+  #start(step: Exclude<Step, { type: 'release' | 'passTimeout' }>): void {
     const process = this.processes[step.process]!;
     const floors = this.floors[step.process]!;
     if (step.type === 'writeAllAndClear') {
@@ -154,13 +154,13 @@ class World {
     return this.#writes;
   }
 
-  /** Lets everything go, until nothing is left; then the store is well, and is asked for something. */
+  /** Releases all calls until none is left. Then the store works, and is called. */
   async finish(): Promise<void> {
     this.#isFree = true;
     for (let round = 0; round < 3; round++) {
       for (const gate of this.#waiting.splice(0)) gate.resolve();
       for (let turn = 0; turn < 10; turn++) await settle();
-      await this.clock.advance(1000); // so long the store is left alone after a failure
+      await this.clock.advance(1000); // the time for which the store is not called after a failure
     }
   }
 
@@ -176,7 +176,7 @@ class World {
   }
 }
 
-it('one process never reads what is older than its own last write, whatever the second tier does', async () => {
+it('one process never reads a version older than its own last write, with any failures of the second tier', async () => {
   await fc.assert(
     fc.asyncProperty(steps(1, true), fc.constantFrom(1, 10), async (all, capacity) => {
       const world = new World(1, capacity);
@@ -195,7 +195,7 @@ it('one process never reads what is older than its own last write, whatever the 
   );
 });
 
-it('when the last word is there, nobody has anything out of date: no process, and not the second tier', async () => {
+it('after the last message no process and no second tier has a stale version', async () => {
   await fc.assert(
     fc.asyncProperty(steps(3, false), fc.constantFrom(1, 10), async (all, capacity) => {
       const world = new World(3, capacity);

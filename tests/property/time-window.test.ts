@@ -4,7 +4,7 @@ import { countWindow, DurationWindow } from '../../src/circuit-breaker/windows.j
 import { TimeWindow } from '../../src/core/time-window.js';
 import { runs } from '../support/runs.js';
 
-it('a time window counts all of its last nine tenths and nothing older than itself, for any gaps and any step back', () => {
+it('a time window counts the last nine tenths of its duration, and nothing older than its duration, for any gaps and steps back', () => {
   const event = fc.record({
     gap: fc.oneof(fc.nat(50), fc.nat(500), fc.constantFrom(99, 100, 101, 1e9)),
     add: fc.boolean(),
@@ -41,7 +41,7 @@ it('a time window counts all of its last nine tenths and nothing older than itse
   );
 });
 
-it('A busy window of time counts up to 15 successes, and 1 in 64 calls, as of the reading before, and no others', () => {
+it('A busy time window counts up to 15 successes, and 1 in 64 calls, as of the previous reading, and no other calls', () => {
   const BUCKET_MS = 100;
   const call = fc.record({
     gap: fc.oneof(
@@ -91,7 +91,7 @@ it('A busy window of time counts up to 15 successes, and 1 in 64 calls, as of th
   expect(unread).toBeGreaterThan(1000);
 });
 
-it('a count window holds exactly the last calls', () => {
+it('a count window contains exactly the last calls', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 40 }),

@@ -31,10 +31,10 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('abort' as const), caller: fc.nat(5) }) },
   { weight: 1, arbitrary: fc.constant({ do: 'flush' as const }) },
 );
-/** Commands of one turn; then so many promises settle, and time passes. */
+/** Commands of one turn. Afterwards the given number of promises settle, and time passes. */
 const step = fc.record({
   commands: fc.array(command, { maxLength: 4 }),
-  landings: fc.nat(2),
+  settlements: fc.nat(2),
   wait: fc.constantFrom(0, 0, 5, 10, 40),
 });
 const fate: fc.Arbitrary<Fate> = fc.constantFrom('done', 'done', 'failed', 'done but failed', 'one failed');
@@ -51,7 +51,7 @@ const rules = fc.record({
   end: fc.constantFrom('close', 'crash', 'give up'),
 });
 
-it('loses no accepted write, never goes back, and never writes a key twice at once: whatever fails, settles late, or crashes', async () => {
+it('no accepted write is lost or reverted, and no key is written twice at once, through any failures, late results and crashes', async () => {
   using uncaught = catchUncaught();
   const seen = { retries: 0, coalesced: 0, lost: 0, waited: 0, recovered: 0, late: 0, flushed: 0, read: 0, gaveUp: 0 };
   await fc.assert(
@@ -70,18 +70,18 @@ it('loses no accepted write, never goes back, and never writes a key twice at on
         const lost = new Map<string, number>();
         const callers: ReturnType<typeof countingController>[] = [];
         let calls = 0;
-        let isWell = false;
-        let life = 1;
-        const fateOf = () => (isWell ? 'done' : fates[calls++ % fates.length]!);
+        let isWorking = false;
+        let generation = 1;
+        const fateOf = () => (isWorking ? 'done' : fates[calls++ % fates.length]!);
         const later = (what: string) => scheduler.schedule(Promise.resolve(), what);
 
-        /** The dead write no more. */
+        /** A crashed process no longer writes. */
         const writeAll = async (mine: number, entries: readonly WriteEntry<string, number>[]) => {
-          if (life !== mine) return new Promise<never>(() => {});
+          if (generation !== mine) return new Promise<never>(() => {});
           const fate = fateOf();
           store.begin(entries);
           await later('write');
-          if (life !== mine) return new Promise<never>(() => {});
+          if (generation !== mine) return new Promise<never>(() => {});
           store.end(entries);
           const failing = fate === 'one failed' ? entries[0] : undefined;
           if (fate !== 'failed') for (const entry of entries) if (entry !== failing) store.apply(entry);
@@ -95,7 +95,7 @@ it('loses no accepted write, never goes back, and never writes a key twice at on
         const record = async (mine: number, lines: readonly (JournalEntry<string, number> | JournalAck<string>)[]) => {
           const fate = fateOf();
           await later('journal');
-          if (life !== mine) return new Promise<never>(() => {});
+          if (generation !== mine) return new Promise<never>(() => {});
           if (fate !== 'failed') journal.add(lines);
           if (fate !== 'done') throw new Error(fate);
           return undefined;
@@ -103,7 +103,7 @@ it('loses no accepted write, never goes back, and never writes a key twice at on
         const impatient = definePolicy({
           name: 'impatient',
           run: (next, context) => {
-            if (isWell) return next(context);
+            if (isWorking) return next(context);
             const gaveUp = later('patience').then(() => {
               throw new Error('too late');
             });
@@ -111,7 +111,7 @@ it('loses no accepted write, never goes back, and never writes a key twice at on
           },
         });
         const make = (initial: JournalEntry<string, number>[]) => {
-          const mine = life;
+          const mine = generation;
           clock = new TestClock();
           const made = writeBehind<string, number>({
             ...options,
@@ -150,10 +150,10 @@ it('loses no accepted write, never goes back, and never writes a key twice at on
             const { signal } = caller.controller;
             const write =
               each.do === 'set' ? writer.set(each.key, number, { signal }) : writer.delete(each.key, { signal });
-            const now = life;
+            const now = generation;
             write.then(
               () => {
-                if (now === life) accepted.set(each.key, Math.max(number, accepted.get(each.key) ?? 0));
+                if (now === generation) accepted.set(each.key, Math.max(number, accepted.get(each.key) ?? 0));
               },
               () => {},
             );
@@ -166,7 +166,7 @@ it('loses no accepted write, never goes back, and never writes a key twice at on
                   ? value < least
                   : value === undefined && issued.lastLike(each.key, undefined) < least;
               if (isOlder && !lost.has(each.key))
-                store.sins.push(`${each.key} is read as ${value}, older than ${least}`);
+                store.violations.push(`${each.key} is read as ${value}, older than ${least}`);
             });
           } else if (each.do === 'flush') {
             const least = new Map(accepted);
@@ -175,17 +175,17 @@ it('loses no accepted write, never goes back, and never writes a key twice at on
                 seen.flushed++;
                 for (const [key, number] of least) {
                   const isThere = issued.lastLike(key, store.values.get(key)) >= number;
-                  if (!isThere && !lost.has(key)) store.sins.push(`flushed without ${key} ${number}`);
+                  if (!isThere && !lost.has(key)) store.violations.push(`flushed without ${key} ${number}`);
                 }
               },
               (error) => {
                 const isGivenUp = end === 'give up' && error instanceof ClosedError;
-                if (!isGivenUp && !(error instanceof LostWritesError)) store.sins.push(`flush: ${error}`);
+                if (!isGivenUp && !(error instanceof LostWritesError)) store.violations.push(`flush: ${error}`);
               },
             );
           } else if (each.do === 'abort') callers[callers.length - 1 - each.caller]?.controller.abort('aborted');
         };
-        const land = async () => {
+        const settleOne = async () => {
           if (scheduler.count() > 0) await scheduler.waitNext(1);
           await settle();
         };
@@ -198,15 +198,15 @@ it('loses no accepted write, never goes back, and never writes a key twice at on
             });
           for (let turn = 0; !isOver; turn++) {
             if (turn > 1000) throw new Error('it does not close');
-            await land();
+            await settleOne();
             await clock.advance(5);
           }
           await over;
         };
 
-        for (const { commands, landings, wait } of steps) {
+        for (const { commands, settlements, wait } of steps) {
           for (const each of commands) run(each);
-          for (let i = 0; i < landings; i++) await land();
+          for (let i = 0; i < settlements; i++) await settleOne();
           await clock.advance(wait);
           expect(writer.pending).toBeLessThanOrEqual(options.maxPending);
           const { accepted, written, coalesced, lost, waiting, retries } = writer.stats;
@@ -217,8 +217,8 @@ it('loses no accepted write, never goes back, and never writes a key twice at on
         }
         seen.coalesced += writer.stats.coalesced;
         if (end === 'crash') {
-          life++;
-          isWell = true;
+          generation++;
+          isWorking = true;
           store.forgetWriters();
           cache.clear();
           const initial = journal.replay();
@@ -229,10 +229,10 @@ it('loses no accepted write, never goes back, and never writes a key twice at on
           await finish(writer.close({ timeout: 20 }));
           seen.gaveUp += lost.size;
         } else {
-          isWell = calls % 2 === 0;
+          isWorking = calls % 2 === 0;
           const closing = writer.close();
           setImmediate(() => {
-            isWell = true;
+            isWorking = true;
           });
           await finish(closing);
           const { accepted, written, coalesced, lost, waiting } = writer.stats;
@@ -240,7 +240,7 @@ it('loses no accepted write, never goes back, and never writes a key twice at on
           expect([waiting, writer.pending]).toEqual([0, 0]);
         }
         await clock.advance(0);
-        expect(store.sins).toEqual([]);
+        expect(store.violations).toEqual([]);
         expect(clock.pendingTimers).toBe(0);
         if (end !== 'crash')
           for (const [key, value] of cache) expect([key, value]).toEqual([key, store.values.get(key)]);
@@ -250,8 +250,8 @@ it('loses no accepted write, never goes back, and never writes a key twice at on
             expect([key, there >= number]).toEqual([key, true]);
           }
         }
-        for (let i = 0; scheduler.count() > 0 && i < 100; i++) await land();
-        expect(store.sins).toEqual([]);
+        for (let i = 0; scheduler.count() > 0 && i < 100; i++) await settleOne();
+        expect(store.violations).toEqual([]);
         if (end !== 'crash') expect(callers.map(({ listeners }) => listeners()).filter(Boolean)).toEqual([]);
       },
     ),

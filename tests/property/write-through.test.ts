@@ -21,10 +21,10 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('read' as const), key }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('abort' as const), caller: fc.nat(3) }) },
 );
-const step = fc.record({ commands: fc.array(command, { maxLength: 4 }), landings: fc.nat(2) });
+const step = fc.record({ commands: fc.array(command, { maxLength: 4 }), settlements: fc.nat(2) });
 const fate: fc.Arbitrary<Fate> = fc.constantFrom('done', 'done', 'failed', 'done but failed');
 
-it('leaves the cache with what the store has, or nothing, once all is settled: whatever fails, is aborted, or settles late', async () => {
+it('after all calls have settled, the cache has the value of the store or no value, through any failures, aborts and late results', async () => {
   using uncaught = catchUncaught();
   const seen = { kept: 0, dropped: 0, failed: 0, aborted: 0, queued: 0, fulfilled: 0 };
   await fc.assert(
@@ -50,7 +50,7 @@ it('leaves the cache with what the store has, or nothing, once all is settled: w
           delete: (key: string) => later('cache').then(() => held.delete(key)),
         };
         const loading = loadingCache<string, number | undefined>({
-          // It has read before it is back.
+          // The load reads before it returns.
           load: async (key) => {
             await later('read');
             const value = store.values.get(key);
@@ -100,7 +100,7 @@ it('leaves the cache with what the store has, or nothing, once all is settled: w
               () => {
                 seen.fulfilled++;
                 const latest = issued.lastLike(each.key, store.values.get(each.key));
-                if (latest < number) store.sins.push(`${each.key} ${number} is not in the store`);
+                if (latest < number) store.violations.push(`${each.key} ${number} is not in the store`);
               },
               (error) => {
                 seen[error === 'aborted' ? 'aborted' : 'failed']++;
@@ -108,10 +108,10 @@ it('leaves the cache with what the store has, or nothing, once all is settled: w
             );
           }
         };
-        for (const { commands, landings } of steps) {
+        for (const { commands, settlements } of steps) {
           for (const each of commands) run(each);
           seen.queued += callers.length - calls;
-          for (let i = 0; i < landings && scheduler.count() > 0; i++) {
+          for (let i = 0; i < settlements && scheduler.count() > 0; i++) {
             await scheduler.waitNext(1);
             await settle();
           }
@@ -121,7 +121,7 @@ it('leaves the cache with what the store has, or nothing, once all is settled: w
           await scheduler.waitNext(1);
           await settle();
         }
-        expect(store.sins).toEqual([]);
+        expect(store.violations).toEqual([]);
         expect(writer.writing).toBe(0);
         expect(callers.map(({ listeners }) => listeners()).filter(Boolean)).toEqual([]);
         for (const key of ['a', 'b']) {

@@ -35,7 +35,7 @@ it('a backoff or random source that returns no valid delay is reported, and no c
       const random = () => (bad === Infinity ? Number.NaN : bad);
       await expect(retry({ random, clock }).execute(fail)).rejects.toThrow(rule);
     }
-    // A breaker opens all the same, and the call keeps its own error.
+    // The breaker still opens, and the call keeps its own error.
     using uncaught = catchUncaught();
     const breaker = circuitBreaker({ window: { calls: 1 }, openFor: () => bad as never, clock });
     await expect(breaker.execute(fail)).rejects.toBe(down);

@@ -5,7 +5,7 @@ import { down, setUp } from './setup.js';
 
 const DAY = 86_400_000;
 
-it('requests refill a budget, time refills its minimum, and nothing raises it above its share', async () => {
+it('requests refill a budget, time refills its minimum, and neither raises it above its share', async () => {
   const clock = new TestClock();
   const budget = new RetryBudget({ ratio: 0.5, minPerSecond: 1, window: '10s', clock });
   const spend = () => {

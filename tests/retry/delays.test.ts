@@ -48,7 +48,7 @@ it('a delay is initial × factorⁿ up to the maximum with jitter inside its bou
   );
 });
 
-it('a delay beyond 2³¹-1 ms is waited out on the system clock too', async () => {
+it('a delay beyond 2³¹-1 ms lasts for its whole time on the system clock too', async () => {
   vi.useFakeTimers();
   const startedAt: number[] = [];
   const before = performance.now();

@@ -19,7 +19,7 @@ it('an abort during a backoff rejects at once with the reason, and no further at
   expect(clock.pendingTimers).toBe(0);
 });
 
-it('maxAttempts counts all attempts, is 3 by default, and endless retries always pause', async () => {
+it('maxAttempts counts all attempts and is 3 by default, and unlimited retries always have a delay', async () => {
   for (const [options, calls] of [
     [{ maxAttempts: 3 }, 3],
     [{}, 3],
@@ -38,7 +38,7 @@ it('maxAttempts counts all attempts, is 3 by default, and endless retries always
   const controller = new AbortController();
   const call = watch(policy.execute(operation, { signal: controller.signal }));
   await clock.advance(50);
-  expect(startedAt).toHaveLength(51); // one a millisecond
+  expect(startedAt).toHaveLength(51); // one per millisecond
   controller.abort('enough');
   await call.done;
   expect(call.error).toBe('enough');

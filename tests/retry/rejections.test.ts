@@ -11,16 +11,16 @@ it('a rejection by an inner policy is not retried', async () => {
   const closed = bulkhead({ maxConcurrent: 1, clock });
   await closed.close();
   const open = circuitBreaker({ initialState: 'open', clock });
-  const refusing: readonly (Policy & { on(type: 'reject', listener: () => void): unknown })[] = [open, busy, closed];
-  for (const inner of refusing) {
-    let refusals = 0;
-    inner.on('reject', () => refusals++);
+  const rejecting: readonly (Policy & { on(type: 'reject', listener: () => void): unknown })[] = [open, busy, closed];
+  for (const inner of rejecting) {
+    let rejections = 0;
+    inner.on('reject', () => rejections++);
     const call = watch(
       pipeline(retry({ maxAttempts: 4, backoff: constantBackoff(10), clock }), inner).execute(() => 1),
     );
     await clock.advance(1000);
     expect(call.error).toMatchObject({ code: expect.stringMatching(/^ERR_/) });
-    expect(refusals).toBe(1);
+    expect(rejections).toBe(1);
   }
 });
 

@@ -10,7 +10,7 @@ const exhaust = (budget: RetryBudget) => {
 };
 
 describe('RetryBudget', () => {
-  it('allows retries up to its share of the requests, and no more', () => {
+  it('a budget allows retries up to its share of the requests', () => {
     const budget = new RetryBudget({ ratio: 0.1, minPerSecond: 0, clock: new TestClock() });
     expect(exhaust(budget)).toBe(0);
     for (let i = 0; i < 30; i++) budget.recordRequest();
@@ -19,18 +19,18 @@ describe('RetryBudget', () => {
     expect(budget.stats).toEqual({ requests: 30, retries: 3, available: 0 });
   });
 
-  it('has a floor for quiet clients', () => {
+  it('a budget allows a minimum of retries for clients with few requests', () => {
     const budget = new RetryBudget({ ratio: 0, minPerSecond: 0.5, window: '10s', clock: new TestClock() });
     expect(exhaust(budget)).toBe(5);
   });
 
-  it('its defaults: a fifth of the requests of 10 s, and 10 a second', () => {
+  it('the defaults allow a fifth of the requests of 10 s and 10 retries per second', () => {
     const budget = new RetryBudget({ clock: new TestClock() });
     for (let i = 0; i < 1000; i++) budget.recordRequest();
     expect(exhaust(budget)).toBe(300);
   });
 
-  it('forgets requests and retries with the window, whatever the gap', async () => {
+  it('requests and retries leave the window after any gap', async () => {
     const clock = new TestClock();
     const budget = new RetryBudget({ ratio: 0.5, minPerSecond: 0, window: '10s', clock });
     for (let i = 0; i < 10; i++) budget.recordRequest();
@@ -45,7 +45,7 @@ describe('RetryBudget', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('is shared among the policies that are given it', async () => {
+  it('policies that receive the same budget share it', async () => {
     const clock = new TestClock();
     const budget = new RetryBudget({ ratio: 0, minPerSecond: 0.3, window: '10s', clock });
     const reasons: string[] = [];
@@ -65,7 +65,7 @@ describe('RetryBudget', () => {
     );
     await clock.advance(1000);
     await Promise.all(results.map(({ done }) => done));
-    expect(calls).toBe(5); // two first tries, three retries
+    expect(calls).toBe(5); // two first attempts, three retries
     expect(reasons.sort()).toEqual(['attempts', 'budget']);
     expect(results.every(({ error }) => (error as Error).message === 'down')).toBe(true);
   });

@@ -18,7 +18,7 @@ import { describe, expect, it } from 'vitest';
 import { collectGarbage } from '../support/garbage.js';
 import { watch } from '../support/promises.js';
 
-/** A retry on a clock of its own, with a log of its events, and an operation that fails `failures` times. */
+/** A retry on its own clock, with a log of its events, and an operation that fails `failures` times. */
 function setUp(options: RetryOptions = {}, failures = Infinity, makeError = (n: number): unknown => new Error(`${n}`)) {
   const clock = new TestClock();
   const policy = retry({ backoff: constantBackoff(100), clock, ...options });
@@ -38,7 +38,7 @@ function setUp(options: RetryOptions = {}, failures = Infinity, makeError = (n: 
 const giveUps = (log: { type: string }[]) => log.filter(({ type }) => type === 'giveUp');
 
 describe('retry', () => {
-  it('tries again after a failure, and tells so', async () => {
+  it('a failed attempt is retried, and each retry emits an event', async () => {
     const { clock, policy, log, startedAt, operation } = setUp({}, 2);
     const result = policy.execute(operation);
     await clock.advance(1000);
@@ -51,7 +51,7 @@ describe('retry', () => {
   });
 
   it.each([1, 2, 3, 7])(
-    'maxAttempts %i means so many calls in all; the last error is rethrown unchanged',
+    'maxAttempts %i limits the attempts, and the last error is rethrown unchanged',
     async (maxAttempts) => {
       const { clock, policy, log, startedAt, operation } = setUp({ maxAttempts });
       const result = watch(policy.execute(operation));
@@ -63,7 +63,7 @@ describe('retry', () => {
   );
 
   it.each([undefined, null, 'text', Object.freeze(new Error('frozen')), new Proxy({}, {})])(
-    'whatever is thrown comes out as it is: %s',
+    'the thrown value %s is rethrown unchanged',
     async (thrown) => {
       const { clock, policy, operation } = setUp({ maxAttempts: 2 }, Infinity, () => thrown);
       const result = watch(policy.execute(operation));
@@ -73,7 +73,7 @@ describe('retry', () => {
     },
   );
 
-  it('the last bad value is returned unchanged', async () => {
+  it('the last value that counts as a failure is returned unchanged', async () => {
     const clock = new TestClock();
     const values = [{ n: 1 }, { n: 2 }, { n: 3 }];
     const policy = retry({ clock, classify: ({ ok }) => (ok ? 'failure' : 'ignore') });
@@ -83,7 +83,7 @@ describe('retry', () => {
     expect(await result).toBe(values[2]);
   });
 
-  it('gives each try its number, and the operation only one call at a time', async () => {
+  it('each attempt receives its number, and attempts never overlap', async () => {
     const { clock, policy } = setUp({ maxAttempts: 4 });
     const seen: number[] = [];
     let running = 0;
@@ -101,7 +101,7 @@ describe('retry', () => {
     expect(seen).toEqual([1, 2, 3, 4]);
   });
 
-  it('counts its own tries when it stands in another retry', async () => {
+  it('a retry inside another retry counts its own attempts', async () => {
     const clock = new TestClock();
     const backoff = constantBackoff(1);
     const outer = retry({ maxAttempts: 2, backoff, clock });
@@ -119,26 +119,26 @@ describe('retry', () => {
   });
 
   it.each([
-    ['a mistake in the program', new TypeError('x is not a function')],
-    ['an open circuit', new CircuitOpenError({ policy: 'other', retryAfterMs: 5 })],
-  ])('%s is not tried again', async (_name, error) => {
+    ['a programming error', new TypeError('x is not a function')],
+    ['a CircuitOpenError', new CircuitOpenError({ policy: 'other', retryAfterMs: 5 })],
+  ])('%s is not retried', async (_name, error) => {
     const { policy, log, startedAt, operation } = setUp({}, Infinity, () => error);
     await expect(policy.execute(operation)).rejects.toBe(error);
     expect(startedAt).toEqual([0]);
     expect(log).toEqual([{ type: 'giveUp', reason: 'not-retryable', attempts: 1 }]);
   });
 
-  it('spends no try on an open circuit of its own pipeline', async () => {
+  it('a rejection by an open breaker of the same pipeline is not retried', async () => {
     const clock = new TestClock();
     const breaker = circuitBreaker({ initialState: 'open', clock });
-    let refusals = 0;
-    breaker.on('reject', () => refusals++);
+    let rejections = 0;
+    breaker.on('reject', () => rejections++);
     await expect(pipeline(retry({ clock }), breaker).execute(() => 1)).rejects.toBeInstanceOf(CircuitOpenError);
-    expect(refusals).toBe(1);
+    expect(rejections).toBe(1);
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it("a timeout inside is retried, one outside ends it: the same error, but not the same one's", async () => {
+  it('an inner timeout is retried, and an outer timeout ends the call', async () => {
     const clock = new TestClock();
     const again = retry({ maxAttempts: 3, backoff: constantBackoff(100), clock });
     const reasons: string[] = [];
@@ -161,20 +161,20 @@ describe('retry', () => {
     expect(reasons).toEqual(['attempts', 'aborted']);
   });
 
-  it('an own judgement goes before that of the call', async () => {
+  it('the classify function of the policy takes precedence over that of the call', async () => {
     const { clock, policy, startedAt, operation } = setUp({ classify: () => 'ignore' });
     await expect(policy.execute(operation, { classify: () => 'failure' })).rejects.toThrow('1');
     expect(startedAt).toHaveLength(1);
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('"permanent" is not tried again', async () => {
+  it('a permanent failure is not retried', async () => {
     const { policy, log, operation } = setUp();
     await expect(policy.execute(operation, { classify: () => 'permanent' })).rejects.toThrow('1');
     expect(log).toEqual([{ type: 'giveUp', reason: 'not-retryable', attempts: 1 }]);
   });
 
-  it('a call that is not repeatable gets one attempt, whatever the judgement of the policy and of the call', async () => {
+  it('a call that is not repeatable has one attempt, with any classify function of the policy or the call', async () => {
     for (const classify of [undefined, (): Verdict => 'failure']) {
       const { clock, policy, log, startedAt, operation } = setUp({ maxAttempts: 5, classify });
       await expect(policy.execute(operation, { repeatable: false, classify: () => 'failure' })).rejects.toThrow('1');
@@ -187,7 +187,7 @@ describe('retry', () => {
     expect([startedAt.length, repeated.state]).toEqual([2, 'rejected']);
   });
 
-  it('a policy of the caller sees whether the operation is repeatable, also in a derived context', async () => {
+  it('a custom policy receives whether the operation is repeatable, also in a derived context', async () => {
     const seen: boolean[] = [];
     const spy = definePolicy({
       name: 'spy',
@@ -203,8 +203,8 @@ describe('retry', () => {
   });
 });
 
-describe('when retry gives up', () => {
-  it('elapsed: no wait is begun that would end too late', async () => {
+describe('When a retry gives up', () => {
+  it('elapsed: a delay that would end after maxElapsed does not start', async () => {
     const { clock, policy, log, startedAt, operation } = setUp({ maxAttempts: 10, maxElapsed: 250 });
     const result = watch(policy.execute(operation));
     await clock.advance(200);
@@ -213,14 +213,14 @@ describe('when retry gives up', () => {
     expect(giveUps(log)).toEqual([{ type: 'giveUp', reason: 'elapsed', attempts: 3 }]);
   });
 
-  it('elapsed: a try at exactly that moment still starts', async () => {
+  it('elapsed: an attempt exactly at maxElapsed still starts', async () => {
     const { clock, policy, startedAt, operation } = setUp({ maxAttempts: 10, maxElapsed: 200 });
     watch(policy.execute(operation));
     await clock.advance(1000);
     expect(startedAt).toEqual([0, 100, 200]);
   });
 
-  it('elapsed: since the first try of the call, whatever the clock said then', async () => {
+  it('elapsed: maxElapsed starts with the first attempt of the call', async () => {
     const { clock, policy, startedAt, operation } = setUp({ maxAttempts: 10, maxElapsed: 200 });
     await clock.advance(5000);
     watch(policy.execute(operation));
@@ -228,23 +228,23 @@ describe('when retry gives up', () => {
     expect(startedAt).toEqual([5000, 5100, 5200]);
   });
 
-  it('deadline: a wait that cannot fit is not begun', async () => {
+  it('deadline: a delay that would end after the deadline does not start', async () => {
     const { clock, policy, log, startedAt, operation } = setUp({ maxAttempts: 10 });
     const result = watch(policy.execute(operation, { timeout: 200 }));
     await clock.advance(100);
     expect(startedAt).toEqual([0, 100]);
-    expect(result.error).toEqual(new Error('2')); // the failure itself, and not a timeout
+    expect(result.error).toEqual(new Error('2')); // the error of the operation, not a timeout
     expect(giveUps(log)).toEqual([{ type: 'giveUp', reason: 'deadline', attempts: 2 }]);
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('backoff: undefined stops', async () => {
+  it('backoff: a backoff that returns undefined ends the retries', async () => {
     const { policy, log, operation } = setUp({ backoff: () => undefined });
     await expect(policy.execute(operation)).rejects.toThrow('1');
     expect(log).toEqual([{ type: 'giveUp', reason: 'backoff', attempts: 1 }]);
   });
 
-  it('aborted: during the wait, with the reason and at once', async () => {
+  it('aborted: an abort during a delay rejects at once with the reason', async () => {
     const { clock, policy, log, startedAt, operation } = setUp();
     const controller = new AbortController();
     const result = watch(policy.execute(operation, { signal: controller.signal }));
@@ -259,7 +259,7 @@ describe('when retry gives up', () => {
     expect(giveUps(log)).toEqual([{ type: 'giveUp', reason: 'aborted', attempts: 1 }]);
   });
 
-  it('an answer that was there before the abort is the result, good or bad, and no giving up', async () => {
+  it('aborted: a result that arrived before the abort is returned and emits no giveUp event', async () => {
     for (const verdict of ['success', 'failure'] as const) {
       const { clock, policy, log } = setUp({ classify: () => verdict });
       const controller = new AbortController();
@@ -271,7 +271,7 @@ describe('when retry gives up', () => {
   });
 
   it.each([Number.NaN, -1, Infinity, '5', Promise.resolve(5), null])(
-    'a backoff of %s is an error of its own',
+    'a backoff that returns %s rejects the call with InvalidOptionError',
     async (delay) => {
       const { policy, operation } = setUp({ backoff: (() => delay) as never });
       await expect(policy.execute(operation)).rejects.toThrow('retry: "backoff" must return milliseconds ≥ 0');
@@ -282,7 +282,7 @@ describe('when retry gives up', () => {
 describe('Retry-After', () => {
   const asking = (retryAfterMs: unknown) => () => Object.assign(new Error('busy'), { retryAfterMs });
 
-  it('is a lower bound of the delay', async () => {
+  it('a Retry-After is a lower bound of the delay', async () => {
     const { clock, policy, startedAt, operation } = setUp({ maxAttempts: 2 }, 1, asking(700));
     const result = policy.execute(operation);
     await clock.advance(5000);
@@ -290,14 +290,14 @@ describe('Retry-After', () => {
     expect(startedAt).toEqual([0, 700]);
   });
 
-  it('does not shorten the delay', async () => {
+  it('a Retry-After does not shorten the delay', async () => {
     const { clock, policy, startedAt, operation } = setUp({ maxAttempts: 2 }, 1, asking(5));
     watch(policy.execute(operation));
     await clock.advance(5000);
     expect(startedAt).toEqual([0, 100]);
   });
 
-  it('is read from the header of a response as well', async () => {
+  it('a Retry-After is also read from the header of a response', async () => {
     const clock = new TestClock();
     const policy = retry({ backoff: constantBackoff(100), clock });
     const responses = [new Response('busy', { status: 503, headers: { 'retry-after': '3' } }), new Response('fine')];
@@ -311,25 +311,25 @@ describe('Retry-After', () => {
     expect(startedAt).toEqual([0, 3000]);
   });
 
-  it('above maxRetryAfter stops rather than come back early', async () => {
+  it('a Retry-After above maxRetryAfter ends the retries', async () => {
     const { policy, log, operation } = setUp({ maxRetryAfter: '10s' }, 1, asking(10_001));
     await expect(policy.execute(operation)).rejects.toThrow('busy');
     expect(log).toEqual([{ type: 'giveUp', reason: 'retry-after', attempts: 1 }]);
   });
 
-  it('of exactly maxRetryAfter is waited for', async () => {
+  it('the delay lasts for a Retry-After of exactly maxRetryAfter', async () => {
     const { clock, policy, startedAt, operation } = setUp({ maxRetryAfter: '10s' }, 1, asking(10_000));
     watch(policy.execute(operation));
     await clock.advance(10_000);
     expect(startedAt).toEqual([0, 10_000]);
   });
 
-  it('of one of our own refusals is not waited for', async () => {
-    const refusal = new CircuitOpenError({ policy: 'other', retryAfterMs: 60_000 });
+  it('the retryAfterMs of a rejection by a policy does not extend the delay', async () => {
+    const rejection = new CircuitOpenError({ policy: 'other', retryAfterMs: 60_000 });
     const { clock, policy, startedAt, operation } = setUp(
       { classify: ({ ok }) => (ok ? 'success' : 'failure') },
       1,
-      () => refusal,
+      () => rejection,
     );
     watch(policy.execute(operation));
     await clock.advance(1000);
@@ -337,8 +337,8 @@ describe('Retry-After', () => {
   });
 });
 
-describe('tries without end', () => {
-  it('have a pause of at least 1 ms', async () => {
+describe('Unlimited retries', () => {
+  it('unlimited retries have a delay of at least 1 ms', async () => {
     const { clock, policy, startedAt, operation } = setUp({ maxAttempts: Infinity, backoff: () => 0 }, 50);
     const result = policy.execute(operation);
     await clock.advance(100);
@@ -346,7 +346,7 @@ describe('tries without end', () => {
     expect(startedAt.slice(0, 4)).toEqual([0, 1, 2, 3]);
   });
 
-  it('can be aborted, and hold no memory of the tries before', async () => {
+  it('unlimited retries can be aborted and keep no memory of earlier attempts', async () => {
     const clock = new TestClock();
     const policy = retry({ maxAttempts: Infinity, backoff: () => 1, clock });
     const controller = new AbortController();
@@ -372,15 +372,15 @@ describe('tries without end', () => {
     expect(result.error).toBe('enough');
   });
 
-  it('without a wait go on in the same turn, if they have an end', async () => {
+  it('a limited number of retries without delay runs in the same turn', async () => {
     const { clock, policy, operation } = setUp({ maxAttempts: 5, backoff: () => 0 }, 4);
     expect(await policy.execute(operation)).toBe('done');
     expect(clock.now()).toBe(0);
   });
 });
 
-describe('what a backoff sees', () => {
-  it('is the count of failures, the delay before, the outcome, and the random source', async () => {
+describe('The event of a backoff', () => {
+  it('a backoff receives the attempt, the previous delay, the outcome and the random source', async () => {
     const seen: Parameters<Backoff>[0][] = [];
     const random = () => 0.5;
     const backoff: Backoff = (event) => {
@@ -397,7 +397,7 @@ describe('what a backoff sees', () => {
   });
 });
 
-describe('operations of any kind', () => {
+describe('Operations that return a promise, a thenable or a value', () => {
   const policy = retry({ maxAttempts: 2, backoff: () => 0 });
 
   it.each([
@@ -405,7 +405,7 @@ describe('operations of any kind', () => {
     ['a promise', async () => 42],
     ['a thenable', () => ({ then: (resolve: (value: number) => void) => resolve(42) })],
     [
-      'a thenable that calls both',
+      'a thenable that resolves and then rejects',
       () => ({
         then(resolve: (value: number) => void, reject: (error: unknown) => void) {
           resolve(42);
@@ -413,11 +413,11 @@ describe('operations of any kind', () => {
         },
       }),
     ],
-  ])('%s is its result', async (_name, operation) => {
+  ])('an operation that returns %s returns its value', async (_name, operation) => {
     expect(await policy.execute(operation as () => number)).toBe(42);
   });
 
-  it('undefined is a result', async () => {
+  it('undefined is a valid result', async () => {
     expect(await policy.execute(() => {})).toBe(undefined);
   });
 
@@ -438,14 +438,14 @@ describe('operations of any kind', () => {
       }),
     ],
     [
-      'returns a thenable that cannot be read',
+      'returns a thenable whose then property throws',
       () => ({
         get then() {
           throw new Error('thrown');
         },
       }),
     ],
-  ])('one that %s has failed, and is tried again', async (_name, fail) => {
+  ])('an operation that %s has failed and is retried', async (_name, fail) => {
     let calls = 0;
     const result = policy.execute(() => {
       calls++;
@@ -463,7 +463,7 @@ describe('operations of any kind', () => {
   });
 });
 
-it('every try runs in the async context of its caller', async () => {
+it('every attempt runs in the async context of its caller', async () => {
   const storage = new AsyncLocalStorage<string>();
   const clock = new TestClock();
   const policy = pipeline(
@@ -489,7 +489,7 @@ it('every try runs in the async context of its caller', async () => {
   expect(seen.filter((name) => name.includes('lost'))).toEqual([]);
 });
 
-it('wrap passes on this and the arguments', async () => {
+it('wrap passes this and the arguments to the function', async () => {
   const policy = retry({ backoff: () => 0 });
   let calls = 0;
   const counter = {

@@ -15,7 +15,7 @@ it.each([
 
 it.each([
   ['an abort of a fetch by a signal that is not of the call', new DOMException('aborted', 'AbortError')],
-  ['an error of a driver that is named AbortError', Object.assign(new Error('lost'), { name: 'AbortError' })],
+  ['an error of a driver with the name AbortError', Object.assign(new Error('lost'), { name: 'AbortError' })],
 ])('%s is a failure and is retried', async (_name, error) => {
   const { clock, policy, startedAt, operation } = setUp({}, () => error);
   const call = watch(policy.execute(operation));
@@ -30,7 +30,7 @@ it.each([
     'by the code of a cause of its cause',
     new TypeError('x', { cause: new Error('y', { cause: { code: 'UND_ERR_SOCKET' } }) }),
   ],
-])('a network error of fetch is recognised %s and retried', async (_name, error) => {
+])('a network error of fetch is recognized %s and retried', async (_name, error) => {
   const { clock, policy, startedAt, operation } = setUp({}, () => error);
   watch(policy.execute(operation));
   await clock.advance(1000);

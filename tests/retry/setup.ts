@@ -3,7 +3,7 @@ import { TestClock } from 'breakwater/testing';
 
 export const down = new Error('down');
 
-/** A retry whose operation always fails, unless it is told otherwise. */
+/** A retry whose operation fails with `makeError()` in every attempt. */
 export function setUp(options: RetryOptions = {}, makeError: () => unknown = () => down) {
   const clock = new TestClock();
   const policy = retry({ backoff: constantBackoff(100), clock, ...options });

@@ -5,19 +5,19 @@ import { describe, expect, it } from 'vitest';
 const low = rangeShards([{ from: 0, to: 100, shard: 'low' }]);
 const high = rangeShards([{ from: 50, to: 200, shard: 'high' }]);
 
-describe('routers that know', () => {
-  it('are asked in their order until one has an answer', () => {
+describe('Synchronous routers', () => {
+  it('the routers are asked in order until one returns a shard', () => {
     const both = compositeShards(low, high);
     expect([both.get(0), both.get(60), both.get(150), both.get(500)]).toEqual(['low', 'low', 'high', undefined]);
     expect([both.shards, both.isAsync]).toEqual([['low', 'high'], undefined]);
     expect(compositeShards(high, low).get(60)).toBe('high');
   });
 
-  it('may be composites', () => {
+  it('a composite can contain composites', () => {
     expect(compositeShards(compositeShards(low), compositeShards(high)).get(150)).toBe('high');
   });
 
-  it('tell the shards there are by now', () => {
+  it('the shards of a composite follow changes of its routers', () => {
     const ring = new HashRing(['a']);
     const both = compositeShards(hashShards(ring), hashShards(['b', 'a']));
     expect(both.shards).toEqual(['a', 'b']);
@@ -25,25 +25,25 @@ describe('routers that know', () => {
     expect(both.shards).toEqual(['a', 'z', 'b']);
   });
 
-  it('are refused when they answer promises without saying so', () => {
-    const liar = { shards: [], get: async () => undefined } as never;
-    expect(() => compositeShards(liar, low).get(5)).toThrow('must have isAsync: true if get returns a promise');
+  it('a router that returns a promise without isAsync is rejected', () => {
+    const unmarked = { shards: [], get: async () => undefined } as never;
+    expect(() => compositeShards(unmarked, low).get(5)).toThrow('must have isAsync: true if get returns a promise');
   });
 });
 
-describe('routers that have to ask', () => {
+describe('Asynchronous routers', () => {
   const pins = directoryShards({ entries: [['acme', 'db-acme']] });
-  const known: string[] = [];
+  const loaded: string[] = [];
   const directory = directoryShards({
     load(key) {
-      known.push(key);
+      loaded.push(key);
       if (key === 'broken') throw new Error('down');
       return key.startsWith('old') ? 'db-old' : undefined;
     },
   });
   const tenants = compositeShards(pins, directory, hashShards(['db-1']));
 
-  it('make the answer a promise, whoever it comes from', async () => {
+  it('the result is a promise, even if a synchronous router returns the shard', async () => {
     const answers = ['acme', 'old-7', 'new-7'].map((key) => tenants.get(key));
     for (const answer of answers) expect(answer).toBeInstanceOf(Promise);
     expect(await Promise.all(answers)).toEqual(['db-acme', 'db-old', 'db-1']);
@@ -53,17 +53,17 @@ describe('routers that have to ask', () => {
     expect(await behind).toBe('db-1');
   });
 
-  it('are not asked when one before them has answered', async () => {
-    known.length = 0;
+  it('a router is not asked if an earlier router has returned a shard', async () => {
+    loaded.length = 0;
     await tenants.get('acme');
-    expect(known).toEqual([]);
+    expect(loaded).toEqual([]);
   });
 
-  it('end it when they fail: the next one might be wrong', async () => {
+  it('an error of a router rejects the call, because the next router could be wrong', async () => {
     await expect(tenants.get('broken')).rejects.toThrow('down');
   });
 
-  it('have the signal, and none of them is asked after it has aborted', async () => {
+  it('routers receive the signal, and no router is asked after the abort', async () => {
     const controller = new AbortController();
     let asked = 0;
     const slow: AsyncShardRouter<string> = {
@@ -83,8 +83,8 @@ describe('routers that have to ask', () => {
   });
 });
 
-describe('construction', () => {
-  it('refuses none, and what is no router', () => {
+describe('Construction', () => {
+  it('compositeShards rejects an empty list and a value that is not a router', () => {
     expect(() => compositeShards()).toThrow('compositeShards: "routers" must be at least one router');
     expect(() => compositeShards(low, null as never)).toThrow('"routers[1]" must be an object with get');
     expect(() => compositeShards({} as never)).toThrow('"routers[0]" must be an object with get');

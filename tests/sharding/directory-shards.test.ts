@@ -7,8 +7,8 @@ import { catchUncaught } from '../support/uncaught.js';
 
 type Options = NonNullable<Parameters<typeof directoryShards>[0]>;
 
-/** A directory whose loads are settled by hand; `calls` are all that were made. */
-function byHand(options: Options = {}) {
+/** A directory whose loads are settled by the test; `calls` contains all of them. */
+function manualDirectory(options: Options = {}) {
   const calls: (Deferred<string | undefined> & { key: string; signal: AbortSignal })[] = [];
   const clock = new TestClock();
   const directory = directoryShards({
@@ -23,9 +23,9 @@ function byHand(options: Options = {}) {
   return { directory, calls, clock };
 }
 
-describe('entries', () => {
-  it('are known without asking, until they are deleted', async () => {
-    const { directory, calls } = byHand({ entries: new Map([['acme', 'db-1']]) });
+describe('Fixed entries', () => {
+  it('a fixed entry is returned without a load until it is deleted', async () => {
+    const { directory, calls } = manualDirectory({ entries: new Map([['acme', 'db-1']]) });
     expect(await directory.get('acme')).toBe('db-1');
     expect([directory.delete('acme'), directory.delete('acme'), calls.length]).toEqual([true, false, 0]);
     const answer = directory.get('acme');
@@ -33,8 +33,8 @@ describe('entries', () => {
     expect(await answer).toBe('db-2');
   });
 
-  it('are set, in place of what was loaded', async () => {
-    const { directory, calls } = byHand();
+  it('set replaces a loaded shard and is not invalidated', async () => {
+    const { directory, calls } = manualDirectory();
     const first = directory.get('acme');
     calls[0]?.resolve('db-1');
     await first;
@@ -46,14 +46,14 @@ describe('entries', () => {
     expect([await directory.get('acme'), directory.shards]).toEqual(['db-3', ['db-3']]);
   });
 
-  it('of any name are no more than names', async () => {
+  it('names such as __proto__ are ordinary keys', async () => {
     const directory = directoryShards({ entries: [['__proto__', 'a']] });
     expect([await directory.get('__proto__'), await directory.get('constructor')]).toEqual(['a', undefined]);
   });
 });
 
-describe('default', () => {
-  it('takes what nobody knows, by name or by function', async () => {
+describe('The default option', () => {
+  it('the default returns a shard for unknown keys, as a name or a function', async () => {
     expect(await directoryShards({ default: 'rest' }).get('k')).toBe('rest');
     const own = directoryShards({
       load: () => undefined,
@@ -63,15 +63,15 @@ describe('default', () => {
     expect([directoryShards({ default: 'rest' }).shards, own.shards]).toEqual([['rest'], []]);
   });
 
-  it('does not take what could not be found out', async () => {
+  it('the default does not apply after a failed load', async () => {
     const load = () => Promise.reject(new Error('down'));
     await expect(directoryShards({ load, default: 'rest' }).get('k')).rejects.toThrow('down');
   });
 });
 
-describe('load', () => {
-  it('is asked once for all who wait', async () => {
-    const { directory, calls } = byHand();
+describe('The load option', () => {
+  it('concurrent calls share one load', async () => {
+    const { directory, calls } = manualDirectory();
     const answers = [directory.get('k'), directory.get('k'), directory.get('other')];
     expect(calls.map(({ key }) => key)).toEqual(['k', 'other']);
     calls[0]?.resolve('a');
@@ -79,8 +79,8 @@ describe('load', () => {
     expect(await Promise.all(answers)).toEqual(['a', 'a', 'b']);
   });
 
-  it('is not asked again before its answer is as old as the ttl', async () => {
-    const { directory, calls, clock } = byHand({ ttl: '1m' });
+  it('a loaded shard is not loaded again before its TTL has passed', async () => {
+    const { directory, calls, clock } = manualDirectory({ ttl: '1m' });
     directory.get('k');
     await clock.advance(30_000);
     calls[0]?.resolve('a');
@@ -92,7 +92,7 @@ describe('load', () => {
     expect(calls.length).toBe(2);
   });
 
-  it('is asked again for what no shard has, unless negativeTtl says otherwise', async () => {
+  it('an unknown key is loaded again unless negativeTtl is set', async () => {
     let count = 0;
     const load = () => void count++;
     const none = directoryShards({ load });
@@ -111,8 +111,8 @@ describe('load', () => {
     expect(count).toBe(4);
   });
 
-  it('keeps nothing that fails, and fails for all who waited', async () => {
-    const { directory, calls } = byHand();
+  it('a failed load rejects all waiters and is not cached', async () => {
+    const { directory, calls } = manualDirectory();
     const first = [watch(directory.get('k')), watch(directory.get('k'))];
     calls[0]?.reject(new Error('down'));
     await settle();
@@ -122,7 +122,7 @@ describe('load', () => {
     expect(await second).toBe('a');
   });
 
-  it('may throw, answer at once, or answer with a thenable', async () => {
+  it('load can throw, return a shard or return a thenable', async () => {
     const answers: (() => unknown)[] = [
       () => {
         throw new Error('at once');
@@ -135,7 +135,7 @@ describe('load', () => {
     expect([await directory.get('b'), await directory.get('c')]).toEqual(['sync', 'then']);
   });
 
-  it('must answer with a shard', async () => {
+  it('a result of load or default that is not a shard name rejects the call', async () => {
     for (const answer of ['', 5, null, {}]) {
       const directory = directoryShards({ load: () => answer as never });
       await expect(directory.get('k')).rejects.toThrow('"the result of load" must be a string that is not empty');
@@ -144,7 +144,7 @@ describe('load', () => {
     await expect(directoryShards({ default: () => '' }).get('k')).rejects.toThrow('"the result of default"');
   });
 
-  it('keeps at most so many answers, those used last', async () => {
+  it('the directory keeps at most capacity loaded shards, the most recently used ones', async () => {
     const asked: string[] = [];
     const directory = directoryShards({
       load: (key) => {
@@ -157,7 +157,7 @@ describe('load', () => {
     expect([asked, directory.size, directory.shards]).toEqual([['a', 'b', 'c', 'b'], 2, ['shard-a', 'shard-b']]);
   });
 
-  it('may call back into the directory', async () => {
+  it('load can call the directory', async () => {
     const directory: ReturnType<typeof directoryShards> = directoryShards({
       load(key) {
         if (key === 'set') directory.set(key, 'inside');
@@ -172,8 +172,8 @@ describe('load', () => {
 });
 
 describe('invalidateAll', () => {
-  it('forgets all that was loaded', async () => {
-    const { directory, calls } = byHand();
+  it('invalidateAll removes all loaded shards', async () => {
+    const { directory, calls } = manualDirectory();
     for (const key of ['a', 'b']) directory.get(key);
     for (const call of calls) call.resolve('x');
     await settle();
@@ -183,9 +183,9 @@ describe('invalidateAll', () => {
   });
 });
 
-describe('staleIfError', () => {
-  it('gives the old answer when the load fails, for so long and no longer', async () => {
-    const { directory, calls, clock } = byHand({ ttl: '1m', staleIfError: '1h' });
+describe('The staleIfError option', () => {
+  it('a failed load returns the stale shard until staleIfError has passed', async () => {
+    const { directory, calls, clock } = manualDirectory({ ttl: '1m', staleIfError: '1h' });
     const failures: DirectoryEvents['loadFailure'][] = [];
     directory.on('loadFailure', (event) => failures.push(event));
     directory.get('k');
@@ -211,8 +211,8 @@ describe('staleIfError', () => {
     expect(directory.size).toBe(0);
   });
 
-  it('does not give back what was invalidated, or what no shard had', async () => {
-    const { directory, calls, clock } = byHand({ ttl: '1m', negativeTtl: '1m', staleIfError: '1h' });
+  it('invalidated keys and negative entries are not served stale', async () => {
+    const { directory, calls, clock } = manualDirectory({ ttl: '1m', negativeTtl: '1m', staleIfError: '1h' });
     directory.get('k');
     directory.get('none');
     calls[0]?.resolve('a');
@@ -227,8 +227,8 @@ describe('staleIfError', () => {
     expect(answers.map(({ state }) => state)).toEqual(['rejected', 'rejected']);
   });
 
-  it('does not give back what is invalidated while it is asked about', async () => {
-    const { directory, calls, clock } = byHand({ ttl: '1m', staleIfError: '1h' });
+  it('a key that is invalidated during its load is not served stale', async () => {
+    const { directory, calls, clock } = manualDirectory({ ttl: '1m', staleIfError: '1h' });
     directory.get('k');
     calls[0]?.resolve('a');
     await clock.advance(60_000);
@@ -239,9 +239,9 @@ describe('staleIfError', () => {
   });
 });
 
-describe('what happens during a load', () => {
-  it('is decided by set: those who wait have its answer at once, and the load is aborted', async () => {
-    const { directory, calls } = byHand();
+describe('Changes during a load', () => {
+  it('set settles all waiters at once and aborts the load', async () => {
+    const { directory, calls } = manualDirectory();
     const answers = [directory.get('k'), directory.get('k', { signal: new AbortController().signal })];
     directory.set('k', 'set');
     expect([await Promise.all(answers), calls[0]?.signal.aborted]).toEqual([['set', 'set'], true]);
@@ -251,9 +251,9 @@ describe('what happens during a load', () => {
   });
 
   it.each(['invalidate', 'delete', 'invalidateAll'] as const)(
-    'is answered to those who wait, but not kept, after %s',
+    'waiters receive the result of the load, which is not cached, after %s',
     async (verb) => {
-      const { directory, calls } = byHand();
+      const { directory, calls } = manualDirectory();
       const before = directory.get('k');
       directory[verb]('k');
       const after = directory.get('k');
@@ -266,8 +266,8 @@ describe('what happens during a load', () => {
     },
   );
 
-  it('keeps nothing when the old load comes last and there is no new one', async () => {
-    const { directory, calls } = byHand();
+  it('a load that ends after set and delete is not cached', async () => {
+    const { directory, calls } = manualDirectory();
     const before = directory.get('k');
     directory.set('k', 'set');
     directory.delete('k');
@@ -276,9 +276,9 @@ describe('what happens during a load', () => {
   });
 });
 
-describe('signal', () => {
-  it('ends its own wait, with its reason, and not the load while others wait', async () => {
-    const { directory, calls } = byHand();
+describe('The signal option', () => {
+  it('an abort rejects its own call and not the load while other waiters remain', async () => {
+    const { directory, calls } = manualDirectory();
     const controller = new AbortController();
     const reason = new Error('left');
     const gone = watch(directory.get('k', { signal: controller.signal }));
@@ -290,8 +290,8 @@ describe('signal', () => {
     expect([await stays, await directory.get('k'), calls.length]).toEqual(['a', 'a', 1]);
   });
 
-  it('aborts the load with the last who waits, and the next one starts anew', async () => {
-    const { directory, calls } = byHand();
+  it('the abort of the last waiter aborts the load, and the next call starts a new load', async () => {
+    const { directory, calls } = manualDirectory();
     const controllers = [new AbortController(), new AbortController()];
     const waits = controllers.map(({ signal }) => watch(directory.get('k', { signal })));
     controllers[0]?.abort();
@@ -308,8 +308,8 @@ describe('signal', () => {
     expect(waits.map(({ state }) => state)).toEqual(['rejected', 'rejected']);
   });
 
-  it('that aborts as the answer arrives comes too late', async () => {
-    const { directory, calls } = byHand();
+  it('an abort after the load has settled has no effect', async () => {
+    const { directory, calls } = manualDirectory();
     const controller = new AbortController();
     const answer = directory.get('k', { signal: controller.signal });
     calls[0]?.resolve('a');
@@ -317,16 +317,16 @@ describe('signal', () => {
     expect(await answer).toBe('a');
   });
 
-  it('that has aborted already asks nobody', async () => {
-    const { directory, calls } = byHand({ entries: [['known', 'a']] });
+  it('an aborted signal rejects the call without a load', async () => {
+    const { directory, calls } = manualDirectory({ entries: [['known', 'a']] });
     const signal = AbortSignal.abort(new Error('before'));
     await expect(directory.get('k', { signal })).rejects.toThrow('before');
     await expect(directory.get('known', { signal })).rejects.toThrow('before');
     expect(calls.length).toBe(0);
   });
 
-  it('has no listener left when the wait is over, however it ended', async () => {
-    const { directory, calls } = byHand();
+  it('a settled call leaves no listener on its signal', async () => {
+    const { directory, calls } = manualDirectory();
     const { controller, listeners } = countingController();
     const ends = [
       (i: number) => calls[i]?.resolve('a'),
@@ -350,14 +350,14 @@ describe('signal', () => {
     expect([last.state, listeners()]).toEqual(['rejected', 0]);
   });
 
-  it('may be null', async () => {
+  it('a null signal means no signal', async () => {
     expect(await directoryShards({ load: () => 'a' }).get('k', { signal: null })).toBe('a');
     await expect(directoryShards().get('k', { signal: {} as never })).rejects.toThrow(
       '"signal" must be an AbortSignal',
     );
   });
 
-  it('is made for the loader only when it asks', () => {
+  it('the signal for the loader is created only when it is read', () => {
     let reads = 0;
     const { AbortController: Native } = globalThis;
     globalThis.AbortController = class extends Native {
@@ -375,10 +375,10 @@ describe('signal', () => {
   });
 });
 
-describe('late losers', () => {
-  it('are silent: loads that fail when nobody waits, aborted or set over', async () => {
+describe('Results that arrive late', () => {
+  it('an aborted or replaced load that fails emits no event and causes no unhandled rejection', async () => {
     using uncaught = catchUncaught();
-    const { directory, calls } = byHand();
+    const { directory, calls } = manualDirectory();
     const failures: unknown[] = [];
     directory.on('loadFailure', (event) => failures.push(event));
     const controller = new AbortController();
@@ -391,9 +391,9 @@ describe('late losers', () => {
     expect([gone.state, await set, failures, uncaught.rejections]).toEqual(['rejected', 'set', [], []]);
   });
 
-  it('whose listener throws change nothing', async () => {
+  it('an error of a listener does not change the rejection of the call', async () => {
     using uncaught = catchUncaught();
-    const { directory, calls } = byHand();
+    const { directory, calls } = manualDirectory();
     directory.on('loadFailure', () => {
       throw new Error('listener');
     });
@@ -404,8 +404,8 @@ describe('late losers', () => {
   });
 });
 
-describe('construction', () => {
-  it('refuses what cannot work', async () => {
+describe('Construction', () => {
+  it('directoryShards and its methods reject invalid arguments', async () => {
     const make = (options: object) => () => directoryShards(options as Options);
     expect(make({ ttl: 0 })).toThrow('directoryShards: "ttl" must be milliseconds');
     expect(make({ negativeTtl: -1 })).toThrow('"negativeTtl"');
@@ -429,8 +429,8 @@ describe('construction', () => {
     expect(directoryShards(undefined).isAsync).toBe(true);
   });
 
-  it('keeps no timer', async () => {
-    const { directory, calls, clock } = byHand({ staleIfError: '1h' });
+  it('a directory has no timer', async () => {
+    const { directory, calls, clock } = manualDirectory({ staleIfError: '1h' });
     directory.get('k');
     calls[0]?.resolve('a');
     await settle();

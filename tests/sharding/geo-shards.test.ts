@@ -17,20 +17,20 @@ const near = geoShards({
 const paris = { latitude: 48.86, longitude: 2.35 };
 const seoul = { latitude: 37.57, longitude: 126.98 };
 
-/** In kilometres, on a sphere of the mean radius. */
+/** The distance in kilometres on a sphere of the mean radius. */
 const kilometres = (...places: Parameters<typeof haversine>) =>
   2 * 6371.0088 * Math.asin(Math.sqrt(haversine(...places)));
 
 describe('get', () => {
-  it('goes by the region where that is mapped, even if another shard is nearer', () => {
+  it('a mapped region determines the shard, even if another shard is nearer', () => {
     expect([near.get({ region: 'IE' }), near.get({ region: 'US', ...paris })]).toEqual(['dublin', 'virginia']);
   });
 
-  it('goes to the nearest one where the region is not mapped, or not known', () => {
+  it('the nearest shard is returned if the region is unknown or not mapped', () => {
     expect([near.get(paris), near.get({ region: 'KR', ...seoul })]).toEqual(['frankfurt', 'tokyo']);
   });
 
-  it('has no answer where neither says anything', () => {
+  it('undefined is returned without a mapped region and without coordinates', () => {
     expect([near.get({}), near.get({ region: 'KR' }), near.getMany({ region: '' }, 3)]).toEqual([
       undefined,
       undefined,
@@ -38,7 +38,7 @@ describe('get', () => {
     ]);
   });
 
-  it('leaves out what is not up, and asks anew each time', () => {
+  it('shards that are down are skipped, and isUp is called each time', () => {
     const down = new Set(['frankfurt']);
     const shards = [{ ...frankfurt, regions: ['DE'] }, dublin, tokyo];
     const router = geoShards({ shards, isUp: (shard) => !down.has(shard) });
@@ -49,7 +49,7 @@ describe('get', () => {
     expect([router.get({ region: 'DE' }), router.getMany(paris, 2)]).toEqual([undefined, []]);
   });
 
-  it('asks about no more shards than it needs', () => {
+  it('isUp is called only for the required shards', () => {
     const asked: string[] = [];
     const isUp = (shard: string) => asked.push(shard) > 0;
     geoShards({ shards: [frankfurt, dublin, tokyo], isUp }).get(paris);
@@ -58,22 +58,22 @@ describe('get', () => {
 });
 
 describe('getMany', () => {
-  it('begins with the shard of the region, goes on with its fallbacks, then with what is nearest to the place', () => {
+  it('getMany returns the shard of the region, its fallbacks, then the nearest shards', () => {
     expect(near.getMany({ region: 'DE' }, 9)).toEqual(['frankfurt', 'virginia', 'dublin', 'tokyo']);
     expect(near.getMany({ region: 'IE' }, 9)).toEqual(['dublin', 'frankfurt', 'virginia', 'tokyo']);
     expect(near.getMany({ region: 'IE', ...seoul }, 9)).toEqual(['dublin', 'tokyo', 'frankfurt', 'virginia']);
     expect(near.getMany(paris, Infinity)).toEqual(['frankfurt', 'virginia', 'dublin', 'tokyo']);
   });
 
-  it('gives as many as were asked for, and the beginning of the longer list', () => {
+  it('getMany returns the requested number of shards, and a shorter list is a prefix of a longer list', () => {
     const all = near.getMany(seoul, Infinity);
     for (const count of [0, 1, 2, 4]) expect(near.getMany(seoul, count)).toEqual(all.slice(0, count));
     expect(near.shards).toEqual(['dublin', 'frankfurt', 'tokyo', 'virginia']);
   });
 });
 
-describe('distance', () => {
-  it('is that of the great circle', () => {
+describe('Distance', () => {
+  it('the distance is the great-circle distance', () => {
     // Nashville to Los Angeles: 2887.2599506 on a sphere of 6372.8, the example of Rosetta Code.
     const [bna, lax] = [
       { latitude: 36.12, longitude: -86.67 },
@@ -85,7 +85,7 @@ describe('distance', () => {
     expect(kilometres({ latitude: 0, longitude: 0 }, { latitude: 1e-7, longitude: 0 })).toBeCloseTo(1.112e-5, 8);
   });
 
-  it('goes across the antimeridian, where it is one place', () => {
+  it('the distance crosses the antimeridian', () => {
     const fiji = geoShards({
       shards: [
         { shard: 'east', latitude: -17, longitude: 178 },
@@ -99,7 +99,7 @@ describe('distance', () => {
     expect(haversine({ latitude: 10, longitude: 180 }, { latitude: 10, longitude: -180 })).toBe(0);
   });
 
-  it('does not depend on the longitude at a pole', () => {
+  it('the distance does not depend on the longitude at a pole', () => {
     const pole = { latitude: 90, longitude: 0 };
     for (const longitude of [-180, -77, 0, 123.456]) {
       expect(haversine(pole, { latitude: 90, longitude })).toBe(0);
@@ -107,7 +107,7 @@ describe('distance', () => {
     }
   });
 
-  it('is half the circumference between antipodes, never NaN', () => {
+  it('the distance between antipodes is half the circumference and never NaN', () => {
     for (const latitude of [-90, -33.3, 0, 12.345678, 89.9999]) {
       for (const longitude of [-180, -0.1, 0, 77.7]) {
         const other = { latitude: -latitude, longitude: longitude > 0 ? longitude - 180 : longitude + 180 };
@@ -117,7 +117,7 @@ describe('distance', () => {
     }
   });
 
-  it('breaks ties by name, also where only rounding would tell them apart', () => {
+  it('equal distances are ordered by name, also if they differ only by rounding', () => {
     const at = (shard: string, latitude: number, longitude: number) => ({ shard, latitude, longitude });
     const get = (place: { latitude: number; longitude: number }, ...shards: ReturnType<typeof at>[]) =>
       [shards, shards.reverse()].map((list) => geoShards({ shards: list }).getMany(place, 2).join());
@@ -128,8 +128,8 @@ describe('distance', () => {
   });
 });
 
-describe('construction', () => {
-  it('refuses shards that cannot be', () => {
+describe('Construction', () => {
+  it('invalid shards are rejected', () => {
     const make =
       (...shards: object[]) =>
       () =>
@@ -156,7 +156,7 @@ describe('construction', () => {
     expect(() => geoShards({ sites: [] } as never)).toThrow('"sites" is unknown');
   });
 
-  it('refuses places that cannot be', () => {
+  it('invalid places are rejected', () => {
     expect(() => near.get({ latitude: 5 })).toThrow('"longitude" must be a finite number');
     expect(() => near.get({ region: 'DE', longitude: 5 })).toThrow('"latitude" must be a finite number');
     expect(() => near.get({ latitude: -90.1, longitude: 0 })).toThrow('"latitude"');
@@ -165,7 +165,7 @@ describe('construction', () => {
     expect(() => near.getMany({ region: 'DE' }, -1)).toThrow('"count" must be an integer ≥ 0');
   });
 
-  it('keeps nothing of what it was given', () => {
+  it('the options are copied', () => {
     const site = { ...tokyo, regions: ['JP'], fallbacks: ['dublin'] };
     const router = geoShards({ shards: [site, dublin, frankfurt] });
     site.regions.push('KR');

@@ -5,27 +5,27 @@ import { describe, expect, it } from 'vitest';
 const nodes = ['a', 'b', 'c', 'd'];
 const keys = Array.from({ length: 500 }, (_, i) => `user:${i}`);
 
-describe('over a placement', () => {
+describe('Over a placement', () => {
   it.each([
     ['HashRing', new HashRing(nodes)],
     ['KetamaRing', new KetamaRing(nodes, { compat: 'libketama' })],
     ['Rendezvous', new Rendezvous(nodes)],
     ['MaglevTable', new MaglevTable(nodes)],
-  ])('answers as the %s does', (_, placement) => {
+  ])('hashShards returns the shards of the %s', (_, placement) => {
     const shards = hashShards(placement);
     expect(keys.map((key) => shards.get(key))).toEqual(keys.map((key) => placement.get(key)));
     expect(shards.getMany('user:7', 3)).toEqual(placement.getMany('user:7', 3));
     expect(shards.shards).toEqual(nodes);
   });
 
-  it('makes a ring of a list of nodes, with their weights', () => {
+  it('a list of nodes is placed on a HashRing with their weights', () => {
     const list = ['a', { node: 'b', weight: 3 }];
     const ring = new HashRing(list);
     expect(keys.map((key) => hashShards(list).get(key))).toEqual(keys.map((key) => ring.get(key)));
     expect(hashShards(new Set(['x'])).get('k')).toBe('x');
   });
 
-  it('follows the ring when nodes come and go', () => {
+  it('the shards follow changes of the ring', () => {
     const ring = new HashRing(['a']);
     const shards = hashShards(ring);
     ring.add('b').remove('a');
@@ -34,7 +34,7 @@ describe('over a placement', () => {
     expect([shards.get('k'), shards.getMany('k', 2), shards.shards]).toEqual([undefined, [], []]);
   });
 
-  it('takes a placement of your own', () => {
+  it('a custom placement can be used', () => {
     const own = {
       nodes: ['even', 'odd'],
       get: (key: unknown) => (Number(key) % 2 ? 'odd' : 'even'),
@@ -44,10 +44,10 @@ describe('over a placement', () => {
   });
 });
 
-describe('over numbers', () => {
+describe('Over numbered buckets', () => {
   const orders = hashShards({ buckets: 10, name: (bucket) => `orders_${bucket}` });
 
-  it('places keys today as it always did, one key in eleven elsewhere with an eleventh, and that only there', () => {
+  it('keys keep their recorded placement, and with an eleventh bucket about one key in eleven moves, only to that bucket', () => {
     expect(keys.slice(0, 6).map((key) => orders.get(key))).toMatchInlineSnapshot(`
       [
         "orders_9",
@@ -66,7 +66,7 @@ describe('over numbers', () => {
     expect(new Set(keys.map((key) => orders.get(key))).size).toBe(10);
   });
 
-  it('puts a number, its digits and their bytes on one shard', () => {
+  it('a number, its decimal string and the bytes of that string map to one shard', () => {
     const many = hashShards({ buckets: 60_000 });
     for (const key of [7, 123456, 2 ** 53 - 1]) {
       const shard = many.get(String(key));
@@ -80,7 +80,7 @@ describe('over numbers', () => {
     expect(() => many.get({} as never)).toThrow('must be a string or a Uint8Array');
   });
 
-  it('goes on with the next numbers for replicas, and from the last to the first', () => {
+  it('replicas are the following buckets, from the last to the first', () => {
     const first = Number(orders.get('user:7')?.slice('orders_'.length));
     const all = Array.from({ length: 10 }, (_, i) => `orders_${(first + i) % 10}`);
     for (const count of [0, 1, 2, 10]) expect(orders.getMany('user:7', count)).toEqual(all.slice(0, count));
@@ -89,7 +89,7 @@ describe('over numbers', () => {
     expect(() => orders.getMany('k', 1.5)).toThrow('hashShards: "count" must be an integer ≥ 0, got 1.5');
   });
 
-  it('may put many buckets on few shards, and names each of these once', () => {
+  it('several buckets can map to one shard, which is listed once', () => {
     const few = hashShards({ buckets: 64, name: (bucket) => `db-${bucket % 3}` });
     expect([few.shards, few.getMany('k', 9).length, few.getMany('k', 1)]).toEqual([
       ['db-0', 'db-1', 'db-2'],
@@ -98,7 +98,7 @@ describe('over numbers', () => {
     ]);
   });
 
-  it('goes by the numbers themselves without names', () => {
+  it('the names default to the numbers of the buckets', () => {
     expect([hashShards({ buckets: 3 }).shards, hashShards({ buckets: 1, name: undefined }).get('k')]).toEqual([
       ['0', '1', '2'],
       '0',
@@ -106,8 +106,8 @@ describe('over numbers', () => {
   });
 });
 
-describe('construction', () => {
-  it('refuses what cannot work', () => {
+describe('Construction', () => {
+  it('hashShards rejects invalid arguments', () => {
     for (const buckets of [0, -1, 1.5, Number.NaN, 65_537, '4', undefined]) {
       expect(() => hashShards({ buckets } as never)).toThrow(
         'hashShards: "buckets" must be an integer ≥ 1 and at most 65536',

@@ -18,7 +18,7 @@ const events = rangeShards(
 );
 
 describe('get', () => {
-  it('takes a key to the range that begins at or before it and ends after it', () => {
+  it('a key maps to the range that starts at or before it and ends after it', () => {
     expect([-1, 0, 9.99, 10, 19, 20, 29, 30, -0].map((id) => ids.get(id))).toEqual([
       undefined,
       'a',
@@ -32,7 +32,7 @@ describe('get', () => {
     ]);
   });
 
-  it('has no first and no last key where the ends are open', () => {
+  it('an open start or end has no first or last key', () => {
     expect(['', 'fz', 'g', 'mzzz', 'n', '\uffff'].map((key) => letters.get(key))).toEqual([
       'a-f',
       'a-f',
@@ -43,7 +43,7 @@ describe('get', () => {
     ]);
   });
 
-  it('takes a date to its table, to the millisecond', () => {
+  it('a date maps to its range to the millisecond', () => {
     expect([
       events.get(new Date('2026-11-01T00:00:00.000Z')),
       events.get(new Date('2026-10-31T23:59:59.999Z')),
@@ -51,7 +51,7 @@ describe('get', () => {
     ]).toEqual(['events_2026_11', 'events_2026_10', undefined]);
   });
 
-  it('compares strings by code units, and bigints beyond what numbers can tell apart', () => {
+  it('strings are compared by code units, and bigints exactly', () => {
     const text = rangeShards([
       { to: '\uffff', shard: 'low' },
       { from: '\uffff', shard: 'high' },
@@ -64,7 +64,7 @@ describe('get', () => {
     expect([big.get(2n ** 53n), big.get(2n ** 53n + 1n)]).toEqual(['low', 'high']);
   });
 
-  it('refuses keys of another kind, and those that are none', () => {
+  it('keys of another type and invalid keys are rejected', () => {
     expect(() => ids.get('5' as never)).toThrow('rangeShards: "key" must be a number like the other keys, got "5"');
     expect(() => letters.get(5 as never)).toThrow('"key" must be a string');
     expect(() => events.get(5 as never)).toThrow('"key" must be a date');
@@ -74,7 +74,7 @@ describe('get', () => {
     }
   });
 
-  it('takes keys of any kind while all ends are open', () => {
+  it('a table with only open ends accepts keys of any type', () => {
     const all = rangeShards([{ shard: 'all' }]);
     expect([all.get(5), all.get('a'), all.get(month(1))]).toEqual(['all', 'all', 'all']);
     expect(() => all.get(Number.NaN)).toThrow('"key"');
@@ -82,8 +82,8 @@ describe('get', () => {
   });
 });
 
-describe('construction', () => {
-  it('refuses a gap, an overlap and an empty range, and names the ranges', () => {
+describe('Construction', () => {
+  it('a gap, an overlap and an empty range are rejected with the names of the ranges', () => {
     const make = (...ranges: ShardRange<number>[]) => rangeShards(ranges);
     expect(() => make({ from: 7, shard: 'b' }, { to: 5, shard: 'a' })).toThrow(
       'rangeShards: "ranges" must not have a gap: there is one between "a" […, 5) and "b" [7, …), got an array',
@@ -110,7 +110,7 @@ describe('construction', () => {
     );
   });
 
-  it('refuses ends that are no keys, of different kinds, or infinite', () => {
+  it('ends that are invalid, infinite or of different types are rejected', () => {
     expect(() =>
       rangeShards([
         { to: 5, shard: 'a' },
@@ -128,7 +128,7 @@ describe('construction', () => {
     expect(() => rangeShards([{ to: Infinity, shard: 'a' }])).toThrow('"ranges[0].to"');
   });
 
-  it('refuses what is no list of ranges', () => {
+  it('a value that is not a list of ranges is rejected', () => {
     expect(() => rangeShards([{ shard: '' }])).toThrow('"ranges[0].shard" must be a string that is not empty');
     expect(() => rangeShards([{ until: 5, shard: 'a' } as never])).toThrow('"ranges[0].until" is unknown');
     expect(() => rangeShards([null as never])).toThrow('"ranges[0]" must be an object');
@@ -137,7 +137,7 @@ describe('construction', () => {
     }
   });
 
-  it('keeps nothing of what it was given, dates least of all', () => {
+  it('ranges and keys are copied, including dates', () => {
     const from = month(11);
     const own = rangeShards([{ from, shard: 'now' }]);
     from.setUTCFullYear(2030);
@@ -151,7 +151,7 @@ describe('construction', () => {
 });
 
 describe('ranges and shards', () => {
-  it('are plain data, in order, that make the same router again', () => {
+  it('ranges are ordered plain data from which the same router can be built', () => {
     expect(letters.ranges).toEqual([
       { from: undefined, to: 'g', shard: 'a-f' },
       { from: 'g', to: 'n', shard: 'g-m' },
@@ -164,14 +164,14 @@ describe('ranges and shards', () => {
     expect(ids.shards).toEqual(['a', 'b']);
   });
 
-  it('take another month', () => {
+  it('a further range can be added to the ranges of a router', () => {
     const next = rangeShards([...events.ranges, { from: month(12), to: month(13), shard: 'events_2026_12' }]);
     expect([next.get(month(12)), next.shards.length, events.get(month(12))]).toEqual(['events_2026_12', 4, undefined]);
   });
 });
 
 describe('getRange', () => {
-  it('looks at no more ranges than it covers and the search needs', () => {
+  it('getRange reads only the covered ranges and those of the search', () => {
     const ranges = Array.from({ length: 10_000 }, (_, from) => ({ from, to: from + 1, shard: `s${from % 7}` }));
     const router = rangeShards(ranges) as unknown as RangeTable<number>;
     let reads = 0;
@@ -187,7 +187,7 @@ describe('getRange', () => {
     expect(reads).toBeLessThan(30);
   });
 
-  it('gives the shards that have some of the keys, each once, in order', () => {
+  it('getRange returns each shard with keys in the range once, in order', () => {
     expect(ids.getRange(5, 25)).toEqual(['a', 'b']);
     expect(ids.getRange(10, 20)).toEqual(['b']);
     expect(ids.getRange(10, 20.5)).toEqual(['b', 'a']);
@@ -203,14 +203,14 @@ describe('getRange', () => {
     ]);
   });
 
-  it('gives none for no keys, or for keys that no range has', () => {
+  it('getRange returns no shard for an empty range or for keys of no range', () => {
     expect(ids.getRange(5, 5)).toEqual([]);
     expect(ids.getRange(30, 40)).toEqual([]);
     expect(ids.getRange(-5, 0)).toEqual([]);
     expect(ids.getRange(-5, 1)).toEqual(['a']);
   });
 
-  it('refuses ends the wrong way round, or of different kinds', () => {
+  it('getRange rejects ends in the wrong order or of different types', () => {
     expect(() => ids.getRange(6, 5)).toThrow('"to" must not be before "from", got 5');
     expect(() => ids.getRange('a' as never)).toThrow('"from" must be a number');
     expect(() => ids.getRange(1, 'a' as never)).toThrow('"to" must be a number');
@@ -219,7 +219,7 @@ describe('getRange', () => {
 });
 
 describe('split and merge', () => {
-  it('leave the keys before the cut where they are, and give those from it on to the other shard', () => {
+  it('split leaves the keys before the boundary and assigns the others to the new shard', () => {
     const more = letters.split('t', 't-z');
     expect(['s', 't', 'z', 'm'].map((key) => more.get(key))).toEqual(['n-z', 't-z', 't-z', 'g-m']);
     expect(letters.get('t')).toBe('n-z');
@@ -229,7 +229,7 @@ describe('split and merge', () => {
     ]);
   });
 
-  it('give the upper range to the shard of the lower one', () => {
+  it('merge assigns the upper range to the shard of the lower range', () => {
     const fewer = letters.merge('g');
     expect(fewer.ranges).toEqual([
       { from: undefined, to: 'n', shard: 'a-f' },
@@ -244,7 +244,7 @@ describe('split and merge', () => {
     ]);
   });
 
-  it('are refused where there is nothing to cut or to join', () => {
+  it('split and merge reject a boundary that does not fit', () => {
     for (const at of [0, 10, 30, -5, 99]) expect(() => ids.split(at, 'x')).toThrow('"at" must be inside a range');
     for (const at of [0, 5, 30]) expect(() => ids.merge(at)).toThrow('"at" must be where two ranges meet');
     expect(() => ids.split(5, '')).toThrow('"shard" must be a string that is not empty');

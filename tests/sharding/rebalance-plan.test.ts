@@ -2,14 +2,14 @@ import { HashRing, MaglevTable, Rendezvous } from 'breakwater/hash-ring';
 import { compositeShards, directoryShards, hashShards, rangeShards, rebalancePlan } from 'breakwater/sharding';
 import { describe, expect, it } from 'vitest';
 
-describe('of ranges', () => {
+describe('A plan for ranges', () => {
   const before = rangeShards([
     { to: 10, shard: 'a' },
     { from: 10, to: 20, shard: 'b' },
     { from: 20, shard: 'c' },
   ]);
 
-  it('is what a split or a merge has moved', () => {
+  it('the plan contains the ranges that a split or a merge has moved', () => {
     expect(rebalancePlan(before, before.split(15, 'd')).moves).toEqual([
       { from: 'b', to: 'd', range: { from: 15, to: 20 } },
     ]);
@@ -19,7 +19,7 @@ describe('of ranges', () => {
     expect(rebalancePlan(before, before.split(15, 'b').split(5, 'a')).moves).toEqual([]);
   });
 
-  it('joins neighbours that go the same way, and those only', () => {
+  it('adjacent ranges with the same movement are joined', () => {
     const fine = rangeShards([
       { to: 5, shard: 'a' },
       { from: 5, to: 15, shard: 'a' },
@@ -40,7 +40,7 @@ describe('of ranges', () => {
     ]);
   });
 
-  it('names no shard where there is none', () => {
+  it('a movement from or to no shard has an undefined name', () => {
     const small = rangeShards([{ from: 10, to: 20, shard: 'a' }]);
     const large = rangeShards([{ from: 5, shard: 'a' }]);
     expect(rebalancePlan(small, large).moves).toEqual([
@@ -62,7 +62,7 @@ describe('of ranges', () => {
     ]);
   });
 
-  it('speaks of dates in dates', () => {
+  it('the plan of date ranges contains dates', () => {
     const [october, november] = [new Date('2026-10-01'), new Date('2026-11-01')];
     const old = rangeShards([{ from: october, shard: 'events_2026_10' }]);
     expect(rebalancePlan(old, old.split(november, 'events_2026_11')).moves).toEqual([
@@ -70,7 +70,7 @@ describe('of ranges', () => {
     ]);
   });
 
-  it('is refused for keys of different kinds', () => {
+  it('ranges with keys of different types are rejected', () => {
     const text = rangeShards([{ to: 'm', shard: 'a' }]);
     expect(() => rebalancePlan(before, text as never)).toThrow(
       'rebalancePlan: "after" must have ranges of the same kind, number, got "string"',
@@ -78,8 +78,8 @@ describe('of ranges', () => {
   });
 });
 
-describe('of rings', () => {
-  it('is the share of all keys that goes from where to where, by names', () => {
+describe('A plan for rings', () => {
+  it('the plan contains the share of all keys per movement, ordered by name', () => {
     const [three, four] = [new HashRing(['c', 'a', 'b']), new HashRing(['c', 'a', 'b', 'd'])];
     const plan = rebalancePlan(three, four);
     expect(plan.moves.map(({ from, to }) => [from, to])).toEqual([
@@ -94,7 +94,7 @@ describe('of rings', () => {
     expect(rebalancePlan(new HashRing(), new HashRing(['a'])).moves).toEqual([{ from: undefined, to: 'a', share: 1 }]);
   });
 
-  it('is refused for rings that hash keys differently, and without keys for what is no ring', () => {
+  it('rings that hash keys differently are rejected, and other routers without keys', () => {
     expect(() => rebalancePlan(new HashRing(['a']), new HashRing(['a'], { seed: 1 }))).toThrow(
       'hashes keys in the same way',
     );
@@ -107,10 +107,10 @@ describe('of rings', () => {
   });
 });
 
-describe('of keys', () => {
+describe('A plan for keys', () => {
   const keys = Array.from({ length: 200 }, (_, i) => `user:${i}`);
 
-  it('says which of them go from where to where', () => {
+  it('the plan lists the keys of each movement', () => {
     const [before, after] = [hashShards({ buckets: 4 }), hashShards({ buckets: 5 })];
     const plan = rebalancePlan(before, after, keys);
     const moved = keys.filter((key) => before.get(key) !== after.get(key));
@@ -125,7 +125,7 @@ describe('of keys', () => {
     }
   });
 
-  it('takes placements as they are, and routers of different kinds', () => {
+  it('placements and routers of different types can be compared', () => {
     expect(rebalancePlan(new Rendezvous(['a']), new MaglevTable(['b']), ['k', 'l']).moves).toEqual([
       { from: 'a', to: 'b', keys: ['k', 'l'] },
     ]);
@@ -143,7 +143,7 @@ describe('of keys', () => {
     expect(() => rebalancePlan(some, some, 'abc')).toThrow('rebalancePlan: "keys" must be a list');
   });
 
-  it('asks a directory about one key after another', async () => {
+  it('a directory is asked for one key at a time', async () => {
     let [running, most] = [0, 0];
     const directory = directoryShards({
       async load(key) {

@@ -11,7 +11,7 @@ import { describe, expect, it } from 'vitest';
 import { settle } from '../support/promises.js';
 import { catchUncaught } from '../support/uncaught.js';
 
-/** db-1 with db-2 and db-3 behind it, that are told of in the epoch it is. */
+/** db-1 with the replicas db-2 and db-3. `reportNow` reports in the current epoch. */
 function threeNodes(options: Partial<ReplicaRouterOptions> = {}) {
   const clock = new TestClock();
   const router = replicaRouter({
@@ -22,19 +22,19 @@ function threeNodes(options: Partial<ReplicaRouterOptions> = {}) {
     random: seededRandom(1),
     ...options,
   });
-  const tell = (node: string, report: Omit<ReplicaReport, 'epoch'> = {}) =>
+  const reportNow = (node: string, report: Omit<ReplicaReport, 'epoch'> = {}) =>
     router.report(node, { epoch: router.epoch, ...report });
   const readers = (consistency: Consistency, session = router.session()) => {
     const nodes = new Set<string>();
     for (let i = 0; i < 40; i++) nodes.add(router.forRead({ consistency, session }).node);
     return [...nodes].sort();
   };
-  return { router, clock, tell, readers };
+  return { router, clock, reportNow, readers };
 }
 
 const noNode = expect.objectContaining({ code: 'ERR_NO_HEALTHY_NODE', policy: 'replicaRouter' });
 
-/** What a function throws. */
+/** Returns the error that a function throws. */
 function thrownBy(call: () => unknown): unknown {
   try {
     call();
@@ -44,10 +44,10 @@ function thrownBy(call: () => unknown): unknown {
   throw new Error('It threw nothing');
 }
 
-describe('writes and strong reads', () => {
-  it('go to the primary', () => {
-    const { router, tell } = threeNodes();
-    tell('db-2', { lag: 0, position: 5 });
+describe('Writes and strong reads', () => {
+  it('writes and strong reads use the primary', () => {
+    const { router, reportNow } = threeNodes();
+    reportNow('db-2', { lag: 0, position: 5 });
     const primary = { node: 'db-1', epoch: 1, role: 'primary', lagMs: 0 };
     expect([router.forWrite(), router.forRead(), router.forRead({ consistency: 'strong' })]).toEqual([
       primary,
@@ -56,9 +56,9 @@ describe('writes and strong reads', () => {
     ]);
   });
 
-  it('fail while it is down, and are not handed to a replica', () => {
-    const { router, tell } = threeNodes();
-    tell('db-2', { lag: 0 });
+  it('writes and strong reads fail while the primary is down, and no replica is used', () => {
+    const { router, reportNow } = threeNodes();
+    reportNow('db-2', { lag: 0 });
     router.markDown('db-1');
     expect(thrownBy(() => router.forWrite())).toEqual(noNode);
     expect(thrownBy(() => router.forRead())).toEqual(noNode);
@@ -67,11 +67,11 @@ describe('writes and strong reads', () => {
   });
 });
 
-describe('bounded staleness', () => {
-  it('takes those whose lag is known to be within the bound, the time since the report included', async () => {
-    const { router, clock, tell, readers } = threeNodes();
-    tell('db-2', { lag: '400ms' });
-    tell('db-3', { lag: '2s' });
+describe('Bounded staleness', () => {
+  it('a read uses replicas whose lag plus the age of its report is within the bound', async () => {
+    const { router, clock, reportNow, readers } = threeNodes();
+    reportNow('db-2', { lag: '400ms' });
+    reportNow('db-3', { lag: '2s' });
     const within = { maxLag: '1s' } as const;
     expect([readers(within), readers({ maxLag: '2s' })]).toEqual([['db-2'], ['db-2', 'db-3']]);
     await clock.advance(600);
@@ -80,35 +80,35 @@ describe('bounded staleness', () => {
     expect(readers(within)).toEqual(['db-1']);
   });
 
-  it('does not trust a report that is too old, whatever the bound', async () => {
-    const { clock, tell, readers } = threeNodes({ reportMaxAge: '5s' });
-    tell('db-2', { lag: 0, position: 7 });
+  it('a report older than reportMaxAge is ignored for any bound', async () => {
+    const { clock, reportNow, readers } = threeNodes({ reportMaxAge: '5s' });
+    reportNow('db-2', { lag: 0, position: 7 });
     await clock.advance(5000);
     expect(readers({ maxLag: '1h' })).toEqual(['db-2']);
     await clock.advance(1);
     expect(readers({ maxLag: '1h' })).toEqual(['db-1']);
   });
 
-  it('does not take a node that has only told its position', () => {
-    const { tell, readers } = threeNodes();
-    tell('db-2', { position: 5 });
+  it('a replica that has reported only its position is not used', () => {
+    const { reportNow, readers } = threeNodes();
+    reportNow('db-2', { position: 5 });
     expect(readers({ maxLag: '1h' })).toEqual(['db-1']);
   });
 
-  it('counts from when the node was asked, and forgets answers that were overtaken', async () => {
-    const { router, clock, tell } = threeNodes();
+  it('the age of a report starts at its time, and older reports are ignored', async () => {
+    const { router, clock, reportNow } = threeNodes();
     await clock.advance(5000);
-    expect(tell('db-2', { lag: 100, at: 4000 })).toBe(true);
+    expect(reportNow('db-2', { lag: 100, at: 4000 })).toBe(true);
     expect(router.forRead({ consistency: { maxLag: '2s' } }).lagMs).toBe(1100);
-    expect(tell('db-2', { lag: 0, at: 3999 })).toBe(false);
-    expect(tell('db-2', { lag: 50, at: 4000 })).toBe(true);
-    expect(tell('db-2', { lag: 50, at: 99_999 })).toBe(true); // no later than now
+    expect(reportNow('db-2', { lag: 0, at: 3999 })).toBe(false);
+    expect(reportNow('db-2', { lag: 50, at: 4000 })).toBe(true);
+    expect(reportNow('db-2', { lag: 50, at: 99_999 })).toBe(true); // a later time counts as now
     expect(router.forRead({ consistency: { maxLag: '2s' } }).lagMs).toBe(50);
   });
 });
 
-describe('eventual', () => {
-  it('takes any replica that is up, and the primary when none is', () => {
+describe('Eventual consistency', () => {
+  it('a read uses any replica that is up, and the primary if no replica is up', () => {
     const { router, readers } = threeNodes();
     expect(readers('eventual')).toEqual(['db-2', 'db-3']);
     expect(router.forRead({ consistency: 'eventual' }).lagMs).toBe(undefined);
@@ -118,20 +118,20 @@ describe('eventual', () => {
     expect(readers('eventual')).toEqual(['db-1']);
   });
 
-  it('prefers the fresher of two drawn at random, and still uses every node', () => {
+  it('a read prefers the fresher of two random replicas and still uses every replica', () => {
     const replicas = ['a', 'b', 'c', 'd'];
-    const { router, tell } = threeNodes({ primary: 'p', replicas });
-    for (const [i, node] of replicas.entries()) tell(node, { lag: i * 100 });
+    const { router, reportNow } = threeNodes({ primary: 'p', replicas });
+    for (const [i, node] of replicas.entries()) reportNow(node, { lag: i * 100 });
     const counts = new Map(replicas.map((node) => [node, 0]));
     for (let i = 0; i < 12_000; i++) {
       const { node } = router.forRead({ consistency: 'eventual' });
       counts.set(node, (counts.get(node) ?? 0) + 1);
     }
-    // The i-th of n, when it is the fresher of a pair, or drawn twice: (2 (n - i) + 1) / n².
+    // The probability of the i-th of n, as the fresher of a pair or drawn twice: (2 (n - i) + 1) / n².
     expect([...counts.values()].map((count) => Math.round((count / 12_000) * 16))).toEqual([7, 5, 3, 1]);
   });
 
-  it('draws evenly where nothing is known of the lag', () => {
+  it('replicas are drawn evenly if no lag is known', () => {
     const { router } = threeNodes({ replicas: ['a', 'b', 'c'] });
     const counts: Record<string, number> = {};
     for (let i = 0; i < 9000; i++) {
@@ -141,56 +141,56 @@ describe('eventual', () => {
     for (const node of ['a', 'b', 'c']) expect(Math.abs((counts[node] ?? 0) - 3000)).toBeLessThan(200);
   });
 
-  it('prefers what is known to be fresh to what is not known', () => {
-    const { router, tell } = threeNodes();
-    tell('db-3', { lag: '1h' });
+  it('a replica with a known lag is preferred to one without', () => {
+    const { router, reportNow } = threeNodes();
+    reportNow('db-3', { lag: '1h' });
     const nodes = Array.from({ length: 4000 }, () => router.forRead({ consistency: 'eventual' }).node);
     expect(nodes.filter((node) => node === 'db-3').length / 1000).toBeCloseTo(3, 0);
   });
 });
 
 describe('read-your-writes', () => {
-  it('takes those that have reached the position of the last write', () => {
-    const { router, tell, readers } = threeNodes();
+  it('a read uses replicas that have reached the position of the last write', () => {
+    const { router, reportNow, readers } = threeNodes();
     const session = router.session();
     expect(readers('read-your-writes', session)).toEqual(['db-2', 'db-3']);
     session.wrote(router.forWrite(), 100n);
     session.wrote(router.forWrite(), 90);
     expect(readers('read-your-writes', session)).toEqual(['db-1']);
-    tell('db-2', { position: 99 });
-    tell('db-3', { position: 100 });
+    reportNow('db-2', { position: 99 });
+    reportNow('db-3', { position: 100 });
     expect(readers('read-your-writes', session)).toEqual(['db-3']);
-    tell('db-2', { position: 2n ** 60n });
+    reportNow('db-2', { position: 2n ** 60n });
     expect(readers('read-your-writes', session)).toEqual(['db-2', 'db-3']);
   });
 
-  it('does not count what a node said too long ago: it may have been replaced since', async () => {
-    const { router, clock, tell, readers } = threeNodes();
+  it('an old report is ignored, because the node may have been replaced', async () => {
+    const { router, clock, reportNow, readers } = threeNodes();
     const session = router.session();
     session.wrote(router.forWrite(), 5);
-    tell('db-2', { position: 9 });
+    reportNow('db-2', { position: 9 });
     await clock.advance(10_001);
     expect(readers('read-your-writes', session)).toEqual(['db-1']);
   });
 
-  it('stays with the primary after a write without a position, until a lag proves that a replica has it', async () => {
-    const { router, clock, tell, readers } = threeNodes();
+  it('after a write without a position, reads use the primary until a lag proves that a replica has the write', async () => {
+    const { router, clock, reportNow, readers } = threeNodes();
     const session = router.session();
     await clock.advance(1000);
     session.wrote(router.forWrite());
     await clock.advance(500);
-    tell('db-2', { lag: 501 });
-    tell('db-3', { position: 1_000_000 });
+    reportNow('db-2', { lag: 501 });
+    reportNow('db-3', { position: 1_000_000 });
     expect(readers('read-your-writes', session)).toEqual(['db-1']);
     await clock.advance(60_000);
     expect(readers('read-your-writes', session)).toEqual(['db-1']);
-    tell('db-2', { lag: 60_500 });
+    reportNow('db-2', { lag: 60_500 });
     expect(readers('read-your-writes', session)).toEqual(['db-1']);
-    tell('db-2', { lag: 60_499 });
+    reportNow('db-2', { lag: 60_499 });
     expect(readers('read-your-writes', session)).toEqual(['db-2']);
   });
 
-  it('guesses after stickyFor, if that is given', async () => {
+  it('after stickyFor, reads use replicas without a proof', async () => {
     const { router, clock, readers } = threeNodes({ stickyFor: '2s' });
     const session = router.session();
     session.wrote(router.forWrite());
@@ -200,7 +200,7 @@ describe('read-your-writes', () => {
     expect(readers('read-your-writes', session)).toEqual(['db-2', 'db-3']);
   });
 
-  it('does not look at what was read', () => {
+  it('positions of reads do not matter', () => {
     const { router, readers } = threeNodes();
     const session = router.session();
     session.read(router.forRead(), 100);
@@ -210,11 +210,11 @@ describe('read-your-writes', () => {
 });
 
 describe('monotonic', () => {
-  it('takes those that have reached what the session has seen', () => {
-    const { router, tell, readers } = threeNodes();
+  it('a read uses replicas that have reached the position of earlier reads', () => {
+    const { router, reportNow, readers } = threeNodes();
     const session = router.session();
-    tell('db-2', { position: 40 });
-    tell('db-3', { position: 50 });
+    reportNow('db-2', { position: 40 });
+    reportNow('db-3', { position: 50 });
     expect(readers('monotonic', session)).toEqual(['db-2', 'db-3']);
     session.read(router.forRead({ consistency: 'eventual' }), 45);
     expect(readers('monotonic', session)).toEqual(['db-3']);
@@ -224,20 +224,20 @@ describe('monotonic', () => {
     expect(readers('monotonic', session)).toEqual(['db-3']);
   });
 
-  it('goes by the time of the read where the position is not known', async () => {
-    const { router, clock, tell, readers } = threeNodes();
+  it('a read without a position counts by its time', async () => {
+    const { router, clock, reportNow, readers } = threeNodes();
     const session = router.session();
     await clock.advance(100);
     session.read(router.forRead({ consistency: 'eventual' }));
     expect(readers('monotonic', session)).toEqual(['db-1']);
     await clock.advance(100);
-    tell('db-2', { lag: 99 });
+    reportNow('db-2', { lag: 99 });
     expect(readers('monotonic', session)).toEqual(['db-2']);
   });
 });
 
-describe('when no replica is fit', () => {
-  it('fails instead of using the primary, if so wished, except for strong reads', () => {
+describe('Without a suitable replica', () => {
+  it("onNoFreshReplica: 'reject' rejects reads instead of using the primary, except strong reads", () => {
     const { router } = threeNodes({ onNoFreshReplica: 'reject' });
     const session = router.session();
     session.wrote(router.forWrite(), 5);
@@ -247,13 +247,13 @@ describe('when no replica is fit', () => {
     expect(router.forRead({ consistency: 'eventual' }).role).toBe('replica');
   });
 
-  it('fails when the primary is down, too', () => {
+  it('a read is rejected when the primary is down too', () => {
     const { router } = threeNodes();
     router.markDown('db-1');
     expect(thrownBy(() => router.forRead({ consistency: { maxLag: '1s' } }))).toEqual(noNode);
   });
 
-  it('leaves out what has been tried, the primary too', () => {
+  it('excluded nodes are skipped, including the primary', () => {
     const { router } = threeNodes();
     const read = (...exclude: string[]) => router.forRead({ consistency: 'eventual', exclude }).node;
     expect([read('db-2'), read('db-2', 'db-3'), read('db-3', 'no such node')]).toEqual(['db-3', 'db-1', 'db-2']);
@@ -261,38 +261,38 @@ describe('when no replica is fit', () => {
     expect(thrownBy(() => router.forRead({ exclude: new Set(['db-1']) }))).toEqual(noNode);
   });
 
-  it('reads from the primary where there are no replicas', () => {
+  it('reads use the primary if there are no replicas', () => {
     const { router } = threeNodes({ replicas: [] });
     expect(router.forRead({ consistency: 'eventual' }).node).toBe('db-1');
   });
 });
 
-describe('nodes that go down', () => {
-  it('get nothing, and are believed only anew when they come back', () => {
-    const { router, tell, readers } = threeNodes();
-    tell('db-2', { lag: 0, position: 5 });
+describe('Nodes that go down', () => {
+  it('a node that was down receives bounded reads only after a new report', () => {
+    const { router, reportNow, readers } = threeNodes();
+    reportNow('db-2', { lag: 0, position: 5 });
     router.markDown('db-2');
     expect(readers({ maxLag: '1s' })).toEqual(['db-1']);
     router.markUp('db-2');
     expect(readers({ maxLag: '1s' })).toEqual(['db-1']);
-    tell('db-2', { lag: 0 });
+    reportNow('db-2', { lag: 0 });
     expect(readers({ maxLag: '1s' })).toEqual(['db-2']);
   });
 
-  it('are not believed in what they said before they went down, or while they are', async () => {
-    const { router, clock, tell, readers } = threeNodes();
+  it('reports from before or during the time that a node is down are ignored', async () => {
+    const { router, clock, reportNow, readers } = threeNodes();
     await clock.advance(100);
     router.markDown('db-2');
-    expect(tell('db-2', { lag: 0 })).toBe(false);
+    expect(reportNow('db-2', { lag: 0 })).toBe(false);
     await clock.advance(100);
     router.markUp('db-2');
-    expect(tell('db-2', { lag: 0, at: 199 })).toBe(false);
+    expect(reportNow('db-2', { lag: 0, at: 199 })).toBe(false);
     router.markUp('db-2');
     await clock.advance(1);
-    expect([tell('db-2', { lag: 0, at: 200 }), readers({ maxLag: '1s' })]).toEqual([true, ['db-2']]);
+    expect([reportNow('db-2', { lag: 0, at: 200 }), readers({ maxLag: '1s' })]).toEqual([true, ['db-2']]);
   });
 
-  it('tell of it once', () => {
+  it('each change of a node emits one event', () => {
     const { router } = threeNodes();
     const events: unknown[] = [];
     router.on('nodeDown', ({ node }) => events.push(`${node} down`));
@@ -304,11 +304,11 @@ describe('nodes that go down', () => {
 });
 
 describe('failover', () => {
-  it('promotes what has the highest position, then what had the least lag, then the first by name', async () => {
+  it('failover promotes the node with the highest position, then the least lag, then the first name', async () => {
     const promoted = async (reports: Record<string, Omit<ReplicaReport, 'epoch'>>) => {
-      const { router, clock, tell } = threeNodes({ replicas: ['d', 'b', 'c'] });
+      const { router, clock, reportNow } = threeNodes({ replicas: ['d', 'b', 'c'] });
       await clock.advance(10_000);
-      for (const [node, report] of Object.entries(reports)) tell(node, report);
+      for (const [node, report] of Object.entries(reports)) reportNow(node, report);
       return router.failover({ epoch: 1 }).node;
     };
     expect(await promoted({ b: { position: 5 }, c: { position: 7n }, d: { position: 6, lag: 0 } })).toBe('c');
@@ -317,22 +317,22 @@ describe('failover', () => {
     expect(await promoted({ b: { lag: 500, at: 9000 }, c: { lag: 1400 }, d: { lag: 1501 } })).toBe('c');
     expect(await promoted({ b: { lag: 400, at: 9000 }, c: { lag: 1400 } })).toBe('b');
     expect(await promoted({})).toBe('b');
-    expect(await promoted({ d: {} })).toBe('d'); // heard of in this epoch
+    expect(await promoted({ d: {} })).toBe('d'); // reported in this epoch
     expect(await promoted({ c: { position: 5 }, d: { position: 5 } })).toBe('c');
   });
 
-  it('goes by the last thing a node said, however old', async () => {
-    const { router, clock, tell } = threeNodes();
-    tell('db-3', { position: 5 });
+  it('failover uses the last report of a node at any age', async () => {
+    const { router, clock, reportNow } = threeNodes();
+    reportNow('db-3', { position: 5 });
     await clock.advance(3_600_000);
     expect(router.failover({ epoch: 1 }).node).toBe('db-3');
   });
 
-  it('begins an epoch, in which the new primary takes writes and strong reads', () => {
-    const { router, tell } = threeNodes();
+  it('failover starts an epoch in which the new primary receives writes and strong reads', () => {
+    const { router, reportNow } = threeNodes();
     const events: ReplicaRouterEvents['failover'][] = [];
     router.on('failover', (event) => events.push(event));
-    tell('db-3', { position: 5 });
+    reportNow('db-3', { position: 5 });
     const route = { node: 'db-3', epoch: 2, role: 'primary', lagMs: 0 };
     expect([router.failover({ epoch: 1 }), router.forWrite(), router.forRead()]).toEqual([route, route, route]);
     expect([router.epoch, router.primary, router.isCurrent(1), router.isCurrent(2), router.isCurrent(3)]).toEqual([
@@ -345,7 +345,7 @@ describe('failover', () => {
     expect(events).toEqual([{ from: 'db-1', to: 'db-3', epoch: 2, reason: 'failover' }]);
   });
 
-  it('happens once, however many have seen the same primary fail', () => {
+  it('failover happens once for all callers that saw the same primary fail', () => {
     const { router } = threeNodes();
     const seen = { epoch: router.epoch };
     const answers = [router.failover(seen), router.failover(seen), router.failover({ epoch: 0 })];
@@ -353,13 +353,13 @@ describe('failover', () => {
     expect(router.failover({ epoch: 99 }).epoch).toBe(2);
   });
 
-  it('happens once when a listener calls it again', () => {
+  it('failover happens once when a listener calls it again', () => {
     const { router } = threeNodes();
     router.on('failover', () => router.failover({ epoch: 1 }));
     expect(router.failover({ epoch: 1 }).epoch).toBe(2);
   });
 
-  it('is not stopped by a listener that throws', async () => {
+  it('an error of a listener does not stop the failover', async () => {
     using uncaught = catchUncaught();
     const { router } = threeNodes();
     router.on('failover', () => {
@@ -370,7 +370,7 @@ describe('failover', () => {
     expect(uncaught.errors).toEqual([new Error('listener')]);
   });
 
-  it('is refused, and changes nothing, when there is nobody to promote', () => {
+  it('failover without a candidate throws and changes nothing', () => {
     const { router } = threeNodes();
     router.markDown('db-2');
     router.markDown('db-3');
@@ -379,13 +379,13 @@ describe('failover', () => {
     expect(thrownBy(() => threeNodes({ replicas: [] }).router.failover({ epoch: 1 }))).toEqual(noNode);
   });
 
-  it('leaves the old primary alone until it has cooled down and follows the new one', async () => {
-    const { router, clock, tell, readers } = threeNodes({ cooldown: '30s' });
+  it('the old primary is used after the cooldown and a report in the new epoch', async () => {
+    const { router, clock, reportNow, readers } = threeNodes({ cooldown: '30s' });
     router.markDown('db-3');
     router.failover({ epoch: 1 });
     expect([readers('eventual'), router.nodes[0]?.role]).toEqual([['db-2'], 'retired']);
-    expect(thrownBy(() => router.failover({ epoch: 2 }))).toEqual(noNode); // no going back and forth
-    tell('db-1', { lag: 0 });
+    expect(thrownBy(() => router.failover({ epoch: 2 }))).toEqual(noNode); // no failover back to the old primary
+    reportNow('db-1', { lag: 0 });
     await clock.advance(29_999);
     expect([readers('eventual'), readers({ maxLag: '1h' })]).toEqual([['db-2'], ['db-2']]);
     await clock.advance(1);
@@ -393,7 +393,7 @@ describe('failover', () => {
     expect(router.failover({ epoch: 2 })).toMatchObject({ node: 'db-1', epoch: 3 });
   });
 
-  it('waits for the old primary to follow the new one, however long that takes', async () => {
+  it('the old primary is not used before it follows the new one, after any time', async () => {
     const { router, clock, readers } = threeNodes({ cooldown: '30s' });
     router.markDown('db-3');
     router.report('db-1', { epoch: 1, position: 9 });
@@ -405,17 +405,17 @@ describe('failover', () => {
     expect(readers('eventual')).toEqual(['db-1']);
   });
 
-  it('does not retire a node again that takes part, when the epoch changes', async () => {
-    const { router, clock, tell, readers } = threeNodes({ cooldown: 0 });
+  it('a node that follows is not retired again when the epoch changes', async () => {
+    const { router, clock, reportNow, readers } = threeNodes({ cooldown: 0 });
     router.failover({ epoch: 1 });
-    tell('db-1');
+    reportNow('db-1');
     router.adopt({ primary: 'db-3', epoch: 3 });
     router.markDown('db-2');
     await clock.advance(1);
     expect(readers('eventual')).toEqual(['db-1']);
   });
 
-  it('keeps a node retired that has not been seen to follow, when the epoch changes again', async () => {
+  it('a retired node that has not reported stays retired when the epoch changes again', async () => {
     const { router, clock, readers } = threeNodes({ cooldown: '1s' });
     router.failover({ epoch: 1 });
     await clock.advance(60_000);
@@ -426,93 +426,93 @@ describe('failover', () => {
     ]);
   });
 
-  it('believes no replica before it has told of itself in the new epoch', () => {
-    const { router, tell, readers } = threeNodes();
-    tell('db-2', { lag: 0, position: 50 });
-    tell('db-3', { lag: 0, position: 60 });
+  it('a replica is used for bounded reads only after a report in the new epoch', () => {
+    const { router, reportNow, readers } = threeNodes();
+    reportNow('db-2', { lag: 0, position: 50 });
+    reportNow('db-3', { lag: 0, position: 60 });
     router.failover({ epoch: 1 });
     expect([readers({ maxLag: '1h' }), readers('eventual')]).toEqual([['db-3'], ['db-2']]);
     expect(router.report('db-2', { epoch: 1, lag: 0 })).toBe(false);
     expect(router.report('db-2', { epoch: 3, lag: 0 })).toBe(false);
     expect(readers({ maxLag: '1h' })).toEqual(['db-3']);
-    tell('db-2', { lag: 0 });
+    reportNow('db-2', { lag: 0 });
     expect(readers({ maxLag: '1h' })).toEqual(['db-2']);
   });
 
-  it('ranks by what was said in the earlier epoch when nothing newer is known', () => {
-    const { router, tell } = threeNodes({ replicas: ['db-2', 'db-3', 'db-4'] });
-    tell('db-2', { position: 50 });
-    tell('db-3', { position: 60 });
-    tell('db-4', { position: 55 });
+  it('failover ranks nodes by reports of the earlier epoch if there are no newer ones', () => {
+    const { router, reportNow } = threeNodes({ replicas: ['db-2', 'db-3', 'db-4'] });
+    reportNow('db-2', { position: 50 });
+    reportNow('db-3', { position: 60 });
+    reportNow('db-4', { position: 55 });
     router.failover({ epoch: 1 });
     expect(router.failover({ epoch: 2 }).node).toBe('db-4');
     const other = threeNodes({ replicas: ['db-2', 'db-3', 'db-4'] });
-    other.tell('db-2', { position: 50 });
-    other.tell('db-3', { position: 60 });
-    other.tell('db-4', { position: 55 });
+    other.reportNow('db-2', { position: 50 });
+    other.reportNow('db-3', { position: 60 });
+    other.reportNow('db-4', { position: 55 });
     other.router.failover({ epoch: 1 });
-    other.tell('db-2', { position: 10 }); // follows the new primary
+    other.reportNow('db-2', { position: 10 }); // follows the new primary
     expect(other.router.failover({ epoch: 2 }).node).toBe('db-2');
   });
 });
 
-describe('positions of an earlier epoch', () => {
+describe('Positions of an earlier epoch', () => {
   /** A session that has written at `position` in epoch 1; db-3 was at 60 when it was promoted. */
   function afterFailover(position: number) {
     const all = threeNodes();
     const session = all.router.session();
     session.wrote(all.router.forWrite(), position);
     session.read(all.router.forRead(), position);
-    all.tell('db-2', { position: 50 });
-    all.tell('db-3', { position: 60 });
+    all.reportNow('db-2', { position: 50 });
+    all.reportNow('db-3', { position: 60 });
     all.router.failover({ epoch: 1 });
     return { ...all, session };
   }
 
-  it('hold on, up to where the new primary is known to have been', () => {
-    const { tell, readers, session } = afterFailover(60);
+  it('positions up to that of the promoted primary stay valid', () => {
+    const { reportNow, readers, session } = afterFailover(60);
     expect(readers('read-your-writes', session)).toEqual(['db-3']);
-    tell('db-2', { position: 59 });
+    reportNow('db-2', { position: 59 });
     expect(readers('read-your-writes', session)).toEqual(['db-3']);
-    tell('db-2', { position: 60 });
+    reportNow('db-2', { position: 60 });
     expect([readers('read-your-writes', session), readers('monotonic', session)]).toEqual([['db-2'], ['db-2']]);
   });
 
-  it('mean the primary beyond that: it may be lost, and another log may have the same numbers', () => {
-    const { router, tell, readers, session } = afterFailover(61);
-    tell('db-2', { position: 1000 });
+  it('later positions mean the primary, because they may be lost and reused in another log', () => {
+    const { router, reportNow, readers, session } = afterFailover(61);
+    reportNow('db-2', { position: 1000 });
     expect([readers('read-your-writes', session), readers('monotonic', session)]).toEqual([['db-3'], ['db-3']]);
-    session.wrote(router.forWrite(), 70); // all that is left of the old log is before it
+    session.wrote(router.forWrite(), 70); // the rest of the old log is before this position
     expect(readers('read-your-writes', session)).toEqual(['db-2']);
   });
 
-  it('do not take the place of those of a later one, when an old write ends late', () => {
-    const { router, tell, readers } = threeNodes();
+  it('positions of an earlier epoch do not replace later ones when an old write ends late', () => {
+    const { router, reportNow, readers } = threeNodes();
     const session = router.session();
     const old = router.forWrite();
-    tell('db-3', { position: 60 });
+    reportNow('db-3', { position: 60 });
     router.failover({ epoch: 1 });
     session.wrote(router.forWrite(), 70);
     session.wrote(old, 9999);
-    tell('db-2', { position: 70 });
+    reportNow('db-2', { position: 70 });
     expect(readers('read-your-writes', session)).toEqual(['db-2']);
   });
 
-  it('hold on over several failovers, by the least of what was shared', () => {
-    const { router, tell, readers, session } = afterFailover(55);
-    tell('db-2', { position: 54 });
+  it('positions stay valid over several failovers up to the least shared position', () => {
+    const { router, reportNow, readers, session } = afterFailover(55);
+    reportNow('db-2', { position: 54 });
     router.failover({ epoch: 2 });
-    tell('db-3', { position: 100 });
+    reportNow('db-3', { position: 100 });
     router.markDown('db-1');
     expect(readers('read-your-writes', session)).toEqual(['db-2']);
     const other = afterFailover(54);
-    other.tell('db-2', { position: 54 });
+    other.reportNow('db-2', { position: 54 });
     other.router.failover({ epoch: 2 });
     other.router.adopt({ primary: 'db-2', epoch: 2 });
     expect(other.readers('read-your-writes', other.session)).toEqual(['db-2']);
   });
 
-  it('of sixteen failovers ago are still understood, older ones are not', () => {
+  it('positions of sixteen failovers ago are valid, and older ones are not', () => {
     const clock = new TestClock();
     const router = replicaRouter({ primary: 'a', replicas: ['b', 'c'], cooldown: 0, clock });
     const session = router.session();
@@ -528,28 +528,28 @@ describe('positions of an earlier epoch', () => {
     expect(router.forRead({ consistency: 'read-your-writes', session }).role).toBe('primary');
   });
 
-  it('are not understood over epochs that were skipped', () => {
-    const { router, tell, readers } = threeNodes();
+  it('positions are not valid across skipped epochs', () => {
+    const { router, reportNow, readers } = threeNodes();
     const session = router.session();
     session.wrote(router.forWrite(), 5);
-    tell('db-3', { position: 60 });
+    reportNow('db-3', { position: 60 });
     router.adopt({ primary: 'db-3', epoch: 9 });
-    tell('db-2', { position: 60 });
+    reportNow('db-2', { position: 60 });
     expect(readers('read-your-writes', session)).toEqual(['db-3']);
     const others = router.session({ version: 1, wrote: { epoch: 8, position: '5' } });
     expect(readers('read-your-writes', others)).toEqual(['db-3']); // db-3 was at 60 in epoch 1, not in epoch 8
   });
 
-  it('of a later epoch than the router knows mean the primary', () => {
-    const { router, tell, readers } = threeNodes();
-    tell('db-2', { position: 99 });
+  it('positions of an unknown later epoch mean the primary', () => {
+    const { router, reportNow, readers } = threeNodes();
+    reportNow('db-2', { position: 99 });
     const session = router.session({ version: 1, wrote: { epoch: 2, position: '5' } });
     expect(readers('read-your-writes', session)).toEqual(['db-1']);
   });
 });
 
 describe('adopt', () => {
-  it('takes over a later epoch, and no other', () => {
+  it('adopt accepts a later epoch and rejects others', () => {
     const { router } = threeNodes({ epoch: 5 });
     const events: ReplicaRouterEvents['failover'][] = [];
     router.on('failover', (event) => events.push(event));
@@ -561,7 +561,7 @@ describe('adopt', () => {
     expect(events).toEqual([{ from: 'db-1', to: 'db-2', epoch: 7, reason: 'adopted' }]);
   });
 
-  it('may bring back the primary that was replaced, or go on with the same one', () => {
+  it('adopt can restore a replaced primary or keep the current one', () => {
     const { router, readers } = threeNodes();
     router.failover({ epoch: 1 });
     expect(router.adopt({ primary: 'db-1', epoch: 3 })).toBe(true);
@@ -570,7 +570,7 @@ describe('adopt', () => {
     expect([router.nodes[0]?.role, router.epoch]).toEqual(['primary', 4]);
   });
 
-  it('does not say that a node is up', () => {
+  it('adopt does not mark a node as up', () => {
     const { router } = threeNodes();
     router.markDown('db-2');
     router.adopt({ primary: 'db-2', epoch: 2 });
@@ -579,10 +579,10 @@ describe('adopt', () => {
 });
 
 describe('nodes', () => {
-  it('tell what is known of each', async () => {
-    const { router, clock, tell } = threeNodes();
-    tell('db-1', { position: 80 });
-    tell('db-2', { lag: 50, position: 70n });
+  it('nodes returns the role, the state, the lag and the position of each node', async () => {
+    const { router, clock, reportNow } = threeNodes();
+    reportNow('db-1', { position: 80 });
+    reportNow('db-2', { lag: 50, position: 70n });
     await clock.advance(10);
     router.markDown('db-3');
     expect(router.nodes).toEqual([
@@ -594,8 +594,8 @@ describe('nodes', () => {
   });
 });
 
-describe('what cannot work', () => {
-  it('is refused at construction', () => {
+describe('Invalid arguments', () => {
+  it('replicaRouter rejects invalid options', () => {
     const make = (options: object) => () => threeNodes(options as Partial<ReplicaRouterOptions>);
     expect(make({ primary: '' })).toThrow('replicaRouter: "primary" must be a string that is not empty');
     expect(make({ replicas: ['a', 5] })).toThrow('"replicas[1]" must be a string');
@@ -616,7 +616,7 @@ describe('what cannot work', () => {
     expect(make({ coolDown: 5 })).toThrow('"coolDown" is unknown (did you mean "cooldown"?)');
   });
 
-  it('is refused in calls', () => {
+  it('the methods of a router reject invalid arguments', () => {
     const { router } = threeNodes({ name: 'users' });
     const report = (own: object) => () => router.report('db-2', { epoch: 1, ...own });
     expect(report({ epoch: undefined })).toThrow('users: "report.epoch" must be an integer');

@@ -2,7 +2,7 @@ import { type ReplicaSessionToken, replicaRouter } from 'breakwater/sharding';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
 
-/** Two processes in front of the same nodes, whose clocks began at different times. */
+/** Two processes with the same nodes, whose clocks started at different times. */
 function twoRouters() {
   const clocks = [new TestClock(), new TestClock()];
   const starts = [1_800_000_000_000, 1_800_000_500_000];
@@ -25,14 +25,14 @@ interface Process {
 const carried = (session: { toJSON(): ReplicaSessionToken }) =>
   JSON.parse(JSON.stringify(session)) as ReplicaSessionToken;
 
-describe('a session', () => {
-  it('is empty data to begin with', () => {
+describe('A session', () => {
+  it('a new session serializes to empty data', () => {
     const [{ router }] = twoRouters();
     expect(carried(router.session())).toEqual({ version: 1 });
     expect(carried(router.session({ version: 1, wrote: undefined, read: {} }))).toEqual({ version: 1 });
   });
 
-  it('comes back from its data with what it has written and read', () => {
+  it('a restored session keeps the positions of its writes and reads', () => {
     const [one, other] = twoRouters();
     const session = one.router.session();
     session.wrote(one.router.forWrite(), 2n ** 63n);
@@ -43,37 +43,37 @@ describe('a session', () => {
       wrote: { epoch: 1, position: '9223372036854775808' },
       read: { epoch: 1, position: '7' },
     });
-    const again = other.router.session(token);
-    expect(carried(again)).toEqual(token);
+    const restored = other.router.session(token);
+    expect(carried(restored)).toEqual(token);
     const read = (consistency: 'read-your-writes' | 'monotonic') =>
-      other.router.forRead({ consistency, session: again }).node;
+      other.router.forRead({ consistency, session: restored }).node;
     other.router.report('r', { epoch: 1, position: 2n ** 63n - 1n });
     expect([read('read-your-writes'), read('monotonic')]).toEqual(['p', 'r']);
     other.router.report('r', { epoch: 1, position: 2n ** 63n });
     expect(read('read-your-writes')).toBe('r');
   });
 
-  it('carries times by the wall clock, from one monotonic clock to another', async () => {
+  it('times are transferred between monotonic clocks by the wall clock', async () => {
     const [one, other] = twoRouters();
-    await one.clock.advance(510_000.5); // the other process is 500 s younger
+    await one.clock.advance(510_000.5); // the other process started 500 s later
     await other.clock.advance(5000);
     const session = one.router.session();
     session.wrote(one.router.forWrite());
     await one.clock.advance(2000);
     await other.clock.advance(2000);
     const token = carried(session);
-    expect(token).toEqual({ version: 1, wrote: { at: 1_800_000_510_001 } }); // rounded up: later is stricter
+    expect(token).toEqual({ version: 1, wrote: { at: 1_800_000_510_001 } }); // rounded up, because later is stricter
     await other.clock.advance(10_000); // 1,800,000,517,000 by its wall clock, 6.999 s after the write
-    const again = other.router.session(token);
-    const read = () => other.router.forRead({ consistency: 'read-your-writes', session: again }).node;
+    const restored = other.router.session(token);
+    const read = () => other.router.forRead({ consistency: 'read-your-writes', session: restored }).node;
     other.router.report('r', { epoch: 1, lag: 6999 });
     expect(read()).toBe('p');
     other.router.report('r', { epoch: 1, lag: 6998 });
     expect(read()).toBe('r');
-    expect(carried(again)).toEqual(token);
+    expect(carried(restored)).toEqual(token);
   });
 
-  it('takes a time in the future for now', async () => {
+  it('a time in the future counts as now', async () => {
     const [{ router, clock }] = twoRouters();
     const session = router.session({ version: 1, read: { at: 9e15 } });
     const read = () => router.forRead({ consistency: 'monotonic', session }).node;
@@ -83,16 +83,16 @@ describe('a session', () => {
     expect(read()).toBe('r');
   });
 
-  it('keeps a time beside a position, and must see both', async () => {
+  it('a session with a time and a position requires both', async () => {
     const [{ router, clock }] = twoRouters();
     const session = router.session();
     session.wrote(router.forWrite(), 5);
     await clock.advance(100);
     session.wrote(router.forWrite());
-    const again = router.session(carried(session));
-    const read = () => router.forRead({ consistency: 'read-your-writes', session: again }).node;
+    const restored = router.session(carried(session));
+    const read = () => router.forRead({ consistency: 'read-your-writes', session: restored }).node;
     router.report('r', { epoch: 1, lag: 0, position: 5 });
-    expect(read()).toBe('p'); // in the same millisecond: before or after?
+    expect(read()).toBe('p'); // in the same millisecond the order is unknown
     await clock.advance(1);
     router.report('r', { epoch: 1, lag: 0, position: 4 });
     expect(read()).toBe('p');
@@ -102,7 +102,7 @@ describe('a session', () => {
     expect(read()).toBe('r');
   });
 
-  it('notes the last write in time, and the last in the log', async () => {
+  it('a session keeps the latest write by time', async () => {
     const [{ router, clock }] = twoRouters();
     const session = router.session();
     session.wrote(router.forWrite());
@@ -113,7 +113,7 @@ describe('a session', () => {
   });
 });
 
-describe('a token', () => {
+describe('A token', () => {
   const [{ router }] = twoRouters();
   const take = (token: unknown) => () => router.session(token as ReplicaSessionToken);
 
@@ -135,11 +135,11 @@ describe('a token', () => {
     [{ version: 1, read: { at: '5' } }, '"token.read.at" must be a finite number'],
     [{ version: 1, read: { at: Infinity } }, '"token.read.at" must be a finite number'],
     [{ version: 1, read: { when: 5 } }, '"token.read.when" is unknown'],
-  ])('that is %j is refused', (token, message) => {
+  ])('the token %j is rejected', (token, message) => {
     expect(take(token)).toThrow(`replicaRouter: ${message}`);
   });
 
-  it('must not be more than noted, either', () => {
+  it('a session rejects invalid routes and positions', () => {
     const session = router.session();
     expect(() => session.wrote(undefined as never)).toThrow('"route.epoch" must be an integer');
     expect(() => session.wrote({ epoch: 1 }, -5)).toThrow('"position" must be a bigint ≥ 0');

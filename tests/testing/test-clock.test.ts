@@ -2,13 +2,13 @@ import { TestClock } from 'breakwater/testing';
 import { describe, expect, it, vi } from 'vitest';
 
 describe('TestClock', () => {
-  it('starts at 0 and stands still', () => {
+  it('a new clock is at 0 and has no timers', () => {
     const clock = new TestClock();
     expect(clock.now()).toBe(0);
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('fires each timer at its own time, in order, and those set on the way', async () => {
+  it('advance fires each timer at its own time and in order, including timers that are set by timers', async () => {
     const clock = new TestClock();
     const log: string[] = [];
     const note = (name: string) => () => log.push(`${name}@${clock.now()}`);
@@ -27,7 +27,7 @@ describe('TestClock', () => {
     expect(clock.pendingTimers).toBe(1);
   });
 
-  it('lets promises settle before the first timer and after each', async () => {
+  it('promises settle before the first timer and after each timer', async () => {
     const clock = new TestClock();
     const log: string[] = [];
     const chain = async (name: string) => {
@@ -41,7 +41,7 @@ describe('TestClock', () => {
     expect(log).toEqual(['before', 'after the first', 'the second']);
   });
 
-  it('clears timers, once and for all', async () => {
+  it('a cleared timer does not fire, and clearing it again has no effect', async () => {
     const clock = new TestClock();
     const callback = vi.fn();
     const handles = [30, 10, 20].map((ms) => clock.setTimeout(callback, ms));
@@ -54,7 +54,7 @@ describe('TestClock', () => {
     clock.clearTimeout(handles[0]);
   });
 
-  it('takes a negative delay and NaN as 0, and never comes to Infinity', async () => {
+  it('a negative delay and NaN count as 0, and a delay of Infinity never fires', async () => {
     const clock = new TestClock();
     const callback = vi.fn();
     for (const ms of [-5, Number.NaN]) clock.setTimeout(callback, ms);
@@ -64,7 +64,7 @@ describe('TestClock', () => {
     expect(clock.pendingTimers).toBe(1);
   });
 
-  it('runs overlapping calls one after the other', async () => {
+  it('overlapping calls of advance run one after the other', async () => {
     const clock = new TestClock();
     const first = clock.advance(10);
     const second = clock.advance(10);
@@ -72,7 +72,7 @@ describe('TestClock', () => {
     expect(clock.now()).toBe(20);
   });
 
-  it('rejects with what a timer throws, and goes on to work', async () => {
+  it('advance rejects with the error of a timer, and the clock continues to work', async () => {
     const clock = new TestClock();
     clock.setTimeout(() => {
       throw new Error('in the timer');
@@ -82,7 +82,7 @@ describe('TestClock', () => {
     expect(clock.now()).toBe(15);
   });
 
-  it('works while the global timers are faked', async () => {
+  it('the clock works while the global timers are faked', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'setImmediate'] });
     try {
       const clock = new TestClock();
@@ -93,11 +93,11 @@ describe('TestClock', () => {
     }
   });
 
-  it.each([-1, Number.NaN, Infinity])('cannot advance by %s', (ms) => {
+  it.each([-1, Number.NaN, Infinity])('advance rejects a duration of %s', (ms) => {
     expect(() => new TestClock().advance(ms)).toThrow('TestClock.advance: "ms" must be a finite number ≥ 0');
   });
 
-  it('holds 20,000 timers', async () => {
+  it('the clock fires the 200 timers that remain of 20,000', async () => {
     const clock = new TestClock();
     let fired = 0;
     const handles = Array.from({ length: 20_000 }, (_, i) => clock.setTimeout(() => fired++, (i * 7919) % 1000));

@@ -17,7 +17,7 @@ it('an abort by the caller rejects with its own reason and emits no "timeout"', 
   const timeouts = vi.fn();
   policy.on('timeout', timeouts);
   const controller = new AbortController();
-  const heeding = watch(
+  const reacting = watch(
     policy.execute(({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', reject)), {
       signal: controller.signal,
     }),
@@ -26,7 +26,7 @@ it('an abort by the caller rejects with its own reason and emits no "timeout"', 
   const reason = new Error('shutdown');
   controller.abort(reason);
   await settle();
-  expect([heeding.error, ignoring.error]).toEqual([reason, reason]);
+  expect([reacting.error, ignoring.error]).toEqual([reason, reason]);
   await clock.advance(10_000);
   expect(timeouts).not.toHaveBeenCalled();
 });

@@ -6,7 +6,7 @@ import { defer, settle, watch } from '../support/promises.js';
 const never = () => new Promise<never>(() => {});
 
 describe('timeout', () => {
-  it('rejects when time is up, even if the operation goes on, and aborts its signal with the same error', async () => {
+  it('a call rejects after the timeout even if its operation continues, and its signal aborts with the same error', async () => {
     const clock = new TestClock();
     const policy = timeout({ duration: '1s', clock, name: 'users' });
     const events: unknown[] = [];
@@ -27,7 +27,7 @@ describe('timeout', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('leaves everything else as it is, and no timer behind', async () => {
+  it('a call that settles in time keeps its result or error and leaves no timer', async () => {
     const clock = new TestClock();
     const policy = timeout({ duration: '1s', clock });
     let signal: AbortSignal | undefined;
@@ -36,14 +36,14 @@ describe('timeout', () => {
       return 'done';
     };
     expect(await policy.execute(operation)).toBe('done');
-    expect(signal?.aborted).toBe(false); // never on success: it would cut off a body that is being read
+    expect(signal?.aborted).toBe(false); // never on success, which would cut off a body that is being read
     await expect(policy.execute(() => Promise.reject(new Error('own')))).rejects.toThrow('own');
     expect(clock.pendingTimers).toBe(0);
     await clock.advance(5000);
     expect(signal?.aborted).toBe(false);
   });
 
-  it('does not abort what has been answered in the same turn', async () => {
+  it('an operation that has settled in the same turn does not time out', async () => {
     const clock = new TestClock();
     const { promise, resolve } = defer<string>();
     const result = watch(timeout({ duration: 100, clock }).execute(() => promise));
@@ -55,7 +55,7 @@ describe('timeout', () => {
     expect(second).toMatchObject({ state: 'fulfilled', value: 'just in time' });
   });
 
-  it('Infinity arms nothing', async () => {
+  it('a timeout of Infinity arms no timer', async () => {
     const clock = new TestClock();
     const { promise, resolve } = defer<number>();
     const result = timeout({ duration: Infinity, clock }).execute(({ deadline }) => promise.then((n) => [n, deadline]));
@@ -64,7 +64,7 @@ describe('timeout', () => {
     expect(await result).toEqual([1, Infinity]);
   });
 
-  it('the soonest of nested ones wins, and the deadline tells so', async () => {
+  it('the earliest of nested timeouts rejects the call and is the deadline of its context', async () => {
     for (const [outer, inner] of [
       [100, 200],
       [200, 100],
@@ -89,7 +89,7 @@ describe('timeout', () => {
     }
   });
 
-  it('a total timeout of one call works likewise, and is nobody else’s failure', async () => {
+  it('a total timeout of one call rejects the call and is not a failure of any policy', async () => {
     const clock = new TestClock();
     const breaker = circuitBreaker({ consecutiveFailures: 1, clock });
     const inner = timeout({ duration: '1m', clock });
@@ -104,7 +104,7 @@ describe('timeout', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('what an operation that was given up still brings is dropped without a sound', async () => {
+  it('a late error of an operation that timed out causes no unhandled rejection', async () => {
     const clock = new TestClock();
     const unhandled = vi.fn();
     process.on('unhandledRejection', unhandled);
@@ -119,7 +119,7 @@ describe('timeout', () => {
     expect(unhandled).not.toHaveBeenCalled();
   });
 
-  it('an abort by the caller is no timeout', async () => {
+  it('an abort by the caller is not a timeout', async () => {
     const clock = new TestClock();
     const policy = timeout({ duration: '1s', clock });
     const events: unknown[] = [];
@@ -133,7 +133,7 @@ describe('timeout', () => {
     expect(events).toEqual([]);
   });
 
-  it('a call aborted in the very moment its time is up keeps the reason of the caller', async () => {
+  it('a call that is aborted by its caller at the moment of the timeout rejects with the reason of the caller', async () => {
     const clock = new TestClock();
     const controller = new AbortController();
     const policy = timeout({ duration: 100, clock });
@@ -143,7 +143,7 @@ describe('timeout', () => {
           new Promise((_, reject) =>
             signal.addEventListener('abort', () => {
               controller.abort('by the caller');
-              reject(new Error('told'));
+              reject(new Error('aborted'));
             }),
           ),
       ),
@@ -164,9 +164,9 @@ describe('timeout', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('works on when fake timers are put in place, and when they are taken away', async () => {
+  it('a timeout ends calls after fake timers are installed and after they are removed', async () => {
     const policy = timeout(50);
-    for (let i = 0; i < 3; i++) await policy.execute(() => i); // from now on its timer rests between calls
+    for (let i = 0; i < 3; i++) await policy.execute(() => i); // from now on its timer stays armed between calls
     vi.useFakeTimers();
     const faked = watch(policy.execute(never));
     await vi.advanceTimersByTimeAsync(60);
@@ -175,7 +175,7 @@ describe('timeout', () => {
     await expect(policy.execute(never)).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
   });
 
-  it('takes a bare duration', async () => {
+  it('timeout accepts a duration without an options object', async () => {
     expect(timeout('1.5s').describe()).toEqual({ kind: 'timeout', name: 'timeout', timeoutMs: 1500 });
     expect(await timeout('1s').execute(() => 1)).toBe(1);
   });

@@ -26,8 +26,8 @@ interface User {
 declare const user: User;
 declare const cache: LruCache<string, User>;
 
-describe('the types of a cache', () => {
-  it('are given, or inferred from what weighs', () => {
+describe('The types of a cache', () => {
+  it('the types of keys and values are given or inferred from weigh', () => {
     expectTypeOf(new LruCache<string, User>({ capacity: 1 })).toEqualTypeOf<LruCache<string, User>>();
     expectTypeOf(new LruCache({ capacity: 1 })).toEqualTypeOf<LruCache<unknown, unknown>>();
     const weigh = ({ value }: { key: number; value: User }) => value.name.length;
@@ -36,7 +36,7 @@ describe('the types of a cache', () => {
     expectTypeOf(typed.get(1)).toEqualTypeOf<User | undefined>();
   });
 
-  it('are kept by every class', () => {
+  it('every class is a Cache', () => {
     expectTypeOf(new LruCache<number, User>({ capacity: 1 })).toExtend<Cache<number, User>>();
     expectTypeOf(new LfuCache<number, User>({ capacity: 1 })).toExtend<Cache<number, User>>();
     expectTypeOf(new FifoCache<number, User>({ capacity: 1 })).toExtend<Cache<number, User>>();
@@ -44,11 +44,11 @@ describe('the types of a cache', () => {
     expectTypeOf(new ClockCache<number, User>({ capacity: 1 })).toExtend<Cache<number, User>>();
     expectTypeOf(new TinyLfuCache<number, User>({ capacity: 1 })).toExtend<Cache<number, User>>();
     expectTypeOf(new TtlCache<number, User>({ capacity: 1, ttl: 1 })).toExtend<Cache<number, User>>();
-    // @ts-expect-error: its ttl is required
+    // @ts-expect-error: a TTL is required
     new TtlCache<number, User>({ capacity: 1 });
   });
 
-  it('of what it reads may be undefined, of what it inserts not', () => {
+  it('a read value may be undefined, and an inserted value may not', () => {
     expectTypeOf(cache.get('a')).toEqualTypeOf<User | undefined>();
     expectTypeOf(cache.peek('a')).toEqualTypeOf<User | undefined>();
     expectTypeOf(cache.has('a')).toEqualTypeOf<boolean>();
@@ -59,39 +59,39 @@ describe('the types of a cache', () => {
       expectTypeOf(key).toEqualTypeOf<string>();
       return user;
     });
-    // @ts-expect-error: not what it holds
+    // @ts-expect-error: the value has another type
     cache.getOrInsertComputed('a', () => 5);
-    // @ts-expect-error: a promise of it is something else
+    // @ts-expect-error: a promise is not the value
     cache.getOrInsertComputed('a', async () => user);
   });
 
-  it('hold keys and values to what they are', () => {
-    // @ts-expect-error: not a key of it
+  it('keys and values have the types of the cache, and properties are read-only', () => {
+    // @ts-expect-error: the key has another type
     cache.get(5);
-    // @ts-expect-error: not a value of it
+    // @ts-expect-error: the value has another type
     cache.set('a', 'Ada');
-    // @ts-expect-error: the size is read
+    // @ts-expect-error: the size is read-only
     cache.size = 5;
-    // @ts-expect-error: so is the capacity
+    // @ts-expect-error: the capacity is read-only
     cache.capacity = 5;
-    // @ts-expect-error: and the statistics
+    // @ts-expect-error: the statistics are read-only
     cache.stats.hits = 0;
   });
 
-  it('of set is the cache itself, whichever it is', () => {
+  it('set returns the type of its own class', () => {
     expectTypeOf(cache.set('a', user)).toEqualTypeOf<LruCache<string, User>>();
     expectTypeOf(new TtlCache<string, number>({ capacity: 1, ttl: 1 }).set('a', 1).set('b', 2)).toEqualTypeOf<
       TtlCache<string, number>
     >();
     expectTypeOf<Parameters<typeof cache.set>[2]>().toEqualTypeOf<SetOptions | undefined>();
     cache.set('a', user, { ttl: '5m', weight: 3 }).set('a', user, { ttl: undefined });
-    // @ts-expect-error: no duration
+    // @ts-expect-error: not a duration
     cache.set('a', user, { ttl: '5 minutes' });
     // @ts-expect-error: no such option
     cache.set('a', user, { tll: 5 });
   });
 
-  it('are those of a Map in iteration', () => {
+  it('iteration has the types of a Map', () => {
     for (const [key, value] of cache) {
       expectTypeOf(key).toEqualTypeOf<string>();
       expectTypeOf(value).toEqualTypeOf<User>();
@@ -106,8 +106,8 @@ describe('the types of a cache', () => {
   });
 });
 
-describe('the events', () => {
-  it('tell key, value and reason', () => {
+describe('The events of a cache', () => {
+  it('a remove event contains the key, the value and the reason', () => {
     expectTypeOf(cache).toExtend<Observable<CacheEvents<string, User>>>();
     const off = cache.on('remove', ({ key, value, reason }) => {
       expectTypeOf(key).toEqualTypeOf<string>();
@@ -121,8 +121,8 @@ describe('the events', () => {
   });
 });
 
-describe('the options', () => {
-  it('are read-only, may be undefined, and only capacity is required', () => {
+describe('The options of a cache', () => {
+  it('options are read-only and may be undefined, and only capacity is required', () => {
     expectTypeOf<CacheOptions<string, User>>().toEqualTypeOf<{
       readonly capacity: number;
       readonly ttl?: Duration | undefined;
@@ -136,11 +136,11 @@ describe('the options', () => {
     expectTypeOf<RandomCacheOptions<string, User>['random']>().toEqualTypeOf<Random | undefined>();
     // @ts-expect-error: a capacity is required
     new LruCache({});
-    // @ts-expect-error: that of lru-cache
+    // @ts-expect-error: the name in lru-cache
     new LruCache({ max: 5 });
-    // @ts-expect-error: nothing is drawn
+    // @ts-expect-error: LruCache draws no random numbers
     new LruCache({ capacity: 1, random: Math.random });
-    // @ts-expect-error: no options at all
+    // @ts-expect-error: the options are required
     new LruCache();
     expectTypeOf<SetOptions>().toEqualTypeOf<{
       readonly ttl?: Duration | undefined;
@@ -149,12 +149,12 @@ describe('the options', () => {
   });
 });
 
-describe('what comes out', () => {
-  it('is plain data', () => {
+describe('The data of a cache', () => {
+  it('dumps and statistics are plain data', () => {
     expectTypeOf(cache.dump()).toEqualTypeOf<CacheDump<string, User>>();
     expectTypeOf(cache.dump().entries[0]).toEqualTypeOf<DumpedEntry<string, User> | undefined>();
     expectTypeOf(cache.restore).parameters.toEqualTypeOf<[CacheDump<string, User>]>();
-    // @ts-expect-error: of other keys
+    // @ts-expect-error: the keys have another type
     cache.restore(new LruCache<number, User>({ capacity: 1 }).dump());
     expectTypeOf<CacheStats>().toEqualTypeOf<{
       readonly hits: number;
@@ -172,15 +172,15 @@ describe('what comes out', () => {
   });
 });
 
-describe('where a cache fits', () => {
-  /** What the caching strategies will ask of a cache. */
+describe('Structural types of a cache', () => {
+  /** The part of a cache that a caching strategy needs. */
   interface CacheLike<K, V> {
     get(key: K): V | undefined;
     set(key: K, value: V, options?: { ttl?: number }): unknown;
     delete(key: K): boolean;
   }
 
-  it('in the place of a Map or an lru-cache', () => {
+  it('a cache can replace a Map or an lru-cache', () => {
     expectTypeOf<LruCache<string, User>>().toExtend<CacheLike<string, User>>();
     expectTypeOf<Cache<string, User>>().toExtend<CacheLike<string, User>>();
     expectTypeOf<TinyLfuCache<string, User>>().toExtend<CacheLike<string, User>>();
@@ -190,7 +190,7 @@ describe('where a cache fits', () => {
     expectTypeOf<LruCache<string, User>>().not.toExtend<CacheLike<number, User>>();
   });
 
-  it('and where something is iterated, or only read', () => {
+  it('a cache is iterable and has the read methods of a Map', () => {
     expectTypeOf<LruCache<string, User>>().toExtend<Iterable<[string, User]>>();
     expectTypeOf<LruCache<string, User>>().toExtend<Pick<ReadonlyMap<string, User>, 'get' | 'has' | 'size'>>();
   });

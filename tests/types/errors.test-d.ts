@@ -18,10 +18,10 @@ import { describe, expectTypeOf, it } from 'vitest';
 
 declare const error: unknown;
 
-type AnyOfOurs = ResilienceErrors[ResilienceErrorCode];
+type AnyError = ResilienceErrors[ResilienceErrorCode];
 
 describe('isResilienceError', () => {
-  it('narrows each code to its class', () => {
+  it('a code narrows an error to its class', () => {
     if (isResilienceError(error, 'ERR_CIRCUIT_OPEN')) expectTypeOf(error).toEqualTypeOf<CircuitOpenError>();
     if (isResilienceError(error, 'ERR_BULKHEAD_FULL')) expectTypeOf(error).toEqualTypeOf<BulkheadFullError>();
     if (isResilienceError(error, 'ERR_QUEUE_TIMEOUT')) expectTypeOf(error).toEqualTypeOf<QueueTimeoutError>();
@@ -33,9 +33,9 @@ describe('isResilienceError', () => {
     if (isResilienceError(error, 'ERR_INVALID_OPTION')) expectTypeOf(error).toEqualTypeOf<InvalidOptionError>();
   });
 
-  it('narrows to all of ours without a code, which a switch tells apart', () => {
+  it('a check without a code narrows to the union of all errors, which a switch on the code distinguishes', () => {
     if (!isResilienceError(error)) return;
-    expectTypeOf(error).toEqualTypeOf<AnyOfOurs>();
+    expectTypeOf(error).toEqualTypeOf<AnyError>();
     switch (error.code) {
       case 'ERR_CIRCUIT_OPEN':
       case 'ERR_RATE_LIMITED':
@@ -60,14 +60,14 @@ describe('isResilienceError', () => {
     }
   });
 
-  it('takes no code that is not one', () => {
-    // @ts-expect-error: Node's, not ours
+  it('an unknown code is rejected', () => {
+    // @ts-expect-error: a code of Node
     isResilienceError(error, 'ERR_ABORTED');
   });
 });
 
-describe('errors', () => {
-  it('each carry the code they are listed under', () => {
+describe('Errors', () => {
+  it('each error has the code under which it is listed', () => {
     expectTypeOf<{ [C in ResilienceErrorCode]: ResilienceErrors[C]['code'] }>().toEqualTypeOf<{
       [C in ResilienceErrorCode]: C;
     }>();
@@ -84,20 +84,20 @@ describe('errors', () => {
     >();
   });
 
-  it('all tell whose they are', () => {
-    expectTypeOf<AnyOfOurs>().toExtend<Error>();
-    expectTypeOf<AnyOfOurs['policy']>().toEqualTypeOf<string>();
+  it('all errors have a policy', () => {
+    expectTypeOf<AnyError>().toExtend<Error>();
+    expectTypeOf<AnyError['policy']>().toEqualTypeOf<string>();
     expectTypeOf<InvalidOptionError>().toExtend<TypeError>();
-    expectTypeOf<Exclude<AnyOfOurs, InvalidOptionError>>().toExtend<ResilienceError>();
+    expectTypeOf<Exclude<AnyError, InvalidOptionError>>().toExtend<ResilienceError>();
     expectTypeOf<RateLimitedError['decision']>().toEqualTypeOf<Decision>();
   });
 
-  it('are made from what they tell', () => {
+  it('errors are constructed from their data', () => {
     new TimeoutError({ policy: 'own', timeoutMs: 5, cause: error });
     new InvalidOptionError('own', 'size', 'must be ≥ 1', 0);
-    // @ts-expect-error: after how long?
+    // @ts-expect-error: timeoutMs is required
     new TimeoutError({ policy: 'own' });
-    // @ts-expect-error: abstract
+    // @ts-expect-error: the class is abstract
     new ResilienceError('failed', { policy: 'own' });
   });
 });

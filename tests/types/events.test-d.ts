@@ -25,8 +25,8 @@ import {
 } from 'breakwater';
 import { describe, expectTypeOf, it } from 'vitest';
 
-describe('events', () => {
-  it('of retry', () => {
+describe('Events', () => {
+  it('a retry emits RetryEvents', () => {
     expectTypeOf<Retry>().toExtend<Observable<RetryEvents>>();
     expectTypeOf<RetryEvents>().toEqualTypeOf<{
       retry: { readonly attempt: number; readonly delayMs: number; readonly outcome: Outcome };
@@ -34,12 +34,12 @@ describe('events', () => {
     }>();
   });
 
-  it('of timeout', () => {
+  it('a timeout emits TimeoutEvents', () => {
     expectTypeOf<Timeout>().toExtend<Observable<TimeoutEvents>>();
     expectTypeOf<TimeoutEvents>().toEqualTypeOf<{ timeout: { readonly timeoutMs: number } }>();
   });
 
-  it('of a circuit breaker', () => {
+  it('a circuit breaker emits CircuitBreakerEvents', () => {
     expectTypeOf<CircuitBreaker>().toExtend<Observable<CircuitBreakerEvents>>();
     expectTypeOf<CircuitBreakerEvents>().toEqualTypeOf<{
       open: { readonly reason: TransitionReason; readonly openForMs: number };
@@ -50,7 +50,7 @@ describe('events', () => {
     }>();
   });
 
-  it('of a bulkhead', () => {
+  it('a bulkhead emits BulkheadEvents', () => {
     expectTypeOf<Bulkhead>().toExtend<Observable<BulkheadEvents>>();
     expectTypeOf<BulkheadEvents>().toEqualTypeOf<{
       queued: { readonly queued: number };
@@ -59,7 +59,7 @@ describe('events', () => {
     }>();
   });
 
-  it('of a pipeline', () => {
+  it('a pipeline emits PipelineEvents', () => {
     expectTypeOf<Pipeline>().toExtend<Observable<PipelineEvents>>();
     expectTypeOf<PipelineEvents>().toEqualTypeOf<{ success: PipelineEvent; failure: PipelineEvent }>();
     expectTypeOf<PipelineEvent>().toEqualTypeOf<{
@@ -69,7 +69,7 @@ describe('events', () => {
     }>();
   });
 
-  it('of resilientFetch, each listener on its own', () => {
+  it('each listener of resilientFetch receives its own event', () => {
     expectTypeOf<keyof ResilientFetchListeners>().toEqualTypeOf<
       'stateChange' | 'reject' | 'retry' | 'giveUp' | 'timeout'
     >();
@@ -96,7 +96,7 @@ describe('events', () => {
 });
 
 describe('on', () => {
-  it('gives the listener its event, and back what takes it off', () => {
+  it('on infers the event of the listener and returns a function that removes it', () => {
     const off = circuitBreaker().on('open', ({ reason, openForMs }) => {
       expectTypeOf(reason).toEqualTypeOf<TransitionReason>();
       expectTypeOf(openForMs).toEqualTypeOf<number>();
@@ -108,12 +108,12 @@ describe('on', () => {
     });
   });
 
-  it('takes no type that is not one, and no listener for another event', () => {
-    // @ts-expect-error: a breaker's
+  it('on rejects an unknown event and a listener of another event', () => {
+    // @ts-expect-error: an event of the circuit breaker
     retry().on('open', () => {});
     // @ts-expect-error: there is no such field
     timeout('5s').on('timeout', ({ durationMs }) => durationMs);
-    // @ts-expect-error: nobody to tell
+    // @ts-expect-error: the listener is required
     retry().on('retry');
   });
 });

@@ -16,14 +16,14 @@ import * as undici from 'undici';
 import { describe, expectTypeOf, it } from 'vitest';
 
 describe('resilientFetch', () => {
-  it('is exactly the fetch of the platform', () => {
+  it("resilientFetch has the type of the platform's fetch", () => {
     expectTypeOf(resilientFetch()).toEqualTypeOf<typeof globalThis.fetch>();
     expectTypeOf(resilientFetch({ timeout: '5s', retry: false })).toEqualTypeOf<typeof globalThis.fetch>();
     expectTypeOf(resilientFetch({ fetch: globalThis.fetch })).toEqualTypeOf<typeof globalThis.fetch>();
     expectTypeOf(resilientFetch({ fetch: undefined })).toEqualTypeOf<typeof globalThis.fetch>();
   });
 
-  it('is exactly the fetch it is given', async () => {
+  it('resilientFetch has the type of the given fetch', async () => {
     const fetch = resilientFetch({ fetch: undici.fetch });
     expectTypeOf(fetch).toEqualTypeOf<typeof undici.fetch>();
     const dispatcher = new undici.Agent();
@@ -34,48 +34,49 @@ describe('resilientFetch', () => {
     expectTypeOf(resilientFetch({ fetch: mock })).toEqualTypeOf<typeof mock>();
   });
 
-  it('takes what fetch takes', () => {
+  it('resilientFetch accepts the arguments of fetch', () => {
     const fetch = resilientFetch();
     const { signal }: { signal: AbortSignal | null } = new AbortController();
     fetch(new URL('https://example.com'), { signal, body: new ReadableStream(), method: 'POST' });
     fetch(new Request('https://example.com'));
-    // @ts-expect-error: no more than that
+    // @ts-expect-error: not an option of fetch
     fetch('https://example.com', { timeout: 5000 });
-    // @ts-expect-error: a stream of Node's is no body
+    // @ts-expect-error: a Node stream is not a body
     fetch('https://example.com', { body: Readable.from('text') });
   });
 
-  it('can be wrapped once more', () => {
+  it('resilientFetch can wrap itself', () => {
     expectTypeOf(resilientFetch({ fetch: resilientFetch() })).toEqualTypeOf<typeof globalThis.fetch>();
   });
 
-  it('is not what somebody would like it to be', () => {
-    // @ts-expect-error: nobody gave it such a fetch
-    const wish: (id: number) => Promise<{ status: 200; headers: Headers; body: null; user: string }> = resilientFetch();
-    expectTypeOf(wish).toBeFunction();
+  it('resilientFetch does not have another type', () => {
+    // @ts-expect-error: no fetch of this type was given
+    const other: (id: number) => Promise<{ status: 200; headers: Headers; body: null; user: string }> =
+      resilientFetch();
+    expectTypeOf(other).toBeFunction();
   });
 });
 
-describe('its options', () => {
-  it('switch its policies off, or adjust them', () => {
+describe('The options of resilientFetch', () => {
+  it('the policies can be disabled or configured', () => {
     resilientFetch({ retry: false, circuitBreaker: false, bulkhead: false });
     resilientFetch({ retry: { maxAttempts: 5 }, circuitBreaker: { openFor: '1s' }, bulkhead: { maxQueue: 0 } });
     resilientFetch({ bulkhead: { holdUntil: 'body' }, bodyTimeout: '30s' });
-    // @ts-expect-error: to switch them on there is nothing to do
+    // @ts-expect-error: policies are enabled by default
     resilientFetch({ retry: true });
-    // @ts-expect-error: one clock for all of them
+    // @ts-expect-error: the clock is an option of resilientFetch
     resilientFetch({ retry: { clock: undefined } });
-    // @ts-expect-error: no such end
+    // @ts-expect-error: unknown end
     resilientFetch({ bulkhead: { holdUntil: 'trailers' } });
     // @ts-expect-error: not a duration
     resilientFetch({ timeout: 'soon' });
     // @ts-expect-error: no such option
     resilientFetch({ retries: 3 });
-    // @ts-expect-error: no fetch
+    // @ts-expect-error: not a fetch
     resilientFetch({ fetch: (url: string) => url });
   });
 
-  it('show what is asked for', () => {
+  it('the key and route functions receive the request and the context', () => {
     resilientFetch({
       key: (request) => {
         expectTypeOf(request).toEqualTypeOf<OutgoingRequest>();
@@ -89,14 +90,14 @@ describe('its options', () => {
     });
   });
 
-  it('take a policy that answers nothing of its own', () => {
+  it('the policy option accepts a policy that returns no value of its own', () => {
     resilientFetch({ policy: pipeline(timeout('5s'), retry()) });
-    // @ts-expect-error: what it would answer is no response
+    // @ts-expect-error: the fallback value is not a response
     resilientFetch({ policy: fallback('none') });
   });
 });
 
-it('the pieces', () => {
+it('the exported helper functions have their documented types', () => {
   expectTypeOf(classifyResponse).toExtend<Classify>();
   expectTypeOf(parseRetryAfter(new Headers().get('retry-after'))).toEqualTypeOf<number | undefined>();
   expectTypeOf(isIdempotent(new Request('https://example.com'))).toEqualTypeOf<boolean>();

@@ -11,8 +11,8 @@ import { LRUCache } from 'lru-cache';
 import * as undici from 'undici';
 import { describe, expectTypeOf, it } from 'vitest';
 
-describe('cached', () => {
-  it('is the fetch it is given, with a cache', async () => {
+describe('cachedFetch', () => {
+  it('cachedFetch returns the type of the given fetch with a cache', async () => {
     const fetch = cachedFetch(resilientFetch());
     expectTypeOf(fetch).toEqualTypeOf<CachedFetch<typeof globalThis.fetch>>();
     expectTypeOf(fetch).toExtend<typeof globalThis.fetch>();
@@ -26,30 +26,30 @@ describe('cached', () => {
     ).toEqualTypeOf<undici.Response>();
   });
 
-  it('takes what that takes', () => {
+  it('cachedFetch accepts the arguments of the given fetch', () => {
     const fetch = cachedFetch(globalThis.fetch);
     fetch(new URL('https://example.com'), { cache: 'no-cache' });
-    // @ts-expect-error: no more than that
+    // @ts-expect-error: not an option of fetch
     fetch('https://example.com', { ttl: 5000 });
-    // @ts-expect-error: no fetch
+    // @ts-expect-error: not a fetch
     cachedFetch((url: string) => url);
-    // @ts-expect-error: what it shall go around is not left out
+    // @ts-expect-error: the fetch is required
     cachedFetch();
   });
 
-  it('has what that has beside', () => {
+  it('cachedFetch keeps additional properties of the given fetch', () => {
     const fetch = Object.assign(async (_url: string) => new Response(), { preconnect: (_url: string) => {} });
     expectTypeOf(cachedFetch(fetch).preconnect).toEqualTypeOf<(_url: string) => void>();
   });
 
-  it('can be wrapped once more', () => {
+  it('cachedFetch can wrap itself and be wrapped', () => {
     expectTypeOf(cachedFetch(cachedFetch(globalThis.fetch))).toExtend<typeof globalThis.fetch>();
     expectTypeOf(resilientFetch({ fetch: cachedFetch(globalThis.fetch) })).toEqualTypeOf<
       CachedFetch<typeof globalThis.fetch>
     >();
   });
 
-  it('keeps responses where it is told', () => {
+  it('the store option accepts a Map, an lru-cache and an LruCache', () => {
     cachedFetch(globalThis.fetch, { store: new Map() });
     cachedFetch(globalThis.fetch, { store: new LRUCache({ max: 10 }) });
     cachedFetch(globalThis.fetch, { store: new LruCache({ capacity: 10 }) });
@@ -59,7 +59,7 @@ describe('cached', () => {
       weigh: ({ value }) => value.bytes,
     });
     cachedFetch(globalThis.fetch, { store: byBytes, heuristic: undefined });
-    // @ts-expect-error: no cache
+    // @ts-expect-error: not a store
     cachedFetch(globalThis.fetch, { store: {} });
     // @ts-expect-error: no such option
     cachedFetch(globalThis.fetch, { ttl: '5s' });

@@ -25,7 +25,7 @@ declare const limiter: HttpRateLimiter;
 declare const decision: Decision;
 
 describe('rateLimitMiddleware', () => {
-  it('goes where middleware goes', async () => {
+  it('rateLimitMiddleware fits Express, Fastify and Node servers', async () => {
     express().use(rateLimitMiddleware({ limiter }));
     express().get('/', rateLimitMiddleware({ limiter }), (_request, response) => void response.send());
     const fastify = Fastify();
@@ -36,16 +36,16 @@ describe('rateLimitMiddleware', () => {
     createHttp2Server((request, response) => limit(request, response, () => response.end()));
   });
 
-  it('gives functions the requests of the framework they name', () => {
+  it('the functions of the options receive the request type of the framework', () => {
     express().use(
       rateLimitMiddleware({
         limiter,
         key: (request: express.Request, response: express.Response) => request.get('x-key') ?? response.locals.user,
         skip: (request) => request.path === '/health',
-        onRefused: (refusal, request, response, next) => {
-          expectTypeOf(refusal).toEqualTypeOf<RateLimitRefusal>();
+        onRefused: (rejection, request, response, next) => {
+          expectTypeOf(rejection).toEqualTypeOf<RateLimitRefusal>();
           expectTypeOf(request).toEqualTypeOf<express.Request>();
-          response.json({ retryAfterMs: refusal.decision.retryAfterMs });
+          response.json({ retryAfterMs: rejection.decision.retryAfterMs });
           expectTypeOf(next).toEqualTypeOf<(error?: unknown) => void>();
         },
         on: {
@@ -65,14 +65,14 @@ describe('rateLimitMiddleware', () => {
     expectTypeOf(limited).toEqualTypeOf<typeof limit>();
   });
 
-  it('takes no options that cannot work', () => {
-    // @ts-expect-error: no limiter
+  it('rateLimitMiddleware rejects invalid options', () => {
+    // @ts-expect-error: a limiter is required
     rateLimitMiddleware({});
     // @ts-expect-error: a limit without a window
     rateLimitMiddleware({ limit: 100 });
-    // @ts-expect-error: a limiter that knows no keys
+    // @ts-expect-error: a limiter without keys
     rateLimitMiddleware({ limiter: { tryAcquire: (_cost?: number) => decision, peek: (_cost?: number) => decision } });
-    // @ts-expect-error: that would be everybody
+    // @ts-expect-error: trusting all proxies is not allowed
     rateLimitMiddleware({ limiter, trustProxy: true });
     // @ts-expect-error: no such dialect
     rateLimitMiddleware({ limiter, headers: 'draft-9' });
@@ -84,7 +84,7 @@ describe('rateLimitMiddleware', () => {
 });
 
 describe('rateLimitHandler', () => {
-  it('wraps what makes a Response of a Request', () => {
+  it('rateLimitHandler wraps a function from a Request to a Response', () => {
     const byKey = rateLimitHandler({ limiter, key: (request) => request.headers.get('x-key') ?? undefined });
     expectTypeOf(byKey(() => new Response())).toEqualTypeOf<(request: Request) => Promise<Response>>();
     const withEnvironment = byKey(async (_request: Request, _env: { readonly SECRET: string }) => new Response());
@@ -93,7 +93,7 @@ describe('rateLimitHandler', () => {
     >();
   });
 
-  it('goes around Hono, on Node and elsewhere', () => {
+  it('rateLimitHandler wraps Hono on Node and on other runtimes', () => {
     const app = new Hono();
     const limited = rateLimitHandler({
       limiter,
@@ -104,14 +104,14 @@ describe('rateLimitHandler', () => {
     expectTypeOf(worker(app.fetch)(new Request('http://localhost'))).toEqualTypeOf<Promise<Response>>();
   });
 
-  it('takes no options that cannot work', () => {
-    // @ts-expect-error: an answer is a Response
+  it('rateLimitHandler rejects invalid options', () => {
+    // @ts-expect-error: the result must be a Response
     rateLimitHandler({ limiter, onRefused: () => 'no' });
   });
 });
 
-describe('fields', () => {
-  it('are records of strings', () => {
+describe('Rate limit fields', () => {
+  it('the fields are records of strings', () => {
     expectTypeOf(rateLimitHeaders(decision, 'draft-10')).toEqualTypeOf<Record<string, string>>();
     expectTypeOf(rateLimitHeaders).parameter(1).toEqualTypeOf<RateLimitDialect>();
     // @ts-expect-error: no such dialect
@@ -121,7 +121,7 @@ describe('fields', () => {
     );
   });
 
-  it('are read in whatever shape they come', async () => {
+  it('parseRateLimit accepts headers of any form', async () => {
     const { limits, retryAfterMs } = parseRateLimit(new Headers());
     expectTypeOf(limits).toEqualTypeOf<readonly AnnouncedLimit[]>();
     expectTypeOf(retryAfterMs).toEqualTypeOf<number | undefined>();
@@ -130,15 +130,15 @@ describe('fields', () => {
     parseRateLimit([['retry-after', '5']]);
     parseRateLimit(new Map([['retry-after', '5']]));
     createServer(({ headers }, response) => [parseRateLimit(headers), parseRateLimit(response.getHeaders())]);
-    // @ts-expect-error: no headers
+    // @ts-expect-error: not headers
     parseRateLimit('retry-after: 5');
   });
 });
 
-it('clientKey', () => {
+it('clientKey has its documented types', () => {
   expectTypeOf(clientKey({ trustProxy: ['10.0.0.0/8'], ipv6Prefix: 64 })).toEqualTypeOf<ClientKey>();
   createServer(({ socket, headers }) => clientKey()(socket.remoteAddress, headers['x-forwarded-for']));
   expectTypeOf(clientKey()('::1', new Headers().get('x-forwarded-for'))).toEqualTypeOf<string | undefined>();
-  // @ts-expect-error: that would be everybody
+  // @ts-expect-error: trusting all proxies is not allowed
   clientKey({ trustProxy: true });
 });

@@ -5,7 +5,7 @@ import { expectTypeOf, it } from 'vitest';
 
 declare const balancer: LoadBalancer;
 
-it('execute answers what the operation answers, and what the policy adds', () => {
+it('execute returns the type of the operation and of the policy', () => {
   expectTypeOf(balancer.execute(({ node }) => node.length)).toEqualTypeOf<Promise<number>>();
   expectTypeOf(balancer.execute(async ({ signal }) => signal)).toEqualTypeOf<Promise<AbortSignal>>();
   const policy = {} as Policy<'nothing'>;
@@ -18,7 +18,7 @@ it('a lease and a balancer are disposable, and a route fits resilientFetch', () 
   expectTypeOf<Lease>().toMatchTypeOf<Disposable>();
   expectTypeOf<LoadBalancer>().toMatchTypeOf<Disposable>();
   expectTypeOf(resilientFetch({ route: balancer.route() })).toEqualTypeOf<typeof globalThis.fetch>();
-  // @ts-expect-error a name is no list of names
+  // @ts-expect-error a name is not a list
   balancer.acquire({ exclude: 7 });
   // @ts-expect-error weights are numbers
   new LoadBalancer([{ node: 'a', weight: '1' }]);

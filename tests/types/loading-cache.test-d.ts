@@ -21,7 +21,7 @@ interface User {
 }
 declare function load(key: string): Promise<User>;
 
-it('a loading cache has what its loader brings', async () => {
+it('a loading cache has the types of its loader', async () => {
   const byId = loadingCache({ load: async (id: number) => ({ id }), capacity: 10 });
   expectTypeOf(byId.get(7)).toEqualTypeOf<Promise<{ id: number }>>();
   expectTypeOf(byId.getSync(7)).toEqualTypeOf<{ id: number } | undefined>();
@@ -32,12 +32,12 @@ it('a loading cache has what its loader brings', async () => {
   expectTypeOf(many.get(7)).toEqualTypeOf<Promise<string>>();
 });
 
-it('any cache will do, if it holds entries', () => {
+it('a loading cache accepts any cache of entries', () => {
   type Entry = CachedEntry<User>;
   loadingCache({ load, cache: new Map<string, Entry>() });
   loadingCache({ load, cache: new LRUCache<string, Entry>({ max: 10 }) });
   loadingCache({ load, cache: new LruCache<string, Entry>({ capacity: 10 }) });
-  // @ts-expect-error what is kept is entries, not values
+  // @ts-expect-error the cache stores entries, not values
   loadingCache({ load, cache: new Map<string, User>() });
 });
 
@@ -49,15 +49,15 @@ it('a memoized function keeps its parameters', () => {
   memoize((id: number) => id, { capacity: 10 });
   memoize(() => 7, { capacity: 10 });
   memoize((id?: string) => id, { capacity: 10 });
-  // @ts-expect-error what do calls share a value by?
+  // @ts-expect-error a key function is required for several arguments
   memoize((a: number, b: number) => a + b, { capacity: 10 });
-  // @ts-expect-error an object is another one each time
+  // @ts-expect-error a key function is required for objects
   memoize((user: User) => user.name, { capacity: 10 });
-  // @ts-expect-error nobody has arguments to load with
+  // @ts-expect-error the arguments of a load are missing
   add.cache.get('1,2');
 });
 
-it('two tiers have what their loader brings, or what may not be there', () => {
+it('a tiered cache has the type of its loader, or may be undefined without a loader', () => {
   const users = tiered({ capacity: 10 }, strings, { load, ttl: '1m' });
   expectTypeOf(users).toEqualTypeOf<TieredCache<User>>();
   expectTypeOf(users.get('7')).toEqualTypeOf<Promise<User>>();
@@ -68,27 +68,27 @@ it('two tiers have what their loader brings, or what may not be there', () => {
   tiered({ capacity: 10 }, strings, { load: async (id: number) => ({ id }) });
 });
 
-it('a store of bytes needs somebody who makes bytes of values', () => {
+it('a store of bytes requires a serializer', () => {
   expectTypeOf(tiered({ capacity: 10 }, bytes, { load, serializer: v8 })).toEqualTypeOf<TieredCache<User>>();
   // @ts-expect-error no serializer
   tiered({ capacity: 10 }, bytes, { load });
 });
 
-it('what can be invalidated can be shared', () => {
+it('a cache with string keys can share its invalidations', () => {
   const bus = { publish: (_: string) => {}, subscribe: () => () => {} };
   shareInvalidations(loadingCache({ load, capacity: 10 }), bus);
   shareInvalidations(tiered({ capacity: 10 }, strings, { load }), bus);
   shareInvalidations(memoize(load, { capacity: 10 }).cache, bus);
-  // @ts-expect-error an object does not survive being a message
+  // @ts-expect-error an object cannot be serialized as a message
   shareInvalidations(loadingCache({ load: (key: User) => key.name, capacity: 10 }), bus);
 });
 
-it('policies stand around loads, and coalesce is one', () => {
+it('a loading cache accepts a policy, and coalesce is a policy', () => {
   loadingCache({ load, capacity: 10, policy: retry() });
   expectTypeOf(coalesce().execute(() => 7, { key: 'k' })).toEqualTypeOf<Promise<number>>();
 });
 
-it('a loader that takes its signal leaves the value to be inferred', () => {
+it('the value type is inferred from a loader that uses its signal', () => {
   const query = (_: number, __: AbortSignal) => Promise.resolve({ team: 'a' });
   const teams = loadingCache({
     load: (id: number, { signal }) => query(id, signal),
@@ -99,9 +99,9 @@ it('a loader that takes its signal leaves the value to be inferred', () => {
   expectTypeOf(teams.get(7)).toEqualTypeOf<Promise<{ team: string }>>();
   const two = tiered({ capacity: 10 }, strings, { load: async (id, { signal }) => ({ id, signal }) });
   expectTypeOf(two.get('7')).toEqualTypeOf<Promise<{ id: string; signal: AbortSignal }>>();
-  const again = loadingCache({
+  const reloading = loadingCache({
     load: async (_: number, { previous }: LoadContext<User>) => previous ?? { name: 'new' },
     capacity: 10,
   });
-  expectTypeOf(again.get(7)).toEqualTypeOf<Promise<User>>();
+  expectTypeOf(reloading.get(7)).toEqualTypeOf<Promise<User>>();
 });

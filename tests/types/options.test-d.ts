@@ -41,7 +41,7 @@ import {
 import { TestClock } from 'breakwater/testing';
 import { describe, expectTypeOf, it } from 'vitest';
 
-/** The options that may be left out, but not be undefined: under exactOptionalPropertyTypes these are two things. */
+/** The optional options that do not accept undefined: exactOptionalPropertyTypes distinguishes these cases. */
 type RefusesUndefined<Options> = {
   [K in keyof Options]-?: object extends Pick<Options, K>
     ? { [P in K]: undefined } extends Pick<Options, K>
@@ -50,13 +50,13 @@ type RefusesUndefined<Options> = {
     : never;
 }[keyof Options];
 
-describe('a Duration', () => {
-  it('is a number of milliseconds, or a number with its unit', () => {
+describe('Duration', () => {
+  it('a Duration is a number of milliseconds or a number with a unit', () => {
     expectTypeOf<5000>().toExtend<Duration>();
     expectTypeOf<'250ms' | '5s' | '1.5s' | '2m' | '1h' | '30d'>().toExtend<Duration>();
   });
 
-  it('is nothing else', () => {
+  it('other types are not a Duration', () => {
     expectTypeOf<'5'>().not.toExtend<Duration>();
     expectTypeOf<'5sec'>().not.toExtend<Duration>();
     expectTypeOf<'5S'>().not.toExtend<Duration>();
@@ -67,20 +67,20 @@ describe('a Duration', () => {
     expectTypeOf<null>().not.toExtend<Duration>();
   });
 
-  it('lets through what only the run time can refuse: all that JavaScript reads as a number', () => {
+  it('the type accepts strings that JavaScript can parse as a number, which are rejected at run time', () => {
     expectTypeOf<'5 s' | ' 5s' | '1e3s' | '-5s' | '0x10s'>().toExtend<Duration>();
   });
 
-  it('can be put together', () => {
+  it('a Duration can be a template literal', () => {
     const seconds: number = 5;
     timeout(`${seconds}s`);
-    // @ts-expect-error: any text
+    // @ts-expect-error: an arbitrary string
     timeout(`${seconds} s`);
   });
 });
 
-describe('an option that may be left out may be undefined, too', () => {
-  it('in all options', () => {
+describe('Optional options', () => {
+  it('all optional options accept undefined', () => {
     expectTypeOf<RefusesUndefined<{ a?: string; b?: string | undefined; c: string }>>().toEqualTypeOf<'a'>();
 
     expectTypeOf<RefusesUndefined<AcquireOptions>>().toBeNever();
@@ -105,41 +105,41 @@ describe('an option that may be left out may be undefined, too', () => {
     expectTypeOf<RefusesUndefined<TimeoutOptions>>().toBeNever();
   });
 
-  it('and so may the options as a whole, where none is required', () => {
+  it('the options object itself may be undefined if no option is required', () => {
     retry(undefined);
     circuitBreaker(undefined);
     fallback('none', undefined);
     keyed(() => retry(), undefined);
     exponentialBackoff(undefined);
     new RetryBudget(undefined);
-    // @ts-expect-error: how many?
+    // @ts-expect-error: maxConcurrent is required
     bulkhead(undefined);
-    // @ts-expect-error: how long?
+    // @ts-expect-error: a duration is required
     timeout(undefined);
   });
 });
 
-describe('the options', () => {
-  it('of retry', () => {
+describe('Options', () => {
+  it('the options of retry are typed', () => {
     retry({ maxAttempts: Infinity, maxElapsed: '1m', maxRetryAfter: '5m', budget: new RetryBudget(), name: 'mine' });
     retry({ clock: new TestClock(), random: seededRandom(1), classify: () => 'failure' });
-    // @ts-expect-error: a number in words
+    // @ts-expect-error: a number as a string
     retry({ maxAttempts: '3' });
-    // @ts-expect-error: another package's name for it
+    // @ts-expect-error: the name in another package
     retry({ retries: 3 });
     // @ts-expect-error: a backoff is a function
     retry({ backoff: '1s' });
-    // @ts-expect-error: the options of one
+    // @ts-expect-error: options instead of a budget
     retry({ budget: { ratio: 0.1 } });
-    // @ts-expect-error: no verdict
+    // @ts-expect-error: not a verdict
     retry({ classify: () => true });
-    // @ts-expect-error: verdicts cannot wait
+    // @ts-expect-error: a promise is not a verdict
     retry({ classify: async () => 'failure' });
-    // @ts-expect-error: not a default
+    // @ts-expect-error: null does not mean the default
     retry({ name: null });
   });
 
-  it('of backoffs', () => {
+  it('the options of backoffs are typed', () => {
     expectTypeOf(constantBackoff('1s')).toEqualTypeOf<Backoff>();
     expectTypeOf(linearBackoff({ initial: 10, max: '1s' })).toEqualTypeOf<Backoff>();
     expectTypeOf(exponentialBackoff({ jitter: 'none', factor: 3 })).toEqualTypeOf<Backoff>();
@@ -149,34 +149,34 @@ describe('the options', () => {
       return event.attempt < 5 ? (event.previousDelayMs ?? 100) : undefined;
     };
     retry({ backoff: own });
-    // @ts-expect-error: a backoff answers in milliseconds
+    // @ts-expect-error: a backoff returns milliseconds
     retry({ backoff: () => '1s' });
-    // @ts-expect-error: up to what?
+    // @ts-expect-error: max is required
     linearBackoff({ initial: 10 });
     // @ts-expect-error: no such jitter
     exponentialBackoff({ jitter: 'half' });
-    // @ts-expect-error: has its own
+    // @ts-expect-error: this backoff has its own jitter
     decorrelatedJitterBackoff({ jitter: 'full' });
   });
 
-  it('of timeout', () => {
+  it('the options of timeout are typed', () => {
     timeout('5s');
     timeout(Infinity);
     timeout({ duration: 5000, clock: systemClock });
-    // @ts-expect-error: how long?
+    // @ts-expect-error: a duration is required
     timeout({ name: 'mine' });
     // @ts-expect-error: not a duration
     timeout('soon');
-    // @ts-expect-error: not a default either
+    // @ts-expect-error: null does not mean the default
     timeout(null);
   });
 
-  it('of a circuit breaker', () => {
+  it('the options of a circuit breaker are typed', () => {
     circuitBreaker({ window: { calls: 100 }, openFor: '10s', halfOpen: { probes: 1 }, mode: 'observe' });
     circuitBreaker({ window: { duration: '1m' }, openFor: exponentialBackoff(), initialState: 'isolated' });
     expectTypeOf(circuitBreaker().toJSON()).toEqualTypeOf<CircuitSnapshot>();
     circuitBreaker({ initialState: circuitBreaker().toJSON() });
-    // @ts-expect-error: neither calls nor a duration
+    // @ts-expect-error: not an object with calls or a duration
     circuitBreaker({ window: '30s' });
     // @ts-expect-error: no such state
     circuitBreaker({ initialState: 'closing' });
@@ -186,29 +186,29 @@ describe('the options', () => {
     circuitBreaker({ halfOpen: { calls: 3 } });
   });
 
-  it('of a bulkhead', () => {
+  it('the options of a bulkhead are typed', () => {
     bulkhead({ maxConcurrent: 10, maxQueue: Infinity, queueTimeout: '1s' });
-    // @ts-expect-error: how many?
+    // @ts-expect-error: maxConcurrent is required
     bulkhead({ maxQueue: 10 });
-    // @ts-expect-error: as it is called elsewhere
+    // @ts-expect-error: the name in other packages
     bulkhead({ maxConcurrent: 10, queueSize: 10 });
-    // @ts-expect-error: a bare number
+    // @ts-expect-error: a number without options
     bulkhead(10);
   });
 
-  it('of keyed', () => {
+  it('the options of keyed are typed', () => {
     keyed(() => retry(), { maxKeys: 10, idleFor: Infinity });
-    // @ts-expect-error: a policy, not what makes one
+    // @ts-expect-error: a policy instead of a factory
     keyed(retry());
-    // @ts-expect-error: makes no policy
+    // @ts-expect-error: the factory returns no policy
     keyed((key) => key);
-    // @ts-expect-error: as it is called elsewhere
+    // @ts-expect-error: the name in other packages
     keyed(() => retry(), { capacity: 10 });
   });
 
-  it('of sleep', () => {
+  it('the options of sleep are typed', () => {
     expectTypeOf(sleep(5, { signal: null, clock: undefined })).toEqualTypeOf<Promise<void>>();
-    // @ts-expect-error: milliseconds, as its name says
+    // @ts-expect-error: the parameter is in milliseconds
     sleep('5s');
   });
 });

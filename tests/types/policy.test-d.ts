@@ -31,7 +31,7 @@ declare const likeAPromise: PromiseLike<User>;
 declare function either(): User | Promise<User>;
 
 describe('execute', () => {
-  it('answers with what the operation answers, in a promise', () => {
+  it('execute returns a promise of the result of the operation', () => {
     expectTypeOf(retry().execute(() => user)).toEqualTypeOf<Promise<User>>();
     expectTypeOf(retry().execute(() => loading)).toEqualTypeOf<Promise<User>>();
     expectTypeOf(retry().execute(() => likeAPromise)).toEqualTypeOf<Promise<User>>();
@@ -44,29 +44,29 @@ describe('execute', () => {
     >();
   });
 
-  it('takes a type from its caller', () => {
+  it('execute accepts an explicit type argument', () => {
     expectTypeOf(retry().execute<User | undefined>(() => undefined)).toEqualTypeOf<Promise<User | undefined>>();
-    // @ts-expect-error: not what it says
+    // @ts-expect-error: the result has another type
     retry().execute<User>(() => 'Ada');
   });
 
-  it('gives the operation its context', () => {
+  it('the operation receives its context', () => {
     retry().execute((context) => {
       expectTypeOf(context).toEqualTypeOf<CallContext>();
-      // @ts-expect-error: of a policy, not of an operation
+      // @ts-expect-error: a method of PolicyContext, not of CallContext
       context.derive({});
       // @ts-expect-error: read-only
       context.attempt = 2;
     });
   });
 
-  it('takes the options of a call, undefined and null as they come from elsewhere', () => {
+  it('execute accepts the options of a call, which may be undefined or null', () => {
     const { signal }: { signal: AbortSignal | undefined } = new AbortController();
     retry().execute(() => user, { signal, timeout: undefined, classify: undefined, priority: undefined });
     retry().execute(() => user, { signal: null, timeout: '5s', key: undefined });
     // @ts-expect-error: no such option
     retry().execute(() => user, { deadline: 5 });
-    // @ts-expect-error: a controller is no signal
+    // @ts-expect-error: a controller is not a signal
     retry().execute(() => user, { signal: new AbortController() });
     // @ts-expect-error: not a function
     retry().execute(loading);
@@ -74,18 +74,18 @@ describe('execute', () => {
 });
 
 describe('wrap', () => {
-  it('keeps the arguments and awaits the answer', () => {
+  it('wrap keeps the parameters and returns a promise', () => {
     const wrapped = retry().wrap((id: number, options?: { fresh: boolean }) => (options ? loading : user) && `${id}`);
     expectTypeOf(wrapped).parameters.toEqualTypeOf<[id: number, options?: { fresh: boolean }]>();
     expectTypeOf(wrapped).returns.toEqualTypeOf<Promise<string>>();
     expectTypeOf(retry().wrap(async (...ids: number[]) => ids)).toEqualTypeOf<
       (this: unknown, ...args: number[]) => Promise<number[]>
     >();
-    // @ts-expect-error: a string is no id
+    // @ts-expect-error: a string is not an id
     wrapped('1');
   });
 
-  it('keeps this', () => {
+  it('wrap keeps the type of this', () => {
     class Repository {
       readonly #users = new Map<number, User>();
 
@@ -97,17 +97,17 @@ describe('wrap', () => {
     expectTypeOf(repository.find).toEqualTypeOf<(this: Repository, id: number) => Promise<User | undefined>>();
     expectTypeOf(repository.find(1)).toEqualTypeOf<Promise<User | undefined>>();
     const { find } = repository;
-    // @ts-expect-error: taken away from its object
+    // @ts-expect-error: this is missing
     find(1);
   });
 
-  it('is called without ceremony when there is no this', () => {
+  it('a wrapped function without this can be called directly', () => {
     const wrapped = retry().wrap(() => user);
     expectTypeOf(wrapped()).toEqualTypeOf<Promise<User>>();
     expectTypeOf([wrapped].map((one) => one())).toEqualTypeOf<Promise<User>[]>();
   });
 
-  it('adds what the policy adds', () => {
+  it('wrap adds the type that the policy adds', () => {
     expectTypeOf(fallback(undefined).wrap((id: number) => ({ id }))(1)).toEqualTypeOf<
       Promise<{ id: number } | undefined>
     >();
@@ -115,14 +115,14 @@ describe('wrap', () => {
 });
 
 describe('fallback', () => {
-  it('adds its answer', () => {
+  it('a fallback adds the type of its value', () => {
     expectTypeOf(fallback(user)).toEqualTypeOf<Policy<User>>();
     expectTypeOf(fallback(undefined)).toEqualTypeOf<Policy<undefined>>();
     expectTypeOf(fallback(null).execute(() => user)).toEqualTypeOf<Promise<User | null>>();
     expectTypeOf(fallback('none').execute(() => 1)).toEqualTypeOf<Promise<string | number>>();
   });
 
-  it('adds what its function answers, awaited', () => {
+  it('a fallback adds the awaited result type of its function', () => {
     expectTypeOf(fallback(() => user)).toEqualTypeOf<Policy<User>>();
     expectTypeOf(fallback(async () => user)).toEqualTypeOf<Policy<User>>();
     expectTypeOf(fallback(() => likeAPromise)).toEqualTypeOf<Policy<User>>();
@@ -134,7 +134,7 @@ describe('fallback', () => {
     ).toEqualTypeOf<Policy<never>>();
   });
 
-  it('gives its function the outcome', () => {
+  it('the function of a fallback receives the outcome and the context', () => {
     fallback((outcome, context) => {
       expectTypeOf(context).toEqualTypeOf<CallContext>();
       if (outcome.ok) expectTypeOf(outcome).toEqualTypeOf<{ readonly ok: true; readonly value: unknown }>();
@@ -143,13 +143,13 @@ describe('fallback', () => {
     });
   });
 
-  it('adds nothing when its answer is of the operation’s own type', () => {
+  it('a fallback value of the type of the operation adds nothing', () => {
     expectTypeOf(fallback(user).execute(() => loading)).toEqualTypeOf<Promise<User>>();
   });
 });
 
 describe('pipeline', () => {
-  it('adds what its fallbacks add, and nothing else', () => {
+  it('a pipeline adds the types of its fallbacks only', () => {
     expectTypeOf(pipeline()).toEqualTypeOf<Pipeline>();
     expectTypeOf(pipeline(timeout('5s'), retry(), circuitBreaker())).toEqualTypeOf<Pipeline>();
     expectTypeOf(pipeline(timeout('5s'), retry()).execute(() => loading)).toEqualTypeOf<Promise<User>>();
@@ -163,7 +163,7 @@ describe('pipeline', () => {
     ).toEqualTypeOf<Pipeline<string | number>>();
   });
 
-  it('of eight', () => {
+  it('a pipeline of eight policies infers its type', () => {
     const eight = pipeline(
       fallback('none'),
       timeout('30s'),
@@ -178,7 +178,7 @@ describe('pipeline', () => {
     expectTypeOf(eight.execute(() => 1)).toEqualTypeOf<Promise<string | number>>();
   });
 
-  it('of pipelines, and of lists whose length is not known', () => {
+  it('a pipeline of pipelines and of lists of unknown length infers its type', () => {
     const inner = pipeline(fallback(0), retry());
     expectTypeOf(pipeline(fallback('none'), pipeline(timeout('5s'), inner))).toEqualTypeOf<Pipeline<string | number>>();
     const listed: Policy[] = [retry(), timeout('5s')];
@@ -186,18 +186,18 @@ describe('pipeline', () => {
     expectTypeOf(pipeline(fallback('none'), ...listed)).toEqualTypeOf<Pipeline<string>>();
   });
 
-  it('takes nothing but policies', () => {
-    // @ts-expect-error: the options of one, perhaps
+  it('a pipeline accepts only policies', () => {
+    // @ts-expect-error: options instead of a policy
     pipeline({ maxAttempts: 3 });
     // @ts-expect-error: a factory that was not called
     pipeline(retry);
-    // @ts-expect-error: none
+    // @ts-expect-error: undefined is not a policy
     pipeline(retry(), undefined);
   });
 });
 
 describe('keyed', () => {
-  it('keeps the type of its members', () => {
+  it('keyed keeps the type of its members', () => {
     const breakers = keyed((host) => {
       expectTypeOf(host).toEqualTypeOf<string>();
       return circuitBreaker({ name: host });
@@ -210,7 +210,7 @@ describe('keyed', () => {
     >();
   });
 
-  it('adds what its members add', () => {
+  it('keyed adds the types that its members add', () => {
     expectTypeOf(keyed(() => retry()).execute(() => user, { key: 'a' })).toEqualTypeOf<Promise<User>>();
     expectTypeOf(keyed(() => fallback('none')).execute(() => user, { key: 'a' })).toEqualTypeOf<
       Promise<User | string>
@@ -228,7 +228,7 @@ describe('keyed', () => {
 });
 
 describe('Policy', () => {
-  it('that adds less stands in for one that adds more, never the other way round', () => {
+  it('a policy that adds fewer types extends a policy that adds more, and not the reverse', () => {
     expectTypeOf<Policy>().toEqualTypeOf<Policy<never>>();
     expectTypeOf<Policy<never>>().toExtend<Policy<unknown>>();
     expectTypeOf<Policy<string>>().toExtend<Policy<string | number>>();
@@ -237,7 +237,7 @@ describe('Policy', () => {
     expectTypeOf<Pipeline<string>>().not.toExtend<Policy>();
   });
 
-  it('is what every factory makes', () => {
+  it('every factory returns a Policy', () => {
     expectTypeOf<Retry>().toExtend<Policy>();
     expectTypeOf<Timeout>().toExtend<Policy>();
     expectTypeOf<CircuitBreaker>().toExtend<Policy>();
@@ -247,7 +247,7 @@ describe('Policy', () => {
     expectTypeOf<Keyed<Policy<string>>>().not.toExtend<Policy>();
   });
 
-  it('tells what it adds', () => {
+  it('AddsOf is the type that a policy adds', () => {
     expectTypeOf<AddsOf<Retry>>().toEqualTypeOf<never>();
     expectTypeOf<AddsOf<Policy<string>>>().toEqualTypeOf<string>();
     expectTypeOf<AddsOf<Pipeline<string | undefined>>>().toEqualTypeOf<string | undefined>();
@@ -255,12 +255,12 @@ describe('Policy', () => {
 });
 
 describe('definePolicy', () => {
-  it('makes a policy that adds nothing', () => {
+  it('definePolicy returns a policy that adds nothing', () => {
     const own = definePolicy({ name: 'own', run: (next, context) => next(context) });
     expectTypeOf(own).toEqualTypeOf<Policy>();
   });
 
-  it('shows its function the rest of the chain and the context', () => {
+  it('the run function receives the next function and the context', () => {
     definePolicy({
       name: 'own',
       async run(next, context) {
@@ -284,12 +284,12 @@ describe('definePolicy', () => {
     });
   });
 
-  it('wants a name, and a function that gives a promise', () => {
-    // @ts-expect-error: nameless
+  it('definePolicy requires a name and a function that returns a promise', () => {
+    // @ts-expect-error: the name is required
     definePolicy({ run: (next, context) => next(context) });
-    // @ts-expect-error: idle
+    // @ts-expect-error: the run function is required
     definePolicy({ name: 'own' });
-    // @ts-expect-error: answers without a promise
+    // @ts-expect-error: returns no promise
     definePolicy({ name: 'own', run: () => 'at once' });
     // @ts-expect-error: no such member
     definePolicy({ name: 'own', run: (next, context) => next(context), execute: () => {} });

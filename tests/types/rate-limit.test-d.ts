@@ -33,8 +33,8 @@ type RefusesUndefined<Options> = {
 
 const bucket = new TokenBucket({ capacity: 10, refill: 0.5, per: '1s', clock: new TestClock(), name: 'mine' });
 
-describe('limiters', () => {
-  it('are RateLimiters, all of them', () => {
+describe('Limiters', () => {
+  it('every limiter is a RateLimiter', () => {
     expectTypeOf(bucket).toExtend<RateLimiter>();
     expectTypeOf(new LeakyBucket({ capacity: 1, leak: 1, per: 1 })).toExtend<RateLimiter>();
     expectTypeOf(new FixedWindow({ limit: 1, per: '1m' })).toExtend<RateLimiter>();
@@ -43,7 +43,7 @@ describe('limiters', () => {
     expectTypeOf(allOf(bucket, bucket)).toEqualTypeOf<RateLimiter>();
   });
 
-  it('answer with decisions', () => {
+  it('limiters return decisions and reservations', () => {
     expectTypeOf(bucket.tryAcquire()).toEqualTypeOf<Decision>();
     expectTypeOf(bucket.peek(2)).toEqualTypeOf<Decision>();
     expectTypeOf(bucket.acquire({ cost: 2, signal: null, maxWait: '1s' })).toEqualTypeOf<Promise<Decision>>();
@@ -52,27 +52,27 @@ describe('limiters', () => {
     expectTypeOf(bucket.refund(1)).toBeVoid();
   });
 
-  it('are reconfigured by their own options', () => {
+  it('reconfigure accepts the options of the limiter', () => {
     bucket.reconfigure({ capacity: 5 });
     bucket.reconfigure({});
-    // @ts-expect-error: that of a window
+    // @ts-expect-error: an option of a window
     bucket.reconfigure({ limit: 5 });
-    // @ts-expect-error: not a thing to change
+    // @ts-expect-error: the clock cannot be changed
     bucket.reconfigure({ clock: new TestClock() });
   });
 
-  it('need all that they count by', () => {
-    // @ts-expect-error: in what time?
+  it('limiters require their limits', () => {
+    // @ts-expect-error: per is required
     new TokenBucket({ capacity: 1, refill: 1 });
-    // @ts-expect-error: a number in words
+    // @ts-expect-error: a number as a string
     new FixedWindow({ limit: '1', per: '1m' });
-    // @ts-expect-error: no duration
+    // @ts-expect-error: not a duration
     new FixedWindow({ limit: 1, per: '1 minute' });
-    // @ts-expect-error: whose?
+    // @ts-expect-error: the cost is required
     bucket.refund();
   });
 
-  it('take undefined for what may be left out', () => {
+  it('optional options accept undefined', () => {
     expectTypeOf<RefusesUndefined<TokenBucketOptions>>().toBeNever();
     expectTypeOf<RefusesUndefined<LeakyBucketOptions>>().toBeNever();
     expectTypeOf<RefusesUndefined<FixedWindowOptions>>().toBeNever();
@@ -88,25 +88,25 @@ describe('limiters', () => {
 describe('KeyedRateLimiter', () => {
   const users = new KeyedRateLimiter(() => bucket, { maxKeys: 10, atLimit: 'share' });
 
-  it('has the same verbs with the key first', () => {
+  it('a keyed limiter has the same methods with the key as the first parameter', () => {
     expectTypeOf(users.tryAcquire('a', 2)).toEqualTypeOf<Decision>();
     expectTypeOf(users.acquire('a', { cost: 2 })).toEqualTypeOf<Promise<Decision>>();
     expectTypeOf(users.reserve('a')).toEqualTypeOf<Reservation>();
     expectTypeOf(users.size).toBeNumber();
-    // @ts-expect-error: whose?
+    // @ts-expect-error: the key is required
     users.tryAcquire();
     // @ts-expect-error: keys are strings
     users.tryAcquire(7);
-    // @ts-expect-error: not one of the two
+    // @ts-expect-error: unknown value
     new KeyedRateLimiter(() => bucket, { atLimit: 'drop' });
-    // @ts-expect-error: the limiter itself
+    // @ts-expect-error: a limiter instead of a factory
     new KeyedRateLimiter(bucket);
   });
 
-  it('makes a policy, as a limiter does', () => {
+  it('rateLimit creates a policy from a keyed limiter and from a limiter', () => {
     const policy = pipeline(
       timeout('1s'),
-      rateLimit(users, { key: ({ key }) => key ?? 'nobody' }),
+      rateLimit(users, { key: ({ key }) => key ?? 'anonymous' }),
       rateLimit(bucket, { cost: ({ priority }) => priority, maxWait: Infinity }),
     );
     expectTypeOf(policy.execute(() => 7)).toEqualTypeOf<Promise<number>>();

@@ -29,7 +29,7 @@ import {
 } from 'breakwater/sharding';
 import { describe, expectTypeOf, it } from 'vitest';
 
-/** The options that may be left out, but not be undefined: under exactOptionalPropertyTypes these are two things. */
+/** The optional options that do not accept undefined: exactOptionalPropertyTypes distinguishes these cases. */
 type RefusesUndefined<Options> = {
   [K in keyof Options]-?: object extends Pick<Options, K>
     ? { [P in K]: undefined } extends Pick<Options, K>
@@ -46,7 +46,7 @@ const spread = hashShards(['a', 'b']);
 const directory = directoryShards({ load: (key) => key });
 
 describe('rangeShards', () => {
-  it('takes keys of the kind of its ends, whatever their values', () => {
+  it('the key type of rangeShards is inferred from the ends', () => {
     expectTypeOf(ids).toEqualTypeOf<RangeShards<number>>();
     expectTypeOf(rangeShards([{ from: 'm', shard: 'a' }])).toEqualTypeOf<RangeShards<string>>();
     expectTypeOf(rangeShards([{ from: 5n, shard: 'a' }])).toEqualTypeOf<RangeShards<bigint>>();
@@ -58,68 +58,68 @@ describe('rangeShards', () => {
     ids.get('7');
     // @ts-expect-error: a shard has a name
     rangeShards([{ from: 5 }]);
-    // @ts-expect-error: no key
+    // @ts-expect-error: not a key
     rangeShards([{ from: true, shard: 'a' }]);
   });
 });
 
 describe('hashShards', () => {
-  it('takes placements, nodes, and numbers of buckets', () => {
+  it('hashShards accepts placements, nodes and a number of buckets', () => {
     hashShards(new Rendezvous(['a']));
     hashShards(new KetamaRing(['a'], { compat: 'libketama' }));
     const nodes: NodeOption[] = [];
     hashShards(nodes);
     hashShards({ buckets: 5, name: (bucket) => bucket.toFixed() });
     expectTypeOf(spread.getMany(new Uint8Array(), 2)).toEqualTypeOf<string[]>();
-    // @ts-expect-error: how many?
+    // @ts-expect-error: buckets is required
     hashShards({ name: () => 'a' });
   });
 });
 
 describe('compositeShards', () => {
-  it('answers at once when all of its routers do, and promises when one of them does', () => {
+  it('compositeShards is synchronous if all of its routers are, and asynchronous otherwise', () => {
     expectTypeOf(compositeShards(ids, spread)).toEqualTypeOf<ShardRouter<number>>();
     expectTypeOf(compositeShards(ids, spread).get(5)).toEqualTypeOf<string | undefined>();
     const tenants = compositeShards(directory, spread);
     expectTypeOf(tenants).toEqualTypeOf<AsyncShardRouter<string>>();
     expectTypeOf(tenants.get('a', { signal: null })).toEqualTypeOf<Promise<string | undefined>>();
     expectTypeOf(compositeShards(spread, tenants)).toEqualTypeOf<AsyncShardRouter<string>>();
-    // @ts-expect-error: of no key that both take
+    // @ts-expect-error: the key types have nothing in common
     compositeShards(ids, rangeShards([{ from: 'm', shard: 'a' }]));
-    // @ts-expect-error: the directory takes strings
+    // @ts-expect-error: the keys of the directory are strings
     tenants.get(5);
   });
 
-  it('takes routers of your own, which say so when they answer promises', () => {
+  it('custom routers that return promises require isAsync', () => {
     const own: ShardRouter<string> = { shards: [], get: (key) => key };
     compositeShards(own, { shards: ['a'], get: () => 'a' });
     compositeShards(own, { isAsync: true as const, shards: ['a'], get: async () => 'a' });
     // @ts-expect-error: isAsync is missing
-    const liar: ShardRouter<string> = { shards: [], get: async (key: string) => key };
-    compositeShards(liar);
+    const unmarked: ShardRouter<string> = { shards: [], get: async (key: string) => key };
+    compositeShards(unmarked);
   });
 });
 
 describe('rebalancePlan', () => {
-  it('is of ranges, of rings, or of keys', () => {
+  it('rebalancePlan returns a plan of ranges, of shares or of keys', () => {
     expectTypeOf(rebalancePlan(ids, ids)).toEqualTypeOf<RangePlan<number>>();
     expectTypeOf(rebalancePlan(spread, new HashRing())).toEqualTypeOf<SharePlan>();
     expectTypeOf(rebalancePlan(ids, spread, [5])).toEqualTypeOf<KeyPlan<number>>();
     expectTypeOf(rebalancePlan(new Rendezvous(['a']), spread, ['k'])).toEqualTypeOf<KeyPlan<string>>();
     expectTypeOf(rebalancePlan(directory, spread, ['k'])).toEqualTypeOf<Promise<KeyPlan<string>>>();
-    // @ts-expect-error: of what keys?
+    // @ts-expect-error: the keys are required
     rebalancePlan(directory, spread);
-    // @ts-expect-error: of different kinds
+    // @ts-expect-error: the key types differ
     rebalancePlan(ids, rangeShards([{ from: 'm', shard: 'a' }]));
   });
 });
 
 describe('geoShards', () => {
-  it('takes places', () => {
+  it('geoShards accepts places', () => {
     const near = geoShards({ shards: [{ shard: 'a', latitude: 0, longitude: 0 }] });
     expectTypeOf(near).toExtend<ShardRouter<GeoPlace>>();
     near.get({ region: 'DE', latitude: undefined });
-    // @ts-expect-error: where is it?
+    // @ts-expect-error: the coordinates are required
     geoShards({ shards: [{ shard: 'a' }] });
   });
 });
@@ -127,7 +127,7 @@ describe('geoShards', () => {
 describe('replicaRouter', () => {
   const router = replicaRouter({ primary: 'a', replicas: new Set(['b']) });
 
-  it('routes reads by how fresh they must be', () => {
+  it('replicaRouter routes reads by consistency', () => {
     expectTypeOf(router.forRead({ consistency: { maxLag: '5s' }, exclude: ['b'] })).toEqualTypeOf<ReplicaRoute>();
     expectTypeOf(router.session()).toEqualTypeOf<ReplicaSession>();
     expectTypeOf(router.session().toJSON()).toEqualTypeOf<ReplicaSessionToken>();
@@ -135,9 +135,9 @@ describe('replicaRouter', () => {
     router.session().read({ epoch: 5 });
     // @ts-expect-error: no such level
     router.forRead({ consistency: 'quorum' });
-    // @ts-expect-error: of which epoch?
+    // @ts-expect-error: the epoch is required
     router.failover();
-    // @ts-expect-error: in which epoch?
+    // @ts-expect-error: the epoch is required
     router.report('b', { lag: 5 });
     router.on('failover', ({ reason }) => expectTypeOf(reason).toEqualTypeOf<'failover' | 'adopted'>());
     // @ts-expect-error: no such event
@@ -145,8 +145,8 @@ describe('replicaRouter', () => {
   });
 });
 
-describe('an option that may be left out', () => {
-  it('may be undefined, too', () => {
+describe('Optional options of shard routers', () => {
+  it('optional options accept undefined', () => {
     expectTypeOf<RefusesUndefined<DirectoryShardsOptions>>().toBeNever();
     expectTypeOf<RefusesUndefined<ForReadOptions>>().toBeNever();
     expectTypeOf<RefusesUndefined<GeoPlace>>().toBeNever();

@@ -25,18 +25,18 @@ export const REACTIONS = [
 export type End = (typeof ENDS)[number];
 export type Reaction = (typeof REACTIONS)[number];
 
-/** What a call brings carries its own verdict, and a name to be known by. */
-class Told extends Error {
+/** An outcome of a call with its verdict and its name. */
+class JudgedEnd extends Error {
   readonly verdict: NaiveEnd['verdict'] | 'permanent';
 
-  constructor(name: string, verdict: Told['verdict']) {
+  constructor(name: string, verdict: JudgedEnd['verdict']) {
     super(name);
     this.verdict = verdict;
     if (verdict === 'ignore') this.name = 'TypeError'; // for `defaultClassify`
   }
 }
 
-const classify = (outcome: Outcome) => ((outcome.ok ? outcome.value : outcome.error) as Told).verdict;
+const classify = (outcome: Outcome) => ((outcome.ok ? outcome.value : outcome.error) as JudgedEnd).verdict;
 
 function make(rules: NaiveRules, clock: TestClock, initialState: CircuitState | object): CircuitBreaker {
   const { openForMs, probes, maxFailures, probeTimeout, observe, judge, ...same } = rules;
@@ -51,14 +51,14 @@ function make(rules: NaiveRules, clock: TestClock, initialState: CircuitState | 
   });
 }
 
-const endOf = (name: string, how: End): Told =>
-  new Told(
+const endOf = (name: string, how: End): JudgedEnd =>
+  new JudgedEnd(
     name,
     how === 'value' ? 'success' : how === 'permanent' ? 'permanent' : how === 'ignored' ? 'ignore' : 'failure',
   );
 const isThrown = (how: End) => how !== 'value' && how !== 'bad value';
 
-/** Both sides do the same; whatever differs afterwards is a mistake of one of them. */
+/** Both sides receive the same commands, so that any difference afterwards is an error of one of them. */
 export interface Side {
   readonly events: string[];
   call(name: string, how: End): void;
@@ -80,7 +80,7 @@ export abstract class Reacting {
   react(side: Side): void {
     const reaction = this.reactions.shift();
     const name = () => `call ${++this.#calls} of a listener`;
-    // A look comes first, so that it does not matter whether these look by themselves.
+    // The state is read first, so that it does not matter whether the reactions read it themselves.
     if (reaction !== undefined && reaction !== 'throw') side.look();
     if (reaction === 'reset') side.reset();
     if (reaction === 'trip') side.trip();
@@ -98,9 +98,9 @@ export abstract class Reacting {
 
 export class RealSide extends Reacting implements Side {
   events: string[] = [];
-  /** What has become of each call. */
+  /** The result of each call. */
   readonly results = new Map<string, string>();
-  /** Calls whose operation has ended since this was last emptied, in that order. */
+  /** The calls whose operation has ended since this array was last emptied, in order. */
   readonly ended: string[] = [];
   readonly aborts = new Map<string, AbortController>();
   breaker: CircuitBreaker;
@@ -119,15 +119,15 @@ export class RealSide extends Reacting implements Side {
   }
 
   #listenTo(breaker: CircuitBreaker): CircuitBreaker {
-    const hear = (event: string) => {
-      if (this.breaker !== breaker) return; // the one before a restart
+    const receive = (event: string) => {
+      if (this.breaker !== breaker) return; // the breaker before a restart
       this.events.push(event);
-      const isIll = this.reactions[0] === 'throw';
+      const throws = this.reactions[0] === 'throw';
       this.react(this);
-      if (isIll) throw new Error('the listener is ill');
+      if (throws) throw new Error('the listener failed');
     };
-    breaker.on('stateChange', ({ from, to, reason }) => hear(`${from} → ${to}: ${reason}`));
-    breaker.on('reject', ({ state, retryAfterMs }) => hear(`reject in ${state}, come back in ${retryAfterMs}`));
+    breaker.on('stateChange', ({ from, to, reason }) => receive(`${from} → ${to}: ${reason}`));
+    breaker.on('reject', ({ state, retryAfterMs }) => receive(`reject in ${state}, come back in ${retryAfterMs}`));
     return breaker;
   }
 
@@ -144,7 +144,7 @@ export class RealSide extends Reacting implements Side {
     };
     this.breaker.execute(operation, { signal: controller.signal }).then(
       () => this.results.set(name, 'its own end'),
-      (error) => this.results.set(name, error instanceof CircuitOpenError ? refusal(error) : 'its own end'),
+      (error) => this.results.set(name, error instanceof CircuitOpenError ? rejectionOf(error) : 'its own end'),
     );
   }
 
@@ -158,7 +158,7 @@ export class RealSide extends Reacting implements Side {
     const [thrown, ended] = [isThrown(how), endOf(name, how)];
     const permit = this.#permits.get(name);
     permit?.release(thrown ? { ok: false, error: ended } : { ok: true, value: ended });
-    permit?.release({ ok: false, error: endOf(name, 'error') }); // which does nothing any more
+    permit?.release({ ok: false, error: endOf(name, 'error') }); // the second release has no effect
   }
 
   cover(how: 'isolated' | 'disabled'): void {
@@ -199,7 +199,7 @@ export class RealSide extends Reacting implements Side {
   }
 }
 
-const refusal = (error: CircuitOpenError) =>
+const rejectionOf = (error: CircuitOpenError) =>
   `refused for ${error.retryAfterMs} ms after ${(error.cause as Error | undefined)?.message}`;
 
 export class NaiveSide extends Reacting implements Side {
@@ -235,7 +235,7 @@ export class NaiveSide extends Reacting implements Side {
 
   call(name: string, how: End): void {
     const isIn = this.#admit(name);
-    const { retryAfterMs, lastFailure } = this.model; // as they are after the listeners
+    const { retryAfterMs, lastFailure } = this.model; // the values after the listeners ran
     this.results.set(
       name,
       isIn || this.#rules.observe ? 'its own end' : `refused for ${retryAfterMs} ms after ${lastFailure}`,
@@ -243,7 +243,7 @@ export class NaiveSide extends Reacting implements Side {
     this.#ends.set(name, naiveEnd(name, how, this.#rules));
   }
 
-  /** Of the breaker that let it in; one that was restarted knows nothing of it. */
+  /** Reports the end to the breaker that admitted the call. A restarted breaker does not know the call. */
   settle(name: string, end = this.#ends.get(name)): void {
     this.#ends.delete(name);
     if (end !== undefined) this.model.settle(this.#ids.lastIndexOf(name), end);
@@ -259,7 +259,7 @@ export class NaiveSide extends Reacting implements Side {
 
   cover(how: 'isolated' | 'disabled'): void {
     this.model.cover(how, 1);
-    this.#covers.push(how); // a listener has no hold of it yet
+    this.#covers.push(how); // a listener cannot release it yet
   }
 
   uncover(at: number): void {
@@ -269,7 +269,7 @@ export class NaiveSide extends Reacting implements Side {
 
   look(): void {
     this.model.look();
-    this.model.counts; // as the statistics do, it reads the clock for the window
+    this.model.counts; // like the statistics, this getter reads the clock for the window
   }
 
   trip(): void {

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import type { Side } from './naive-cache.js';
 
-/** What a listener does when it hears of a removal. */
+/** The reaction of a listener to a removal. */
 export const REACTIONS = ['throw', 'set it', 'set another', 'delete', 'clear', 'resize', 'read', 'purge'] as const;
 export type Reaction = (typeof REACTIONS)[number];
 
@@ -20,13 +20,13 @@ export type Step =
   | { readonly do: 'clear' | 'purgeExpired' | 'size' | 'weight' | 'look' }
   | { readonly do: 'walk'; readonly how: 'delete' | 'insert' | 'get' }
   | { readonly do: 'resize'; readonly to: number }
-  /** What listeners do at the next removals, one each. */
+  /** The reactions of listeners to the next removals, one each. */
   | { readonly do: 'react'; readonly reactions: readonly Reaction[] }
-  /** The entries go on in another cache, or in the same one. */
+  /** The entries are restored in another cache, or in the same one. */
   | { readonly do: 'move'; readonly to: number | 'itself'; readonly asJson: boolean }
   | { readonly do: 'wait'; readonly ms: number };
 
-const COMPUTING = ['gives', 'throws', 'sets it', 'deletes it', 'fills it', 'clears'] as const;
+const COMPUTING = ['returns', 'throws', 'sets it', 'deletes it', 'fills it', 'clears'] as const;
 type Computing = (typeof COMPUTING)[number];
 
 const key = fc.nat(200);
@@ -35,11 +35,11 @@ const capacity = fc.oneof(
   { weight: 5, arbitrary: fc.integer({ min: 1, max: 6 }) },
   { weight: 1, arbitrary: fc.integer({ min: 12, max: 40 }) },
 );
-/** Mostly absent. */
+/** Mostly undefined. */
 const sometimes = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 });
 const ttl = fc.constantFrom(1, 3, 5, 10, 10, 20, 50, Infinity);
 
-/** One of these, with the rest of what it takes. */
+/** A step of one of the given kinds, with its parameters. */
 const record = <const D extends string, T extends object>(
   does: readonly D[],
   rest: { [K in keyof T]: fc.Arbitrary<T[K]> },
@@ -79,7 +79,7 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 1,
     arbitrary: record(['move'], { to: fc.oneof(capacity, fc.constant('itself' as const)), asJson: fc.boolean() }),
   },
-  // Backwards, too, now and then.
+  // The clock sometimes goes backwards.
   { weight: 5, arbitrary: record(['wait'], { ms: fc.constantFrom(1, 1, 2, 3, 5, 10, 20, -4) }) },
 );
 
@@ -92,7 +92,7 @@ export const rules = fc.record({
 
 const ODD_KEYS: readonly unknown[] = [0, '0', Number.NaN, '__proto__', 'constructor', null];
 
-/** Few enough of them that they come again, more than fit. */
+/** Few enough keys that they repeat, and more than fit. */
 export function keyOf(number: number, capacity: number): unknown {
   const n = number % Math.ceil(capacity * 1.5 + 2);
   return n < ODD_KEYS.length ? ODD_KEYS[n] : n;
@@ -101,7 +101,7 @@ export function keyOf(number: number, capacity: number): unknown {
 export const describeRemoval = (key: unknown, value: number, reason: string): string =>
   `${inspect(key)}=${value} ${reason}`;
 
-/** Does it, and says what came of it. */
+/** Performs a step and returns its result. */
 export function perform(side: Side, each: Step, keys: (number: number) => unknown): unknown {
   switch (each.do) {
     case 'set':
@@ -160,7 +160,7 @@ function walk(side: Side, how: 'delete' | 'insert' | 'get'): unknown[] {
 export function react(side: Side, reaction: Reaction, key: unknown): void {
   switch (reaction) {
     case 'throw':
-      throw new Error('the listener is ill');
+      throw new Error('the listener failed');
     case 'set it':
       side.set(key, 2);
       break;

@@ -9,7 +9,7 @@ const trapped = new Proxy({}, { get: trap, has: trap, getPrototypeOf: trap, ownK
 const revocable = Proxy.revocable({}, {});
 revocable.revoke();
 
-/** What operations reject with, and what callers abort with. Properties pick by index, since fast-check looks at values. */
+/** The errors of operations and the abort reasons of callers. Properties pick them by index, since fast-check inspects values. */
 export const REASONS: readonly unknown[] = [
   new Error('down'),
   Object.freeze(new Error('frozen')),
@@ -29,7 +29,7 @@ const BEHAVIOURS = [
   ...['abort, then value', 'abort, then throw', 'abort, then never', 'reenter'],
 ] as const;
 
-/** What an operation does in one try. */
+/** The behaviour of an operation in one attempt. */
 export interface Behaviour {
   readonly does: (typeof BEHAVIOURS)[number];
   /** An index of `REASONS`. */
@@ -45,13 +45,13 @@ export const behaviour: fc.Arbitrary<Behaviour> = fc.record({
 
 export interface Surroundings {
   readonly clock: TestClock;
-  /** Aborts the call whose operation this is. */
+  /** Aborts the call of this operation. */
   abort(): void;
-  /** Calls into the pipeline that runs this. */
+  /** Calls the pipeline that runs this operation. */
   reenter(): Promise<unknown>;
 }
 
-/** Timers that operations have set and not seen, which are none of the library's. */
+/** The timers that operations have set and that have not fired, which are not timers of the library. */
 export class OperationTimers {
   pending = 0;
 
@@ -70,7 +70,7 @@ export class OperationTimers {
   }
 }
 
-// biome-ignore-start lint/suspicious/noThenProperty: thenables of all kinds are what this is about
+// biome-ignore-start lint/suspicious/noThenProperty: thenables of all kinds are tested here
 function thenable(then: (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void): unknown {
   return { then };
 }
@@ -79,9 +79,9 @@ const unreadable = {
     throw new Error('then cannot be read');
   },
 };
-// biome-ignore-end lint/suspicious/noThenProperty: until here
+// biome-ignore-end lint/suspicious/noThenProperty: end of the thenables
 
-/** An operation that behaves in its first try as the first behaviour says, and so on in turn. */
+/** An operation whose n-th attempt has the n-th behaviour, in rotation. */
 export function hostileOperation(
   behaviours: readonly Behaviour[],
   { clock, abort, reenter }: Surroundings,

@@ -1,6 +1,6 @@
 import type { CircuitState } from 'breakwater/circuit-breaker';
 
-/** What a breaker of the model is made with, in plain numbers. */
+/** The options of a breaker of the model in plain numbers. */
 export interface NaiveRules {
   readonly window: { readonly calls: number } | { readonly duration: number };
   readonly minimumCalls: number;
@@ -8,17 +8,17 @@ export interface NaiveRules {
   readonly slowCallRateThreshold: number;
   readonly slowCallDuration: number | undefined;
   readonly consecutiveFailures: number | undefined;
-  /** How long it opens for, the so-manieth time in a row. */
+  /** The open time by the number of consecutive openings. */
   readonly openForMs: (openings: number) => number;
   readonly probes: number;
   readonly maxFailures: number;
   readonly probeTimeout: number;
   readonly observe: boolean;
-  /** The default judgement takes every value for a success. */
+  /** The default classify function judges every value as a success. */
   readonly judge: 'own' | 'default';
 }
 
-/** How a call ends, as the judge sees it; `error` is set when it was thrown rather than returned. */
+/** The end of a call with its verdict. `error` is set if the operation threw it. */
 export interface NaiveEnd {
   readonly verdict: 'success' | 'failure' | 'ignore';
   readonly error?: string | undefined;
@@ -32,11 +32,11 @@ interface Admitted {
 }
 
 /**
- * A circuit breaker that is easy to believe: it keeps every call it has ever counted and counts them anew each time, has
- * one number for all generations, and plain lists for everything. It shares nothing with the real one but its rules.
+ * A simple model of a circuit breaker: it keeps every counted call and recounts them each time, has
+ * one number for all generations, and plain lists. It shares only the options with the real breaker.
  */
 export class NaiveBreaker {
-  /** May call back in. */
+  /** Can call the breaker again. */
   onEvent: (event: string) => void = () => {};
   readonly #rules: NaiveRules;
   readonly #now: () => number;
@@ -45,7 +45,7 @@ export class NaiveBreaker {
   #openings = 0;
   #lastFailure: string | undefined = undefined;
   #counted: { at: number; failed: boolean; slow: boolean }[] = [];
-  /** When the clock was read last for the window, and how many successes may still count as of then. */
+  /** The last reading of the clock for the window, and the number of successes that may still be counted as of then. */
   #readAt = -Infinity;
   #unreadLeft = 0;
   #failuresInARow = 0;
@@ -57,9 +57,9 @@ export class NaiveBreaker {
   #isolations = 0;
   #disablings = 0;
   #coveredSince = 0;
-  /** What `start` covered it with: only `reset` ends that. */
+  /** The cover that `start` created, which only `reset` ends. */
   #startedAs: 'isolated' | 'disabled' | undefined = undefined;
-  readonly #untold: string[] = [];
+  readonly #pendingEvents: string[] = [];
   readonly #admitted = new Map<number, Admitted>();
 
   constructor(rules: NaiveRules, now: () => number) {
@@ -67,7 +67,7 @@ export class NaiveBreaker {
     this.#now = now;
   }
 
-  /** As `initialState` does. */
+  /** Starts in the given state, like `initialState`. */
   start(at: { state: CircuitState; openings?: number; remainingOpenMs?: number }): void {
     const { state, openings = 1, remainingOpenMs = this.#rules.openForMs(1) } = at;
     if (state === 'isolated' || state === 'disabled') {
@@ -89,7 +89,7 @@ export class NaiveBreaker {
     return this.#isolations > 0 || this.#disablings > 0;
   }
 
-  /** Lets time do what it does by itself. */
+  /** Performs the transitions that are due. */
   look(): void {
     const now = this.#now();
     for (;;) {
@@ -103,7 +103,7 @@ export class NaiveBreaker {
     }
   }
 
-  /** @returns whether the call is let in and counted. */
+  /** @returns whether the call is admitted and counted. */
   admit(id: number): boolean {
     this.look();
     const now = this.#now();
@@ -154,7 +154,7 @@ export class NaiveBreaker {
   }
 
   #settleProbe(id: number, verdict: NaiveEnd['verdict'], slow: boolean, error: string | undefined): void {
-    if (!this.#probes.some((probe) => probe.id === id)) return; // its lease has run out
+    if (!this.#probes.some((probe) => probe.id === id)) return; // its probe timeout has passed
     this.#probes = this.#probes.filter((probe) => probe.id !== id);
     this.#ignoredInARow = verdict === 'ignore' ? this.#ignoredInARow + 1 : 0;
     if (verdict === 'ignore') return;
@@ -193,7 +193,7 @@ export class NaiveBreaker {
       this.#openUntil += this.#now() - this.#coveredSince;
       if (this.#base === 'half-open') this.#enter('half-open');
     }
-    this.#tell(`${before} → ${this.state}: ${this.#isCovered ? this.state : 'released'}`);
+    this.#emit(`${before} → ${this.state}: ${this.#isCovered ? this.state : 'released'}`);
   }
 
   get counts(): { calls: number; failures: number; slow: number } {
@@ -201,7 +201,7 @@ export class NaiveBreaker {
     return this.#countsAt(this.#readAt);
   }
 
-  /** Of 64 calls in a window of time, one success may count as of this reading; 15 at most. */
+  /** Of 64 calls in a time window, one success may be counted as of this reading, at most 15. */
   #read(): void {
     this.#readAt = this.#now();
     const mayBeUnread = Math.min(15, Math.floor(this.#countsAt(this.#readAt).calls / 64));
@@ -260,20 +260,20 @@ export class NaiveBreaker {
     const isNew = this.#base !== base;
     this.#enter(base);
     if (this.#isCovered && isNew) this.#coveredSince = this.#now();
-    if (!this.#isCovered && isNew) this.#tell(`${before} → ${base}: ${reason}`);
+    if (!this.#isCovered && isNew) this.#emit(`${before} → ${base}: ${reason}`);
   }
 
-  /** What listeners cause is told after what caused it. */
-  #tell(transition: string): void {
-    this.#untold.push(transition);
-    if (this.#untold.length > 1) return;
-    for (let next = this.#untold[0]; next !== undefined; next = this.#untold[0]) {
+  /** Events that listeners cause are emitted after the event that caused them. */
+  #emit(transition: string): void {
+    this.#pendingEvents.push(transition);
+    if (this.#pendingEvents.length > 1) return;
+    for (let next = this.#pendingEvents[0]; next !== undefined; next = this.#pendingEvents[0]) {
       this.onEvent(next);
-      this.#untold.shift();
+      this.#pendingEvents.shift();
     }
   }
 
-  /** A new generation: nothing that began before counts any more. */
+  /** Starts a new generation, in which earlier calls no longer count. */
   #enter(base: Base): void {
     this.#base = base;
     this.#generation++;

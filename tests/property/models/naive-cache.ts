@@ -4,7 +4,7 @@ export interface NaiveRules {
   readonly capacity: number;
   readonly ttl: number;
   readonly touchOnGet: boolean;
-  /** Undefined where nothing is weighed; else an entry weighs what its value says. */
+  /** Undefined if entries have no weight. Otherwise the weight of an entry is its value. */
   readonly maxWeight: number | undefined;
 }
 
@@ -14,11 +14,11 @@ export interface NaiveEntry {
   weight: number;
   ttlMs: number;
   due: number;
-  /** Of several that are due at once, the one that was scheduled first goes first. */
+  /** Of several entries with the same expiry, the one that was scheduled first expires first. */
   scheduled: number;
 }
 
-/** What the model and the real thing both do. */
+/** The interface that the model and the real cache share. */
 export interface Side
   extends Omit<Cache<unknown, number>, 'on' | 'set' | 'keys' | 'values' | 'entries' | 'forEach' | 'capacity'> {
   readonly capacity: number;
@@ -27,9 +27,9 @@ export interface Side
 
 const isSameKey = (a: unknown, b: unknown) => a === b || Object.is(a, b);
 
-/** A cache written with one list and no thought for speed. What it forgets first is for its subclasses to say. */
+/** A cache with one list, without optimizations. Its subclasses determine the eviction order. */
 export abstract class NaiveCache implements Side {
-  /** Called with `key`, `value` and `reason` of what has left, once the cache is whole. */
+  /** Called with `key`, `value` and `reason` of a removed entry, once the cache is consistent. */
   onRemove: (key: unknown, value: number, reason: RemoveReason) => void = () => {};
   capacity: number;
   protected entries: NaiveEntry[] = [];
@@ -37,8 +37,8 @@ export abstract class NaiveCache implements Side {
   readonly #now: () => number;
   #scheduled = 0;
   readonly #stats = { hits: 0, misses: 0, inserts: 0, updates: 0, evictions: 0, expirations: 0, rejections: 0 };
-  readonly #untold: [unknown, number, RemoveReason][] = [];
-  #isTelling = false;
+  readonly #pendingEvents: [unknown, number, RemoveReason][] = [];
+  #isEmitting = false;
 
   constructor(rules: NaiveRules, now: () => number) {
     this.#rules = rules;
@@ -46,7 +46,7 @@ export abstract class NaiveCache implements Side {
     this.capacity = rules.capacity;
   }
 
-  /** The entry is in the list. @param uses - what a dump said of it. */
+  /** Called when the entry is in the list. @param uses - the number of uses in a dump. */
   protected added(_entry: NaiveEntry, _uses?: number): void {}
   protected used(_entry: NaiveEntry): void {}
   protected removed(_entry: NaiveEntry): void {}
@@ -54,9 +54,9 @@ export abstract class NaiveCache implements Side {
   protected uses(_entry: NaiveEntry): number | undefined {
     return undefined;
   }
-  /** What goes next among these: all there are, but for one that was just set. */
+  /** The next entry to evict among the given ones: all entries, except one that was just set. */
   protected abstract victim(among: readonly NaiveEntry[]): NaiveEntry;
-  /** All entries, from what is kept longest to what goes next. */
+  /** All entries, from the one that is kept longest to the next one to evict. */
   protected abstract inOrder(): NaiveEntry[];
 
   get stats(): CacheStats {
@@ -93,7 +93,7 @@ export abstract class NaiveCache implements Side {
   set(key: unknown, value: number, { ttl, weight }: SetOptions = {}): this {
     const ttlMs = (ttl as number | undefined) ?? this.#rules.ttl;
     this.#store({ key, value, ttlMs, expiresInMs: ttlMs, weight: weight ?? value });
-    this.#tell();
+    this.#emit();
     return this;
   }
 
@@ -112,21 +112,21 @@ export abstract class NaiveCache implements Side {
   delete(key: unknown): boolean {
     const entry = this.#find(key);
     if (entry !== undefined) this.#leave(entry, 'deleted');
-    this.#tell();
+    this.#emit();
     return entry !== undefined;
   }
 
   clear(): void {
-    for (const { key, value } of this.inOrder()) this.#untold.push([key, value, 'cleared']);
+    for (const { key, value } of this.inOrder()) this.#pendingEvents.push([key, value, 'cleared']);
     this.entries = [];
     this.cleared();
-    this.#tell();
+    this.#emit();
   }
 
   resize(capacity: number): void {
     this.capacity = capacity;
     while (this.entries.length > capacity) this.#makeRoom();
-    this.#tell();
+    this.#emit();
   }
 
   purgeExpired(): number {
@@ -135,7 +135,7 @@ export abstract class NaiveCache implements Side {
       this.#leave(entry, 'expired');
       purged++;
     }
-    this.#tell();
+    this.#emit();
     return purged;
   }
 
@@ -175,7 +175,7 @@ export abstract class NaiveCache implements Side {
     } of entries.toReversed()) {
       this.#store({ key, value, ttlMs, expiresInMs, weight }, uses);
     }
-    this.#tell();
+    this.#emit();
   }
 
   [Symbol.dispose](): void {}
@@ -184,7 +184,7 @@ export abstract class NaiveCache implements Side {
     const entry = this.entries.find((one) => isSameKey(one.key, key));
     if (entry === undefined || entry.due > this.#now()) return entry;
     this.#leave(entry, 'expired');
-    this.#tell();
+    this.#emit();
     return undefined;
   }
 
@@ -220,10 +220,10 @@ export abstract class NaiveCache implements Side {
       return;
     }
     this.#stats.updates++;
-    if (!Object.is(entry.value, value)) this.#untold.push([entry.key, entry.value, 'replaced']);
+    if (!Object.is(entry.value, value)) this.#pendingEvents.push([entry.key, entry.value, 'replaced']);
     entry.value = value;
     entry.weight = weight;
-    while (this.#weigh(this.entries) > maxWeight) this.#makeRoom(entry); // and not by leaving itself
+    while (this.#weigh(this.entries) > maxWeight) this.#makeRoom(entry); // the entry itself is not removed
     this.#schedule(entry, expiresInMs, ttlMs);
     this.used(entry);
   }
@@ -252,16 +252,17 @@ export abstract class NaiveCache implements Side {
   #leave(entry: NaiveEntry, reason: RemoveReason): void {
     this.entries.splice(this.entries.indexOf(entry), 1);
     this.removed(entry);
-    this.#untold.push([entry.key, entry.value, reason]);
+    this.#pendingEvents.push([entry.key, entry.value, reason]);
     if (reason === 'evicted') this.#stats.evictions++;
     if (reason === 'expired') this.#stats.expirations++;
   }
 
-  /** What listeners cause is told after what caused it. */
-  #tell(): void {
-    if (this.#isTelling) return;
-    this.#isTelling = true;
-    for (let next = this.#untold.shift(); next !== undefined; next = this.#untold.shift()) this.onRemove(...next);
-    this.#isTelling = false;
+  /** Events that listeners cause are emitted after the event that caused them. */
+  #emit(): void {
+    if (this.#isEmitting) return;
+    this.#isEmitting = true;
+    for (let next = this.#pendingEvents.shift(); next !== undefined; next = this.#pendingEvents.shift())
+      this.onRemove(...next);
+    this.#isEmitting = false;
   }
 }

@@ -1,7 +1,7 @@
 import type { Random } from 'breakwater';
 import { NaiveCache, type NaiveEntry, type NaiveRules } from './naive-cache.js';
 
-/** What is kept longest is in front. */
+/** The entry that is kept longest is first. */
 abstract class Listed extends NaiveCache {
   protected list: NaiveEntry[] = [];
 
@@ -26,10 +26,10 @@ abstract class Listed extends NaiveCache {
   }
 }
 
-/** What was stored first goes first; a value that is replaced keeps its place. */
+/** Evicts the entry that was stored first. A replaced value keeps its position. */
 export class NaiveFifo extends Listed {}
 
-/** What was not used for longest goes first. */
+/** Evicts the least recently used entry. */
 export class NaiveLru extends Listed {
   protected override used(entry: NaiveEntry): void {
     this.removed(entry);
@@ -38,8 +38,8 @@ export class NaiveLru extends Listed {
 }
 
 /**
- * A newcomer's score is one above that of the entry evicted last, each use adds one. The lowest score goes first, and of
- * several the one that has had it for longest.
+ * The score of a new entry is one above that of the last evicted entry, and each use adds one. The lowest score is evicted
+ * first, and of equal scores the one that is oldest.
  */
 export class NaiveLfu extends NaiveCache {
   #age = 0;
@@ -75,13 +75,13 @@ export class NaiveLfu extends NaiveCache {
 }
 
 /**
- * A circle of slots, each with a mark that a use sets. The hand takes marks away as it passes, and the first entry
- * without one goes. Newcomers have none; they take the slot that was given up last.
+ * A circle of slots, each with a mark that a use sets. The hand clears marks as it passes, and the first entry without a
+ * mark is evicted. New entries have no mark and take the slot that was freed last.
  */
 export class NaiveClock extends NaiveCache {
   #circle: (NaiveEntry | undefined)[] = [];
   #free: number[] = [];
-  /** The slot it will look at next. */
+  /** The next slot that the hand checks. */
   #hand = 0;
   readonly #marked = new Set<NaiveEntry>();
 
@@ -119,28 +119,28 @@ export class NaiveClock extends NaiveCache {
     }
   }
 
-  /** The hand takes those without a mark first, and the others the next time it comes round. */
+  /** The hand evicts entries without a mark first, and the others in its next round. */
   protected override inOrder(): NaiveEntry[] {
     const fromHand = [...this.#circle.slice(this.#hand), ...this.#circle.slice(0, this.#hand)];
-    const there = fromHand.filter((entry) => entry !== undefined);
+    const present = fromHand.filter((entry) => entry !== undefined);
     const isMarked = (entry: NaiveEntry) => this.#marked.has(entry);
-    return [...there.filter((entry) => !isMarked(entry)), ...there.filter(isMarked)].reverse();
+    return [...present.filter((entry) => !isMarked(entry)), ...present.filter(isMarked)].reverse();
   }
 }
 
-/** What expires first goes first; of several, what was stored first. */
+/** Evicts the entry that expires first, and of several the one that was stored first. */
 export class NaiveTtl extends NaiveCache {
   protected override victim(among: readonly NaiveEntry[]): NaiveEntry {
     return this.inOrder().findLast((entry) => among.includes(entry))!;
   }
 
   protected override inOrder(): NaiveEntry[] {
-    const later = (a: number, b: number) => (a === b ? 0 : a < b ? 1 : -1); // Infinity, too
+    const later = (a: number, b: number) => (a === b ? 0 : a < b ? 1 : -1); // also for Infinity
     return this.entries.toSorted((a, b) => later(a.due, b.due) || b.scheduled - a.scheduled);
   }
 }
 
-/** Any entry goes, by one draw. Entries stand side by side, the last one fills the hole that another leaves. */
+/** Evicts a random entry by one draw. Entries are in an array, and the last entry fills the gap of a removed one. */
 export class NaiveRandom extends NaiveCache {
   #row: NaiveEntry[] = [];
   readonly #random: Random;
@@ -163,14 +163,14 @@ export class NaiveRandom extends NaiveCache {
     this.#row = [];
   }
 
-  /** Where one was drawn that may not go, the one beside it goes. */
+  /** If the drawn entry must not be evicted, the next one is. */
   protected override victim(among: readonly NaiveEntry[]): NaiveEntry {
     const drawn = Math.floor(this.#random() * this.#row.length);
     const [first, second] = [drawn, drawn + 1].map((place) => this.#row[place % this.#row.length]!);
     return among.includes(first!) ? first! : second!;
   }
 
-  /** The newest first, but for those that filled a hole. */
+  /** The newest first, except for entries that filled a gap. */
   protected override inOrder(): NaiveEntry[] {
     return this.#row.toReversed();
   }

@@ -1,19 +1,19 @@
 /**
- * The five algorithms written down as their definitions read, in fractions of bigints and lists of everything that was
- * ever taken. Slow, and easy to believe. Times are whole microseconds.
+ * The five algorithms in the form of their definitions, with fractions of bigints and lists of every taken cost.
+ * The models are slow and simple. Times are whole microseconds.
  */
 export interface NaiveLimit {
   readonly limit: number;
   copy(): NaiveLimit;
   availableAt(cost: number, from: number): number;
-  turnAt(cost: number, from: number): number;
+  availableInQueueAt(cost: number, from: number): number;
   take(cost: number, at: number): void;
-  takeTurn(cost: number, at: number): void;
-  giveBack(cost: number, now: number, takenAt?: number): void;
+  takeQueued(cost: number, at: number): void;
+  refund(cost: number, now: number, takenAt?: number): void;
   remaining(now: number): number;
-  idleAt(): number;
-  /** With other options from now on. */
-  changed(options: Rate, now: number): NaiveLimit;
+  resetAt(): number;
+  /** The same state with other options from now on. */
+  withOptions(options: Rate, now: number): NaiveLimit;
 }
 
 export interface Rate {
@@ -29,7 +29,7 @@ const gcd = (a: bigint, b: bigint): bigint => (b === 0n ? a : gcd(b, a % b));
 const max = (a: bigint, b: bigint) => (a > b ? a : b);
 const min = (a: bigint, b: bigint) => (a < b ? a : b);
 
-/** Levels in 1 / (100 × per) of a token, of which `hundredths` flow in a microsecond. */
+/** Levels in 1 / (100 × per) of a token, of which `hundredths` are refilled per microsecond. */
 export class NaiveTokenBucket implements NaiveLimit {
   level: bigint;
   constructor(
@@ -58,35 +58,35 @@ export class NaiveTokenBucket implements NaiveLimit {
     const missing = BigInt(cost) * this.unit - this.at(from);
     return missing <= 0n ? from : from + Number(ceilDiv(missing, BigInt(this.rate.hundredths)));
   }
-  turnAt(cost: number, from: number) {
+  availableInQueueAt(cost: number, from: number) {
     return this.availableAt(cost, from);
   }
   take(cost: number, at: number) {
     this.level = this.at(at) - BigInt(cost) * this.unit;
     this.asOf = at;
   }
-  takeTurn(cost: number, at: number) {
+  takeQueued(cost: number, at: number) {
     this.take(cost, at);
   }
-  giveBack(cost: number, now: number) {
+  refund(cost: number, now: number) {
     this.level = min(this.full, this.at(now) + BigInt(cost) * this.unit);
     this.asOf = now;
   }
   remaining(now: number) {
     return Number(this.at(now) / this.unit);
   }
-  idleAt() {
+  resetAt() {
     return this.asOf + Number(ceilDiv(this.full - this.level, BigInt(this.rate.hundredths)));
   }
-  changed(rate: Rate, now: number) {
+  withOptions(rate: Rate, now: number) {
     const next = new NaiveTokenBucket(rate, 0n, now);
-    const grain = gcd(next.unit, BigInt(rate.hundredths)); // what is finer than the new rate's is rounded
+    const grain = gcd(next.unit, BigInt(rate.hundredths)); // a finer level than that of the new rate is rounded
     next.level = min(next.full, ((this.at(now) * next.unit) / (this.unit * grain)) * grain);
     return next;
   }
 }
 
-/** Remembers the exact moment at which it will be empty, as a fraction of a microsecond: in 1 / hundredths. */
+/** Keeps the exact time at which the bucket will be empty, as a fraction of a microsecond: in 1 / hundredths. */
 export class NaiveLeakyBucket implements NaiveLimit {
   constructor(
     readonly rate: Rate,
@@ -98,7 +98,7 @@ export class NaiveLeakyBucket implements NaiveLimit {
   get leak() {
     return BigInt(this.rate.hundredths);
   }
-  /** How long one unit takes to leak, in 1 / hundredths of a microsecond. */
+  /** The time in which one unit leaks, in 1 / hundredths of a microsecond. */
   get unit() {
     return 100n * BigInt(this.rate.perMicros);
   }
@@ -108,28 +108,28 @@ export class NaiveLeakyBucket implements NaiveLimit {
   availableAt(cost: number, from: number) {
     return Math.max(from, Number(ceilDiv(this.emptyAt - BigInt(this.rate.size - cost) * this.unit, this.leak)));
   }
-  turnAt(_cost: number, from: number) {
-    return Math.max(from, this.idleAt());
+  availableInQueueAt(_cost: number, from: number) {
+    return Math.max(from, this.resetAt());
   }
   take(cost: number, at: number) {
     this.emptyAt = max(this.emptyAt, BigInt(at) * this.leak) + BigInt(cost) * this.unit;
   }
-  /** A turn that was rounded up to a microsecond is as good as the exact one. */
-  takeTurn(cost: number, at: number) {
-    const exact = at === this.idleAt() ? this.emptyAt : BigInt(at) * this.leak;
+  /** A queued time that was rounded up to a microsecond counts as the exact time. */
+  takeQueued(cost: number, at: number) {
+    const exact = at === this.resetAt() ? this.emptyAt : BigInt(at) * this.leak;
     this.emptyAt = exact + BigInt(cost) * this.unit;
   }
-  giveBack(cost: number, now: number) {
+  refund(cost: number, now: number) {
     this.emptyAt = max(BigInt(now) * this.leak, this.emptyAt - BigInt(cost) * this.unit);
   }
   remaining(now: number) {
     const level = max(0n, this.emptyAt - BigInt(now) * this.leak);
     return Math.max(0, Number((BigInt(this.rate.size) * this.unit - level) / this.unit));
   }
-  idleAt() {
+  resetAt() {
     return Number(ceilDiv(this.emptyAt, this.leak));
   }
-  changed(rate: Rate, now: number) {
+  withOptions(rate: Rate, now: number) {
     const level = max(0n, this.emptyAt - BigInt(now) * this.leak);
     const next = new NaiveLeakyBucket(rate);
     const grain = gcd(next.unit, next.leak);
@@ -152,17 +152,17 @@ abstract class NaiveWindows {
     return this.rate.size;
   }
   abstract availableAt(cost: number, from: number): number;
-  turnAt(cost: number, from: number) {
+  availableInQueueAt(cost: number, from: number) {
     return this.availableAt(cost, from);
   }
   abstract take(cost: number, at: number): void;
-  takeTurn(cost: number, at: number) {
+  takeQueued(cost: number, at: number) {
     this.take(cost, at);
   }
   sum(taken = this.taken) {
     return taken.reduce((total, { cost }) => total + cost, 0);
   }
-  /** Takes `cost` back from these, the first ones first. */
+  /** Returns `cost` to the given entries, the first ones first. */
   reduce(taken: Taken[], cost: number) {
     let left = cost;
     for (const one of taken) {
@@ -177,7 +177,7 @@ abstract class NaiveWindows {
   }
 }
 
-/** What was taken in the present window; nothing: there is none. */
+/** The costs in the current window. An empty list means that no window is open. */
 export class NaiveFixedWindow extends NaiveWindows implements NaiveLimit {
   startedAt = 0;
   copy() {
@@ -197,23 +197,23 @@ export class NaiveFixedWindow extends NaiveWindows implements NaiveLimit {
     }
     this.taken.push({ at, cost });
   }
-  giveBack(cost: number, now: number, takenAt = now) {
+  refund(cost: number, now: number, takenAt = now) {
     if (this.isOpen(now) && takenAt >= this.startedAt) this.reduce(this.taken, cost);
   }
   remaining(now: number) {
     return this.isOpen(now) ? Math.max(0, this.limit - this.sum()) : this.limit;
   }
-  idleAt() {
+  resetAt() {
     return this.taken.length > 0 ? this.startedAt + this.rate.perMicros : 0;
   }
-  changed(rate: Rate, now: number) {
+  withOptions(rate: Rate, now: number) {
     return Object.assign(new NaiveFixedWindow(rate, this.isOpen(now) ? this.clone() : []), {
       startedAt: this.startedAt,
     });
   }
 }
 
-/** Finds times by trying: halving the interval, since what is available stays so. */
+/** Finds times by bisection, since available cost stays available. */
 export class NaiveSlidingWindowCounter extends NaiveWindows implements NaiveLimit {
   startedAt = 0;
   before = 0;
@@ -255,7 +255,7 @@ export class NaiveSlidingWindowCounter extends NaiveWindows implements NaiveLimi
     this.roll(at);
     this.present += cost;
   }
-  giveBack(cost: number, now: number, takenAt = now) {
+  refund(cost: number, now: number, takenAt = now) {
     this.roll(now);
     if (takenAt >= this.startedAt) this.present = Math.max(0, this.present - cost);
     else if (takenAt >= this.startedAt - this.rate.perMicros) this.before = Math.max(0, this.before - cost);
@@ -265,11 +265,11 @@ export class NaiveSlidingWindowCounter extends NaiveWindows implements NaiveLimi
     for (let cost = 1; cost <= this.limit && this.passes(cost, now); cost++) most = cost;
     return most;
   }
-  idleAt() {
+  resetAt() {
     if (this.present > 0) return this.startedAt + 2 * this.rate.perMicros;
     return this.before > 0 ? this.startedAt + this.rate.perMicros : 0;
   }
-  changed(rate: Rate, now: number) {
+  withOptions(rate: Rate, now: number) {
     const { startedAt, before, present } = this;
     const next = Object.assign(new NaiveSlidingWindowCounter(this.rate), { startedAt, before, present });
     next.roll(now);
@@ -296,17 +296,17 @@ export class NaiveSlidingWindowLog extends NaiveWindows implements NaiveLimit {
   take(cost: number, at: number) {
     this.taken.push({ at, cost });
   }
-  giveBack(cost: number, now: number, takenAt?: number) {
+  refund(cost: number, now: number, takenAt?: number) {
     const inWindow = this.inWindow(now);
     this.reduce(takenAt === undefined ? inWindow : inWindow.filter(({ at }) => at === takenAt), cost);
   }
   remaining(now: number) {
     return Math.max(0, this.limit - this.sum(this.inWindow(now)));
   }
-  idleAt() {
+  resetAt() {
     return (this.taken.at(-1)?.at ?? -this.rate.perMicros) + this.rate.perMicros;
   }
-  changed(rate: Rate, now: number) {
+  withOptions(rate: Rate, now: number) {
     return new NaiveSlidingWindowLog(
       rate,
       this.inWindow(now).map((one) => ({ ...one })),

@@ -1,4 +1,4 @@
-/** What a load will bring: the model knows it from the start. */
+/** The outcome of a load, which the model knows in advance. */
 export interface Fate {
   readonly fails: boolean;
   readonly tags: readonly string[];
@@ -9,7 +9,7 @@ export interface NaiveRules {
   readonly staleWhileRevalidate: number;
   readonly staleIfError: number;
   readonly negativeTtl: number;
-  /** 1 for not at all. */
+  /** 1 disables refresh-ahead. */
   readonly refreshAhead: number;
 }
 
@@ -28,11 +28,11 @@ interface NaiveLoad {
   readonly key: string;
   readonly fate: Fate;
   readonly before: NaiveEntry | undefined;
-  /** Invalidations by tag, look or clear before it. */
+  /** The number of invalidations by tag, prefix or clear before this load. */
   readonly marks: number;
-  /** A new reader of the key joins it. */
+  /** Whether a new reader of the key joins this load. */
   isOpen: boolean;
-  /** An invalidation has hit its key or a tag it will turn out to have. */
+  /** Whether an invalidation has matched its key or a tag of its result. */
   isHit: boolean;
   inBackground: boolean;
   readers: NaiveReader[];
@@ -42,19 +42,19 @@ interface NaiveReader {
   readonly name: string;
   readonly key: string;
   readonly takesStale: boolean;
-  /** Came after an invalidation that its load does not know of. */
+  /** Whether the reader came after an invalidation that its load does not know. */
   isLate: boolean;
 }
 
 /**
- * What each caller of a loading cache may see. Everything is done at once and by looking at all there is: an invalidation
- * goes through every entry and every load, whose tags are known in advance.
+ * The results that each caller of a loading cache may see. Every command runs at once and scans everything: an
+ * invalidation checks every entry and every load, whose tags are known in advance.
  */
 export class NaiveLoadingCache {
   now = 0;
-  /** By reader; nothing while he waits. */
+  /** The result of each reader, or no entry while the reader waits. */
   readonly answers = new Map<string, string>();
-  /** Loads in the order in which they began. */
+  /** The keys of the loads, in the order in which they began. */
   readonly begun: string[] = [];
   readonly aborted = new Set<number>();
   readonly #rules: NaiveRules;
@@ -162,35 +162,36 @@ export class NaiveLoadingCache {
     }
   }
 
-  /** A load brings what it was to bring. */
-  land(id: number): void {
+  /** Settles a load with its outcome. */
+  settle(id: number): void {
     const load = this.#loads.find((one) => one.id === id);
-    if (load === undefined) return; // aborted, or overtaken by a set
+    if (load === undefined) return; // aborted or superseded by set
     const { key, fate } = load;
     const isKept = load.isOpen && !load.isHit;
-    const there = this.#entries.get(key);
-    const isNewer = there !== undefined && there !== load.before && there.error === undefined && this.now < there.end;
+    const current = this.#entries.get(key);
+    const isNewer =
+      current !== undefined && current !== load.before && current.error === undefined && this.now < current.end;
     this.#end(load);
-    if (fate.fails) this.#fail(load, isKept, there, isNewer);
+    if (fate.fails) this.#fail(load, isKept, current, isNewer);
     else {
       const value = `load ${id}`;
       if (isKept) this.#store(key, value, fate.tags);
       for (const reader of load.readers) {
-        if (!isKept && isNewer) this.#answer(reader, there.value!);
+        if (!isKept && isNewer) this.#answer(reader, current.value!);
         else if (load.isHit && reader.isLate) this.#joinAgain(reader);
         else this.#answer(reader, value);
       }
     }
   }
 
-  #fail(load: NaiveLoad, isKept: boolean, there: NaiveEntry | undefined, isNewer: boolean): void {
+  #fail(load: NaiveLoad, isKept: boolean, current: NaiveEntry | undefined, isNewer: boolean): void {
     const { staleWhileRevalidate, staleIfError, negativeTtl } = this.#rules;
     const servedUntil =
-      there?.error === undefined && there ? there.end + Math.max(staleWhileRevalidate, staleIfError) : 0;
+      current?.error === undefined && current ? current.end + Math.max(staleWhileRevalidate, staleIfError) : 0;
     const isServable = this.now < servedUntil;
     if (isKept && negativeTtl > 0) {
       const until = this.now + negativeTtl;
-      if (isServable) there!.heldUntil = until;
+      if (isServable) current!.heldUntil = until;
       else {
         this.#entries.set(load.key, {
           ...{ value: undefined, error: `error ${load.id}`, tags: [], storedAt: this.now },
@@ -200,7 +201,7 @@ export class NaiveLoadingCache {
     }
     for (const reader of load.readers) {
       const hasValue = isNewer || (isServable && reader.takesStale);
-      this.#answer(reader, hasValue ? there!.value! : `error ${load.id}`);
+      this.#answer(reader, hasValue ? current!.value! : `error ${load.id}`);
     }
   }
 

@@ -1,15 +1,15 @@
 import type { Candidate, Picker, PickerFactory } from 'breakwater/load-balancer';
 
 /**
- * The built-in pickers in O(n), as plain loops over all candidates: what the trees must agree with. None of them knows
- * `chooseExcept`, `loadChanged` or `weightsChanged`, so that the balancer gives them a new list for everything.
+ * The built-in pickers in O(n), as plain loops over all candidates, for comparison with the trees. They do not implement
+ * `chooseExcept`, `loadChanged` or `weightsChanged`, so the balancer passes them a new list for every change.
  */
 type NumberOf = (one: Candidate) => number;
 
 const picker = (name: string, start: () => Picker): PickerFactory => ({ name, start });
 const sum = (candidates: readonly Candidate[], of: NumberOf) => candidates.reduce((all, one) => all + of(one), 0);
 
-/** nginx: each is credited its weight, the one with most credit pays for all. */
+/** Smooth weighted round robin of nginx: each candidate is credited its weight, and the one with most credit pays for all. */
 function smoothTurn(candidates: readonly Candidate[], take: boolean, weightOf: NumberOf, settled: NumberOf): Candidate {
   const credits = candidates.map((one) => settled(one) + weightOf(one));
   const best = credits.indexOf(Math.max(...credits));

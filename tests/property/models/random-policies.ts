@@ -62,13 +62,13 @@ export const specs = fc.array(fc.oneof({ weight: 6, arbitrary: simple }, { weigh
   maxLength: 6,
 });
 
-/** Every policy that was made on one clock, members of families included. */
+/** Every policy on one clock, including the members of keyed policies. */
 export interface Made {
   readonly clock: TestClock;
   readonly breakers: CircuitBreaker[];
   readonly bulkheads: Bulkhead[];
   readonly families: { readonly family: Keyed<Policy<unknown>>; readonly maxKeys: number }[];
-  /** Hears of each event of each policy, as soon as it happens. */
+  /** Called for each event of each policy at once. */
   readonly onEvent: (policy: Policy<unknown>) => void;
 }
 
@@ -96,7 +96,7 @@ function build(spec: Spec, made: Made): Policy<unknown> {
     }
     case 'fallback':
       return fallback(() => {
-        if (spec.answer === 'throws') throw new Error('no answer');
+        if (spec.answer === 'throws') throw new Error('no value');
         return spec.answer === 'never' ? new Promise<never>(() => {}) : 'an answer';
       });
     case 'rateLimit': {
@@ -125,7 +125,7 @@ function build(spec: Spec, made: Made): Policy<unknown> {
   }
 }
 
-/** On the clock of the test even if no member looks at one, so that the `timeout` of a call does too. */
+/** Uses the clock of the test even if no member has a clock, so that the `timeout` of a call does too. */
 export function buildPipeline(members: readonly Spec[], made: Made): Pipeline<unknown> {
   return pipeline(custom('pass', made.clock), ...members.map((member) => build(member, made)));
 }
@@ -154,7 +154,7 @@ function custom(does: (Spec & { kind: 'custom' })['does'], clock: TestClock): Po
         case 'pass':
           return next(context);
         case 'throw':
-          throw new Error('refused');
+          throw new Error('rejected');
         case 'sleep':
           await context.sleep(15);
           return next(context);
@@ -178,7 +178,7 @@ function custom(does: (Spec & { kind: 'custom' })['does'], clock: TestClock): Po
             if (context.aborted) throw error;
             return 'swallowed';
           }
-        case 'wrap': // even the abort of the caller, who must not see the other error
+        case 'wrap': // also for the abort of the caller, who must not receive the other error
           try {
             return await next(context);
           } catch (cause) {

@@ -1,9 +1,9 @@
 import type { JournalAck, JournalEntry, WriteEntry } from 'breakwater/cache-writers';
 
-/** What becomes of one call: the other side may have done it although it says that it failed. */
+/** The outcome of one call: the store may have applied the write although the call fails. */
 export type Fate = 'done' | 'failed' | 'done but failed' | 'one failed';
 
-/** Every write that was asked for, by key, in the order of the calls. Values are their numbers. */
+/** Every requested write by key, in the order of the calls. Values are their numbers. */
 export class Issued {
   readonly #byKey = new Map<string, { readonly number: number; readonly type: 'set' | 'delete' }[]>();
   #last = 0;
@@ -14,14 +14,14 @@ export class Issued {
     return number;
   }
 
-  /** The number of a write; of a deletion, which has none, the first one that is not before `after`. */
+  /** The number of a write. A deletion has no number, so it returns that of the first deletion that is not before `after`. */
   numberOf(entry: WriteEntry<string, number>, after: number): number | undefined {
     const ofKey = this.#byKey.get(entry.key) ?? [];
     const number = entry.type === 'set' ? entry.value : after;
     return ofKey.find((one) => one.type === entry.type && one.number >= number)?.number;
   }
 
-  /** The last write that leaves the store like this. */
+  /** The number of the last write that leaves the store in the given state. */
   lastLike(key: string, value: number | undefined): number {
     if (value !== undefined) return value;
     const deletions = (this.#byKey.get(key) ?? []).filter(({ type }) => type === 'delete');
@@ -29,11 +29,11 @@ export class Issued {
   }
 }
 
-/** A store that remembers in which order it was written, and who is writing. */
+/** A store that records the order of its writes and its current writers. */
 export class RecordedStore {
   readonly values = new Map<string, number>();
-  /** What must never happen, and did. */
-  readonly sins: string[] = [];
+  /** Violations of the rules. */
+  readonly violations: string[] = [];
   readonly #issued: Issued;
   readonly #latest = new Map<string, number>();
   readonly #busy = new Set<string>();
@@ -43,9 +43,9 @@ export class RecordedStore {
   }
 
   begin(entries: readonly WriteEntry<string, number>[]): void {
-    if (new Set(entries.map(({ key }) => key)).size < entries.length) this.sins.push('a key twice in one call');
+    if (new Set(entries.map(({ key }) => key)).size < entries.length) this.violations.push('a key twice in one call');
     for (const { key } of entries) {
-      if (this.#busy.has(key)) this.sins.push(`${key} is written twice at once`);
+      if (this.#busy.has(key)) this.violations.push(`${key} is written twice at once`);
       this.#busy.add(key);
     }
   }
@@ -57,19 +57,19 @@ export class RecordedStore {
   apply(entry: WriteEntry<string, number>): void {
     const latest = this.#latest.get(entry.key) ?? 0;
     const number = this.#issued.numberOf(entry, latest);
-    if (number === undefined || number < latest) this.sins.push(`${entry.key} goes back to before ${latest}`);
+    if (number === undefined || number < latest) this.violations.push(`${entry.key} goes back to before ${latest}`);
     this.#latest.set(entry.key, number ?? latest);
     if (entry.type === 'set') this.values.set(entry.key, entry.value);
     else this.values.delete(entry.key);
   }
 
-  /** The process that wrote has died. */
+  /** The writing process has crashed. */
   forgetWriters(): void {
     this.#busy.clear();
   }
 }
 
-/** A list of lines, replayed from its beginning: what an append-only file would be. */
+/** A list of lines that is replayed from its beginning, like an append-only file. */
 export class RecordedJournal {
   readonly #lines: (JournalEntry<string, number> | JournalAck<string>)[] = [];
 

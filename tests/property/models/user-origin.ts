@@ -1,45 +1,45 @@
 import type { TestClock } from 'breakwater/testing';
 
-/** How the origin answers one request. */
+/** The response of the origin to one request. */
 export interface Answer {
   readonly status: number;
   /** Cache-Control fields, one or several. */
   readonly controls: readonly string[];
   readonly vary: string | undefined;
   readonly isEventStream: boolean;
-  /** Milliseconds until the headers come. */
+  /** Milliseconds until the headers arrive. */
   readonly delayMs: number;
-  /** Whether the body comes whole, stalls for ever, or breaks off. */
+  /** Whether the body is complete, stalls forever or is broken off. */
   readonly body: 'whole' | 'stalls' | 'breaks';
   readonly bytes: number;
 }
 
-/** What the origin knows of a response that it has given. */
-export interface Given {
+/** A response that the origin has returned. */
+export interface IssuedResponse {
   readonly owner: string;
   readonly version: number;
   readonly url: string;
   readonly answer: Answer;
 }
 
-/** Words that restrict a response wherever they are in the field, even in a malformed one. */
+/** Directives that restrict a response anywhere in the field, even in a malformed one. */
 const isRestricted = (control: string) => /private|no-store/i.test(control);
 
-/** Whether users may share a response, by a rule that is stricter than the RFC's and simpler than the cache's. */
-export const mayBeShared = ({ answer }: Given): boolean => {
+/** Whether users may share a response, by a rule that is stricter than the RFC and simpler than that of the cache. */
+export const mayBeShared = ({ answer }: IssuedResponse): boolean => {
   const control = answer.controls.join(',');
   return /(^|,)\s*public\s*(,|$)/i.test(control) && !isRestricted(control);
 };
 
-export const mayBeStored = ({ answer }: Given): boolean =>
+export const mayBeStored = ({ answer }: IssuedResponse): boolean =>
   !/no-store/i.test(answer.controls.join(',')) && !answer.isEventStream && answer.vary !== '*';
 
 /**
- * An origin that knows its users by a header or by the agent of the connection, and writes into each body a number by
- * which it can say later for whom that was.
+ * An origin that identifies its users by a header or by the agent of the connection, and writes a number into each body,
+ * by which it can later determine the user of the response.
  */
 export class UserOrigin {
-  readonly given: Given[] = [];
+  readonly issued: IssuedResponse[] = [];
   readonly versions = new Map<string, number>();
   readonly #clock: TestClock;
   readonly #nextAnswer: () => Answer;
@@ -59,7 +59,7 @@ export class UserOrigin {
       if (answer.status < 400 || answer.status >= 500) this.versions.set(url, (this.versions.get(url) ?? 0) + 1);
       return new Response(null, { status: answer.status });
     }
-    const id = this.given.push({ owner, version: this.versions.get(url) ?? 0, url, answer }) - 1;
+    const id = this.issued.push({ owner, version: this.versions.get(url) ?? 0, url, answer }) - 1;
     const headers = new Headers(answer.isEventStream ? { 'content-type': 'text/event-stream' } : {});
     for (const control of answer.controls) headers.append('cache-control', control);
     if (answer.vary !== undefined) headers.set('vary', answer.vary);
@@ -83,7 +83,7 @@ function bodyOf(id: number, { body, bytes }: Answer, signal: AbortSignal | undef
         try {
           controller.error(signal.reason);
         } catch {
-          // It was over.
+          // The stream has already ended.
         }
       });
       controller.enqueue(new TextEncoder().encode(`${id};`));

@@ -1,9 +1,9 @@
 import type { NaiveLimit, Rate } from './naive-limits.js';
 
-export interface NaiveClaim {
+export interface NaiveTicket {
   readonly id: number;
   readonly cost: number;
-  /** Indexes of the limits it takes from. */
+  /** Indexes of the limits that the ticket takes from. */
   readonly from: readonly number[];
   readonly isWaiter: boolean;
   earliest: number;
@@ -20,14 +20,14 @@ export interface NaiveDecision {
 const wholeMs = (micros: number) => Math.max(0, Math.ceil(micros / 1000));
 
 /**
- * Limits, and those who stand in line at one or several of them. Whatever happens, the whole line is placed anew, from
- * what was taken before it.
+ * Limits with waiters at one or several of them. Each change recomputes the whole queue from the costs that were taken
+ * before it.
  */
-export class NaiveLine {
-  pending: NaiveClaim[] = [];
+export class NaiveWaitQueue {
+  pending: NaiveTicket[] = [];
   readonly granted: number[] = [];
-  readonly refused: number[] = [];
-  /** What is left when all in line have taken. */
+  readonly rejected: number[] = [];
+  /** The state of the limits when all waiters have taken their cost. */
   #behind: { limit: NaiveLimit; last: number }[] = [];
 
   constructor(readonly limits: NaiveLimit[]) {
@@ -36,26 +36,26 @@ export class NaiveLine {
 
   #place(now: number): void {
     this.#behind = this.limits.map((limit) => ({ limit: limit.copy(), last: 0 }));
-    for (const claim of this.pending) {
-      const counters = claim.from.map((index) => this.#behind[index]!);
-      const start = Math.max(now, claim.earliest, ...counters.map(({ last }) => last));
-      const costs = counters.map(({ limit }) => Math.min(claim.cost, limit.limit));
-      claim.due = Math.max(...counters.map(({ limit }, n) => limit.turnAt(costs[n]!, start)));
+    for (const ticket of this.pending) {
+      const counters = ticket.from.map((index) => this.#behind[index]!);
+      const start = Math.max(now, ticket.earliest, ...counters.map(({ last }) => last));
+      const costs = counters.map(({ limit }) => Math.min(ticket.cost, limit.limit));
+      ticket.due = Math.max(...counters.map(({ limit }, n) => limit.availableInQueueAt(costs[n]!, start)));
       for (const [n, counter] of counters.entries()) {
-        counter.limit.takeTurn(costs[n]!, claim.due);
-        counter.last = claim.due;
+        counter.limit.takeQueued(costs[n]!, ticket.due);
+        counter.last = ticket.due;
       }
     }
   }
 
   settle(now: number): void {
-    const isDue = ({ due }: NaiveClaim) => due <= now;
-    for (const claim of this.pending.filter(isDue)) {
-      for (const index of claim.from)
-        this.limits[index]!.takeTurn(Math.min(claim.cost, this.limits[index]!.limit), claim.due);
-      if (claim.isWaiter) this.granted.push(claim.id);
+    const isDue = ({ due }: NaiveTicket) => due <= now;
+    for (const ticket of this.pending.filter(isDue)) {
+      for (const index of ticket.from)
+        this.limits[index]!.takeQueued(Math.min(ticket.cost, this.limits[index]!.limit), ticket.due);
+      if (ticket.isWaiter) this.granted.push(ticket.id);
     }
-    this.pending = this.pending.filter((claim) => !isDue(claim));
+    this.pending = this.pending.filter((ticket) => !isDue(ticket));
     this.#place(now);
   }
 
@@ -72,7 +72,7 @@ export class NaiveLine {
       allowed: at <= now,
       remaining: Math.min(...remaining),
       retryAfterMs: wholeMs(at - now),
-      resetAfterMs: wholeMs(Math.max(...from.map((index) => this.#behind[index]!.limit.idleAt())) - now),
+      resetAfterMs: wholeMs(Math.max(...from.map((index) => this.#behind[index]!.limit.resetAt())) - now),
     };
   }
 
@@ -87,8 +87,8 @@ export class NaiveLine {
     return this.#answer(from, now, at);
   }
 
-  /** `due` is undefined when it was refused. */
-  claim(
+  /** `due` is undefined if the request was rejected. */
+  enqueue(
     id: number,
     from: readonly number[],
     cost: number,
@@ -97,39 +97,40 @@ export class NaiveLine {
     now: number,
   ): { decision: NaiveDecision; due: number | undefined } {
     this.settle(now);
-    const times = from.map((index) => this.#behind[index]!.limit.turnAt(cost, this.#start([index], now)));
+    const times = from.map((index) => this.#behind[index]!.limit.availableInQueueAt(cost, this.#start([index], now)));
     const due = cost === 0 ? now : Math.max(...times);
     if (due - now > maxWait) return { decision: this.#answer(from, now, due), due: undefined };
     if (due > now) this.pending.push({ id, cost, from, isWaiter, earliest: isWaiter ? 0 : due, due });
-    else if (cost > 0) for (const index of from) this.limits[index]!.takeTurn(cost, now);
+    else if (cost > 0) for (const index of from) this.limits[index]!.takeQueued(cost, now);
     if (due <= now && isWaiter) this.granted.push(id);
     this.#place(now);
     return { decision: this.#answer(from, now, now), due };
   }
 
-  /** Those of them who were still in line. */
-  giveUp(ids: readonly number[], now: number): number[] {
+  /** Removes waiters. @returns the ids of those that were still in the queue. */
+  leave(ids: readonly number[], now: number): number[] {
     this.settle(now);
     const leaving = this.pending.filter(({ id }) => ids.includes(id));
-    this.pending = this.pending.filter((claim) => !leaving.includes(claim));
+    this.pending = this.pending.filter((ticket) => !leaving.includes(ticket));
     this.#place(now);
     this.settle(now);
     return leaving.map(({ id }) => id);
   }
 
-  giveBack(from: readonly number[], cost: number, now: number, takenAt?: number): void {
+  refund(from: readonly number[], cost: number, now: number, takenAt?: number): void {
     this.settle(now);
-    for (const index of from) this.limits[index]!.giveBack(cost, now, takenAt);
+    for (const index of from) this.limits[index]!.refund(cost, now, takenAt);
     this.#place(now);
     this.settle(now);
   }
 
   reconfigure(index: number, rate: Rate, now: number): void {
     this.settle(now);
-    this.limits[index] = this.limits[index]!.changed(rate, now);
-    const isTooMuch = (claim: NaiveClaim) => claim.isWaiter && claim.from.includes(index) && claim.cost > rate.size;
-    this.refused.push(...this.pending.filter(isTooMuch).map(({ id }) => id));
-    this.pending = this.pending.filter((claim) => !isTooMuch(claim));
+    this.limits[index] = this.limits[index]!.withOptions(rate, now);
+    const isTooMuch = (ticket: NaiveTicket) =>
+      ticket.isWaiter && ticket.from.includes(index) && ticket.cost > rate.size;
+    this.rejected.push(...this.pending.filter(isTooMuch).map(({ id }) => id));
+    this.pending = this.pending.filter((ticket) => !isTooMuch(ticket));
     this.#place(now);
     this.settle(now);
   }
