@@ -1,7 +1,7 @@
 import { CircuitOpenError, circuitBreaker, TimeoutError } from 'breakwater';
 import { describe, expect, it } from 'vitest';
 import { watch } from '../support/promises.js';
-import { later, setUp, turns } from './setup.js';
+import { advanceAndAwait, setUp, turns } from './setup.js';
 
 it('A store may return null for a missing key', async () => {
   const { store, process } = setUp();
@@ -47,7 +47,7 @@ describe('failures of the second tier', () => {
     await turns();
     await clock.advance(99);
     expect(read.state).toBe('pending');
-    expect(await later(clock, 1, one.get('a'))).toBe('a1');
+    expect(await advanceAndAwait(clock, 1, one.get('a'))).toBe('a1');
     expect(errors).toEqual([['get', 100, expect.any(TimeoutError)]]);
     expect(store.calls[0]!.signal.aborted).toBe(true);
   });
