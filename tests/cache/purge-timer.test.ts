@@ -178,7 +178,8 @@ describe.each(CACHES)('%s on the clock of the platform', (_name, make) => {
   afterEach(() => void vi.useRealTimers());
 
   it('The clock and the timers are read at each use, so that fake timers apply', () => {
-    const cache = make<string, number>({ capacity: 10, ttl: '1h', purgeEvery: '1h' }); // created before the timers are faked
+    // The cache is created before the timers are faked.
+    const cache = make<string, number>({ capacity: 10, ttl: '1h', purgeEvery: '1h' });
     vi.useFakeTimers();
     const removals = removalTextsOf(cache);
     cache.set('a', 1).set('b', 1, { ttl: '30d' });
