@@ -7,8 +7,8 @@ const DAY = 24 * HOUR;
 /** The freshness lifetime in seconds from `Cache-Status`, or undefined if the response is not stored. */
 async function ttlOf(headers: Record<string, string>, options = {}, status = 200): Promise<number | undefined> {
   const { get } = setUp(always(headers, status), options);
-  const { said } = await get();
-  const ttl = /ttl=(-?\d+)/.exec(said)?.[1];
+  const { cacheStatus } = await get();
+  const ttl = /ttl=(-?\d+)/.exec(cacheStatus)?.[1];
   return ttl === undefined ? undefined : Number(ttl);
 }
 
@@ -91,7 +91,7 @@ describe('age (RFC 9111, 4.2.3)', () => {
   ])('%s', async (_, headers, tookMs, age) => {
     const answer = await hit(headers, tookMs);
     expect(answer.age).toBe(age);
-    expect(answer.said).toBe(`hit; ttl=${86_399 - Number(age)}`);
+    expect(answer.cacheStatus).toBe(`hit; ttl=${86_399 - Number(age)}`);
   });
 
   it('The age excludes the fraction of a second that Date omits', async () => {
@@ -99,16 +99,16 @@ describe('age (RFC 9111, 4.2.3)', () => {
       always({ 'cache-control': 'max-age=1', date: dateAt(0) })({ number: 1 } as never),
     );
     await clock.advance(999);
-    expect((await get()).said).toMatch(/ttl=1;/);
+    expect((await get()).cacheStatus).toMatch(/ttl=1;/);
   });
 
   it('A response becomes stale exactly when its lifetime elapses', async () => {
     const { get, clock } = setUp(always({ 'cache-control': 'max-age=10' }));
     await get();
     await clock.advance(9999);
-    expect((await get()).said).toBe('hit; ttl=0');
+    expect((await get()).cacheStatus).toBe('hit; ttl=0');
     await clock.advance(1);
-    expect((await get()).said).toMatch(/^fwd=stale/);
+    expect((await get()).cacheStatus).toMatch(/^fwd=stale/);
   });
 
   it.each<[string, number, number, string]>([
@@ -125,7 +125,7 @@ describe('age (RFC 9111, 4.2.3)', () => {
     await get();
     wall += wallMs;
     await clock.advance(monotonicMs);
-    expect((await get()).said).toMatch(new RegExp(`^${expected}`));
+    expect((await get()).cacheStatus).toMatch(new RegExp(`^${expected}`));
   });
 
   it('A response is fresh again after a sleep of the machine once the origin has confirmed it', async () => {
@@ -137,8 +137,8 @@ describe('age (RFC 9111, 4.2.3)', () => {
     );
     await get();
     wall += 8 * HOUR;
-    expect((await get()).said).toBe('fwd=stale; fwd-status=304; ttl=60; stored');
-    expect((await get()).said).toBe('hit; ttl=60');
+    expect((await get()).cacheStatus).toBe('fwd=stale; fwd-status=304; ttl=60; stored');
+    expect((await get()).cacheStatus).toBe('hit; ttl=60');
     expect(calls).toHaveLength(2);
   });
 
@@ -172,7 +172,7 @@ describe('age (RFC 9111, 4.2.3)', () => {
       const { get } = setUp(always(headers));
       await get();
       // If the clock of the server is slow, the response counts as old, which it may be (RFC 9111, 4.2.3).
-      expect((await get()).said).toBe(`hit; ttl=${skew < 0 ? 86_400 : 2 * 86_400}`);
+      expect((await get()).cacheStatus).toBe(`hit; ttl=${skew < 0 ? 86_400 : 2 * 86_400}`);
     }
   });
 });

@@ -10,18 +10,19 @@ import { microtasks, settle, watch } from '../support/promises.js';
 import { countingController } from '../support/signals.js';
 
 const control = (text: string) => ({ 'cache-control': text });
-const said = (response: { headers: { get(name: string): string | null } }) => response.headers.get('cache-status');
+const cacheStatus = (response: { headers: { get(name: string): string | null } }) =>
+  response.headers.get('cache-status');
 
 /** A page with a version. A request with the current ETag is answered by 304. */
 function page(headers: Record<string, string>) {
   const state = { version: 1, body: 'x'.repeat(100_000) };
-  const script: Script = ({ method, headers: asked }) => {
+  const script: Script = ({ method, headers: requestHeaders }) => {
     if (method !== 'GET') {
       state.version++;
       return { status: 204 };
     }
     const etag = `"${state.version}"`;
-    if (asked['if-none-match'] === etag) return { status: 304, headers: { ...headers, etag } };
+    if (requestHeaders['if-none-match'] === etag) return { status: 304, headers: { ...headers, etag } };
     return { headers: { ...headers, etag }, body: `version ${state.version} ${state.body}` };
   };
   return { state, script };
@@ -38,7 +39,7 @@ describe('over HTTP', () => {
     await clock.advance(61_000);
     const confirmed = await fetch(server.origin);
     expect([confirmed.status, await confirmed.text()]).toEqual([200, first]);
-    expect(said(confirmed)).toMatch(/^breakwater; fwd=stale; fwd-status=304; ttl=(60|59); stored$/);
+    expect(cacheStatus(confirmed)).toMatch(/^breakwater; fwd=stale; fwd-status=304; ttl=(60|59); stored$/);
     expect(server.requests.map(({ headers }) => headers['if-none-match'])).toEqual([undefined, '"1"']);
   });
 
@@ -101,7 +102,7 @@ describe('over HTTP', () => {
     for (let i = 0; i < 5; i++) {
       const response = await fetch(origin);
       expect(await response.text()).toMatch(/^version 1/);
-      expect(said(response)).toMatch(/detail=stale-if-error$/);
+      expect(cacheStatus(response)).toMatch(/detail=stale-if-error$/);
     }
     expect(breaker.state).toBe('open');
     await clock.advance(3_600_001);
@@ -185,20 +186,20 @@ describe('over HTTP', () => {
     const fetch = cachedFetch(globalThis.fetch);
     await expect((await fetch(server.origin)).text()).rejects.toThrow();
     expect(await (await fetch(server.origin)).text()).toBe('whole');
-    expect(said(await fetch(server.origin))).toMatch(/hit/);
+    expect(cacheStatus(await fetch(server.origin))).toMatch(/hit/);
   });
 
   it('The request is closed when its last reader aborts, and not before', async () => {
     await using server = await testServer(({ index }) => (index === 0 ? undefined : { body: 'late' }));
     const fetch = cachedFetch(globalThis.fetch);
     const [one, two] = [new AbortController(), new AbortController()];
-    const asking = [one, two].map(({ signal }) => watch(fetch(server.origin, { signal })));
+    const pendingCalls = [one, two].map(({ signal }) => watch(fetch(server.origin, { signal })));
     await eventually(() => expect(server.requests).toHaveLength(1));
     one.abort();
-    await asking[0]!.done;
+    await pendingCalls[0]!.done;
     expect(server.sockets.open).toBe(1);
     two.abort();
-    await asking[1]!.done;
+    await pendingCalls[1]!.done;
     await server.requests[0]!.ended;
     await eventually(() => expect(server.sockets.open).toBe(0));
   });
@@ -258,11 +259,11 @@ describe('over HTTP', () => {
       const response = await fetch(new undici.Request(server.origin));
       expect(response).toBeInstanceOf(undici.Response);
       expect(await response.text()).toMatch(/^version 1/);
-      expect(said(response)).toMatch(expected);
+      expect(cacheStatus(response)).toMatch(expected);
     }
     await clock.advance(60_000);
     const confirmed = await fetch(server.origin, { headers: new undici.Headers({ x: '1' }) });
-    expect([confirmed.status, said(confirmed)]).toEqual([200, expect.stringContaining('fwd-status=304')]);
+    expect([confirmed.status, cacheStatus(confirmed)]).toEqual([200, expect.stringContaining('fwd-status=304')]);
     expect(server.requests[1]!.headers.x).toBe('1');
   });
 

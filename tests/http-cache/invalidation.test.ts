@@ -17,7 +17,7 @@ async function isInvalidated(method: string, reply: () => Reply, url = URL_A): P
   const { get, fetch } = setUp(replyToWrites(reply));
   await get({}, url);
   await fetch(URL_A, { method }).catch(() => {});
-  return (await get({}, url)).said !== 'hit; ttl=60';
+  return (await get({}, url)).cacheStatus !== 'hit; ttl=60';
 }
 
 describe('invalidation by unsafe methods (RFC 9111, 4.4)', () => {
@@ -172,10 +172,10 @@ describe('requests in flight when their URL is invalidated', () => {
 
   it('A response in flight for another URL is stored', async () => {
     const { get, fetch, replies } = slow();
-    const asking = get({}, B);
+    const pendingCalls = get({}, B);
     fetch.cache.delete(URL_A);
     replies[0]!.resolve(ok(FRESH, 'b'));
-    await asking;
+    await pendingCalls;
     expect((await get({}, B)).text).toBe('b');
   });
 
@@ -289,7 +289,7 @@ describe('two requests for one URL', () => {
     replies[1]!.resolve(ok({ 'cache-control': 'no-store' }, 'later'));
     await later;
     replies[0]!.resolve(ok(FRESH, 'earlier'));
-    expect(await earlier).toMatchObject({ text: 'earlier', said: 'fwd=uri-miss; fwd-status=200; ttl=60' });
+    expect(await earlier).toMatchObject({ text: 'earlier', cacheStatus: 'fwd=uri-miss; fwd-status=200; ttl=60' });
     const next = get();
     await settle();
     replies[2]?.resolve(ok(FRESH, 'new'));

@@ -61,7 +61,7 @@ describe('unread bodies', () => {
     await responses[0]?.arrayBuffer();
     await responses[1]?.body?.cancel();
     await get({}, url(4));
-    expect((await get({}, url(4))).said).toMatch(/^hit/);
+    expect((await get({}, url(4))).cacheStatus).toMatch(/^hit/);
   });
 
   it('Unread bodies that are garbage collected free their bytes', async () => {
@@ -72,7 +72,7 @@ describe('unread bodies', () => {
       collectGarbage();
     }
     await get({}, url(20));
-    expect((await get({}, url(20))).said).toMatch(/^hit/);
+    expect((await get({}, url(20))).cacheStatus).toMatch(/^hit/);
   });
 
   it('Bodies are streamed without storing when no bytes are free', async () => {
@@ -101,7 +101,7 @@ describe('unread bodies', () => {
     const { fetch, get } = metered(60 * KIB, { maxBytes: 100 * KIB });
     const held = await fetch(url(1));
     for (let turn = 0; turn < 100; turn++) await settle();
-    expect((await get({}, url(1))).said).toMatch(/^hit/);
+    expect((await get({}, url(1))).cacheStatus).toMatch(/^hit/);
     expect((await held.arrayBuffer()).byteLength).toBe(60 * KIB);
   });
 
@@ -151,11 +151,11 @@ describe('hits on a large body', () => {
       held.push(await fetch(url(id)));
     }
     for (const id of [3, 4]) await get({}, url(id));
-    expect((await get({}, url(5))).said).not.toMatch(/^hit/);
-    expect((await get({}, url(5))).said).not.toMatch(/^hit/);
+    expect((await get({}, url(5))).cacheStatus).not.toMatch(/^hit/);
+    expect((await get({}, url(5))).cacheStatus).not.toMatch(/^hit/);
     await Promise.all(held.map((response) => response.arrayBuffer()));
     await get({}, url(6));
-    expect((await get({}, url(6))).said).toMatch(/^hit/);
+    expect((await get({}, url(6))).cacheStatus).toMatch(/^hit/);
   });
 });
 

@@ -50,10 +50,10 @@ describe.each<[string, StreamFetch]>([
   it('An abort ends a request before its response', async () => {
     await using server = await testServer(() => undefined);
     const controller = new AbortController();
-    const asking = cachedFetch(inner)(server.origin, { signal: controller.signal });
+    const pendingCalls = cachedFetch(inner)(server.origin, { signal: controller.signal });
     await eventually(() => expect(server.requests).toHaveLength(1));
     controller.abort('enough');
-    await expect(asking).rejects.toBe('enough');
+    await expect(pendingCalls).rejects.toBe('enough');
     await server.requests[0]!.ended;
   });
 

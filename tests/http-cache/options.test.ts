@@ -55,7 +55,7 @@ describe('options of cachedFetch', () => {
   it('A maxBytes below the default of maxEntryBytes is accepted', async () => {
     const { get } = setUp(() => ok(FRESH, 'x'.repeat(5000)), { maxBytes: 4000 });
     await get();
-    expect((await get()).said).toMatch(/^fwd=uri-miss/);
+    expect((await get()).cacheStatus).toMatch(/^fwd=uri-miss/);
   });
 
   it.each<[string, () => NonNullable<CachedFetchOptions['store']>]>([
@@ -65,7 +65,7 @@ describe('options of cachedFetch', () => {
   ])('The store may be %s', async (_, store) => {
     const { get, calls, fetch } = setUp(always(FRESH), { store: store() });
     await get();
-    expect((await get()).said).toBe('hit; ttl=60');
+    expect((await get()).cacheStatus).toBe('hit; ttl=60');
     expect(fetch.cache.delete(URL_A)).toBe(true);
     await get();
     expect(calls).toHaveLength(2);

@@ -337,8 +337,8 @@ async function outcomeOf(given: Case): Promise<Outcome> {
   await get({ headers: first });
   if (between !== undefined) await fetch(URL_A, { method: between });
   await clock.advance(after * 1000);
-  const { text, said } = await get({ headers: second });
-  if (said.includes('fwd-status=304')) {
+  const { text, cacheStatus } = await get({ headers: second });
+  if (cacheStatus.includes('fwd-status=304')) {
     expect(text).toBe('body 1');
     return 'confirmed';
   }
@@ -346,7 +346,7 @@ async function outcomeOf(given: Case): Promise<Outcome> {
     expect(calls.length).toBeGreaterThan(1);
     return 'origin';
   }
-  expect(said).toMatch(/^hit/);
+  expect(cacheStatus).toMatch(/^hit/);
   return 'hit';
 }
 
@@ -395,8 +395,8 @@ describe('header fields of a stored response', () => {
       ok({ ...FRESH, connection: 'x-listed', [name]: name === 'connection' ? 'x-listed' : 'v' }),
     );
     await get();
-    const { said, response } = await get();
-    expect(said).toMatch(/^hit/);
+    const { cacheStatus, response } = await get();
+    expect(cacheStatus).toMatch(/^hit/);
     expect(response.headers.get(name)).toBeNull();
   });
 

@@ -19,7 +19,7 @@ export interface Answer {
   readonly status: number;
   readonly text: string;
   /** The member of this cache in `Cache-Status`, without its name. */
-  readonly said: string;
+  readonly cacheStatus: string;
   readonly age: string | null;
   readonly response: Response;
 }
@@ -44,8 +44,8 @@ export function setUp(script: (call: OriginCall) => Reply, options: CachedFetchO
 
 export async function answerOf(response: Response): Promise<Answer> {
   const { status, headers } = response;
-  const said = (headers.get('cache-status') ?? '').replace(/^.*breakwater; /, '');
-  return { status, text: await response.clone().text(), said, age: headers.get('age'), response };
+  const cacheStatus = (headers.get('cache-status') ?? '').replace(/^.*breakwater; /, '');
+  return { status, text: await response.clone().text(), cacheStatus, age: headers.get('age'), response };
 }
 
 type HeadersOf = Readonly<Record<string, string>>;
@@ -66,11 +66,12 @@ export const dateAt = (ms: number): string => new Date(START + ms).toUTCString()
 /** An origin that answers a request with the current ETag by 304, and fails as `state.fails` says. */
 export function versioned(headers: HeadersOf) {
   const state = { version: 1, fails: undefined as number | 'network' | undefined };
-  const script = ({ headers: asked }: OriginCall): Response => {
+  const script = ({ headers: requestHeaders }: OriginCall): Response => {
     if (state.fails === 'network') throw new TypeError('fetch failed');
     if (state.fails !== undefined) return ok({}, 'error', state.fails);
     const etag = `"v${state.version}"`;
-    if (asked.get('if-none-match') === etag) return new Response(null, { status: 304, headers: { ...headers, etag } });
+    if (requestHeaders.get('if-none-match') === etag)
+      return new Response(null, { status: 304, headers: { ...headers, etag } });
     return ok({ ...headers, etag }, `version ${state.version}`);
   };
   return { state, script };

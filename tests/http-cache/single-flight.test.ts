@@ -44,23 +44,23 @@ const read = async (reader: ReadableStreamDefaultReader<Uint8Array>) => {
 describe('concurrent callers', () => {
   it('Concurrent callers cause one request and receive separate responses', async () => {
     const { fetch, get, replies, calls } = slow();
-    const asking = Array.from({ length: 100 }, () => get());
+    const pendingCalls = Array.from({ length: 100 }, () => get());
     await settle();
     replies[0]!.resolve(ok(FRESH, 'one'));
-    const answers = await Promise.all(asking);
+    const answers = await Promise.all(pendingCalls);
     expect(calls).toHaveLength(1);
     expect(new Set(answers.map(({ response }) => response)).size).toBe(100);
     expect(answers.every(({ text }) => text === 'one')).toBe(true);
-    expect(answers[0]!.said).toBe('fwd=uri-miss; fwd-status=200; ttl=60; stored');
-    expect(answers[99]!.said).toBe('fwd=uri-miss; ttl=60; collapsed');
+    expect(answers[0]!.cacheStatus).toBe('fwd=uri-miss; fwd-status=200; ttl=60; stored');
+    expect(answers[99]!.cacheStatus).toBe('fwd=uri-miss; ttl=60; collapsed');
     expect(fetch.cache.stats).toMatchObject({ forwards: 1, collapsed: 99, hits: 0, staleHits: 0 });
   });
 
   it('Concurrent callers cause one request even if no body is read', async () => {
     const { fetch, replies, calls } = slow();
-    const asking = Promise.all([fetch(URL_A), fetch(URL_A)]);
+    const pendingCalls = Promise.all([fetch(URL_A), fetch(URL_A)]);
     replies[0]!.resolve(ok(FRESH, 'x'.repeat(1_000_000)));
-    const [first, second] = await asking;
+    const [first, second] = await pendingCalls;
     expect(calls).toHaveLength(1);
     expect((await second.text()).length).toBe(1_000_000);
     expect((await first.text()).length).toBe(1_000_000);
@@ -68,49 +68,49 @@ describe('concurrent callers', () => {
 
   it('Waiters send their own requests when the response is not storable', async () => {
     const { get, replies, calls } = slow();
-    const asking = [get(), get(), get()];
+    const pendingCalls = [get(), get(), get()];
     await settle();
     replies[0]!.resolve(ok({ 'cache-control': 'no-store' }, '1'));
     await settle();
     expect(calls).toHaveLength(3);
     replies[1]!.resolve(ok({ 'cache-control': 'no-store' }, '2'));
     replies[2]!.resolve(ok({ 'cache-control': 'no-store' }, '3'));
-    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual(['1', '2', '3']);
+    expect((await Promise.all(pendingCalls)).map(({ text }) => text)).toEqual(['1', '2', '3']);
   });
 
   it('Waiters send their own requests concurrently when the response must be validated each time', async () => {
     const { get, replies, calls } = slow();
-    const asking = [get(), get(), get()];
+    const pendingCalls = [get(), get(), get()];
     await settle();
     replies[0]!.resolve(ok({ 'cache-control': 'no-cache', etag: '"1"' }, '1'));
     await settle();
     expect(calls).toHaveLength(3);
     for (const reply of replies.slice(1)) reply.resolve(new Response(null, { status: 304 }));
-    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual(['1', '1', '1']);
+    expect((await Promise.all(pendingCalls)).map(({ text }) => text)).toEqual(['1', '1', '1']);
   });
 
   it('Waiters share one request per variant once the Vary of the response is known', async () => {
     const { get, replies, calls } = slow();
     const vary = { ...FRESH, vary: 'accept-language' };
     const ask = (language: string) => get({ headers: { 'accept-language': language } });
-    const asking = ['en', 'de', 'en', 'de', 'de'].map(ask);
+    const pendingCalls = ['en', 'de', 'en', 'de', 'de'].map(ask);
     await settle();
     expect(calls).toHaveLength(1);
     replies[0]!.resolve(ok(vary, 'en'));
     await settle();
     expect(calls).toHaveLength(2);
     replies[1]!.resolve(ok(vary, 'de'));
-    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual(['en', 'de', 'en', 'de', 'de']);
+    expect((await Promise.all(pendingCalls)).map(({ text }) => text)).toEqual(['en', 'de', 'en', 'de', 'de']);
     expect(calls).toHaveLength(2);
   });
 
   it('Waiters share a failure, and the failure is not cached', async () => {
     const { fetch, replies, calls, get } = slow();
-    const asking = [watch(fetch(URL_A)), watch(fetch(URL_A))];
+    const pendingCalls = [watch(fetch(URL_A)), watch(fetch(URL_A))];
     const error = new TypeError('fetch failed');
     replies[0]!.reject(error);
-    await Promise.all(asking.map(({ done }) => done));
-    expect(asking.map((it) => it.error)).toEqual([error, error]);
+    await Promise.all(pendingCalls.map(({ done }) => done));
+    expect(pendingCalls.map((it) => it.error)).toEqual([error, error]);
     const next = get();
     replies[1]!.resolve(ok(FRESH, 'well'));
     expect((await next).text).toBe('well');
@@ -123,10 +123,10 @@ describe('concurrent callers', () => {
     replies[0]!.resolve(ok({ 'cache-control': 'max-age=1, stale-if-error=60' }, 'old'));
     await first;
     await clock.advance(1000);
-    const asking = [get(), get()];
+    const pendingCalls = [get(), get()];
     await settle();
     replies[1]!.resolve(ok({}, 'error', 503));
-    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual(['old', 'old']);
+    expect((await Promise.all(pendingCalls)).map(({ text }) => text)).toEqual(['old', 'old']);
     expect(calls).toHaveLength(2);
   });
 
@@ -136,24 +136,24 @@ describe('concurrent callers', () => {
     replies[0]!.resolve(ok({ 'cache-control': 'max-age=1', etag: '"1"' }, 'old'));
     await first;
     await clock.advance(1000);
-    const asking = [get(), get({ headers: { 'cache-control': 'stale-if-error=60' } })];
+    const pendingCalls = [get(), get({ headers: { 'cache-control': 'stale-if-error=60' } })];
     await settle();
     replies[1]!.resolve(ok({}, 'error', 503));
-    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual(['error', 'old']);
+    expect((await Promise.all(pendingCalls)).map(({ text }) => text)).toEqual(['error', 'old']);
     expect(calls).toHaveLength(2);
   });
 
   it.each([500, 503, 520])('Waiters share a %i in separate responses, and the error is not stored', async (status) => {
     const { fetch, get, replies, calls } = slow();
-    const asking = Array.from({ length: 20 }, () => get());
+    const pendingCalls = Array.from({ length: 20 }, () => get());
     await settle();
     replies[0]!.resolve(ok({ 'set-cookie': 'session=1', 'x-kept': '1' }, 'error', status));
-    const answers = await Promise.all(asking);
+    const answers = await Promise.all(pendingCalls);
     expect(calls).toHaveLength(1);
     expect(answers.map((answer) => [answer.status, answer.text])).toEqual(Array(20).fill([status, 'error']));
     expect(new Set(answers.map(({ response }) => response)).size).toBe(20);
-    expect(answers[0]!.said).toBe(`fwd=uri-miss; fwd-status=${status}`);
-    expect(answers[19]!.said).toBe('fwd=uri-miss; collapsed');
+    expect(answers[0]!.cacheStatus).toBe(`fwd=uri-miss; fwd-status=${status}`);
+    expect(answers[19]!.cacheStatus).toBe('fwd=uri-miss; collapsed');
     const cookies = answers.map(({ response }) => response.headers.get('set-cookie'));
     expect([cookies[0], ...new Set(cookies.slice(1))]).toEqual(['session=1', null]);
     expect(answers[19]!.response.headers.get('x-kept')).toBe('1');
@@ -170,13 +170,13 @@ describe('concurrent callers', () => {
     ['breaks off', { 'content-length': '9' }, 'error'],
   ])('Waiters send their own requests when the error response %s', async (_, headers, body) => {
     const { get, replies, calls } = slow({ maxEntryBytes: 10 });
-    const asking = [get(), get(), get()];
+    const pendingCalls = [get(), get(), get()];
     await settle();
     replies[0]!.resolve(ok(headers, body, 503));
     await settle();
     expect(calls).toHaveLength(3);
     for (const reply of replies.slice(1)) reply.resolve(ok(FRESH, 'well'));
-    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual([body, 'well', 'well']);
+    expect((await Promise.all(pendingCalls)).map(({ text }) => text)).toEqual([body, 'well', 'well']);
   });
 
   it('Waiters do not wait for the body of an error response that declares a length that is too long', async () => {
@@ -195,17 +195,17 @@ describe('concurrent callers', () => {
     replies[0]!.resolve(ok({ 'cache-control': 'max-age=1, stale-if-error=60' }, 'old'));
     await first;
     await clock.advance(1000);
-    const asking = [get(), get()];
+    const pendingCalls = [get(), get()];
     await settle();
     replies[1]!.resolve(ok({}, 'error', 520));
-    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual(['error', 'error']);
+    expect((await Promise.all(pendingCalls)).map(({ text }) => text)).toEqual(['error', 'error']);
   });
 
   it('An error response is shared only by callers of the same user and variant', async () => {
     const { get, replies, calls } = slow();
     const ask = (authorization: string, language: string) =>
       get({ headers: { authorization, 'accept-language': language } });
-    const asking = [ask('ada', 'en'), ask('ada', 'de'), ask('ada', 'en'), ask('bob', 'en')];
+    const pendingCalls = [ask('ada', 'en'), ask('ada', 'de'), ask('ada', 'en'), ask('bob', 'en')];
     await settle();
     expect(calls).toHaveLength(2);
     replies[0]!.resolve(ok({ vary: 'accept-language' }, 'for Ada in English', 503));
@@ -213,7 +213,7 @@ describe('concurrent callers', () => {
     await settle();
     expect(calls).toHaveLength(3);
     replies[2]!.resolve(ok({}, 'for Ada in German', 503));
-    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual([
+    expect((await Promise.all(pendingCalls)).map(({ text }) => text)).toEqual([
       ...['for Ada in English', 'for Ada in German', 'for Ada in English', 'for Bob'],
     ]);
   });
@@ -257,10 +257,10 @@ describe('concurrent callers', () => {
     replies[0]!.resolve(ok({ 'cache-control': 'max-age=1, stale-if-error=60' }, 'old'));
     await first;
     await clock.advance(1000);
-    const asking = get();
+    const pendingCalls = get();
     const { response, cancelled } = streamed();
     replies[1]!.resolve(Object.defineProperty(response, 'status', { value: 503 }));
-    expect((await asking).text).toBe('old');
+    expect((await pendingCalls).text).toBe('old');
     expect(cancelled()).not.toBe('not');
   });
 
@@ -293,10 +293,10 @@ describe('concurrent callers', () => {
 describe('bodies in flight', () => {
   it('The first caller receives the body as it arrives', async () => {
     const { fetch, replies } = slow();
-    const asking = fetch(URL_A);
+    const pendingCalls = fetch(URL_A);
     const { response, send, close } = streamed();
     replies[0]!.resolve(response);
-    const reader = (await asking).body!.getReader();
+    const reader = (await pendingCalls).body!.getReader();
     send('one');
     expect(await read(reader)).toBe('one');
     send('two');
@@ -307,10 +307,10 @@ describe('bodies in flight', () => {
 
   it('A body that breaks off is not stored and fails for its reader', async () => {
     const { fetch, get, replies, calls } = slow();
-    const asking = fetch(URL_A);
+    const pendingCalls = fetch(URL_A);
     const { response, send, fail } = streamed();
     replies[0]!.resolve(response);
-    const body = (await asking).text();
+    const body = (await pendingCalls).text();
     send('half');
     fail(new TypeError('terminated'));
     await expect(body).rejects.toThrow('terminated');
@@ -369,10 +369,10 @@ describe('bodies in flight', () => {
 
   it('A cancelled body is not stored, and the request is aborted', async () => {
     const { fetch, replies, calls, get } = slow();
-    const asking = fetch(URL_A);
+    const pendingCalls = fetch(URL_A);
     const { response, send, cancelled } = streamed();
     replies[0]!.resolve(response);
-    const { body } = await asking;
+    const { body } = await pendingCalls;
     send('half');
     await body!.cancel('enough');
     await settle();
@@ -384,10 +384,10 @@ describe('bodies in flight', () => {
 
   it('A body that one reader cancels continues for waiters', async () => {
     const { fetch, replies, get, calls } = slow();
-    const [asking, waiting] = [fetch(URL_A), get()];
+    const [pendingCalls, waiting] = [fetch(URL_A), get()];
     const { response, send, close, cancelled } = streamed();
     replies[0]!.resolve(response);
-    await (await asking).body!.cancel();
+    await (await pendingCalls).body!.cancel();
     send('whole');
     close();
     expect((await waiting).text).toBe('whole');
@@ -397,10 +397,10 @@ describe('bodies in flight', () => {
   it('Cancelling a body that is not stored cancels the origin and leaves no listener', async () => {
     const { fetch, replies } = slow();
     const { controller, listeners } = countingController();
-    const asking = fetch(URL_A, { signal: controller.signal });
+    const pendingCalls = fetch(URL_A, { signal: controller.signal });
     const { response, cancelled } = streamed({ 'cache-control': 'no-store' });
     replies[0]!.resolve(response);
-    await (await asking).body!.cancel('enough');
+    await (await pendingCalls).body!.cancel('enough');
     expect([cancelled(), listeners()]).toEqual(['enough', 0]);
   });
 
@@ -442,10 +442,10 @@ describe('responses', () => {
 
   it('A stored response without a body has no body', async () => {
     const { fetch } = setUp(() => new Response(null, { status: 204, headers: FRESH }));
-    for (const said of ['fwd', 'hit']) {
+    for (const cacheStatus of ['fwd', 'hit']) {
       const { body, status, headers } = await fetch(URL_A);
       expect([body, status]).toEqual([null, 204]);
-      expect(headers.get('cache-status')).toContain(said);
+      expect(headers.get('cache-status')).toContain(cacheStatus);
     }
   });
 
@@ -487,15 +487,15 @@ describe('abort', () => {
   it('An abort ends one wait, and the request is aborted with its last waiter', async () => {
     const { fetch, calls } = slow();
     const controllers = [new AbortController(), new AbortController()];
-    const asking = controllers.map(({ signal }) => watch(fetch(URL_A, { signal })));
+    const pendingCalls = controllers.map(({ signal }) => watch(fetch(URL_A, { signal })));
     await settle();
     controllers[0]!.abort('first');
     await microtasks(12);
-    expect(asking.map(({ state }) => state)).toEqual(['rejected', 'pending']);
-    expect([asking[0]!.error, calls[0]!.signal?.aborted]).toEqual(['first', false]);
+    expect(pendingCalls.map(({ state }) => state)).toEqual(['rejected', 'pending']);
+    expect([pendingCalls[0]!.error, calls[0]!.signal?.aborted]).toEqual(['first', false]);
     controllers[1]!.abort('second');
     await microtasks(12);
-    expect([asking[1]!.error, calls[0]!.signal?.aborted]).toEqual(['second', true]);
+    expect([pendingCalls[1]!.error, calls[0]!.signal?.aborted]).toEqual(['second', true]);
   });
 
   it('The abort of the first caller leaves the response to the others', async () => {
@@ -507,7 +507,7 @@ describe('abort', () => {
     await first.done;
     replies[0]!.resolve(ok(FRESH, 'body'));
     expect((await second).text).toBe('body');
-    expect((await get()).said).toBe('hit; ttl=60');
+    expect((await get()).cacheStatus).toBe('hit; ttl=60');
     expect(calls).toHaveLength(1);
   });
 
@@ -530,10 +530,10 @@ describe('abort', () => {
   it('An abort ends the body of its caller and the request', async () => {
     const { fetch, replies, calls } = slow();
     const { controller, listeners } = countingController();
-    const asking = fetch(URL_A, { signal: controller.signal });
+    const pendingCalls = fetch(URL_A, { signal: controller.signal });
     const { response, send, cancelled } = streamed();
     replies[0]!.resolve(response);
-    const reader = (await asking).body!.getReader();
+    const reader = (await pendingCalls).body!.getReader();
     send('half');
     expect(await read(reader)).toBe('half');
     controller.abort('enough');
@@ -596,10 +596,10 @@ describe('abort', () => {
   it('An abort ends a body that is not stored', async () => {
     const { fetch, replies } = slow();
     const controller = new AbortController();
-    const asking = fetch(URL_A, { signal: controller.signal });
+    const pendingCalls = fetch(URL_A, { signal: controller.signal });
     const { response, cancelled } = streamed({});
     replies[0]!.resolve(response);
-    const body = (await asking).text();
+    const body = (await pendingCalls).text();
     controller.abort('enough');
     await expect(body).rejects.toBe('enough');
     expect(cancelled()).toBe('enough');
@@ -608,10 +608,10 @@ describe('abort', () => {
   it('No listener remains on the signal once the body has arrived, read or not', async () => {
     const { fetch, replies } = slow();
     const { controller, listeners } = countingController();
-    const asking = fetch(URL_A, { signal: controller.signal });
+    const pendingCalls = fetch(URL_A, { signal: controller.signal });
     expect(listeners()).toBe(1);
     replies[0]!.resolve(ok(FRESH, 'body'));
-    const response = await asking;
+    const response = await pendingCalls;
     await settle();
     expect(listeners()).toBe(0);
     controller.abort();
@@ -625,9 +625,9 @@ describe('abort', () => {
     await first;
     await clock.advance(1000);
     const controller = new AbortController();
-    const asking = fetch(URL_A, { signal: controller.signal });
+    const pendingCalls = fetch(URL_A, { signal: controller.signal });
     controller.abort('enough');
-    await expect(asking).rejects.toBe('enough');
+    await expect(pendingCalls).rejects.toBe('enough');
   });
 
   it('The signal of a Request is followed unless init has a signal', async () => {

@@ -35,7 +35,7 @@ describe('a stalled body', () => {
     expect([second.state, calls.length]).toEqual(['pending', 1]);
     await clock.advance(1);
     expect([second.value?.text, calls.length]).toEqual(['body 2', 2]);
-    expect((await get()).said).toMatch(/^hit/);
+    expect((await get()).cacheStatus).toMatch(/^hit/);
   });
 
   it.each<[string | number, number]>([
@@ -77,7 +77,7 @@ describe('a stalled body', () => {
     await clock.advance(2000);
     expect([early.state, calls.length]).toEqual(['fulfilled', 2]);
     await clock.advance(3000);
-    expect(late.value?.said).toMatch(/collapsed|hit|stored/);
+    expect(late.value?.cacheStatus).toMatch(/collapsed|hit|stored/);
   });
 
   it('A stalled body is cancelled when its reader has cancelled and its last waiter has given up', async () => {

@@ -144,7 +144,7 @@ describe('Cache-Status (RFC 9211)', () => {
 
   it('Cache-Status has no ttl and no stored parameter for a response that is not stored', async () => {
     const { get } = setUp(always(control('no-store')));
-    expect((await get()).said).toBe('fwd=uri-miss; fwd-status=200');
+    expect((await get()).cacheStatus).toBe('fwd=uri-miss; fwd-status=200');
   });
 });
 
@@ -155,7 +155,7 @@ describe('limits of the store', () => {
   it('A body is stored up to maxEntryBytes, with or without a Content-Length', async () => {
     const { get, fetch } = setUp(sized, { maxEntryBytes: 1000 });
     for (const bytes of [1000, 1001]) expect((await get({}, at(bytes))).text).toHaveLength(bytes);
-    expect([(await get({}, at(1000))).said, (await get({}, at(1001))).said]).toEqual([
+    expect([(await get({}, at(1000))).cacheStatus, (await get({}, at(1001))).cacheStatus]).toEqual([
       'hit; ttl=60',
       expect.stringMatching(/^fwd=uri-miss/),
     ]);
@@ -164,9 +164,9 @@ describe('limits of the store', () => {
 
   it('A body whose Content-Length is above maxEntryBytes is not collected', async () => {
     const { get } = setUp(() => ok({ ...FRESH, 'content-length': '1001' }, 'x'.repeat(1001)), { maxEntryBytes: 1000 });
-    const { text, said } = await get();
+    const { text, cacheStatus } = await get();
     expect(text).toHaveLength(1001);
-    expect(said).toBe('fwd=uri-miss; fwd-status=200; ttl=60');
+    expect(cacheStatus).toBe('fwd=uri-miss; fwd-status=200; ttl=60');
   });
 
   it('The store holds at most maxBytes and evicts the least recently used response first', async () => {
@@ -209,9 +209,9 @@ describe('limits of the store', () => {
     await get({}, at(990));
     expect([calls.length, fetch.cache.stats.stored]).toEqual([2, 0]);
     const small = setUp(sized, { maxBytes: 100 });
-    expect((await small.get({}, at(1))).said).toBe('fwd=uri-miss; fwd-status=200; ttl=60');
+    expect((await small.get({}, at(1))).cacheStatus).toBe('fwd=uri-miss; fwd-status=200; ttl=60');
     const declared = setUp(() => ok({ ...FRESH, 'content-length': '900' }, 'x'.repeat(900)), { maxBytes: 1000 });
-    expect((await declared.get()).said).toBe('fwd=uri-miss; fwd-status=200; ttl=60');
+    expect((await declared.get()).cacheStatus).toBe('fwd=uri-miss; fwd-status=200; ttl=60');
   });
 
   it('A variant that exceeds maxBytes after its validation is removed, and lighter variants remain', async () => {
@@ -224,7 +224,9 @@ describe('limits of the store', () => {
       { maxBytes: 5000 },
     );
     for (const x of ['1', '2']) await get({ headers: { x } });
-    expect((await get({ headers: { x: '2' }, cache: 'no-cache' })).said).toBe('fwd=request; fwd-status=304; ttl=60');
+    expect((await get({ headers: { x: '2' }, cache: 'no-cache' })).cacheStatus).toBe(
+      'fwd=request; fwd-status=304; ttl=60',
+    );
     expect(fetch.cache.stats).toMatchObject({ validations: 1, stored: 2 });
     calls.length = 0;
     await get({ headers: { x: '1' } });

@@ -102,7 +102,7 @@ describe('conflicting response directives (RFC 9111, 4.2.1)', () => {
     );
     await get(as('ada'));
     await clock.advance(1000);
-    expect((await get(as('ada'))).said).toContain('fwd-status=304');
+    expect((await get(as('ada'))).cacheStatus).toContain('fwd-status=304');
     expect((await get(as('bob'))).text).toBe('body 3');
   });
 

@@ -26,9 +26,9 @@ describe('validation (RFC 9111, 4.3)', () => {
     await clock.advance(15_000);
     const confirmed = await get();
     expect([confirmed.status, confirmed.text, confirmed.age]).toEqual([200, 'version 1', '0']);
-    expect(confirmed.said).toBe('fwd=stale; fwd-status=304; ttl=10; stored');
+    expect(confirmed.cacheStatus).toBe('fwd=stale; fwd-status=304; ttl=10; stored');
     await clock.advance(9000);
-    expect(await get()).toMatchObject({ text: 'version 1', age: '9', said: 'hit; ttl=1' });
+    expect(await get()).toMatchObject({ text: 'version 1', age: '9', cacheStatus: 'hit; ttl=1' });
     expect(calls).toHaveLength(2);
     expect(fetch.cache.stats).toMatchObject({ forwards: 2, validations: 1, hits: 1, stored: 2 });
   });
@@ -55,8 +55,8 @@ describe('validation (RFC 9111, 4.3)', () => {
     await get();
     await clock.advance(1000);
     await get();
-    const { response, said } = await get();
-    expect(said).toBe('hit; ttl=5');
+    const { response, cacheStatus } = await get();
+    expect(cacheStatus).toBe('hit; ttl=5');
     const { date, age, ...headers } = Object.fromEntries(response.headers);
     expect(date).toBe(dateAt(1000));
     expect(headers).toEqual({
@@ -78,7 +78,7 @@ describe('validation (RFC 9111, 4.3)', () => {
     );
     await get();
     await clock.advance(20_000);
-    expect(await get()).toMatchObject({ age: '3', said: 'fwd=stale; fwd-status=304; ttl=57; stored' });
+    expect(await get()).toMatchObject({ age: '3', cacheStatus: 'fwd=stale; fwd-status=304; ttl=57; stored' });
   });
 
   it('A new response replaces the stored one (4.3.3)', async () => {
@@ -87,8 +87,8 @@ describe('validation (RFC 9111, 4.3)', () => {
     await get();
     await clock.advance(1000);
     state.version = 2;
-    expect(await get()).toMatchObject({ text: 'version 2', said: 'fwd=stale; fwd-status=200; ttl=1; stored' });
-    expect(await get()).toMatchObject({ text: 'version 2', said: 'hit; ttl=1' });
+    expect(await get()).toMatchObject({ text: 'version 2', cacheStatus: 'fwd=stale; fwd-status=200; ttl=1; stored' });
+    expect(await get()).toMatchObject({ text: 'version 2', cacheStatus: 'hit; ttl=1' });
   });
 
   it.each<[string, Record<string, string>]>([
@@ -149,8 +149,8 @@ describe('validation (RFC 9111, 4.3)', () => {
         headers.has(name) ? notModified({ etag: '"1"' }) : ok({ ...control('max-age=60'), etag: '"1"' }, 'whole'),
       );
       await get();
-      const { status, said } = await get({ headers: { [name]: '"1"' } });
-      expect([status, said]).toEqual([304, '']);
+      const { status, cacheStatus } = await get({ headers: { [name]: '"1"' } });
+      expect([status, cacheStatus]).toEqual([304, '']);
       expect((await get()).text).toBe('whole');
       expect([calls.length, fetch.cache.stats.bypassed]).toEqual([2, 1]);
       expect(origin).toBeTypeOf('function');
@@ -172,16 +172,16 @@ describe('failures of the origin', () => {
     'A stale response replaces a %i within stale-if-error (RFC 5861, 4)',
     async (status) => {
       const { get, fetch } = await setUpStale('max-age=10, stale-if-error=10', status);
-      const { text, said } = await get();
+      const { text, cacheStatus } = await get();
       expect(text).toBe('version 1');
-      expect(said).toBe(`fwd=stale; fwd-status=${status}; ttl=-10; detail=stale-if-error`);
+      expect(cacheStatus).toBe(`fwd=stale; fwd-status=${status}; ttl=-10; detail=stale-if-error`);
       expect(fetch.cache.stats.staleHits).toBe(1);
     },
   );
 
   it('A stale response replaces a network error within stale-if-error', async () => {
     const { get } = await setUpStale('max-age=10, stale-if-error=10', 'network');
-    expect(await get()).toMatchObject({ text: 'version 1', said: 'fwd=stale; ttl=-10; detail=stale-if-error' });
+    expect(await get()).toMatchObject({ text: 'version 1', cacheStatus: 'fwd=stale; ttl=-10; detail=stale-if-error' });
   });
 
   it.each<[string, string, RequestInit, number?]>([
@@ -224,14 +224,14 @@ describe('failures of the origin', () => {
     const { get, state } = await setUpStale('max-age=10');
     expect((await get()).status).toBe(503);
     state.fails = undefined;
-    expect((await get()).said).toMatch(/^fwd=stale; fwd-status=304/);
+    expect((await get()).cacheStatus).toMatch(/^fwd=stale; fwd-status=304/);
   });
 
   it('A response invalidated during the request does not replace an error', async () => {
     const { fetch, get, state } = await setUpStale('max-age=10, stale-if-error=10');
-    const asking = get();
+    const pendingCalls = get();
     fetch.cache.clear();
-    expect((await asking).status).toBe(503);
+    expect((await pendingCalls).status).toBe(503);
     expect(state.fails).toBe(503);
   });
 });
@@ -250,10 +250,10 @@ describe('stale-while-revalidate (RFC 5861, 3)', () => {
     state.version = 2;
     const answers = await Promise.all([get(), get(), get()]);
     expect(answers.map(({ text }) => text)).toEqual(['version 1', 'version 1', 'version 1']);
-    expect(answers[0]!.said).toBe('hit; ttl=-9; detail=stale-while-revalidate');
+    expect(answers[0]!.cacheStatus).toBe('hit; ttl=-9; detail=stale-while-revalidate');
     await settle();
     expect(calls).toHaveLength(2);
-    expect(await get()).toMatchObject({ text: 'version 2', said: 'hit; ttl=10' });
+    expect(await get()).toMatchObject({ text: 'version 2', cacheStatus: 'hit; ttl=10' });
     expect(fetch.cache.stats).toMatchObject({ hits: 1, staleHits: 3, forwards: 2 });
   });
 

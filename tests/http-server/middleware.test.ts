@@ -390,7 +390,7 @@ describe('errors', () => {
     ['an asynchronous onRefused', { onRefused: () => Promise.reject(new Error('boom')) }],
     ['the limiter', { limiter: { tryAcquire: boom } }],
     ['the peek of the limiter', { limiter: { tryAcquire: () => ({ ...ALLOWED }), peek: boom } }],
-    ['a limiter that is asked over the network', { limiter: { tryAcquire: () => Promise.reject(new Error('boom')) } }],
+    ['a remote limiter', { limiter: { tryAcquire: () => Promise.reject(new Error('boom')) } }],
     ['the reserve of the limiter', { limiter: { tryAcquire: boom, reserve: boom }, refundWhen: () => true }],
   ])('An error of %s is passed to next once', async (_name, options) => {
     const { next, response } = await send(setup(options, 0).middleware);
@@ -408,7 +408,7 @@ describe('errors', () => {
   });
 });
 
-describe('a limiter that is asked over the network', () => {
+describe('a remote limiter', () => {
   it('Asynchronous tryAcquire and peek are supported', async () => {
     const here = new FakeLimiter(1);
     const limiter = {

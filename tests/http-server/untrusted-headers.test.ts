@@ -35,14 +35,11 @@ it('A repeated Retry-After is ignored, and repeated RateLimit lists are joined',
   expect([limits.map(({ name }) => name), retryAfterMs]).toEqual([['a', 'b'], undefined]);
 });
 
-it.each([' ', ';', '"', ',', '"a";', ':', '(', '\\'])(
-  '100 kB of %j in each header are ignored and cost no time',
-  (part) => {
-    const value = part.repeat(100_000);
-    const headers = { 'retry-after': value, ratelimit: value, 'ratelimit-policy': value, 'x-ratelimit-reset': value };
-    expect(parseRateLimit(headers, { now })).toEqual({ limits: [], retryAfterMs: undefined });
-  },
-);
+it.each([' ', ';', '"', ',', '"a";', ':', '(', '\\'])('100 kB of %j in each header are ignored', (part) => {
+  const value = part.repeat(100_000);
+  const headers = { 'retry-after': value, ratelimit: value, 'ratelimit-policy': value, 'x-ratelimit-reset': value };
+  expect(parseRateLimit(headers, { now })).toEqual({ limits: [], retryAfterMs: undefined });
+});
 
 it.each([
   ['limit=NaN, remaining=1, reset=1'],

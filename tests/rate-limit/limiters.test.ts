@@ -101,7 +101,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect(large.state).toBe('fulfilled');
   });
 
-  it('refuses up front a wait that would be too long, and takes nothing for it', async () => {
+  it('A wait longer than maxWait is rejected at once and takes no tokens', async () => {
     const { limiter, clock } = setUp();
     const wait = drain(limiter);
     const before = limiter.peek();
