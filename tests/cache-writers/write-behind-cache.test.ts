@@ -4,32 +4,32 @@ import { type Deferred, defer, settle, watch } from '../support/promises.js';
 import { catchUncaught } from '../support/uncaught.js';
 import { setUp } from './write-behind-setup.js';
 
-describe('a cache', () => {
-  it('somewhere else is waited for, and told one thing of a key after the other', async () => {
-    const told: (Deferred<void> & { what: string })[] = [];
-    const tell = (what: string) => {
-      const deferred = { what, ...defer<void>() };
-      told.push(deferred);
+describe('writeBehind with a cache', () => {
+  it('Changes of a key in a remote cache run one after the other, and set and delete wait for them', async () => {
+    const changes: (Deferred<void> & { change: string })[] = [];
+    const apply = (change: string) => {
+      const deferred = { change, ...defer<void>() };
+      changes.push(deferred);
       return deferred.promise;
     };
-    const cache = { set: (_: string, value: string) => tell(value), delete: () => tell('delete') };
+    const cache = { set: (_: string, value: string) => apply(value), delete: () => apply('delete') };
     const { writer } = setUp({ cache });
     const writes = [writer.set('a', '1'), writer.set('a', '2'), writer.set('b', '9')].map(watch);
     await settle();
-    expect(told.map(({ what }) => what)).toEqual(['1', '9']);
-    told[0]!.resolve();
+    expect(changes.map(({ change }) => change)).toEqual(['1', '9']);
+    changes[0]!.resolve();
     await settle();
     writes.push(watch(writer.delete('a')));
-    expect(told.map(({ what }) => what)).toEqual(['1', '9', '2']);
+    expect(changes.map(({ change }) => change)).toEqual(['1', '9', '2']);
     for (let i = 1; i < 4; i++) {
-      told[i]!.resolve();
+      changes[i]!.resolve();
       await settle();
     }
-    expect(told.map(({ what }) => what)).toEqual(['1', '9', '2', 'delete']);
+    expect(changes.map(({ change }) => change)).toEqual(['1', '9', '2', 'delete']);
     expect(writes.map(({ state }) => state)).toEqual(Array(4).fill('fulfilled'));
   });
 
-  it('somewhere else that writes the key again, while it is told of it, has what was written last', async () => {
+  it('A write of the key from within set of a remote cache is the one that the cache keeps', async () => {
     const held = new Map<string, string>();
     const writes: Promise<void>[] = [];
     const cache = {
@@ -47,7 +47,7 @@ describe('a cache', () => {
     await writer.close();
   });
 
-  it('that writes the key again, while it is told of it, has in the same turn what was written last', async () => {
+  it('A write of the key from within set of a local cache is applied in the same turn', async () => {
     const held = new Map<string, string>();
     const writes: Promise<void>[] = [];
     const cache = {
@@ -68,7 +68,7 @@ describe('a cache', () => {
     expect(held.get('a')).toBe('5');
   });
 
-  it('that fails, and has a listener write the key again, forgets the key before', async () => {
+  it('A write by a cacheError listener is applied after the key was deleted from the failing cache', async () => {
     const held = new Map<string, string>([['a', 'old']]);
     const cache = {
       set: (key: string, value: string) => {
@@ -83,7 +83,7 @@ describe('a cache', () => {
     expect([held.get('a'), writer.peek('a')]).toEqual(['2', { type: 'set', key: 'a', value: '2' }]);
   });
 
-  it('that fails is told of, and the write is accepted all the same', async () => {
+  it('A failing cache is reported by cacheError events and the write is accepted', async () => {
     using uncaught = catchUncaught();
     const cache = {
       set: () => Promise.reject(new Error('no set')),
@@ -91,10 +91,10 @@ describe('a cache', () => {
         throw new Error('no delete');
       },
     };
-    const { writer, told } = setUp({ cache });
+    const { writer, events } = setUp({ cache });
     await writer.set('a', '1');
     await writer.delete('b');
-    expect(told.map(([event, it]) => [event, (it as { error: Error }).error.message])).toEqual([
+    expect(events.map(([name, event]) => [name, (event as { error: Error }).error.message])).toEqual([
       ['cacheError', 'no set'],
       ['cacheError', 'no delete'],
       ['cacheError', 'no delete'],
@@ -102,13 +102,13 @@ describe('a cache', () => {
     expect([writer.pending, uncaught.rejections]).toEqual([2, []]);
   });
 
-  it('need not be there', async () => {
+  it('The cache is optional', async () => {
     const { writer } = setUp({ cache: undefined });
     await writer.set('a', '1');
     expect(writer.peek('a')).toMatchObject({ value: '1' });
   });
 
-  it('may be an LruCache', async () => {
+  it('The cache may be an LruCache', async () => {
     const cache = new LruCache<string, string>({ capacity: 1 });
     const { writer } = setUp({ cache });
     await writer.set('a', '1');

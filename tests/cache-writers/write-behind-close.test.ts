@@ -7,7 +7,7 @@ import { catchUncaught } from '../support/uncaught.js';
 import { setUp } from './write-behind-setup.js';
 
 describe('close', () => {
-  it('refuses new writes, writes what is pending, and resolves then, however often it is called', async () => {
+  it('close rejects new writes, writes pending ones, and resolves for each call afterwards', async () => {
     const { writer, calls, clock } = setUp();
     await writer.set('a', '1');
     const closes = [watch(writer.close()), watch(writer.close())];
@@ -22,7 +22,7 @@ describe('close', () => {
     expect([writer.pending, clock.pendingTimers]).toEqual([0, 0]);
   });
 
-  it('is what `await using` does', async () => {
+  it('`await using` closes the writer', async () => {
     const rows = new Map<string, string>();
     {
       await using writer = writeBehind<string, string>({ write: (key, value) => void rows.set(key, value) });
@@ -31,7 +31,7 @@ describe('close', () => {
     expect(rows.get('a')).toBe('1');
   });
 
-  it('lets in who waits for room already', async () => {
+  it('close admits writes that already wait for room', async () => {
     const { writer, calls, written } = setUp({ maxPending: 1 });
     writer.set('a', '1');
     const second = watch(writer.set('b', '1'));
@@ -45,7 +45,7 @@ describe('close', () => {
     expect(close.state).toBe('fulfilled');
   });
 
-  it('tries again what has failed, at once and then after the backoff', async () => {
+  it('close retries failed writes at once and then after the backoff', async () => {
     const { writer, calls, clock } = setUp({ maxBatch: 1 });
     writer.set('a', '1');
     await settle();
@@ -63,7 +63,7 @@ describe('close', () => {
     expect(close.state).toBe('fulfilled');
   });
 
-  it('says exactly what it has lost: after maxAttempts', async () => {
+  it('close rejects with the writes that failed maxAttempts times', async () => {
     const { writer, calls } = setUp({ maxAttempts: 1 });
     writer.set('a', '1');
     writer.set('b', '1');
@@ -75,9 +75,9 @@ describe('close', () => {
     await expect(writer.close()).rejects.toBe(close.error);
   });
 
-  it('says exactly what it has lost: after its timeout, which aborts what is under way', async () => {
+  it('close rejects with the unwritten writes after its timeout and aborts calls in flight', async () => {
     using uncaught = catchUncaught();
-    const { writer, calls, clock, cache, told } = setUp({ maxPending: 2, maxBatch: 1, concurrency: 2 });
+    const { writer, calls, clock, cache, events } = setUp({ maxPending: 2, maxBatch: 1, concurrency: 2 });
     writer.set('a', '1');
     writer.delete('b');
     const third = watch(writer.set('c', '1'));
@@ -92,7 +92,7 @@ describe('close', () => {
     ];
     await clock.advance(49);
     expect(closes.map(({ state }) => state)).toEqual(['pending', 'pending', 'pending']);
-    told.length = 0;
+    events.length = 0;
     await clock.advance(1);
     const lost = [
       { type: 'set', key: 'a', value: '2', error: expect.objectContaining({ code: 'ERR_TIMEOUT', timeoutMs: 50 }) },
@@ -101,7 +101,7 @@ describe('close', () => {
     expect(closes[0]!.error).toMatchObject({ lost });
     expect(closes.map(({ error }) => error)).toEqual(closes.map(() => closes[0]!.error));
     expect(flush.error).toMatchObject({ lost });
-    expect(told).toEqual(lost.map((one) => ['lost', one]));
+    expect(events).toEqual(lost.map((write) => ['lost', write]));
     expect([third.state, writer.stats.waiting, writer.pending, cache.has('a')]).toEqual(['rejected', 0, 0, false]);
     expect(third.error).toMatchObject({ code: 'ERR_CLOSED' });
     expect([calls[0]!.context.signal.aborted, clock.pendingTimers]).toEqual([true, 0]);
@@ -110,7 +110,7 @@ describe('close', () => {
     expect([calls.length, writer.stats.written, uncaught.rejections]).toEqual([calls.length, 0, []]);
   });
 
-  it('ends its caller’s wait alone by his signal', async () => {
+  it('The signal of close ends only the wait of its caller', async () => {
     const { writer, calls } = setUp();
     writer.set('a', '1');
     const { controller, listeners } = countingController();
@@ -123,14 +123,14 @@ describe('close', () => {
     expect(writer.pending).toBe(0);
   });
 
-  it('does nothing with a signal that has aborted, or a timeout that is none', async () => {
+  it('close with an aborted signal or an invalid timeout rejects and leaves the writer open', async () => {
     const { writer } = setUp();
     await expect(writer.close({ signal: AbortSignal.abort('enough') })).rejects.toBe('enough');
     await expect(writer.close({ timeout: -1 })).rejects.toThrow('writeBehind: "timeout" must be');
     await writer.set('a', '1');
   });
 
-  it('does not wait for a write whose outcome is known, though something of it is still running', async () => {
+  it('close does not wait for a timed-out call whose outcome is decided', async () => {
     const clock = new TestClock();
     const policy = timeout({ duration: 10, clock });
     const { writer } = setUp({ clock, maxAttempts: 1, policy });

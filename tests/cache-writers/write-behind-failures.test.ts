@@ -5,16 +5,16 @@ import { settle } from '../support/promises.js';
 import { catchUncaught } from '../support/uncaught.js';
 import { setUp } from './write-behind-setup.js';
 
-describe('a failure', () => {
-  it('of a call is one of all its writes: they come back together after the backoff', async () => {
-    const { clock, calls, writer, written, told } = setUp({ flushEvery: 10 });
+describe('failed writes', () => {
+  it('A failed call fails all its writes, and they are retried together after the backoff', async () => {
+    const { clock, calls, writer, written, events } = setUp({ flushEvery: 10 });
     writer.set('a', '1');
     writer.delete('b');
     await clock.advance(10);
     calls[0]!.reject(new Error('down'));
     await settle();
     const error = new Error('down');
-    expect(told).toEqual([
+    expect(events).toEqual([
       ['failure', { write: { type: 'set', key: 'a', value: '1' }, error, attempt: 1, delayMs: 100 }],
       ['failure', { write: { type: 'delete', key: 'b' }, error, attempt: 1, delayMs: 100 }],
       ['batch', { size: 2, failed: 2, durationMs: 0 }],
@@ -32,7 +32,7 @@ describe('a failure', () => {
   it.each([
     ['a Map', new Map([['b', new Error('b is ill')]])],
     ['an array', [undefined, new Error('b is ill'), 1]],
-  ])('of one key, told by %s, is one of that key alone', async (_, answer) => {
+  ])('An error of one key in %s fails only the write of this key', async (_, answer) => {
     const { clock, calls, writer, written } = setUp({ maxBatch: 3 });
     for (const key of ['a', 'b', 'c']) writer.set(key, '1');
     await settle();
@@ -43,7 +43,7 @@ describe('a failure', () => {
     expect(written()).toEqual(['a=1 b=1 c=1', 'b=1']);
   });
 
-  it('is no failure when an answer without errors has another length', async () => {
+  it('A result without errors is a success whatever its length', async () => {
     const { calls, writer } = setUp({ maxBatch: 2 });
     for (const key of ['a', 'b']) writer.set(key, '1');
     await settle();
@@ -52,18 +52,18 @@ describe('a failure', () => {
     expect([writer.pending, writer.stats.failures]).toEqual([0, 0]);
   });
 
-  it('is one of all when nobody knows whose error it is', async () => {
-    const { calls, writer, told } = setUp({ maxBatch: 2 });
+  it('A result with an error and a wrong length fails all writes of the call', async () => {
+    const { calls, writer, events } = setUp({ maxBatch: 2 });
     for (const key of ['a', 'b']) writer.set(key, '1');
     await settle();
     calls[0]!.resolve([new Error('whose?')]);
     await settle();
     expect([writer.pending, writer.stats.failures]).toEqual([2, 2]);
-    expect(told[0]![1]).toMatchObject({ error: expect.objectContaining({ name: 'TypeError' }) });
+    expect(events[0]![1]).toMatchObject({ error: expect.objectContaining({ name: 'TypeError' }) });
   });
 
-  it('of a key with a newer write by now is followed by the newer one, after the backoff', async () => {
-    const { clock, calls, writer, written, told } = setUp({ flushEvery: 10, maxAttempts: 1 });
+  it('A failed write is replaced by a newer write of the key after the backoff', async () => {
+    const { clock, calls, writer, written, events } = setUp({ flushEvery: 10, maxAttempts: 1 });
     writer.set('a', '1');
     await clock.advance(10);
     writer.set('a', '2');
@@ -75,11 +75,11 @@ describe('a failure', () => {
     expect(written()).toEqual(['a=1', 'a=3']);
     calls[1]!.resolve(undefined);
     await settle();
-    expect(told.some(([event]) => event === 'lost')).toBe(false);
+    expect(events.some(([event]) => event === 'lost')).toBe(false);
     expect(writer.stats).toMatchObject({ accepted: 3, coalesced: 2, written: 1, retries: 0 });
   });
 
-  it('does not hold up other keys', async () => {
+  it('A failed write does not delay other keys', async () => {
     const { clock, calls, writer, written } = setUp({ flushEvery: 10 });
     writer.set('a', '1');
     await clock.advance(10);
@@ -90,7 +90,7 @@ describe('a failure', () => {
     expect(written()).toEqual(['a=1', 'b=1']);
   });
 
-  it('comes back when its own time has come, whatever has failed since', async () => {
+  it('Each failed write is retried after its own backoff', async () => {
     const delays = [10, 100];
     const { clock, calls, writer, written } = setUp({ maxBatch: 1, backoff: () => delays.shift() });
     for (const key of ['a', 'b']) {
@@ -108,12 +108,12 @@ describe('a failure', () => {
     expect(written()).toEqual(['a=1', 'b=1', 'a=1', 'b=1']);
   });
 
-  it('makes the backoff grow by key, until a write of it has succeeded', async () => {
-    const asked: unknown[] = [];
+  it('Attempts of the backoff are counted per key until a write of the key succeeds', async () => {
+    const backoffCalls: unknown[] = [];
     const { clock, calls, writer } = setUp({
       flushEvery: 1,
       backoff: ({ attempt, previousDelayMs, outcome, random }) => {
-        asked.push([attempt, previousDelayMs, outcome.ok ? '' : outcome.error, random()]);
+        backoffCalls.push([attempt, previousDelayMs, outcome.ok ? '' : outcome.error, random()]);
         return attempt * 10;
       },
       random: () => 0.5,
@@ -125,19 +125,19 @@ describe('a failure', () => {
     writer.set('a', '2');
     calls[1]!.reject('2nd');
     await clock.advance(20);
-    writer.set('a', '3'); // pending when the one before it succeeds
+    writer.set('a', '3'); // pending when the write before it succeeds
     calls[2]!.resolve(undefined);
     await clock.advance(1);
     calls[3]!.reject('3rd');
     await settle();
-    expect(asked).toEqual([
+    expect(backoffCalls).toEqual([
       [1, undefined, '1st', 0.5],
       [2, 10, '2nd', 0.5],
       [1, undefined, '3rd', 0.5],
     ]);
   });
 
-  it('costs no write when the backoff itself fails', async () => {
+  it('An invalid backoff delay is reported as uncaught and a default delay is used', async () => {
     using uncaught = catchUncaught();
     const { clock, calls, writer } = setUp({ flushEvery: 1, backoff: () => Number.NaN, random: () => 0.5 });
     writer.set('a', '1');
@@ -152,7 +152,7 @@ describe('a failure', () => {
     ]);
   });
 
-  it('grows and is jittered by default', async () => {
+  it('The default backoff is exponential with jitter', async () => {
     const { clock, calls, writer } = setUp({ flushEvery: 1, backoff: undefined, random: () => 0.5 });
     expect(exponentialBackoff()({ attempt: 2, random: () => 0.5 } as never)).toBe(200);
     writer.set('a', '1');
@@ -166,7 +166,7 @@ describe('a failure', () => {
     expect(calls.length).toBe(3);
   });
 
-  it('of what was left behind by a timeout holds up the key until that has ended, and nobody else', async () => {
+  it('A timed-out call that still runs delays later writes of its key and of no other key', async () => {
     using uncaught = catchUncaught();
     const clock = new TestClock();
     const { calls, writer, written } = setUp({

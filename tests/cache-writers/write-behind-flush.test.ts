@@ -6,7 +6,7 @@ import { countingController } from '../support/signals.js';
 import { setUp } from './write-behind-setup.js';
 
 describe('flush', () => {
-  it('writes what is pending now, and resolves when the store has it', async () => {
+  it('flush writes what is pending and resolves when the store has confirmed it', async () => {
     const { writer, calls, written, clock } = setUp({ concurrency: 2 });
     await writer.flush();
     await writer.set('a', '1');
@@ -19,7 +19,7 @@ describe('flush', () => {
     expect([flush.state, writer.pending, calls.length, clock.pendingTimers]).toEqual(['fulfilled', 1, 1, 1]);
   });
 
-  it('does not wait for a backoff, but for the tries', async () => {
+  it('flush skips a backoff that has begun and waits for later attempts', async () => {
     const { writer, calls, clock } = setUp({ maxBatch: 1, backoff: constantBackoff(1000) });
     writer.set('a', '1');
     await settle();
@@ -37,7 +37,7 @@ describe('flush', () => {
     expect(flush.state).toBe('fulfilled');
   });
 
-  it('waits for a newer write where one has taken the place of what was pending', async () => {
+  it('flush waits for a newer write that has replaced a pending one', async () => {
     const { writer, calls, written } = setUp();
     writer.set('a', '1');
     const flush = watch(writer.flush());
@@ -53,7 +53,7 @@ describe('flush', () => {
     expect([flush.state, other.state]).toEqual(['fulfilled', 'fulfilled']);
   });
 
-  it('does not end with an older write of a key', async () => {
+  it('flush waits for a pending write behind an older write of the key in flight', async () => {
     const { writer, calls } = setUp({ maxBatch: 1 });
     writer.set('a', '1');
     await settle();
@@ -68,7 +68,7 @@ describe('flush', () => {
     expect(flush.state).toBe('fulfilled');
   });
 
-  it('has what waits behind a write of its own key written right after that', async () => {
+  it('A write behind one of its key in flight is written right after it by flush', async () => {
     const { writer, calls, written } = setUp();
     writer.set('a', '1');
     const flushes = [watch(writer.flush())];
@@ -81,7 +81,7 @@ describe('flush', () => {
     expect([written(), ...flushes.map(({ state }) => state)]).toEqual([['a=1', 'a=2'], 'fulfilled', 'pending']);
   });
 
-  it('does not wait for the backoff of a write of which something is still running, only for that', async () => {
+  it('flush skips the backoff of a timed-out write but waits for the call that still runs', async () => {
     const clock = new TestClock();
     const policy = timeout({ duration: 10, clock });
     const { writer, calls } = setUp({ clock, policy, maxBatch: 1, backoff: constantBackoff(1000) });
@@ -95,7 +95,7 @@ describe('flush', () => {
     expect(calls.length).toBe(2);
   });
 
-  it('rejects with what was lost, when the rest is written', async () => {
+  it('flush rejects with the lost writes after the other writes have settled', async () => {
     const { writer, calls } = setUp({ maxAttempts: 1, maxBatch: 1 });
     writer.set('a', '1');
     writer.set('b', '1');
@@ -117,7 +117,7 @@ describe('flush', () => {
     ]);
   });
 
-  it('resolves when the writer closes meanwhile, with everything written', async () => {
+  it('flush resolves if the writer closes meanwhile with everything written', async () => {
     const { writer } = setUp();
     const close = watch(writer.close());
     await writer.flush();
@@ -125,7 +125,7 @@ describe('flush', () => {
     await writer.flush();
   });
 
-  it('ends its caller’s wait alone by his signal', async () => {
+  it('The signal of flush ends only the wait of its caller', async () => {
     const { writer, calls } = setUp();
     const { controller, listeners } = countingController();
     writer.set('a', '1');

@@ -4,13 +4,13 @@ import { settle, watch } from '../support/promises.js';
 import { catchUncaught } from '../support/uncaught.js';
 import { heldJournal, setUp } from './write-behind-setup.js';
 
-describe('a journal', () => {
-  it('has a write before it is accepted, and is told when the store has it', async () => {
+describe('journal', () => {
+  it('A write is appended to the journal before it is accepted and acknowledged after the store has confirmed it', async () => {
     const journal = heldJournal();
     const { writer, cache, calls } = setUp({ journal, maxBatch: 1 });
     const write = watch(writer.set('a', '1'));
     await settle();
-    expect(journal.calls.map(({ what }) => what)).toEqual(['append 1:a=1']);
+    expect(journal.calls.map(({ description }) => description)).toEqual(['append 1:a=1']);
     expect([write.state, cache.has('a'), writer.peek('a'), calls.length]).toEqual(['pending', false, undefined, 0]);
     journal.calls[0]!.resolve();
     await settle();
@@ -18,10 +18,10 @@ describe('a journal', () => {
     expect(journal.calls.length).toBe(1);
     calls[0]!.resolve(undefined);
     await settle();
-    expect(journal.calls.map(({ what }) => what)).toEqual(['append 1:a=1', 'ack a≤1']);
+    expect(journal.calls.map(({ description }) => description)).toEqual(['append 1:a=1', 'ack a≤1']);
   });
 
-  it('is called one call at a time, with all that came meanwhile', async () => {
+  it('The journal is called one call at a time with all entries that arrived since', async () => {
     const journal = heldJournal();
     const { writer, calls } = setUp({ journal, maxBatch: 2 });
     writer.set('a', '1');
@@ -33,12 +33,12 @@ describe('a journal', () => {
     expect(journal.calls.length).toBe(1);
     journal.calls[0]!.resolve();
     await settle();
-    expect(journal.calls.map(({ what }) => what)).toEqual(['append 1:a=1', 'append 2:b=2 3:a=3 4:c']);
+    expect(journal.calls.map(({ description }) => description)).toEqual(['append 1:a=1', 'append 2:b=2 3:a=3 4:c']);
     journal.calls[1]!.resolve();
     await settle();
     calls[0]!.resolve(undefined);
     await settle();
-    expect(journal.calls[2]!.what).toBe('ack a≤3 b≤2');
+    expect(journal.calls[2]!.description).toBe('ack a≤3 b≤2');
     calls[1]!.resolve(undefined);
     writer.set('d', '5');
     await settle();
@@ -47,12 +47,12 @@ describe('a journal', () => {
     await settle();
     journal.calls[3]!.resolve();
     await settle();
-    expect(journal.calls.slice(3).map(({ what }) => what)).toEqual(['append 5:d=5', 'ack c≤4']);
+    expect(journal.calls.slice(3).map(({ description }) => description)).toEqual(['append 5:d=5', 'ack c≤4']);
   });
 
-  it('that fails has the write rejected, and its room is free', async () => {
+  it('A failed append rejects the write and frees its room', async () => {
     const journal = heldJournal();
-    const { writer, cache, told } = setUp({ journal, maxPending: 1 });
+    const { writer, cache, events } = setUp({ journal, maxPending: 1 });
     const first = watch(writer.set('a', '1'));
     const second = watch(writer.set('b', '1'));
     await settle();
@@ -65,14 +65,14 @@ describe('a journal', () => {
       'pending',
       undefined,
     ]);
-    expect(told).toEqual([['journalError', { error: new Error('disk full') }]]);
+    expect(events).toEqual([['journalError', { error: new Error('disk full') }]]);
     journal.calls[1]!.resolve();
     await settle();
-    expect([journal.calls[1]!.what, second.state]).toEqual(['append 2:b=1', 'fulfilled']);
+    expect([journal.calls[1]!.description, second.state]).toEqual(['append 2:b=1', 'fulfilled']);
   });
 
-  it('that cannot take an ack is told of, and harms nobody', async () => {
-    const { writer, told, calls } = setUp({
+  it('A failed ack is reported by a journalError event and close resolves', async () => {
+    const { writer, events, calls } = setUp({
       journal: {
         append() {},
         ack() {
@@ -84,13 +84,13 @@ describe('a journal', () => {
     await writer.set('a', '1');
     calls[0]!.resolve(undefined);
     await writer.close();
-    expect(told.find(([event]) => event === 'journalError')).toEqual([
+    expect(events.find(([name]) => name === 'journalError')).toEqual([
       'journalError',
       { error: new Error('disk full') },
     ]);
   });
 
-  it('is what close and flush wait for', async () => {
+  it('close and flush wait for the journal', async () => {
     const journal = heldJournal();
     const { writer, calls } = setUp({ journal });
     const write = watch(writer.set('a', '1'));
@@ -107,7 +107,7 @@ describe('a journal', () => {
     expect(close.state).toBe('fulfilled');
   });
 
-  it('that hangs holds up close, until somebody has had enough', async () => {
+  it('A hanging journal delays close until a close timeout elapses', async () => {
     const journal = heldJournal();
     const { writer, calls, clock } = setUp({ journal });
     writer.set('a', '1');
@@ -117,13 +117,13 @@ describe('a journal', () => {
     await settle();
     calls[0]!.resolve(undefined);
     await settle();
-    expect([close.state, journal.calls[1]!.what]).toEqual(['pending', 'ack a≤1']);
+    expect([close.state, journal.calls[1]!.description]).toEqual(['pending', 'ack a≤1']);
     const other = watch(writer.close({ timeout: 10 }));
     await clock.advance(10);
     expect([close.state, other.state, clock.pendingTimers]).toEqual(['fulfilled', 'fulfilled', 0]);
   });
 
-  it('keeps what close gives up; what was tried maxAttempts times it does not', async () => {
+  it('The journal keeps writes that close gives up, and acknowledges writes that failed maxAttempts times', async () => {
     const journal = heldJournal();
     const { writer, calls, clock } = setUp({ journal, maxAttempts: 1, maxBatch: 1 });
     writer.set('a', '1');
@@ -133,7 +133,7 @@ describe('a journal', () => {
     await settle();
     calls[0]!.reject(new Error('down'));
     await settle();
-    expect(journal.calls[1]!.what).toBe('ack a≤1');
+    expect(journal.calls[1]!.description).toBe('ack a≤1');
     journal.calls[1]!.resolve();
     const close = watch(writer.close({ timeout: 10 }));
     const late = watch(writer.set('c', '1'));
@@ -145,7 +145,7 @@ describe('a journal', () => {
     expect(journal.calls.length).toBe(2);
   });
 
-  it('refuses a write that was still being recorded when close gave up', async () => {
+  it('A write whose append ends after the close timeout is rejected', async () => {
     const journal = heldJournal();
     const { writer, clock, cache } = setUp({ journal });
     const write = watch(writer.set('a', '1'));
@@ -157,7 +157,7 @@ describe('a journal', () => {
     expect([write.error, cache.has('a')]).toEqual([expect.objectContaining({ code: 'ERR_CLOSED' }), false]);
   });
 
-  it('that hangs has everybody told when close gives up: who waits for it, who is in line, who flushes', async () => {
+  it('The close timeout rejects all writes and flushes that wait for a hanging journal', async () => {
     using uncaught = catchUncaught();
     const journal = heldJournal();
     const { writer, clock } = setUp({ journal });
@@ -178,7 +178,7 @@ describe('a journal', () => {
     expect([journal.calls.length, uncaught.rejections]).toEqual([1, []]);
   });
 
-  it('gives back what it had: pending from the start, the last one of each key, and numbers go on', async () => {
+  it('Journal entries given as initial are pending at once, latest per key, and numbering continues', async () => {
     const journal = heldJournal();
     const initial: JournalEntry<string, string>[] = [
       { type: 'set', key: 'a', value: '3', number: 7 },
@@ -189,11 +189,11 @@ describe('a journal', () => {
     expect([writer.pending, cache.get('a'), writer.peek('b')]).toEqual([2, '3', { type: 'delete', key: 'b' }]);
     writer.set('a', '4');
     await clock.advance(10);
-    expect([journal.calls[0]!.what, written()]).toEqual(['append 8:a=4', ['a=3 b']]);
+    expect([journal.calls[0]!.description, written()]).toEqual(['append 8:a=4', ['a=3 b']]);
     journal.calls[0]!.resolve();
     calls[0]!.resolve(undefined);
     await settle();
-    expect(journal.calls[1]!.what).toBe('ack a≤7 b≤5');
+    expect(journal.calls[1]!.description).toBe('ack a≤7 b≤5');
     expect(writer.stats).toMatchObject({ accepted: 4, coalesced: 1, written: 2 });
   });
 });

@@ -4,20 +4,20 @@ import { describe, expect, it } from 'vitest';
 import { type Deferred, defer, settle, watch } from '../support/promises.js';
 import { type Options, setUp } from './write-behind-setup.js';
 
-describe('a lost write', () => {
-  it('was tried maxAttempts times: it is told, and the cache forgets its key', async () => {
-    const { clock, cache, calls, writer, told } = setUp({ flushEvery: 10, maxAttempts: 2 });
+describe('lost writes', () => {
+  it('A write that failed maxAttempts times is reported as lost and deleted from the cache', async () => {
+    const { clock, cache, calls, writer, events } = setUp({ flushEvery: 10, maxAttempts: 2 });
     writer.set('a', '1');
     await clock.advance(10);
     calls[0]!.reject(new Error('1st'));
     await clock.advance(100);
     expect(cache.get('a')).toBe('1');
-    told.length = 0;
+    events.length = 0;
     calls[1]!.reject(new Error('2nd'));
     await settle();
     const write = { type: 'set', key: 'a', value: '1' };
     const error = new Error('2nd');
-    expect(told).toEqual([
+    expect(events).toEqual([
       ['failure', { write, error, attempt: 2, delayMs: undefined }],
       ['lost', { ...write, error }],
       ['batch', { size: 1, failed: 1, durationMs: 0 }],
@@ -25,16 +25,16 @@ describe('a lost write', () => {
     expect([cache.has('a'), writer.pending, writer.stats.lost, clock.pendingTimers]).toEqual([false, 0, 1, 0]);
   });
 
-  it('is one that the backoff gives up', async () => {
-    const { writer, calls, told } = setUp({ maxBatch: 1, backoff: () => undefined });
+  it('A write is lost when the backoff returns undefined', async () => {
+    const { writer, calls, events } = setUp({ maxBatch: 1, backoff: () => undefined });
     writer.set('a', '1');
     await settle();
     calls[0]!.reject(new Error('down'));
     await settle();
-    expect([writer.pending, told.map(([event]) => event)]).toEqual([0, ['failure', 'lost', 'batch']]);
+    expect([writer.pending, events.map(([name]) => name)]).toEqual([0, ['failure', 'lost', 'batch']]);
   });
 
-  it('may be written again by whoever is told, and is in the cache then', async () => {
+  it('A lost listener may write the key again, and the cache keeps this value', async () => {
     const { calls, cache, writer, written } = setUp({ maxBatch: 1, maxAttempts: 1 });
     writer.on('lost', () => void writer.set('a', '2'));
     writer.set('a', '1');
@@ -44,7 +44,7 @@ describe('a lost write', () => {
     expect([written(), cache.get('a')]).toEqual([['a=1', 'a=2'], '2']);
   });
 
-  it('is forgotten by the cache before somebody who waited for its room is let in', async () => {
+  it('A lost write is deleted from the cache before a write that waits for its room is admitted', async () => {
     const { calls, cache, writer } = setUp({ maxPending: 1, maxAttempts: 1 });
     writer.set('a', '1');
     const waiting = [watch(writer.set('b', '2')), watch(writer.set('b', '3'))];
@@ -60,8 +60,8 @@ describe('a lost write', () => {
   });
 });
 
-describe('what a lost write leaves in the cache', () => {
-  it('is what a listener has set since, be it of its own key or of another one of the batch', async () => {
+describe('the cache after a lost write', () => {
+  it('The cache keeps values that listeners set for keys of the failed batch', async () => {
     const { cache, calls, writer } = setUp({ maxBatch: 3, maxAttempts: 1 });
     writer.on('failure', ({ write }) => {
       if (write.key === 'a') writer.set('a', '2');
@@ -79,7 +79,7 @@ describe('what a lost write leaves in the cache', () => {
     ]);
   });
 
-  it('is what it says to a listener: nothing, whichever of the batch he hears of', async () => {
+  it('The cache no longer has any key of the lost batch when listeners are notified', async () => {
     const { cache, calls, writer } = setUp({ maxBatch: 2, maxAttempts: 1 });
     const seen: number[] = [];
     writer.on('failure', () => seen.push(cache.size));
@@ -90,7 +90,7 @@ describe('what a lost write leaves in the cache', () => {
     expect(seen).toEqual([0, 0]);
   });
 
-  /** A store that takes the value when the test says so, long after the writer has lost patience. */
+  /** A store that confirms a value when the test resolves `arrives`, after the timeout of the writer. */
   const setUpSlow = (options: Options = {}) => {
     const clock = new TestClock();
     const rows = new Map([['a', 'old']]);
@@ -113,7 +113,7 @@ describe('what a lost write leaves in the cache', () => {
     return { clock, rows, arrives, cache, writer };
   };
 
-  it('is forgotten once more when the write has arrived after all', async () => {
+  it('A key is deleted from the cache again when a timed-out write completes', async () => {
     const { clock, arrives, cache, writer } = setUpSlow();
     writer.set('a', 'new');
     await clock.advance(100);
@@ -123,7 +123,7 @@ describe('what a lost write leaves in the cache', () => {
     expect([cache.peek('a'), await cache.get('a'), writer.pending]).toEqual([undefined, 'new', 0]);
   });
 
-  it('stays when it is newer than what arrives, and what was written in time stays as well', async () => {
+  it('A newer value remains in the cache when a timed-out older write completes', async () => {
     const { clock, arrives, cache, writer } = setUpSlow();
     writer.set('a', '1');
     await clock.advance(100);
@@ -136,7 +136,7 @@ describe('what a lost write leaves in the cache', () => {
     expect([cache.peek('a'), writer.pending]).toEqual(['2', 0]);
   });
 
-  it('is forgotten once more though the writer has closed meanwhile', async () => {
+  it('A key is deleted from the cache again when a timed-out write completes after close', async () => {
     const { clock, arrives, cache, writer } = setUpSlow();
     writer.set('a', 'new');
     const close = watch(writer.close());
@@ -149,30 +149,33 @@ describe('what a lost write leaves in the cache', () => {
 
   it.each([
     ['is under way', 100, ['1'], '1'],
-    ['waits behind the one that arrives', 100, ['1', '2'], '1'],
-    ['waits behind what a timeout has left', 200, ['1', '2'], '1'],
-  ])('is forgotten once more when close has given up one that %s', async (_, closeAt, values, arrived) => {
-    const { clock, arrives, cache, writer } = setUpSlow();
-    for (const value of values) {
-      writer.set('a', value);
+    ['waits behind a call in flight', 100, ['1', '2'], '1'],
+    ['waits behind a timed-out call', 200, ['1', '2'], '1'],
+  ])(
+    'A key is deleted from the cache again when close has given up a write that %s',
+    async (_, closeAt, values, arrived) => {
+      const { clock, arrives, cache, writer } = setUpSlow();
+      for (const value of values) {
+        writer.set('a', value);
+        await settle();
+      }
+      const close = watch(writer.close({ timeout: closeAt - 50 }));
+      await clock.advance(closeAt);
+      expect([close.state, await cache.get('a')]).toEqual(['rejected', 'old']);
+      arrives[0]!.resolve();
       await settle();
-    }
-    const close = watch(writer.close({ timeout: closeAt - 50 }));
-    await clock.advance(closeAt);
-    expect([close.state, await cache.get('a')]).toEqual(['rejected', 'old']);
-    arrives[0]!.resolve();
-    await settle();
-    expect([await cache.get('a'), arrives.length]).toEqual([arrived, 1]);
-  });
+      expect([await cache.get('a'), arrives.length]).toEqual([arrived, 1]);
+    },
+  );
 
-  it('is told to a cache elsewhere once, where nothing is running any more', async () => {
-    const told: string[] = [];
-    const cache = { set: () => {}, delete: (key: string) => told.push(key) };
+  it('A lost write is deleted from a remote cache once if no call still runs', async () => {
+    const deleted: string[] = [];
+    const cache = { set: () => {}, delete: (key: string) => deleted.push(key) };
     const { calls, writer } = setUp({ cache, maxAttempts: 1, maxBatch: 1 });
     writer.set('a', '1');
     await settle();
     calls[0]!.reject(new Error('down'));
     await settle();
-    expect(told).toEqual(['a']);
+    expect(deleted).toEqual(['a']);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { settle, watch } from '../support/promises.js';
 import { setUp } from './write-behind-setup.js';
 
-describe('options', () => {
+describe('options of writeBehind', () => {
   it.each([
     [{ write: () => {} }, 'writeBehind: "write" or "writeMany" is required, but not both'],
     [{ writeMany: undefined }, 'writeBehind: "write" or "writeMany" is required, but not both'],
@@ -34,22 +34,22 @@ describe('options', () => {
   });
 
   it.each([
-    ['set', (writer, options) => writer.set('k', 'v', options), { tll: 1 }, '"tll" is unknown'],
-    ['set', (writer, options) => writer.set('k', 'v', options), { ttl: 1 }, '"ttl" is unknown'],
-    ['delete', (writer, options) => writer.delete('k', options), { signa: null }, 'did you mean "signal"?'],
-    ['flush', (writer, options) => writer.flush(options), { timeout: 1 }, '"timeout" is unknown'],
-    ['close', (writer, options) => writer.close(options), { timeOut: 1 }, 'did you mean "timeout"?'],
-    ['set', (writer, options) => writer.set('k', 'v', options), 5, '"options" must be an object'],
-    ['flush', (writer, options) => writer.flush(options), null, '"options" must be an object'],
-    ['close', (writer, options) => writer.close(options), '100ms', '"options" must be an object'],
-  ] as [string, (writer: WriteBehind<string, string>, options: never) => Promise<void>, unknown, string][])(
-    'of one %s are checked, and nothing happens if they are wrong',
-    async (method, call, options, message) => {
+    ['set', { tll: 1 }, (writer, options) => writer.set('k', 'v', options), '"tll" is unknown'],
+    ['set', { ttl: 1 }, (writer, options) => writer.set('k', 'v', options), '"ttl" is unknown'],
+    ['delete', { signa: null }, (writer, options) => writer.delete('k', options), 'did you mean "signal"?'],
+    ['flush', { timeout: 1 }, (writer, options) => writer.flush(options), '"timeout" is unknown'],
+    ['close', { timeOut: 1 }, (writer, options) => writer.close(options), 'did you mean "timeout"?'],
+    ['set', 5, (writer, options) => writer.set('k', 'v', options), '"options" must be an object'],
+    ['flush', null, (writer, options) => writer.flush(options), '"options" must be an object'],
+    ['close', '100ms', (writer, options) => writer.close(options), '"options" must be an object'],
+  ] as [string, unknown, (writer: WriteBehind<string, string>, options: never) => Promise<void>, string][])(
+    '%s rejects the options %o and changes nothing',
+    async (method, options, call, message) => {
       const { cache, writer } = setUp({ name: 'views' });
-      const refused = watch(call(writer, options as never));
+      const rejected = watch(call(writer, options as never));
       await settle();
-      expect(refused.error).toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining(message) });
-      expect((refused.error as Error).message).toContain(`views.${method}: `);
+      expect(rejected.error).toMatchObject({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining(message) });
+      expect((rejected.error as Error).message).toContain(`views.${method}: `);
       expect([writer.pending, cache.size]).toEqual([0, 0]);
       await writer.set('k', 'v', { signal: undefined });
       await writer.delete('k', { signal: null });

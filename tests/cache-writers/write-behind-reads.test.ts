@@ -3,31 +3,31 @@ import { describe, expect, it } from 'vitest';
 import { type Deferred, defer, settle, watch } from '../support/promises.js';
 import { type Options, setUp } from './write-behind-setup.js';
 
-describe('reading', () => {
+describe('readYourWrites', () => {
   const setUpReading = (options: Options = {}) => {
     const made = setUp(options);
     const loads: Deferred<string>[] = [];
-    const given: unknown[][] = [];
+    const loadArguments: unknown[][] = [];
     const read = made.writer.readYourWrites(
       (...args: [string, string]) => {
         const load = defer<string>();
-        given.push(args);
+        loadArguments.push(args);
         loads.push(load);
         return load.promise;
       },
       { onDeleted: (key: string) => `no ${key}` },
     );
-    return { ...made, loads, given, read };
+    return { ...made, loads, loadArguments, read };
   };
 
-  it('brings the pending value, or that it was deleted; else what was loaded', async () => {
-    const { writer, loads, given, read } = setUpReading();
+  it('readYourWrites returns the pending value, onDeleted of a pending deletion, or the loaded value', async () => {
+    const { writer, loads, loadArguments, read } = setUpReading();
     writer.set('a', '1');
     writer.delete('b');
     expect([await read('a', 'context'), await read('b', 'context'), loads.length]).toEqual(['1', 'no b', 0]);
     const third = read('c', 'context');
     loads[0]!.resolve('stored');
-    expect([await third, given]).toEqual(['stored', [['c', 'context']]]);
+    expect([await third, loadArguments]).toEqual(['stored', [['c', 'context']]]);
     expect(await writer.readYourWrites(async () => 'stored')('b', undefined)).toBe(undefined);
   });
 
@@ -35,21 +35,21 @@ describe('reading', () => {
     ['"load" must be a function', undefined, undefined],
     ['"onDeleted" must be a function', async () => 'stored', { onDeleted: 'none' }],
     ['"whenDeleted" is unknown', async () => 'stored', { whenDeleted: () => 'none' }],
-  ])('rejects bad arguments at construction: %s', (message, load, options) => {
+  ])('readYourWrites rejects invalid arguments at construction: %s', (message, load, options) => {
     const { writer } = setUpReading();
     expect(() => writer.readYourWrites(load as never, options as never)).toThrow(
       `writeBehind.readYourWrites: ${message}`,
     );
   });
 
-  it('brings what is being written', async () => {
+  it('readYourWrites returns a value whose write is in flight', async () => {
     const { writer, calls, loads, read } = setUpReading({ maxBatch: 1 });
     writer.set('a', '1');
     await settle();
     expect([calls.length, await read('a', ''), loads.length]).toEqual([1, '1', 0]);
   });
 
-  it('brings no load that a write has overtaken, not even when that is in the store by then', async () => {
+  it('readYourWrites returns the written value instead of a load that began before the write', async () => {
     const { writer, calls, loads, read } = setUpReading({ maxBatch: 1 });
     const [first, second] = [read('a', ''), read('a', '')];
     writer.set('a', '1');
@@ -67,7 +67,7 @@ describe('reading', () => {
     expect(third.error).toEqual(new Error('down'));
   });
 
-  it('brings what was loaded when the write during the load was lost', async () => {
+  it('readYourWrites returns the loaded value if the write during the load was lost', async () => {
     const { writer, calls, loads, read } = setUpReading({ maxBatch: 1, maxAttempts: 1 });
     const first = read('a', '');
     writer.set('a', '1');
@@ -78,7 +78,7 @@ describe('reading', () => {
     expect(await first).toBe('stored');
   });
 
-  it('makes a loadingCache show pending writes when it has evicted them', async () => {
+  it('A loadingCache over readYourWrites reads pending writes after their eviction', async () => {
     const rows = new Map([['a', 'stored']]);
     const { writer, clock } = setUp({
       cache: undefined,

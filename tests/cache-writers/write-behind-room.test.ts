@@ -3,7 +3,7 @@ import { settle, watch } from '../support/promises.js';
 import { countingController } from '../support/signals.js';
 import { type Options, setUp } from './write-behind-setup.js';
 
-describe('room', () => {
+describe('maxPending', () => {
   const full = async (options: Options = {}) => {
     const made = setUp({ maxPending: 2, flushEvery: '1h', ...options });
     await made.writer.set('a', '1');
@@ -11,7 +11,7 @@ describe('room', () => {
     return made;
   };
 
-  it('is needed by keys that are not pending, not by newer writes of those that are', async () => {
+  it('A write waits for room only if its key is not pending', async () => {
     const { writer, cache } = await full();
     await writer.set('a', '2');
     const third = watch(writer.set('c', '1'));
@@ -20,7 +20,7 @@ describe('room', () => {
     expect(writer.stats.waiting).toBe(1);
   });
 
-  it('is waited for in order, and made at once', async () => {
+  it('A full queue is written at once, and waiting writes are admitted in arrival order', async () => {
     const { writer, calls, written } = await full({ maxBatch: 1 });
     const order: string[] = [];
     for (const what of ['c=1', 'd=1', 'c=2', 'e=1']) {
@@ -31,7 +31,7 @@ describe('room', () => {
     expect([written(), order]).toEqual([['a=1'], []]);
     calls[0]!.resolve(undefined);
     await settle();
-    // A key's writes are let in together, or a later one would come before an earlier one.
+    // All waiting writes of a key are admitted together. Otherwise a later one could precede an earlier one.
     expect([order, writer.peek('c')]).toEqual([['c=1', 'c=2'], { type: 'set', key: 'c', value: '2' }]);
     expect(writer.pending).toBe(2);
     calls[1]!.resolve(undefined);
@@ -39,7 +39,7 @@ describe('room', () => {
     expect(order).toEqual(['c=1', 'c=2', 'd=1']);
   });
 
-  it('is not taken by a newcomer while others wait', async () => {
+  it('A new write does not take room while other writes wait', async () => {
     const { writer, calls } = await full({ maxBatch: 2 });
     const waiting = ['c', 'd', 'e'].map((key) => watch(writer.set(key, '1')));
     await settle();
@@ -50,7 +50,7 @@ describe('room', () => {
     expect([...waiting, late].map(({ state }) => state)).toEqual(['fulfilled', 'fulfilled', 'pending', 'pending']);
   });
 
-  it('is given up by an abort at once, which leaves nothing behind', async () => {
+  it('An aborted write leaves the queue at once without a listener or an entry', async () => {
     const { writer, calls, written } = await full();
     const { controller, listeners } = countingController();
     const third = watch(writer.set('c', '1', { signal: controller.signal }));
@@ -65,14 +65,14 @@ describe('room', () => {
     expect(written()).toEqual(['a=1 b=1']);
   });
 
-  it('keeps no listener of a write that was accepted', async () => {
+  it('An accepted write leaves no listener on its signal', async () => {
     const { writer } = setUp();
     const { controller, listeners } = countingController();
     await writer.set('c', '1', { signal: controller.signal });
     expect(listeners()).toBe(0);
   });
 
-  it('is refused by atLimit "refuse"', async () => {
+  it('With atLimit "reject" a write without room is rejected', async () => {
     const { writer } = await full({ atLimit: 'reject', name: 'views' });
     await writer.set('a', '2');
     await expect(writer.set('c', '1')).rejects.toMatchObject({ code: 'ERR_BULKHEAD_FULL', policy: 'views' });

@@ -20,7 +20,7 @@ interface ManyCall extends Deferred<unknown> {
 
 const EVENTS = ['batch', 'failure', 'lost', 'cacheError', 'journalError'] as const;
 
-/** A writer whose calls the test ends by hand. */
+/** A writer whose calls the test settles through `calls`. */
 export function setUp(options: Options = {}) {
   const clock = new TestClock();
   const cache = new Map<string, string>();
@@ -38,29 +38,30 @@ export function setUp(options: Options = {}) {
     clock,
     ...options,
   });
-  const told: unknown[][] = [];
-  for (const event of EVENTS) {
-    writer.on(event, (it: WriteBehindEvents<string, string>[typeof event]) => told.push([event, it]));
+  const events: unknown[][] = [];
+  for (const name of EVENTS) {
+    writer.on(name, (event: WriteBehindEvents<string, string>[typeof name]) => events.push([name, event]));
   }
-  /** What each call was given: `a=1` for a set, `a` for a deletion. */
-  const written = () => calls.map(({ entries }) => entries.map(show).join(' '));
-  return { clock, cache, calls, writer, told, written };
+  /** The entries of each call: `a=1` for a set, `a` for a deletion. */
+  const written = () => calls.map(({ entries }) => entries.map(formatWrite).join(' '));
+  return { clock, cache, calls, writer, events, written };
 }
 
-const show = (write: WriteEntry<string, string>) => (write.type === 'set' ? `${write.key}=${write.value}` : write.key);
+const formatWrite = (write: WriteEntry<string, string>) =>
+  write.type === 'set' ? `${write.key}=${write.value}` : write.key;
 
-/** A journal whose calls the test ends by hand. */
+/** A journal whose calls the test settles through `calls`. */
 export function heldJournal() {
-  const calls: (Deferred<void> & { readonly what: string })[] = [];
-  const hold = (what: string) => {
-    const call = { what, ...defer<void>() };
+  const calls: (Deferred<void> & { readonly description: string })[] = [];
+  const hold = (description: string) => {
+    const call = { description, ...defer<void>() };
     calls.push(call);
     return call.promise;
   };
   return {
     calls,
     append: (entries: readonly JournalEntry<string, string>[]) =>
-      hold(`append ${entries.map((entry) => `${entry.number}:${show(entry)}`).join(' ')}`),
+      hold(`append ${entries.map((entry) => `${entry.number}:${formatWrite(entry)}`).join(' ')}`),
     ack: (acks: readonly JournalAck<string>[]) =>
       hold(`ack ${acks.map(({ key, number }) => `${key}≤${number}`).join(' ')}`),
   };

@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { type Deferred, defer, settle } from '../support/promises.js';
 import { setUp } from './write-behind-setup.js';
 
-describe('a write', () => {
-  it('is accepted at once: pending, and in the cache', async () => {
+describe('writes', () => {
+  it('A write is accepted at once, is pending, and changes the cache', async () => {
     const { cache, calls, writer } = setUp();
     const write = writer.set('k', '1');
     expect([cache.get('k'), writer.pending, writer.peek('k')]).toEqual(['1', 1, { type: 'set', key: 'k', value: '1' }]);
@@ -17,7 +17,7 @@ describe('a write', () => {
     expect(calls).toEqual([]);
   });
 
-  it('is written flushEvery after the first that is pending, with all that came since, the last one of each key', async () => {
+  it('All pending writes are written flushEvery after the first one, with the latest value of each key', async () => {
     const { clock, calls, writer, written } = setUp({ flushEvery: '1s' });
     expect(clock.pendingTimers).toBe(0);
     await writer.set('a', '1');
@@ -43,7 +43,7 @@ describe('a write', () => {
     expect(written()).toEqual(['a=3 b', 'a=4']);
   });
 
-  it('is written at once when maxBatch are there, and no call has more', async () => {
+  it('A full batch is written at once, and no call has more than maxBatch writes', async () => {
     const { calls, writer, written } = setUp({ maxBatch: 2, concurrency: 3 });
     for (const key of ['a', 'b', 'c']) await writer.set(key, '1');
     await settle();
@@ -56,7 +56,7 @@ describe('a write', () => {
     expect(writer.pending).toBe(0);
   });
 
-  it('waits for no company with a flushEvery of 0, but for the end of the turn', async () => {
+  it('With a flushEvery of 0 writes are written at the end of the turn', async () => {
     const { calls, writer, written } = setUp({ flushEvery: 0 });
     writer.set('a', '1');
     writer.set('b', '1');
@@ -65,7 +65,7 @@ describe('a write', () => {
     expect(written()).toEqual(['a=1 b=1']);
   });
 
-  it('of a key that is being written comes after it, never beside it, and only the last one does', async () => {
+  it('Later writes of a key in flight wait for the call, and only the latest is written', async () => {
     const { calls, writer, written } = setUp({ flushEvery: 0, concurrency: 5 });
     writer.set('a', '1');
     await settle();
@@ -80,7 +80,7 @@ describe('a write', () => {
     expect(writer.pending).toBe(2);
   });
 
-  it('of a key that is being written has waited long enough when the first of those that came meanwhile has', async () => {
+  it('The flushEvery time of a replaced write continues from the first write that waits', async () => {
     const { calls, clock, writer, written } = setUp({ flushEvery: 10 });
     writer.set('a', '1');
     await clock.advance(10);
@@ -93,7 +93,7 @@ describe('a write', () => {
     expect(written()).toEqual(['a=1', 'a=3']);
   });
 
-  it('goes with others before its time where there is room in a call, and leaves no timer then', async () => {
+  it('A waiting write joins an earlier call with room and leaves no timer', async () => {
     const { calls, clock, writer, written } = setUp({ flushEvery: 10 });
     writer.set('a', '1');
     await clock.advance(10);
@@ -106,7 +106,7 @@ describe('a write', () => {
     expect([written(), clock.pendingTimers]).toEqual([['a=1', 'b=1 c=1'], 0]);
   });
 
-  it('takes part in as many calls at once as `concurrency` says', async () => {
+  it('At most `concurrency` calls run at once', async () => {
     const { calls, writer, written } = setUp({ flushEvery: 0, maxBatch: 1, concurrency: 2 });
     for (const key of ['a', 'b', 'c', 'd']) writer.set(key, '1');
     await settle();
@@ -116,7 +116,7 @@ describe('a write', () => {
     expect(written()).toEqual(['a=1', 'b=1', 'c=1']);
   });
 
-  it('runs in the async context in which the writer was made', async () => {
+  it('Calls to the store and the journal run in the async context in which the writer was created', async () => {
     const storage = new AsyncLocalStorage<string>();
     const seen: unknown[] = [];
     const see = () => void seen.push(storage.getStore());
@@ -133,7 +133,7 @@ describe('a write', () => {
     expect(seen.length).toBeGreaterThanOrEqual(7);
   });
 
-  it('may be made by whatever the writer calls', async () => {
+  it('The store, the cache and listeners may write from within their calls', async () => {
     const clock = new TestClock();
     let more = 3;
     const again = () => void (more-- > 0 && writer.set(`again ${more}`, '1'));
@@ -146,7 +146,7 @@ describe('a write', () => {
   });
 });
 
-it('a write that is made while another one is begun is begun as well', async () => {
+it('A write made while another call begins is written too', async () => {
   const { writer, written, calls } = setUp({ maxBatch: 1, concurrency: 2, flushEvery: '1h' });
   const { push } = calls;
   calls.push = (...made) => {
@@ -159,11 +159,11 @@ it('a write that is made while another one is begun is begun as well', async () 
 });
 
 describe('write and remove', () => {
-  it('are called for one key at a time, in the order of the keys', async () => {
+  it('write and remove are called for one key at a time in the order of the keys', async () => {
     const seen: string[] = [];
     const held: Deferred<void>[] = [];
-    const hold = (what: string) => {
-      seen.push(what);
+    const hold = (description: string) => {
+      seen.push(description);
       const deferred = defer<void>();
       held.push(deferred);
       return deferred.promise;
@@ -184,7 +184,7 @@ describe('write and remove', () => {
     expect([seen, writer.pending, clock.pendingTimers]).toEqual([['a=1', 'b', 'c=1'], 0, 0]);
   });
 
-  it('give a policy keys that are strings, and numbers as strings', async () => {
+  it('A policy receives string keys, and number keys as strings', async () => {
     const keys: unknown[] = [];
     const policy = definePolicy({
       name: 'spy',
@@ -201,7 +201,7 @@ describe('write and remove', () => {
     expect(keys).toEqual(['a', '7', undefined]);
   });
 
-  it('without `remove` nothing can be deleted', async () => {
+  it('delete rejects without `remove`', async () => {
     const { writer } = setUp({ write: () => {} });
     await expect(writer.delete('a')).rejects.toThrow('"remove" is required to delete');
   });

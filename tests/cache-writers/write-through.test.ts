@@ -28,7 +28,7 @@ interface StoreCall extends Deferred<void> {
 
 type Options = Partial<WriteThroughOptions<string, string>>;
 
-/** A writer whose writes the test ends by hand. */
+/** A writer whose writes the test settles through `calls`. */
 function setUp(options: Options = {}, make: typeof writeThrough<string, string> = writeThrough) {
   const cache = new Map<string, string>([['k', 'old']]);
   const calls: StoreCall[] = [];
@@ -46,20 +46,20 @@ function setUp(options: Options = {}, make: typeof writeThrough<string, string> 
   return { cache, calls, writer };
 }
 
-/** A cache somewhere else: what it is told ends when the test says so. */
+/** A remote cache whose changes the test settles through `changes`. */
 function remoteCache() {
-  const told: (Deferred<void> & { readonly what: string })[] = [];
+  const changes: (Deferred<void> & { readonly description: string })[] = [];
   const held = new Map<string, string>([['k', 'old']]);
-  const tell = (what: string, apply: () => void) => {
-    const deferred = { what, ...defer<void>() };
-    told.push(deferred);
+  const hold = (description: string, apply: () => void) => {
+    const deferred = { description, ...defer<void>() };
+    changes.push(deferred);
     return deferred.promise.then(apply);
   };
   return {
-    told,
+    changes,
     held,
-    set: (key: string, value: string) => tell(`set ${value}`, () => void held.set(key, value)),
-    delete: (key: string) => tell('delete', () => void held.delete(key)),
+    set: (key: string, value: string) => hold(`set ${value}`, () => void held.set(key, value)),
+    delete: (key: string) => hold('delete', () => void held.delete(key)),
   };
 }
 
@@ -69,7 +69,7 @@ const around = writeAround as typeof writeThrough<string, string>;
 const orders = [inOrder(writeThrough, {}), inOrder(writeThrough, { order: 'both' }), inOrder(around, {})];
 
 describe('writeThrough', () => {
-  it('has the value in the cache when the store has confirmed it, not before', async () => {
+  it('The cache has the value only after the store has confirmed it', async () => {
     const { cache, calls, writer } = setUp();
     const write = watch(writer.set('k', 'new'));
     await settle();
@@ -79,7 +79,7 @@ describe('writeThrough', () => {
     expect([cache.get('k'), write.state]).toEqual(['new', 'fulfilled']);
   });
 
-  it('has it in the cache at once by order "both", in the same turn', async () => {
+  it('With order "both" the cache has the value in the same turn', async () => {
     const { cache, calls, writer } = setUp({ order: 'both' });
     const write = watch(writer.set('k', 'new'));
     expect([calls.length, cache.get('k')]).toEqual([1, 'new']);
@@ -90,7 +90,7 @@ describe('writeThrough', () => {
     expect(cache.get('k')).toBe('new');
   });
 
-  it('deletes from the store, then from the cache; by order "both" from both at once', async () => {
+  it('delete removes the key from the store first, and with order "both" from store and cache at once', async () => {
     const { cache, calls, writer } = setUp();
     const write = watch(writer.delete('k'));
     await settle();
@@ -105,7 +105,7 @@ describe('writeThrough', () => {
     expect(other.calls.length).toBe(1);
   });
 
-  it('by order "both", has what was deleted or replaced in the cache during the write set right after it', async () => {
+  it('With order "both" a change of the key in the cache during the write is overwritten afterwards', async () => {
     const { cache, calls, writer } = setUp({ order: 'both' });
     const write = watch(writer.set('k', 'new'));
     cache.set('k', 'loaded meanwhile, older');
@@ -119,7 +119,7 @@ describe('writeThrough', () => {
     expect(cache.has('k')).toBe(false);
   });
 
-  it('passes ttl in milliseconds and tags on to the cache, and no options where there are none', async () => {
+  it('set passes ttl in milliseconds and a copy of tags to the cache, and no options if neither is given', async () => {
     const given: unknown[][] = [];
     const cache = { set: (...args: unknown[]) => given.push(args), delete: () => true };
     const writer = writeThrough<string, string>({ cache, write: () => {} });
@@ -138,7 +138,7 @@ describe('writeThrough', () => {
     ]);
   });
 
-  it('checks ttl and tags before it writes', async () => {
+  it('An invalid ttl or tag is rejected before the store is called', async () => {
     const { calls, writer } = setUp();
     await expect(writer.set('k', 'v', { ttl: -1 })).rejects.toThrow('writeThrough: "ttl" must be');
     await expect(writer.set('k', 'v', { tags: [1] as never })).rejects.toThrow('writeThrough: "tags" must be');
@@ -158,7 +158,7 @@ describe('writeThrough', () => {
     expect(await cache.get('k')).not.toBe('v');
   });
 
-  it('keeps no load that began before the write, or during it', async () => {
+  it('A load that began before or during a write does not replace the written value', async () => {
     const loads: Deferred<string>[] = [];
     const cache = loadingCache<string, string>({
       load: () => {
@@ -174,7 +174,7 @@ describe('writeThrough', () => {
       const { calls, writer } = setUp({ cache, order });
       const before = watch(cache.get('k'));
       const write = watch(writer.set('k', 'new'));
-      if (order === 'both') cache.delete('k'); // evicted, say
+      if (order === 'both') cache.delete('k'); // such as by an eviction
       const during = watch(cache.get('k'));
       loads[0]!.resolve('old');
       if (order === 'both') loads[1]!.resolve('old');
@@ -187,7 +187,7 @@ describe('writeThrough', () => {
 });
 
 describe('writeAround', () => {
-  it('leaves the cache alone until the store has confirmed, then has it forget the key', async () => {
+  it('writeAround deletes the key from the cache after the store has confirmed the write', async () => {
     const { cache, calls, writer } = setUp({}, around);
     const write = watch(writer.set('k', 'new'));
     await settle();
@@ -198,7 +198,7 @@ describe('writeAround', () => {
     expect([cache.has('k'), write.state]).toEqual([false, 'fulfilled']);
   });
 
-  it('deletes likewise', async () => {
+  it('delete of writeAround removes the key from store and cache', async () => {
     const { cache, calls, writer } = setUp({}, around);
     const write = watch(writer.delete('k'));
     calls[0]!.resolve();
@@ -207,10 +207,10 @@ describe('writeAround', () => {
   });
 });
 
-describe.each(orders)('order %s', (_, make, options) => {
+describe.each(orders)('writes with the order %s', (_, make, options) => {
   const setUpHere = (more: Options = {}) => setUp({ ...options, ...more }, make);
 
-  it('runs writes of one key one after the other, those of others at once', async () => {
+  it('Writes of one key run in sequence, and writes of other keys concurrently', async () => {
     const { cache, calls, writer } = setUpHere();
     const writes = [writer.set('k', '1'), writer.delete('k'), writer.set('k', '3'), writer.set('j', '4')].map(watch);
     await settle();
@@ -233,7 +233,7 @@ describe.each(orders)('order %s', (_, make, options) => {
     expect(writer.writing).toBe(0);
   });
 
-  it('deletes the key from the cache when the write has failed, and rejects with the failure', async () => {
+  it('A failed write deletes the key from the cache and rejects with the failure', async () => {
     const { cache, calls, writer } = setUpHere();
     const error = new Error('down');
     for (const start of [() => writer.set('k', 'new'), () => writer.delete('k')]) {
@@ -245,7 +245,7 @@ describe.each(orders)('order %s', (_, make, options) => {
     }
   });
 
-  it('takes what a write throws or returns without a promise', async () => {
+  it('A write function may return or throw synchronously', async () => {
     const { cache, writer } = setUpHere({
       write: (_, value) => {
         if (value === 'bad') throw new Error('thrown');
@@ -257,7 +257,7 @@ describe.each(orders)('order %s', (_, make, options) => {
     expect(cache.has('k')).toBe(false);
   });
 
-  it('leaves everything as it was after an abort before its turn', async () => {
+  it('A queued write that is aborted leaves store and cache unchanged', async () => {
     const { cache, calls, writer } = setUpHere();
     const { controller, listeners } = countingController();
     const { signal } = controller;
@@ -280,7 +280,7 @@ describe.each(orders)('order %s', (_, make, options) => {
     expect([late.error, calls.length]).toEqual(['enough', 2]);
   });
 
-  it('does not begin a turn that falls to a write in the turn in which it is aborted', async () => {
+  it('A queued write does not begin in the turn in which it is aborted', async () => {
     const { calls, writer } = setUpHere();
     const controller = new AbortController();
     watch(writer.set('k', '1'));
@@ -292,7 +292,7 @@ describe.each(orders)('order %s', (_, make, options) => {
     expect([second.error, calls.length, writer.writing]).toEqual(['enough', 1, 0]);
   });
 
-  it('takes an abort during the write for an unknown outcome: the cache forgets the key before the caller hears of it', async () => {
+  it('An abort during the write deletes the key from the cache before the caller is rejected', async () => {
     const { cache, calls, writer } = setUpHere();
     const { controller, listeners } = countingController();
     let cached: string | undefined = 'not asked';
@@ -309,7 +309,7 @@ describe.each(orders)('order %s', (_, make, options) => {
     expect([listeners(), writer.writing]).toEqual([0, 0]);
   });
 
-  it('does not begin the next write of a key before an aborted one has really ended, and then forgets the key again', async () => {
+  it('The next write of a key begins after an aborted write has settled, and the key is deleted from the cache twoAttempts', async () => {
     using uncaught = catchUncaught();
     const { cache, calls, writer } = setUpHere();
     const controller = new AbortController();
@@ -327,7 +327,7 @@ describe.each(orders)('order %s', (_, make, options) => {
     expect([second.state, uncaught.rejections]).toEqual(['fulfilled', []]);
   });
 
-  it('does likewise with what a timeout has left behind', async () => {
+  it('The next write of a key begins after a timed-out write has settled, and the key is deleted from the cache twoAttempts', async () => {
     const clock = new TestClock();
     const { cache, calls, writer } = setUpHere({ policy: timeout({ duration: 100, clock }) });
     const first = watch(writer.set('k', '1'));
@@ -343,10 +343,10 @@ describe.each(orders)('order %s', (_, make, options) => {
     expect([second.state, clock.pendingTimers]).toEqual(['fulfilled', 0]);
   });
 
-  it('waits for all tries of a policy before the next write, when one has succeeded', async () => {
+  it('The next write of a key waits for all attempts of a policy after one attempt has succeeded', async () => {
     const clock = new TestClock();
-    const again = retry({ clock, maxAttempts: 2, backoff: constantBackoff(10) });
-    const policy = pipeline(again, timeout({ duration: 100, clock }));
+    const twoAttempts = retry({ clock, maxAttempts: 2, backoff: constantBackoff(10) });
+    const policy = pipeline(twoAttempts, timeout({ duration: 100, clock }));
     const { cache, calls, writer } = setUpHere({ policy });
     const first = watch(writer.set('k', '1'));
     watch(writer.set('k', '2'));
@@ -359,10 +359,10 @@ describe.each(orders)('order %s', (_, make, options) => {
     expect([calls.length, cache.get('k')]).toEqual([3, make === around ? undefined : options.order ? '2' : '1']);
   });
 
-  it('waits for all tries of a policy before the next write, when none has succeeded', async () => {
+  it('The next write of a key waits for all attempts of a policy after every attempt has failed', async () => {
     const clock = new TestClock();
-    const again = retry({ clock, maxAttempts: 2, backoff: constantBackoff(10) });
-    const { calls, writer } = setUpHere({ policy: pipeline(again, timeout({ duration: 100, clock })) });
+    const twoAttempts = retry({ clock, maxAttempts: 2, backoff: constantBackoff(10) });
+    const { calls, writer } = setUpHere({ policy: pipeline(twoAttempts, timeout({ duration: 100, clock })) });
     const first = watch(writer.set('k', '1'));
     watch(writer.set('k', '2'));
     await clock.advance(210);
@@ -375,7 +375,7 @@ describe.each(orders)('order %s', (_, make, options) => {
     expect(calls.length).toBe(3);
   });
 
-  it('keeps no listener of a write that has ended', async () => {
+  it('A settled write leaves no listener on its signal', async () => {
     const { calls, writer } = setUpHere();
     const { controller, listeners } = countingController();
     const write = watch(writer.set('k', '1', { signal: controller.signal }));
@@ -386,7 +386,7 @@ describe.each(orders)('order %s', (_, make, options) => {
     expect(listeners()).toBe(0);
   });
 
-  it('gives the policy keys that are strings, and numbers as strings', async () => {
+  it('A policy receives string keys, and number keys as strings', async () => {
     const keys: unknown[] = [];
     const policy = definePolicy({
       name: 'spy',
@@ -402,28 +402,28 @@ describe.each(orders)('order %s', (_, make, options) => {
     expect(keys).toEqual(['k', '7', undefined]);
   });
 
-  it('changes a remote cache only after the change before has ended', async () => {
+  it('A remote cache is changed only after its previous change has settled', async () => {
     const cache = remoteCache();
     const { calls, writer } = setUpHere({ cache });
     const write = watch(writer.set('k', 'new'));
     calls[0]!.reject(new Error('down'));
     await settle();
     const expected = options.order === 'both' ? ['set new'] : ['delete'];
-    expect(cache.told.map(({ what }) => what)).toEqual(expected);
-    for (let i = 0; i < cache.told.length; i++) {
-      cache.told[i]!.resolve();
+    expect(cache.changes.map(({ description }) => description)).toEqual(expected);
+    for (let i = 0; i < cache.changes.length; i++) {
+      cache.changes[i]!.resolve();
       await settle();
     }
     await write.done;
-    expect([cache.told.at(-1)!.what, cache.held.has('k')]).toEqual(['delete', false]);
+    expect([cache.changes.at(-1)!.description, cache.held.has('k')]).toEqual(['delete', false]);
   });
 
-  it('needs `remove` to delete', async () => {
+  it('delete rejects without `remove`', async () => {
     const { writer } = setUpHere({ remove: undefined });
     await expect(writer.delete('k')).rejects.toThrow('"remove" is required to delete');
   });
 
-  it('runs each write in the async context of its caller', async () => {
+  it('Each write runs in the async context of its caller', async () => {
     const storage = new AsyncLocalStorage<string>();
     const seen: unknown[] = [];
     const { writer } = setUpHere({
@@ -436,7 +436,7 @@ describe.each(orders)('order %s', (_, make, options) => {
     expect(seen).toEqual(['a', 'b', 'c']);
   });
 
-  it('may be called again from within', async () => {
+  it('A continuation of a write may write the same key', async () => {
     const { cache, calls, writer } = setUpHere();
     const first = watch(writer.set('k', '1').then(() => writer.set('k', '2')));
     calls[0]!.resolve();
@@ -447,11 +447,11 @@ describe.each(orders)('order %s', (_, make, options) => {
   });
 });
 
-describe('a cache that fails', () => {
-  const failing = (...which: string[]) => {
+describe('failures of the cache', () => {
+  const failing = (...operations: string[]) => {
     const held = new Map([['k', 'old']]);
-    const fail = (what: string) => {
-      if (which.includes(what)) throw new Error(`no ${what}`);
+    const fail = (operation: string) => {
+      if (operations.includes(operation)) throw new Error(`no ${operation}`);
     };
     return {
       held,
@@ -466,7 +466,7 @@ describe('a cache that fails', () => {
     };
   };
 
-  it('which cannot take the value forgets the key, and the write has succeeded', async () => {
+  it('If the cache fails to set the value, the key is deleted and the write succeeds', async () => {
     const cache = failing('set');
     const writer = writeThrough({ cache, write: () => {} });
     const errors: unknown[] = [];
@@ -475,7 +475,7 @@ describe('a cache that fails', () => {
     expect([cache.held.has('k'), errors]).toEqual([false, [{ key: 'k', error: new Error('no set') }]]);
   });
 
-  it('which cannot do that either has the write rejected: it may hold an old value', async () => {
+  it('If the cache fails to set and to delete, the write is rejected', async () => {
     using uncaught = catchUncaught();
     const cache = failing('set', 'delete');
     const writer = writeThrough({ cache, write: () => {} });
@@ -485,7 +485,7 @@ describe('a cache that fails', () => {
     expect([errors, uncaught.rejections]).toEqual([['no set', 'no delete'], []]);
   });
 
-  it('does not hide the failure of the store', async () => {
+  it('A failure of the cache does not hide the failure of the store', async () => {
     const writer = writeAround({
       cache: failing('delete'),
       write: () => {
@@ -497,7 +497,7 @@ describe('a cache that fails', () => {
   });
 });
 
-describe('options', () => {
+describe('options of writeThrough and writeAround', () => {
   it.each([
     [{ cache: undefined }, 'writeThrough: "cache" must be an object with set, delete, got undefined'],
     [{ cache: { set() {} } }, 'writeThrough: "cache" must be'],
@@ -511,7 +511,7 @@ describe('options', () => {
     expect(() => setUp(options as never)).toThrow(message);
   });
 
-  it('a name is what errors go by', async () => {
+  it('Error messages start with the given name', async () => {
     const { writer } = setUp({ name: 'users' });
     await expect(writer.set('k', 'v', { signal: {} as never })).rejects.toThrow('users: "signal" must be');
   });
@@ -521,20 +521,20 @@ describe('options', () => {
     ['set', '5s', '"options" must be an object'],
     ['delete', { ttl: '5s' }, '"ttl" is unknown'],
     ['delete', null, '"options" must be an object'],
-  ] as const)('of one %s are checked before anything happens: %o', async (method, options, message) => {
+  ] as const)('%s rejects the options %o before the store is called', async (method, options, message) => {
     const { calls, writer } = setUp({ name: 'users' });
     const call = method === 'set' ? writer.set('k', 'v', options as never) : writer.delete('k', options as never);
     await expect(call).rejects.toThrow(`users.${method}: ${message}`);
     expect(calls).toEqual([]);
   });
 
-  it.each([{ ttl: '5s' }, { tags: ['t'] }, []])('writeAround knows no %o of one write', async (options) => {
+  it.each([{ ttl: '5s' }, { tags: ['t'] }, []])('writeAround.set rejects the options %o', async (options) => {
     const { calls, writer } = setUp({}, around);
     await expect(writer.set('k', 'v', options as never)).rejects.toThrow('writeAround.set: ');
     expect(calls).toEqual([]);
   });
 
-  it('writeAround knows no order', () => {
+  it('writeAround rejects the option order', () => {
     expect(() => setUp({ order: 'both' }, around)).toThrow('writeAround: "order" is unknown');
   });
 });

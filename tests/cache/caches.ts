@@ -14,7 +14,7 @@ import { seededRandom } from 'breakwater/testing';
 
 export type Make = <K, V>(options: CacheOptions<K, V>) => Cache<K, V>;
 
-/** Every cache there is: what holds for one of them holds for all. */
+/** All caches. Each test over this list states a rule of every cache. */
 export const CACHES: readonly (readonly [name: string, make: Make])[] = [
   ['LruCache', (options) => new LruCache(options)],
   ['LfuCache', (options) => new LfuCache(options)],
@@ -25,16 +25,16 @@ export const CACHES: readonly (readonly [name: string, make: Make])[] = [
   ['TtlCache', (options) => new TtlCache({ ...options, ttl: options?.ttl === undefined ? Infinity : options.ttl })],
 ];
 
-/** What has been removed from a cache so far. */
+/** The removals of a cache, in order. Later removals are appended. */
 export function removalsOf<K, V>(cache: Cache<K, V>): CacheEvents<K, V>['remove'][] {
   const removals: CacheEvents<K, V>['remove'][] = [];
   cache.on('remove', (removal) => removals.push(removal));
   return removals;
 }
 
-/** `key=value reason`, for each removal so far. */
-export function toldOf<K, V>(cache: Cache<K, V>): string[] {
-  const told: string[] = [];
-  cache.on('remove', ({ key, value, reason }) => told.push(`${String(key)}=${String(value)} ${reason}`));
-  return told;
+/** The removals of a cache as `key=value reason`. Later removals are appended. */
+export function removalTextsOf<K, V>(cache: Cache<K, V>): string[] {
+  const removals: string[] = [];
+  cache.on('remove', ({ key, value, reason }) => removals.push(`${String(key)}=${String(value)} ${reason}`));
+  return removals;
 }

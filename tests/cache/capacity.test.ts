@@ -1,19 +1,19 @@
-/** How many entries are kept, and what may be asked of a constructor. */
+/** The capacity, its changes, and the options of a constructor. */
 import { inspect } from 'node:util';
 import { InvalidOptionError, isResilienceError } from 'breakwater';
 import { describe, expect, it } from 'vitest';
 import { collectGarbage } from '../support/garbage.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { settle } from '../support/promises.js';
-import { CACHES, toldOf } from './caches.js';
+import { CACHES, removalTextsOf } from './caches.js';
 
-const NO_CAPACITIES: readonly unknown[] = [
+const INVALID_CAPACITIES: readonly unknown[] = [
   ...[0, -0, -1, 1.5, Number.NaN, Infinity, -Infinity, 2 ** 24, 2 ** 32, Number.MIN_VALUE],
   ...['1', 'abc', '', null, true, {}, [], [1], 5n, () => 1, new Date(5)],
 ];
 
 describe.each(CACHES)('the capacity of %s', (name, make) => {
-  it('is never exceeded, and always used up', () => {
+  it('The size grows to the capacity and never exceeds it', () => {
     for (const capacity of [1, 2, 7, 15, 16, 17, 100]) {
       const cache = make<number, number>({ capacity });
       for (let n = 0; n < 3 * capacity; n++) {
@@ -30,19 +30,19 @@ describe.each(CACHES)('the capacity of %s', (name, make) => {
     }
   });
 
-  it('of 1 keeps what was set last', () => {
+  it('A capacity of 1 keeps the entry that was set last', () => {
     const cache = make<string, number>({ capacity: 1 });
-    const told = toldOf(cache);
+    const removals = removalTextsOf(cache);
     cache.set('a', 1).set('a', 2).set('b', 3);
     expect([cache.get('a'), cache.get('b'), cache.size, [...cache]]).toEqual([undefined, 3, 1, [['b', 3]]]);
     cache.delete('b');
     expect(cache.set('c', 4).get('c')).toBe(4);
     cache.clear();
     expect(cache.set('d', 5).get('d')).toBe(5);
-    expect(told).toEqual(['a=1 replaced', 'a=2 evicted', 'b=3 deleted', 'c=4 cleared']);
+    expect(removals).toEqual(['a=1 replaced', 'a=2 evicted', 'b=3 deleted', 'c=4 cleared']);
   });
 
-  it('is not taken up by an update, a delete or a clear', () => {
+  it('Updates, deletions and clear use no capacity', () => {
     const cache = make<number, number>({ capacity: 20 });
     for (let round = 0; round < 100; round++) {
       if (round % 3 === 1) for (let n = 0; n < 20; n += 2) cache.delete(n);
@@ -52,27 +52,27 @@ describe.each(CACHES)('the capacity of %s', (name, make) => {
     expect([cache.size, cache.stats.evictions]).toEqual([20, 0]);
   });
 
-  it('lets what has expired go before what has not', () => {
+  it('Expired entries leave a full cache before live entries', () => {
     const clock = new ManualClock();
     const cache = make<string, number>({ capacity: 4, clock });
     cache.set('a', 1).set('b', 2, { ttl: 20 }).set('c', 3, { ttl: 10 }).set('d', 4);
     for (const key of 'abcd') cache.get(key);
-    const told = toldOf(cache);
+    const removals = removalTextsOf(cache);
     clock.time = 20;
     cache.set('e', 5).set('f', 6);
-    expect([told, [...cache.keys()].sort()]).toEqual([
+    expect([removals, [...cache.keys()].sort()]).toEqual([
       ['c=3 expired', 'b=2 expired'],
       ['a', 'd', 'e', 'f'],
     ]);
     expect(cache.stats).toMatchObject({ evictions: 0, expirations: 2 });
   });
 
-  it.each(['constructor', 'resize'] as const)('is an integer from 1 to 2^24 - 1 (%s)', (where) => {
+  it.each(['constructor', 'resize'] as const)('The capacity must be an integer from 1 to 2^24 - 1 (%s)', (where) => {
     const cache = make<string, number>({ capacity: 2 }).set('a', 1).set('b', 2);
-    for (const capacity of NO_CAPACITIES as never[]) {
-      const tries = () => (where === 'resize' ? cache.resize(capacity) : make({ capacity }));
-      expect(tries, inspect(capacity)).toThrow(InvalidOptionError);
-      expect(tries, inspect(capacity)).toThrow(/"capacity" must be an integer ≥ 1 and at most 16777215/);
+    for (const capacity of INVALID_CAPACITIES as never[]) {
+      const attempt = () => (where === 'resize' ? cache.resize(capacity) : make({ capacity }));
+      expect(attempt, inspect(capacity)).toThrow(InvalidOptionError);
+      expect(attempt, inspect(capacity)).toThrow(/"capacity" must be an integer ≥ 1 and at most 16777215/);
     }
     expect([cache.capacity, cache.size]).toEqual([2, 2]);
     cache.resize(2 ** 24 - 1);
@@ -80,7 +80,7 @@ describe.each(CACHES)('the capacity of %s', (name, make) => {
     expect([name, () => make({} as never)][1]).toThrow(/"capacity" must be an integer/);
   });
 
-  it('costs memory only as entries come', () => {
+  it('A large capacity allocates no memory before entries are stored', () => {
     const before = process.memoryUsage();
     const cache = make<number, number>({ capacity: 2 ** 20, ttl: '1h', maxWeight: 5, weigh: () => 1 });
     const after = process.memoryUsage();
@@ -93,33 +93,33 @@ describe.each(CACHES)('%s.resize', (name, make) => {
   const filled = (capacity: number) => {
     const cache = make<number, number>({ capacity });
     for (let n = 0; n < capacity; n++) cache.set(n, n);
-    return { cache, told: toldOf(cache) };
+    return { cache, removals: removalTextsOf(cache) };
   };
 
-  it('makes room for more, and keeps what is there', () => {
-    const { cache, told } = filled(3);
+  it('A larger capacity keeps the entries and admits more', () => {
+    const { cache, removals } = filled(3);
     const before = [...cache];
     expect(cache.resize(50)).toBeUndefined();
     expect([[...cache], cache.capacity]).toEqual([before, 50]);
     for (let n = 3; n < 50; n++) cache.set(n, n);
-    expect([cache.size, told]).toEqual([50, []]);
+    expect([cache.size, removals]).toEqual([50, []]);
     cache.set(50, 50);
-    expect([cache.size, told.length]).toEqual([50, 1]);
+    expect([cache.size, removals.length]).toEqual([50, 1]);
   });
 
-  it('evicts what no longer fits, what has expired first', () => {
+  it('A smaller capacity evicts entries that do not fit, expired ones first', () => {
     const clock = new ManualClock();
     const cache = make<number, number>({ capacity: 6, clock });
     for (let n = 0; n < 6; n++) cache.set(n, n, { ttl: n === 4 ? 10 : Infinity });
-    const told = toldOf(cache);
+    const removals = removalTextsOf(cache);
     clock.time = 10;
     cache.resize(3);
-    expect([cache.size, cache.capacity, told.length, told[0]]).toEqual([3, 3, 3, '4=4 expired']);
+    expect([cache.size, cache.capacity, removals.length, removals[0]]).toEqual([3, 3, 3, '4=4 expired']);
     expect(cache.stats).toMatchObject({ evictions: 2, expirations: 1 });
     expect(cache.set(9, 9).size).toBe(3);
   });
 
-  it('to far fewer keeps all there is to know of those that stay, and gives the memory back', async () => {
+  it('A much smaller capacity keeps the metadata of the remaining entries and frees memory', async () => {
     const clock = new ManualClock();
     const options = {
       capacity: 20_000,
@@ -139,39 +139,39 @@ describe.each(CACHES)('%s.resize', (name, make) => {
     }
     const memory = process.memoryUsage().arrayBuffers;
     const { inserts, evictions } = cache.stats;
-    const told = toldOf(cache);
+    const removals = removalTextsOf(cache);
     cache.resize(30);
     const { entries } = cache.dump();
     expect(entries.length).toBe(30);
     for (const entry of entries) expect(entry).toEqual({ ...before.get(entry.key), uses: entry.uses });
     expect([...cache.keys()]).toEqual(entries.map(({ key }) => key));
     expect(cache.stats).toMatchObject({ inserts, evictions: evictions + 19_970 });
-    expect(told.length).toBe(19_970);
+    expect(removals.length).toBe(19_970);
     expect(cache.weight).toBe(entries.reduce((sum, { value }) => sum + value, 0));
     if (name !== 'TinyLfuCache' && name !== 'RandomCache') {
-      const place = new Map([...before.keys()].map((key, index) => [key, index]));
-      const places = entries.map(({ key }) => place.get(key)!);
-      expect(places).toEqual([...places].sort((a, b) => a - b));
+      const position = new Map([...before.keys()].map((key, index) => [key, index]));
+      const positions = entries.map(({ key }) => position.get(key)!);
+      expect(positions).toEqual([...positions].sort((a, b) => a - b));
     }
-    const leanEnough = () => process.memoryUsage().arrayBuffers < memory - 20_000 * 16;
-    for (let turn = 0; turn < 10 && !leanEnough(); turn++) {
+    const isFreed = () => process.memoryUsage().arrayBuffers < memory - 20_000 * 16;
+    for (let turn = 0; turn < 10 && !isFreed(); turn++) {
       await settle();
       collectGarbage();
     }
-    expect(leanEnough()).toBe(true);
+    expect(isFreed()).toBe(true);
     for (let n = 0; n < 100; n++) cache.set(-n, n);
     expect(cache.size).toBe(30);
   });
 
-  it('to the same capacity changes nothing', () => {
-    const { cache, told } = filled(5);
+  it('An equal capacity changes nothing', () => {
+    const { cache, removals } = filled(5);
     const before = [[...cache], cache.stats];
     cache.resize(5);
     expect([[...cache], cache.stats]).toEqual(before);
-    expect(told).toEqual([]);
+    expect(removals).toEqual([]);
   });
 
-  it('over and over, up and down, keeps count', () => {
+  it('Repeated changes of the capacity keep size and statistics consistent', () => {
     const cache = make<number, number>({ capacity: 1 });
     for (let n = 0; n < 2000; n++) {
       if (n % 10 === 0) cache.resize(((n * 7) % 90) + 1);
@@ -185,13 +185,13 @@ describe.each(CACHES)('%s.resize', (name, make) => {
 });
 
 describe.each(CACHES)('the options of %s', (name, make) => {
-  it('are an object', () => {
+  it('The options must be an object', () => {
     for (const options of [null, 'abc', 100, true, [], 5n, () => 1] as never[]) {
       expect(() => make(options), inspect(options)).toThrow(InvalidOptionError);
     }
   });
 
-  it('of another name are refused, with the one that was meant', () => {
+  it('An unknown option is rejected with a suggestion', () => {
     for (const [wrong, meant] of Object.entries({
       max: 'maxWeight',
       capcity: 'capacity',
@@ -200,13 +200,13 @@ describe.each(CACHES)('the options of %s', (name, make) => {
       maxSize: 'maxWeight',
       purgeevery: 'purgeEvery',
     })) {
-      const tries = () => make({ capacity: 1, [wrong]: 1 } as never);
-      expect(tries, wrong).toThrow(`${name}: "${wrong}" is unknown (did you mean "`);
-      if (wrong !== 'max') expect(tries, wrong).toThrow(`"${meant}"?)`);
+      const attempt = () => make({ capacity: 1, [wrong]: 1 } as never);
+      expect(attempt, wrong).toThrow(`${name}: "${wrong}" is unknown (did you mean "`);
+      if (wrong !== 'max') expect(attempt, wrong).toThrow(`"${meant}"?)`);
     }
   });
 
-  it('that are undefined mean their defaults', () => {
+  it('An undefined option takes its default', () => {
     const cache = make<string, number>({
       ...{ capacity: 2, ttl: undefined, touchOnGet: undefined, maxWeight: undefined, weigh: undefined },
       ...{ purgeEvery: undefined, name: undefined, clock: undefined },
@@ -214,7 +214,7 @@ describe.each(CACHES)('the options of %s', (name, make) => {
     expect(cache.set('a', 1, undefined).set('b', 2, {}).expiresInMs('a')).toBe(Infinity);
   });
 
-  it('are read once and kept apart', () => {
+  it('The options are read once, and a frozen object is accepted', () => {
     const options = { capacity: 2 };
     const cache = make<number, number>(options);
     options.capacity = 1;
@@ -222,7 +222,7 @@ describe.each(CACHES)('the options of %s', (name, make) => {
     expect(make(Object.freeze({ capacity: 1 })).capacity).toBe(1);
   });
 
-  it('are each of their kind', () => {
+  it('Options of the wrong type are rejected', () => {
     const bad: Record<string, readonly unknown[]> = {
       touchOnGet: [null, 0, 1, 'true', {}],
       clock: [null, true, {}, Date, { now: () => 1 }],
@@ -230,20 +230,20 @@ describe.each(CACHES)('the options of %s', (name, make) => {
     };
     for (const [option, values] of Object.entries(bad)) {
       for (const value of values) {
-        const tries = () => make({ capacity: 1, [option]: value });
-        expect(tries, `${option}: ${inspect(value)}`).toThrow(InvalidOptionError);
+        const attempt = () => make({ capacity: 1, [option]: value });
+        expect(attempt, `${option}: ${inspect(value)}`).toThrow(InvalidOptionError);
       }
     }
   });
 
-  it('name the cache in what it refuses later', () => {
+  it('Later error messages start with the name of the cache', () => {
     const cache = make<string, number>({ capacity: 1, name: 'users' });
     expect(() => cache.resize(0)).toThrow('users: "capacity"');
     expect(() => cache.set('a', 1, { ttl: -1 })).toThrow('users: "ttl"');
     expect(() => make<string, number>({ capacity: 1 }).resize(0)).toThrow(`${name}: "capacity"`);
   });
 
-  it('that are refused say where, which and what', () => {
+  it('A rejected option is reported with owner, option and value', () => {
     try {
       make({ capacity: -5 });
       expect.unreachable();
@@ -256,7 +256,7 @@ describe.each(CACHES)('the options of %s', (name, make) => {
     }
   });
 
-  it('of a set are an object too', () => {
+  it('The options of set must be an object', () => {
     const cache = make<string, number>({ capacity: 1 });
     for (const options of [null, 5, '1s', true] as never[]) {
       expect(() => cache.set('a', 1, options), inspect(options)).toThrow(InvalidOptionError);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CACHES } from './caches.js';
 
 describe.each(CACHES)('%s', (_name, make) => {
-  it('iteration visits all of six keys while each is deleted', () => {
+  it('Iteration visits all keys while each is deleted', () => {
     const cache = make<number, number>({ capacity: 6 });
     for (let n = 0; n < 6; n++) cache.set(n, n);
     const visited: number[] = [];
@@ -13,7 +13,7 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect([visited.sort(), cache.size]).toEqual([[0, 1, 2, 3, 4, 5], 0]);
   });
 
-  it('iteration ends although each step inserts a key', () => {
+  it('Iteration ends although each step inserts a key', () => {
     const cache = make<number, number>({ capacity: 4 });
     for (let n = 0; n < 4; n++) cache.set(n, n);
     let steps = 0;
@@ -24,24 +24,24 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect([cache.size, steps > 0]).toEqual([4, true]);
   });
 
-  it('iteration ends and visits no key twice, whatever each step changes', () => {
+  it('Iteration ends and visits no key twice when each step changes the cache', () => {
     const changes: Record<string, (key: number, step: number) => unknown> = {
-      'sets its own key anew': (key) => cache.delete(key) && cache.set(key, 0),
-      'uses all of them': () => [0, 1, 2, 3].map((key) => cache.get(key)),
-      'fills it anew': (_key, step) => [cache.clear(), cache.set(step, 0).set(step + 1, 0)],
-      'resizes it': (_key, step) => cache.resize(step),
-      'restores it': () => cache.restore(cache.dump()),
+      'deletes and sets its own key': (key) => cache.delete(key) && cache.set(key, 0),
+      'reads all keys': () => [0, 1, 2, 3].map((key) => cache.get(key)),
+      'clears and fills the cache': (_key, step) => [cache.clear(), cache.set(step, 0).set(step + 1, 0)],
+      'resizes the cache': (_key, step) => cache.resize(step),
+      'restores the cache': () => cache.restore(cache.dump()),
     };
     const cache = make<number, number>({ capacity: 4 });
-    for (const [what, change] of Object.entries(changes)) {
+    for (const [description, change] of Object.entries(changes)) {
       cache.resize(4);
       for (let n = 0; n < 4; n++) cache.set(n, n);
       const visited: number[] = [];
       for (const key of cache.keys()) {
-        expect(visited.push(key), what).toBeLessThanOrEqual(4);
+        expect(visited.push(key), description).toBeLessThanOrEqual(4);
         change(key, visited.length);
       }
-      expect(new Set(visited).size, what).toBe(visited.length);
+      expect(new Set(visited).size, description).toBe(visited.length);
     }
   });
 });

@@ -2,12 +2,12 @@ import { InvalidOptionError } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ManualClock } from '../support/manual-clock.js';
-import { CACHES, toldOf } from './caches.js';
+import { CACHES, removalTextsOf } from './caches.js';
 
 afterEach(() => void vi.useRealTimers());
 
 describe.each(CACHES)('%s', (_name, make) => {
-  it('a ttl works at time 0, on a clock that steps back, and after dump and restore', () => {
+  it('A ttl is exact at time 0, on a clock that steps back, and after dump and restore', () => {
     const clock = new ManualClock(0);
     const cache = make<string, number>({ capacity: 3, clock }).set('a', 1, { ttl: 10 });
     clock.time = 4;
@@ -24,7 +24,7 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect(cache.has('a')).toBe(false);
   });
 
-  it('one timer purges entries of any ttl, Infinity never expires, and an invalid ttl is rejected', async () => {
+  it('One timer purges entries of any ttl, Infinity never expires, and an invalid ttl is rejected', async () => {
     const clock = new TestClock();
     const cache = make<string, number>({ capacity: 9, clock, purgeEvery: '30d' });
     cache.set('a', 1, { ttl: '30d' }).set('b', 2, { ttl: '60d' }).set('never', 3, { ttl: Infinity });
@@ -38,14 +38,14 @@ describe.each(CACHES)('%s', (_name, make) => {
     for (const ttl of [Number.NaN, -1, 0]) expect(() => cache.set('c', 1, { ttl })).toThrow(InvalidOptionError);
   });
 
-  it('the purge timer of the platform waits longer than 2³¹-1 ms and follows fake timers installed later', () => {
+  it('The purge timer of the platform waits longer than 2³¹-1 ms and follows fake timers installed later', () => {
     const cache = make<string, number>({ capacity: 9, purgeEvery: '30d' });
     vi.useFakeTimers();
-    const told = toldOf(cache);
+    const removals = removalTextsOf(cache);
     cache.set('a', 1, { ttl: 1 });
-    vi.advanceTimersByTime(1); // where a delay above 2³¹-1 would have rung
-    expect([told, vi.getTimerCount()]).toEqual([[], 1]);
+    vi.advanceTimersByTime(1); // a delay above 2³¹-1 would fire here
+    expect([removals, vi.getTimerCount()]).toEqual([[], 1]);
     vi.advanceTimersByTime(30 * 86_400_000);
-    expect([told, vi.getTimerCount()]).toEqual([['a=1 expired'], 0]);
+    expect([removals, vi.getTimerCount()]).toEqual([['a=1 expired'], 0]);
   });
 });

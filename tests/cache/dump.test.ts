@@ -2,18 +2,18 @@ import { InvalidOptionError } from 'breakwater';
 import type { Cache, CacheDump, CacheOptions } from 'breakwater/cache';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../support/manual-clock.js';
-import { CACHES, toldOf } from './caches.js';
+import { CACHES, removalTextsOf } from './caches.js';
 
 const throughJson = <T>(value: T): T => JSON.parse(JSON.stringify(value));
 
-/** What came from a file that somebody has spoilt. */
+/** Malformed dumps, such as those read from a damaged file. */
 const MALFORMED: Record<string, unknown> = {
-  nothing: undefined,
+  undefined: undefined,
   null: null,
   'a string': 'entries',
-  'a list': [],
+  'an array': [],
   'no entries': {},
-  'entries that are no list': { entries: {} },
+  'entries that are not an array': { entries: {} },
   'entries as text': { entries: 'abc' },
   'an entry that is null': { entries: [{ key: 'x', value: 1 }, null] },
   'an entry that is a pair': { entries: [['x', 1]] },
@@ -26,7 +26,7 @@ const MALFORMED: Record<string, unknown> = {
   'a ttl below 0': { entries: [{ key: 'x', value: 1, expiresInMs: 1, ttlMs: -5 }] },
   'a weight below 0': { entries: [{ key: 'x', value: 1, weight: -1 }] },
   'a weight that is text': { entries: [{ key: 'x', value: 1, weight: '1' }] },
-  'a weight without end': {
+  'an infinite weight': {
     entries: [
       { key: 'y', value: 1 },
       { key: 'x', value: 1, weight: Infinity },
@@ -41,11 +41,11 @@ describe.each(CACHES)('%s', (_name, make) => {
   const setUp = (options: Partial<CacheOptions<string, number>> = {}) => {
     const clock = new ManualClock();
     const cache: Cache<string, number> = make({ capacity: 5, clock, ...options });
-    return { clock, cache, told: toldOf(cache) };
+    return { clock, cache, removals: removalTextsOf(cache) };
   };
   const weighed = { maxWeight: 100, weigh: ({ value }: { value: number }) => value };
 
-  it('dumps its entries in their order, as plain data', () => {
+  it('dump returns the entries in eviction order as plain data', () => {
     const { cache } = setUp();
     cache.set('a', 1).set('b', 2).set('c', 3).get('a');
     const { entries } = cache.dump();
@@ -56,7 +56,7 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect(setUp().cache.dump()).toEqual({ entries: [] });
   });
 
-  it('restores them in their order', () => {
+  it('restore keeps the order of the entries', () => {
     const { cache } = setUp();
     for (const key of 'abcabdce') cache.getOrInsert(key, key.charCodeAt(0));
     const { cache: other } = setUp();
@@ -65,7 +65,7 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect(other.dump()).toEqual(cache.dump());
   });
 
-  it('a dump is a copy: neither changes with the other', () => {
+  it('A dump is a copy that neither follows nor affects the cache', () => {
     const { cache } = setUp();
     cache.set('a', 1).set('b', 2);
     const dump = cache.dump();
@@ -81,7 +81,7 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect(other.size).toBe(2);
   });
 
-  it('keeps what is left of the ttls, from the moment it is restored', () => {
+  it('The remaining ttl of an entry continues from the moment of restore', () => {
     const { cache, clock } = setUp();
     cache.set('a', 1, { ttl: 10 }).set('b', 2, { ttl: '30d' }).set('c', 3).set('gone', 4, { ttl: 5 });
     clock.time = 6;
@@ -95,7 +95,7 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect([...other.keys()].sort()).toEqual(['b', 'c']);
   });
 
-  it('keeps the ttls that a get starts anew', () => {
+  it('A dump keeps the ttl that a get restarts with touchOnGet', () => {
     const { cache, clock } = setUp({ touchOnGet: true, ttl: 100 });
     cache.set('a', 1).set('b', 2, { ttl: 10 }).set('c', 3, { ttl: Infinity });
     clock.time = 7;
@@ -107,7 +107,7 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect(['a', 'b', 'c'].map((key) => other.expiresInMs(key))).toEqual([100, 10, Infinity]);
   });
 
-  it('lets no entry live longer for being dumped and restored over and over', () => {
+  it('Repeated dump and restore does not extend the lifetime of an entry', () => {
     const { cache, clock } = setUp();
     cache.set('a', 1, { ttl: 100 });
     for (clock.time = 0; clock.time < 100; clock.time += 10) {
@@ -117,7 +117,7 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect(cache.size).toBe(0);
   });
 
-  it('keeps the weights', () => {
+  it('A dump keeps the weights', () => {
     const { cache } = setUp(weighed);
     cache.set('a', 1).set('b', 2, { weight: 50 }).set('c', 0);
     const { cache: other } = setUp(weighed);
@@ -127,7 +127,7 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect(other.weight).toBe(1);
   });
 
-  it('weighs what was not weighed, and forgets weights where there are none', () => {
+  it('restore weighs entries without a weight, and ignores weights in a cache without maxWeight', () => {
     const { cache } = setUp();
     cache.set('a', 30).set('b', 20);
     const { cache: other } = setUp(weighed);
@@ -137,12 +137,12 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect([cache.weight, cache.size]).toEqual([2, 2]);
   });
 
-  it('gives a smaller cache as much as it can hold', () => {
+  it('restore into a smaller cache keeps as many entries as fit', () => {
     const { cache } = setUp();
     for (const key of 'abcde') cache.set(key, 1);
-    const { cache: other, told } = setUp({ capacity: 2 });
+    const { cache: other, removals } = setUp({ capacity: 2 });
     other.restore(cache.dump());
-    expect([other.size, other.stats.evictions, told.length]).toEqual([2, 3, 3]);
+    expect([other.size, other.stats.evictions, removals.length]).toEqual([2, 3, 3]);
     const { cache: light } = setUp({ maxWeight: 25, weigh: () => 10 });
     light.restore(cache.dump());
     expect([light.size, light.weight]).toEqual([2, 20]);
@@ -151,18 +151,18 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect([none.size, none.stats.rejections]).toEqual([0, 5]);
   });
 
-  it('takes the place of what was there, which is told of', () => {
+  it('restore replaces the entries and reports them as cleared', () => {
     const { cache } = setUp();
     cache.set('a', 1).set('b', 2);
-    const { cache: other, told } = setUp();
+    const { cache: other, removals } = setUp();
     other.set('b', 7).set('z', 8);
     other.restore(cache.dump());
-    expect([new Map(other), told.sort()]).toEqual([new Map(cache), ['b=7 cleared', 'z=8 cleared']]);
+    expect([new Map(other), removals.sort()]).toEqual([new Map(cache), ['b=7 cleared', 'z=8 cleared']]);
     other.restore({ entries: [] });
-    expect([other.size, told.length]).toEqual([0, 4]);
+    expect([other.size, removals.length]).toEqual([0, 4]);
   });
 
-  it('takes keys and values of any kind', () => {
+  it('dump and restore keep keys and values of any type', () => {
     const [key, value] = [{ any: 'key' }, Symbol('value')];
     const cache: Cache<unknown, unknown> = make({ capacity: 5 });
     cache.set(key, value).set(undefined, undefined).set(Number.NaN, null);
@@ -171,7 +171,7 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect([other.get(key), other.has(undefined), other.get(Number.NaN)]).toEqual([value, true, null]);
   });
 
-  it('takes an undefined value that JSON has left out', () => {
+  it('restore accepts an entry whose undefined value JSON has omitted', () => {
     const { cache } = setUp();
     cache.set('a', undefined as never);
     const { cache: other } = setUp();
@@ -179,16 +179,16 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect([other.has('a'), other.get('a')]).toEqual([true, undefined]);
   });
 
-  it.each(Object.entries(MALFORMED))('refuses %s, and stays as it was', (_what, dump) => {
-    const { cache, told } = setUp(weighed);
+  it.each(Object.entries(MALFORMED))('restore rejects %s and changes nothing', (_what, dump) => {
+    const { cache, removals } = setUp(weighed);
     cache.set('a', 1, { ttl: 10 }).set('b', 2).get('a');
     const before = [cache.dump(), cache.stats];
     expect(() => cache.restore(dump as never)).toThrow(InvalidOptionError);
-    expect([[cache.dump(), cache.stats], told]).toEqual([before, []]);
+    expect([[cache.dump(), cache.stats], removals]).toEqual([before, []]);
   });
 
-  it('stays as it was when weigh refuses an entry of the dump', () => {
-    const { cache, told } = setUp({
+  it('restore changes nothing when weigh throws for an entry of the dump', () => {
+    const { cache, removals } = setUp({
       ...weighed,
       weigh: ({ key, value }) => {
         if (key === 'x') throw new Error('no scales');
@@ -199,10 +199,10 @@ describe.each(CACHES)('%s', (_name, make) => {
     const before = cache.dump();
     const dump = { entries: ['c', 'x', 'd'].map((key) => ({ key, value: 1 })) };
     expect(() => cache.restore(dump)).toThrow('no scales');
-    expect([cache.dump(), told]).toEqual([before, []]);
+    expect([cache.dump(), removals]).toEqual([before, []]);
   });
 
-  it('stays whole whatever numbers a dump has', () => {
+  it('restore keeps the cache consistent with extreme numbers in the dump', () => {
     const numbers = [0, 0.5, 1, 2, 3.7, 2 ** 31, 2 ** 32 + 1, 2 ** 53, Number.MAX_VALUE];
     const entries = numbers.map((uses, n) => ({ key: `${n}`, value: n, uses, expiresInMs: uses + 1, ttlMs: uses + 1 }));
     const { cache } = setUp({ capacity: 9 });
@@ -213,10 +213,10 @@ describe.each(CACHES)('%s', (_name, make) => {
       cache.set(`new ${n}`, n).get(`new ${n - 1}`);
       expect([cache.size, [...cache].length, cache.dump().entries.length]).toEqual([9, 9, 9]);
     }
-    expect(Number(process.hrtime.bigint() - started) / 1e9).toBeLessThan(5); // no loop is as long as a number says
+    expect(Number(process.hrtime.bigint() - started) / 1e9).toBeLessThan(5); // no loop runs as often as such a number
   });
 
-  it('keeps the last of several entries under one key', () => {
+  it('restore keeps one of several entries with the same key', () => {
     const { cache } = setUp();
     const dump: CacheDump<string, number> = { entries: [1, 2, 3].map((value) => ({ key: 'a', value })) };
     cache.restore(dump);

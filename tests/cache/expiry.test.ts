@@ -1,19 +1,19 @@
-/** An entry whose age is at least its ttl is gone. */
+/** An entry whose age is at least its ttl has expired. */
 import { inspect } from 'node:util';
 import { InvalidOptionError } from 'breakwater';
 import type { Cache } from 'breakwater/cache';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../support/manual-clock.js';
-import { CACHES, toldOf } from './caches.js';
+import { CACHES, removalTextsOf } from './caches.js';
 
 const DAY = 86_400_000;
-const NO_DURATIONS: readonly unknown[] = [
+const INVALID_DURATIONS: readonly unknown[] = [
   ...[Number.NaN, 0, -0, -1, -Infinity, '5', '5x', '-5s', '1e3s', '', '0s', 'Infinity', null, true, {}, [], 5n],
   new Date(5),
 ];
 const unreachable = (): void => expect.unreachable();
-/** Whether there is something under the key, asked in every way that is no use of it. */
-const isThere = <K, V>(cache: Cache<K, V>, key: K) => {
+/** Whether the key has an entry, by every method that does not count as a use. */
+const isAlive = <K, V>(cache: Cache<K, V>, key: K) => {
   const answers = [cache.has(key), cache.expiresInMs(key) !== undefined, [...cache.keys()].includes(key)];
   expect(new Set(answers).size).toBe(1);
   return answers[0];
@@ -25,7 +25,7 @@ describe.each(CACHES)('%s', (name, make) => {
     return { clock, cache: make<string, number>({ capacity: 10, clock, ...options }) };
   };
 
-  it('lets nothing expire unless it was asked to', () => {
+  it('An entry without a ttl does not expire', () => {
     const { clock, cache } = setUp();
     cache.set('a', 1);
     clock.time = 1e15;
@@ -34,14 +34,14 @@ describe.each(CACHES)('%s', (name, make) => {
     ]);
   });
 
-  it('keeps an entry until its age is its ttl, and no longer', () => {
+  it('An entry expires exactly when its age reaches its ttl', () => {
     const { clock, cache } = setUp({ ttl: 100 });
     cache.set('a', 1);
     expect(cache.expiresInMs('a')).toBe(100);
     clock.time = 99.999;
-    expect([cache.get('a'), isThere(cache, 'a')]).toEqual([1, true]);
+    expect([cache.get('a'), isAlive(cache, 'a')]).toEqual([1, true]);
     clock.time = 100;
-    expect([isThere(cache, 'a'), cache.get('a'), cache.peek('a'), cache.size]).toEqual([
+    expect([isAlive(cache, 'a'), cache.get('a'), cache.peek('a'), cache.size]).toEqual([
       false,
       undefined,
       undefined,
@@ -62,16 +62,16 @@ describe.each(CACHES)('%s', (name, make) => {
     ['entries', (cache: Cache<string, number>) => [...cache][0]],
     ['forEach', (cache: Cache<string, number>) => cache.forEach(unreachable)],
     ['dump', (cache: Cache<string, number>) => cache.dump().entries[0]],
-  ] as const)('what has expired is not there for %s, and is told of once', (_what, look) => {
+  ] as const)('An expired entry is absent for %s and is reported once', (_what, look) => {
     const { clock, cache } = setUp({ ttl: 100 });
-    const told = toldOf(cache);
+    const removals = removalTextsOf(cache);
     cache.set('a', 1);
     clock.time = 100;
     expect([look(cache), look(cache)]).toEqual([undefined, undefined]);
-    expect([told, cache.stats.expirations]).toEqual([['a=1 expired'], 1]);
+    expect([removals, cache.stats.expirations]).toEqual([['a=1 expired'], 1]);
   });
 
-  it('getOrInsert stores anew what has expired', () => {
+  it('getOrInsert replaces an expired entry', () => {
     const { clock, cache } = setUp({ ttl: 100 });
     cache.set('a', 1).set('b', 1);
     clock.time = 100;
@@ -81,7 +81,7 @@ describe.each(CACHES)('%s', (name, make) => {
     expect(cache.stats).toMatchObject({ misses: 2, hits: 0, expirations: 2, inserts: 4, updates: 0 });
   });
 
-  it('takes the ttl of the entry before its own, in both directions', () => {
+  it('The ttl of an entry replaces the ttl of the cache, longer or shorter', () => {
     const { clock, cache } = setUp({ ttl: 100 });
     cache.set('own', 1).set('short', 2, { ttl: 10 }).set('long', 3, { ttl: '1s' }).set('never', 4, { ttl: Infinity });
     cache.set('undefined', 5, { ttl: undefined });
@@ -96,7 +96,7 @@ describe.each(CACHES)('%s', (name, make) => {
     expect([...cache.keys()]).toEqual(['never']);
   });
 
-  it('a set starts the ttl anew, and takes the one that is given with it', () => {
+  it('set restarts the ttl with the given ttl or that of the cache', () => {
     const { clock, cache } = setUp({ ttl: 100 });
     cache.set('a', 1, { ttl: 1000 }).set('b', 1);
     clock.time = 50;
@@ -108,7 +108,7 @@ describe.each(CACHES)('%s', (name, make) => {
     expect(cache.expiresInMs('b')).toBe(100);
   });
 
-  it('an entry from before the first ttl never expires, whatever comes after', () => {
+  it('An entry that was set before the first ttl never expires', () => {
     for (const touchOnGet of [false, true]) {
       const { clock, cache } = setUp({ touchOnGet });
       cache.set('old', 1).set('new', 2, { ttl: 10 });
@@ -118,7 +118,7 @@ describe.each(CACHES)('%s', (name, make) => {
     }
   });
 
-  it('only a use starts the ttl anew where touchOnGet is set', () => {
+  it('With touchOnGet only a use restarts the ttl', () => {
     const { clock, cache } = setUp({ ttl: 100, touchOnGet: true });
     cache.set('get', 1).set('insert', 1).set('compute', 1).set('own', 1, { ttl: 200 }).set('unused', 1);
     clock.time = 60;
@@ -135,7 +135,7 @@ describe.each(CACHES)('%s', (name, make) => {
     expect(cache.stats.expirations).toBe(4);
   });
 
-  it('a get starts nothing anew where touchOnGet is not set', () => {
+  it('Without touchOnGet a get does not restart the ttl', () => {
     const { clock, cache } = setUp({ ttl: 100 });
     cache.set('a', 1);
     clock.time = 60;
@@ -144,7 +144,7 @@ describe.each(CACHES)('%s', (name, make) => {
     expect(cache.expiresInMs('a')).toBe(40);
   });
 
-  it('waits out thirty days and more', () => {
+  it('A ttl may exceed 30 days and 2^31 ms', () => {
     const { clock, cache } = setUp({ ttl: '30d' });
     cache
       .set('a', 1)
@@ -158,7 +158,7 @@ describe.each(CACHES)('%s', (name, make) => {
     expect([...cache.keys()]).toEqual(['c']);
   });
 
-  it('takes the smallest of ttls', () => {
+  it('A ttl may be the smallest positive number', () => {
     const { clock, cache } = setUp({ ttl: Number.MIN_VALUE });
     cache.set('a', 1);
     expect(cache.has('a')).toBe(true);
@@ -166,10 +166,10 @@ describe.each(CACHES)('%s', (name, make) => {
     expect(cache.has('a')).toBe(false);
   });
 
-  it('refuses what is no duration for a ttl, and stores nothing under it', () => {
+  it('An invalid ttl is rejected and nothing is stored', () => {
     const { cache } = setUp();
     cache.set('a', 1);
-    for (const ttl of NO_DURATIONS as never[]) {
+    for (const ttl of INVALID_DURATIONS as never[]) {
       expect(() => make({ capacity: 1, ttl }), inspect(ttl)).toThrow(InvalidOptionError);
       expect(() => cache.set('a', 2, { ttl }), inspect(ttl)).toThrow(InvalidOptionError);
       expect(() => cache.set('b', 2, { ttl }), inspect(ttl)).toThrow(/"ttl" must be milliseconds or a string like/);
@@ -177,7 +177,7 @@ describe.each(CACHES)('%s', (name, make) => {
     expect([...cache]).toEqual([['a', 1]]);
   });
 
-  it('a clock that steps back makes nothing immortal and loses nothing', () => {
+  it('After a clock steps back, entries still expire and none is lost', () => {
     const { clock, cache } = setUp({ ttl: 100 });
     clock.time = 1000;
     cache.set('before', 1);
@@ -190,7 +190,7 @@ describe.each(CACHES)('%s', (name, make) => {
     expect([cache.purgeExpired(), [...cache.keys()]]).toEqual([1, ['never']]);
   });
 
-  it('says truly how long an entry has left, even if time passes while it looks', () => {
+  it('expiresInMs is above 0 for a live entry even if the clock advances at each reading', () => {
     let now = 0;
     const clock = { now: () => now++, setTimeout: () => 0, clearTimeout: () => {} };
     const cache = make<string, number>({ capacity: 1, clock });
@@ -202,7 +202,7 @@ describe.each(CACHES)('%s', (name, make) => {
     }
   });
 
-  it.skipIf(name === 'TtlCache')('reads no clock as long as nothing expires', () => {
+  it.skipIf(name === 'TtlCache')('The clock is not read while no entry can expire', () => {
     const clock = { now: () => expect.unreachable(), setTimeout: () => 0, clearTimeout: () => {} };
     const cache = make<string, number>({ capacity: 2, clock }).set('a', 1).set('b', 2, { ttl: Infinity }).set('c', 3);
     expect([cache.size, cache.has('x'), [...cache].length, cache.delete('y'), cache.purgeExpired()]).toEqual([
@@ -212,7 +212,7 @@ describe.each(CACHES)('%s', (name, make) => {
 });
 
 describe.each(CACHES)('%s.purgeExpired', (_name, make) => {
-  it('removes all that has expired, and says how many', () => {
+  it('purgeExpired removes all expired entries and returns their number', () => {
     const clock = new ManualClock();
     const cache = make<number, number>({ capacity: 100, clock });
     for (let n = 0; n < 90; n++) cache.set(n, n, { ttl: n % 3 === 0 ? Infinity : ((n * 37) % 90) + 1 });
@@ -221,7 +221,7 @@ describe.each(CACHES)('%s.purgeExpired', (_name, make) => {
     expect([purged, cache.size, cache.purgeExpired(), cache.stats.expirations]).toEqual([60, 30, 0, 60]);
   });
 
-  it('counts what it removed, also when listeners put something back', () => {
+  it('purgeExpired returns the number of removed entries even if listeners set them again', () => {
     const clock = new ManualClock();
     const cache = make<number, number>({ capacity: 10, clock });
     cache.set(1, 1, { ttl: 5 }).set(2, 2, { ttl: 5 }).set(3, 3);

@@ -5,13 +5,13 @@ const capacity = 10;
 
 describe.each(CACHES)('%s', (_name, make) => {
   describe('getOrInsert', () => {
-    it('stores what was not there, and gives what is', () => {
+    it('getOrInsert stores a missing value and returns an existing one', () => {
       const cache = make<string, number>({ capacity });
       expect([cache.getOrInsert('a', 1), cache.getOrInsert('a', 2), cache.get('a')]).toEqual([1, 1, 1]);
       expect(cache.stats).toMatchObject({ hits: 2, misses: 1, inserts: 1, updates: 0 });
     });
 
-    it('gives the value also when the cache had no room for it', () => {
+    it('The value is returned even if it is too heavy to be stored', () => {
       const cache = make<string, number>({ capacity, maxWeight: 5, weigh: ({ value }) => value });
       expect([cache.getOrInsert('a', 6), cache.size]).toEqual([6, 0]);
       expect([cache.getOrInsertComputed('a', () => 7), cache.size]).toEqual([7, 0]);
@@ -19,7 +19,7 @@ describe.each(CACHES)('%s', (_name, make) => {
   });
 
   describe('getOrInsertComputed', () => {
-    it('computes what is not there, once, from the key', () => {
+    it('A missing value is computed once from the key', () => {
       const cache = make<string, string>({ capacity });
       const calls: unknown[] = [];
       const compute = (...args: [string]) => {
@@ -31,7 +31,7 @@ describe.each(CACHES)('%s', (_name, make) => {
       expect(cache.stats).toMatchObject({ hits: 1, misses: 1, inserts: 1 });
     });
 
-    it('stores nothing when it throws, and the next call tries again', () => {
+    it('An error of the function stores nothing, and the next call computes again', () => {
       const cache = make<string, number>({ capacity });
       const error = new Error('no');
       const fail = () => {
@@ -42,14 +42,14 @@ describe.each(CACHES)('%s', (_name, make) => {
       expect(cache.getOrInsertComputed('a', () => 2)).toBe(2);
     });
 
-    it('stores a computed undefined', () => {
+    it('A computed undefined is stored', () => {
       const cache = make<string, number | undefined>({ capacity });
       expect(cache.getOrInsertComputed('a', () => undefined)).toBeUndefined();
       expect(cache.has('a')).toBe(true);
       expect(cache.getOrInsertComputed('a', () => 1)).toBeUndefined();
     });
 
-    it('what it computes goes over what the function itself has stored, as in a Map', () => {
+    it('The computed value replaces one that the function itself has stored, as in a Map', () => {
       const cache = make<string, number>({ capacity });
       const value = cache.getOrInsertComputed('a', (key) => {
         cache.set(key, 1);
@@ -58,7 +58,7 @@ describe.each(CACHES)('%s', (_name, make) => {
       expect([value, cache.get('a'), cache.size]).toEqual([2, 2, 1]);
     });
 
-    it('may be called within itself, for the same key and for others', () => {
+    it('getOrInsertComputed may be nested for the same key and for others', () => {
       const cache = make<number, number>({ capacity: 100 });
       const fibonacci = (n: number): number =>
         n < 2 ? n : cache.getOrInsertComputed(n - 1, fibonacci) + cache.getOrInsertComputed(n - 2, fibonacci);
@@ -67,24 +67,27 @@ describe.each(CACHES)('%s', (_name, make) => {
       expect([nested, cache.get(-1)]).toEqual([2, 2]);
     });
 
-    it.each(['delete', 'clear', 'resize', 'fill', 'dispose'] as const)('the function may %s', (what) => {
-      const cache = make<string, number>({ capacity }).set('other', 0);
-      const value = cache.getOrInsertComputed('a', (key) => {
-        if (what === 'delete') cache.delete(key);
-        if (what === 'clear') cache.clear();
-        if (what === 'resize') cache.resize(2);
-        if (what === 'fill') for (let n = 0; n < 30; n++) cache.set(`${n}`, n);
-        if (what === 'dispose') cache[Symbol.dispose]();
-        return 1;
-      });
-      expect(value).toBe(1);
-      expect(cache.size).toBe([...cache.keys()].length);
-      expect(cache.size).toBeLessThanOrEqual(cache.capacity);
-      if (what !== 'fill') expect(cache.peek('a')).toBe(1);
-    });
+    it.each(['delete', 'clear', 'resize', 'fill', 'dispose'] as const)(
+      'The function of getOrInsertComputed may %s the cache',
+      (what) => {
+        const cache = make<string, number>({ capacity }).set('other', 0);
+        const value = cache.getOrInsertComputed('a', (key) => {
+          if (what === 'delete') cache.delete(key);
+          if (what === 'clear') cache.clear();
+          if (what === 'resize') cache.resize(2);
+          if (what === 'fill') for (let n = 0; n < 30; n++) cache.set(`${n}`, n);
+          if (what === 'dispose') cache[Symbol.dispose]();
+          return 1;
+        });
+        expect(value).toBe(1);
+        expect(cache.size).toBe([...cache.keys()].length);
+        expect(cache.size).toBeLessThanOrEqual(cache.capacity);
+        if (what !== 'fill') expect(cache.peek('a')).toBe(1);
+      },
+    );
 
     it.each([undefined, null, 1, 'compute', {}])(
-      'refuses %j for a function, whether the key is there or not',
+      'getOrInsertComputed rejects %j as function for existing and missing keys',
       (bad) => {
         const cache = make<string, number>({ capacity }).set('a', 1);
         for (const key of ['a', 'b']) {

@@ -3,8 +3,8 @@ import { type CacheName, caches, hitsOf } from '../../bench/hit-ratio/replay.js'
 import { makeWorkload } from '../../bench/hit-ratio/workloads.js';
 
 /**
- * By workload and capacity: how many points of a hundred each cache is above LruCache, at least. What was measured, less
- * a point or two, and more where there is much to lose; workloads and caches come out the same each time.
+ * The minimum difference of the hit ratio from that of LruCache in percentage points, by workload and capacity. Each is
+ * the measured difference less one or two points, or more where the difference is large. The results are deterministic.
  */
 const floors: Record<string, Record<number, Partial<Record<CacheName, number>>>> = {
   zipf: {
@@ -24,13 +24,13 @@ const floors: Record<string, Record<number, Partial<Record<CacheName, number>>>>
   shifting: {
     200: { TinyLfuCache: -1, LfuCache: -3, ClockCache: 0 },
     1000: { TinyLfuCache: -1, LfuCache: -8, ClockCache: -1.5 },
-    2000: { TinyLfuCache: -2 }, // full only after eight requests an entry: what it promotes then is out of date soon
+    2000: { TinyLfuCache: -2 }, // full only after eight requests per entry, so that promotions are soon outdated
   },
   recency: {
     200: { TinyLfuCache: -0.5, LfuCache: -1, ClockCache: -1 },
     1000: { TinyLfuCache: -0.5, LfuCache: -1, ClockCache: -1 },
   },
-  // With room for 5,000 and 12,000 most of the log is a cold start: it is 20 and 8 times as long.
+  // At capacities of 5,000 and 12,000 most of the log is a cold start: the log is only 20 and 8 times as long.
   news: {
     500: { TinyLfuCache: -0.5 },
     2000: { TinyLfuCache: -1 },
@@ -39,7 +39,7 @@ const floors: Record<string, Record<number, Partial<Record<CacheName, number>>>>
   },
   bursts: {
     500: { TinyLfuCache: -0.5 },
-    1000: { TinyLfuCache: -2 }, // as ClockCache, which is 1.7 points below: an LRU window with marks is a clock
+    1000: { TinyLfuCache: -2 }, // like ClockCache, 1.7 points below: an LRU window with marks is a clock
     2000: { TinyLfuCache: -0.5 },
     12000: { TinyLfuCache: -1 },
   },
@@ -55,15 +55,18 @@ describe.each(Object.entries(floors))('hit ratio on the workload "%s"', (workloa
   const percent = (name: CacheName, capacity: number) =>
     (100 * hitsOf(caches[name](capacity), trace)) / trace.requests.length;
 
-  it.each(Object.entries(byCapacity))('with room for %s', (capacity, expected) => {
-    const lru = percent('LruCache', Number(capacity));
-    for (const [name, points] of Object.entries(expected)) {
-      const above = percent(name as CacheName, Number(capacity)) - lru;
-      expect(above, `${name}, LruCache ${lru.toFixed(1)} %`).toBeGreaterThanOrEqual(points);
-    }
-  });
+  it.each(Object.entries(byCapacity))(
+    'The hit ratio at capacity %s is at least that of LruCache plus the stated difference',
+    (capacity, expected) => {
+      const lru = percent('LruCache', Number(capacity));
+      for (const [name, points] of Object.entries(expected)) {
+        const above = percent(name as CacheName, Number(capacity)) - lru;
+        expect(above, `${name}, LruCache ${lru.toFixed(1)} %`).toBeGreaterThanOrEqual(points);
+      }
+    },
+  );
 });
 
-it('LRU has no hit at all where keys come round in a circle just longer than the cache', () => {
+it('LruCache has no hit in a loop over slightly more keys than its capacity', () => {
   expect(hitsOf(caches.LruCache(1_000), makeWorkload('loop'))).toBe(0);
 });

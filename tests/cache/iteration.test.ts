@@ -1,4 +1,4 @@
-/** Iteration goes over what was there when it began and still is when it gets there. It ends, whatever happens meanwhile. */
+/** Iteration visits the entries that existed at its start and still exist when it reaches them. It always ends. */
 import { describe, expect, it, vi } from 'vitest';
 import { EntryTable } from '../../src/cache/entry-table.js';
 import { ManualClock } from '../support/manual-clock.js';
@@ -6,13 +6,13 @@ import { CACHES } from './caches.js';
 
 const LETTERS = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
 
-describe.each(CACHES)('%s, iterated', (_name, make) => {
+describe.each(CACHES)('iteration of %s', (_name, make) => {
   const filled = (capacity = 6) => {
     const cache = make<string, number>({ capacity });
     for (const [n, letter] of LETTERS.entries()) cache.set(letter, n);
     return cache;
   };
-  /** What is visited while `change` happens, and how often it may at most. */
+  /** The visited keys, at most `most`, while `change` runs at each step. */
   const visit = (cache: ReturnType<typeof filled>, change: (key: string, nth: number) => void, most = 6) => {
     const visited: string[] = [];
     for (const key of cache.keys()) {
@@ -23,7 +23,7 @@ describe.each(CACHES)('%s, iterated', (_name, make) => {
     return visited;
   };
 
-  it('visits each entry once', () => {
+  it('Iteration visits each entry once', () => {
     expect(visit(filled(), () => {}).sort()).toEqual(LETTERS);
     const seen: string[] = [];
     filled().forEach((_value, key) => {
@@ -33,13 +33,13 @@ describe.each(CACHES)('%s, iterated', (_name, make) => {
     expect([...filled().values()].sort()).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
-  it('visits all of them while each is deleted', () => {
+  it('Iteration visits all entries while each is deleted', () => {
     const cache = filled();
     expect(visit(cache, (key) => cache.delete(key)).sort()).toEqual(LETTERS);
     expect(cache.size).toBe(0);
   });
 
-  it('visits all of them while each is deleted in forEach', () => {
+  it('forEach visits all entries while each is deleted', () => {
     const cache = filled();
     const seen: string[] = [];
     cache.forEach((_value, key) => {
@@ -49,7 +49,7 @@ describe.each(CACHES)('%s, iterated', (_name, make) => {
     expect(seen.sort()).toEqual(LETTERS);
   });
 
-  it('does not visit what was deleted before it came there', () => {
+  it('Iteration skips entries that were deleted before it reached them', () => {
     const cache = filled();
     const order = [...cache.keys()];
     const [first, second, third] = order as [string, string, string];
@@ -57,7 +57,7 @@ describe.each(CACHES)('%s, iterated', (_name, make) => {
     expect(visited).toEqual(order.filter((key) => key !== second && key !== third));
   });
 
-  it('ends while each step inserts another key, whether there is room or not', () => {
+  it('Iteration ends while each step inserts a key, with and without free capacity', () => {
     for (const capacity of [6, 7, 100]) {
       const cache = filled(capacity);
       const visited = visit(cache, (_key, nth) => cache.set(`new ${nth}`, nth));
@@ -67,23 +67,26 @@ describe.each(CACHES)('%s, iterated', (_name, make) => {
     }
   });
 
-  it.each(['get', 'set', 'getOrInsert', 'delete and set'] as const)('visits each once while each gets a %s', (what) => {
-    for (const whose of ['its own', 'the first', 'the last']) {
-      const cache = filled();
-      const order = [...cache.keys()];
-      const visited = visit(cache, (own) => {
-        const key = whose === 'its own' ? own : (order.at(whose === 'the first' ? 0 : -1) as string);
-        if (what === 'get') cache.get(key);
-        if (what === 'set') cache.set(key, 9);
-        if (what === 'getOrInsert') cache.getOrInsert(key, 9);
-        if (what === 'delete and set') cache.delete(key);
-        if (what === 'delete and set') cache.set(key, 9);
-      });
-      expect(visited).toEqual(order);
-    }
-  });
+  it.each(['get', 'set', 'getOrInsert', 'delete and set'] as const)(
+    'Iteration visits each entry once while each step calls %s',
+    (what) => {
+      for (const whose of ['its own', 'the first', 'the last']) {
+        const cache = filled();
+        const order = [...cache.keys()];
+        const visited = visit(cache, (own) => {
+          const key = whose === 'its own' ? own : (order.at(whose === 'the first' ? 0 : -1) as string);
+          if (what === 'get') cache.get(key);
+          if (what === 'set') cache.set(key, 9);
+          if (what === 'getOrInsert') cache.getOrInsert(key, 9);
+          if (what === 'delete and set') cache.delete(key);
+          if (what === 'delete and set') cache.set(key, 9);
+        });
+        expect(visited).toEqual(order);
+      }
+    },
+  );
 
-  it('gives the value that is there when it comes there', () => {
+  it('Iteration returns the value at the time of the visit', () => {
     const cache = filled();
     const [first] = cache.keys();
     const visited = new Map<string, number>();
@@ -95,14 +98,14 @@ describe.each(CACHES)('%s, iterated', (_name, make) => {
     expect([...visited.values()]).toEqual([7, 7, 7, 7, 7]);
   });
 
-  it.each(['clear', 'resize'] as const)('ends after a %s', (what) => {
+  it.each(['clear', 'resize'] as const)('Iteration ends after a %s', (what) => {
     const cache = filled();
     const visited = visit(cache, () => (what === 'clear' ? cache.clear() : cache.resize(1)));
     expect(visited.length).toBeLessThanOrEqual(what === 'clear' ? 1 : 2);
     expect(cache.size).toBe(what === 'clear' ? 0 : 1);
   });
 
-  it('goes on after a clear with what was put back', () => {
+  it('Iteration continues after a clear with keys that were set again', () => {
     const cache = filled();
     const visited = visit(cache, (_key, nth) => {
       if (nth !== 1) return;
@@ -112,7 +115,7 @@ describe.each(CACHES)('%s, iterated', (_name, make) => {
     expect(visited.sort()).toEqual(LETTERS);
   });
 
-  it('does not visit what has expired meanwhile', () => {
+  it('Iteration skips entries that have expired meanwhile', () => {
     const clock = new ManualClock();
     const cache = make<string, number>({ capacity: 6, clock });
     for (const [n, letter] of LETTERS.entries()) cache.set(letter, n, { ttl: n < 3 ? 10 : 20 });
@@ -125,7 +128,7 @@ describe.each(CACHES)('%s, iterated', (_name, make) => {
     expect([...cache]).toEqual([]);
   });
 
-  it('may be broken off, and may go on in two places at once', () => {
+  it('Iterations may be left early, nested and interleaved', () => {
     const cache = filled();
     for (const _ of cache) break;
     const [one, other] = [cache.keys(), cache.keys()];
@@ -136,7 +139,7 @@ describe.each(CACHES)('%s, iterated', (_name, make) => {
     expect(new Set(pairs).size).toBe(36);
   });
 
-  it('is no use of the entries: order and statistics stay', () => {
+  it('Iteration does not count as a use of the entries', () => {
     const cache = filled();
     const before = [[...cache], cache.stats];
     for (const [key] of cache) cache.peek(key);
@@ -145,7 +148,7 @@ describe.each(CACHES)('%s, iterated', (_name, make) => {
     expect([[...cache], cache.stats]).toEqual(before);
   });
 
-  it('of an empty cache gives nothing', () => {
+  it('Iteration of an empty cache visits nothing', () => {
     const cache = make<string, number>({ capacity: 1 });
     expect([...cache, ...cache.keys(), ...cache.values(), ...cache.entries()]).toEqual([]);
   });
@@ -157,21 +160,21 @@ describe.each(CACHES)('%s, iterated', (_name, make) => {
       for (let n = 0; n < COUNT; n++) cache.set(n, n);
       return cache;
     };
-    /** How many keys the table is asked for. */
+    /** The number of keys that `act` reads from the table. */
     const keysRead = (act: () => void) => {
       using keyOf = vi.spyOn(EntryTable.prototype, 'keyOf');
       act();
       return keyOf.mock.calls.length;
     };
 
-    it.each(['keys', 'values', 'entries'] as const)('an iterator of %s reads one entry at a time', (what) => {
+    it.each(['keys', 'values', 'entries'] as const)('An iterator of %s reads one entry at a time', (what) => {
       const cache = setUp();
       const iterator = cache[what]();
       expect(keysRead(() => iterator.next())).toBeLessThanOrEqual(3);
       expect(keysRead(() => iterator.next())).toBeLessThanOrEqual(3);
     });
 
-    it('iterations copy the keys that are left once, at the first change', () => {
+    it('Iterations in progress copy the remaining keys once, at the first change', () => {
       const cache = setUp();
       const [one, other] = [cache.keys(), cache.keys()];
       const expected = [...cache.keys()];
@@ -182,7 +185,7 @@ describe.each(CACHES)('%s, iterated', (_name, make) => {
       expect([...other]).toEqual(expected.slice(1, -1));
     });
 
-    it('a loop that was left, and an iteration that has ended, cost later changes nothing', () => {
+    it('Abandoned and completed iterations add no cost to later changes', () => {
       const cache = setUp();
       for (const _ of cache) break;
       expect([...cache.keys()]).toHaveLength(COUNT);
@@ -198,21 +201,24 @@ describe.each(CACHES)('%s, iterated', (_name, make) => {
     ['resize', (cache: ReturnType<typeof filled>) => cache.resize(3)],
     ['restore', (cache: ReturnType<typeof filled>) => cache.restore({ entries: [{ key: 'a', value: 1 }] })],
     ['insert', (cache: ReturnType<typeof filled>) => cache.set('new', 1)],
-  ])('an iterator that waits while %s changes any entry visits what is left in its first order', (_what, change) => {
-    for (const key of LETTERS) {
-      const cache = filled();
-      const order = [...cache.keys()];
-      const iterator = cache.keys();
-      const visited = [iterator.next().value, iterator.next().value];
-      change(cache, key);
-      expect([...visited, ...iterator]).toEqual([
-        ...order.slice(0, 2),
-        ...order.slice(2).filter((letter) => cache.has(letter)),
-      ]);
-    }
-  });
+  ])(
+    'An iterator that is paused during a %s of any entry visits the remaining entries in the original order',
+    (_what, change) => {
+      for (const key of LETTERS) {
+        const cache = filled();
+        const order = [...cache.keys()];
+        const iterator = cache.keys();
+        const visited = [iterator.next().value, iterator.next().value];
+        change(cache, key);
+        expect([...visited, ...iterator]).toEqual([
+          ...order.slice(0, 2),
+          ...order.slice(2).filter((letter) => cache.has(letter)),
+        ]);
+      }
+    },
+  );
 
-  it('removes an expired entry when it comes to it, and goes on', () => {
+  it('Iteration removes an expired entry that it reaches, and continues', () => {
     const clock = new ManualClock();
     const cache = make<string, number>({ capacity: 6, clock });
     for (const [n, letter] of LETTERS.entries()) cache.set(letter, n, { ttl: n % 2 === 0 ? 10 : 20 });

@@ -7,7 +7,7 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect([cache.get(Number.NaN), cache.get(0), cache.has(-0), cache.size]).toEqual([null, null, true, 2]);
   });
 
-  it('the key __proto__ is counted and does not change the prototype of objects', () => {
+  it('The key __proto__ is counted and does not change the prototype of objects', () => {
     const cache = make<string, object>({ capacity: 2 }).set('__proto__', { polluted: true });
     expect([cache.size, cache.get('__proto__'), [...cache.keys()]]).toEqual([1, { polluted: true }, ['__proto__']]);
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
@@ -19,7 +19,7 @@ describe.each(CACHES)('%s', (_name, make) => {
     ]);
   });
 
-  it('the keys constructor and toString are missing before they are set, count, and can be evicted', () => {
+  it('The keys constructor and toString are missing before they are set, count, and can be evicted', () => {
     const cache = make<string, number>({ capacity: 2 });
     const names = ['constructor', 'toString', 'hasOwnProperty', 'valueOf'];
     expect(names.map((key) => [cache.has(key), cache.get(key)])).toEqual(names.map(() => [false, undefined]));
@@ -27,20 +27,20 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect([cache.size, cache.stats.inserts, cache.stats.evictions]).toEqual([2, 4, 2]);
   });
 
-  it('undefined is a key', () => {
+  it('A key may be undefined', () => {
     const cache = make<undefined, number>({ capacity: 2 }).set(undefined, 1);
     expect([cache.get(undefined), cache.has(undefined), [...cache.keys()]]).toEqual([1, true, [undefined]]);
     expect([cache.delete(undefined), cache.size]).toEqual([true, 0]);
   });
 
-  it('undefined is a value: setting it does not delete the key', () => {
+  it('A value of undefined is stored and does not delete the key', () => {
     const cache = make<string, undefined>({ capacity: 2 }).set('a', undefined);
     expect([cache.has('a'), cache.size, cache.getOrInsertComputed('a', () => expect.unreachable())]).toEqual([
       ...[true, 1, undefined],
     ]);
   });
 
-  it("the number 1 and the string '1' are two keys, and so are two objects", () => {
+  it("The number 1 and the string '1' are two keys, and so are two objects", () => {
     const [one, other] = [{}, {}];
     const cache = make<unknown, string>({ capacity: 9 })
       .set(1, 'number')
@@ -51,7 +51,7 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect(cache.size).toBe(4);
   });
 
-  it('keys are compared by SameValueZero', () => {
+  it('Keys are compared by SameValueZero', () => {
     const cache = make<unknown, number>({ capacity: 9 });
     const pairs = [
       [Number.NaN, Number.NaN],

@@ -4,7 +4,7 @@ import { catchUncaught } from '../support/uncaught.js';
 import { CACHES } from './caches.js';
 
 describe.each(CACHES)('%s', (_name, make) => {
-  it('a listener that sets another key leaves size and iteration consistent', () => {
+  it('A listener that sets another key leaves size and iteration consistent', () => {
     const cache = make<string, number>({ capacity: 2 });
     let isFirst = true;
     cache.on('remove', () => {
@@ -15,7 +15,7 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect([cache.size, [...cache].length, new Set(cache.keys()).size]).toEqual([2, 2, 2]);
   });
 
-  it('a listener that sets the same key again leaves a cache whose iteration ends', () => {
+  it('A listener that sets the same key again leaves a cache whose iteration ends', () => {
     const cache = make<string, number>({ capacity: 2 });
     let times = 0;
     cache.on('remove', ({ key, value }) => {
@@ -27,7 +27,7 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect([steps, cache.size, times]).toEqual([2, 2, 5]);
   });
 
-  it('an error of a listener does not reject the set call, and the value is stored', async () => {
+  it('An error of a listener does not fail the set call, and the value is stored', async () => {
     using uncaught = catchUncaught();
     const cache = make<string, number>({ capacity: 1 });
     cache.on('remove', () => {
@@ -38,7 +38,7 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect(uncaught.errors).toMatchObject([{ message: 'ill' }]);
   });
 
-  it('a listener that sets a removed key again creates no duplicate key', () => {
+  it('A listener that sets a removed key again creates no duplicate key', () => {
     const cache = make<string, number>({ capacity: 3 });
     let times = 0;
     cache.on('remove', ({ reason }) => {
@@ -49,7 +49,7 @@ describe.each(CACHES)('%s', (_name, make) => {
     expect([new Set(keys).size, cache.size]).toEqual([keys.length, keys.length]);
   });
 
-  it('listeners run one after the other on a consistent cache, and a listener loop is cut off', async () => {
+  it('Listeners run one after the other on a consistent cache, and a listener loop is cut off', async () => {
     using uncaught = catchUncaught();
     const cache = make<number, number>({ capacity: 3 });
     let [depth, calls] = [0, 0];

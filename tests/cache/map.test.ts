@@ -1,4 +1,4 @@
-/** What caches have in common with a Map. */
+/** Behaviour that caches share with a Map. */
 import { describe, expect, it } from 'vitest';
 import { CACHES, removalsOf } from './caches.js';
 
@@ -13,7 +13,7 @@ const KEYS: readonly unknown[] = [
 const capacity = 100;
 
 describe.each(CACHES)('%s as a Map', (_name, make) => {
-  it('tells the same keys apart as a Map does', () => {
+  it('Keys are distinguished as in a Map', () => {
     const [cache, map] = [make<unknown, number>({ capacity }), new Map<unknown, number>()];
     for (const one of [cache, map]) for (const [n, key] of KEYS.entries()) one.set(key, n);
     expect(cache.size).toBe(KEYS.length);
@@ -32,7 +32,7 @@ describe.each(CACHES)('%s as a Map', (_name, make) => {
     }
   });
 
-  it('finds nothing under a key that only looks like one that is there', () => {
+  it('A key that resembles a stored one is missing', () => {
     const cache = make<unknown, number>({ capacity }).set({}, 1).set('1', 2).set(Symbol('s'), 3);
     expect([{}, 1, Symbol('s'), '__proto__', 'constructor', undefined].map((key) => cache.has(key))).not.toContain(
       true,
@@ -42,7 +42,7 @@ describe.each(CACHES)('%s as a Map', (_name, make) => {
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
   });
 
-  it('-0 is 0, wherever the key comes out', () => {
+  it('The key -0 is stored and returned as 0', () => {
     const cache = make<number, string>({ capacity });
     const removals = removalsOf(cache);
     cache.set(-0, 'a');
@@ -55,7 +55,7 @@ describe.each(CACHES)('%s as a Map', (_name, make) => {
     expect(keys.map((key) => Object.is(key, 0))).toEqual([true, true, true, true, true]);
   });
 
-  it('-0 is 0 for the functions of the caller too, as in Map.getOrInsertComputed', () => {
+  it('The key -0 is passed to functions of the caller as 0, as in Map.getOrInsertComputed', () => {
     const seen: number[] = [];
     const weigh = ({ key }: { key: number }) => seen.push(key);
     const cache = make<number, string>({ capacity, maxWeight: 100, weigh });
@@ -63,7 +63,7 @@ describe.each(CACHES)('%s as a Map', (_name, make) => {
     expect(seen.map((key) => Object.is(key, 0))).toEqual([true, true]);
   });
 
-  it('keeps undefined, null and NaN as values', () => {
+  it('The values undefined, null and NaN are stored', () => {
     const cache = make<string, unknown>({ capacity }).set('u', undefined).set('n', null).set('nan', Number.NaN);
     expect(['u', 'n', 'nan', 'no'].map((key) => cache.has(key))).toEqual([true, true, true, false]);
     expect(cache.size).toBe(3);
@@ -82,13 +82,13 @@ describe.each(CACHES)('%s as a Map', (_name, make) => {
     expect(cache.has('u')).toBe(false);
   });
 
-  it('set gives the cache, over and over', () => {
+  it('set returns the cache', () => {
     const cache = make<string, number>({ capacity });
     expect(cache.set('a', 1).set('a', 2).set('b', 3)).toBe(cache);
     expect([cache.size, cache.get('a'), cache.get('b'), cache.get('c')]).toEqual([2, 2, 3, undefined]);
   });
 
-  it('clear leaves nothing, and what comes after is kept', () => {
+  it('clear removes all entries, and later ones are stored', () => {
     const cache = make<number, number>({ capacity });
     for (let round = 0; round < 3; round++) {
       for (let n = 0; n < 40; n++) cache.set(n, round);
@@ -100,7 +100,7 @@ describe.each(CACHES)('%s as a Map', (_name, make) => {
     expect([...cache]).toEqual([[1, 7]]);
   });
 
-  it('keys, values, entries, forEach and the cache itself go the same way round', () => {
+  it('keys, values, entries, forEach and the cache itself iterate in the same order', () => {
     const cache = make<string, number>({ capacity }).set('a', 1).set('b', 2).set('c', 3);
     const entries = [...cache];
     expect(new Map(entries)).toEqual(new Map(Object.entries({ a: 1, b: 2, c: 3 })));
@@ -117,7 +117,7 @@ describe.each(CACHES)('%s as a Map', (_name, make) => {
     expect(() => cache.forEach('see' as never)).toThrow(/"callback" must be a function/);
   });
 
-  it('its iterators can be iterated, and stay at their end', () => {
+  it('Iterators are iterable and stay done after their end', () => {
     const cache = make<string, number>({ capacity }).set('a', 1);
     for (const iterator of [cache.keys(), cache.values(), cache.entries(), cache[Symbol.iterator]()]) {
       expect(iterator[Symbol.iterator]()).toBe(iterator);
@@ -130,13 +130,13 @@ describe.each(CACHES)('%s as a Map', (_name, make) => {
     }
   });
 
-  it('entries are fresh pairs: changing one changes nothing', () => {
+  it('Iterated entries are copies whose changes do not reach the cache', () => {
     const cache = make<string, number>({ capacity }).set('a', 1);
     for (const entry of cache) entry[1] = 99;
     expect(cache.get('a')).toBe(1);
   });
 
-  it('errors thrown by a forEach callback come out, and nothing is out of order', () => {
+  it('An error thrown by a forEach callback is rethrown and leaves the cache consistent', () => {
     const cache = make<string, number>({ capacity }).set('a', 1).set('b', 2);
     const stop = () => {
       throw new Error('stop');

@@ -1,4 +1,4 @@
-/** `purgeEvery`: one timer that is armed only while something can expire, and that nobody has to wait for. */
+/** `purgeEvery`: one timer that exists only while an entry can expire, and that does not keep the process alive. */
 import { inspect } from 'node:util';
 import { type Clock, InvalidOptionError } from 'breakwater';
 import type { Cache } from 'breakwater/cache';
@@ -6,27 +6,27 @@ import { TestClock } from 'breakwater/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { collectGarbage } from '../support/garbage.js';
 import { settle } from '../support/promises.js';
-import { CACHES, toldOf } from './caches.js';
+import { CACHES, removalTextsOf } from './caches.js';
 
 describe.each(CACHES)('purgeEvery of %s', (_name, make) => {
   const setUp = (options: { ttl?: number } = {}) => {
     const clock = new TestClock();
     const cache = make<string, number>({ capacity: 100, clock, purgeEvery: 100, ...options });
-    return { clock, cache, told: toldOf(cache) };
+    return { clock, cache, removals: removalTextsOf(cache) };
   };
 
-  it('removes what has expired, without anybody looking', async () => {
-    const { clock, cache, told } = setUp();
+  it('The timer removes expired entries without a read', async () => {
+    const { clock, cache, removals } = setUp();
     cache.set('a', 1, { ttl: 50 }).set('b', 2, { ttl: 150 }).set('c', 3);
     await clock.advance(99);
-    expect(told).toEqual([]);
+    expect(removals).toEqual([]);
     await clock.advance(1);
-    expect([told, cache.stats.expirations]).toEqual([['a=1 expired'], 1]);
+    expect([removals, cache.stats.expirations]).toEqual([['a=1 expired'], 1]);
     await clock.advance(100);
-    expect([told, [...cache.keys()]]).toEqual([['a=1 expired', 'b=2 expired'], ['c']]);
+    expect([removals, [...cache.keys()]]).toEqual([['a=1 expired', 'b=2 expired'], ['c']]);
   });
 
-  it('is one timer, however many entries there are', async () => {
+  it('One timer serves any number of entries', async () => {
     const { clock, cache } = setUp({ ttl: 1000 });
     for (let n = 0; n < 100; n++) {
       cache.set(`${n}`, n, { ttl: 10 + n });
@@ -36,7 +36,7 @@ describe.each(CACHES)('purgeEvery of %s', (_name, make) => {
     expect(clock.pendingTimers).toBe(1);
   });
 
-  it('has no timer while nothing can expire', async () => {
+  it('No timer exists while no entry can expire', async () => {
     const { clock, cache } = setUp();
     expect(clock.pendingTimers).toBe(0);
     cache.set('a', 1).set('b', 2, { ttl: Infinity });
@@ -53,7 +53,7 @@ describe.each(CACHES)('purgeEvery of %s', (_name, make) => {
   });
 
   it.each(['delete', 'clear', 'replace'] as const)(
-    'rings once more at most after a %s of all that expires',
+    'The timer fires at most once more after a %s of all entries that expire',
     async (how) => {
       const { clock, cache } = setUp();
       cache.set('a', 1, { ttl: 1e6 });
@@ -65,7 +65,7 @@ describe.each(CACHES)('purgeEvery of %s', (_name, make) => {
     },
   );
 
-  it('goes on for as long as something will expire', async () => {
+  it('The timer is repeated while an entry will expire', async () => {
     const { clock, cache } = setUp();
     cache.set('a', 1, { ttl: 10_000 });
     await clock.advance(9_999);
@@ -74,14 +74,14 @@ describe.each(CACHES)('purgeEvery of %s', (_name, make) => {
     expect([clock.pendingTimers, cache.stats.expirations]).toEqual([0, 1]);
   });
 
-  it('is not needed for an entry to be gone', async () => {
+  it('An expired entry is absent before the timer fires', async () => {
     const { clock, cache } = setUp();
     cache.set('a', 1, { ttl: 10 });
     await clock.advance(10);
     expect([cache.has('a'), clock.pendingTimers]).toEqual([false, 1]);
   });
 
-  it('arms again for what a listener puts back', async () => {
+  it('The timer is set again for entries that a listener sets again', async () => {
     const { clock, cache } = setUp({ ttl: 150 });
     let puts = 0;
     cache.on('remove', ({ key, value }) => puts++ < 3 && cache.set(key, value));
@@ -90,7 +90,7 @@ describe.each(CACHES)('purgeEvery of %s', (_name, make) => {
     expect([cache.stats.expirations, puts, clock.pendingTimers]).toEqual([4, 4, 0]);
   });
 
-  it('stops at dispose, for good; the entries stay', async () => {
+  it('dispose stops the timer for good and keeps the entries', async () => {
     const { clock, cache } = setUp({ ttl: 1000 });
     cache.set('a', 1);
     cache[Symbol.dispose]();
@@ -102,7 +102,7 @@ describe.each(CACHES)('purgeEvery of %s', (_name, make) => {
     expect(cache.size).toBe(0);
   });
 
-  it('`using` stops it', () => {
+  it('`using` stops the timer', () => {
     const clock = new TestClock();
     {
       using cache = make<string, number>({ capacity: 1, clock, ttl: 1, purgeEvery: 1 });
@@ -112,7 +112,7 @@ describe.each(CACHES)('purgeEvery of %s', (_name, make) => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('may be disposed of by a listener while it purges', async () => {
+  it('A listener may dispose of the cache during a purge', async () => {
     const { clock, cache } = setUp({ ttl: 50 });
     cache.on('remove', () => cache[Symbol.dispose]());
     cache.set('a', 1).set('b', 1, { ttl: 500 });
@@ -120,13 +120,13 @@ describe.each(CACHES)('purgeEvery of %s', (_name, make) => {
     expect([clock.pendingTimers, cache.size]).toEqual([0, 1]);
   });
 
-  it('does not keep the process alive, nor does any timer that follows the first', async () => {
+  it('The timer and its repetitions do not keep the process alive', async () => {
     const timers = new TestClock();
     const held = new Set<unknown>();
     const clock: Clock = {
       now: () => timers.now(),
       setTimeout(callback, ms) {
-        const early = ms > 1 ? ms - 0.5 : ms; // as platform timers do
+        const early = ms > 1 ? ms - 0.5 : ms; // platform timers may fire early
         const handle = { timer: timers.setTimeout(callback, early), unref: () => held.delete(handle) };
         held.add(handle);
         return handle;
@@ -141,21 +141,21 @@ describe.each(CACHES)('purgeEvery of %s', (_name, make) => {
     expect(cache.stats.expirations).toBe(1);
   });
 
-  it('has no timer where it was not asked for', () => {
+  it('A cache without purgeEvery has no timer', () => {
     const clock = new TestClock();
     const cache = make<string, number>({ capacity: 10, clock, ttl: 1 }).set('a', 1);
     cache[Symbol.dispose]();
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('takes a duration above 0', () => {
+  it('purgeEvery must be a finite duration above 0', () => {
     for (const purgeEvery of [0, -1, Number.NaN, Infinity, '5', '', null, true, {}] as never[]) {
       expect(() => make({ capacity: 1, purgeEvery }), inspect(purgeEvery)).toThrow(InvalidOptionError);
     }
     for (const purgeEvery of [1, '1s', '30d', undefined] as const) make({ capacity: 1, purgeEvery });
   });
 
-  it('lets a cache that everybody has forgotten be collected, and stops then', async () => {
+  it('A cache with a timer can be garbage collected, and its timer then stops', async () => {
     const clock = new TestClock();
     const forgotten = (() => {
       const cache: Cache<string, object> = make({ capacity: 10, clock, purgeEvery: 100 });
@@ -174,19 +174,20 @@ describe.each(CACHES)('purgeEvery of %s', (_name, make) => {
   });
 });
 
-describe.each(CACHES)('%s on the platform’s clock', (_name, make) => {
+describe.each(CACHES)('%s on the clock of the platform', (_name, make) => {
   afterEach(() => void vi.useRealTimers());
 
-  it('reads the clock and the timers when they are needed, so that fake ones count', () => {
-    const cache = make<string, number>({ capacity: 10, ttl: '1h', purgeEvery: '1h' }); // made before they are faked
+  it('The clock and the timers are read at each use, so that fake timers apply', () => {
+    // The cache is created before the timers are faked.
+    const cache = make<string, number>({ capacity: 10, ttl: '1h', purgeEvery: '1h' });
     vi.useFakeTimers();
-    const told = toldOf(cache);
+    const removals = removalTextsOf(cache);
     cache.set('a', 1).set('b', 1, { ttl: '30d' });
     vi.advanceTimersByTime(3_599_999);
-    expect([cache.has('a'), told]).toEqual([true, []]);
+    expect([cache.has('a'), removals]).toEqual([true, []]);
     vi.advanceTimersByTime(1);
-    expect(told).toEqual(['a=1 expired']);
+    expect(removals).toEqual(['a=1 expired']);
     vi.advanceTimersByTime(30 * 86_400_000);
-    expect([told, vi.getTimerCount()]).toEqual([['a=1 expired', 'b=1 expired'], 0]);
+    expect([removals, vi.getTimerCount()]).toEqual([['a=1 expired', 'b=1 expired'], 0]);
   });
 });

@@ -10,11 +10,11 @@ describe.each(CACHES)('the statistics of %s', (_name, make) => {
     return { clock, cache: make<string, number>({ capacity: 2, clock, maxWeight: 10, weigh: ({ value }) => value }) };
   };
 
-  it('begin at 0', () => {
+  it('The statistics begin at 0', () => {
     expect(setUp().cache.stats).toEqual(NONE);
   });
 
-  it('count gets and getOrInserts as hits and misses', () => {
+  it('get and getOrInsert count as hits and misses', () => {
     const { cache } = setUp();
     cache.get('a');
     cache.getOrInsert('a', 1);
@@ -26,7 +26,7 @@ describe.each(CACHES)('the statistics of %s', (_name, make) => {
     expect(cache.stats).toEqual({ ...NONE, misses: 3, hits: 3, inserts: 2 });
   });
 
-  it('do not count what is no use: has, peek, expiresInMs, size and iteration', () => {
+  it('has, peek, expiresInMs, size and iteration are not counted', () => {
     const { cache } = setUp();
     cache.set('a', 1);
     const { stats } = cache;
@@ -40,7 +40,7 @@ describe.each(CACHES)('the statistics of %s', (_name, make) => {
     expect(cache.stats).toEqual(stats);
   });
 
-  it('tell inserts, updates, evictions, expirations and rejections apart', () => {
+  it('Inserts, updates, evictions, expirations and rejections are counted separately', () => {
     const { cache, clock } = setUp();
     cache.set('a', 1).set('a', 1).set('a', 2);
     expect(cache.stats).toEqual({ ...NONE, inserts: 1, updates: 2 });
@@ -51,14 +51,14 @@ describe.each(CACHES)('the statistics of %s', (_name, make) => {
     cache.clear();
     cache.set('e', 1, { ttl: 5 });
     clock.time = 5;
-    cache.set('e', 2); // anew: what was there has expired
+    cache.set('e', 2); // an insert, since the previous entry has expired
     expect(cache.stats).toEqual({ ...NONE, inserts: 5, updates: 2, evictions: 1, rejections: 1, expirations: 1 });
     cache.delete('e');
     cache.delete('e');
     expect(cache.stats).toEqual({ ...NONE, inserts: 5, updates: 2, evictions: 1, rejections: 1, expirations: 1 });
   });
 
-  it('count what has expired once, whoever finds it', () => {
+  it('An expiration is counted once whichever method detects it', () => {
     const { cache, clock } = setUp();
     cache.set('a', 1, { ttl: 5 }).set('b', 1, { ttl: 5 });
     clock.time = 5;
@@ -66,14 +66,14 @@ describe.each(CACHES)('the statistics of %s', (_name, make) => {
     expect(cache.stats).toEqual({ ...NONE, inserts: 2, expirations: 2, misses: 2 });
   });
 
-  it('are a snapshot', () => {
+  it('The statistics are a snapshot', () => {
     const { cache } = setUp();
     const { stats } = cache;
     cache.set('a', 1);
     expect(stats).toEqual(NONE);
   });
 
-  it('go on after a clear and a restore', () => {
+  it('The statistics continue after a clear and a restore', () => {
     const { cache } = setUp();
     cache.set('a', 1).get('a');
     const dump = cache.dump();

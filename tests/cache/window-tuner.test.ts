@@ -3,7 +3,7 @@ import { FrequencySketch } from '../../src/cache/frequency-sketch.js';
 import { hashOf } from '../../src/cache/key-hash.js';
 import { LRU_SHARE, WINDOW_SHARES, WindowTuner } from '../../src/cache/window-tuner.js';
 
-/** The decisions of a tuner for a cache of so many entries, over these keys. */
+/** The decisions of a tuner for a cache of `full` entries over these keys. */
 function decisions(full: number, keys: Iterable<number>, share: number = LRU_SHARE): number[] {
   const sketch = new FrequencySketch(full);
   const tuner = new WindowTuner(full, share);
@@ -20,7 +20,7 @@ function decisions(full: number, keys: Iterable<number>, share: number = LRU_SHA
 const keys = (count: number, keyOf: (n: number) => number) => Array.from({ length: count }, (_, n) => keyOf(n));
 
 describe('WindowTuner', () => {
-  it.each([1, 2, 40])('decides after four requests for each of %i entries', (full) => {
+  it.each([1, 2, 40])('The tuner decides after four requests per entry in a cache of %i entries', (full) => {
     const fewer = keys(4 * full - 1, (n) => n);
     expect(decisions(full, fewer)).toEqual([]);
     expect(decisions(full, [...fewer, 0])).toHaveLength(1);
@@ -33,7 +33,7 @@ describe('WindowTuner', () => {
   });
 
   it.each([64, 1000, 20_000])(
-    'decides after four sampled requests for each entry of a miniature of %i entries',
+    'The tuner decides after four sampled requests per entry of its miniature in a cache of %i entries',
     (full) => {
       const tuner = new WindowTuner(full, LRU_SHARE);
       const sketch = new FrequencySketch(full);
@@ -48,7 +48,7 @@ describe('WindowTuner', () => {
     },
   );
 
-  it.each(WINDOW_SHARES)('keeps the share of %d while no other one has more hits', (share) => {
+  it.each(WINDOW_SHARES)('The tuner keeps the share of %d while no other share has more hits', (share) => {
     expect(
       new Set(
         decisions(
@@ -69,7 +69,7 @@ describe('WindowTuner', () => {
     ).toEqual(new Set([share]));
   });
 
-  it('chooses the smallest window for a loop over more keys than there is room for', () => {
+  it('The tuner chooses the smallest window for a loop over more keys than the capacity', () => {
     expect(
       decisions(
         500,
@@ -78,12 +78,12 @@ describe('WindowTuner', () => {
     ).toBe(Math.min(...WINDOW_SHARES));
   });
 
-  it('chooses the largest window where each key comes twice, the second time after as many keys as there is room for', () => {
+  it('The tuner chooses the largest window if each key is repeated after as many keys as the capacity', () => {
     const twice = keys(40_000, (n) => (n % 900 < 450 ? n : n - 450));
     expect(decisions(500, twice, 0.01).at(-1)).toBe(LRU_SHARE);
   });
 
-  it('changes its mind when the traffic changes', () => {
+  it('The tuner changes its decision when the traffic changes', () => {
     const loop = keys(40_000, (n) => n % 700);
     const twice = keys(80_000, (n) => 1e6 + (n % 900 < 450 ? n : n - 450));
     const decided = decisions(500, [...loop, ...twice]);
@@ -91,7 +91,7 @@ describe('WindowTuner', () => {
     expect(decided.at(-1)).toBe(LRU_SHARE);
   });
 
-  it.each([2048, 20_000])('learns as much from a sample as from all keys (%i entries)', (full) => {
+  it.each([2048, 20_000])('The tuner decides from a sample as from all keys (%i entries)', (full) => {
     expect(
       decisions(
         full,

@@ -11,7 +11,7 @@ interface Run extends Deferred<string> {
   readonly deadline: number;
 }
 
-/** Operations that the test ends by hand. */
+/** Operations that the test settles through `runs`. */
 function setUp() {
   const runs: Run[] = [];
   const operation = ({ signal, deadline }: { signal: AbortSignal; deadline: number }) => {
@@ -23,7 +23,7 @@ function setUp() {
 }
 
 describe('coalesce', () => {
-  it('runs one operation for all calls with a key while it is running, and keeps nothing', async () => {
+  it('Concurrent calls with a key share one operation, and its result is not kept', async () => {
     const { once, runs, operation } = setUp();
     const calls = [1, 2, 3].map(() => once.execute(operation, { key: 'k' }));
     const other = once.execute(operation, { key: 'other' });
@@ -36,7 +36,7 @@ describe('coalesce', () => {
     expect(runs.length).toBe(3);
   });
 
-  it('shares an error, thrown at once too', async () => {
+  it('All calls with a key receive the error of the operation, including a synchronous one', async () => {
     const { once, runs, operation } = setUp();
     const error = new Error('down');
     const calls = [1, 2].map(() => watch(once.execute(operation, { key: 'k' })));
@@ -50,7 +50,7 @@ describe('coalesce', () => {
     expect(once.running).toBe(0);
   });
 
-  it('ends by an abort only the call whose signal it is, and the operation with the last', async () => {
+  it('An abort ends one call, and the operation is aborted with its last call', async () => {
     const { once, runs, operation } = setUp();
     const callers = [countingController(), countingController()];
     const calls = callers.map(({ controller: { signal } }) => watch(once.execute(operation, { key: 'k', signal })));
@@ -65,7 +65,7 @@ describe('coalesce', () => {
     expect(runs.length).toBe(2);
   });
 
-  it('lets no late error of an aborted operation surface', async () => {
+  it('A late error of an aborted operation is not reported as uncaught', async () => {
     using uncaught = catchUncaught();
     const { once, runs, operation } = setUp();
     const controller = new AbortController();
@@ -77,7 +77,7 @@ describe('coalesce', () => {
     expect([call.state, uncaught.rejections]).toEqual(['rejected', []]);
   });
 
-  it('gives an answer that was there before the abort', async () => {
+  it('A result that settled before the abort is returned', async () => {
     const { once, runs, operation } = setUp();
     const controller = new AbortController();
     const call = once.execute(operation, { key: 'k', signal: controller.signal });
@@ -86,7 +86,7 @@ describe('coalesce', () => {
     expect(await call).toBe('a');
   });
 
-  it('has the operation know neither signal nor deadline of its first caller', async () => {
+  it('The operation receives neither the signal nor the deadline of its first caller', async () => {
     const { once, runs, operation } = setUp();
     const clock = new TestClock();
     const limited = pipeline(timeout({ duration: 50, clock }), once);
@@ -104,22 +104,22 @@ describe('coalesce', () => {
     expect(second.value).toBe('a');
   });
 
-  it('stands around a retry: all wait for the same tries', async () => {
+  it('Calls around a retry wait for the same attempts', async () => {
     const clock = new TestClock();
-    let tries = 0;
+    let attempts = 0;
     const policy = pipeline(coalesce(), retry({ backoff: constantBackoff(10), clock }));
     const operation = () => {
-      if (++tries < 3) throw new Error('hiccup');
-      return tries;
+      if (++attempts < 3) throw new Error('hiccup');
+      return attempts;
     };
     const first = policy.execute(operation, { key: 'k' });
     await clock.advance(15);
     const second = policy.execute(operation, { key: 'k' });
     await clock.advance(5);
-    expect([await first, await second, tries]).toEqual([3, 3, 3]);
+    expect([await first, await second, attempts]).toEqual([3, 3, 3]);
   });
 
-  it('ends a wait of a policy inside when the last caller leaves', async () => {
+  it('The abort of the last caller ends the delay of an inner policy', async () => {
     const clock = new TestClock();
     const policy = pipeline(coalesce(), retry({ backoff: constantBackoff('1m'), clock }));
     const controller = new AbortController();
@@ -133,13 +133,13 @@ describe('coalesce', () => {
     expect([call.state, clock.pendingTimers]).toEqual(['rejected', 0]);
   });
 
-  it('may be called again from inside, with another key', async () => {
+  it('An operation may call the same coalesce policy with another key', async () => {
     const once = coalesce();
     const inner = () => once.execute(() => 'inner', { key: 'b' });
     expect(await once.execute(inner, { key: 'a' })).toBe('inner');
   });
 
-  it('keeps every caller in his own async context', async () => {
+  it('The operation runs in the async context of the first caller, and each caller continues in its own', async () => {
     const storage = new AsyncLocalStorage<string>();
     const seen: unknown[] = [];
     const { once, runs } = setUp();
@@ -161,7 +161,7 @@ describe('coalesce', () => {
     expect(seen).toEqual(['first', 'first', 'second']);
   });
 
-  it('refuses a call without a key, and options that are none', async () => {
+  it('A call without a key and invalid options are rejected', async () => {
     const once = coalesce({ name: 'once' });
     await expect(once.execute(() => 1)).rejects.toThrow('once: "key" must be a string');
     expect(() => coalesce({ name: '' })).toThrow(/coalesce: "name"/);
@@ -169,7 +169,7 @@ describe('coalesce', () => {
     expect([once.name, once.describe()]).toEqual(['once', { kind: 'coalesce', name: 'once' }]);
   });
 
-  it('starts nothing for a signal that was aborted before', async () => {
+  it('A signal that is already aborted rejects the call and starts no operation', async () => {
     const { once, runs, operation } = setUp();
     const signal = AbortSignal.abort(new Error('no'));
     await expect(once.execute(operation, { key: 'k', signal })).rejects.toThrow('no');

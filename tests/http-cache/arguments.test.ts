@@ -6,7 +6,7 @@ import { ok, setUp, URL_A } from './setup.js';
 
 const PRIVATE = { 'cache-control': 'private, max-age=60' };
 
-/** An origin whose replies the test gives, and which says for whom each one is. */
+/** An origin whose replies the test resolves through `replies`. */
 function slow() {
   const replies: ReturnType<typeof defer<Response>>[] = [];
   const made = setUp(() => {
@@ -16,8 +16,8 @@ function slow() {
   return { ...made, replies };
 }
 
-describe('what a call was given is read once, before the call returns', () => {
-  it('a waiter that goes on alone sends the headers and the URL of its call', async () => {
+describe('arguments of a call are read once, before the call returns', () => {
+  it('A waiter that sends its own request uses the headers and the URL from the time of its call', async () => {
     const { fetch, replies, calls } = slow();
     const url = new URL(URL_A);
     const headers = new Headers({ 'accept-language': 'en' });
@@ -78,7 +78,7 @@ describe('what a call was given is read once, before the call returns', () => {
         return { init, change };
       },
     ],
-  ])('a tenant that changes %s meanwhile is not mistaken for another one', async (_, make) => {
+  ])('A change of %s after the call does not change the user of the call', async (_, make) => {
     const { fetch, get, replies, calls } = slow();
     const { init, change } = make('ada');
     const [leader, waiter] = [fetch(URL_A, init), fetch(URL_A, init)];
@@ -94,7 +94,7 @@ describe('what a call was given is read once, before the call returns', () => {
     expect((await get({ headers: { authorization: 'ada' } })).text).toBe('secret of ada');
   });
 
-  it('the headers of a Request are read once, too', async () => {
+  it('The headers of a Request are read once', async () => {
     const { fetch, replies, calls } = slow();
     const request = new Request(URL_A, { headers: { authorization: 'ada' } });
     watch(fetch(request));
@@ -105,7 +105,7 @@ describe('what a call was given is read once, before the call returns', () => {
     expect(calls.map(({ headers }) => headers.get('authorization'))).toEqual(['ada', 'ada']);
   });
 
-  it('one client whose Headers are set for each tenant never gives one tenant’s answer to another', async () => {
+  it('A Headers object that is reused for several tenants does not mix their responses', async () => {
     let calls = 0;
     const clock = new TestClock();
     const origin = async (_url: string, init?: RequestInit) => {
@@ -125,8 +125,8 @@ describe('what a call was given is read once, before the call returns', () => {
   });
 });
 
-describe('the fetch inside', () => {
-  it('may change the headers and the URL that it is given', async () => {
+describe('the inner fetch', () => {
+  it('A change of headers or URL by the inner fetch does not reach the caller or later calls', async () => {
     const seen: (string | null)[] = [];
     const clock = new TestClock();
     const inner = async (url: URL, init?: { readonly headers?: Headers }) => {
@@ -167,7 +167,7 @@ class Options {
   }
 }
 
-describe('init that is no literal', () => {
+describe('init that is not a plain object', () => {
   const hidden = Object.defineProperties(
     {},
     { method: { value: 'POST' }, headers: { value: { authorization: 'ada' } }, body: { value: 'text' } },
@@ -179,13 +179,13 @@ describe('init that is no literal', () => {
     ['inherited members', () => Object.create(literal)],
     ['members that are not enumerable', () => hidden],
     ['a Proxy', () => new Proxy({}, { get: (_target, name) => literal[name as keyof typeof literal] })],
-  ])('keeps its method, headers and body: %s', async (_, make) => {
+  ])('The method, headers and body are passed on from init as %s', async (_, make) => {
     const inner = vi.fn(async (..._arguments: unknown[]) => ok({}));
     await cachedFetch(inner)(URL_A, make());
     expect(inner.mock.calls[0]![1]).toMatchObject(literal);
   });
 
-  it('keeps the headers of a GET, and the users apart', async () => {
+  it('The headers of a GET separate users even if init has getters or inherits members', async () => {
     const { fetch, calls } = setUp(() => ok(PRIVATE));
     await fetch(URL_A, new Options('GET') as RequestInit);
     await fetch(URL_A, Object.create({ headers: { authorization: 'bob' } }));
@@ -193,7 +193,7 @@ describe('init that is no literal', () => {
     expect(calls.map(({ headers }) => headers.get('authorization'))).toEqual(['ada', 'bob']);
   });
 
-  it('forgets what is stored for its URL when its method is unsafe', async () => {
+  it('An unsafe method that init inherits invalidates the stored response', async () => {
     const { fetch, get, calls } = setUp(() => ok(PRIVATE));
     await get();
     await fetch(URL_A, Object.create({ method: 'DELETE' }));
@@ -201,7 +201,7 @@ describe('init that is no literal', () => {
     expect(calls.map(({ method }) => method)).toEqual(['GET', 'DELETE', 'GET']);
   });
 
-  it('rejects with what a getter throws', async () => {
+  it('An error thrown by a getter of init rejects the call', async () => {
     const inner = vi.fn(async (..._arguments: unknown[]) => ok({}));
     const init = {
       get headers() {

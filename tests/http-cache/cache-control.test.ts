@@ -15,22 +15,22 @@ describe('Cache-Control (RFC 9111, 5.2)', () => {
     ['private="set-cookie, x"', { private: 'set-cookie, x' }],
     ['max-age=', { 'max-age': '' }],
     ['=5', {}],
-  ])('the parser reads the field %j', (field, directives) => {
+  ])('The parser reads the field %j', (field, directives) => {
     expect(read(field)).toEqual(directives);
   });
 
   it.each(['max-age= 60', 'max-age=6 0', 'max-age="60', 'max-age=6"0"', 'max-age=1, max-age=2', 'max-age, max-age=2'])(
-    'takes no number from %j, which is not written as it should be',
+    'The malformed field %j has a max-age of 0',
     (field) => {
       expect(secondsOf(parseCacheControl(field), 'max-age')).toBe(0);
     },
   );
 
-  it('takes what is said twice and alike as said once', () => {
+  it('Equal duplicates of a directive count as one', () => {
     expect(read('max-age=5, no-store, max-age=5, no-store')).toEqual({ 'max-age': '5', 'no-store': null });
   });
 
-  it('hides nothing behind a quote that does not end', () => {
+  it('An unterminated quote does not hide the directives after it', () => {
     expect(read('a="1, no-store').a).toBe('');
     expect(read('a="1, no-store')).toHaveProperty('no-store', null);
   });
@@ -45,11 +45,11 @@ describe('Cache-Control (RFC 9111, 5.2)', () => {
     ['', 0],
     ['2147483648', 2 ** 31],
     ['9'.repeat(400), 2 ** 31],
-  ])('reads %s as delta-seconds (1.2.2), which are digits and at most 2^31', (text, seconds) => {
+  ])('The delta-seconds %s are read as digits up to 2^31 (1.2.2)', (text, seconds) => {
     expect(secondsOf(parseCacheControl(`max-age=${text}`), 'max-age')).toBe(seconds);
   });
 
-  it('knows what is not there from what cannot be read', () => {
+  it('A missing directive is undefined, and an unreadable one is 0', () => {
     expect(secondsOf(parseCacheControl('no-store'), 'max-age')).toBeUndefined();
     expect(secondsOf(parseCacheControl('max-age'), 'max-age')).toBe(0);
   });

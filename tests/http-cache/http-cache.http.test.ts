@@ -10,25 +10,26 @@ import { microtasks, settle, watch } from '../support/promises.js';
 import { countingController } from '../support/signals.js';
 
 const control = (text: string) => ({ 'cache-control': text });
-const said = (response: { headers: { get(name: string): string | null } }) => response.headers.get('cache-status');
+const cacheStatus = (response: { headers: { get(name: string): string | null } }) =>
+  response.headers.get('cache-status');
 
-/** A page with a version, which is confirmed to who has it. */
+/** A page with a version. A request with the current ETag is answered by 304. */
 function page(headers: Record<string, string>) {
   const state = { version: 1, body: 'x'.repeat(100_000) };
-  const script: Script = ({ method, headers: asked }) => {
+  const script: Script = ({ method, headers: requestHeaders }) => {
     if (method !== 'GET') {
       state.version++;
       return { status: 204 };
     }
     const etag = `"${state.version}"`;
-    if (asked['if-none-match'] === etag) return { status: 304, headers: { ...headers, etag } };
+    if (requestHeaders['if-none-match'] === etag) return { status: 304, headers: { ...headers, etag } };
     return { headers: { ...headers, etag }, body: `version ${state.version} ${state.body}` };
   };
   return { state, script };
 }
 
 describe('over HTTP', () => {
-  it('answers from the store, and asks by ETag when that is stale: the body crosses the wire once', async () => {
+  it('A fresh response is a hit, and a stale one is validated by ETag without sending the body again', async () => {
     await using server = await testServer(page(control('max-age=60')).script);
     const clock = new TestClock();
     const fetch = cachedFetch(globalThis.fetch, { clock });
@@ -38,11 +39,11 @@ describe('over HTTP', () => {
     await clock.advance(61_000);
     const confirmed = await fetch(server.origin);
     expect([confirmed.status, await confirmed.text()]).toEqual([200, first]);
-    expect(said(confirmed)).toMatch(/^breakwater; fwd=stale; fwd-status=304; ttl=(60|59); stored$/);
+    expect(cacheStatus(confirmed)).toMatch(/^breakwater; fwd=stale; fwd-status=304; ttl=(60|59); stored$/);
     expect(server.requests.map(({ headers }) => headers['if-none-match'])).toEqual([undefined, '"1"']);
   });
 
-  it('asks once for a thousand readers of what has expired', async () => {
+  it('1,000 readers of a stale response cause one request', async () => {
     const { script, state } = page(control('max-age=60'));
     await using server = await testServer(script);
     const clock = new TestClock();
@@ -56,7 +57,7 @@ describe('over HTTP', () => {
     expect(fetch.cache.stats).toMatchObject({ forwards: 2, collapsed: 999 });
   });
 
-  it('keeps variants, in the encoding that fetch has taken off', async () => {
+  it('Variants are stored separately by Vary', async () => {
     await using server = await testServer(({ headers }) => ({
       headers: { ...control('max-age=60'), vary: 'accept-language' },
       body: `in ${headers['accept-language']}`,
@@ -68,7 +69,7 @@ describe('over HTTP', () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  it('forgets what is written to', async () => {
+  it('A PUT invalidates the stored response', async () => {
     await using server = await testServer(page(control('max-age=60')).script);
     const fetch = cachedFetch(globalThis.fetch);
     expect(await (await fetch(server.origin)).text()).toMatch(/^version 1/);
@@ -76,7 +77,7 @@ describe('over HTTP', () => {
     expect(await (await fetch(server.origin)).text()).toMatch(/^version 2/);
   });
 
-  it('serves what is stale while it is asked for anew', async () => {
+  it('A stale response is served while it is revalidated', async () => {
     const { script, state } = page(control('max-age=10, stale-while-revalidate=60'));
     await using server = await testServer(script);
     const clock = new TestClock();
@@ -89,7 +90,7 @@ describe('over HTTP', () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  it('serves what is stale when the server dies, with a breaker inside that opens', async () => {
+  it('A stale response is served when the server is down and the inner circuit breaker opens', async () => {
     const server = await testServer(page(control('max-age=10, stale-if-error=3600')).script);
     const clock = new TestClock();
     const breaker = circuitBreaker({ consecutiveFailures: 2 });
@@ -101,14 +102,14 @@ describe('over HTTP', () => {
     for (let i = 0; i < 5; i++) {
       const response = await fetch(origin);
       expect(await response.text()).toMatch(/^version 1/);
-      expect(said(response)).toMatch(/detail=stale-if-error$/);
+      expect(cacheStatus(response)).toMatch(/detail=stale-if-error$/);
     }
     expect(breaker.state).toBe('open');
     await clock.advance(3_600_001);
     await expect(fetch(origin)).rejects.toMatchObject({ code: 'ERR_CIRCUIT_OPEN' });
   });
 
-  it('serves what is stale instead of a 503, whose connection is used again', async () => {
+  it('A stale response is served instead of a 503', async () => {
     await using server = await testServer(
       inOrder(
         { headers: control('max-age=10, stale-if-error=60'), body: 'well' },
@@ -123,27 +124,30 @@ describe('over HTTP', () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  it.each([307, 308, 303, 302])('forgets the URL that a write was redirected to by a %i', async (status) => {
-    let version = 1;
-    await using server = await testServer(({ method, path }) => {
-      if (path === '/a') return { status, headers: { location: '/y' } };
-      if (method === 'POST') version++;
-      return { headers: control('max-age=60'), body: `version ${version}` };
-    });
-    const fetch = cachedFetch(globalThis.fetch);
-    const read = async () => (await fetch(`${server.origin}/y`)).text();
-    expect(await read()).toBe('version 1');
-    const written = await fetch(`${server.origin}/a`, { method: 'POST', body: 'x' });
-    expect(new URL(written.url).pathname).toBe('/y');
-    await written.text();
-    const isRepeated = status === 307 || status === 308;
-    expect(await read()).toBe(isRepeated ? 'version 2' : 'version 1');
-    expect(server.requests.filter(({ method, path }) => method === 'GET' && path === '/y')).toHaveLength(
-      isRepeated ? 2 : 3,
-    );
-  });
+  it.each([307, 308, 303, 302])(
+    'A write that was redirected by a %i invalidates the URL that it ran on',
+    async (status) => {
+      let version = 1;
+      await using server = await testServer(({ method, path }) => {
+        if (path === '/a') return { status, headers: { location: '/y' } };
+        if (method === 'POST') version++;
+        return { headers: control('max-age=60'), body: `version ${version}` };
+      });
+      const fetch = cachedFetch(globalThis.fetch);
+      const read = async () => (await fetch(`${server.origin}/y`)).text();
+      expect(await read()).toBe('version 1');
+      const written = await fetch(`${server.origin}/a`, { method: 'POST', body: 'x' });
+      expect(new URL(written.url).pathname).toBe('/y');
+      await written.text();
+      const isRepeated = status === 307 || status === 308;
+      expect(await read()).toBe(isRepeated ? 'version 2' : 'version 1');
+      expect(server.requests.filter(({ method, path }) => method === 'GET' && path === '/y')).toHaveLength(
+        isRepeated ? 2 : 3,
+      );
+    },
+  );
 
-  it('keeps the failure of one caller’s redirect: error from another caller', async () => {
+  it('A failure by redirect: error of one caller does not reach other callers', async () => {
     await using server = await testServer(({ path }) =>
       path === '/a' ? { status: 302, headers: { location: '/b' } } : { body: 'b' },
     );
@@ -153,7 +157,7 @@ describe('over HTTP', () => {
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
   });
 
-  it('keeps users with dispatchers of their own apart', async () => {
+  it('Users with different dispatchers are separated', async () => {
     await using server = await testServer(({ headers }) => ({
       headers: control('private, max-age=60'),
       body: `for ${headers.cookie}`,
@@ -172,7 +176,7 @@ describe('over HTTP', () => {
     for (const user of users) await user.close();
   });
 
-  it('does not store what breaks off, and gives it again whole', async () => {
+  it('A body that breaks off is not stored, and the next complete one is', async () => {
     await using server = await testServer(({ index, response }) => {
       if (index > 0) return { headers: control('max-age=60'), body: 'whole' };
       response.writeHead(200, { ...control('max-age=60'), 'content-length': '5' });
@@ -182,26 +186,26 @@ describe('over HTTP', () => {
     const fetch = cachedFetch(globalThis.fetch);
     await expect((await fetch(server.origin)).text()).rejects.toThrow();
     expect(await (await fetch(server.origin)).text()).toBe('whole');
-    expect(said(await fetch(server.origin))).toMatch(/hit/);
+    expect(cacheStatus(await fetch(server.origin))).toMatch(/hit/);
   });
 
-  it('ends the request on the wire when its last reader leaves, and not before', async () => {
+  it('The request is closed when its last reader aborts, and not before', async () => {
     await using server = await testServer(({ index }) => (index === 0 ? undefined : { body: 'late' }));
     const fetch = cachedFetch(globalThis.fetch);
     const [one, two] = [new AbortController(), new AbortController()];
-    const asking = [one, two].map(({ signal }) => watch(fetch(server.origin, { signal })));
+    const pendingCalls = [one, two].map(({ signal }) => watch(fetch(server.origin, { signal })));
     await eventually(() => expect(server.requests).toHaveLength(1));
     one.abort();
-    await asking[0]!.done;
+    await pendingCalls[0]!.done;
     expect(server.sockets.open).toBe(1);
     two.abort();
-    await asking[1]!.done;
+    await pendingCalls[1]!.done;
     await server.requests[0]!.ended;
     await eventually(() => expect(server.sockets.open).toBe(0));
   });
 
   it.each([0, 1, 2, 3, 4, 6, 8])(
-    'leaves no half of a body that looks whole, by an abort %i microtasks after the response',
+    'An abort %i microtasks after the response rejects the reader of a partial body',
     async (count) => {
       await using server = await testServer(({ response }) => {
         response.writeHead(200, control('max-age=60'));
@@ -220,7 +224,7 @@ describe('over HTTP', () => {
     },
   );
 
-  it('ends a request of which nothing is stored when its body is cancelled', async () => {
+  it('Cancelling a body that is not stored closes the request', async () => {
     async function* endless() {
       for (;;) yield 'x'.repeat(1000);
     }
@@ -231,7 +235,7 @@ describe('over HTTP', () => {
     await server.requests[0]!.ended;
   });
 
-  it('lets go of the request, and of the signal, when a body of which nothing is stored is dropped unread', async () => {
+  it('An unread body that is garbage collected closes the request and leaves no listener', async () => {
     async function* endless() {
       for (;;) yield 'x'.repeat(1000);
     }
@@ -247,7 +251,7 @@ describe('over HTTP', () => {
     });
   });
 
-  it('takes the fetch of undici, and gives responses of its make', async () => {
+  it('The fetch of undici may be the inner fetch, and responses are instances of its class', async () => {
     await using server = await testServer(page(control('public, max-age=60')).script);
     const clock = new TestClock();
     const fetch = cachedFetch(undici.fetch, { clock });
@@ -255,15 +259,15 @@ describe('over HTTP', () => {
       const response = await fetch(new undici.Request(server.origin));
       expect(response).toBeInstanceOf(undici.Response);
       expect(await response.text()).toMatch(/^version 1/);
-      expect(said(response)).toMatch(expected);
+      expect(cacheStatus(response)).toMatch(expected);
     }
     await clock.advance(60_000);
     const confirmed = await fetch(server.origin, { headers: new undici.Headers({ x: '1' }) });
-    expect([confirmed.status, said(confirmed)]).toEqual([200, expect.stringContaining('fwd-status=304')]);
+    expect([confirmed.status, cacheStatus(confirmed)]).toEqual([200, expect.stringContaining('fwd-status=304')]);
     expect(server.requests[1]!.headers.x).toBe('1');
   });
 
-  it('follows redirects as fetch does, and stores nothing of them', async () => {
+  it('Redirects are followed as by fetch, and redirected responses are not stored', async () => {
     await using server = await testServer(({ path }) =>
       path === '/old'
         ? { status: 301, headers: { location: '/new', ...control('max-age=60') } }

@@ -7,29 +7,29 @@ const FRESH = { 'cache-control': 'max-age=60' };
 const PUBLIC = { 'cache-control': 'public, max-age=60' };
 const B = 'https://example.com/b';
 
-/** An origin whose GETs are fresh, and whose other methods answer by this. */
-const writing =
+/** An origin whose safe methods return a fresh response, and whose other methods return `reply`. */
+const replyToWrites =
   (reply: () => Reply) =>
   ({ method, number }: OriginCall): Reply =>
     ['GET', 'HEAD', 'OPTIONS'].includes(method) ? ok(FRESH, method === 'HEAD' ? '' : `body ${number}`) : reply();
 
-async function forgets(method: string, reply: () => Reply, url = URL_A): Promise<boolean> {
-  const { get, fetch } = setUp(writing(reply));
+async function isInvalidated(method: string, reply: () => Reply, url = URL_A): Promise<boolean> {
+  const { get, fetch } = setUp(replyToWrites(reply));
   await get({}, url);
   await fetch(URL_A, { method }).catch(() => {});
-  return (await get({}, url)).said !== 'hit; ttl=60';
+  return (await get({}, url)).cacheStatus !== 'hit; ttl=60';
 }
 
 describe('invalidation by unsafe methods (RFC 9111, 4.4)', () => {
   it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'MKCOL', 'post'])(
-    '%s forgets what is stored for its URL',
+    'The method %s invalidates the response stored for its URL',
     async (method) => {
-      expect(await forgets(method, () => ok({}))).toBe(true);
+      expect(await isInvalidated(method, () => ok({}))).toBe(true);
     },
   );
 
-  it.each(['HEAD', 'OPTIONS'])('the method %s does not invalidate', async (method) => {
-    expect(await forgets(method, () => ok({}))).toBe(false);
+  it.each(['HEAD', 'OPTIONS'])('The method %s does not invalidate', async (method) => {
+    expect(await isInvalidated(method, () => ok({}))).toBe(false);
   });
 
   it.each<[number, boolean]>([
@@ -44,55 +44,55 @@ describe('invalidation by unsafe methods (RFC 9111, 4.4)', () => {
     [501, true],
     [502, true],
     [504, true],
-  ])('by its answer %i: %s', async (status, expected) => {
-    expect(await forgets('PUT', () => ok({}, '', status))).toBe(expected);
+  ])('A PUT with the status %i invalidates: %s', async (status, expected) => {
+    expect(await isInvalidated('PUT', () => ok({}, '', status))).toBe(expected);
   });
 
-  it('forgets it when nobody knows what the origin did', async () => {
-    expect(await forgets('PUT', () => Promise.reject(new TypeError('fetch failed')))).toBe(true);
+  it('A write of unknown outcome invalidates', async () => {
+    expect(await isInvalidated('PUT', () => Promise.reject(new TypeError('fetch failed')))).toBe(true);
   });
 
   it.each<[string, Record<string, string>, boolean, string?]>([
     ['Location', { location: '/b' }, true],
     ['Content-Location', { 'content-location': B }, true],
     ['a Location at another origin', { location: 'https://example.com:444/b' }, false, 'https://example.com:444/b'],
-    ['a Location that is none', { location: 'https://' }, false],
-  ])('forgets what %s names too: %s', async (_, headers, expected, url = B) => {
-    expect(await forgets('POST', () => ok(headers, '', 201), url)).toBe(expected);
+    ['an invalid Location', { location: 'https://' }, false],
+  ])('A write invalidates the URL in %s: %s', async (_, headers, expected, url = B) => {
+    expect(await isInvalidated('POST', () => ok(headers, '', 201), url)).toBe(expected);
   });
 
   it.each<[string, string, boolean]>([
     ['of the same origin', B, true],
-    ['of another origin, which has carried it out', 'https://other.example/b', true],
-  ])('forgets the URL %s that a redirected write ran on', async (_, url, expected) => {
+    ['of another origin', 'https://other.example/b', true],
+  ])('A redirected write invalidates its final URL %s: %s', async (_, url, expected) => {
     const redirected = () => Object.defineProperty(ok({}), 'url', { value: `${url}#x` });
-    expect(await forgets('POST', redirected, url)).toBe(expected);
-    expect(await forgets('POST', redirected)).toBe(true);
+    expect(await isInvalidated('POST', redirected, url)).toBe(expected);
+    expect(await isInvalidated('POST', redirected)).toBe(true);
   });
 
-  it('reads the Location of a redirected write by the URL that has answered', async () => {
+  it('The Location of a redirected write is resolved against the final URL', async () => {
     const other = 'https://other.example/c';
     const redirected = () =>
       Object.defineProperty(ok({ location: '/c' }, '', 201), 'url', { value: 'https://other.example/b' });
-    expect(await forgets('POST', redirected, other)).toBe(true);
-    expect(await forgets('POST', redirected, 'https://example.com/c')).toBe(false);
+    expect(await isInvalidated('POST', redirected, other)).toBe(true);
+    expect(await isInvalidated('POST', redirected, 'https://example.com/c')).toBe(false);
   });
 
-  it('keeps the URL on which a redirected write was refused, and forgets the one that redirected it', async () => {
+  it('A rejected redirected write invalidates the URL that redirected it but not the final URL', async () => {
     const redirected = () => Object.defineProperty(ok({}, '', 403), 'url', { value: B });
-    expect(await forgets('POST', redirected, B)).toBe(false);
-    expect(await forgets('POST', redirected)).toBe(true);
+    expect(await isInvalidated('POST', redirected, B)).toBe(false);
+    expect(await isInvalidated('POST', redirected)).toBe(true);
   });
 
-  it('forgets it for all users, and in all variants', async () => {
-    const { get, fetch } = setUp(writing(() => ok({})));
+  it('A write invalidates the responses of all users', async () => {
+    const { get, fetch } = setUp(replyToWrites(() => ok({})));
     const ada = { headers: { authorization: 'ada' } };
     await get(ada);
     await fetch(URL_A, { method: 'PUT', headers: { authorization: 'bob' } });
     expect((await get(ada)).text).toBe('body 3');
   });
 
-  it('passes the answer through untouched', async () => {
+  it('The response of a write is passed through unchanged', async () => {
     const answer = ok({ location: '/b' });
     const { fetch } = setUp(() => answer);
     expect(await fetch(URL_A, { method: 'POST', body: 'text' })).toBe(answer);
@@ -100,8 +100,8 @@ describe('invalidation by unsafe methods (RFC 9111, 4.4)', () => {
 });
 
 describe('delete and clear', () => {
-  it('forget, and say whether there was anything', async () => {
-    const { get, fetch } = setUp(writing(() => ok({})));
+  it('delete and clear remove stored responses, and delete returns whether one was stored', async () => {
+    const { get, fetch } = setUp(replyToWrites(() => ok({})));
     await get();
     expect([fetch.cache.delete(`${URL_A}#x`), fetch.cache.delete(new URL(URL_A))]).toEqual([true, false]);
     expect((await get()).text).toBe('body 2');
@@ -110,7 +110,7 @@ describe('delete and clear', () => {
     expect(() => fetch.cache.delete('no url')).toThrow(InvalidOptionError);
   });
 
-  it('clear a store that cannot be cleared, too', async () => {
+  it('clear invalidates a store without a clear method', async () => {
     const entries = new Map();
     const store = {
       get: (key: string) => entries.get(key),
@@ -118,7 +118,7 @@ describe('delete and clear', () => {
       delete: (key: string) => entries.delete(key),
     };
     const { get, fetch } = setUp(
-      writing(() => ok({})),
+      replyToWrites(() => ok({})),
       { store },
     );
     await get();
@@ -129,7 +129,7 @@ describe('delete and clear', () => {
   });
 });
 
-describe('what is under way when its URL is invalidated', () => {
+describe('requests in flight when their URL is invalidated', () => {
   const slow = () => {
     const replies: ReturnType<typeof defer<Response>>[] = [];
     const made = setUp(({ method }) => {
@@ -144,7 +144,7 @@ describe('what is under way when its URL is invalidated', () => {
     ['a write', (fetch) => fetch(URL_A, { method: 'PUT' })],
     ['delete', (fetch) => fetch.cache.delete(URL_A)],
     ['clear', (fetch) => fetch.cache.clear()],
-  ])('is not stored after %s, and nobody joins it any more', async (_, invalidate) => {
+  ])('A response in flight is neither stored nor joined after %s', async (_, invalidate) => {
     const { get, fetch, replies } = slow();
     const before = get();
     await invalidate(fetch);
@@ -157,7 +157,7 @@ describe('what is under way when its URL is invalidated', () => {
     expect((await get()).text).toBe('new');
   });
 
-  it('is not stored when its body comes after', async () => {
+  it('A response whose body arrives after the invalidation is not stored', async () => {
     const { get, fetch, replies } = slow();
     const { readable, writable } = new TransformStream();
     const before = get();
@@ -170,16 +170,16 @@ describe('what is under way when its URL is invalidated', () => {
     expect(replies).toHaveLength(2);
   });
 
-  it('goes on for other URLs', async () => {
+  it('A response in flight for another URL is stored', async () => {
     const { get, fetch, replies } = slow();
-    const asking = get({}, B);
+    const pendingCalls = get({}, B);
     fetch.cache.delete(URL_A);
     replies[0]!.resolve(ok(FRESH, 'b'));
-    await asking;
+    await pendingCalls;
     expect((await get({}, B)).text).toBe('b');
   });
 
-  it('is aborted in the background, where nobody waits for it', async () => {
+  it('A background revalidation is aborted by clear', async () => {
     const signals: (AbortSignal | undefined)[] = [];
     const { get, fetch, clock } = setUp(({ number, signal }) => {
       signals.push(signal);
@@ -193,7 +193,7 @@ describe('what is under way when its URL is invalidated', () => {
     expect(signals[1]?.aborted).toBe(true);
   });
 
-  it('has no say when a later exchange has brought something before it', async () => {
+  it('An earlier request does not replace the response of a later request that settled first', async () => {
     const { get, replies } = slow();
     const earlier = get();
     const later = get({ cache: 'reload' });
@@ -204,7 +204,7 @@ describe('what is under way when its URL is invalidated', () => {
     expect((await get()).text).toBe('later');
   });
 
-  it('has a say when it is the later one', async () => {
+  it('A later request replaces the response of an earlier one', async () => {
     const { get, replies } = slow();
     const earlier = get();
     const later = get({ cache: 'reload' });
@@ -218,7 +218,7 @@ describe('what is under way when its URL is invalidated', () => {
   it.each<[string, (fetch: ReturnType<typeof slow>['fetch']) => unknown]>([
     ['a write', (fetch) => fetch(URL_A, { method: 'PUT' })],
     ['delete', (fetch) => fetch.cache.delete(URL_A)],
-  ])('is not confirmed after %s, when its only reader has left before', async (_, invalidate) => {
+  ])('A 304 for an aborted request is ignored after %s', async (_, invalidate) => {
     const { get, fetch, replies, clock } = slow();
     const first = get();
     replies[0]!.resolve(ok({ 'cache-control': 'max-age=1', etag: '"1"' }, 'old'));
@@ -239,7 +239,7 @@ describe('what is under way when its URL is invalidated', () => {
   });
 });
 
-describe('of two exchanges for one URL', () => {
+describe('two requests for one URL', () => {
   const slow = (options = {}) => {
     const replies: ReturnType<typeof defer<Response>>[] = [];
     const made = setUp(() => {
@@ -252,9 +252,9 @@ describe('of two exchanges for one URL', () => {
 
   it.each<[string, Response]>([
     ['too long', ok(FRESH, TOO_LONG)],
-    ['said to be too long', ok({ ...FRESH, 'content-length': String(TOO_LONG.length) }, TOO_LONG)],
+    ['declared as too long', ok({ ...FRESH, 'content-length': String(TOO_LONG.length) }, TOO_LONG)],
     ['not to be stored', ok({ 'cache-control': 'no-store' }, TOO_LONG)],
-  ])('the later one takes the place of what is stored though it is %s', async (_, reply) => {
+  ])('The response of a later request removes the stored one even if it is %s', async (_, reply) => {
     const { get, replies } = slow({ maxEntryBytes: 10 });
     const first = get();
     replies[0]!.resolve(ok(FRESH, 'old'));
@@ -271,7 +271,7 @@ describe('of two exchanges for one URL', () => {
   it.each<[string, () => Response]>([
     ['breaks off', () => ok({ ...FRESH, 'content-length': '100' }, 'new')],
     ['is an error', () => ok({}, 'new', 503)],
-  ])('the later one leaves what is stored when it %s', async (_, reply) => {
+  ])('The stored response remains when the response of a later request %s', async (_, reply) => {
     const { get, replies } = slow();
     const first = get();
     replies[0]!.resolve(ok(FRESH, 'old'));
@@ -282,21 +282,21 @@ describe('of two exchanges for one URL', () => {
     expect((await get()).text).toBe('old');
   });
 
-  it('the later one has the last word though it is not to be stored', async () => {
+  it('A later response that is not storable prevents the storing of an earlier one', async () => {
     const { get, replies } = slow();
     const [earlier, later] = [get(), get({ cache: 'reload' })];
     await settle();
     replies[1]!.resolve(ok({ 'cache-control': 'no-store' }, 'later'));
     await later;
     replies[0]!.resolve(ok(FRESH, 'earlier'));
-    expect(await earlier).toMatchObject({ text: 'earlier', said: 'fwd=uri-miss; fwd-status=200; ttl=60' });
+    expect(await earlier).toMatchObject({ text: 'earlier', cacheStatus: 'fwd=uri-miss; fwd-status=200; ttl=60' });
     const next = get();
     await settle();
     replies[2]?.resolve(ok(FRESH, 'new'));
     expect((await next).text).toBe('new');
   });
 
-  it('the earlier one has none to take from it, nor from another user’s', async () => {
+  it('An earlier response that is not storable removes neither a later response nor that of another user', async () => {
     const { get, replies } = slow();
     const ada = { headers: { authorization: 'ada' } };
     const [ofAda, earlier, later] = [get(ada), get(), get({ cache: 'reload' })];
@@ -311,7 +311,7 @@ describe('of two exchanges for one URL', () => {
     expect(replies).toHaveLength(3);
   });
 
-  it('the later one is found first, also when it is selected by more', async () => {
+  it('The later response is selected first even if it varies by a header and the earlier one does not', async () => {
     const { get, replies } = slow();
     const inB = { headers: { 'x-lang': 'b' } };
     const [older, newer] = [get({ headers: { 'x-lang': 'a' } }), get({ ...inB, cache: 'reload' })];

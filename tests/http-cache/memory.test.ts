@@ -9,7 +9,7 @@ const FRESH = { 'cache-control': 'max-age=60' };
 const KIB = 1024;
 const url = (id: number) => `${URL_A}?${id}`;
 
-/** An origin that counts the bytes which were taken from its bodies. */
+/** An origin that counts the bytes read from its bodies. */
 function metered(bodyBytes: number, options = {}, headers: Record<string, string> = FRESH) {
   const taken = { bytes: 0 };
   const made = setUp(() => {
@@ -31,20 +31,20 @@ function metered(bodyBytes: number, options = {}, headers: Record<string, string
   return { ...made, taken };
 }
 
-describe('the bodies of responses that are not read', () => {
-  it('take up maxBytes together at most, however many they are', async () => {
+describe('unread bodies', () => {
+  it('Any number of unread bodies buffer at most maxBytes together', async () => {
     const { fetch, taken } = metered(40 * KIB, { maxBytes: 200 * KIB });
     const responses: Response[] = [];
     for (let id = 0; id < 60; id++) responses.push(await fetch(url(id)));
     for (let turn = 0; turn < 100; turn++) await settle();
     expect(taken.bytes).toBeGreaterThan(150 * KIB);
-    // One chunk a response may be on its way when the bound is reached.
+    // One chunk per response may be in flight when the bound is reached.
     expect(taken.bytes).toBeLessThanOrEqual(200 * KIB + 60 * KIB);
     const bodies = await Promise.all(responses.map((response) => response.arrayBuffer()));
     expect(bodies.every(({ byteLength }) => byteLength === 40 * KIB)).toBe(true);
   });
 
-  it('take up no more than that when all of them come at once', async () => {
+  it('Unread bodies that arrive concurrently buffer at most maxBytes together', async () => {
     const { fetch, taken } = metered(40 * KIB, { maxBytes: 200 * KIB });
     const responses = await Promise.all(Array.from({ length: 60 }, (_, id) => fetch(url(id))));
     for (let turn = 0; turn < 100; turn++) await settle();
@@ -52,7 +52,7 @@ describe('the bodies of responses that are not read', () => {
     for (const response of responses) await response.body?.cancel();
   });
 
-  it('make room for others when they are read, cancelled or cut off', async () => {
+  it('Bodies that are read, cancelled or aborted free their bytes', async () => {
     const { fetch, get } = metered(40 * KIB, { maxBytes: 100 * KIB });
     const controller = new AbortController();
     const responses = [await fetch(url(1)), await fetch(url(2), { signal: controller.signal })];
@@ -61,10 +61,10 @@ describe('the bodies of responses that are not read', () => {
     await responses[0]?.arrayBuffer();
     await responses[1]?.body?.cancel();
     await get({}, url(4));
-    expect((await get({}, url(4))).said).toMatch(/^hit/);
+    expect((await get({}, url(4))).cacheStatus).toMatch(/^hit/);
   });
 
-  it('make room for others when they are dropped unread', async () => {
+  it('Unread bodies that are garbage collected free their bytes', async () => {
     const { fetch, get } = metered(40 * KIB, { maxBytes: 100 * KIB });
     for (let id = 0; id < 10; id++) await fetch(url(id));
     for (let turn = 0; turn < 20; turn++) {
@@ -72,10 +72,10 @@ describe('the bodies of responses that are not read', () => {
       collectGarbage();
     }
     await get({}, url(20));
-    expect((await get({}, url(20))).said).toMatch(/^hit/);
+    expect((await get({}, url(20))).cacheStatus).toMatch(/^hit/);
   });
 
-  it('are passed on as they are read, and not stored, when there is no room', async () => {
+  it('Bodies are streamed without storing when no bytes are free', async () => {
     const { fetch, get, calls } = metered(40 * KIB, { maxBytes: 100 * KIB });
     const held: Response[] = [];
     for (let id = 0; id < 4; id++) held.push(await fetch(url(id)));
@@ -86,7 +86,7 @@ describe('the bodies of responses that are not read', () => {
     expect(held).toHaveLength(4);
   });
 
-  it('let a request that waits for one of them go on alone when there is no room', async () => {
+  it('A waiter sends its own request when no bytes are free for the body', async () => {
     const { fetch, get, calls } = metered(40 * KIB, { maxBytes: 60 * KIB });
     const held = await fetch(url(1));
     await settle();
@@ -97,15 +97,15 @@ describe('the bodies of responses that are not read', () => {
     expect(held.bodyUsed).toBe(false);
   });
 
-  it('count once with the store, not twice, and are stored while they are unread', async () => {
+  it('An unread body is stored and counts once together with the store', async () => {
     const { fetch, get } = metered(60 * KIB, { maxBytes: 100 * KIB });
     const held = await fetch(url(1));
     for (let turn = 0; turn < 100; turn++) await settle();
-    expect((await get({}, url(1))).said).toMatch(/^hit/);
+    expect((await get({}, url(1))).cacheStatus).toMatch(/^hit/);
     expect((await held.arrayBuffer()).byteLength).toBe(60 * KIB);
   });
 
-  it('are bounded beside a store of the caller’s own, too', async () => {
+  it('Unread bodies are bounded beside a custom store', async () => {
     const store = new LruCache<string, never>({ capacity: 10 });
     const { fetch, taken } = metered(4 * KIB * KIB, { store });
     const responses: Response[] = [];
@@ -116,8 +116,8 @@ describe('the bodies of responses that are not read', () => {
   }, 60_000);
 });
 
-describe('hits on a long body', () => {
-  it('hold on to one copy together until they are read, and can be read and cloned', async () => {
+describe('hits on a large body', () => {
+  it('Unread hits share one copy of the body and can be read and cloned', async () => {
     const { get, fetch } = setUp(() => ok(FRESH, 'x'.repeat(500 * KIB)));
     await get();
     const hits = await Promise.all(Array.from({ length: 50 }, () => fetch(URL_A)));
@@ -130,7 +130,7 @@ describe('hits on a long body', () => {
     expect((await hits[0]!.text()).length).toBe(500 * KIB);
   });
 
-  it('can be read with a buffer of one’s own, to the end', async () => {
+  it('A hit can be read to the end with a BYOB reader', async () => {
     const { get, fetch } = setUp(() => ok(FRESH, 'x'.repeat(130 * KIB)));
     await get();
     const reader = (await fetch(URL_A)).body!.getReader({ mode: 'byob' });
@@ -143,7 +143,7 @@ describe('hits on a long body', () => {
     expect(bytes).toBe(130 * KIB);
   });
 
-  it('count in maxBytes once the body has been evicted', async () => {
+  it('An evicted body counts in maxBytes while hits on it are unread', async () => {
     const { fetch, get } = metered(100 * KIB, { maxBytes: 250 * KIB });
     const held: Response[] = [];
     for (const id of [1, 2]) {
@@ -151,16 +151,16 @@ describe('hits on a long body', () => {
       held.push(await fetch(url(id)));
     }
     for (const id of [3, 4]) await get({}, url(id));
-    expect((await get({}, url(5))).said).not.toMatch(/^hit/);
-    expect((await get({}, url(5))).said).not.toMatch(/^hit/);
+    expect((await get({}, url(5))).cacheStatus).not.toMatch(/^hit/);
+    expect((await get({}, url(5))).cacheStatus).not.toMatch(/^hit/);
     await Promise.all(held.map((response) => response.arrayBuffer()));
     await get({}, url(6));
-    expect((await get({}, url(6))).said).toMatch(/^hit/);
+    expect((await get({}, url(6))).cacheStatus).toMatch(/^hit/);
   });
 });
 
-describe('the memory of bodies', () => {
-  it('counts a body while it is pinned and not stored, once', () => {
+describe('BodyMemory', () => {
+  it('A body that is pinned but not stored counts once', () => {
     const seen: number[] = [];
     const memory = new BodyMemory(1000, (bytes) => seen.push(bytes));
     const body = new Uint8Array(400);

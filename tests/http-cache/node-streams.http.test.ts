@@ -10,13 +10,13 @@ import { countingController } from '../support/signals.js';
 
 const FRESH = { 'cache-control': 'max-age=60' };
 
-/** What the tests need of the fetches and the responses of these packages. */
+/** The part of the fetch and response types of these packages that the tests use. */
 type StreamFetch = (
   url: string,
   init?: { readonly signal?: AbortSignal; readonly headers?: Record<string, string> },
 ) => Promise<Response>;
 
-/** A server that sends half of a body and leaves the rest out. */
+/** A server that sends half of a body and never ends it. */
 const halfServer = () =>
   testServer(({ response }) => {
     response.writeHead(200, FRESH);
@@ -28,8 +28,8 @@ describe.each<[string, StreamFetch]>([
   ['node-fetch', nodeFetch as unknown as StreamFetch],
   ['cross-fetch', crossFetch as unknown as StreamFetch],
   ['the platform’s fetch', globalThis.fetch],
-])('around %s', (_, inner) => {
-  it('lets an abort reach a body that is being read', async () => {
+])('a cachedFetch around %s', (_, inner) => {
+  it('An abort ends a body that is being read', async () => {
     await using server = await halfServer();
     const controller = new AbortController();
     const response = await cachedFetch(inner)(server.origin, { signal: controller.signal });
@@ -39,7 +39,7 @@ describe.each<[string, StreamFetch]>([
     await server.requests[0]!.ended;
   });
 
-  it('lets an abort reach a body that nothing reads yet', async () => {
+  it('An abort ends a body that is not read yet', async () => {
     await using server = await halfServer();
     const controller = new AbortController();
     await cachedFetch(inner)(server.origin, { signal: controller.signal });
@@ -47,17 +47,17 @@ describe.each<[string, StreamFetch]>([
     await server.requests[0]!.ended;
   });
 
-  it('lets an abort reach the request before its response', async () => {
+  it('An abort ends a request before its response', async () => {
     await using server = await testServer(() => undefined);
     const controller = new AbortController();
-    const asking = cachedFetch(inner)(server.origin, { signal: controller.signal });
+    const pendingCalls = cachedFetch(inner)(server.origin, { signal: controller.signal });
     await eventually(() => expect(server.requests).toHaveLength(1));
     controller.abort('enough');
-    await expect(asking).rejects.toBe('enough');
+    await expect(pendingCalls).rejects.toBe('enough');
     await server.requests[0]!.ended;
   });
 
-  it('lets the abort of one caller end that caller’s body alone', async () => {
+  it('The abort of one caller ends only the body of this caller', async () => {
     await using server = await testServer(async ({ index, response }) => {
       response.writeHead(200, { ...FRESH, 'content-length': '8' });
       response.write('half');
@@ -74,7 +74,7 @@ describe.each<[string, StreamFetch]>([
     expect(await other).toBe('halfhalf');
   });
 
-  it('leaves no listener on the signal once the body has been read', async () => {
+  it('No listener remains on the signal once the body has been read', async () => {
     await using server = await testServer(() => ({ headers: FRESH, body: 'whole' }));
     const { controller, listeners } = countingController();
     const response = await cachedFetch(inner)(server.origin, { signal: controller.signal });
@@ -82,7 +82,7 @@ describe.each<[string, StreamFetch]>([
     await eventually(() => expect(listeners()).toBe(0));
   });
 
-  it('gives users what is theirs', async () => {
+  it('Users receive only their own responses', async () => {
     await using server = await testServer(({ headers }) => ({
       headers: { 'cache-control': 'private, max-age=60' },
       body: `for ${headers.authorization}`,
@@ -94,7 +94,7 @@ describe.each<[string, StreamFetch]>([
   });
 });
 
-it('node-fetch’s response is passed on as it is: its body is a stream of Node’s', async () => {
+it('The response of node-fetch is passed on with its Node.js stream as body', async () => {
   await using server = await testServer(() => ({ headers: FRESH, body: 'whole' }));
   const { body } = await cachedFetch(nodeFetch)(server.origin);
   const chunks: string[] = [];

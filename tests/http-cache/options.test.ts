@@ -7,7 +7,7 @@ import { always, ok, setUp, URL_A } from './setup.js';
 const FRESH = { 'cache-control': 'max-age=60' };
 const make = (options: unknown) => () => cachedFetch(globalThis.fetch, options as CachedFetchOptions);
 
-describe('options of cached', () => {
+describe('options of cachedFetch', () => {
   it.each<[string, unknown[]]>([
     ['capacity', [0, -1, 1.5, Number.NaN, Infinity, '10', null]],
     ['maxBytes', [0, -1, 1.5, Number.NaN, Infinity, null]],
@@ -20,7 +20,7 @@ describe('options of cached', () => {
     ['store', [{}, { get() {}, set() {} }, 1, null]],
     ['clock', [{}, 1, null]],
     ['now', [1, null]],
-  ])('refuses a bad %s, and names it', (option, values) => {
+  ])('An invalid %s is rejected by an error that names the option', (option, values) => {
     for (const value of values) {
       const error = catchError(make({ [option]: value }));
       expect(error, String(value)).toBeInstanceOf(InvalidOptionError);
@@ -28,21 +28,21 @@ describe('options of cached', () => {
     }
   });
 
-  it('refuses names it does not know, and suggests one', () => {
+  it('An unknown option is rejected with a suggestion', () => {
     expect(make({ maxSize: 1 })).toThrow(/"maxSize" is unknown \(did you mean/);
   });
 
-  it('refuses what is no fetch', () => {
+  it('A fetch that is not a function is rejected', () => {
     expect(() => cachedFetch(undefined as never)).toThrow('"fetch" must be a function');
   });
 
-  it('refuses capacity and maxBytes beside a store, which has its own bounds', () => {
+  it('capacity and maxBytes are rejected beside a store', () => {
     expect(make({ store: new Map(), capacity: 1 })).toThrow('"capacity" has no effect beside "store"');
     expect(make({ store: new Map(), maxBytes: 1 })).toThrow('"maxBytes" has no effect beside "store"');
     expect(make({ store: new Map(), maxEntryBytes: 2 ** 40 })).not.toThrow();
   });
 
-  it('takes an explicit undefined for the default, and keeps nothing of the caller’s', async () => {
+  it('An undefined option counts as absent, and arrays of the caller are copied', async () => {
     expect(make({ capacity: undefined, store: undefined, clock: undefined, now: undefined })).not.toThrow();
     const userHeaders = ['x'];
     const { get, calls } = setUp(always(FRESH), { userHeaders });
@@ -52,26 +52,26 @@ describe('options of cached', () => {
     expect(calls).toHaveLength(1);
   });
 
-  it('takes a small maxBytes with the default of maxEntryBytes', async () => {
+  it('A maxBytes below the default of maxEntryBytes is accepted', async () => {
     const { get } = setUp(() => ok(FRESH, 'x'.repeat(5000)), { maxBytes: 4000 });
     await get();
-    expect((await get()).said).toMatch(/^fwd=uri-miss/);
+    expect((await get()).cacheStatus).toMatch(/^fwd=uri-miss/);
   });
 
   it.each<[string, () => NonNullable<CachedFetchOptions['store']>]>([
     ['a Map', () => new Map()],
     ['an lru-cache', () => new LRUCache({ max: 10 })],
-    ['a cache of this package', () => new LruCache({ capacity: 10 })],
-  ])('takes %s as the store', async (_, store) => {
+    ['an LruCache', () => new LruCache({ capacity: 10 })],
+  ])('The store may be %s', async (_, store) => {
     const { get, calls, fetch } = setUp(always(FRESH), { store: store() });
     await get();
-    expect((await get()).said).toBe('hit; ttl=60');
+    expect((await get()).cacheStatus).toBe('hit; ttl=60');
     expect(fetch.cache.delete(URL_A)).toBe(true);
     await get();
     expect(calls).toHaveLength(2);
   });
 
-  it('has the clocks of the platform', async () => {
+  it('The default clock of ages is the clock of the platform', async () => {
     const fetch = cachedFetch(async (_: string) => ok({ ...FRESH, date: new Date(Date.now() - 30_000).toUTCString() }));
     await fetch(URL_A);
     const age = Number((await fetch(URL_A)).headers.get('age'));
@@ -80,19 +80,19 @@ describe('options of cached', () => {
   });
 });
 
-describe('what goes through untouched', () => {
+describe('requests that bypass the cache', () => {
   it.each<[string, unknown, RequestInit?]>([
     ['HEAD', URL_A, { method: 'HEAD' }],
     ['OPTIONS', URL_A, { method: 'OPTIONS' }],
     ['a POST', URL_A, { method: 'POST', body: 'x' }],
-    ['a URL that is none', 'no url'],
-    ['another scheme', 'data:text/plain,x'],
-    ['headers that are none', URL_A, { headers: { 'a b': 'c' } }],
+    ['an invalid URL', 'no url'],
+    ['a data: URL', 'data:text/plain,x'],
+    ['invalid headers', URL_A, { headers: { 'a b': 'c' } }],
     ['a GET with a body', URL_A, { body: 'x' }],
-    ['a GET with its integrity', URL_A, { integrity: 'sha256-x' }],
-    ['a GET of no-store', URL_A, { cache: 'no-store' }],
-    ['a range', URL_A, { headers: [['Range', 'bytes=0-1']] }],
-  ])('%s', async (_, input, init) => {
+    ['a GET with integrity', URL_A, { integrity: 'sha256-x' }],
+    ['a GET with cache no-store', URL_A, { cache: 'no-store' }],
+    ['a range request', URL_A, { headers: [['Range', 'bytes=0-1']] }],
+  ])('The cache passes through %s unchanged', async (_, input, init) => {
     const answer = ok(FRESH);
     const inner = vi.fn(async (..._arguments: unknown[]) => answer);
     const fetch = cachedFetch(inner);
@@ -105,7 +105,7 @@ describe('what goes through untouched', () => {
     expect(inner.mock.calls[0]![0]).toBe(input);
   });
 
-  it('what fetch refuses, in its words, as a rejection', async () => {
+  it('A synchronous error of the inner fetch becomes a rejection', async () => {
     const fetch = cachedFetch((() => {
       throw new TypeError('at once');
     }) as unknown as typeof globalThis.fetch);
@@ -115,8 +115,8 @@ describe('what goes through untouched', () => {
   });
 });
 
-describe('what reaches the fetch inside', () => {
-  it('gets what the caller gave, in copies of its own, with another signal', async () => {
+describe('the call of the inner fetch', () => {
+  it('The inner fetch receives copies of the arguments and a signal of the cache', async () => {
     const inner = vi.fn(async (..._arguments: unknown[]) => ok(FRESH));
     const init = { headers: { x: '1' }, priority: 'low' };
     await cachedFetch(inner)(URL_A, init);
@@ -124,7 +124,7 @@ describe('what reaches the fetch inside', () => {
     expect((inner.mock.calls[0]![1] as RequestInit).headers).not.toBe(init.headers);
   });
 
-  it('is called by itself, as nobody’s method', async () => {
+  it('The inner fetch is called without a this value', async () => {
     const seen: unknown[] = [];
     const inner = async function (this: unknown, _input: string) {
       seen.push(this);
@@ -135,7 +135,7 @@ describe('what reaches the fetch inside', () => {
     expect(seen).toEqual([undefined, undefined]);
   });
 
-  it('is made of a URL, a Request, or a URL with a Request for the rest', async () => {
+  it('The inner fetch receives the URL and headers of a URL, a Request, or both', async () => {
     const { fetch, calls } = setUp(always({ 'cache-control': 'no-store' }));
     const request = new Request(URL_A, { headers: { x: '1' } });
     await fetch(new URL(URL_A));
@@ -150,7 +150,7 @@ describe('what reaches the fetch inside', () => {
     ]);
   });
 
-  it('keeps the headers of a Request beside the condition', async () => {
+  it('A conditional request keeps the headers of the Request', async () => {
     const { fetch, calls, clock } = setUp(always({ 'cache-control': 'max-age=1', etag: '"1"' }));
     await fetch(new Request(URL_A, { headers: { x: '1' } }));
     await clock.advance(1000);
@@ -158,7 +158,7 @@ describe('what reaches the fetch inside', () => {
     expect([calls[1]!.headers.get('x'), calls[1]!.headers.get('if-none-match')]).toEqual(['1', '"1"']);
   });
 
-  it('has the enumerable properties of its own that the type promises, but for a cache of its own', async () => {
+  it('The cached fetch has the enumerable own properties of the inner fetch and a cache of its own', async () => {
     const preconnect = vi.fn();
     const inner = Object.defineProperty(
       Object.assign(async (_url: string) => ok(FRESH), { preconnect }),
@@ -176,7 +176,7 @@ describe('what reaches the fetch inside', () => {
     expect([twice.cache.stats.hits, once.cache.stats.hits]).toEqual([0, 1]);
   });
 
-  it('may be a resilientFetch, which a hit never meets', async () => {
+  it('A hit does not call an inner resilientFetch', async () => {
     const clock = new TestClock();
     const inner = vi.fn(async (_: string, _init?: RequestInit) => ok(FRESH));
     const fetch = cachedFetch(resilientFetch({ fetch: inner, clock }), { clock });

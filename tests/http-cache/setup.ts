@@ -1,7 +1,7 @@
 import { type CachedFetchOptions, cachedFetch } from 'breakwater';
 import { TestClock } from 'breakwater/testing';
 
-/** The wall clock when the TestClock is at 0: a whole second, as dates in headers are. */
+/** The wall clock time at which the TestClock is 0: a whole second, since dates in headers have no fraction. */
 export const START = Date.UTC(2026, 0, 1);
 
 export interface OriginCall {
@@ -18,15 +18,15 @@ export type Reply = Response | Promise<Response>;
 export interface Answer {
   readonly status: number;
   readonly text: string;
-  /** What this cache says in `Cache-Status`, without its name. */
-  readonly said: string;
+  /** The member of this cache in `Cache-Status`, without its name. */
+  readonly cacheStatus: string;
   readonly age: string | null;
   readonly response: Response;
 }
 
 export const URL_A = 'https://example.com/a';
 
-/** A cached fetch in front of an origin that answers by a script; each body says by which call it came. */
+/** A cached fetch in front of an origin whose responses a script returns. */
 export function setUp(script: (call: OriginCall) => Reply, options: CachedFetchOptions = {}) {
   const clock = new TestClock();
   const calls: OriginCall[] = [];
@@ -44,18 +44,18 @@ export function setUp(script: (call: OriginCall) => Reply, options: CachedFetchO
 
 export async function answerOf(response: Response): Promise<Answer> {
   const { status, headers } = response;
-  const said = (headers.get('cache-status') ?? '').replace(/^.*breakwater; /, '');
-  return { status, text: await response.clone().text(), said, age: headers.get('age'), response };
+  const cacheStatus = (headers.get('cache-status') ?? '').replace(/^.*breakwater; /, '');
+  return { status, text: await response.clone().text(), cacheStatus, age: headers.get('age'), response };
 }
 
 type HeadersOf = Readonly<Record<string, string>>;
 
-/** An answer with the date of now, unless the headers say another one. */
+/** A response with these headers, a body and a status. */
 export function ok(headers: HeadersOf, body = 'body', status = 200): Response {
   return new Response(body, { status, headers });
 }
 
-/** Always the same answer, whose body tells the number of the call. */
+/** A script that returns the same response each time, with the number of the call as body. */
 export const always =
   (headers: HeadersOf, status = 200) =>
   ({ number }: OriginCall): Response =>
@@ -63,14 +63,15 @@ export const always =
 
 export const dateAt = (ms: number): string => new Date(START + ms).toUTCString();
 
-/** An origin that answers by 304 to whoever has the current version, and can be told to fail. */
+/** An origin that answers a request with the current ETag by 304, and fails as `state.fails` says. */
 export function versioned(headers: HeadersOf) {
   const state = { version: 1, fails: undefined as number | 'network' | undefined };
-  const script = ({ headers: asked }: OriginCall): Response => {
+  const script = ({ headers: requestHeaders }: OriginCall): Response => {
     if (state.fails === 'network') throw new TypeError('fetch failed');
     if (state.fails !== undefined) return ok({}, 'error', state.fails);
     const etag = `"v${state.version}"`;
-    if (asked.get('if-none-match') === etag) return new Response(null, { status: 304, headers: { ...headers, etag } });
+    if (requestHeaders.get('if-none-match') === etag)
+      return new Response(null, { status: 304, headers: { ...headers, etag } });
     return ok({ ...headers, etag }, `version ${state.version}`);
   };
   return { state, script };

@@ -6,7 +6,7 @@ import { answerOf, type OriginCall, ok, setUp, URL_A } from './setup.js';
 
 const FRESH = { 'cache-control': 'max-age=60' };
 
-/** An origin whose replies the test gives by hand. */
+/** An origin whose replies the test resolves through `replies`. */
 function slow(options = {}) {
   const replies: ReturnType<typeof defer<Response>>[] = [];
   const made = setUp(() => {
@@ -16,7 +16,7 @@ function slow(options = {}) {
   return { ...made, replies };
 }
 
-/** A response whose body the test sends by hand. */
+/** A response whose body the test sends chunk by chunk. */
 function streamed(headers: Record<string, string> = FRESH) {
   let cancelled: unknown = 'not';
   const sent: ReadableStreamDefaultController<Uint8Array>[] = [];
@@ -41,148 +41,145 @@ const read = async (reader: ReadableStreamDefaultReader<Uint8Array>) => {
   return done ? undefined : new TextDecoder().decode(value);
 };
 
-describe('many who ask at once', () => {
-  it('cause one request, and each has a response of his own', async () => {
+describe('concurrent callers', () => {
+  it('Concurrent callers cause one request and receive separate responses', async () => {
     const { fetch, get, replies, calls } = slow();
-    const asking = Array.from({ length: 100 }, () => get());
+    const pendingCalls = Array.from({ length: 100 }, () => get());
     await settle();
     replies[0]!.resolve(ok(FRESH, 'one'));
-    const answers = await Promise.all(asking);
+    const answers = await Promise.all(pendingCalls);
     expect(calls).toHaveLength(1);
     expect(new Set(answers.map(({ response }) => response)).size).toBe(100);
     expect(answers.every(({ text }) => text === 'one')).toBe(true);
-    expect(answers[0]!.said).toBe('fwd=uri-miss; fwd-status=200; ttl=60; stored');
-    expect(answers[99]!.said).toBe('fwd=uri-miss; ttl=60; collapsed');
+    expect(answers[0]!.cacheStatus).toBe('fwd=uri-miss; fwd-status=200; ttl=60; stored');
+    expect(answers[99]!.cacheStatus).toBe('fwd=uri-miss; ttl=60; collapsed');
     expect(fetch.cache.stats).toMatchObject({ forwards: 1, collapsed: 99, hits: 0, staleHits: 0 });
   });
 
-  it('cause one request though none of them reads his body', async () => {
+  it('Concurrent callers cause one request even if no body is read', async () => {
     const { fetch, replies, calls } = slow();
-    const asking = Promise.all([fetch(URL_A), fetch(URL_A)]);
+    const pendingCalls = Promise.all([fetch(URL_A), fetch(URL_A)]);
     replies[0]!.resolve(ok(FRESH, 'x'.repeat(1_000_000)));
-    const [first, second] = await asking;
+    const [first, second] = await pendingCalls;
     expect(calls).toHaveLength(1);
     expect((await second.text()).length).toBe(1_000_000);
     expect((await first.text()).length).toBe(1_000_000);
   });
 
-  it('go on by themselves when the response is not to be stored', async () => {
+  it('Waiters send their own requests when the response is not storable', async () => {
     const { get, replies, calls } = slow();
-    const asking = [get(), get(), get()];
+    const pendingCalls = [get(), get(), get()];
     await settle();
     replies[0]!.resolve(ok({ 'cache-control': 'no-store' }, '1'));
     await settle();
     expect(calls).toHaveLength(3);
     replies[1]!.resolve(ok({ 'cache-control': 'no-store' }, '2'));
     replies[2]!.resolve(ok({ 'cache-control': 'no-store' }, '3'));
-    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual(['1', '2', '3']);
+    expect((await Promise.all(pendingCalls)).map(({ text }) => text)).toEqual(['1', '2', '3']);
   });
 
-  it('go on by themselves, all at once, when the origin must be asked each time', async () => {
+  it('Waiters send their own requests concurrently when the response must be validated each time', async () => {
     const { get, replies, calls } = slow();
-    const asking = [get(), get(), get()];
+    const pendingCalls = [get(), get(), get()];
     await settle();
     replies[0]!.resolve(ok({ 'cache-control': 'no-cache', etag: '"1"' }, '1'));
     await settle();
     expect(calls).toHaveLength(3);
     for (const reply of replies.slice(1)) reply.resolve(new Response(null, { status: 304 }));
-    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual(['1', '1', '1']);
+    expect((await Promise.all(pendingCalls)).map(({ text }) => text)).toEqual(['1', '1', '1']);
   });
 
-  it('form groups when it turns out by what the response varies', async () => {
+  it('Waiters share one request per variant once the Vary of the response is known', async () => {
     const { get, replies, calls } = slow();
     const vary = { ...FRESH, vary: 'accept-language' };
     const ask = (language: string) => get({ headers: { 'accept-language': language } });
-    const asking = ['en', 'de', 'en', 'de', 'de'].map(ask);
+    const pendingCalls = ['en', 'de', 'en', 'de', 'de'].map(ask);
     await settle();
     expect(calls).toHaveLength(1);
     replies[0]!.resolve(ok(vary, 'en'));
     await settle();
     expect(calls).toHaveLength(2);
     replies[1]!.resolve(ok(vary, 'de'));
-    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual(['en', 'de', 'en', 'de', 'de']);
+    expect((await Promise.all(pendingCalls)).map(({ text }) => text)).toEqual(['en', 'de', 'en', 'de', 'de']);
     expect(calls).toHaveLength(2);
   });
 
-  it('share a failure, which is not kept', async () => {
+  it('Waiters share a failure, and the failure is not cached', async () => {
     const { fetch, replies, calls, get } = slow();
-    const asking = [watch(fetch(URL_A)), watch(fetch(URL_A))];
+    const pendingCalls = [watch(fetch(URL_A)), watch(fetch(URL_A))];
     const error = new TypeError('fetch failed');
     replies[0]!.reject(error);
-    await Promise.all(asking.map(({ done }) => done));
-    expect(asking.map((it) => it.error)).toEqual([error, error]);
+    await Promise.all(pendingCalls.map(({ done }) => done));
+    expect(pendingCalls.map((it) => it.error)).toEqual([error, error]);
     const next = get();
     replies[1]!.resolve(ok(FRESH, 'well'));
     expect((await next).text).toBe('well');
     expect(calls).toHaveLength(2);
   });
 
-  it('each have what is stored when the origin fails, if it may stand in', async () => {
+  it('All waiters receive the stored response when the origin fails within stale-if-error', async () => {
     const { get, replies, clock, calls } = slow();
     const first = get();
     replies[0]!.resolve(ok({ 'cache-control': 'max-age=1, stale-if-error=60' }, 'old'));
     await first;
     await clock.advance(1000);
-    const asking = [get(), get()];
+    const pendingCalls = [get(), get()];
     await settle();
     replies[1]!.resolve(ok({}, 'error', 503));
-    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual(['old', 'old']);
+    expect((await Promise.all(pendingCalls)).map(({ text }) => text)).toEqual(['old', 'old']);
     expect(calls).toHaveLength(2);
   });
 
-  it('have it if one of them alone allows it, and the origin’s error goes to the other', async () => {
+  it('Only the waiter whose request allows stale-if-error receives the stored response', async () => {
     const { get, replies, clock, calls } = slow();
     const first = get();
     replies[0]!.resolve(ok({ 'cache-control': 'max-age=1', etag: '"1"' }, 'old'));
     await first;
     await clock.advance(1000);
-    const asking = [get(), get({ headers: { 'cache-control': 'stale-if-error=60' } })];
+    const pendingCalls = [get(), get({ headers: { 'cache-control': 'stale-if-error=60' } })];
     await settle();
     replies[1]!.resolve(ok({}, 'error', 503));
-    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual(['error', 'old']);
+    expect((await Promise.all(pendingCalls)).map(({ text }) => text)).toEqual(['error', 'old']);
     expect(calls).toHaveLength(2);
   });
 
-  it.each([500, 503, 520])(
-    'share the origin’s %i, each by a response of his own, and it is not kept',
-    async (status) => {
-      const { fetch, get, replies, calls } = slow();
-      const asking = Array.from({ length: 20 }, () => get());
-      await settle();
-      replies[0]!.resolve(ok({ 'set-cookie': 'session=1', 'x-kept': '1' }, 'error', status));
-      const answers = await Promise.all(asking);
-      expect(calls).toHaveLength(1);
-      expect(answers.map((answer) => [answer.status, answer.text])).toEqual(Array(20).fill([status, 'error']));
-      expect(new Set(answers.map(({ response }) => response)).size).toBe(20);
-      expect(answers[0]!.said).toBe(`fwd=uri-miss; fwd-status=${status}`);
-      expect(answers[19]!.said).toBe('fwd=uri-miss; collapsed');
-      const cookies = answers.map(({ response }) => response.headers.get('set-cookie'));
-      expect([cookies[0], ...new Set(cookies.slice(1))]).toEqual(['session=1', null]);
-      expect(answers[19]!.response.headers.get('x-kept')).toBe('1');
-      expect(fetch.cache.stats).toMatchObject({ forwards: 1, collapsed: 19, stored: 0 });
-      watch(get());
-      expect(calls).toHaveLength(2);
-    },
-  );
+  it.each([500, 503, 520])('Waiters share a %i in separate responses, and the error is not stored', async (status) => {
+    const { fetch, get, replies, calls } = slow();
+    const pendingCalls = Array.from({ length: 20 }, () => get());
+    await settle();
+    replies[0]!.resolve(ok({ 'set-cookie': 'session=1', 'x-kept': '1' }, 'error', status));
+    const answers = await Promise.all(pendingCalls);
+    expect(calls).toHaveLength(1);
+    expect(answers.map((answer) => [answer.status, answer.text])).toEqual(Array(20).fill([status, 'error']));
+    expect(new Set(answers.map(({ response }) => response)).size).toBe(20);
+    expect(answers[0]!.cacheStatus).toBe(`fwd=uri-miss; fwd-status=${status}`);
+    expect(answers[19]!.cacheStatus).toBe('fwd=uri-miss; collapsed');
+    const cookies = answers.map(({ response }) => response.headers.get('set-cookie'));
+    expect([cookies[0], ...new Set(cookies.slice(1))]).toEqual(['session=1', null]);
+    expect(answers[19]!.response.headers.get('x-kept')).toBe('1');
+    expect(fetch.cache.stats).toMatchObject({ forwards: 1, collapsed: 19, stored: 0 });
+    watch(get());
+    expect(calls).toHaveLength(2);
+  });
 
   it.each<[string, Record<string, string>, string]>([
-    ['is no-store', { 'cache-control': 'no-store' }, 'error'],
-    ['varies by anything', { vary: '*' }, 'error'],
+    ['is not storable', { 'cache-control': 'no-store' }, 'error'],
+    ['varies by *', { vary: '*' }, 'error'],
     ['is too long', {}, 'a longer error'],
-    ['says that it is too long', { 'content-length': '14' }, 'a longer error'],
+    ['declares a length that is too long', { 'content-length': '14' }, 'a longer error'],
     ['breaks off', { 'content-length': '9' }, 'error'],
-  ])('go on by themselves when the origin’s error %s', async (_, headers, body) => {
+  ])('Waiters send their own requests when the error response %s', async (_, headers, body) => {
     const { get, replies, calls } = slow({ maxEntryBytes: 10 });
-    const asking = [get(), get(), get()];
+    const pendingCalls = [get(), get(), get()];
     await settle();
     replies[0]!.resolve(ok(headers, body, 503));
     await settle();
     expect(calls).toHaveLength(3);
     for (const reply of replies.slice(1)) reply.resolve(ok(FRESH, 'well'));
-    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual([body, 'well', 'well']);
+    expect((await Promise.all(pendingCalls)).map(({ text }) => text)).toEqual([body, 'well', 'well']);
   });
 
-  it('do not wait for the body of an error that says that it is too long', async () => {
+  it('Waiters do not wait for the body of an error response that declares a length that is too long', async () => {
     const { get, replies, calls } = slow({ maxEntryBytes: 10 });
     for (let i = 0; i < 2; i++) watch(get());
     await settle();
@@ -192,23 +189,23 @@ describe('many who ask at once', () => {
     expect(calls).toHaveLength(2);
   });
 
-  it('do not have what is stale for a 520, which is no error to stale-if-error', async () => {
+  it('A 520 is not replaced by a stale response, since stale-if-error excludes it', async () => {
     const { get, replies, clock } = slow();
     const first = get();
     replies[0]!.resolve(ok({ 'cache-control': 'max-age=1, stale-if-error=60' }, 'old'));
     await first;
     await clock.advance(1000);
-    const asking = [get(), get()];
+    const pendingCalls = [get(), get()];
     await settle();
     replies[1]!.resolve(ok({}, 'error', 520));
-    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual(['error', 'error']);
+    expect((await Promise.all(pendingCalls)).map(({ text }) => text)).toEqual(['error', 'error']);
   });
 
-  it('share the origin’s error with those of the same user, and the same Vary', async () => {
+  it('An error response is shared only by callers of the same user and variant', async () => {
     const { get, replies, calls } = slow();
     const ask = (authorization: string, language: string) =>
       get({ headers: { authorization, 'accept-language': language } });
-    const asking = [ask('ada', 'en'), ask('ada', 'de'), ask('ada', 'en'), ask('bob', 'en')];
+    const pendingCalls = [ask('ada', 'en'), ask('ada', 'de'), ask('ada', 'en'), ask('bob', 'en')];
     await settle();
     expect(calls).toHaveLength(2);
     replies[0]!.resolve(ok({ vary: 'accept-language' }, 'for Ada in English', 503));
@@ -216,12 +213,12 @@ describe('many who ask at once', () => {
     await settle();
     expect(calls).toHaveLength(3);
     replies[2]!.resolve(ok({}, 'for Ada in German', 503));
-    expect((await Promise.all(asking)).map(({ text }) => text)).toEqual([
+    expect((await Promise.all(pendingCalls)).map(({ text }) => text)).toEqual([
       ...['for Ada in English', 'for Ada in German', 'for Ada in English', 'for Bob'],
     ]);
   });
 
-  it('share the error of a refresh in the background, and of one who has something stale for it', async () => {
+  it('Waiters share the error response of a background revalidation and of a caller that receives a stale response', async () => {
     const { get, replies, clock, calls } = slow();
     const first = get();
     replies[0]!.resolve(ok({ 'cache-control': 'max-age=1, stale-while-revalidate=60' }, 'old'));
@@ -240,7 +237,7 @@ describe('many who ask at once', () => {
     expect(calls).toHaveLength(3);
   });
 
-  it('do not keep the body of an error from coming as it is read, when nobody else waits', async () => {
+  it('The body of an error response without waiters is streamed as it is read', async () => {
     let pulled = 0;
     const endless = new ReadableStream<Uint8Array>({
       pull(controller) {
@@ -254,20 +251,20 @@ describe('many who ask at once', () => {
     expect(pulled).toBeLessThan(5);
   });
 
-  it('do not leave the body of an error hanging that nobody needs', async () => {
+  it('The body of an error response that a stale response replaces is cancelled', async () => {
     const { get, replies, clock } = slow();
     const first = get();
     replies[0]!.resolve(ok({ 'cache-control': 'max-age=1, stale-if-error=60' }, 'old'));
     await first;
     await clock.advance(1000);
-    const asking = get();
+    const pendingCalls = get();
     const { response, cancelled } = streamed();
     replies[1]!.resolve(Object.defineProperty(response, 'status', { value: 503 }));
-    expect((await asking).text).toBe('old');
+    expect((await pendingCalls).text).toBe('old');
     expect(cancelled()).not.toBe('not');
   });
 
-  it('do not hold up one who wants it from the origin from now on', async () => {
+  it('A caller with cache no-cache does not join an earlier request', async () => {
     const { get, replies, calls } = slow();
     const [before, now] = [get(), get({ cache: 'no-cache' })];
     await settle();
@@ -277,7 +274,7 @@ describe('many who ask at once', () => {
     expect([(await before).text, (await now).text]).toEqual(['before', 'now']);
   });
 
-  it('wait for a body that is longer than what is kept no longer than until that is known', async () => {
+  it('Waiters stop waiting for a body as soon as it exceeds maxEntryBytes', async () => {
     const { get, replies, calls } = slow({ maxEntryBytes: 3 });
     const [first, second] = [get(), get()];
     await settle();
@@ -293,13 +290,13 @@ describe('many who ask at once', () => {
   });
 });
 
-describe('a body on its way', () => {
-  it('is the first caller’s as it comes', async () => {
+describe('bodies in flight', () => {
+  it('The first caller receives the body as it arrives', async () => {
     const { fetch, replies } = slow();
-    const asking = fetch(URL_A);
+    const pendingCalls = fetch(URL_A);
     const { response, send, close } = streamed();
     replies[0]!.resolve(response);
-    const reader = (await asking).body!.getReader();
+    const reader = (await pendingCalls).body!.getReader();
     send('one');
     expect(await read(reader)).toBe('one');
     send('two');
@@ -308,12 +305,12 @@ describe('a body on its way', () => {
     expect(await read(reader)).toBeUndefined();
   });
 
-  it('is not stored when it is cut off, and fails for who reads it', async () => {
+  it('A body that breaks off is not stored and fails for its reader', async () => {
     const { fetch, get, replies, calls } = slow();
-    const asking = fetch(URL_A);
+    const pendingCalls = fetch(URL_A);
     const { response, send, fail } = streamed();
     replies[0]!.resolve(response);
-    const body = (await asking).text();
+    const body = (await pendingCalls).text();
     send('half');
     fail(new TypeError('terminated'));
     await expect(body).rejects.toThrow('terminated');
@@ -322,11 +319,11 @@ describe('a body on its way', () => {
   });
 
   it.each<[string, Record<string, string>, number]>([
-    ['is not stored when it is shorter than its Content-Length', { 'content-length': '5' }, 2],
-    ['is not stored when it is longer', { 'content-length': '3' }, 2],
-    ['is stored when it is just that', { 'content-length': '4' }, 1],
+    ['A body shorter than its Content-Length is not stored', { 'content-length': '5' }, 2],
+    ['A body longer than its Content-Length is not stored', { 'content-length': '3' }, 2],
+    ['A body of exactly its Content-Length is stored', { 'content-length': '4' }, 1],
     [
-      'is stored when it was decoded, whatever its length was',
+      'A decoded body is stored despite another Content-Length',
       { 'content-length': '9', 'content-encoding': 'gzip' },
       1,
     ],
@@ -337,7 +334,7 @@ describe('a body on its way', () => {
     expect(calls).toHaveLength(requests);
   });
 
-  it('that is longer than what is kept comes as it is read, and not faster', async () => {
+  it('A body above maxEntryBytes is pulled only as fast as it is read', async () => {
     let pulled = 0;
     const endless = new ReadableStream<Uint8Array>({
       pull(controller) {
@@ -355,7 +352,7 @@ describe('a body on its way', () => {
     expect(pulled).toBeLessThan(105);
   });
 
-  it('can be read with a buffer of one’s own, to its end', async () => {
+  it('A body can be read to the end with a BYOB reader', async () => {
     const { fetch } = setUp(() => ok(FRESH, 'body'));
     const reader = (await fetch(URL_A)).body!.getReader({ mode: 'byob' });
     const { value } = await reader.read(new Uint8Array(10));
@@ -363,19 +360,19 @@ describe('a body on its way', () => {
     expect((await reader.read(new Uint8Array(10))).done).toBe(true);
   });
 
-  it('does not change what is stored when its reader writes into it', async () => {
+  it('A reader that modifies the body does not change the stored response', async () => {
     const { fetch, get } = setUp(() => ok(FRESH, 'body'));
     new Uint8Array(await (await fetch(URL_A)).arrayBuffer()).fill(0);
     new Uint8Array(await (await fetch(URL_A)).arrayBuffer()).fill(0);
     expect((await get()).text).toBe('body');
   });
 
-  it('that was cancelled is not stored, and the origin hears of it', async () => {
+  it('A cancelled body is not stored, and the request is aborted', async () => {
     const { fetch, replies, calls, get } = slow();
-    const asking = fetch(URL_A);
+    const pendingCalls = fetch(URL_A);
     const { response, send, cancelled } = streamed();
     replies[0]!.resolve(response);
-    const { body } = await asking;
+    const { body } = await pendingCalls;
     send('half');
     await body!.cancel('enough');
     await settle();
@@ -385,29 +382,29 @@ describe('a body on its way', () => {
     expect(calls).toHaveLength(2);
   });
 
-  it('that was cancelled comes all the same for others who wait', async () => {
+  it('A body that one reader cancels continues for waiters', async () => {
     const { fetch, replies, get, calls } = slow();
-    const [asking, waiting] = [fetch(URL_A), get()];
+    const [pendingCalls, waiting] = [fetch(URL_A), get()];
     const { response, send, close, cancelled } = streamed();
     replies[0]!.resolve(response);
-    await (await asking).body!.cancel();
+    await (await pendingCalls).body!.cancel();
     send('whole');
     close();
     expect((await waiting).text).toBe('whole');
     expect([calls.length, cancelled()]).toEqual([1, 'not']);
   });
 
-  it('that is not stored ends at the origin when it is cancelled, and no longer follows the signal', async () => {
+  it('Cancelling a body that is not stored cancels the origin and leaves no listener', async () => {
     const { fetch, replies } = slow();
     const { controller, listeners } = countingController();
-    const asking = fetch(URL_A, { signal: controller.signal });
+    const pendingCalls = fetch(URL_A, { signal: controller.signal });
     const { response, cancelled } = streamed({ 'cache-control': 'no-store' });
     replies[0]!.resolve(response);
-    await (await asking).body!.cancel('enough');
+    await (await pendingCalls).body!.cancel('enough');
     expect([cancelled(), listeners()]).toEqual(['enough', 0]);
   });
 
-  it('of which nothing is stored ends at the origin when its caller has left before it came', async () => {
+  it('A body that is not stored is cancelled if its caller has aborted before it arrived', async () => {
     const { fetch, get, replies } = slow();
     const controller = new AbortController();
     const first = watch(fetch(URL_A, { signal: controller.signal }));
@@ -423,8 +420,8 @@ describe('a body on its way', () => {
   });
 });
 
-describe('a response', () => {
-  it('looks as the origin’s did, from the origin and from the store, and so do its clones', async () => {
+describe('responses', () => {
+  it('Responses from origin and store, and their clones, have the properties of the original response', async () => {
     const { fetch } = setUp(() => {
       const response = new Response('gone', { status: 410, statusText: 'Gone', headers: FRESH });
       return Object.defineProperties(response, { url: { value: `${URL_A}?x` }, type: { value: 'cors' } });
@@ -443,19 +440,19 @@ describe('a response', () => {
     }
   });
 
-  it('without a body has none from the store either', async () => {
+  it('A stored response without a body has no body', async () => {
     const { fetch } = setUp(() => new Response(null, { status: 204, headers: FRESH }));
-    for (const said of ['fwd', 'hit']) {
+    for (const cacheStatus of ['fwd', 'hit']) {
       const { body, status, headers } = await fetch(URL_A);
       expect([body, status]).toEqual([null, 204]);
-      expect(headers.get('cache-status')).toContain(said);
+      expect(headers.get('cache-status')).toContain(cacheStatus);
     }
   });
 
   it.each<[string, () => unknown]>([
-    ['is no Response', () => ({ status: 200, headers: new Map([['cache-control', 'max-age=60']]), body: null })],
+    ['is not a Response', () => ({ status: 200, headers: new Map([['cache-control', 'max-age=60']]), body: null })],
     [
-      'cannot be made anew',
+      'cannot be constructed again',
       () =>
         new (class extends Response {
           constructor(body?: BodyInit | null) {
@@ -464,8 +461,8 @@ describe('a response', () => {
           }
         })('x'),
     ],
-    ['is an error of the network', () => Response.error()],
-  ])('that %s goes through as it is, and is not stored', async (_, make) => {
+    ['is a network error', () => Response.error()],
+  ])('A result that %s is passed through and not stored', async (_, make) => {
     const given: unknown[] = [];
     const { fetch } = setUp(() => {
       given.push(make());
@@ -478,7 +475,7 @@ describe('a response', () => {
 });
 
 describe('abort', () => {
-  it('with a signal that has aborted asks nobody, and has no hit either', async () => {
+  it('A signal that is already aborted rejects the call without a request, even for a hit', async () => {
     const { fetch, get, replies, calls } = slow();
     const first = get();
     replies[0]!.resolve(ok(FRESH));
@@ -487,21 +484,21 @@ describe('abort', () => {
     expect(calls).toHaveLength(1);
   });
 
-  it('ends the wait of one, and the request when the last has left', async () => {
+  it('An abort ends one wait, and the request is aborted with its last waiter', async () => {
     const { fetch, calls } = slow();
     const controllers = [new AbortController(), new AbortController()];
-    const asking = controllers.map(({ signal }) => watch(fetch(URL_A, { signal })));
+    const pendingCalls = controllers.map(({ signal }) => watch(fetch(URL_A, { signal })));
     await settle();
     controllers[0]!.abort('first');
     await microtasks(12);
-    expect(asking.map(({ state }) => state)).toEqual(['rejected', 'pending']);
-    expect([asking[0]!.error, calls[0]!.signal?.aborted]).toEqual(['first', false]);
+    expect(pendingCalls.map(({ state }) => state)).toEqual(['rejected', 'pending']);
+    expect([pendingCalls[0]!.error, calls[0]!.signal?.aborted]).toEqual(['first', false]);
     controllers[1]!.abort('second');
     await microtasks(12);
-    expect([asking[1]!.error, calls[0]!.signal?.aborted]).toEqual(['second', true]);
+    expect([pendingCalls[1]!.error, calls[0]!.signal?.aborted]).toEqual(['second', true]);
   });
 
-  it('of the first leaves the response to the others', async () => {
+  it('The abort of the first caller leaves the response to the others', async () => {
     const { fetch, get, replies, calls } = slow();
     const controller = new AbortController();
     const first = watch(fetch(URL_A, { signal: controller.signal }));
@@ -510,11 +507,11 @@ describe('abort', () => {
     await first.done;
     replies[0]!.resolve(ok(FRESH, 'body'));
     expect((await second).text).toBe('body');
-    expect((await get()).said).toBe('hit; ttl=60');
+    expect((await get()).cacheStatus).toBe('hit; ttl=60');
     expect(calls).toHaveLength(1);
   });
 
-  it('of the last lets the next start anew, and a fetch that does not hear of it brings nothing', async () => {
+  it('A call after the last abort sends a new request, and a late response of the aborted one is discarded', async () => {
     const { fetch, get, replies, calls } = slow();
     const controller = new AbortController();
     const first = watch(fetch(URL_A, { signal: controller.signal }));
@@ -530,13 +527,13 @@ describe('abort', () => {
     expect(calls).toHaveLength(2);
   });
 
-  it('cuts off the body of the one who aborts, and ends the request', async () => {
+  it('An abort ends the body of its caller and the request', async () => {
     const { fetch, replies, calls } = slow();
     const { controller, listeners } = countingController();
-    const asking = fetch(URL_A, { signal: controller.signal });
+    const pendingCalls = fetch(URL_A, { signal: controller.signal });
     const { response, send, cancelled } = streamed();
     replies[0]!.resolve(response);
-    const reader = (await asking).body!.getReader();
+    const reader = (await pendingCalls).body!.getReader();
     send('half');
     expect(await read(reader)).toBe('half');
     controller.abort('enough');
@@ -546,7 +543,7 @@ describe('abort', () => {
   });
 
   it.each(Array.from({ length: 16 }, (_, count) => count))(
-    'beside the response, %i microtasks after it, leaves no half of a body that looks whole',
+    'An abort %i microtasks after the response rejects the reader of a partial body',
     async (count) => {
       for (const headers of [FRESH, { 'cache-control': 'no-store' }]) {
         const { fetch, replies } = slow();
@@ -566,7 +563,7 @@ describe('abort', () => {
   );
 
   it.each(Array.from({ length: 14 }, (_, count) => count))(
-    'by who has another answer, %i microtasks before his, leaves no half of a body that looks whole',
+    'An abort by another response, %i microtasks before the response, rejects the reader of a partial body',
     async (count) => {
       const { fetch, replies } = slow();
       const controller = new AbortController();
@@ -584,7 +581,7 @@ describe('abort', () => {
     },
   );
 
-  it('in the same turn as the response leaves it to others, whole', async () => {
+  it('An abort in the turn of the response leaves the complete response to other callers', async () => {
     const { fetch, get, replies, calls } = slow();
     const controller = new AbortController();
     const left = watch(fetch(URL_A, { signal: controller.signal }));
@@ -596,44 +593,44 @@ describe('abort', () => {
     expect([left.error, calls.length]).toEqual(['left', 1]);
   });
 
-  it('cuts off a body that is not stored, too', async () => {
+  it('An abort ends a body that is not stored', async () => {
     const { fetch, replies } = slow();
     const controller = new AbortController();
-    const asking = fetch(URL_A, { signal: controller.signal });
+    const pendingCalls = fetch(URL_A, { signal: controller.signal });
     const { response, cancelled } = streamed({});
     replies[0]!.resolve(response);
-    const body = (await asking).text();
+    const body = (await pendingCalls).text();
     controller.abort('enough');
     await expect(body).rejects.toBe('enough');
     expect(cancelled()).toBe('enough');
   });
 
-  it('leaves no listener when the body has come, read or not', async () => {
+  it('No listener remains on the signal once the body has arrived, read or not', async () => {
     const { fetch, replies } = slow();
     const { controller, listeners } = countingController();
-    const asking = fetch(URL_A, { signal: controller.signal });
+    const pendingCalls = fetch(URL_A, { signal: controller.signal });
     expect(listeners()).toBe(1);
     replies[0]!.resolve(ok(FRESH, 'body'));
-    const response = await asking;
+    const response = await pendingCalls;
     await settle();
     expect(listeners()).toBe(0);
     controller.abort();
     expect(await response.text()).toBe('body');
   });
 
-  it('is not a failure that something stored stands in for', async () => {
+  it('An abort is not replaced by a stale response', async () => {
     const { fetch, get, replies, clock } = slow();
     const first = get();
     replies[0]!.resolve(ok({ 'cache-control': 'max-age=1, stale-if-error=60' }));
     await first;
     await clock.advance(1000);
     const controller = new AbortController();
-    const asking = fetch(URL_A, { signal: controller.signal });
+    const pendingCalls = fetch(URL_A, { signal: controller.signal });
     controller.abort('enough');
-    await expect(asking).rejects.toBe('enough');
+    await expect(pendingCalls).rejects.toBe('enough');
   });
 
-  it('of a Request’s own signal counts, unless init has another one', async () => {
+  it('The signal of a Request is followed unless init has a signal', async () => {
     const { fetch } = slow();
     const request = () => new Request(URL_A, { signal: AbortSignal.abort('over') });
     await expect(fetch(request())).rejects.toBe('over');
@@ -643,8 +640,8 @@ describe('abort', () => {
   });
 });
 
-describe('what goes on inside', () => {
-  it('may ask the same cache for something else', async () => {
+describe('the origin and the store', () => {
+  it('The inner fetch may call the cached fetch for another URL', async () => {
     const { fetch } = setUp(async ({ url }: OriginCall) => {
       if (url === URL_A) return ok(FRESH, `a and ${await (await fetch('https://example.com/b')).text()}`);
       return ok(FRESH, 'b');
@@ -652,7 +649,7 @@ describe('what goes on inside', () => {
     expect((await answerOf(await fetch(URL_A))).text).toBe('a and b');
   });
 
-  it('answers though the store throws, and lets that be known', async () => {
+  it('An error thrown by set of the store is reported as uncaught and the caller receives the response', async () => {
     const store = {
       get: () => undefined,
       set: () => {
@@ -667,17 +664,20 @@ describe('what goes on inside', () => {
     expect(uncaught.errors).toEqual([expect.objectContaining({ message: 'full' })]);
   });
 
-  it.each(['get', 'delete'] as const)('answers though %s of the store throws, to writes too', async (method) => {
-    const store = new Map();
-    store[method] = () => {
-      throw new Error('broken');
-    };
-    const { get, fetch } = setUp(({ method }) => ok(method === 'PUT' ? {} : FRESH, 'body'), { store });
-    using uncaught = catchUncaught();
-    expect((await get()).text).toBe('body');
-    expect((await fetch(URL_A, { method: 'PUT' })).status).toBe(200);
-    expect((await get()).text).toBe('body');
-    await settle();
-    expect(new Set(uncaught.errors.map((error) => (error as Error).message))).toEqual(new Set(['broken']));
-  });
+  it.each(['get', 'delete'] as const)(
+    'An error thrown by %s of the store is reported as uncaught and the callers receive responses',
+    async (method) => {
+      const store = new Map();
+      store[method] = () => {
+        throw new Error('broken');
+      };
+      const { get, fetch } = setUp(({ method }) => ok(method === 'PUT' ? {} : FRESH, 'body'), { store });
+      using uncaught = catchUncaught();
+      expect((await get()).text).toBe('body');
+      expect((await fetch(URL_A, { method: 'PUT' })).status).toBe(200);
+      expect((await get()).text).toBe('body');
+      await settle();
+      expect(new Set(uncaught.errors.map((error) => (error as Error).message))).toEqual(new Set(['broken']));
+    },
+  );
 });

@@ -6,7 +6,7 @@ import { type OriginCall, ok, setUp, URL_A } from './setup.js';
 
 const FRESH = { 'cache-control': 'max-age=60' };
 
-/** A body of which one byte comes and then nothing, and whether it was cancelled. */
+/** A response whose body stalls after one byte, and whether the body was cancelled. */
 function stalled(headers: Record<string, string> = FRESH, status = 200) {
   let isCancelled = false;
   const body = new ReadableStream<Uint8Array>({
@@ -18,7 +18,7 @@ function stalled(headers: Record<string, string> = FRESH, status = 200) {
   return { response: new Response(body, { headers, status }), isCancelled: () => isCancelled };
 }
 
-/** An origin whose first responses are these, and which is well afterwards. */
+/** An origin that returns these responses first, and complete responses afterwards. */
 const first =
   (...responses: (Response | Promise<Response>)[]) =>
   ({ number }: OriginCall) =>
@@ -26,8 +26,8 @@ const first =
 
 const never = () => new Promise<Response>(() => {});
 
-describe('a body that stalls', () => {
-  it('holds up another request for lockTimeout, and that then goes to the origin alone', async () => {
+describe('a stalled body', () => {
+  it('A waiter of a stalled body sends its own request after lockTimeout', async () => {
     const { fetch, get, clock, calls } = setUp(first(stalled().response));
     await fetch(URL_A);
     const second = watch(get());
@@ -35,13 +35,13 @@ describe('a body that stalls', () => {
     expect([second.state, calls.length]).toEqual(['pending', 1]);
     await clock.advance(1);
     expect([second.value?.text, calls.length]).toEqual(['body 2', 2]);
-    expect((await get()).said).toMatch(/^hit/);
+    expect((await get()).cacheStatus).toMatch(/^hit/);
   });
 
   it.each<[string | number, number]>([
     ['200ms', 200],
     [0, 0],
-  ])('holds it up for as long as lockTimeout says: %s', async (lockTimeout, ms) => {
+  ])('A waiter of a stalled body waits for the given lockTimeout: %s', async (lockTimeout, ms) => {
     const { fetch, get, clock } = setUp(first(stalled().response), { lockTimeout: lockTimeout as number });
     await fetch(URL_A);
     const second = watch(get());
@@ -49,14 +49,14 @@ describe('a body that stalls', () => {
     expect(second.value?.text).toBe('body 2');
   });
 
-  it('does not hold up a request at all that comes after lockTimeout', async () => {
+  it('A call that begins after lockTimeout does not wait for the stalled body', async () => {
     const { fetch, get, clock } = setUp(first(stalled().response));
     await fetch(URL_A);
     await clock.advance(5000);
     expect((await get()).text).toBe('body 2');
   });
 
-  it('lets the first request after lockTimeout be the one that others join', async () => {
+  it('Calls after lockTimeout join the first request sent after it', async () => {
     const reply = defer<Response>();
     const { fetch, get, clock, calls } = setUp(first(stalled().response, reply.promise));
     await fetch(URL_A);
@@ -68,7 +68,7 @@ describe('a body that stalls', () => {
     expect((await Promise.all(others)).map(({ text }) => text)).toEqual(['well', 'well', 'well']);
   });
 
-  it('bounds each wait on its own', async () => {
+  it('Each waiter waits for at most lockTimeout', async () => {
     const { fetch, get, clock, calls } = setUp(first(stalled().response));
     await fetch(URL_A);
     const early = watch(get());
@@ -77,10 +77,10 @@ describe('a body that stalls', () => {
     await clock.advance(2000);
     expect([early.state, calls.length]).toEqual(['fulfilled', 2]);
     await clock.advance(3000);
-    expect(late.value?.said).toMatch(/collapsed|hit|stored/);
+    expect(late.value?.cacheStatus).toMatch(/collapsed|hit|stored/);
   });
 
-  it('ends at the origin when its reader has left and the last one who waits gives up', async () => {
+  it('A stalled body is cancelled when its reader has cancelled and its last waiter has given up', async () => {
     const { response, isCancelled } = stalled();
     const { fetch, get, clock, calls } = setUp(first(response));
     const { body } = await fetch(URL_A);
@@ -92,7 +92,7 @@ describe('a body that stalls', () => {
     expect([isCancelled(), calls[0]?.signal?.aborted]).toEqual([true, true]);
   });
 
-  it('holds up no further request once its reader has left, though another one waits', async () => {
+  it('A call does not join a stalled body whose reader has cancelled, even if another call waits', async () => {
     const { fetch, get, clock, calls } = setUp(first(stalled().response));
     const { body } = await fetch(URL_A);
     const waiting = watch(get());
@@ -103,13 +103,13 @@ describe('a body that stalls', () => {
     expect(calls).toHaveLength(2);
   });
 
-  it('holds up no request once its reader has left and no other request waits', async () => {
+  it('A call does not join a stalled body whose reader has cancelled', async () => {
     const { fetch, get } = setUp(first(stalled().response));
     await (await fetch(URL_A)).body?.cancel();
     expect((await get()).text).toBe('body 2');
   });
 
-  it('of an error that is shared holds up others for lockTimeout', async () => {
+  it('A waiter of the stalled body of an error response sends its own request after lockTimeout', async () => {
     const reply = defer<Response>();
     const { get, fetch, clock } = setUp(first(reply.promise));
     const leading = fetch(URL_A);
@@ -120,7 +120,7 @@ describe('a body that stalls', () => {
     expect(second.value?.text).toBe('body 2');
   });
 
-  it('inside of a resilientFetch holds up others no longer either', async () => {
+  it('A waiter of a stalled body from a resilientFetch sends its own request after lockTimeout', async () => {
     let calls = 0;
     const clock = new TestClock();
     const origin = async (_url: string) => (++calls === 1 ? stalled().response : ok(FRESH, 'well again'));
@@ -133,8 +133,8 @@ describe('a body that stalls', () => {
   });
 });
 
-describe('headers that do not come', () => {
-  it('hold up another request for lockTimeout', async () => {
+describe('stalled headers', () => {
+  it('A waiter of stalled headers sends its own request after lockTimeout', async () => {
     const { fetch, get, clock } = setUp(first(never()));
     watch(fetch(URL_A));
     const second = watch(get());
@@ -142,7 +142,7 @@ describe('headers that do not come', () => {
     expect(second.value?.text).toBe('body 2');
   });
 
-  it('leave no timer behind when they come', async () => {
+  it('No timer remains once the headers have arrived', async () => {
     const reply = defer<Response>();
     const { fetch, get, clock } = setUp(first(reply.promise));
     const both = [fetch(URL_A), get()];
@@ -152,13 +152,13 @@ describe('headers that do not come', () => {
   });
 });
 
-describe('a refresh in the background', () => {
+describe('background revalidation', () => {
   const SWR = { 'cache-control': 'max-age=1, stale-while-revalidate=3600' };
 
   it.each<[string, () => Response | Promise<Response>]>([
     ['body', () => stalled(SWR).response],
     ['headers', never],
-  ])('is aborted after 30 seconds when its %s stall', async (_, second) => {
+  ])('A background revalidation whose %s stall is aborted after 30 seconds', async (_, second) => {
     const { get, clock, calls } = setUp(first(ok(SWR, 'old'), second()));
     await get();
     await clock.advance(1000);
@@ -170,7 +170,7 @@ describe('a refresh in the background', () => {
     expect(calls[1]?.signal?.reason).toMatchObject({ code: 'ERR_TIMEOUT', timeoutMs: 30_000 });
   });
 
-  it('that stalls is followed by another one after lockTimeout', async () => {
+  it('A stalled background revalidation is followed by another one after lockTimeout', async () => {
     const { get, clock, calls } = setUp(first(ok(SWR, 'old'), stalled(SWR).response));
     await get();
     await clock.advance(1000);
@@ -184,7 +184,7 @@ describe('a refresh in the background', () => {
     expect((await get()).text).toBe('body 3');
   });
 
-  it('that stalls holds up a request that wants it fresh for lockTimeout', async () => {
+  it('A call with max-age=0 waits for a stalled background revalidation for lockTimeout', async () => {
     const { get, clock } = setUp(first(ok(SWR, 'old'), stalled(SWR).response));
     await get();
     await clock.advance(1000);
@@ -194,7 +194,7 @@ describe('a refresh in the background', () => {
     expect(waiting.value?.text).toBe('body 3');
   });
 
-  it('lets a request that waits for it go on alone when it is aborted', async () => {
+  it('A waiter of an aborted background revalidation sends its own request', async () => {
     const { get, clock } = setUp(first(ok(SWR, 'old'), never()), { lockTimeout: '1h' });
     await get();
     await clock.advance(1000);
@@ -204,7 +204,7 @@ describe('a refresh in the background', () => {
     expect(waiting.value?.text).toBe('body 3');
   });
 
-  it('leaves no timer behind when it has ended', async () => {
+  it('No timer remains after a background revalidation', async () => {
     const { get, clock } = setUp(first(ok(SWR, 'old')));
     await get();
     await clock.advance(1000);
@@ -218,29 +218,32 @@ describe('a refresh in the background', () => {
 describe('an endless stream', () => {
   const TYPES = ['text/event-stream', 'Text/Event-Stream; charset=utf-8', 'multipart/x-mixed-replace; boundary=x'];
 
-  it.each(TYPES)('is given to each caller by an exchange of its own, at once, and not stored: %s', async (type) => {
-    const bodies: ReturnType<typeof stalled>[] = [];
-    const { fetch, calls } = setUp(() => {
-      bodies.push(stalled({ ...FRESH, 'content-type': type, etag: '"1"' }));
-      return bodies.at(-1)!.response;
-    });
-    const responses = await Promise.all([fetch(URL_A), fetch(URL_A), fetch(URL_A)]);
-    responses.push(await fetch(URL_A));
-    for (const response of responses) {
-      expect((await response.body!.getReader().read()).value).toHaveLength(1);
-      expect(response.headers.get('cache-status')).not.toContain('stored');
-    }
-    expect(calls).toHaveLength(4);
-    expect(fetch.cache.stats.stored).toBe(0);
-  });
+  it.each(TYPES)(
+    'Each caller receives an endless stream of its own at once, and nothing is stored: %s',
+    async (type) => {
+      const bodies: ReturnType<typeof stalled>[] = [];
+      const { fetch, calls } = setUp(() => {
+        bodies.push(stalled({ ...FRESH, 'content-type': type, etag: '"1"' }));
+        return bodies.at(-1)!.response;
+      });
+      const responses = await Promise.all([fetch(URL_A), fetch(URL_A), fetch(URL_A)]);
+      responses.push(await fetch(URL_A));
+      for (const response of responses) {
+        expect((await response.body!.getReader().read()).value).toHaveLength(1);
+        expect(response.headers.get('cache-status')).not.toContain('stored');
+      }
+      expect(calls).toHaveLength(4);
+      expect(fetch.cache.stats.stored).toBe(0);
+    },
+  );
 
-  it('that fails is not shared either', async () => {
+  it('An error response with an endless stream is not shared', async () => {
     const { fetch, calls } = setUp(() => stalled({ 'content-type': 'text/event-stream' }, 503).response);
     await Promise.all([fetch(URL_A), fetch(URL_A)]);
     expect(calls).toHaveLength(2);
   });
 
-  it('that was asked for is not waited for, even before its headers have come', async () => {
+  it('Calls that accept text/event-stream do not wait for each other', async () => {
     const { fetch, get, calls } = setUp(first(never(), never()));
     const init = { headers: { accept: 'text/event-stream' } };
     for (let i = 0; i < 2; i++) watch(fetch(URL_A, init));

@@ -8,7 +8,7 @@ type Init = RequestInit & Record<PropertyKey, unknown>;
 const control = (text: string) => ({ 'cache-control': text });
 const PRIVATE = control('private, max-age=60');
 
-/** A cached fetch whose inner fetch says by which call a response came. */
+/** A cached fetch whose inner fetch returns the number of the call as body. */
 function counting(headers: HeadersInit = PRIVATE, options: CachedFetchOptions = {}) {
   let calls = 0;
   const origin = async (_input: string | URL | Request, _init?: Init) =>
@@ -18,7 +18,7 @@ function counting(headers: HeadersInit = PRIVATE, options: CachedFetchOptions = 
   return { fetch, get, calls: () => calls };
 }
 
-/** Whether the second request has the response of the first one, after it and beside it. */
+/** Whether the second request shares the response of the first one, both in sequence and concurrently. */
 async function share(first: Init, second: Init, headers?: HeadersInit, options?: CachedFetchOptions): Promise<boolean> {
   const after = counting(headers, options);
   await after.get(first);
@@ -27,14 +27,14 @@ async function share(first: Init, second: Init, headers?: HeadersInit, options?:
   await Promise.all([beside.get(first), beside.get(second)]);
   const isJoined = beside.calls() === 1;
   const isHit = after.calls() === 1;
-  // A public response may be shared when it is stored; whether it is public is not known before it comes.
+  // A public response is shared once it is stored. Before it arrives, the cache does not know that it is public.
   if (isJoined) expect(isHit).toBe(true);
   return isHit;
 }
 
 const as = (user: string): Init => ({ headers: { authorization: user } });
 
-describe('a response whose directives conflict (RFC 9111, 4.2.1)', () => {
+describe('conflicting response directives (RFC 9111, 4.2.1)', () => {
   it.each([
     'private, max-age=60, public',
     'public, max-age=60, private',
@@ -51,11 +51,11 @@ describe('a response whose directives conflict (RFC 9111, 4.2.1)', () => {
     'public, max-age=60, "private',
     'must-understand, no-store, public, max-age=60',
     'publicly, max-age=60',
-  ])('is not shared among users: %s', async (text) => {
+  ])('Users do not share a response with the directives %s', async (text) => {
     expect(await share(as('ada'), as('bob'), control(text))).toBe(false);
   });
 
-  it('is not shared among users when the two directives come in two fields', async () => {
+  it('Users do not share a response whose conflicting directives are in two fields', async () => {
     const headers: HeadersInit = [
       ['cache-control', 'public, max-age=60'],
       ['cache-control', 'private'],
@@ -64,9 +64,9 @@ describe('a response whose directives conflict (RFC 9111, 4.2.1)', () => {
   });
 
   it.each([
-    ['no-store and everything else', 'public, max-age=60, immutable, no-store'],
-    ['no-store that is malformed', 'public, max-age=60; no-store'],
-    ['no-store in quotes', '"no-store, max-age=60"'],
+    ['no-store and all other directives', 'public, max-age=60, immutable, no-store'],
+    ['a malformed no-store', 'public, max-age=60; no-store'],
+    ['a quoted no-store', '"no-store, max-age=60"'],
     ['no-store with an argument', 'max-age=60, no-store=1'],
     ['no-store, and must-understand with an argument', 'max-age=60, must-understand=1, no-store'],
     ['no-cache and max-age', 'max-age=60, no-cache'],
@@ -74,7 +74,7 @@ describe('a response whose directives conflict (RFC 9111, 4.2.1)', () => {
     ['no-cache in a malformed part', 'max-age=60, immutable; no-cache'],
     ['two lifetimes', 'max-age=60, max-age=0'],
     ['a lifetime with and without a value', 'max-age=60, max-age'],
-  ])('is asked for again: %s', async (_, text) => {
+  ])('A response with %s is requested again', async (_, text) => {
     const { get, calls } = counting(control(text));
     await get();
     await get();
@@ -86,14 +86,14 @@ describe('a response whose directives conflict (RFC 9111, 4.2.1)', () => {
     ['no-cache and stale-while-revalidate', 'max-age=1, stale-while-revalidate=60, no-cache'],
     ['two stale windows', 'max-age=1, stale-while-revalidate=60, stale-while-revalidate=5'],
     ['must-revalidate in a malformed part', 'max-age=1, stale-while-revalidate=60, x; must-revalidate'],
-  ])('is not served stale: %s', async (_, text) => {
+  ])('A response with %s is not served stale', async (_, text) => {
     const { get, clock } = setUp(always(control(text)));
     await get();
     await clock.advance(1000);
     expect((await get()).text).toBe('body 2');
   });
 
-  it('of one user stays with that user when a 304 calls it public', async () => {
+  it('A private response stays with its user when a 304 declares it public', async () => {
     const etag = '"1"';
     const { get, clock } = setUp(({ headers, number }) =>
       headers.has('if-none-match')
@@ -102,11 +102,11 @@ describe('a response whose directives conflict (RFC 9111, 4.2.1)', () => {
     );
     await get(as('ada'));
     await clock.advance(1000);
-    expect((await get(as('ada'))).said).toContain('fwd-status=304');
+    expect((await get(as('ada'))).cacheStatus).toContain('fwd-status=304');
     expect((await get(as('bob'))).text).toBe('body 3');
   });
 
-  it('of all users becomes one user’s when a 304 calls it private', async () => {
+  it('A public response becomes private to one user when a 304 declares it private', async () => {
     const etag = '"1"';
     const { get, clock } = setUp(({ headers, number }) =>
       headers.has('if-none-match')
@@ -120,12 +120,12 @@ describe('a response whose directives conflict (RFC 9111, 4.2.1)', () => {
   });
 });
 
-describe('users told apart by a request header', () => {
+describe('users distinguished by a request header', () => {
   it.each([
     ...['x-auth-token', 'x-access-token', 'api-key', 'private-token', 'x-vault-token', 'proxy-authorization'],
     ...['x-goog-api-key', 'x-session-id', 'x-amz-security-token', 'x-csrf-token', 'authentication', 'x-user-id'],
     ...['x-tenant-id', 'authorization', 'cookie', 'x-api-key', 'x-anything-else', 'origin', 'host', 'from'],
-  ])('share nothing that is not public: %s', async (name) => {
+  ])('Users with different values of the header %s do not share a private response', async (name) => {
     expect(await share({ headers: { [name]: 'ada' } }, { headers: { [name]: 'bob' } })).toBe(false);
     expect(await share({ headers: { [name]: 'ada' } }, {})).toBe(false);
     expect(await share({ headers: { [name]: 'ada' } }, { headers: { [name]: 'ada' } })).toBe(true);
@@ -135,22 +135,22 @@ describe('users told apart by a request header', () => {
     ...['accept', 'accept-language', 'accept-charset', 'accept-encoding', 'content-language', 'content-type'],
     ...['user-agent', 'traceparent', 'tracestate', 'baggage', 'b3', 'x-b3-traceid', 'x-b3-spanid', 'sentry-trace'],
     ...['x-request-id', 'x-correlation-id', 'x-amzn-trace-id', 'idempotency-key'],
-  ])('are not told apart by %s, unless the response varies by it', async (name) => {
+  ])('The header %s does not distinguish users unless the response varies by it', async (name) => {
     const [one, other] = [{ headers: { [name]: 'one' } }, { headers: { [name]: 'other' } }];
     expect(await share(one, other)).toBe(true);
     expect(await share(one, other, { ...PRIVATE, vary: name })).toBe(false);
   });
 
-  it('are not told apart by directives for the cache', async () => {
+  it('Cache directives in a request do not distinguish users', async () => {
     expect(await share({}, { headers: { 'cache-control': 'max-stale=1' } })).toBe(true);
     expect(await share({}, { headers: { pragma: 'x' } })).toBe(true);
   });
 
-  it('cannot be confused by a value that looks like two headers', async () => {
+  it('A header value that resembles two headers does not match a request with two headers', async () => {
     expect(await share({ headers: { a: '1,"b","2' } }, { headers: { a: '1', b: '2' } })).toBe(false);
   });
 
-  it('have the hit ratio of a bare client under one that adds trace headers to each request', async () => {
+  it('Trace headers do not lower the hit ratio', async () => {
     const ratioOf = async (traced: boolean) => {
       const { fetch } = counting();
       let id = 0;
@@ -176,9 +176,9 @@ class FakeAgent {
   dispatch() {}
 }
 
-describe('users told apart by a member of init', () => {
+describe('users distinguished by a member of init', () => {
   it.each(['dispatcher', 'agent', 'client', 'tls', 'httpAgent', 'jar', 'anything'])(
-    'share nothing that is not public: objects as %s',
+    'Users with different objects as %s do not share a private response',
     async (name) => {
       const [ada, bob] = [new FakeAgent(), new FakeAgent()];
       expect(await share({ [name]: ada }, { [name]: bob })).toBe(false);
@@ -200,12 +200,12 @@ describe('users told apart by a member of init', () => {
     ['cf', { cacheKey: 'a' }, { cacheKey: 'b' }],
     ['mode', 'cors', 'same-origin'],
     ['referrer', 'https://example.com/x', ''],
-  ])('share nothing that is not public: values of %s', async (name, one, other) => {
+  ])('Users with different values of %s (%o and %o) do not share a private response', async (name, one, other) => {
     expect(await share({ [name]: one }, { [name]: other })).toBe(false);
     expect(await share({ [name]: one }, { [name]: one })).toBe(true);
   });
 
-  it('share nothing that is not public when the member is named by a symbol, or is not enumerable', async () => {
+  it('Symbol-named and non-enumerable members of init distinguish users', async () => {
     const name = Symbol('session');
     expect(await share({ [name]: 'ada' }, { [name]: 'bob' })).toBe(false);
     expect(await share({ [Symbol('a')]: 1 }, { [Symbol('a')]: 1 })).toBe(false);
@@ -213,7 +213,7 @@ describe('users told apart by a member of init', () => {
     expect(await share(hidden(new FakeAgent()), hidden(new FakeAgent()))).toBe(false);
   });
 
-  it('are not told apart by members that carry no identity', async () => {
+  it('Members of init without identity do not distinguish users', async () => {
     const controller = new AbortController();
     const harmless = {
       ...{ method: 'get', signal: controller.signal, priority: 'high', keepalive: true, duplex: 'half', window: null },
@@ -222,7 +222,7 @@ describe('users told apart by a member of init', () => {
     expect(await share({}, harmless as unknown as Init)).toBe(true);
   });
 
-  it('are not told apart by the value that a member has unless it is set', async () => {
+  it('Explicit default values of init do not distinguish users', async () => {
     const set = { credentials: 'same-origin', mode: 'cors', redirect: 'follow', referrer: 'about:client' } as const;
     expect(await share({}, { ...set, referrerPolicy: '' })).toBe(true);
     const { get, calls } = counting();
@@ -231,7 +231,7 @@ describe('users told apart by a member of init', () => {
     expect(calls()).toBe(1);
   });
 
-  it('share what is stored, but no exchange, when they differ in redirect alone', async () => {
+  it('Calls that differ only in redirect share stored responses but no request', async () => {
     const { get, calls } = counting();
     await Promise.all([get({ redirect: 'error' }), get({})]);
     expect(calls()).toBe(2);
@@ -239,7 +239,7 @@ describe('users told apart by a member of init', () => {
     expect(calls()).toBe(2);
   });
 
-  it('share what is public through different agents, unless it varies by a header that an agent may add', async () => {
+  it('Users with different agents share a public response unless it varies by a header that an agent may add', async () => {
     const [ada, bob] = [{ dispatcher: new FakeAgent() }, { dispatcher: new FakeAgent() }];
     const PUBLIC = control('public, max-age=60');
     expect(await share(ada, bob, PUBLIC)).toBe(true);
@@ -248,14 +248,14 @@ describe('users told apart by a member of init', () => {
     expect(await share(ada, bob, { ...PUBLIC, vary: 'accept, x-tenant' })).toBe(false);
   });
 
-  it('do not share a public response that a value in init may change', async () => {
+  it('Users do not share a public response if a value in init may change it', async () => {
     const PUBLIC = control('public, max-age=60');
     expect(await share({ proxy: 'http://a' }, { proxy: 'http://b' }, PUBLIC)).toBe(false);
     expect(await share({ cf: { image: 1 } }, { cf: { image: 2 } }, PUBLIC)).toBe(false);
     expect(await share({ cf: { image: 1 } }, { cf: { image: 1 } }, PUBLIC)).toBe(true);
   });
 
-  it('share nothing through Requests that differ in their credentials', async () => {
+  it('Requests with different credentials do not share a private response', async () => {
     const { get, calls } = counting();
     for (const credentials of ['omit', 'include', 'include'] as const) {
       await get(undefined, new Request(URL_A, { credentials }));
@@ -263,7 +263,7 @@ describe('users told apart by a member of init', () => {
     expect(calls()).toBe(2);
   });
 
-  it('share nothing through Requests of a polyfill that have different agents', async () => {
+  it('Requests of a polyfill with different agents do not share a private response', async () => {
     const { get, calls } = counting();
     const request = (agent: object) => Object.assign(new Request(URL_A), { agent });
     const agents = [new FakeAgent(), new FakeAgent()];
@@ -273,7 +273,7 @@ describe('users told apart by a member of init', () => {
 });
 
 describe('the option user', () => {
-  it('tells users apart where nothing in the request does', async () => {
+  it('The user function distinguishes users of equal requests', async () => {
     let current = 'ada';
     const { get, calls } = counting(PRIVATE, { user: () => current });
     expect(await get()).toBe('body 1');
@@ -284,13 +284,13 @@ describe('the option user', () => {
     expect(calls()).toBe(2);
   });
 
-  it('stands in place of headers and init', async () => {
+  it('The user function replaces headers and init as identity', async () => {
     const options = { user: () => 'ada' };
     expect(await share(as('token 1'), as('token 2'), PRIVATE, options)).toBe(true);
     expect(await share({ agent: new FakeAgent() }, { agent: new FakeAgent() }, PRIVATE, options)).toBe(true);
   });
 
-  it('counts together with userHeaders where both are given', async () => {
+  it('The user function and userHeaders together identify a user', async () => {
     const options = { user: () => 'ada', userHeaders: ['x-tenant'] };
     expect(await share({ headers: { 'x-tenant': '1' } }, { headers: { 'x-tenant': '2' } }, PRIVATE, options)).toBe(
       false,
@@ -298,7 +298,7 @@ describe('the option user', () => {
     expect(await share(as('token 1'), as('token 2'), PRIVATE, options)).toBe(true);
   });
 
-  it('sees the URL, the headers and init of the request, and is called once for it, at once', async () => {
+  it('The user function receives URL, headers and init once and synchronously', async () => {
     const seen: string[] = [];
     const { fetch } = counting(PRIVATE, {
       user: ({ url, headers, init }) => {
@@ -313,7 +313,7 @@ describe('the option user', () => {
     expect(seen).toHaveLength(1);
   });
 
-  it('rejects the call with what it throws, or when it returns no string', async () => {
+  it('A user function that throws or returns no string rejects the call', async () => {
     const throws = counting(PRIVATE, {
       user: () => {
         throw new RangeError('no user');
@@ -325,14 +325,14 @@ describe('the option user', () => {
     expect([throws.calls(), wrong.calls()]).toEqual([0, 0]);
   });
 
-  it('with a list of userHeaders that is empty lets all share what has no other mark', async () => {
+  it('With empty userHeaders, all requests without objects in init share private responses', async () => {
     expect(await share(as('ada'), as('bob'), PRIVATE, { userHeaders: [] })).toBe(true);
     expect(await share({ agent: {} }, { agent: {} }, PRIVATE, { userHeaders: [] })).toBe(false);
   });
 });
 
 describe('single flight', () => {
-  it('keeps users apart before it is known whether the response is public', async () => {
+  it('Users do not join a request before its response is known to be public', async () => {
     const replies: ReturnType<typeof defer<Response>>[] = [];
     const { fetch } = setUp(() => {
       replies.push(defer<Response>());
@@ -346,7 +346,7 @@ describe('single flight', () => {
     expect([await (await ada!).text(), await (await bob!).text()]).toEqual(['of Ada', 'of Bob']);
   });
 
-  it('keeps the failure of one agent from the users of another, also when one user has both', async () => {
+  it('A failure of one agent does not reach calls with another agent of the same user', async () => {
     const broken = { agent: new FakeAgent() };
     const origin = async (_input: string, init?: Init) => {
       await settle();
@@ -364,7 +364,7 @@ describe('single flight', () => {
     ['credentials', { credentials: 'omit' }],
     ['integrity', { integrity: 'sha256-x' }],
     ['an agent', { agent: new FakeAgent() }],
-  ])('keeps the failure of one caller’s %s from another caller', async (_, init) => {
+  ])('A failure by %s of one caller does not reach another caller', async (_, init) => {
     const [name] = Object.keys(init);
     const origin = async (_input: string, given?: Init) => {
       await settle();
@@ -378,11 +378,14 @@ describe('single flight', () => {
   });
 });
 
-describe('a Vary that names no header', () => {
-  it.each(['foo bar', ':user', 'a, (b)', '"x"', '*, x'])('matches no request: %s', async (vary) => {
-    const { get, calls } = counting({ ...control('public, max-age=60'), vary });
-    expect(await get()).toBe('body 1');
-    await get();
-    expect(calls()).toBe(2);
-  });
+describe('Vary without a valid header name', () => {
+  it.each(['foo bar', ':user', 'a, (b)', '"x"', '*, x'])(
+    'A response with Vary: %s matches no request',
+    async (vary) => {
+      const { get, calls } = counting({ ...control('public, max-age=60'), vary });
+      expect(await get()).toBe('body 1');
+      await get();
+      expect(calls()).toBe(2);
+    },
+  );
 });

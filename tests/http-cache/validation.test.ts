@@ -6,7 +6,7 @@ const control = (text: string) => ({ 'cache-control': text });
 const notModified = (headers: Record<string, string> = {}) => new Response(null, { status: 304, headers });
 
 describe('validation (RFC 9111, 4.3)', () => {
-  it('asks by the ETag and the Last-Modified that are stored, beside the headers of the request (4.3.1)', async () => {
+  it('A validation sends the stored ETag and Last-Modified beside the headers of the request (4.3.1)', async () => {
     const { get, calls, clock } = setUp(() =>
       ok({ ...control('max-age=1'), etag: 'W/"1"', 'last-modified': dateAt(-5000) }),
     );
@@ -20,20 +20,20 @@ describe('validation (RFC 9111, 4.3)', () => {
     });
   });
 
-  it('keeps the body when the origin says that it still holds, and starts its life anew (4.3.4)', async () => {
+  it('A 304 keeps the stored body and restarts its lifetime (4.3.4)', async () => {
     const { get, fetch, clock, calls } = setUp(versioned(control('max-age=10')).script);
     await get();
     await clock.advance(15_000);
     const confirmed = await get();
     expect([confirmed.status, confirmed.text, confirmed.age]).toEqual([200, 'version 1', '0']);
-    expect(confirmed.said).toBe('fwd=stale; fwd-status=304; ttl=10; stored');
+    expect(confirmed.cacheStatus).toBe('fwd=stale; fwd-status=304; ttl=10; stored');
     await clock.advance(9000);
-    expect(await get()).toMatchObject({ text: 'version 1', age: '9', said: 'hit; ttl=1' });
+    expect(await get()).toMatchObject({ text: 'version 1', age: '9', cacheStatus: 'hit; ttl=1' });
     expect(calls).toHaveLength(2);
     expect(fetch.cache.stats).toMatchObject({ forwards: 2, validations: 1, hits: 1, stored: 2 });
   });
 
-  it('takes the headers of the 304 in place of the stored ones, but for those of the body (3.2)', async () => {
+  it('The headers of a 304 replace stored headers except those of the body (3.2)', async () => {
     const { get, clock } = setUp(({ number }) =>
       number === 1
         ? ok({
@@ -55,8 +55,8 @@ describe('validation (RFC 9111, 4.3)', () => {
     await get();
     await clock.advance(1000);
     await get();
-    const { response, said } = await get();
-    expect(said).toBe('hit; ttl=5');
+    const { response, cacheStatus } = await get();
+    expect(cacheStatus).toBe('hit; ttl=5');
     const { date, age, ...headers } = Object.fromEntries(response.headers);
     expect(date).toBe(dateAt(1000));
     expect(headers).toEqual({
@@ -70,7 +70,7 @@ describe('validation (RFC 9111, 4.3)', () => {
     });
   });
 
-  it('reckons the age from the 304, not from what was stored before it', async () => {
+  it('The age after a validation is computed from the 304', async () => {
     const { get, clock } = setUp(({ number }) =>
       number === 1
         ? ok({ ...control('max-age=60'), etag: '"1"', age: '50', date: dateAt(-50_000) })
@@ -78,23 +78,23 @@ describe('validation (RFC 9111, 4.3)', () => {
     );
     await get();
     await clock.advance(20_000);
-    expect(await get()).toMatchObject({ age: '3', said: 'fwd=stale; fwd-status=304; ttl=57; stored' });
+    expect(await get()).toMatchObject({ age: '3', cacheStatus: 'fwd=stale; fwd-status=304; ttl=57; stored' });
   });
 
-  it('lets a new response take the place of the old one (4.3.3)', async () => {
+  it('A new response replaces the stored one (4.3.3)', async () => {
     const { state, script } = versioned(control('max-age=1'));
     const { get, clock } = setUp(script);
     await get();
     await clock.advance(1000);
     state.version = 2;
-    expect(await get()).toMatchObject({ text: 'version 2', said: 'fwd=stale; fwd-status=200; ttl=1; stored' });
-    expect(await get()).toMatchObject({ text: 'version 2', said: 'hit; ttl=1' });
+    expect(await get()).toMatchObject({ text: 'version 2', cacheStatus: 'fwd=stale; fwd-status=200; ttl=1; stored' });
+    expect(await get()).toMatchObject({ text: 'version 2', cacheStatus: 'hit; ttl=1' });
   });
 
   it.each<[string, Record<string, string>]>([
     ['another ETag', { etag: '"2"' }],
     ['another Last-Modified', { 'last-modified': dateAt(-1000) }],
-  ])('asks again, unconditionally, when the 304 is of %s', async (_, headers) => {
+  ])('A 304 with %s leads to an unconditional request', async (_, headers) => {
     const { get, clock, calls } = setUp(({ number }) =>
       number === 2
         ? notModified(headers)
@@ -109,8 +109,8 @@ describe('validation (RFC 9111, 4.3)', () => {
   it.each<[string, Record<string, string>]>([
     ['the same ETag, weak or not (RFC 9110, 8.8.3.2)', { etag: 'W/"1"' }],
     ['the same Last-Modified', { 'last-modified': dateAt(-5000) }],
-    ['nothing: only one thing was asked about', {}],
-  ])('is content with a 304 of %s', async (_, headers) => {
+    ['no validator, since only one response was validated', {}],
+  ])('A 304 with %s confirms the stored response', async (_, headers) => {
     const { get, clock } = setUp(({ number }) =>
       number === 2
         ? notModified(headers)
@@ -121,7 +121,7 @@ describe('validation (RFC 9111, 4.3)', () => {
     expect((await get()).text).toBe('body 1');
   });
 
-  it('forgets what the origin confirms and no longer lets be stored', async () => {
+  it('A 304 with no-store removes the stored response', async () => {
     const { get, clock, calls } = setUp(({ number }) =>
       number === 2 ? notModified(control('no-store')) : ok({ ...control('max-age=1'), etag: '"1"' }, `body ${number}`),
     );
@@ -132,7 +132,7 @@ describe('validation (RFC 9111, 4.3)', () => {
     expect(calls[2]!.headers.has('if-none-match')).toBe(false);
   });
 
-  it('forgets what is stored when the origin has sent something that is not to be', async () => {
+  it('A new response with no-store removes the stored response', async () => {
     const { get, clock } = setUp(({ number }) =>
       ok({ ...control(number === 2 ? 'no-store' : 'max-age=1') }, `body ${number}`),
     );
@@ -143,14 +143,14 @@ describe('validation (RFC 9111, 4.3)', () => {
   });
 
   it.each(['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range', 'range'])(
-    'leaves a request with a %s of its own to the origin, and its answer to the caller (4.3.2)',
+    'A request with %s bypasses the cache, and its response reaches the caller unchanged (4.3.2)',
     async (name) => {
       const { get, calls, origin, fetch } = setUp(({ headers }) =>
         headers.has(name) ? notModified({ etag: '"1"' }) : ok({ ...control('max-age=60'), etag: '"1"' }, 'whole'),
       );
       await get();
-      const { status, said } = await get({ headers: { [name]: '"1"' } });
-      expect([status, said]).toEqual([304, '']);
+      const { status, cacheStatus } = await get({ headers: { [name]: '"1"' } });
+      expect([status, cacheStatus]).toEqual([304, '']);
       expect((await get()).text).toBe('whole');
       expect([calls.length, fetch.cache.stats.bypassed]).toEqual([2, 1]);
       expect(origin).toBeTypeOf('function');
@@ -158,7 +158,7 @@ describe('validation (RFC 9111, 4.3)', () => {
   );
 });
 
-describe('an origin that fails', () => {
+describe('failures of the origin', () => {
   const setUpStale = async (headers: string, fails: number | 'network' = 503, after = 20) => {
     const { state, script } = versioned(control(headers));
     const made = setUp(script);
@@ -169,69 +169,69 @@ describe('an origin that fails', () => {
   };
 
   it.each([500, 502, 503, 504])(
-    'is stood in for by what stale-if-error lets be served: %i (RFC 5861, 4)',
+    'A stale response replaces a %i within stale-if-error (RFC 5861, 4)',
     async (status) => {
       const { get, fetch } = await setUpStale('max-age=10, stale-if-error=10', status);
-      const { text, said } = await get();
+      const { text, cacheStatus } = await get();
       expect(text).toBe('version 1');
-      expect(said).toBe(`fwd=stale; fwd-status=${status}; ttl=-10; detail=stale-if-error`);
+      expect(cacheStatus).toBe(`fwd=stale; fwd-status=${status}; ttl=-10; detail=stale-if-error`);
       expect(fetch.cache.stats.staleHits).toBe(1);
     },
   );
 
-  it('is stood in for when it cannot be reached', async () => {
+  it('A stale response replaces a network error within stale-if-error', async () => {
     const { get } = await setUpStale('max-age=10, stale-if-error=10', 'network');
-    expect(await get()).toMatchObject({ text: 'version 1', said: 'fwd=stale; ttl=-10; detail=stale-if-error' });
+    expect(await get()).toMatchObject({ text: 'version 1', cacheStatus: 'fwd=stale; ttl=-10; detail=stale-if-error' });
   });
 
   it.each<[string, string, RequestInit, number?]>([
-    ['nothing allows it', 'max-age=10', {}],
-    ['it was allowed for less long', 'max-age=10, stale-if-error=9', {}],
-    ['it must be revalidated', 'max-age=10, stale-if-error=60, must-revalidate', {}],
-    ['it must always be asked about', 'max-age=10, stale-if-error=60, no-cache', {}],
-    ['the request wants it from the origin', 'max-age=10, stale-if-error=60', { cache: 'no-cache' }],
-    ['it is no such error', 'max-age=10, stale-if-error=60', {}, 501],
-    ['it is the answer', 'max-age=10, stale-if-error=60', {}, 404],
-  ])('is not when %s', async (_, headers, init, status = 503) => {
+    ['no directive allows it', 'max-age=10', {}],
+    ['stale-if-error has elapsed', 'max-age=10, stale-if-error=9', {}],
+    ['the response has must-revalidate', 'max-age=10, stale-if-error=60, must-revalidate', {}],
+    ['the response has no-cache', 'max-age=10, stale-if-error=60, no-cache', {}],
+    ['the request has cache no-cache', 'max-age=10, stale-if-error=60', { cache: 'no-cache' }],
+    ['the status is a 501', 'max-age=10, stale-if-error=60', {}, 501],
+    ['the status is a 404', 'max-age=10, stale-if-error=60', {}, 404],
+  ])('A stale response does not replace an error when %s', async (_, headers, init, status = 503) => {
     const { get } = await setUpStale(headers, status);
     expect(await get(init)).toMatchObject({ status, text: 'error' });
   });
 
-  it('is not at the very end of a lifetime after which it must be revalidated', async () => {
+  it('A must-revalidate response does not replace an error at the exact end of its lifetime', async () => {
     const { get } = await setUpStale('max-age=10, stale-if-error=60, must-revalidate', 503, 10);
     expect((await get()).status).toBe(503);
   });
 
-  it('is not by what is fresh, unless that is allowed, when the request wanted it younger', async () => {
+  it('A fresh response replaces an error for a request with max-age only if stale-if-error allows it', async () => {
     const { get } = await setUpStale('max-age=60', 503, 10);
     expect((await get({ headers: control('max-age=5') })).status).toBe(503);
     expect((await get({ headers: control('max-age=5, stale-if-error=0') })).text).toBe('version 1');
   });
 
-  it('fails as it does where nothing may stand in for it', async () => {
+  it('A network error rejects the call if no stale response may replace it', async () => {
     const { fetch, get } = await setUpStale('max-age=10', 'network');
     await expect(get()).rejects.toThrow('fetch failed');
     expect(fetch.cache.stats.staleHits).toBe(0);
   });
 
-  it('is stood in for when the request allows it', async () => {
+  it('A stale response replaces an error if the request has stale-if-error', async () => {
     const { get } = await setUpStale('max-age=10');
     expect((await get({ headers: control('stale-if-error=10') })).text).toBe('version 1');
     expect((await get({ headers: control('stale-if-error=9') })).status).toBe(503);
   });
 
-  it('does not take away what is stored', async () => {
+  it('A failure of the origin does not remove the stored response', async () => {
     const { get, state } = await setUpStale('max-age=10');
     expect((await get()).status).toBe(503);
     state.fails = undefined;
-    expect((await get()).said).toMatch(/^fwd=stale; fwd-status=304/);
+    expect((await get()).cacheStatus).toMatch(/^fwd=stale; fwd-status=304/);
   });
 
-  it('is not stood in for by what was invalidated meanwhile', async () => {
+  it('A response invalidated during the request does not replace an error', async () => {
     const { fetch, get, state } = await setUpStale('max-age=10, stale-if-error=10');
-    const asking = get();
+    const pendingCalls = get();
     fetch.cache.clear();
-    expect((await asking).status).toBe(503);
+    expect((await pendingCalls).status).toBe(503);
     expect(state.fails).toBe(503);
   });
 });
@@ -245,38 +245,41 @@ describe('stale-while-revalidate (RFC 5861, 3)', () => {
     return { ...made, state };
   };
 
-  it('answers at once, and asks the origin in the background, once', async () => {
+  it('A stale response is served at once while one background revalidation runs', async () => {
     const { get, calls, state, fetch } = await setUpStale('max-age=10, stale-while-revalidate=10', 19);
     state.version = 2;
     const answers = await Promise.all([get(), get(), get()]);
     expect(answers.map(({ text }) => text)).toEqual(['version 1', 'version 1', 'version 1']);
-    expect(answers[0]!.said).toBe('hit; ttl=-9; detail=stale-while-revalidate');
+    expect(answers[0]!.cacheStatus).toBe('hit; ttl=-9; detail=stale-while-revalidate');
     await settle();
     expect(calls).toHaveLength(2);
-    expect(await get()).toMatchObject({ text: 'version 2', said: 'hit; ttl=10' });
+    expect(await get()).toMatchObject({ text: 'version 2', cacheStatus: 'hit; ttl=10' });
     expect(fetch.cache.stats).toMatchObject({ hits: 1, staleHits: 3, forwards: 2 });
   });
 
-  it('no longer does so at its end', async () => {
+  it('A stale response is not served at the end of the stale-while-revalidate window', async () => {
     const { get, state } = await setUpStale('max-age=10, stale-while-revalidate=10', 20);
     state.version = 2;
     expect((await get()).text).toBe('version 2');
   });
 
-  it.each(['must-revalidate', 'no-cache'])('is forbidden by %s', async (forbids) => {
+  it.each(['must-revalidate', 'no-cache'])('A stale response with %s is not served', async (forbids) => {
     const { get, state } = await setUpStale(`max-age=10, stale-while-revalidate=10, ${forbids}`, 15);
     state.version = 2;
     expect((await get()).text).toBe('version 2');
   });
 
-  it.each(['max-age=60', 'min-fresh=1', 'no-cache'])('is not for who asks for %s', async (wanted) => {
-    const { get, state } = await setUpStale('max-age=10, stale-while-revalidate=10', 15);
-    state.version = 2;
-    expect((await get({ headers: control(wanted) })).text).toBe('version 2');
-  });
+  it.each(['max-age=60', 'min-fresh=1', 'no-cache'])(
+    'A request with %s does not receive a stale response',
+    async (wanted) => {
+      const { get, state } = await setUpStale('max-age=10, stale-while-revalidate=10', 15);
+      state.version = 2;
+      expect((await get({ headers: control(wanted) })).text).toBe('version 2');
+    },
+  );
 
   it.each([503, 'network'] as const)(
-    'goes on with what is stored when the origin fails in the background: %s',
+    'The stored response remains when the background revalidation fails: %s',
     async (fails) => {
       const { get, state, calls } = await setUpStale('max-age=10, stale-while-revalidate=10', 15);
       state.fails = fails;
@@ -288,7 +291,7 @@ describe('stale-while-revalidate (RFC 5861, 3)', () => {
     },
   );
 
-  it('does not put an error of the background in the place of what is stored, even one that is fresh', async () => {
+  it('An error response of a background revalidation does not replace the stored response, even a fresh one', async () => {
     const headers = control('max-age=10, stale-while-revalidate=10');
     const { get, clock } = setUp(({ number }) => ok(headers, `body ${number}`, number === 2 ? 503 : 200));
     await get();
@@ -298,7 +301,7 @@ describe('stale-while-revalidate (RFC 5861, 3)', () => {
     expect((await get()).text).toBe('body 1');
   });
 
-  it('goes on when the caller who began it aborts: it is not his', async () => {
+  it('A background revalidation continues when the caller that started it aborts', async () => {
     const { get, state } = await setUpStale('max-age=10, stale-while-revalidate=10', 15);
     state.version = 2;
     const controller = new AbortController();

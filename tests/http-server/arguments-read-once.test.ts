@@ -1,4 +1,4 @@
-/** What a call was given is read when it is called: changing it later changes nothing, nor does a polluted prototype. */
+/** Arguments are read during the call. Later changes and a polluted prototype have no effect. */
 import { KeyedRateLimiter, TokenBucket } from 'breakwater';
 import { rateLimitHandler, rateLimitHeaders, rateLimitMiddleware } from 'breakwater/http-server';
 import { allOf, type RateLimiter, rateLimit } from 'breakwater/rate-limit';
@@ -22,11 +22,11 @@ const response = () => ({
   once: () => {},
 });
 
-describe('a request that changes while the middleware waits', () => {
+describe('requests that change while the middleware waits', () => {
   it.each([
-    ['a skip that takes its time', { skip: () => later(false) }],
-    ['nothing', {}],
-  ])('for %s: is counted for the address it came from', async (_name, options) => {
+    ['an asynchronous skip', { skip: () => later(false) }],
+    ['no asynchronous option', {}],
+  ])('With %s a request counts for the address that it had at the call', async (_name, options) => {
     const limiter = new FakeLimiter();
     const middleware = rateLimitMiddleware({ limiter, trustProxy: 1, ...options });
     const request = {
@@ -41,7 +41,7 @@ describe('a request that changes while the middleware waits', () => {
     expect(limiter.calls).toEqual(['tryAcquire 192.0.2.1 1']);
   });
 
-  it('for a key that takes its time: costs what it did when it came', async () => {
+  it('With an asynchronous key a request has the cost that it had at the call', async () => {
     const limiter = new FakeLimiter(9);
     const middleware = rateLimitMiddleware({
       limiter,
@@ -56,7 +56,7 @@ describe('a request that changes while the middleware waits', () => {
     expect(limiter.calls).toEqual(['tryAcquire ada 3']);
   });
 
-  it('for an address that takes its time: goes by the header it came with', async () => {
+  it('With an asynchronous address a request uses the header that it had at the call', async () => {
     const limiter = new FakeLimiter();
     const limited = rateLimitHandler({ limiter, trustProxy: 1, address: () => later('10.0.0.1') });
     const request = new Request('http://localhost/', { headers: { 'x-forwarded-for': '192.0.2.1' } });
@@ -66,7 +66,7 @@ describe('a request that changes while the middleware waits', () => {
     expect(limiter.calls).toEqual(['tryAcquire 192.0.2.1 1']);
   });
 
-  it('rejects once when both key and cost fail later', async () => {
+  it('The error is passed on once when key and cost both fail asynchronously', async () => {
     const fail = () => settle().then(() => Promise.reject(new Error('boom')));
     const errors: unknown[] = [];
     const middleware = rateLimitMiddleware({ limiter: new FakeLimiter(), key: fail, cost: fail });
@@ -85,7 +85,7 @@ describe('options that change after the call', () => {
     return { clock, limiter };
   };
 
-  it('of acquire and reserve change nothing', async () => {
+  it('Changes of the options of acquire after the call have no effect', async () => {
     const { clock, limiter } = setUp();
     const options = { cost: 1, maxWait: 5000, signal: new AbortController().signal };
     const waiting = watch(allOf(limiter).acquire(options));
@@ -97,7 +97,7 @@ describe('options that change after the call', () => {
     expect([waiting.value?.allowed, keyedWaiting.value?.allowed]).toEqual([true, true]);
   });
 
-  it('of rateLimit change nothing', async () => {
+  it('Changes of the options of rateLimit after the call have no effect', async () => {
     const { clock, limiter } = setUp();
     const options = { maxWait: 5000, cost: 1 };
     const policy = rateLimit(limiter, options);
@@ -108,7 +108,7 @@ describe('options that change after the call', () => {
   });
 });
 
-/** Runs something while every object seems to have a property. */
+/** Runs a function while `Object.prototype` has a property. */
 async function polluted<T>(name: string, value: unknown, run: () => T): Promise<Awaited<T>> {
   Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true });
   try {
@@ -118,12 +118,12 @@ async function polluted<T>(name: string, value: unknown, run: () => T): Promise<
   }
 }
 
-describe('a polluted Object.prototype changes nothing', () => {
+describe('a polluted Object.prototype', () => {
   it.each([
     ['maxWait', 0],
     ['cost', 2],
     ['signal', AbortSignal.abort(new Error('polluted'))],
-  ])('%s, of acquire, reserve and tryAcquire', async (name, value) => {
+  ])('An inherited %s does not change acquire and reserve', async (name, value) => {
     const clock = new TestClock();
     const make = () => new TokenBucket({ capacity: 2, refill: 2, per: 20, clock });
     const one = make();
@@ -143,7 +143,7 @@ describe('a polluted Object.prototype changes nothing', () => {
     ['name', 'evil'],
     ['windowMs', 5000],
     ['partitionKey', 'evil'],
-  ])('%s, of rateLimitHeaders', async (name, value) => {
+  ])('An inherited %s does not change rateLimitHeaders', async (name, value) => {
     const decision = new TokenBucket({ capacity: 2, refill: 2, per: 20, clock: new TestClock() }).tryAcquire();
     const before = rateLimitHeaders(decision, 'draft-10', {});
     await polluted(name, value, () => expect(rateLimitHeaders(decision, 'draft-10', {})).toEqual(before));
@@ -155,7 +155,7 @@ describe('a polluted Object.prototype changes nothing', () => {
     ['limitedBy', 1],
     ['onRefused', () => new Response('polluted')],
     ['onEnd', () => {}],
-  ])('%s, of what the handler finds out', async (name, value) => {
+  ])('An inherited %s does not change rateLimitHandler', async (name, value) => {
     const policies = [{ name: 'one' }, { name: 'two' }];
     const limited = rateLimitHandler({ limiter: new FakeLimiter(1), key: () => 'ada', policies });
     const serve = limited(() => new Response('ok'));

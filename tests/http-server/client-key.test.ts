@@ -7,20 +7,20 @@ import { runs } from '../support/runs.js';
 
 const whole = clientKey({ ipv6Prefix: 128 });
 
-describe('an address', () => {
+describe('addresses', () => {
   it.each([
     ['192.0.2.1', '192.0.2.1'],
     ['::ffff:192.0.2.1', '192.0.2.1'],
     ['::FFFF:c000:0201', '192.0.2.1'],
     ['0:0:0:0:0:ffff:192.0.2.1', '192.0.2.1'],
-    ['64:ff9b::192.0.2.1', '192.0.2.1'], // behind a translator: not all of IPv4 is one client
+    ['64:ff9b::192.0.2.1', '192.0.2.1'], // behind a NAT64 translator, where IPv4 clients stay distinct
     ['2001:db8:1:2ff:3:4:5:6', '2001:db8:1:200::/56'],
     ['2001:DB8:0001:0200::', '2001:db8:1:200::/56'],
     ['2001:db8::', '2001:db8::/56'],
     ['fe80::1%eth0', 'fe80::/56'],
     ['::1', '::/56'],
     ['::', '::/56'],
-  ])('the address %s has the key %s', (address, key) => {
+  ])('The address %s has the key %s', (address, key) => {
     expect(clientKey()(address)).toBe(key);
   });
 
@@ -54,7 +54,7 @@ describe('an address', () => {
       '::1.2.3.4.5',
     ],
     ...['1.2.3.4::', '::1.2.3.4:5', '[::1]', '::1%', '%eth0', 'unknown', '٣.1.1.1'],
-  ])('the text "%s" is not an address', (text) => {
+  ])('The text "%s" is not an address', (text) => {
     expect(clientKey()(text)).toBeUndefined();
   });
 
@@ -63,22 +63,22 @@ describe('an address', () => {
     ['1:0:0:2:0:0:0:4', '1:0:0:2::4'],
     ['1:0:2:3:4:5:6:7', '1:0:2:3:4:5:6:7'],
     ['0:0:1::', '0:0:1::'],
-  ])('%s is written %s, as RFC 5952 has it', (address, key) => {
+  ])('The address %s has the key %s in the format of RFC 5952', (address, key) => {
     expect(whole(address)).toBe(key);
   });
 
-  it('without end is none', () => {
+  it('An overlong text is not an address', () => {
     for (const text of [`::1%${'a'.repeat(1000)}`, '1:'.repeat(1e6), '1'.repeat(1e6)]) {
       expect(clientKey()(text) === undefined).toBe(true);
     }
   });
 
-  it('that is not there has no key', () => {
+  it('A missing address has no key', () => {
     expect(clientKey()(undefined)).toBeUndefined();
     expect(clientKey()(undefined, '192.0.2.1')).toBeUndefined();
   });
 
-  it('is one exactly where Node sees one, and reads as URLs write it', () => {
+  it('A text is an address if Node accepts it, and its key is in the format of URLs', () => {
     const text = fc.oneof(
       fc.ipV4(),
       fc.ipV6(),
@@ -114,12 +114,12 @@ describe('ipv6Prefix', () => {
     [64, '2001:db8:1:2ff::/64'],
     [127, '2001:db8:1:2ff:3:4:5:6/127'],
     [128, '2001:db8:1:2ff:3:4:5:7'],
-  ])('an ipv6Prefix of %i leads to the key %s', (ipv6Prefix, key) => {
+  ])('An ipv6Prefix of %i leads to the key %s', (ipv6Prefix, key) => {
     expect(clientKey({ ipv6Prefix })('2001:db8:1:2ff:3:4:5:7')).toBe(key);
     expect(clientKey({ ipv6Prefix })('192.0.2.1')).toBe('192.0.2.1');
   });
 
-  it('makes one client of all that share it, and of no others', () => {
+  it('Addresses have equal keys exactly if they share the prefix', () => {
     const address = fc.bigInt({ min: 1n << 125n, max: (1n << 126n) - 1n });
     const text = (value: bigint) => (value.toString(16).padStart(32, '0').match(/.{4}/g) as string[]).join(':');
     fc.assert(
@@ -138,7 +138,7 @@ describe('ipv6Prefix', () => {
 describe('trustProxy', () => {
   const forwarded = '203.0.113.9, 198.51.100.7, 10.0.0.2';
 
-  it('is off: what the request says of itself is not looked at', () => {
+  it('X-Forwarded-For is ignored by default', () => {
     expect(clientKey()('10.0.0.1', forwarded)).toBe('10.0.0.1');
     expect(clientKey({ trustProxy: false })('10.0.0.1', forwarded)).toBe('10.0.0.1');
   });
@@ -147,14 +147,14 @@ describe('trustProxy', () => {
     [1, '10.0.0.2'],
     [2, '198.51.100.7'],
     [3, '203.0.113.9'],
-    [9, '203.0.113.9'], // fewer than there should be
-  ])('trustProxy: %i leads to the client address %s', (trustProxy, key) => {
+    [9, '203.0.113.9'], // fewer entries than proxies
+  ])('A trustProxy of %i leads to the client address %s', (trustProxy, key) => {
     expect(clientKey({ trustProxy })('10.0.0.1', forwarded)).toBe(key);
     expect(clientKey({ trustProxy })('10.0.0.1')).toBe('10.0.0.1');
     expect(clientKey({ trustProxy })('10.0.0.1', '')).toBe('10.0.0.1');
   });
 
-  it('works behind a proxy that comes by a Unix socket, and so from nowhere', () => {
+  it('A proxy on a Unix socket without an address is trusted by number but not by list', () => {
     expect(clientKey({ trustProxy: 1 })(undefined, '192.0.2.1')).toBe('192.0.2.1');
     expect(clientKey({ trustProxy: ['10.0.0.0/8'] })(undefined, '192.0.2.1')).toBeUndefined();
   });
@@ -164,17 +164,17 @@ describe('trustProxy', () => {
     [['10.0.0.0/8', '198.51.100.0/24'], '203.0.113.9'],
     [['10.0.0.1'], '10.0.0.2'],
     [['10.0.0.1/32', '10.0.0.2'], '198.51.100.7'],
-    [['192.168.0.0/16'], '10.0.0.1'], // the peer itself is no proxy of ours
-    [['10.0.0.0/8', '198.51.100.7', '203.0.113.9'], '203.0.113.9'], // all of them: the farthest
+    [['192.168.0.0/16'], '10.0.0.1'], // the peer itself is not trusted
+    [['10.0.0.0/8', '198.51.100.7', '203.0.113.9'], '203.0.113.9'], // all are trusted: the farthest one
     [['::ffff:10.0.0.0/104'], '198.51.100.7'],
     [['2001:db8::/32', '10.0.0.0/30'], '198.51.100.7'],
-  ])('trustProxy: %j leads to the client address %s', (trustProxy, key) => {
+  ])('A trustProxy of %j leads to the client address %s', (trustProxy, key) => {
     expect(clientKey({ trustProxy })('10.0.0.1', forwarded)).toBe(key);
     expect(clientKey({ trustProxy })('::ffff:10.0.0.1', forwarded)).toBe(key);
     expect(clientKey({ trustProxy })('10.0.0.1', forwarded.split(', '))).toBe(key);
   });
 
-  it('knows proxies by IPv6 too', () => {
+  it('Proxies may be trusted by IPv6 network', () => {
     const key = clientKey({ trustProxy: ['2001:db8::/32'], ipv6Prefix: 64 });
     expect(key('2001:db8:ffff::1', '2001:db9::1')).toBe('2001:db9::/64');
     expect(key('2001:db7::1', '192.0.2.1')).toBe('2001:db7::/64');
@@ -190,11 +190,11 @@ describe('trustProxy', () => {
     ['"192.0.2.1"', undefined],
     ['evil, ', undefined],
     ['192.0.2.1:port', undefined],
-  ])('takes %j to be %s', (header, key) => {
+  ])('The X-Forwarded-For value %j leads to the key %s', (header, key) => {
     expect(clientKey({ trustProxy: 1 })('10.0.0.1', header)).toBe(key);
   });
 
-  it('lets nobody choose their key: what a client has written stands left of what its proxy has', () => {
+  it('A client cannot choose its key by entries left of those of the proxies', () => {
     const lies = fc.array(fc.oneof(fc.ipV4(), fc.ipV6(), fc.string({ unit: 'grapheme-ascii' })), { maxLength: 5 });
     const [hops, list] = [clientKey({ trustProxy: 2 }), clientKey({ trustProxy: ['10.0.0.0/8'] })];
     fc.assert(
@@ -207,7 +207,7 @@ describe('trustProxy', () => {
     );
   });
 
-  it('reads a header of 100,000 trusted proxies in a moment', () => {
+  it('A header of 100,000 trusted proxies is read within two seconds', () => {
     const key = clientKey({ trustProxy: ['10.0.0.0/8'] });
     const start = process.cpuUsage();
     expect(key('10.0.0.1', `192.0.2.1${', 10.0.0.2'.repeat(100_000)}`)).toBe('192.0.2.1');
@@ -224,18 +224,18 @@ it.each([
   [['3.0.0.0/9', '13.32.0.0/12', '18.128.0.0/9', '34.64.0.0/10', '35.184.0.0/13', '52.0.0.0/10', '104.16.0.0/13']],
   [['2600:1f00::/24', '2603:1000::/24', '2600:1900::/28', '2606:4700::/32', '2a05:d000::/25', '2400:cb00::/32']],
   [Array.from({ length: 32 }, (_, n) => `${2 * n}.0.0.0/8`)],
-  [Array.from({ length: 100 }, () => '64.0.0.0/4')], // the same one again and again
-])('networks like %j may be trusted', (trustProxy) => {
+  [Array.from({ length: 100 }, () => '64.0.0.0/4')], // the same network 100 times
+])('Networks like %j may be trusted', (trustProxy) => {
   expect(clientKey({ trustProxy })('203.0.113.9', '198.51.100.7')).toBe('203.0.113.9');
 });
 
-it('a trusted part of NAT64 is the part of IPv4 that it stands for', () => {
+it('A trusted NAT64 network includes its IPv4 network', () => {
   const key = clientKey({ trustProxy: ['64:ff9b::10.0.0.0/104'] });
   expect([key('10.1.2.3', '192.0.2.1'), key('64:ff9b::10.1.2.3', '192.0.2.1')]).toEqual(['192.0.2.1', '192.0.2.1']);
   expect([key('11.1.2.3', '192.0.2.1'), key('::1', '192.0.2.1')]).toEqual(['11.1.2.3', '::/56']);
 });
 
-describe('options that cannot work', () => {
+describe('invalid options', () => {
   it.each<[unknown, string]>([
     [{ trustProxy: true }, '"trustProxy" must not be true, because any client could then choose its own address'],
     [{ trustProxy: 0 }, '"trustProxy" must be an integer ≥ 1, got 0'],

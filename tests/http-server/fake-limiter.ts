@@ -1,7 +1,7 @@
 import type { Decision } from 'breakwater/core';
 import type { HttpRateLimiter } from 'breakwater/http-server';
 
-/** A limiter whose answers can be read at a glance: so many for each key, and never any more. Remembers what it was asked. */
+/** A limiter that allows `limit` per key and never refills. Records its calls. */
 export class FakeLimiter implements HttpRateLimiter {
   readonly calls: string[] = [];
   readonly peeks: string[] = [];

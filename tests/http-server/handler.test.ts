@@ -9,7 +9,7 @@ const hello = () => new Response('hello', { headers: { 'x-own': '1' } });
 const byName = (it: Request) => it.headers.get('x-name') ?? undefined;
 
 describe('rateLimitHandler', () => {
-  it('adds fields to what passes, and answers what does not', async () => {
+  it('Admitted responses get rate limit headers, and rejected requests are answered with a problem document', async () => {
     const limiter = new FakeLimiter();
     const handler = vi.fn(hello);
     const fetch = rateLimitHandler({ limiter, key: byName, name: 'api', window: '1m' })(handler);
@@ -18,7 +18,7 @@ describe('rateLimitHandler', () => {
     expect(responses.map(({ status }) => status)).toEqual([200, 200, 429]);
     expect(responses.map(({ headers }) => headers.get('ratelimit'))).toEqual([
       '"api";r=1;t=2',
-      '"api";r=0;t=2', // until there is one more, not until all are back
+      '"api";r=0;t=2', // until one more is available, not until all are
       '"api";r=0;t=2',
     ]);
     expect(responses.map(({ headers }) => headers.get('ratelimit-policy'))).toEqual(Array(3).fill('"api";q=2;w=60'));
@@ -36,7 +36,7 @@ describe('rateLimitHandler', () => {
     expect((await fetch(request({ 'x-name': 'bob' }))).status).toBe(200);
   });
 
-  it('passes on what the platform gives, and asks it for the address', async () => {
+  it('The arguments of the platform are passed to the handler and to address', async () => {
     const limiter = new FakeLimiter();
     const address = vi.fn(async (_request: Request, { remote }: { remote: string }) => remote);
     const handler = vi.fn(
@@ -50,23 +50,20 @@ describe('rateLimitHandler', () => {
     expect(limiter.calls).toEqual(['tryAcquire 2001:db8:1::/56 1']);
   });
 
-  it.each([null, undefined, '', 'unknown'])(
-    'an address that is %j is no key: such requests share one',
-    async (address) => {
-      const limiter = new FakeLimiter();
-      const fetch = rateLimitHandler({ limiter, address: () => address })(hello);
-      const statuses = [];
-      for (let i = 0; i < 3; i++) statuses.push((await fetch(request())).status);
-      expect(statuses).toEqual([200, 200, 429]);
-      expect(limiter.used).toEqual(new Map([['', 2]]));
-    },
-  );
+  it.each([null, undefined, '', 'unknown'])('Requests with the address %j share one limit', async (address) => {
+    const limiter = new FakeLimiter();
+    const fetch = rateLimitHandler({ limiter, address: () => address })(hello);
+    const statuses = [];
+    for (let i = 0; i < 3; i++) statuses.push((await fetch(request())).status);
+    expect(statuses).toEqual([200, 200, 429]);
+    expect(limiter.used).toEqual(new Map([['', 2]]));
+  });
 
-  describe('a response that is immutable', () => {
+  describe('immutable responses', () => {
     it.each<[string, () => Response | Promise<Response>, number]>([
       ['a redirect', () => Response.redirect('http://localhost/b', 303), 303],
       ['from fetch', () => fetch('data:text/plain,hi'), 200],
-    ])('an immutable response is copied: %s', async (_name, make, status) => {
+    ])('An immutable response is copied: %s', async (_name, make, status) => {
       const original = await make();
       const response = await rateLimitHandler({ limiter: new FakeLimiter(), key: byName })(() => original)(request());
       expect(response).not.toBe(original);
@@ -76,13 +73,13 @@ describe('rateLimitHandler', () => {
       expect(await response.text()).toBe(status === 200 ? 'hi' : '');
     });
 
-    it('stays as it is when it cannot be copied either', async () => {
+    it('A response that cannot be copied is passed through unchanged', async () => {
       const original = Response.error();
       const response = await rateLimitHandler({ limiter: new FakeLimiter(), key: byName })(() => original)(request());
       expect(response).toBe(original);
     });
 
-    it('is the same object when it can be changed, or when there is nothing to add', async () => {
+    it('A mutable response, or one without added headers, is not copied', async () => {
       const original = hello();
       expect(await rateLimitHandler({ limiter: new FakeLimiter(), key: byName })(() => original)(request())).toBe(
         original,
@@ -93,7 +90,7 @@ describe('rateLimitHandler', () => {
     });
   });
 
-  it('adds to what a handler inside has said of its own limit', async () => {
+  it('The headers of an inner handler are extended', async () => {
     const inner = rateLimitHandler({ limiter: new FakeLimiter(5), key: byName, name: 'inner' })(hello);
     const outer = rateLimitHandler({ limiter: new FakeLimiter(), key: byName, name: 'outer', headers: 'draft-8' })(
       inner,
@@ -103,7 +100,7 @@ describe('rateLimitHandler', () => {
     expect(headers.get('ratelimit-policy')).toBe('"inner";q=5, "outer"; q=2');
   });
 
-  it('lets a handler of yours answer', async () => {
+  it('onRefused may return the response of a rejection', async () => {
     const onRefused = vi.fn(
       async () => new Response('slow down', { status: 503, headers: { 'x-own': '2', 'retry-after': '1' } }),
     );
@@ -120,7 +117,7 @@ describe('rateLimitHandler', () => {
     expect(onRefused).toHaveBeenCalledExactlyOnceWith({ key: 'ann', cost: 3, policy: 'default', decision }, it);
   });
 
-  it('rejects with what functions of yours throw, and the handler too', async () => {
+  it('An error of an option function or of the handler rejects the call', async () => {
     const boom = () => {
       throw new Error('boom');
     };
@@ -143,7 +140,7 @@ describe('rateLimitHandler', () => {
 });
 
 describe('refundWhen', () => {
-  it('gives back what a request has taken, once, when it says so', async () => {
+  it('A request for which refundWhen returns true is refunded once', async () => {
     const limiter = new FakeLimiter();
     const refunds: unknown[] = [];
     const endings: unknown[] = [];
@@ -185,7 +182,7 @@ describe('refundWhen', () => {
     expect(limiter.calls).not.toContainEqual(expect.stringContaining('tryAcquire'));
   });
 
-  it('that throws surfaces by itself: the response is on its way', async () => {
+  it('An error thrown by refundWhen is reported as uncaught and the response is returned', async () => {
     using uncaught = catchUncaught();
     const refundWhen = () => {
       throw new Error('boom');

@@ -14,7 +14,7 @@ import { parseList } from 'structured-headers';
 import { describe, expect, it } from 'vitest';
 
 const dialects: readonly RateLimitDialect[] = ['x-ratelimit', 'draft-6', 'draft-7', 'draft-8', 'draft-10'];
-/** Rates that leave fractions everywhere. */
+/** Limiters with rates that produce fractions. */
 const limiters: Record<string, (clock: TestClock) => RateLimiter> = {
   TokenBucket: (clock) => new TokenBucket({ capacity: 7, refill: 3.3, per: 1700, clock }),
   LeakyBucket: (clock) => new LeakyBucket({ capacity: 7, leak: 3.3, per: 1700, clock }),
@@ -30,7 +30,7 @@ const limiters: Record<string, (clock: TestClock) => RateLimiter> = {
 
 describe.each(Object.entries(limiters))('%s', (_name, make) => {
   it.each(dialects)(
-    'the %s headers contain integers within their bounds, and Retry-After is not before the reset',
+    'The %s headers contain integers within their bounds, and Retry-After is not before the reset',
     async (dialect) => {
       const clock = new TestClock();
       const random = seededRandom(18);
@@ -41,11 +41,11 @@ describe.each(Object.entries(limiters))('%s', (_name, make) => {
         headers: dialect,
         window: 1700,
       })(() => new Response('passed'));
-      const seen = { passed: 0, refused: 0 };
+      const seen = { passed: 0, rejected: 0 };
       for (let i = 0; i < 300; i++) {
         await clock.advance(Math.floor(random() * 700));
         const { status, headers } = await handler(new Request('http://localhost'));
-        seen[status === 200 ? 'passed' : 'refused']++;
+        seen[status === 200 ? 'passed' : 'rejected']++;
         const texts = [...headers].filter(([name]) => /ratelimit|^retry-after$/.test(name)).map(([, value]) => value);
         expect(texts.length).toBeGreaterThanOrEqual(2);
         for (const text of texts) expect(text, text).not.toMatch(/[.-]|NaN|Infinity|e[+\d]/);
@@ -56,34 +56,34 @@ describe.each(Object.entries(limiters))('%s', (_name, make) => {
         expect(remaining).toBeGreaterThanOrEqual(0);
         expect(remaining).toBeLessThanOrEqual(7);
         expect(status === 429).toBe(retryAfterMs !== undefined);
-        // X-RateLimit tells a time on the wall clock, which goes on while we look.
+        // X-RateLimit contains a wall clock time, and the clock advances during the test.
         if (retryAfterMs !== undefined)
           expect(retryAfterMs).toBeGreaterThanOrEqual(resetAfterMs! - (dialect === 'x-ratelimit' ? 1000 : 0));
       }
       expect(seen.passed).toBeGreaterThan(25);
-      expect(seen.refused).toBeGreaterThan(25);
+      expect(seen.rejected).toBeGreaterThan(25);
     },
   );
 
-  it('a request after Retry-After passes if no other request has taken the tokens', async () => {
+  it('A request after Retry-After passes if no other request has taken the tokens', async () => {
     const clock = new TestClock();
     const random = seededRandom(22);
     const cost = { next: 1 };
     const limiter = new KeyedRateLimiter(() => make(clock));
     const handler = rateLimitHandler({ limiter, key: () => 'k', cost: () => cost.next })(() => new Response(''));
-    for (let refusals = 0; refusals < 100; ) {
+    for (let rejections = 0; rejections < 100; ) {
       await clock.advance(Math.floor(random() * 100));
       cost.next = 1 + Math.floor(random() * 6);
       const { retryAfterMs } = parseRateLimit((await handler(new Request('http://localhost'))).headers);
       if (retryAfterMs === undefined) continue;
-      refusals++;
+      rejections++;
       await clock.advance(retryAfterMs);
       expect((await handler(new Request('http://localhost'))).status).toBe(200);
     }
   });
 });
 
-it('the lists of drafts 8 and 10 are structured fields for every printable policy name', () => {
+it('The lists of drafts 8 and 10 are structured fields for every printable policy name', () => {
   const decision = { allowed: false, limit: 5, remaining: 0, retryAfterMs: 1, resetAfterMs: 1 };
   for (let code = 32; code < 127; code++) {
     const name = String.fromCharCode(code);
@@ -99,6 +99,6 @@ it.each([
   ['Friday, 31-Dec-99 23:59:59 GMT', 0],
   ['Fri Dec 31 23:59:59 1999', 0],
   ['yesterday', undefined],
-])('the Retry-After value %s is parsed as %s ms', (value, expected) => {
+])('The Retry-After value %s is parsed as %s ms', (value, expected) => {
   expect(parseRateLimit({ 'retry-after': value })).toEqual({ limits: [], retryAfterMs: expected });
 });

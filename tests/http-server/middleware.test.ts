@@ -12,7 +12,7 @@ import { settle } from '../support/promises.js';
 import { catchUncaught } from '../support/uncaught.js';
 import { FakeLimiter } from './fake-limiter.js';
 
-/** As much of a response as the middleware needs. */
+/** The part of a response that the middleware uses. */
 class FakeResponse extends EventEmitter implements OutgoingResponse {
   statusCode = 200;
   headersSent = false;
@@ -61,7 +61,7 @@ const from = (remoteAddress: string | undefined, headers: FakeRequest['headers']
 type Options = Partial<RateLimitHttpOptions<[request: FakeRequest, response: FakeResponse]>> &
   Pick<RateLimitMiddlewareOptions<FakeRequest, FakeResponse>, 'onRefused'>;
 
-/** Sends one request through. */
+/** Sends one request through the middleware. */
 async function send(
   middleware: ReturnType<typeof rateLimitMiddleware<FakeRequest, FakeResponse>>,
   request: FakeRequest = from('192.0.2.1'),
@@ -81,40 +81,40 @@ function setup(options: Options = {}, limit = 2) {
 describe('the key', () => {
   it.each<[string, Options, FakeRequest, string]>([
     ['the address', {}, from('192.0.2.1'), '192.0.2.1'],
+    ['the address despite X-Forwarded-For', {}, from('192.0.2.1', { 'x-forwarded-for': '198.51.100.1' }), '192.0.2.1'],
+    ['the IPv6 network', {}, from('2001:db8:1:2::3'), '2001:db8:1::/56'],
+    ['a smaller IPv6 network with ipv6Prefix', { ipv6Prefix: 64 }, from('2001:db8:1:2::3'), '2001:db8:1:2::/64'],
     [
-      'the address, whatever the request says',
-      {},
-      from('192.0.2.1', { 'x-forwarded-for': '198.51.100.1' }),
-      '192.0.2.1',
-    ],
-    ['the network', {}, from('2001:db8:1:2::3'), '2001:db8:1::/56'],
-    ['a smaller network', { ipv6Prefix: 64 }, from('2001:db8:1:2::3'), '2001:db8:1:2::/64'],
-    [
-      'what the proxy says',
+      'the address that a trusted proxy has seen',
       { trustProxy: ['10.0.0.0/8'] },
       from('10.0.0.1', { 'x-forwarded-for': 'spoofed, 192.0.2.9' }),
       '192.0.2.9',
     ],
     [
-      'in several lines',
+      'the address in several X-Forwarded-For lines',
       { trustProxy: 2 },
       from('10.0.0.1', { 'x-forwarded-for': ['192.0.2.8', '10.0.0.2'] }),
       '192.0.2.8',
     ],
-    ['yours', { key: ({ headers }) => String(headers['x-key']) }, from('10.0.0.1', { 'x-key': 'k' }), 'k'],
-    ['yours, later', { key: async () => 'later' }, from('10.0.0.1'), 'later'],
-    ['none', {}, from(undefined), ''],
-    ['none of yours', { key: () => undefined }, from('192.0.2.1'), ''],
-    ['empty', { key: () => '' }, from('192.0.2.1'), ''],
-    ['malformed by a proxy', { trustProxy: 1 }, from('10.0.0.1', { 'x-forwarded-for': 'unknown' }), ''],
-  ])('the key of a request is %s', async (_name, options, request, key) => {
+    [
+      'the result of the option key',
+      { key: ({ headers }) => String(headers['x-key']) },
+      from('10.0.0.1', { 'x-key': 'k' }),
+      'k',
+    ],
+    ['the asynchronous result of the option key', { key: async () => 'later' }, from('10.0.0.1'), 'later'],
+    ['empty without an address', {}, from(undefined), ''],
+    ['empty if the option key returns undefined', { key: () => undefined }, from('192.0.2.1'), ''],
+    ['empty if the option key returns an empty string', { key: () => '' }, from('192.0.2.1'), ''],
+    ['empty if a proxy sends no address', { trustProxy: 1 }, from('10.0.0.1', { 'x-forwarded-for': 'unknown' }), ''],
+  ])('The key of a request is %s', async (_name, options, request, key) => {
     const { limiter, middleware } = setup(options);
     const { next } = await send(middleware, request);
     expect(limiter.calls).toEqual([`tryAcquire ${key} 1`]);
     expect(next).toHaveBeenCalledExactlyOnceWith();
   });
 
-  it("that is missing: onMissingKey 'skip' lets the request pass, 'reject' answers 400", async () => {
+  it("Without a key, onMissingKey 'skip' admits the request and 'reject' answers 400", async () => {
     const skipping = setup({ onMissingKey: 'skip' });
     const { next, response } = await send(skipping.middleware, from(undefined));
     expect(next).toHaveBeenCalledExactlyOnceWith();
@@ -122,27 +122,27 @@ describe('the key', () => {
     expect(skipping.limiter.calls).toEqual([]);
 
     const onRefused = vi.fn();
-    const refusing = setup({ onMissingKey: 'reject', onRefused });
-    const refused = await send(refusing.middleware, from(undefined));
-    expect(refused.next).not.toHaveBeenCalled();
-    expect([refused.response.statusCode, refused.response.headers]).toEqual([
+    const rejecting = setup({ onMissingKey: 'reject', onRefused });
+    const rejected = await send(rejecting.middleware, from(undefined));
+    expect(rejected.next).not.toHaveBeenCalled();
+    expect([rejected.response.statusCode, rejected.response.headers]).toEqual([
       400,
       { 'content-type': 'application/problem+json' },
     ]);
-    expect(JSON.parse(refused.response.body!)).toEqual({
+    expect(JSON.parse(rejected.response.body!)).toEqual({
       type: 'about:blank',
       title: 'Bad Request',
       status: 400,
       detail: 'The request has no key that it could be counted for.',
     });
-    expect(refusing.limiter.calls).toEqual([]);
+    expect(rejecting.limiter.calls).toEqual([]);
     expect(onRefused).not.toHaveBeenCalled();
 
     const observing = setup({ onMissingKey: 'reject', mode: 'observe' });
     expect((await send(observing.middleware, from(undefined))).next).toHaveBeenCalledExactlyOnceWith();
   });
 
-  it.each([5, null, {}, ['a'], true])('that is %j is a mistake of the program', async (key) => {
+  it.each([5, null, {}, ['a'], true])('A key of %j is passed to next as InvalidOptionError', async (key) => {
     const { middleware, limiter } = setup({ key: () => key as never });
     const { next } = await send(middleware);
     expect(next.mock.calls).toMatchObject([[{ code: 'ERR_INVALID_OPTION', option: 'key', value: key }]]);
@@ -152,12 +152,12 @@ describe('the key', () => {
 
 describe('cost and skip', () => {
   it.each<[string, Options, string[]]>([
-    ['a number', { cost: 2 }, ['tryAcquire 192.0.2.1 2']],
-    ['a function', { cost: ({ headers }) => Number(headers['x-cost']) }, ['tryAcquire 192.0.2.1 0']],
-    ['later', { cost: async () => 1 }, ['tryAcquire 192.0.2.1 1']],
-    ['skipped', { skip: () => true }, []],
-    ['skipped later', { skip: async () => true }, []],
-    ['not skipped', { skip: () => false }, ['tryAcquire 192.0.2.1 1']],
+    ['A cost may be a number', { cost: 2 }, ['tryAcquire 192.0.2.1 2']],
+    ['A cost may be a function', { cost: ({ headers }) => Number(headers['x-cost']) }, ['tryAcquire 192.0.2.1 0']],
+    ['A cost may be asynchronous', { cost: async () => 1 }, ['tryAcquire 192.0.2.1 1']],
+    ['A skipped request takes no tokens', { skip: () => true }, []],
+    ['A request that is skipped asynchronously takes no tokens', { skip: async () => true }, []],
+    ['A request that is not skipped takes tokens', { skip: () => false }, ['tryAcquire 192.0.2.1 1']],
   ])('%s', async (_name, options, calls) => {
     const { limiter, middleware } = setup(options);
     const { next, response } = await send(middleware, from('192.0.2.1', { 'x-cost': '0' }));
@@ -166,7 +166,7 @@ describe('cost and skip', () => {
     if (calls.length === 0) expect(response.headers).toEqual({});
   });
 
-  it('get the request and the response', async () => {
+  it('skip, key and cost receive the request and the response', async () => {
     const seen: unknown[] = [];
     const { middleware } = setup({
       skip: (...args) => seen.push(args) < 0,
@@ -178,18 +178,22 @@ describe('cost and skip', () => {
   });
 });
 
-describe('fields', () => {
+describe('headers', () => {
   it.each<[string, Options, Record<string, string>]>([
-    ['by default', {}, { ratelimit: '"default";r=1;t=2', 'ratelimit-policy': '"default";q=2' }],
-    ['none', { headers: false }, {}],
-    ['an empty list', { headers: [] }, {}],
     [
-      'draft 8',
+      'has the headers of draft 10 by default',
+      {},
+      { ratelimit: '"default";r=1;t=2', 'ratelimit-policy': '"default";q=2' },
+    ],
+    ['has no headers if the option headers is false', { headers: false }, {}],
+    ['has no headers if the option headers is an empty list', { headers: [] }, {}],
+    [
+      'has the headers of draft 8',
       { headers: 'draft-8', name: 'a', window: '1m' },
       { ratelimit: '"a"; r=1; t=2', 'ratelimit-policy': '"a"; q=2; w=60' },
     ],
     [
-      'two dialects',
+      'has the headers of two dialects',
       { headers: ['draft-7', 'x-ratelimit'], window: 1500 },
       {
         ratelimit: 'limit=2, remaining=1, reset=2',
@@ -200,24 +204,24 @@ describe('fields', () => {
       },
     ],
     [
-      'whose share',
+      'has the partition key in its headers',
       { partitionKey: (key) => `share of ${key}` },
       {
         ratelimit: '"default";r=1;t=2;pk=:c2hhcmUgb2YgMTkyLjAuMi4x:',
         'ratelimit-policy': '"default";q=2;pk=:c2hhcmUgb2YgMTkyLjAuMi4x:',
       },
     ],
-  ])('%s', async (_name, options, headers) => {
+  ])('A response %s', async (_name, options, headers) => {
     const { response } = await send(setup(options).middleware);
     expect(response.headers).toEqual(headers);
   });
 
-  it('of a refusal always have Retry-After', async () => {
+  it('A rejected response always has Retry-After', async () => {
     const { response } = await send(setup({ headers: false }, 0).middleware);
     expect(response.headers).toEqual({ 'retry-after': '2', 'content-type': 'application/problem+json' });
   });
 
-  it('are added to the lists of another limiter, and replace what is no list', async () => {
+  it('Headers are appended to the lists of another limiter and replace other values', async () => {
     const response = new FakeResponse();
     const request = from('192.0.2.1');
     await send(setup({ name: 'a' }).middleware, request, response);
@@ -230,7 +234,7 @@ describe('fields', () => {
     });
   });
 
-  it('name the one of several limits that bound', async () => {
+  it('Headers name the limit that decided', async () => {
     const decisions: Decision[] = [
       { allowed: true, limit: 10, remaining: 9, retryAfterMs: 0, resetAfterMs: 1000, limitedBy: 0 },
       { allowed: false, limit: 1000, remaining: 0, retryAfterMs: 5000, resetAfterMs: 5000, limitedBy: 1 },
@@ -251,7 +255,7 @@ describe('fields', () => {
     expect(JSON.parse(responses[1]!.body!)['violated-policies']).toEqual(['hourly']);
   });
 
-  describe('say when there will be more than what is left', () => {
+  describe('the reset time of the headers', () => {
     const decision: Decision = { allowed: true, limit: 5, remaining: 3, retryAfterMs: 0, resetAfterMs: 60_000 };
     const fieldOf = async (taken: Decision, peek?: () => Decision) => {
       const limiter = { tryAcquire: () => taken, ...(peek && { peek }) };
@@ -260,24 +264,24 @@ describe('fields', () => {
       return response.headers.ratelimit;
     };
 
-    it('as peek knows it', async () => {
+    it('The reset is the time until one more token is available, from peek', async () => {
       const peek = vi.fn(() => ({ ...decision, allowed: false, retryAfterMs: 3000 }));
       expect(await fieldOf(decision, peek)).toBe('"default";r=3;t=3');
       expect(peek).toHaveBeenCalledExactlyOnceWith('192.0.2.1', 4);
     });
 
-    it('if there is not more by now', async () => {
+    it('The remaining count and the reset are those of peek if more is available by now', async () => {
       const peek = () => ({ ...decision, remaining: 4, resetAfterMs: 2000 });
       expect(await fieldOf(decision, peek)).toBe('"default";r=4;t=2');
     });
 
-    it('unless nothing can come to what is all', async () => {
+    it('peek is not called if all tokens are available', async () => {
       const peek = vi.fn(() => decision);
       expect(await fieldOf({ ...decision, remaining: 5, resetAfterMs: 0 }, peek)).toBe('"default";r=5;t=0');
       expect(peek).not.toHaveBeenCalled();
     });
 
-    it('else when all will be back: without peek, and where another limit is below what is asked', async () => {
+    it('The reset is the time until all tokens are available if peek is missing or throws', async () => {
       expect(await fieldOf(decision)).toBe('"default";r=3;t=60');
       const peek = () => {
         throw new RangeError('above the capacity');
@@ -287,8 +291,8 @@ describe('fields', () => {
   });
 });
 
-describe('a refusal', () => {
-  it('is answered, and goes no further', async () => {
+describe('rejections', () => {
+  it('A rejected request is answered and next is not called', async () => {
     const { middleware } = setup({ statusCode: 503, message: 'Not so fast.', name: 'api' }, 0);
     const { next, response } = await send(middleware);
     expect(next).not.toHaveBeenCalled();
@@ -302,7 +306,7 @@ describe('a refusal', () => {
     });
   });
 
-  it('may be answered by you', async () => {
+  it('onRefused may answer a rejected request', async () => {
     const onRefused = vi.fn(async (_refusal: unknown, _request: FakeRequest, response: FakeResponse) =>
       response.end('no'),
     );
@@ -318,7 +322,7 @@ describe('a refusal', () => {
     expect(next).not.toHaveBeenCalled();
   });
 
-  it('in mode observe is reported, and that is all', async () => {
+  it('In mode observe a rejection is only reported', async () => {
     const reject = vi.fn();
     const { middleware, limiter } = setup({ mode: 'observe', on: { reject } }, 1);
     for (let i = 0; i < 3; i++) {
@@ -331,7 +335,7 @@ describe('a refusal', () => {
     expect(reject.mock.calls[0]![0]).toMatchObject({ key: '192.0.2.1', cost: 1, policy: 'default', enforced: false });
   });
 
-  it('is reported when it is enforced, too; a listener that throws changes nothing', async () => {
+  it('An enforced rejection is reported, and an error of a listener changes nothing', async () => {
     using uncaught = catchUncaught();
     const reject = vi.fn(() => {
       throw new Error('boom');
@@ -344,15 +348,15 @@ describe('a refusal', () => {
   });
 });
 
-describe('a response that somebody else has begun', () => {
-  it('gets no fields, and the request that passes goes on', async () => {
+describe('responses that have begun already', () => {
+  it('A begun response gets no headers, and an admitted request continues', async () => {
     const response = Object.assign(new FakeResponse(), { headersSent: true });
     const { next } = await send(setup().middleware, from('192.0.2.1'), response);
     expect(next).toHaveBeenCalledExactlyOnceWith();
     expect(response.headers).toEqual({});
   });
 
-  it('is cut off when the request is refused, so that it does not look whole', async () => {
+  it('A begun response is destroyed when the request is rejected', async () => {
     const response = Object.assign(new FakeResponse(), { headersSent: true });
     const { next } = await send(setup({}, 0).middleware, from('192.0.2.1'), response);
     expect(next).not.toHaveBeenCalled();
@@ -360,7 +364,7 @@ describe('a response that somebody else has begun', () => {
     expect(response.body).toBeUndefined();
   });
 
-  it('and ended is left alone', async () => {
+  it('An ended response is not changed when the request is rejected', async () => {
     const response = new FakeResponse();
     response.headersSent = true;
     response.writableEnded = true;
@@ -378,23 +382,23 @@ describe('errors', () => {
 
   it.each<[string, Options]>([
     ['skip', { skip: boom }],
-    ['skip, later', { skip: () => Promise.reject(new Error('boom')) }],
+    ['an asynchronous skip', { skip: () => Promise.reject(new Error('boom')) }],
     ['key', { key: boom }],
     ['cost', { cost: boom }],
     ['partitionKey', { partitionKey: boom }],
     ['onRefused', { onRefused: boom }],
-    ['onRefused, later', { onRefused: () => Promise.reject(new Error('boom')) }],
+    ['an asynchronous onRefused', { onRefused: () => Promise.reject(new Error('boom')) }],
     ['the limiter', { limiter: { tryAcquire: boom } }],
-    ['its peek', { limiter: { tryAcquire: () => ({ ...ALLOWED }), peek: boom } }],
-    ['a limiter that is asked over the network', { limiter: { tryAcquire: () => Promise.reject(new Error('boom')) } }],
-    ['its reserve', { limiter: { tryAcquire: boom, reserve: boom }, refundWhen: () => true }],
-  ])('of %s go to next, once', async (_name, options) => {
+    ['the peek of the limiter', { limiter: { tryAcquire: () => ({ ...ALLOWED }), peek: boom } }],
+    ['a remote limiter', { limiter: { tryAcquire: () => Promise.reject(new Error('boom')) } }],
+    ['the reserve of the limiter', { limiter: { tryAcquire: boom, reserve: boom }, refundWhen: () => true }],
+  ])('An error of %s is passed to next once', async (_name, options) => {
     const { next, response } = await send(setup(options, 0).middleware);
     expect(next).toHaveBeenCalledExactlyOnceWith(new Error('boom'));
     expect(response.body).toBeUndefined();
   });
 
-  it('of next itself are not given to next', async () => {
+  it('An error of next is not passed to next', async () => {
     using uncaught = catchUncaught();
     const next = vi.fn(boom);
     setup().middleware(from('192.0.2.1'), new FakeResponse(), next);
@@ -404,8 +408,8 @@ describe('errors', () => {
   });
 });
 
-describe('a limiter that is asked over the network', () => {
-  it('serves as well', async () => {
+describe('a remote limiter', () => {
+  it('Asynchronous tryAcquire and peek are supported', async () => {
     const here = new FakeLimiter(1);
     const limiter = {
       tryAcquire: async (key: string, cost?: number) => here.tryAcquire(key, cost),
@@ -418,8 +422,8 @@ describe('a limiter that is asked over the network', () => {
   });
 });
 
-describe('one middleware', () => {
-  it('counts a request once, however often it is mounted', async () => {
+describe('repeated middleware', () => {
+  it('A middleware that is mounted twice counts a request once', async () => {
     const { middleware, limiter } = setup();
     const first = await send(middleware);
     const again = await send(middleware, first.request, first.response);
@@ -432,7 +436,7 @@ describe('one middleware', () => {
 });
 
 describe('refundWhen', () => {
-  it('is asked when the response has ended, and given what became of it', async () => {
+  it('refundWhen is called once after the response has ended and receives its outcome', async () => {
     const refundWhen = vi.fn(({ status }) => status === 401);
     const refund = vi.fn();
     const { middleware, limiter } = setup({ refundWhen, on: { refund }, cost: 2 });
@@ -441,7 +445,7 @@ describe('refundWhen', () => {
     expect(refundWhen).not.toHaveBeenCalled();
     response.statusCode = 401;
     response.end();
-    response.emit('close'); // again, for whatever reason
+    response.emit('close'); // a second close event
     await settle();
     expect(refundWhen).toHaveBeenCalledExactlyOnceWith({ status: 401, completed: true }, request, response);
     expect(limiter.used.get('192.0.2.1')).toBe(0);
@@ -453,7 +457,7 @@ describe('refundWhen', () => {
     expect(refund).toHaveBeenCalledOnce();
   });
 
-  it('is told of a client that has left, also of one that left before there was a decision', async () => {
+  it('refundWhen is called for a client that has disconnected, also before the decision', async () => {
     const endings: unknown[] = [];
     const { middleware } = setup({ refundWhen: (ending) => endings.push(ending) < 0 });
     const { response } = await send(middleware);
@@ -464,7 +468,7 @@ describe('refundWhen', () => {
     expect(endings).toEqual(Array(2).fill({ status: 200, completed: false }));
   });
 
-  it('is not asked about refusals, of which nothing was taken', async () => {
+  it('refundWhen is not called for rejections', async () => {
     const refundWhen = vi.fn(() => true);
     const { middleware, limiter } = setup({ refundWhen }, 0);
     const { response } = await send(middleware);
@@ -474,7 +478,7 @@ describe('refundWhen', () => {
     expect(limiter.calls).toEqual(['reserve 192.0.2.1 1 0']);
   });
 
-  it('works in mode observe too', async () => {
+  it('refundWhen works in mode observe', async () => {
     const { middleware, limiter } = setup({ refundWhen: () => true, mode: 'observe' });
     const { response } = await send(middleware);
     response.end();
@@ -482,7 +486,7 @@ describe('refundWhen', () => {
     expect(limiter.used.get('192.0.2.1')).toBe(0);
   });
 
-  it('is not asked about what mode observe would have refused: nothing was taken', async () => {
+  it('refundWhen is not called for rejections in mode observe', async () => {
     const refundWhen = vi.fn(() => true);
     const { middleware, limiter } = setup({ refundWhen, mode: 'observe' }, 0);
     const { response, next } = await send(middleware);

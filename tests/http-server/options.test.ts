@@ -9,7 +9,7 @@ const { tryAcquire, peek } = limiter;
 const key = () => 'k';
 const f = () => true;
 
-/** What both refuse: option, value, and the message after the owner's name. */
+/** Options that both functions reject, and the message after the name of the function. */
 const bad: readonly [options: object, message: string][] = [
   [{ limiter: undefined }, '"limiter" must be an object with tryAcquire, got undefined'],
   [{ limiter: f }, '"limiter" must be an object with tryAcquire, got a function'],
@@ -71,8 +71,8 @@ const bad: readonly [options: object, message: string][] = [
   [{ windowMs: 60_000 }, '"windowMs" is unknown (did you mean "window"?), got 60000'],
 ];
 
-describe('options that cannot work are refused at once', () => {
-  it.each(bad)('rateLimitMiddleware rejects the options %j', (options, message) => {
+describe('invalid options are rejected at construction', () => {
+  it.each(bad)('rateLimitMiddleware and rateLimitHandler reject the options %j', (options, message) => {
     const middleware = () => rateLimitMiddleware({ limiter, ...options });
     const handler = () =>
       rateLimitHandler({ limiter, ...('key' in options ? {} : { address: () => '::1' }), ...options });
@@ -82,12 +82,12 @@ describe('options that cannot work are refused at once', () => {
     expect(handler).toThrow(`rateLimitHandler: ${message}`);
   });
 
-  it.each([undefined, null, 5, []])('%j instead of options', (options) => {
+  it.each([undefined, null, 5, []])('rateLimitMiddleware and rateLimitHandler reject %j as options', (options) => {
     expect(() => rateLimitMiddleware(options as never)).toThrow(InvalidOptionError);
     expect(() => rateLimitHandler(options as never)).toThrow(InvalidOptionError);
   });
 
-  it('trustProxy: true, with what to do instead', () => {
+  it('A trustProxy of true is rejected with alternatives', () => {
     expect(() => rateLimitMiddleware({ limiter, trustProxy: true as never })).toThrow(
       'rateLimitMiddleware: "trustProxy" must not be true, because any client could then choose its own address; use the ' +
         'number of proxies (an integer ≥ 1), or a list of their addresses and networks, got true',
@@ -97,7 +97,7 @@ describe('options that cannot work are refused at once', () => {
     );
   });
 
-  it('a handler that could not know anybody', () => {
+  it('A handler without exactly one of address and key is rejected', () => {
     expect(() => rateLimitHandler({ limiter })).toThrow(
       'rateLimitHandler: "address" must be a function, unless there is a "key", got undefined',
     );
@@ -109,7 +109,7 @@ describe('options that cannot work are refused at once', () => {
   });
 });
 
-it('options that are undefined are as if they were not there, and are read once', () => {
+it('Undefined options count as absent, and options are read once', () => {
   const names = [
     'key',
     'trustProxy',

@@ -6,14 +6,14 @@ import { parseList } from 'structured-headers';
 import { describe, expect, it } from 'vitest';
 import { runs } from '../support/runs.js';
 
-/** The first of 2 in 60 s. */
+/** The decision of the first of 2 requests in 60 s. */
 const first: Decision = { allowed: true, limit: 2, remaining: 1, retryAfterMs: 0, resetAfterMs: 60_000 };
-const refused: Decision = { allowed: false, limit: 2, remaining: 0, retryAfterMs: 59_001, resetAfterMs: 59_001 };
+const rejected: Decision = { allowed: false, limit: 2, remaining: 0, retryAfterMs: 59_001, resetAfterMs: 59_001 };
 const named = { name: '2-in-1min', windowMs: 60_000 };
 const DIALECTS: readonly RateLimitDialect[] = ['x-ratelimit', 'draft-6', 'draft-7', 'draft-8', 'draft-10'];
 
 describe('rateLimitHeaders', () => {
-  it('writes drafts 6 to 8 byte for byte as express-rate-limit does', () => {
+  it('The headers of drafts 6 to 8 are identical to those of express-rate-limit', () => {
     expect(rateLimitHeaders(first, 'draft-6', named)).toEqual({
       'ratelimit-policy': '2;w=60',
       'ratelimit-limit': '2',
@@ -30,7 +30,7 @@ describe('rateLimitHeaders', () => {
     });
   });
 
-  it('writes X-RateLimit with seconds since 1970, rounded up', () => {
+  it('The reset of X-RateLimit is in seconds since 1970, rounded up', () => {
     expect(rateLimitHeaders(first, 'x-ratelimit', { now: 1_700_000_000_001 })).toEqual({
       'x-ratelimit-limit': '2',
       'x-ratelimit-remaining': '1',
@@ -41,7 +41,7 @@ describe('rateLimitHeaders', () => {
     expect([inAMinute, inAMinute + 1]).toContain(Number(reset));
   });
 
-  it('writes draft 10 as its text has it', () => {
+  it('The headers of draft 10 are as in the text of the draft', () => {
     expect(
       rateLimitHeaders(first, 'draft-10', { ...named, name: 'default', partitionKey: new Uint8Array([0, 255]) }),
     ).toEqual({
@@ -54,21 +54,21 @@ describe('rateLimitHeaders', () => {
     });
   });
 
-  it.each(DIALECTS)('%s: a refusal adds Retry-After, and it is not before the reset', (dialect) => {
-    const headers = rateLimitHeaders(refused, dialect, { now: 0 });
+  it.each(DIALECTS)('A rejection adds Retry-After in the dialect %s, not before the reset', (dialect) => {
+    const headers = rateLimitHeaders(rejected, dialect, { now: 0 });
     expect(headers['retry-after']).toBe('60');
     expect(parseRateLimit(headers, { now: 0 })).toMatchObject({
       limits: [{ resetAfterMs: 60_000 }],
       retryAfterMs: 60_000,
     });
-    // A bucket that is full in a minute has one token in half a second: that is what matters to who was refused.
-    const bucket = rateLimitHeaders({ ...refused, retryAfterMs: 500, resetAfterMs: 60_000 }, dialect, { now: 0 });
+    // A bucket that is full in a minute has one token in half a second. A rejected client needs the latter time.
+    const bucket = rateLimitHeaders({ ...rejected, retryAfterMs: 500, resetAfterMs: 60_000 }, dialect, { now: 0 });
     expect(parseRateLimit(bucket, { now: 0 })).toMatchObject({ limits: [{ resetAfterMs: 1000 }], retryAfterMs: 1000 });
-    expect(rateLimitHeaders({ ...refused, retryAfterMs: 0 }, dialect)['retry-after']).toBe('1');
+    expect(rateLimitHeaders({ ...rejected, retryAfterMs: 0 }, dialect)['retry-after']).toBe('1');
     expect(rateLimitHeaders(first, dialect)).not.toHaveProperty('retry-after');
   });
 
-  it('escapes a name, and refuses one that no field can hold', () => {
+  it('A name is escaped, and a name that no field can contain is rejected', () => {
     expect(rateLimitHeaders(first, 'draft-10', { name: 'a "b" \\c ~' }).ratelimit).toBe('"a \\"b\\" \\\\c ~";r=1;t=60');
     for (const name of ['', 'naïve', 'a\nb', 'a\u007f', '\u0000', 5, null] as string[]) {
       for (const dialect of DIALECTS) {
@@ -80,7 +80,7 @@ describe('rateLimitHeaders', () => {
     );
   });
 
-  it('refuses dialects, windows and options that are not', () => {
+  it('Unknown dialects, invalid windows and unknown options are rejected', () => {
     expect(() => rateLimitHeaders(first, 'draft-9' as never)).toThrow(
       `rateLimitHeaders: "dialect" must be one of 'x-ratelimit', 'draft-6', 'draft-7', 'draft-8', 'draft-10', got "draft-9"`,
     );
@@ -92,7 +92,7 @@ describe('rateLimitHeaders', () => {
     expect(() => rateLimitHeaders(first, 'draft-10', { window: 5 } as never)).toThrow(/"window" is unknown/);
   });
 
-  it('tells of less than a second as of one', () => {
+  it('Durations below one second are rounded up to one', () => {
     const soon = { ...first, resetAfterMs: 1 };
     expect(rateLimitHeaders(soon, 'draft-10', { windowMs: 20 })).toEqual({
       ratelimit: '"default";r=1;t=1',
@@ -100,7 +100,7 @@ describe('rateLimitHeaders', () => {
     });
   });
 
-  it('comes back from the parser as it went in, in every dialect', () => {
+  it('The parser returns the written values in every dialect', () => {
     const count = fc.nat({ max: 999_999_999_999_999 });
     const seconds = fc.nat({ max: 900_000_000 });
     const decision = fc.record({ allowed: fc.boolean(), limit: count, left: count, reset: seconds });
@@ -140,7 +140,7 @@ describe('rateLimitHeaders', () => {
     );
   });
 
-  it('is a structured field, whatever the decision and the name', () => {
+  it('The headers are structured fields for any decision and name', () => {
     const number = fc.oneof(fc.double(), fc.integer(), fc.constantFrom(Number.NaN, Infinity, -Infinity, -0, 2 ** 53));
     const decision = fc.record({
       allowed: fc.boolean(),

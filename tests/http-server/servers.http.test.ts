@@ -1,4 +1,4 @@
-/** Every make of server over real sockets, with real limiters. */
+/** All server frameworks over real sockets with real limiters. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent, createServer, request } from 'node:http';
@@ -14,7 +14,7 @@ import { eventually } from '../support/eventually.js';
 import { defer } from '../support/promises.js';
 import { limitedServer, makes } from './servers.js';
 
-/** So many for each client, and no more while the test runs. */
+/** A limit per client that is not reset during the test. */
 const fixed = (limit: number, clock = new TestClock()) =>
   new KeyedRateLimiter(() => new FixedWindow({ limit, per: '1m', clock }));
 
@@ -30,7 +30,7 @@ const fieldsOf = ({ headers }: Response) =>
   Object.fromEntries([...headers].filter(([name]) => /ratelimit|^retry-after$/.test(name)));
 
 describe.each(makes)('%s', (_name, start) => {
-  it('lets exactly so many of many at once through', async () => {
+  it('Exactly the limit of 1,000 concurrent requests passes', async () => {
     await using server = await limitedServer(start, { limiter: fixed(100) });
     const { statusCodeStats, errors, timeouts } = await autocannon({
       url: server.origin,
@@ -45,7 +45,7 @@ describe.each(makes)('%s', (_name, start) => {
     expect(server.passed).toHaveLength(100);
   });
 
-  it('tells what is left, and when more will be there', async () => {
+  it('Responses have the remaining count and the time until the next token', async () => {
     const clock = new TestClock();
     const limiter = new KeyedRateLimiter(() => new TokenBucket({ capacity: 3, refill: 3, per: '1m', clock }));
     await using server = await limitedServer(start, { limiter, name: 'api', window: '1m' });
@@ -63,9 +63,9 @@ describe.each(makes)('%s', (_name, start) => {
       { ratelimit: '"api";r=0;t=20', 'ratelimit-policy': '"api";q=3;w=60' },
     ]);
     expect(statusesOf(responses)).toEqual([200, 200, 200, 429, 429, 200]);
-    const [, , , refused] = responses;
-    expect(refused!.headers.get('content-type')).toBe('application/problem+json');
-    expect(await refused!.json()).toEqual({
+    const [, , , rejected] = responses;
+    expect(rejected!.headers.get('content-type')).toBe('application/problem+json');
+    expect(await rejected!.json()).toEqual({
       type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
       title: 'Request cannot be satisfied as assigned quota has been exceeded',
       status: 429,
@@ -74,7 +74,7 @@ describe.each(makes)('%s', (_name, start) => {
     expect(await responses[5]!.text()).toBe('passed');
   });
 
-  it('keeps connections that are refused, requests with bodies too', async () => {
+  it('Rejected requests keep their connection, also those with bodies', async () => {
     await using server = await limitedServer(start, { limiter: fixed(1) });
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     for (const [index, status] of [200, 429, 429, 429].entries()) {
@@ -89,19 +89,19 @@ describe.each(makes)('%s', (_name, start) => {
     agent.destroy();
   });
 
-  it('does not write bodies that HEAD must not have', async () => {
+  it('A rejected HEAD request is answered without a body', async () => {
     await using server = await limitedServer(start, { limiter: fixed(1) });
     const responses = await inTurn(2, () => fetch(server.origin, { method: 'HEAD' }));
     expect(statusesOf(responses)).toEqual([200, 429]);
     expect(await responses[1]!.text()).toBe('');
   });
 
-  it('is not fooled by X-Forwarded-For', async () => {
+  it('A client cannot change its key by X-Forwarded-For', async () => {
     const spoof = (index: number) => ({ headers: { 'x-forwarded-for': `198.51.100.${index}` } });
     await using direct = await limitedServer(start, { limiter: fixed(2) });
     expect(statusesOf(await inTurn(4, (index) => fetch(direct.origin, spoof(index))))).toEqual([200, 200, 429, 429]);
 
-    // A proxy of ours appends what it sees to what the client has written.
+    // A trusted proxy appends the address of the client to the header of the client.
     const throughProxy = (index: number) => ({ headers: { 'x-forwarded-for': `198.51.100.${index}, 203.0.113.7` } });
     for (const trustProxy of [1, ['127.0.0.0/8']]) {
       await using behind = await limitedServer(start, { limiter: fixed(2), trustProxy });
@@ -111,7 +111,7 @@ describe.each(makes)('%s', (_name, start) => {
     }
   });
 
-  it('takes an IPv6 network for one client, and its neighbour for another', async () => {
+  it('Addresses of one IPv6 network are one client, and those of the next network another', async () => {
     await using server = await limitedServer(start, { limiter: fixed(2), trustProxy: 1 });
     const from = (address: string) => fetch(server.origin, { headers: { 'x-forwarded-for': address } });
     const responses = [
@@ -124,17 +124,17 @@ describe.each(makes)('%s', (_name, start) => {
     expect(statusesOf([await from('192.0.2.1'), await from('192.0.2.1')])).toEqual([200, 429]);
   });
 
-  it('in mode observe refuses nobody and says nothing', async () => {
+  it('In mode observe no request is rejected and no header is sent', async () => {
     await using server = await limitedServer(start, { limiter: fixed(1), mode: 'observe' });
     const responses = await inTurn(3, () => fetch(server.origin));
     expect(statusesOf(responses)).toEqual([200, 200, 200]);
     expect(responses.map(fieldsOf)).toEqual([{}, {}, {}]);
   });
 
-  it('gives back what failed, once it has failed', async () => {
+  it('A failed response is refunded after it has ended', async () => {
     await using server = await limitedServer(start, { limiter: fixed(2), refundWhen: ({ status }) => status >= 500 });
     for (let i = 0; i < 5; i++) {
-      // The response is there before the server has seen it end.
+      // The client receives the response before the server emits its end.
       const { status } = await eventually(async () => {
         const response = await fetch(`${server.origin}/status/503`);
         expect(response.status).not.toBe(429);
@@ -144,13 +144,13 @@ describe.each(makes)('%s', (_name, start) => {
     }
     await eventually(async () => {
       const last = await fetch(`${server.origin}/status/503`);
-      expect(last.headers.get('ratelimit')).toMatch(/r=1;/); // nothing but itself is taken
+      expect(last.headers.get('ratelimit')).toMatch(/r=1;/); // only the token of this request is taken
     });
     await eventually(async () => expect((await fetch(server.origin)).headers.get('ratelimit')).toMatch(/r=1;/));
     expect(statusesOf(await inTurn(2, () => fetch(server.origin)))).toEqual([200, 429]);
   });
 
-  it('survives clients that leave: none of their requests is lost, and none counted twice', async () => {
+  it('Requests of clients that disconnect are counted exactly once', async () => {
     const slow = defer<void>();
     const endings: boolean[] = [];
     const options = {
@@ -169,8 +169,8 @@ describe.each(makes)('%s', (_name, start) => {
   });
 });
 
-describe('what only a (request, response) sees', () => {
-  it('a client that has left gets its share back, if that is wished', async () => {
+describe('servers with request and response objects', () => {
+  it('A request of a client that has disconnected is refunded if refundWhen returns true', async () => {
     const slow = defer<void>();
     const [, start] = makes[0]!;
     const options = { limiter: fixed(3), refundWhen: ({ completed }: { completed: boolean }) => !completed };
@@ -187,7 +187,7 @@ describe('what only a (request, response) sees', () => {
     slow.resolve();
   });
 
-  it('errors reach the error handler of Express', async () => {
+  it('Errors reach the error handler of Express', async () => {
     const app = express();
     app.use(
       rateLimitMiddleware({
@@ -209,9 +209,9 @@ describe('what only a (request, response) sees', () => {
   });
 });
 
-describe('beside express-rate-limit, in one Express', () => {
+describe('comparison with express-rate-limit in one Express application', () => {
   it.each<RateLimitDialect>(['draft-6', 'draft-7', 'draft-8', 'x-ratelimit'])(
-    '%s is the same to the byte',
+    'The %s headers are identical',
     async (dialect) => {
       const app = express();
       const isLegacy = dialect === 'x-ratelimit';
@@ -239,7 +239,7 @@ describe('beside express-rate-limit, in one Express', () => {
         expect([their.status, our.status]).toEqual([status, status]);
         const [expected, actual] = [fieldsOf(their), fieldsOf(our)];
         const resets = [expected, actual].map((fields) => Number(fields['x-ratelimit-reset'] ?? 0));
-        expect(Math.abs(resets[0]! - resets[1]!)).toBeLessThanOrEqual(1); // two windows, begun one after the other
+        expect(Math.abs(resets[0]! - resets[1]!)).toBeLessThanOrEqual(1); // two windows that began one after the other
         expect({ ...actual, 'x-ratelimit-reset': '' }).toEqual({ ...expected, 'x-ratelimit-reset': '' });
         expect(parseRateLimit(our.headers).limits).toMatchObject([{ limit: 2, resetAfterMs: expect.any(Number) }]);
       }

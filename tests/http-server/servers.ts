@@ -1,4 +1,4 @@
-/** Real servers of every make, each with a limited route and a count of what has passed. */
+/** Real servers of all frameworks, each with a limited route and a record of admitted requests. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,18 +11,18 @@ import express4 from 'express-4';
 import Fastify from 'fastify';
 import { Hono } from 'hono';
 
-/** What both the middleware and the handler take, by means of what requests of all makes have. */
+/** Options of both middleware and handler that do not depend on the type of the request. */
 export type CommonOptions = Omit<RateLimitHttpOptions<[]>, 'key' | 'cost' | 'skip' | 'on'> & { readonly cost?: number };
 
 export interface LimitedServer extends AsyncDisposable {
   readonly origin: string;
   /** The paths of the requests that have reached the route. */
   readonly passed: string[];
-  /** Connections that requests came on. */
+  /** The number of accepted connections. */
   readonly connections: () => number;
 }
 
-/** `/status/418` answers that, `/slow` not before `slow` resolves, everything else 200. */
+/** Starts a server. `/status/418` is answered by 418, `/slow` after `slow` resolves, other paths by 200. */
 type Start = (options: CommonOptions, passed: string[], slow: Promise<void>) => Promise<Server>;
 
 const statusOf = (path: string): number => Number(/^\/status\/(\d+)$/.exec(path)?.[1] ?? 200);

@@ -26,7 +26,7 @@ function setUp(options: Partial<LoadingCacheOptions<string, string>> = {}) {
 }
 
 describe('loadMany', () => {
-  it('is called once for all that is missed in one turn, each key once', async () => {
+  it('loadMany is called once for all misses of one turn, with each key once', async () => {
     const { cache, calls } = setUp();
     cache.set('c', 'has');
     const reads = [cache.getMany(['a', 'b', 'a', 'c']), cache.get('b')];
@@ -39,7 +39,7 @@ describe('loadMany', () => {
     expect(cache.stats).toMatchObject({ loads: 3, coalesced: 2, hits: 1 });
   });
 
-  it('may answer by key', async () => {
+  it('loadMany may return a Map from key to value or Error', async () => {
     const { cache, calls } = setUp();
     const reads = ['a', 'b', 'c'].map((key) => watch(cache.get(key)));
     await settle();
@@ -59,7 +59,7 @@ describe('loadMany', () => {
     expect(cache.peek('other')).toBe(undefined);
   });
 
-  it('fails one key by an error in its place, and all by a rejection', async () => {
+  it('loadMany fails one key by an Error in the result, and all keys by a rejection', async () => {
     const { cache, calls } = setUp();
     const reads = ['a', 'b'].map((key) => watch(cache.get(key)));
     await settle();
@@ -73,17 +73,20 @@ describe('loadMany', () => {
     expect(others.map(({ error }) => error)).toEqual([new Error('down'), new Error('down')]);
   });
 
-  it.each([[['A']], [['A', 'B', 'C']], [{}], [undefined]])('fails all keys by bringing %o for two', async (brought) => {
-    const { cache, calls } = setUp();
-    const reads = ['a', 'b'].map((key) => watch(cache.get(key)));
-    await settle();
-    calls[0]!.resolve(brought as never);
-    await settle();
-    for (const { error } of reads) expect(error).toEqual(expect.objectContaining({ name: 'TypeError' }));
-    expect(cache.loading).toBe(0);
-  });
+  it.each([[['A']], [['A', 'B', 'C']], [{}], [undefined]])(
+    'All keys fail if loadMany returns %o for two keys',
+    async (returned) => {
+      const { cache, calls } = setUp();
+      const reads = ['a', 'b'].map((key) => watch(cache.get(key)));
+      await settle();
+      calls[0]!.resolve(returned as never);
+      await settle();
+      for (const { error } of reads) expect(error).toEqual(expect.objectContaining({ name: 'TypeError' }));
+      expect(cache.loading).toBe(0);
+    },
+  );
 
-  it('fails all keys by throwing', async () => {
+  it('All keys fail if loadMany throws', async () => {
     const { cache } = setUp({
       loadMany: () => {
         throw new Error('thrown');
@@ -92,7 +95,7 @@ describe('loadMany', () => {
     await expect(cache.getMany(['a', 'b'])).rejects.toThrow('thrown');
   });
 
-  it('is called with maxSize keys at most, at once when there are so many', async () => {
+  it('loadMany is called with at most maxSize keys, and at once for a full batch', async () => {
     const { cache, calls } = setUp({ batch: { maxSize: 2 } });
     for (const key of 'abcde') watch(cache.get(key));
     expect(calls.map(({ keys }) => keys.join(''))).toEqual(['ab', 'cd']);
@@ -100,7 +103,7 @@ describe('loadMany', () => {
     expect(calls.map(({ keys }) => keys.join(''))).toEqual(['ab', 'cd', 'e']);
   });
 
-  it('waits maxWait after the first key', async () => {
+  it('A batch that is not full is loaded maxWait after its first key', async () => {
     const { cache, calls, clock } = setUp({ batch: { maxWait: 10, maxSize: 3 } });
     watch(cache.get('a'));
     await clock.advance(9);
@@ -114,7 +117,7 @@ describe('loadMany', () => {
     expect(calls.length).toBe(2);
   });
 
-  it('is not asked for a key that nobody waits for any longer, and not called for none', async () => {
+  it('A key without waiters is left out of the batch, and an empty batch is not loaded', async () => {
     const { cache, calls, clock } = setUp({ batch: { maxWait: 10 } });
     const controller = new AbortController();
     const aborted = watch(cache.get('a', { signal: controller.signal }));
@@ -129,7 +132,7 @@ describe('loadMany', () => {
     expect([calls.length, cache.loading]).toEqual([1, 1]); // only b is still being loaded
   });
 
-  it('is aborted when nobody waits for any of its keys', async () => {
+  it('A batch is aborted when no key of it has a waiter left', async () => {
     const { cache, calls } = setUp();
     const [one, two] = [new AbortController(), new AbortController()];
     watch(cache.get('a', { signal: one.signal }));
@@ -143,7 +146,7 @@ describe('loadMany', () => {
     expect(calls[0]!.signal.reason).toEqual(new Error('two'));
   });
 
-  it('brings each key under the rule: what was deleted meanwhile is not kept', async () => {
+  it('A key deleted during a batch is not cached, and a key set during a batch keeps the set value', async () => {
     const { cache, calls } = setUp();
     const read = cache.getMany(['a', 'b']);
     await settle();
@@ -153,7 +156,7 @@ describe('loadMany', () => {
     expect([await read, cache.peek('a'), cache.peek('b')]).toEqual([['A', 'NEW'], undefined, 'NEW']);
   });
 
-  it('runs under the policy as one call, in the async context of the first who asked', async () => {
+  it('A batch runs as one call of the policy in the async context of the first waiter', async () => {
     const clock = new TestClock();
     const storage = new AsyncLocalStorage<string>();
     const seen: unknown[] = [];
@@ -180,7 +183,7 @@ describe('loadMany', () => {
     ]);
   });
 
-  it('may ask the cache for more', async () => {
+  it('A full batch is loaded while an earlier batch is in flight', async () => {
     const { cache, calls } = setUp({ batch: { maxSize: 1 } });
     const first = cache.get('a');
     watch(cache.get('b'));

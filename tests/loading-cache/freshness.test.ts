@@ -6,7 +6,7 @@ import { catchUncaught } from '../support/uncaught.js';
 import { setUp, setUpWith } from './setup.js';
 
 describe('ttl', () => {
-  it('is how long a value is fresh, its end not included', async () => {
+  it('A value is fresh until its TTL elapses, the last millisecond excluded', async () => {
     const { cache, clock, calls } = await setUpWith('a', { ttl: 100 });
     await clock.advance(99);
     expect([cache.peek('k'), cache.getSync('k')]).toEqual(['a', 'a']);
@@ -16,13 +16,13 @@ describe('ttl', () => {
     expect([calls.length, calls[0]!.context.previous]).toEqual([1, 'a']);
   });
 
-  it('begins when the value is there, not when its load begins', async () => {
+  it('The TTL begins when the load settles, not when the load begins', async () => {
     const { cache, clock } = await setUpWith('a', { ttl: 100 }, 60);
     await clock.advance(99);
     expect(cache.peek('k')).toBe('a');
   });
 
-  it('may come from the value and the key, and from set', async () => {
+  it('A function computes the TTL from value and key, and a TTL given to set replaces it', async () => {
     const { cache, clock } = setUp({ ttl: (value, key) => value.length * 10 + key.length });
     cache.set('k', 'abc');
     cache.set('l', 'abc', { ttl: '1s' });
@@ -35,7 +35,7 @@ describe('ttl', () => {
     expect([cache.peek('l'), cache.peek('m')]).toEqual([undefined, 'abc']);
   });
 
-  it('of 0 keeps nothing, the older value included', async () => {
+  it('A TTL of 0 keeps no value and removes the previous value', async () => {
     const { cache, calls } = setUp({ ttl: (value) => (value === 'no' ? 0 : Infinity) });
     cache.set('k', 'a');
     const read = cache.refresh('k');
@@ -43,7 +43,7 @@ describe('ttl', () => {
     expect([await read, cache.peek('k'), cache.delete('k')]).toEqual(['no', undefined, false]);
   });
 
-  it('that is none is the failure of the load, and of set', async () => {
+  it('An invalid TTL rejects the load and makes set throw', async () => {
     const { cache, calls } = setUp({ ttl: () => 'soon' as never });
     const read = watch(cache.get('k'));
     calls[0]!.resolve('a');
@@ -54,7 +54,7 @@ describe('ttl', () => {
     expect(cache.peek('k')).toBe(undefined);
   });
 
-  it('loses a share at random to jitter, and never gains', async () => {
+  it('Jitter shortens a TTL by a random share of at most ttlJitter, and never lengthens it', async () => {
     const random = seededRandom(1);
     const { cache, clock } = setUp({ ttl: 1000, ttlJitter: 0.2, random, capacity: 1000 });
     const keys = Array.from({ length: 1000 }, (_, i) => `${i}`);
@@ -71,7 +71,7 @@ describe('ttl', () => {
 });
 
 describe('staleWhileRevalidate', () => {
-  it('serves the old value at once and loads it anew, once for all', async () => {
+  it('A stale value is served at once while one refresh runs for all readers', async () => {
     const { cache, clock, calls } = await setUpWith('old', { ttl: 100, staleWhileRevalidate: 50 });
     await clock.advance(100);
     expect([cache.peek('k'), calls.length]).toEqual(['old', 0]);
@@ -83,7 +83,7 @@ describe('staleWhileRevalidate', () => {
     expect(cache.stats).toMatchObject({ staleHits: 3, refreshes: 1, hits: 1 });
   });
 
-  it('ends with its time: then a reader waits', async () => {
+  it('A reader waits for the load once the staleWhileRevalidate time has elapsed', async () => {
     const { cache, clock, calls } = await setUpWith('old', { ttl: 100, staleWhileRevalidate: 50 });
     await clock.advance(149);
     expect(cache.peek('k')).toBe('old');
@@ -97,7 +97,7 @@ describe('staleWhileRevalidate', () => {
     expect(read.value).toBe('new');
   });
 
-  it('lets nobody hear of a refresh that fails, and tries again at the next read', async () => {
+  it('A failed refresh raises no error, and the next read starts another refresh', async () => {
     using uncaught = catchUncaught();
     const { cache, clock, calls } = await setUpWith('old', { ttl: 100, staleWhileRevalidate: 50 });
     await clock.advance(100);
@@ -107,7 +107,7 @@ describe('staleWhileRevalidate', () => {
     expect([await cache.get('k'), calls.length, uncaught.rejections]).toEqual(['old', 2, []]);
   });
 
-  it('joins a reader who must wait to the refresh that is under way', async () => {
+  it('A reader that must wait joins the refresh in flight', async () => {
     const { cache, clock, calls } = await setUpWith('old', { ttl: 100, staleWhileRevalidate: 50 });
     await clock.advance(149);
     await cache.get('k');
@@ -117,7 +117,7 @@ describe('staleWhileRevalidate', () => {
     expect([await read, calls.length]).toEqual(['new', 1]);
   });
 
-  it('goes on with its refresh when the readers who joined it leave', async () => {
+  it('A refresh continues when the readers that joined it abort', async () => {
     const { cache, clock, calls } = await setUpWith('old', { ttl: 100, staleWhileRevalidate: 50 });
     await clock.advance(149);
     await cache.get('k');
@@ -132,7 +132,7 @@ describe('staleWhileRevalidate', () => {
     expect(cache.peek('k')).toBe('new');
   });
 
-  it.each(['set', 'delete', 'clear'] as const)('aborts a refresh that %s has made useless', async (verb) => {
+  it.each(['set', 'delete', 'clear'] as const)('A refresh in flight is aborted by %s', async (verb) => {
     const { cache, clock, calls } = await setUpWith('old', { ttl: 100, staleWhileRevalidate: 50 });
     await clock.advance(100);
     await cache.get('k');
@@ -145,7 +145,7 @@ describe('staleWhileRevalidate', () => {
     expect(cache.peek('k')).toBe(verb === 'set' ? 'x' : undefined);
   });
 
-  it('never serves what was deleted', async () => {
+  it('A value deleted by tag is not served stale', async () => {
     const { cache, clock, calls } = await setUpWith('old', {
       ttl: 100,
       staleWhileRevalidate: 1000,
@@ -160,7 +160,7 @@ describe('staleWhileRevalidate', () => {
     expect([read.error, cache.peek('k')]).toEqual([new Error('down'), undefined]);
   });
 
-  it('serves what was expired, from then on for its time', async () => {
+  it('An entry expired by key is served stale for the staleWhileRevalidate time from then on', async () => {
     const { cache, clock, calls } = await setUpWith('old', { ttl: 100, staleWhileRevalidate: 50 });
     await clock.advance(10);
     expect(cache.expire('k')).toBe(true);
@@ -171,7 +171,7 @@ describe('staleWhileRevalidate', () => {
     expect([cache.peek('k'), cache.expire('k')]).toEqual([undefined, false]);
   });
 
-  it('of what is expired by tag begins when it is expired, whenever that is noticed', async () => {
+  it('The staleWhileRevalidate time of an entry expired by tag begins at the expiration, not at the next read', async () => {
     const { cache, clock } = await setUpWith('old', { ttl: 1000, staleWhileRevalidate: 50, tags: () => ['t'] });
     cache.expireMatching({ tag: 't' });
     await clock.advance(49);
@@ -180,7 +180,7 @@ describe('staleWhileRevalidate', () => {
     expect(cache.peek('k')).toBe(undefined);
   });
 
-  it('without it, what is expired is gone', async () => {
+  it('An expired entry is gone if no stale time is configured', async () => {
     const { cache } = await setUpWith('old', { ttl: 100 });
     expect([cache.expire('k'), cache.peek('k'), cache.expire('k'), cache.expire('other')]).toEqual([
       false,
@@ -194,7 +194,7 @@ describe('staleWhileRevalidate', () => {
 describe('staleIfError', () => {
   const options = { ttl: 100, staleIfError: 50 } as const;
 
-  it('serves the old value when the load fails, and only then', async () => {
+  it('A stale value is served only after the load has failed', async () => {
     const { cache, clock, calls } = await setUpWith('old', options);
     await clock.advance(149);
     expect([cache.peek('k'), cache.getSync('k')]).toEqual([undefined, undefined]);
@@ -210,7 +210,7 @@ describe('staleIfError', () => {
     expect(again.value).toBe('new');
   });
 
-  it('ends with its time, also for one who has waited for longer', async () => {
+  it('A reader that has waited past the staleIfError time receives the load error', async () => {
     const { cache, clock, calls } = await setUpWith('old', options);
     await clock.advance(149);
     const read = watch(cache.get('k'));
@@ -220,7 +220,7 @@ describe('staleIfError', () => {
     expect(read.error).toEqual(new Error('down'));
   });
 
-  it('is not for what is deleted while the load is under way, but for what is expired', async () => {
+  it('A failed load falls back to an entry expired during the load, but not to a deleted one', async () => {
     const { cache, clock, calls } = await setUpWith('old', options);
     await clock.advance(100);
     const read = watch(cache.get('k'));
@@ -235,7 +235,7 @@ describe('staleIfError', () => {
     expect(other.error).toEqual(new Error('down'));
   });
 
-  it('is not for refresh, which asked for a new one', async () => {
+  it('A failed refresh call rejects although a stale value exists', async () => {
     const { cache, clock, calls } = await setUpWith('old', options);
     await clock.advance(100);
     const reads = [cache.refresh('k'), cache.get('k')].map(watch);
@@ -246,7 +246,7 @@ describe('staleIfError', () => {
 });
 
 describe('negativeTtl', () => {
-  it('keeps a failure so long, and loads nothing meanwhile', async () => {
+  it('A cached failure rejects reads without a load until negativeTtl elapses', async () => {
     const { cache, clock, calls } = setUp({ negativeTtl: 100 });
     const error = new Error('down');
     const first = watch(cache.get('k'));
@@ -261,7 +261,7 @@ describe('negativeTtl', () => {
     expect(await read).toBe('a');
   });
 
-  it('keeps a failure in the place of a value that is over', async () => {
+  it('A cached failure replaces a value that has expired', async () => {
     const { cache, clock, calls } = await setUpWith('old', { ttl: 100, negativeTtl: 50 });
     await clock.advance(100);
     const read = watch(cache.get('k'));
@@ -271,7 +271,7 @@ describe('negativeTtl', () => {
     expect(calls.length).toBe(1);
   });
 
-  it('may be told by the error which failures to keep', async () => {
+  it('A function decides by error and key how long a failure is cached', async () => {
     const { cache, calls } = setUp({ negativeTtl: (error, key) => (error === 404 && key === 'k' ? '1m' : 0) });
     watch(cache.get('k'));
     calls[0]!.reject(404);
@@ -283,7 +283,7 @@ describe('negativeTtl', () => {
     expect(calls.length).toBe(3);
   });
 
-  it('whose function throws makes that the failure', async () => {
+  it('An error thrown by the negativeTtl function rejects the read', async () => {
     const { cache, calls } = setUp({
       negativeTtl: () => {
         throw new Error('mistake');
@@ -295,7 +295,7 @@ describe('negativeTtl', () => {
     expect([read.error, cache.loading]).toEqual([new Error('mistake'), 0]);
   });
 
-  it('spares a failing source where an old value can be served: one load in that time', async () => {
+  it('A failing origin is called once per negativeTtl while a stale value is served', async () => {
     const { cache, clock, calls } = await setUpWith('old', { ttl: 100, staleIfError: 1000, negativeTtl: 50 });
     await clock.advance(100);
     const read = watch(cache.get('k'));
@@ -309,7 +309,7 @@ describe('negativeTtl', () => {
     expect(calls.length).toBe(2);
   });
 
-  it('spares it refreshes, too', async () => {
+  it('A failing origin is refreshed once per negativeTtl', async () => {
     const { cache, clock, calls } = await setUpWith('old', {
       ttl: 100,
       refreshAhead: 0.5,
@@ -332,7 +332,7 @@ describe('negativeTtl', () => {
     }
   });
 
-  it('is over when a value is set, or the key deleted or expired', async () => {
+  it('A cached failure ends when a value is set or the key is deleted or expired', async () => {
     const { cache, calls } = setUp({ negativeTtl: '1h', staleIfError: '1h' });
     const fail = async () => {
       watch(cache.get('k'));
@@ -357,7 +357,7 @@ describe('negativeTtl', () => {
 });
 
 describe('refreshAhead', () => {
-  it('loads a value anew that is read near its end, and nothing that nobody reads', async () => {
+  it('A value read near the end of its TTL is refreshed once, and an unread value is not', async () => {
     const { cache, clock, calls } = await setUpWith('old', { ttl: 100, refreshAhead: 0.8 });
     cache.set('unread', 'x');
     await clock.advance(79);
@@ -376,7 +376,7 @@ describe('refreshAhead', () => {
     ]);
   });
 
-  it('never does so for a value that does not expire', async () => {
+  it('A value without expiration is not refreshed', async () => {
     const { cache, clock, calls } = await setUpWith('old', { refreshAhead: 0.8 });
     await clock.advance(1e12);
     expect([await cache.get('k'), calls.length]).toEqual(['old', 0]);
@@ -384,7 +384,7 @@ describe('refreshAhead', () => {
 });
 
 describe('earlyExpiration', () => {
-  /** How many of a thousand reads, each of a value of its own so long before its end, start a load. */
+  /** The number of loads that 1,000 reads start, each of a separate key `beforeEndMs` before its expiration. */
   async function loadsStarted(beforeEndMs: number, beta: number, loadMs: number): Promise<number> {
     const clock = new TestClock();
     let loads = 0;
@@ -409,8 +409,8 @@ describe('earlyExpiration', () => {
     return loads;
   }
 
-  it('starts a load the more likely the nearer the end is, and the longer a load takes', async () => {
-    // By the paper with probability exp(-gap / (beta × load)).
+  it('The probability of an early load grows with the load time and towards the expiration', async () => {
+    // XFetch (Vattani et al.): the probability is exp(-gap / (beta × load)).
     const expected = (gap: number, beta: number, load: number) => 1000 * Math.exp(-gap / (beta * load));
     for (const [gap, beta, load] of [
       [100, 1, 100],
@@ -424,12 +424,12 @@ describe('earlyExpiration', () => {
     }
   });
 
-  it('never does where a load takes no time, nor so early that no draw could mean it', async () => {
+  it('No early load starts if loads take no time or the expiration is out of reach of the random draw', async () => {
     expect(await loadsStarted(1, 1, 0)).toBe(0);
     expect(await loadsStarted(900, 1, 20)).toBe(0);
   });
 
-  it('does at every distance a draw can reach', async () => {
+  it('The largest random draw starts an early load at its computed distance from the expiration', async () => {
     const { cache, clock, calls } = await setUpWith(
       'a',
       { ttl: 1000, earlyExpiration: 1, random: () => 1 - 2 ** -53 },
@@ -447,7 +447,7 @@ describe('earlyExpiration', () => {
 describe('softTimeout and hardTimeout', () => {
   const options = { ttl: 100, staleIfError: 10_000, softTimeout: 50, hardTimeout: 200 } as const;
 
-  it('soft: whoever waits while there is an old value has it by then, and the load goes on', async () => {
+  it('softTimeout serves the stale value to a waiter while the load continues', async () => {
     const { cache, clock, calls } = await setUpWith('old', options);
     await clock.advance(100);
     const read = watch(cache.get('k'));
@@ -461,7 +461,7 @@ describe('softTimeout and hardTimeout', () => {
     expect([late.value, cache.peek('k'), calls.length, clock.pendingTimers]).toEqual(['new', 'new', 1, 0]);
   });
 
-  it('soft: a failure of the load that goes on is nobody’s', async () => {
+  it('After softTimeout a failure of the continuing load raises no unhandled rejection', async () => {
     using uncaught = catchUncaught();
     const { cache, clock, calls } = await setUpWith('old', options);
     await clock.advance(100);
@@ -472,7 +472,7 @@ describe('softTimeout and hardTimeout', () => {
     expect([read.value, uncaught.rejections]).toEqual(['old', []]);
   });
 
-  it('soft: one who has no old value to fall back on waits on', async () => {
+  it('softTimeout does not end the wait of a reader without a stale value', async () => {
     const { cache, clock, calls } = setUp(options);
     const read = watch(cache.get('k'));
     await clock.advance(199);
@@ -482,7 +482,7 @@ describe('softTimeout and hardTimeout', () => {
     expect(read.value).toBe('a');
   });
 
-  it('soft: nobody has what was deleted meanwhile', async () => {
+  it('softTimeout does not serve a value deleted during the wait', async () => {
     const { cache, clock } = await setUpWith('old', options);
     await clock.advance(100);
     const read = watch(cache.get('k'));
@@ -491,7 +491,7 @@ describe('softTimeout and hardTimeout', () => {
     expect(read.state).toBe('pending');
   });
 
-  it('hard: ends the wait with a TimeoutError, and the load with the last who waited', async () => {
+  it('hardTimeout rejects each waiter with TimeoutError and aborts the load with the last waiter', async () => {
     const { cache, clock, calls } = setUp({ hardTimeout: 200, name: 'users' });
     const first = watch(cache.get('k'));
     await clock.advance(100);
@@ -504,7 +504,7 @@ describe('softTimeout and hardTimeout', () => {
     expect([calls[0]!.context.signal.reason, cache.loading, clock.pendingTimers]).toEqual([second.error, 0, 0]);
   });
 
-  it('hard: gives the old value where there is one, and then the load goes on', async () => {
+  it('hardTimeout serves the stale value if one exists, and the load continues', async () => {
     const { cache, clock, calls } = await setUpWith('old', { ttl: 100, staleIfError: 1000, hardTimeout: 200 });
     await clock.advance(100);
     const reads = [cache.get('k'), cache.refresh('k')].map(watch);
@@ -515,7 +515,7 @@ describe('softTimeout and hardTimeout', () => {
     expect(cache.peek('k')).toBe('new');
   });
 
-  it('let a load that was deleted under them be aborted when they have left', async () => {
+  it('A load invalidated by delete is aborted when softTimeout ends its last wait', async () => {
     const { cache, clock, calls } = await setUpWith('old', options);
     await clock.advance(100);
     const read = watch(cache.get('k'));
@@ -527,14 +527,14 @@ describe('softTimeout and hardTimeout', () => {
 });
 
 describe('policy', () => {
-  it('guards each load: a retry tries again, with the signal of the load', async () => {
-    let tries = 0;
+  it('A retry policy repeats the loader within one load and with a live signal', async () => {
+    let attempts = 0;
     const clock = new TestClock();
-    const keys: unknown[] = [];
+    const aborted: boolean[] = [];
     const cache = loadingCache<string, string>({
       load: async (key, { signal }) => {
-        keys.push(signal.aborted);
-        if (++tries < 3) throw new Error('hiccup');
+        aborted.push(signal.aborted);
+        if (++attempts < 3) throw new Error('hiccup');
         return `${key} at last`;
       },
       capacity: 10,
@@ -543,11 +543,11 @@ describe('policy', () => {
     });
     const read = cache.get('k');
     await clock.advance(10);
-    expect([await read, tries, keys]).toEqual(['k at last', 3, [false, false, false]]);
+    expect([await read, attempts, aborted]).toEqual(['k at last', 3, [false, false, false]]);
     expect(cache.stats.loads).toBe(1);
   });
 
-  it('refuses loads, and what is stale is served', async () => {
+  it('A stale value is served while an open circuit breaker rejects loads', async () => {
     const clock = new TestClock();
     let loads = 0;
     const breaker = circuitBreaker({ consecutiveFailures: 1, clock });
@@ -569,7 +569,7 @@ describe('policy', () => {
     await expect(cache.get('l')).rejects.toMatchObject({ code: 'ERR_CIRCUIT_OPEN' });
   });
 
-  it('lets a value win that was there before the abort', async () => {
+  it('A value that settled before the abort is returned through the policy', async () => {
     const { cache, calls } = setUp({ policy: pipeline(retry(), timeout('1s')) });
     const controller = new AbortController();
     const read = cache.get('k', { signal: controller.signal });
@@ -578,12 +578,12 @@ describe('policy', () => {
     expect(await read).toBe('a');
   });
 
-  it('waits no longer when nobody does', async () => {
+  it('A retry delay ends when the last waiter aborts', async () => {
     const clock = new TestClock();
-    let tries = 0;
+    let attempts = 0;
     const cache = loadingCache<string, string>({
       load: async () => {
-        tries++;
+        attempts++;
         throw new Error('hiccup');
       },
       capacity: 10,
@@ -595,6 +595,6 @@ describe('policy', () => {
     await clock.advance(1);
     controller.abort();
     await settle();
-    expect([read.state, tries, clock.pendingTimers]).toEqual(['rejected', 1, 0]);
+    expect([read.state, attempts, clock.pendingTimers]).toEqual(['rejected', 1, 0]);
   });
 });

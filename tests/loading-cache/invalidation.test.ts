@@ -6,7 +6,7 @@ import { setUp } from './setup.js';
 
 const KEYS = ['user:1', 'user:1:posts', 'user:2', 'team:1', ''];
 
-/** A cache of these keys, each with a tag for each of its parts. */
+/** A cache filled with `KEYS`. Each colon-separated part of a key is a tag. */
 function filled() {
   const { cache, clock, calls } = setUp({ tags: (_, key) => key.split(':'), staleWhileRevalidate: 100, ttl: 1000 });
   for (const key of KEYS) cache.set(key, `value of ${key}`);
@@ -25,7 +25,7 @@ describe('deleteMatching and expireMatching', () => {
     [{ glob: 'user:?' }, ['user:1:posts', 'team:1', '']],
     [{ glob: '*:1' }, ['user:1:posts', 'user:2', '']],
     [{ glob: '' }, ['user:1', 'user:1:posts', 'user:2', 'team:1']],
-  ] as const)('%o', async (match, left) => {
+  ] as const)('deleteMatching and expireMatching with %o leave only the other keys', async (match, left) => {
     const deleted = filled();
     deleted.cache.deleteMatching(match);
     expect(deleted.left()).toEqual(left);
@@ -37,7 +37,7 @@ describe('deleteMatching and expireMatching', () => {
     expect(expired.left()).toEqual(left);
   });
 
-  it('have no say over what comes later', () => {
+  it('An entry set after a matching invalidation is not affected', () => {
     const { cache } = filled();
     cache.deleteMatching({ tag: 'user' });
     cache.deleteMatching({ prefix: 'user' });
@@ -47,7 +47,7 @@ describe('deleteMatching and expireMatching', () => {
     expect(cache.peek('user:1')).toBe('new');
   });
 
-  it('add up: an entry is compared with all of them', () => {
+  it('An entry is compared with all invalidations so far', () => {
     const { cache, left } = filled();
     cache.deleteMatching({ tag: 'team' });
     cache.deleteMatching({ glob: 'user:2' });
@@ -56,7 +56,7 @@ describe('deleteMatching and expireMatching', () => {
     expect(left()).toEqual(['user:1', '']);
   });
 
-  it('expire once: a second time makes nothing last longer, whether it was read between or not', async () => {
+  it('A second expiration does not extend the stale time, whether or not the entry was read in between', async () => {
     for (const isRead of [true, false]) {
       const { cache, clock, left } = filled();
       cache.expireMatching({ tag: 'user' });
@@ -75,7 +75,7 @@ describe('deleteMatching and expireMatching', () => {
     }
   });
 
-  it('expire nothing for longer than its ttl would have let it be stale', async () => {
+  it('An expiration does not extend the stale time that the TTL allows', async () => {
     const { cache, clock, left } = filled();
     await clock.advance(1050);
     cache.expireMatching({ prefix: '' });
@@ -85,7 +85,7 @@ describe('deleteMatching and expireMatching', () => {
     expect(left()).toEqual([]);
   });
 
-  it('take the tags of set before those of the cache', () => {
+  it('Tags given to set replace those of the tags function, and later changes of the array are ignored', () => {
     const { cache } = filled();
     const tags = ['own'];
     cache.set('user:1', 'x', { tags });
@@ -97,7 +97,7 @@ describe('deleteMatching and expireMatching', () => {
     expect(cache.peek('user:1')).toBe(undefined);
   });
 
-  it('know the look only of keys that are strings', () => {
+  it('Prefixes and globs match only keys that are strings', () => {
     const cache = loadingCache<unknown, number>({ load: () => 0, capacity: 10 });
     for (const key of [1, Symbol.iterator, {}, undefined]) cache.set(key, 1);
     cache.deleteMatching({ prefix: '' });
@@ -117,7 +117,7 @@ describe('deleteMatching and expireMatching', () => {
   );
 });
 
-describe('globs', () => {
+describe('matchesGlob', () => {
   it.each([
     ['*', ''],
     ['**', 'abc'],
@@ -131,7 +131,7 @@ describe('globs', () => {
     ['a\\', 'a\\'],
     ['[a]{b}.', '[a]{b}.'],
     ['*\\**', 'x*y'],
-  ])('the glob %s matches "%s"', (glob, text) => {
+  ])('The glob %s matches "%s"', (glob, text) => {
     expect(matchesGlob(glob, text)).toBe(true);
   });
 
@@ -148,100 +148,100 @@ describe('globs', () => {
     ['[a]', 'a'],
     ['*\\**', 'xy'],
     ['A', 'a'],
-  ])('the glob %s does not match "%s"', (glob, text) => {
+  ])('The glob %s does not match "%s"', (glob, text) => {
     expect(matchesGlob(glob, text)).toBe(false);
   });
 
-  it('take no longer than the product of both lengths', () => {
-    const steps = performance.now();
+  it('matchesGlob takes at most time proportional to the product of both lengths', () => {
+    const startMs = performance.now();
     expect(matchesGlob('*a'.repeat(50), `${'a'.repeat(2000)}b`)).toBe(false);
-    expect(performance.now() - steps).toBeLessThan(2000); // milliseconds; backtracking would take for ever
+    expect(performance.now() - startMs).toBeLessThan(2000); // exponential backtracking would not end
   });
 });
 
-describe('the marks', () => {
-  it('are bounded: what is forgotten is taken to hit all that was not compared with it', () => {
-    const marks = new InvalidationLog();
-    const { latest } = marks;
-    marks.delete({ kind: 'tag', text: 'first' }, 1);
-    const afterFirst = marks.latest;
-    for (let i = 0; i < 9_999; i++) marks.delete({ kind: 'tag', text: `t${i}` }, 2);
-    expect(marks.hasDeleted('k', ['other'], latest)).toBe(false);
-    marks.delete({ kind: 'tag', text: 'one too many' }, 3);
-    expect(marks.hasDeleted('k', ['other'], latest)).toBe(true);
-    expect(marks.hasDeleted('k', ['other'], afterFirst)).toBe(false);
-    expect(marks.hasDeleted('k', ['t0'], afterFirst)).toBe(true);
+describe('InvalidationLog', () => {
+  it('A dropped tag counts as matching every entry that was not compared with it', () => {
+    const log = new InvalidationLog();
+    const { latest } = log;
+    log.delete({ kind: 'tag', text: 'first' }, 1);
+    const afterFirst = log.latest;
+    for (let i = 0; i < 9_999; i++) log.delete({ kind: 'tag', text: `t${i}` }, 2);
+    expect(log.hasDeleted('k', ['other'], latest)).toBe(false);
+    log.delete({ kind: 'tag', text: 'one too many' }, 3);
+    expect(log.hasDeleted('k', ['other'], latest)).toBe(true);
+    expect(log.hasDeleted('k', ['other'], afterFirst)).toBe(false);
+    expect(log.hasDeleted('k', ['t0'], afterFirst)).toBe(true);
   });
 
-  it('of a tag that is marked again are not the oldest any more', () => {
-    const marks = new InvalidationLog();
-    marks.delete({ kind: 'tag', text: 'first' }, 1);
-    marks.delete({ kind: 'tag', text: 'second' }, 1);
-    const afterSecond = marks.latest;
-    marks.delete({ kind: 'tag', text: 'first' }, 2);
-    for (let i = 0; i < 9_999; i++) marks.delete({ kind: 'tag', text: `t${i}` }, 3);
-    expect(marks.hasDeleted('k', ['other'], afterSecond)).toBe(false); // only the second was forgotten
-    expect(marks.hasDeleted('k', ['first'], afterSecond)).toBe(true);
+  it('A tag that is added again is no longer the oldest of the log', () => {
+    const log = new InvalidationLog();
+    log.delete({ kind: 'tag', text: 'first' }, 1);
+    log.delete({ kind: 'tag', text: 'second' }, 1);
+    const afterSecond = log.latest;
+    log.delete({ kind: 'tag', text: 'first' }, 2);
+    for (let i = 0; i < 9_999; i++) log.delete({ kind: 'tag', text: `t${i}` }, 3);
+    expect(log.hasDeleted('k', ['other'], afterSecond)).toBe(false); // only the second tag was dropped
+    expect(log.hasDeleted('k', ['first'], afterSecond)).toBe(true);
   });
 
-  it('of patterns are bounded likewise, and the same pattern again is the same one', () => {
-    const marks = new InvalidationLog();
-    marks.expire({ kind: 'glob', text: 'a*' }, 1);
-    const afterFirst = marks.latest;
-    for (let i = 0; i < 5_000; i++) marks.expire({ kind: 'prefix', text: `${i % 999}` }, 2);
-    expect([marks.hasInvalidated('k', [], 0), marks.expiredAt('abc', [], 0)]).toEqual([false, 1]);
-    marks.expire({ kind: 'glob', text: 'b*' }, 3);
-    expect([marks.hasDeleted('k', [], 0), marks.hasDeleted('k', [], afterFirst)]).toEqual([true, false]);
-    expect([marks.expiredAt('b', [], afterFirst), marks.expiredAt('abc', [], afterFirst)]).toEqual([3, undefined]);
+  it('The number of patterns is bounded, and an equal pattern is stored once', () => {
+    const log = new InvalidationLog();
+    log.expire({ kind: 'glob', text: 'a*' }, 1);
+    const afterFirst = log.latest;
+    for (let i = 0; i < 5_000; i++) log.expire({ kind: 'prefix', text: `${i % 999}` }, 2);
+    expect([log.hasInvalidated('k', [], 0), log.expiredAt('abc', [], 0)]).toEqual([false, 1]);
+    log.expire({ kind: 'glob', text: 'b*' }, 3);
+    expect([log.hasDeleted('k', [], 0), log.hasDeleted('k', [], afterFirst)]).toEqual([true, false]);
+    expect([log.expiredAt('b', [], afterFirst), log.expiredAt('abc', [], afterFirst)]).toEqual([3, undefined]);
   });
 
-  it('of a pattern that is marked again are not the oldest any more, and a forgotten pattern begins again', () => {
-    const marks = new InvalidationLog();
-    marks.delete({ kind: 'prefix', text: 'first' }, 1);
-    marks.delete({ kind: 'prefix', text: 'second' }, 1);
-    marks.delete({ kind: 'prefix', text: 'third' }, 1);
-    const afterThird = marks.latest;
-    marks.delete({ kind: 'prefix', text: 'second' }, 2);
-    for (let i = 0; i < 998; i++) marks.delete({ kind: 'prefix', text: `p${i}` }, 3);
-    expect(marks.hasDeleted('k', [], 0)).toBe(true); // the first was forgotten
-    expect(marks.hasDeleted('k', [], 1)).toBe(false); // and nothing after it
-    expect(['first', 'second', 'third'].map((key) => marks.hasDeleted(key, [], afterThird))).toEqual([
+  it('A pattern that is added again is no longer the oldest, and a dropped pattern can be added again', () => {
+    const log = new InvalidationLog();
+    log.delete({ kind: 'prefix', text: 'first' }, 1);
+    log.delete({ kind: 'prefix', text: 'second' }, 1);
+    log.delete({ kind: 'prefix', text: 'third' }, 1);
+    const afterThird = log.latest;
+    log.delete({ kind: 'prefix', text: 'second' }, 2);
+    for (let i = 0; i < 998; i++) log.delete({ kind: 'prefix', text: `p${i}` }, 3);
+    expect(log.hasDeleted('k', [], 0)).toBe(true); // the first pattern was dropped
+    expect(log.hasDeleted('k', [], 1)).toBe(false); // no later pattern was dropped
+    expect(['first', 'second', 'third'].map((key) => log.hasDeleted(key, [], afterThird))).toEqual([
       false,
       true,
       false,
     ]);
-    marks.delete({ kind: 'prefix', text: 'first' }, 4);
-    expect(marks.hasDeleted('first', [], marks.latest - 1)).toBe(true);
-    expect(marks.hasDeleted('first', [], marks.latest)).toBe(false);
+    log.delete({ kind: 'prefix', text: 'first' }, 4);
+    expect(log.hasDeleted('first', [], log.latest - 1)).toBe(true);
+    expect(log.hasDeleted('first', [], log.latest)).toBe(false);
   });
 
-  it('of one tag, or one pattern, are so many at most: older ones are taken to be as old as the oldest', () => {
-    const marks = new InvalidationLog();
+  it('A tag or pattern keeps a bounded number of times, and older times count as the oldest kept time', () => {
+    const log = new InvalidationLog();
     for (const kind of ['tag', 'prefix'] as const) {
-      const before = marks.latest;
-      for (let time = 0; time < 20; time++) marks.expire({ kind, text: 't' }, time);
+      const before = log.latest;
+      for (let time = 0; time < 20; time++) log.expire({ kind, text: 't' }, time);
       const sinces = [0, 3, 4, 5, 6, 18, 19, 20];
-      expect(sinces.map((since) => marks.expiredAt('t', ['t'], before + since))).toEqual([
+      expect(sinces.map((since) => log.expiredAt('t', ['t'], before + since))).toEqual([
         ...[0, 0, 0, 5, 6, 18, 19],
         undefined,
       ]);
     }
   });
 
-  it('of a tag, and of a prefix and a glob of the same text, are different ones', () => {
-    const marks = new InvalidationLog();
-    marks.delete({ kind: 'glob', text: 'k' }, 1);
-    marks.delete({ kind: 'prefix', text: 'k' }, 2);
-    expect([marks.hasDeleted('k', [], 0), marks.hasDeleted('kk', [], 0), marks.hasDeleted('x', ['k'], 0)]).toEqual([
+  it('A tag, a prefix and a glob of the same text are distinct', () => {
+    const log = new InvalidationLog();
+    log.delete({ kind: 'glob', text: 'k' }, 1);
+    log.delete({ kind: 'prefix', text: 'k' }, 2);
+    expect([log.hasDeleted('k', [], 0), log.hasDeleted('kk', [], 0), log.hasDeleted('x', ['k'], 0)]).toEqual([
       true,
       true,
       false,
     ]);
   });
 
-  it('are as many as a cache may have entries', () => {
-    const marks = new InvalidationLog(20_000);
-    for (let i = 0; i < 20_000; i++) marks.delete({ kind: 'tag', text: `${i}` }, 1);
-    expect(marks.hasDeleted('k', ['other'], 0)).toBe(false);
+  it('The log keeps as many tags as the given size', () => {
+    const log = new InvalidationLog(20_000);
+    for (let i = 0; i < 20_000; i++) log.delete({ kind: 'tag', text: `${i}` }, 1);
+    expect(log.hasDeleted('k', ['other'], 0)).toBe(false);
   });
 });

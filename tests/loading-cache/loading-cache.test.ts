@@ -8,15 +8,15 @@ import { countingController } from '../support/signals.js';
 import { catchUncaught } from '../support/uncaught.js';
 import { setUp, setUpWith } from './setup.js';
 
-describe('a read', () => {
-  it('loads what is missing, and has it from then on', async () => {
+describe('reads', () => {
+  it('A miss loads the value and later reads are hits', async () => {
     const { cache, calls } = await setUpWith('a');
     expect(await cache.get('k')).toBe('a');
     expect([cache.getSync('k'), cache.peek('k'), calls.length]).toEqual(['a', 'a', 0]);
     expect(cache.stats).toMatchObject({ hits: 2, misses: 1, loads: 1, coalesced: 0 });
   });
 
-  it('loads once for however many ask, and the loader is called at once', async () => {
+  it('Concurrent misses of a key share one load that starts synchronously', async () => {
     const { cache, calls } = setUp();
     const reads = Array.from({ length: 50 }, () => cache.get('k'));
     expect([calls.length, cache.loading]).toEqual([1, 1]);
@@ -26,7 +26,7 @@ describe('a read', () => {
     expect(cache.loading).toBe(0);
   });
 
-  it('shares a rejection, and keeps it not', async () => {
+  it('All waiters receive the rejection of a load, and the rejection is not cached', async () => {
     const { cache, calls } = setUp();
     const reads = [cache.get('k'), cache.get('k')].map(watch);
     const error = new Error('down');
@@ -38,7 +38,7 @@ describe('a read', () => {
     expect(cache.stats).toMatchObject({ loadFailures: 1, loads: 2 });
   });
 
-  it('takes what a loader returns or throws without a promise', async () => {
+  it('A loader may return a value or throw synchronously', async () => {
     const cache = loadingCache<string, string>({
       load: (key) => {
         if (key === 'bad') throw new Error('thrown');
@@ -51,13 +51,13 @@ describe('a read', () => {
     expect(cache.loading).toBe(0);
   });
 
-  it('keeps undefined like any other value', async () => {
+  it('A loaded undefined is cached like any other value', async () => {
     let loads = 0;
     const cache = loadingCache<string, undefined>({ load: () => void loads++, capacity: 10 });
     expect([await cache.get('k'), await cache.get('k'), loads]).toEqual([undefined, undefined, 1]);
   });
 
-  it('may ask the cache for another key while it loads', async () => {
+  it('A loader may read other keys of the same cache', async () => {
     const cache: LoadingCache<number, number> = loadingCache({
       load: async (n: number) => (n < 2 ? n : (await cache.get(n - 1)) + (await cache.get(n - 2))),
       capacity: 100,
@@ -66,7 +66,7 @@ describe('a read', () => {
     expect(cache.stats.loads).toBe(31);
   });
 
-  it('is refused at once by a loader that would wait for itself, if there is a hard timeout', async () => {
+  it('A loader that waits for its own key is rejected by the hard timeout', async () => {
     const clock = new TestClock();
     const cache: LoadingCache<string, string> = loadingCache({
       load: (key: string) => cache.get(key),
@@ -80,7 +80,7 @@ describe('a read', () => {
     expect([cache.loading, clock.pendingTimers]).toEqual([0, 0]);
   });
 
-  it('runs the loader in the async context of the first who asks', async () => {
+  it('The loader runs in the async context of the first waiter', async () => {
     const storage = new AsyncLocalStorage<string>();
     const seen: (string | undefined)[] = [];
     const gate = defer<string>();
@@ -103,7 +103,7 @@ describe('a read', () => {
     expect(seen).toEqual(['first', 'first', 'second']);
   });
 
-  it('reads many keys in their order, each once', async () => {
+  it('getMany returns values in the order of the keys and loads each key once', async () => {
     const { cache, calls } = setUp();
     const read = cache.getMany(['a', 'b', 'a']);
     expect(calls.map(({ key }) => key)).toEqual(['a', 'b']);
@@ -112,7 +112,7 @@ describe('a read', () => {
     expect(await read).toEqual(['A', 'B', 'A']);
   });
 
-  it('answers at once, without a promise, only what it has', async () => {
+  it('getSync and peek return undefined for a missing key and for a cached failure', async () => {
     const { cache, calls } = setUp({ negativeTtl: '1s' });
     expect([cache.getSync('k'), cache.peek('k'), calls.length]).toEqual([undefined, undefined, 0]);
     const read = watch(cache.get('k'));
@@ -122,8 +122,8 @@ describe('a read', () => {
   });
 });
 
-describe('what happens to a key while it is loaded', () => {
-  it('set: who waits has the new value at once, the load is aborted, and its value is not kept', async () => {
+describe('invalidation during a load', () => {
+  it('set gives waiters the new value, aborts the load and discards its result', async () => {
     const { cache, calls } = setUp();
     const reads = [cache.get('k'), cache.get('k')].map(watch);
     const { signal } = calls[0]!.context;
@@ -136,7 +136,7 @@ describe('what happens to a key while it is loaded', () => {
     expect([await cache.get('k'), calls.length, cache.stats.discarded]).toEqual(['NEW', 1, 0]);
   });
 
-  it('set: the rejection of the load that it overtook is nobody’s', async () => {
+  it('A rejection of a load superseded by set is neither reported nor counted', async () => {
     const { cache, calls } = setUp();
     using uncaught = catchUncaught();
     const read = cache.get('k');
@@ -155,7 +155,7 @@ describe('what happens to a key while it is loaded', () => {
     ['deleteMatching a glob', (cache) => cache.deleteMatching({ glob: '?' })],
     ['expireMatching a prefix', (cache) => cache.expireMatching({ prefix: '' })],
   ] satisfies [string, (cache: ReturnType<typeof setUp>['cache']) => unknown][])(
-    '%s: who waits has what was loaded, it is not kept, and who comes later starts another load',
+    '%s gives earlier waiters the loaded value, discards it, and later readers start another load',
     async (_, invalidate) => {
       const { cache, calls } = setUp();
       const before = watch(cache.get('k'));
@@ -171,7 +171,7 @@ describe('what happens to a key while it is loaded', () => {
     },
   );
 
-  it('delete, then a newer load that ends first: who waited for the older one has the newer value', async () => {
+  it('Waiters of a deleted load receive the value of a newer load that settled first', async () => {
     const { cache, calls } = setUp();
     const before = cache.get('k');
     cache.delete('k');
@@ -182,7 +182,7 @@ describe('what happens to a key while it is loaded', () => {
     expect([await before, await cache.get('k')]).toEqual(['new', 'new']);
   });
 
-  it('delete, then a newer value: the failure of the older load is not told', async () => {
+  it('Waiters of a deleted load receive a value set later although the load fails', async () => {
     const { cache, calls } = setUp();
     const before = [cache.get('k'), cache.refresh('k')];
     cache.delete('k');
@@ -192,7 +192,7 @@ describe('what happens to a key while it is loaded', () => {
     expect(cache.stats.staleHits).toBe(0);
   });
 
-  it('delete: a failure of the load itself is the answer where there is no other', async () => {
+  it('Waiters of a deleted load receive its failure if no newer value exists, and the failure is not cached', async () => {
     const { cache, calls } = setUp({ negativeTtl: '1m' });
     const before = watch(cache.get('k'));
     cache.delete('k');
@@ -200,15 +200,15 @@ describe('what happens to a key while it is loaded', () => {
     await before.done;
     expect(before.error).toEqual(new Error('down'));
     watch(cache.get('k'));
-    expect(calls.length).toBe(2); // and it was not kept
+    expect(calls.length).toBe(2); // the failure was not cached
   });
 
-  it('a tag: who came before has the value, who came after has one that was loaded after', async () => {
+  it('Waiters from before a tag deletion receive the loaded value, and later waiters a value loaded afterwards', async () => {
     const { cache, calls } = setUp({ tags: () => ['t'] });
     const before = watch(cache.get('k'));
     cache.deleteMatching({ tag: 't' });
     const after = watch(cache.get('k'));
-    expect(calls.length).toBe(1); // nobody knows yet that the tag is one of its own
+    expect(calls.length).toBe(1); // the tags of the value are unknown until the load settles
     calls[0]!.resolve('old');
     await settle();
     expect([before.value, after.state, calls.length, cache.peek('k')]).toEqual(['old', 'pending', 2, undefined]);
@@ -217,7 +217,7 @@ describe('what happens to a key while it is loaded', () => {
     expect([after.value, cache.peek('k'), cache.loading]).toEqual(['new', 'new', 0]);
   });
 
-  it('a tag twice: who came between has one that was loaded after', async () => {
+  it('A waiter from between two tag deletions receives a value loaded after both', async () => {
     const { cache, calls } = setUp({ tags: () => ['t'] });
     cache.get('k');
     cache.deleteMatching({ tag: 't' });
@@ -231,7 +231,7 @@ describe('what happens to a key while it is loaded', () => {
     expect(between.value).toBe('new');
   });
 
-  it('a tag that turns out to be another’s: the load is kept and shared', async () => {
+  it('An expired tag that the loaded value does not have neither discards nor repeats the load', async () => {
     const { cache, calls } = setUp({ tags: (value) => [value] });
     const before = cache.get('k');
     cache.expireMatching({ tag: 'other' });
@@ -240,7 +240,7 @@ describe('what happens to a key while it is loaded', () => {
     expect([await before, await after, cache.peek('k'), calls.length]).toEqual(['own', 'own', 'own', 1]);
   });
 
-  it('a tag: the load of who came after runs in his own async context, and ends with his own signal', async () => {
+  it('A load repeated after a tag deletion runs in the async context of its waiter and ends with the signal of its waiter', async () => {
     const storage = new AsyncLocalStorage<string>();
     const seen: (string | undefined)[] = [];
     const gates: Deferred<string>[] = [];
@@ -266,7 +266,7 @@ describe('what happens to a key while it is loaded', () => {
     expect([after.error, cache.loading, listeners()]).toEqual([new Error('enough'), 0, 0]);
   });
 
-  it('a tag: who came after and leaves in that moment starts no load that nobody waits for', async () => {
+  it('A waiter that aborts before its load is repeated after a tag deletion starts no load', async () => {
     for (let count = 0; count < 12; count++) {
       const { cache, calls } = setUp({ tags: () => ['t'] });
       const controller = new AbortController();
@@ -281,7 +281,7 @@ describe('what happens to a key while it is loaded', () => {
     }
   });
 
-  it('a tag, then a newer load whose failure is kept: who came after has that failure, and no further load', async () => {
+  it('A waiter from after a tag deletion receives the cached failure of a newer load without another load', async () => {
     const { cache, calls } = setUp({ tags: () => ['t'], negativeTtl: '1m' });
     watch(cache.get('k'));
     cache.deleteMatching({ tag: 't' });
@@ -295,7 +295,7 @@ describe('what happens to a key while it is loaded', () => {
     expect([after.error, calls.length, cache.loading]).toEqual([new Error('down'), 2, 0]);
   });
 
-  it('a tag: who came after has a value that a listener has set meanwhile', async () => {
+  it('A waiter from after a tag deletion receives a value that a load listener has set', async () => {
     const { cache, calls } = setUp({ tags: () => ['t'] });
     cache.on('load', ({ key }) => cache.set(key, 'NEW'));
     watch(cache.get('k'));
@@ -306,7 +306,7 @@ describe('what happens to a key while it is loaded', () => {
     expect([after.value, calls.length]).toEqual(['NEW', 1]);
   });
 
-  it('something done by ttl, which is asked when the load is over: that is newer, too', async () => {
+  it('A value set by the ttl function supersedes the loaded value', async () => {
     const { cache, calls } = setUp({
       ttl: (value, key) => {
         if (value === 'old') cache.set(key, 'NEW');
@@ -318,7 +318,7 @@ describe('what happens to a key while it is loaded', () => {
     expect([await read, cache.peek('k')]).toEqual(['NEW', 'NEW']);
   });
 
-  it('another key: nothing', async () => {
+  it('Invalidation of other keys does not affect the load', async () => {
     const { cache, calls } = setUp({ tags: () => ['t'] });
     const read = cache.get('k');
     cache.set('other', 'x');
@@ -330,7 +330,7 @@ describe('what happens to a key while it is loaded', () => {
     expect([await read, cache.peek('k'), cache.stats.discarded]).toEqual(['a', 'a', 0]);
   });
 
-  it('eviction of what it would replace: it is kept', async () => {
+  it('The loaded value is kept although the entry that it replaces was evicted', async () => {
     const { cache, calls } = setUp({ capacity: 1 });
     cache.set('k', 'old', { ttl: 0 });
     const read = cache.get('k');
@@ -340,8 +340,8 @@ describe('what happens to a key while it is loaded', () => {
   });
 });
 
-describe('an abort', () => {
-  it('ends only the wait of whose signal it is; the load is aborted when the last one leaves', async () => {
+describe('abort', () => {
+  it('An abort ends one wait, and the load is aborted with its last waiter', async () => {
     const { cache, calls } = setUp();
     const [one, two] = [new AbortController(), new AbortController()];
     const reads = [one, two].map(({ signal }) => watch(cache.get('k', { signal })));
@@ -354,7 +354,7 @@ describe('an abort', () => {
     expect([reads[1]!.error, signal.reason, cache.loading]).toEqual([new Error('two'), new Error('two'), 0]);
   });
 
-  it('of all but one who has no signal leaves the load alone', async () => {
+  it('A load continues while one waiter without a signal remains', async () => {
     const { cache, calls } = setUp();
     const controller = new AbortController();
     const [aborted, other] = [watch(cache.get('k', { signal: controller.signal })), cache.get('k')];
@@ -364,7 +364,7 @@ describe('an abort', () => {
     expect([await other, calls[0]!.context.signal.aborted]).toEqual(['a', false]);
   });
 
-  it('makes whoever comes later start another load, and the aborted one is not kept', async () => {
+  it('A read after an aborted load starts another load, and the result of the aborted load is discarded', async () => {
     const { cache, calls } = setUp();
     const controller = new AbortController();
     watch(cache.get('k', { signal: controller.signal }));
@@ -378,7 +378,7 @@ describe('an abort', () => {
     expect(await read).toBe('a');
   });
 
-  it('that comes with a value that was there first has lost', async () => {
+  it('A value that settled before the abort is returned and cached', async () => {
     const { cache, calls } = setUp();
     const controller = new AbortController();
     const read = cache.get('k', { signal: controller.signal });
@@ -387,7 +387,7 @@ describe('an abort', () => {
     expect([await read, cache.peek('k')]).toEqual(['a', 'a']);
   });
 
-  it('before the read starts nothing, be the value there or not', async () => {
+  it('A signal that is already aborted rejects reads of cached and missing keys and starts no load', async () => {
     const { cache, calls } = await setUpWith('a');
     const signal = AbortSignal.abort(new Error('no'));
     await expect(cache.get('k', { signal })).rejects.toThrow('no');
@@ -396,7 +396,7 @@ describe('an abort', () => {
     expect(calls).toEqual([]);
   });
 
-  it('leaves no listener on the signal, nor does a value or a failure', async () => {
+  it('No listener remains on the signal after an abort, a value or a failure', async () => {
     const { cache, calls } = setUp();
     const { controller, listeners } = countingController();
     const { signal } = controller;
@@ -416,7 +416,7 @@ describe('an abort', () => {
     expect(listeners()).toBe(0);
   });
 
-  it('of the last one aborts also a load that was invalidated meanwhile', async () => {
+  it('The abort of the last waiter aborts a load that was invalidated', async () => {
     const { cache, calls } = setUp();
     const controller = new AbortController();
     watch(cache.get('k', { signal: controller.signal }));
@@ -429,7 +429,7 @@ describe('an abort', () => {
     expect(await after).toBe('a');
   });
 
-  it('may call back into the cache', async () => {
+  it('An abort listener of a load may read the cache', async () => {
     const { cache, calls } = setUp();
     const controller = new AbortController();
     watch(cache.get('k', { signal: controller.signal }));
@@ -444,13 +444,13 @@ describe('an abort', () => {
   });
 });
 
-describe('the cache that keeps the entries', () => {
+describe('the entry cache', () => {
   it.each([
     ['a Map', () => new Map<string, CachedEntry<string>>()],
     ['an lru-cache', () => new LRUCache<string, CachedEntry<string>>({ max: 10 })],
-    ['a cache of ours', () => new LruCache<string, CachedEntry<string>>({ capacity: 10 })],
+    ['an LruCache', () => new LruCache<string, CachedEntry<string>>({ capacity: 10 })],
     [
-      'get, set and delete alone',
+      'an object with only get, set and delete',
       () => {
         const map = new Map<string, CachedEntry<string>>();
         return {
@@ -460,7 +460,7 @@ describe('the cache that keeps the entries', () => {
         };
       },
     ],
-  ])('the cache that keeps the entries may be %s', async (_, make) => {
+  ])('The entry cache may be %s', async (_, make) => {
     const { cache, calls } = await setUpWith('a', { cache: make() });
     expect([await cache.get('k'), cache.peek('k'), calls.length]).toEqual(['a', 'a', 0]);
     cache.clear();
@@ -469,12 +469,12 @@ describe('the cache that keeps the entries', () => {
     expect([cache.getSync('k'), cache.delete('k'), cache.getSync('k')]).toEqual(['b', true, undefined]);
   });
 
-  it('is asked for a key once by a hit, and once by a miss', async () => {
+  it('A hit and a miss each look the key up once in the entry cache', async () => {
     const map = new Map<string, CachedEntry<string>>();
-    const asked: string[] = [];
+    const lookups: string[] = [];
     const counting = {
       get: (key: string) => {
-        asked.push(key);
+        lookups.push(key);
         return map.get(key);
       },
       set: (key: string, value: CachedEntry<string>) => map.set(key, value),
@@ -482,14 +482,14 @@ describe('the cache that keeps the entries', () => {
     };
     const { cache, calls } = setUp({ cache: counting });
     const read = cache.get('k');
-    expect(asked).toEqual(['k']);
+    expect(lookups).toEqual(['k']);
     calls[0]!.resolve('a');
     await read;
-    asked.length = 0;
-    expect([await cache.get('k'), asked]).toEqual(['a', ['k']]);
+    lookups.length = 0;
+    expect([await cache.get('k'), lookups]).toEqual(['a', ['k']]);
   });
 
-  it('is emptied by clear', () => {
+  it('clear empties the entry cache', () => {
     const map = new Map<string, CachedEntry<string>>();
     const { cache } = setUp({ cache: map });
     cache.set('k', 'a');
@@ -497,7 +497,7 @@ describe('the cache that keeps the entries', () => {
     expect(map.size).toBe(0);
   });
 
-  it('may throw when it stores: who waits has the value, and the error surfaces by itself', async () => {
+  it('An error thrown by the entry cache on set is reported as uncaught while waiters receive the value', async () => {
     using uncaught = catchUncaught();
     const map = new Map<string, CachedEntry<string>>();
     const full = Object.assign(Object.create(map), {
@@ -520,12 +520,12 @@ describe('the cache that keeps the entries', () => {
   });
 });
 
-describe('events and figures', () => {
-  it('tell of each load how it ended', async () => {
+describe('load events', () => {
+  it('load and loadError events report duration, refresh and outcome of each load', async () => {
     const { cache, calls, clock } = setUp();
-    const told: unknown[] = [];
-    cache.on('load', (event) => told.push(event));
-    cache.on('loadError', (event) => told.push(event));
+    const events: unknown[] = [];
+    cache.on('load', (event) => events.push(event));
+    cache.on('loadError', (event) => events.push(event));
     watch(cache.get('k'));
     await clock.advance(5);
     calls[0]!.resolve('a');
@@ -538,14 +538,14 @@ describe('events and figures', () => {
     await clock.advance(1);
     calls[2]!.reject('no');
     await settle();
-    expect(told).toEqual([
+    expect(events).toEqual([
       { key: 'k', durationMs: 5, isRefresh: false, isKept: true },
       { key: 'l', durationMs: 0, isRefresh: false, isKept: false },
       { key: 'k', error: 'no', durationMs: 1, isRefresh: false },
     ]);
   });
 
-  it('may throw, and change nothing', async () => {
+  it('An error thrown by a listener is reported as uncaught and the value is cached', async () => {
     using uncaught = catchUncaught();
     const { cache, calls } = setUp();
     cache.on('load', () => {
@@ -558,7 +558,7 @@ describe('events and figures', () => {
     expect(uncaught.errors).toEqual([new Error('listener')]);
   });
 
-  it('may call back into the cache', async () => {
+  it('A load listener may delete the loaded key', async () => {
     const { cache, calls } = setUp();
     cache.on('load', ({ key }) => cache.delete(key));
     const read = cache.get('k');
@@ -567,7 +567,7 @@ describe('events and figures', () => {
   });
 });
 
-it('looking, and deleting what is not there, are no uses', () => {
+it('peek and the deletion of a missing key do not count as uses in the eviction order', () => {
   const { cache } = setUp({ cache: new LruCache({ capacity: 2 }) });
   cache.set('a', '1');
   cache.set('b', '2');
@@ -576,7 +576,7 @@ it('looking, and deleting what is not there, are no uses', () => {
   expect([cache.peek('a'), cache.peek('b'), cache.peek('c')]).toEqual([undefined, '2', '3']);
 });
 
-it('deleting and expiring tell whether there was something to be served', () => {
+it('delete and expire return whether the key had an entry that could be served', () => {
   const { cache } = setUp({ staleIfError: '1h' });
   cache.set('a', '1', { tags: ['t'] });
   cache.set('b', '2');
@@ -585,7 +585,7 @@ it('deleting and expiring tell whether there was something to be served', () => 
   expect([cache.expire('b'), cache.delete('b'), cache.delete('b')]).toEqual([true, true, false]);
 });
 
-it('what a call brings along is checked as strictly as what the cache is made with', async () => {
+it('Options of get, refresh and set are validated as strictly as those of loadingCache', async () => {
   const { cache } = setUp();
   const call = (options: unknown) => options as never;
   expect(() => cache.set('k', 'v', call(20))).toThrow('"options" must be an object, got 20');

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { settle } from '../support/promises.js';
 
 describe('memoize', () => {
-  it('remembers by the one argument, told apart as in a Map', async () => {
+  it('A single argument is the cache key and is compared as in a Map', async () => {
     const seen: unknown[] = [];
     const double = memoize(
       (value: string | number | bigint | boolean | null | undefined) => {
@@ -18,13 +18,13 @@ describe('memoize', () => {
     expect(double.cache.peek(1)).toBe('1!');
   });
 
-  it('remembers a function without arguments under undefined', async () => {
+  it('A function without arguments is cached under undefined', async () => {
     let calls = 0;
     const once = memoize(async () => ++calls, { capacity: 1 });
     expect([await once(), await once(), once.cache.peek(undefined)]).toEqual([1, 1, 1]);
   });
 
-  it('remembers by a key of all arguments, and calls the function with those of the first call', async () => {
+  it('The key function maps all arguments to a key, and the first call with a key passes its arguments to the function', async () => {
     const seen: unknown[] = [];
     const load = memoize(
       async (id: number, options: { full: boolean }) => {
@@ -43,7 +43,7 @@ describe('memoize', () => {
     expect(seen.length).toBe(3);
   });
 
-  it('refuses arguments that are no key, unless there is a function for it', async () => {
+  it('Arguments that cannot be a key are rejected without a key function, and an error of the key function rejects the call', async () => {
     const load = memoize((...args: unknown[]) => args.length, { capacity: 10 } as never);
     for (const args of [[{}], [[]], [() => 1], [1, 2]]) {
       await expect(load(...args)).rejects.toThrow(/memoize: "key" is required/);
@@ -57,7 +57,7 @@ describe('memoize', () => {
     await expect(thrower(1)).rejects.toThrow('no key');
   });
 
-  it('takes the options of a loading cache', async () => {
+  it('memoize accepts the options of loadingCache', async () => {
     const clock = new TestClock();
     let calls = 0;
     const load = memoize(
@@ -78,7 +78,7 @@ describe('memoize', () => {
     await clock.advance(5);
     expect(await first).toBe('a 2');
     await clock.advance(100);
-    expect(await load('a')).toBe('a 2'); // and a refresh, with the arguments of this call
+    expect(await load('a')).toBe('a 2'); // starts a refresh with the arguments of this call
     await clock.advance(5);
     await settle();
     expect(await load('a')).toBe('a 4');
@@ -87,7 +87,7 @@ describe('memoize', () => {
     expect(load.cache.stats).toMatchObject({ staleHits: 1, refreshes: 1, hits: 1 });
   });
 
-  it('fails as the function does, and does not remember that', async () => {
+  it('A memoized call rejects with the error of the function, and the error is not cached', async () => {
     let calls = 0;
     const load = memoize(
       (id: string) => {

@@ -25,9 +25,9 @@ const bad: [string, Record<string, readonly unknown[]>][] = [
 
 const make = (options: object) => () => loadingCache(options as never);
 
-describe('loadingCache refuses', () => {
+describe('loadingCache rejects', () => {
   for (const [option, { [option]: values = [] }] of bad) {
-    it.each(values)(`${option}: %o`, (value) => {
+    it.each(values)(`loadingCache rejects %o as ${option}`, (value) => {
       expect(make({ ...good, [option]: value })).toThrow(InvalidOptionError);
       expect(make({ ...good, [option]: value })).toThrow(new RegExp(`^loadingCache: "${option}`));
     });
@@ -52,7 +52,7 @@ describe('loadingCache refuses', () => {
     [{ ...good, staleIfError: '1m', softTimeout: 0 }, 'softTimeout'],
     [{ ...good, max: 10 }, 'max'],
   ];
-  it.each(pairs)('%o', (options, option) => {
+  it.each(pairs)('loadingCache rejects the options %o', (options, option) => {
     expect(make(options)).toThrow(new RegExp(`^loadingCache: "${option}"`));
   });
 
@@ -60,14 +60,14 @@ describe('loadingCache refuses', () => {
     expect(make(options as never)).toThrow(/^loadingCache: "/);
   });
 
-  it('a misspelt option, with the right one', () => {
+  it('loadingCache rejects a misspelt option and suggests the correct name', () => {
     expect(make({ ...good, swr: 1, staleIfErr: 1 })).toThrow(/"swr" is unknown/);
     expect(make({ ...good, staleIfErr: 1 })).toThrow(/did you mean "staleIfError"/);
   });
 });
 
-describe('loadingCache takes', () => {
-  it('an explicit undefined for the default', () => {
+describe('loadingCache accepts', () => {
+  it('loadingCache treats an undefined option as absent', () => {
     const names = bad.map(([option]) => option).filter((option) => option !== 'load' && option !== 'capacity');
     const undefineds = Object.fromEntries(names.map((option) => [option, undefined]));
     expect(
@@ -85,11 +85,11 @@ describe('loadingCache takes', () => {
     { refreshAhead: 0.001 },
     { earlyExpiration: 3 },
     { policy: timeout('1s') },
-  ])('%o', (options) => {
+  ])('loadingCache accepts the options %o', (options) => {
     expect(make({ ...good, ...options })).not.toThrow();
   });
 
-  it('nothing of the caller’s object for its own', async () => {
+  it('loadingCache copies its options and accepts a frozen object', async () => {
     const options = { load: (): number => 1, capacity: 10, ttl: Infinity };
     const cache = loadingCache<string, number>(options);
     options.load = () => 2;
@@ -99,7 +99,7 @@ describe('loadingCache takes', () => {
     ).not.toThrow();
   });
 
-  it('a signal that is none as a rejection', async () => {
+  it('A signal that is not an AbortSignal rejects get, refresh and getMany', async () => {
     const cache = loadingCache<string, number>(good);
     await expect(cache.get('k', { signal: {} as never })).rejects.toThrow(/"signal" must be an AbortSignal/);
     await expect(cache.get('k', null as never)).rejects.toThrow();
@@ -108,7 +108,7 @@ describe('loadingCache takes', () => {
     expect(await cache.get('k', { signal: null })).toBe(1);
   });
 
-  it('tags that are no strings as the failure of the load, and of set', async () => {
+  it('Tags that are not strings reject the load and make set throw', async () => {
     const cache = loadingCache<string, number>({ ...good, tags: () => [1] as never });
     await expect(cache.get('k')).rejects.toThrow(/"tags" must be an array of strings/);
     expect(() => cache.set('k', 1)).toThrow(/"tags" must be an array of strings/);

@@ -10,7 +10,7 @@ export interface LoadCall extends Deferred<string> {
 
 type Options = Partial<LoadingCacheOptions<string, string>>;
 
-/** A cache whose loads the test ends by hand. */
+/** A cache whose loads the test settles through `calls`. */
 export function setUp(options: Options = {}) {
   const clock = new TestClock();
   const calls: LoadCall[] = [];
@@ -24,7 +24,7 @@ export function setUp(options: Options = {}) {
   return { clock, calls, cache };
 }
 
-/** Likewise, with a value under `k` that took `loadMs` to load. */
+/** A cache as from `setUp` with a value under `k` that took `loadMs` to load. */
 export async function setUpWith(value: string, options: Options = {}, loadMs = 0) {
   const made = setUp(options);
   const { cache, calls, clock } = made;

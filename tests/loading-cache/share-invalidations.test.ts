@@ -12,7 +12,7 @@ import { describe, expect, it } from 'vitest';
 import { defer, settle } from '../support/promises.js';
 import { catchUncaught } from '../support/uncaught.js';
 
-/** All processes in one: messages arrive at once, unless they are held back. */
+/** A bus within one process. Messages arrive synchronously, unless `hold` was called. */
 class TestBus implements InvalidationBus {
   readonly subscribers = new Set<InvalidationSubscriber>();
   readonly messages: string[] = [];
@@ -29,7 +29,7 @@ class TestBus implements InvalidationBus {
     for (const subscriber of this.subscribers) subscriber.onMessage(message);
   }
 
-  /** From now on messages are only kept in `messages`. */
+  /** Stops delivery: later messages are only added to `messages`. */
   hold(): void {
     this.#isHeld = true;
   }
@@ -53,7 +53,7 @@ function process(bus: InvalidationBus, origin: string, options = {}) {
   return { cache, clock, shared: shareInvalidations(cache, bus, { origin, ...options }) };
 }
 
-/** Two processes that have `a` and `b`. */
+/** Two processes whose caches contain `a` and `b`. */
 async function two() {
   const bus = new TestBus();
   const [one, other] = [process(bus, 'one'), process(bus, 'other')];
@@ -61,7 +61,7 @@ async function two() {
   return { bus, one, other };
 }
 
-const has = (cache: LoadingCache<string, string>) => ['a', 'b'].filter((key) => cache.peek(key) !== undefined);
+const cachedKeys = (cache: LoadingCache<string, string>) => ['a', 'b'].filter((key) => cache.peek(key) !== undefined);
 
 describe('caches on one bus', () => {
   it.each<[string, (cache: LoadingCache<string, string>) => void, string[], string[]]>([
@@ -72,16 +72,16 @@ describe('caches on one bus', () => {
     ['expireMatching by prefix', (cache) => cache.expireMatching({ prefix: 'a' }), ['b'], ['b']],
     ['deleteMatching by glob', (cache) => cache.deleteMatching({ glob: '?' }), [], []],
     ['clear', (cache) => cache.clear(), [], []],
-  ])('do what one of them does: %s', async (_, act, left, leftThere) => {
+  ])('%s on one cache invalidates the other cache', async (_, act, left, leftInOther) => {
     const { bus, one, other } = await two();
     act(one.cache);
-    expect([has(one.cache), has(other.cache)]).toEqual([left, leftThere]);
+    expect([cachedKeys(one.cache), cachedKeys(other.cache)]).toEqual([left, leftInOther]);
     expect([bus.messages.length, other.shared.stats]).toEqual([1, { published: 0, received: 1, gaps: 0, failures: 0 }]);
     await settle();
     expect(one.shared.stats).toEqual({ published: 1, received: 0, gaps: 0, failures: 0 });
   });
 
-  it('send no values', async () => {
+  it('Published messages contain no values', async () => {
     const { bus, one } = await two();
     one.cache.set('a', 'a secret', { tags: ['x'] });
     expect(JSON.parse(bus.messages[0]!)).toEqual({
@@ -92,14 +92,14 @@ describe('caches on one bus', () => {
     });
   });
 
-  it('of which one loads tell nobody', async () => {
+  it('A load publishes no message', async () => {
     const { bus, one } = await two();
     await one.cache.get('c');
     await one.cache.refresh('a');
     expect(bus.messages).toEqual([]);
   });
 
-  it('do not keep a load that was under way', async () => {
+  it('A load in flight is not cached after an invalidation from the bus', async () => {
     const bus = new TestBus();
     const origin = defer<string>();
     const cache = loadingCache<string, string>({ load: () => origin.promise, capacity: 10 });
@@ -110,7 +110,7 @@ describe('caches on one bus', () => {
     expect([await read, cache.peek('a')]).toEqual(['old', undefined]);
   });
 
-  it('expire what may be served stale, and delete what may not', async () => {
+  it('A received expiration allows stale values, and a received deletion does not', async () => {
     const bus = new TestBus();
     const one = process(bus, 'one');
     let isDown = false;
@@ -131,15 +131,15 @@ describe('caches on one bus', () => {
     await expect(cache.get('a')).rejects.toThrow('down');
   });
 
-  it('hear only their topic', async () => {
+  it('A cache ignores messages of other topics', async () => {
     const bus = new TestBus();
     const [one, other] = [process(bus, 'one', { topic: 'users' }), process(bus, 'other', { topic: 'prices' })];
     await other.cache.get('a');
     one.cache.clear();
-    expect([has(other.cache), other.shared.stats.received]).toEqual([['a'], 0]);
+    expect([cachedKeys(other.cache), other.shared.stats.received]).toEqual([['a'], 0]);
   });
 
-  it('may have numbers for keys', async () => {
+  it('Numeric keys are invalidated through the bus', async () => {
     const bus = new TestBus();
     const make = (origin: string) => {
       const square = memoize(async (n: number) => n * n, { capacity: 10 });
@@ -152,7 +152,7 @@ describe('caches on one bus', () => {
     expect(other.cache.peek(7)).toBeUndefined();
   });
 
-  it('have a name of their own each', async () => {
+  it('Caches without a given origin get distinct origins', async () => {
     const bus = new TestBus();
     const caches = Array.from({ length: 2 }, () => loadingCache<string, string>({ load: (key) => key, capacity: 10 }));
     for (const cache of caches) {
@@ -163,33 +163,36 @@ describe('caches on one bus', () => {
     expect(caches[1]!.peek('a')).toBeUndefined();
   });
 
-  it('stop when they are told to', async () => {
+  it('stop ends publishing and the subscription', async () => {
     const { bus, one, other } = await two();
     other.shared.stop();
     one.cache.clear();
     other.cache.clear();
     await other.cache.get('a');
     one.cache.clear();
-    expect([has(other.cache), bus.messages.length, bus.subscribers.size]).toEqual([['a'], 2, 1]);
+    expect([cachedKeys(other.cache), bus.messages.length, bus.subscribers.size]).toEqual([['a'], 2, 1]);
   });
 });
 
-describe('a message that was missed', () => {
-  it('is noticed by the next one, and everything is cleared', async () => {
+describe('a lost message', () => {
+  it('The next message reveals a gap, and the cache is cleared once', async () => {
     const { bus, one, other } = await two();
     one.cache.delete('x');
     bus.hold();
     one.cache.delete('a');
     one.cache.delete('y');
     bus.deliver(bus.messages[2]!);
-    expect([has(other.cache), other.shared.stats]).toEqual([[], { published: 0, received: 2, gaps: 1, failures: 0 }]);
+    expect([cachedKeys(other.cache), other.shared.stats]).toEqual([
+      [],
+      { published: 0, received: 2, gaps: 1, failures: 0 },
+    ]);
     await other.cache.get('b');
     one.cache.delete('z');
     bus.deliver(bus.messages[3]!);
-    expect(has(other.cache)).toEqual(['b']);
+    expect(cachedKeys(other.cache)).toEqual(['b']);
   });
 
-  it('is assumed when one comes out of turn, and when a sender begins anew; not when one comes twice', async () => {
+  it('A message out of order or from a restarted sender counts as a gap, and a duplicate does not', async () => {
     const { bus, one, other } = await two();
     bus.hold();
     for (const key of ['x', 'y', 'z']) one.cache.delete(key);
@@ -209,28 +212,28 @@ describe('a message that was missed', () => {
     }
   });
 
-  it('clears its cache and no other', async () => {
+  it('A gap clears only the cache that noticed it and publishes nothing', async () => {
     const { bus, other } = await two();
     const [first] = bus.subscribers;
     first!.onGap();
-    expect([has(other.cache), bus.messages]).toEqual([['a', 'b'], []]);
+    expect([cachedKeys(other.cache), bus.messages]).toEqual([['a', 'b'], []]);
   });
 
-  it("before the first one that came is nobody's loss", async () => {
+  it('Messages from before the first received message do not count as a gap', async () => {
     const { bus, one, other } = await two();
     bus.hold();
     for (let i = 0; i < 5; i++) one.cache.delete('x');
     bus.deliver(bus.messages[4]!);
-    expect([has(other.cache), other.shared.stats.gaps]).toEqual([['a', 'b'], 0]);
+    expect([cachedKeys(other.cache), other.shared.stats.gaps]).toEqual([['a', 'b'], 0]);
   });
 
-  it('is to be feared after a gap', async () => {
+  it('A gap reported by the bus clears the cache and publishes nothing', async () => {
     const { bus, other } = await two();
     for (const subscriber of bus.subscribers) subscriber.onGap();
-    expect([has(other.cache), other.shared.stats.gaps, bus.messages]).toEqual([[], 1, []]);
+    expect([cachedKeys(other.cache), other.shared.stats.gaps, bus.messages]).toEqual([[], 1, []]);
   });
 
-  it('is one, too, that could not be sent', async () => {
+  it('A failed publish calls onError and counts as a gap for other caches', async () => {
     const { bus, one, other } = await two();
     const errors: unknown[] = [];
     one.shared.stop();
@@ -250,21 +253,21 @@ describe('a message that was missed', () => {
     bus.fail = undefined;
     Reflect.deleteProperty(bus, 'publish');
     one.cache.delete('y');
-    expect([has(other.cache), other.shared.stats.gaps]).toEqual([[], 1]);
+    expect([cachedKeys(other.cache), other.shared.stats.gaps]).toEqual([[], 1]);
   });
 
-  it('is what one is of a kind that is not known yet', async () => {
+  it('A message of an unknown kind counts as a gap', async () => {
     const { bus, other } = await two();
     const unknown = [{ kind: 'shrink' }, { kind: 'delete' }, { kind: 'delete', key: null }, 7, null];
     for (const [index, invalidation] of unknown.entries()) {
       await other.cache.get('a');
       bus.deliver(JSON.stringify({ topic: 'invalidations', origin: `new${index}`, number: 1, invalidation }));
-      expect([has(other.cache), other.shared.stats.gaps]).toEqual([[], index + 1]);
+      expect([cachedKeys(other.cache), other.shared.stats.gaps]).toEqual([[], index + 1]);
     }
   });
 });
 
-it('what is no message of theirs is none of their business', async () => {
+it('Text that is not an invalidation message is ignored', async () => {
   const { bus, other } = await two();
   for (const text of [
     '',
@@ -277,24 +280,24 @@ it('what is no message of theirs is none of their business', async () => {
   ]) {
     bus.deliver(text);
   }
-  expect([has(other.cache), other.shared.stats]).toEqual([
+  expect([cachedKeys(other.cache), other.shared.stats]).toEqual([
     ['a', 'b'],
     { published: 0, received: 0, gaps: 0, failures: 0 },
   ]);
 });
 
-it('remembers the numbers of a thousand senders, those heard of last', async () => {
+it('A cache tracks the sequence numbers of the 1,000 most recent senders', async () => {
   const { bus, other } = await two();
-  const tell = (origin: string, number: number) => {
+  const send = (origin: string, number: number) => {
     const invalidation = { kind: 'delete', key: 'x' };
     bus.deliver(JSON.stringify({ topic: 'invalidations', origin, number, invalidation }));
   };
-  for (let i = 0; i < 1000; i++) tell(`p${i}`, 1);
-  tell('p0', 2);
-  tell('new', 1);
-  tell('p1', 7); // forgotten
+  for (let i = 0; i < 1000; i++) send(`p${i}`, 1);
+  send('p0', 2);
+  send('new', 1);
+  send('p1', 7); // no longer tracked
   expect(other.shared.stats.gaps).toBe(0);
-  tell('p0', 7);
+  send('p0', 7);
   expect(other.shared.stats.gaps).toBe(1);
 });
 
@@ -308,13 +311,13 @@ it.each([
   expect(() => shareInvalidations(cache, new TestBus(), options as never)).toThrow(message);
 });
 
-it('refuses what is no cache and no bus', () => {
+it('shareInvalidations rejects an object that is not a cache or not a bus', () => {
   const { cache } = process(new TestBus(), 'one');
   expect(() => shareInvalidations(new Map() as never, new TestBus())).toThrow('"cache" must be an object with on,');
   expect(() => shareInvalidations(cache, {} as never)).toThrow('"bus" must be an object with publish, subscribe');
 });
 
-it('a key that no message can have clears the others', async () => {
+it('Deletion of a key that cannot be serialized publishes a clear', async () => {
   const bus = new TestBus();
   const square = memoize(async (n: number) => n * n, { capacity: 10 });
   shareInvalidations(square.cache, bus);
@@ -322,17 +325,17 @@ it('a key that no message can have clears the others', async () => {
   expect(JSON.parse(bus.messages[0]!).invalidation).toEqual({ kind: 'clear' });
 });
 
-it('what has stopped hears nothing, even from a bus that goes on', async () => {
+it('A stopped cache ignores messages and gaps although the bus still delivers them', async () => {
   const { bus, one, other } = await two();
   const subscribers = [...bus.subscribers];
   other.shared.stop();
   for (const subscriber of subscribers) bus.subscribers.add(subscriber);
   one.cache.clear();
   subscribers[1]!.onGap();
-  expect([has(other.cache), other.shared.stats.gaps]).toEqual([['a', 'b'], 0]);
+  expect([cachedKeys(other.cache), other.shared.stats.gaps]).toEqual([['a', 'b'], 0]);
 });
 
-it('an error of onError surfaces by itself', async () => {
+it('An error thrown by onError is reported as uncaught', async () => {
   const bus = new TestBus();
   const { cache } = process(new TestBus(), 'one');
   bus.fail = new Error('cut off');
@@ -347,7 +350,7 @@ it('an error of onError surfaces by itself', async () => {
   expect([uncaught.errors, uncaught.rejections]).toEqual([[thrown], []]);
 });
 
-it('a bus whose subscription cannot be ended is refused', () => {
+it('shareInvalidations rejects a bus whose subscribe returns no function', () => {
   const { cache } = process(new TestBus(), 'one');
   const bus = { publish: () => {}, subscribe: () => undefined as never };
   expect(() => shareInvalidations(cache, bus)).toThrow('"bus.subscribe" must be a function');

@@ -7,7 +7,7 @@ import { MapStore } from '../tiered-cache/map-store.js';
 
 const READERS = 1000;
 
-/** An origin that answers when it is told to, with 1, 2, 3 or with an error. */
+/** An origin that answers after `world.gate` with a running number, or with the error status of `world.status`. */
 async function heldOrigin() {
   const world = { gate: Promise.resolve(), status: 200 };
   const server = await testServer(async ({ index }) => {
@@ -25,7 +25,7 @@ const loadFrom =
     return response.text();
   };
 
-/** A service in front of the origin. Calls back when it has as many requests in hand as it was told to expect. */
+/** A service in front of the origin. `expectArrivals` resolves when the expected number of requests has arrived. */
 async function service(cache: Pick<LoadingCache<string, string>, 'get'>) {
   const arrived = { expected: Infinity, all: () => {} };
   let count = 0;
@@ -47,7 +47,7 @@ async function service(cache: Pick<LoadingCache<string, string>, 'get'>) {
   return { server, expectArrivals };
 }
 
-/** How many of a thousand concurrent readers had which answer. */
+/** The number of concurrent readers per answer. */
 async function readers(origin: string): Promise<Record<string, number>> {
   const answers = await Promise.all(
     Array.from({ length: READERS }, async () => {
@@ -67,7 +67,7 @@ async function setUp(options: Partial<LoadingCacheOptions<string, string>> = {})
   return { clock, origin, world, cache, front: await service(cache) };
 }
 
-/** All readers are there before the origin answers any of its requests. */
+/** Lets all readers arrive before the origin answers its first request. */
 async function stampede({ world, front }: Pick<Awaited<ReturnType<typeof setUp>>, 'world' | 'front'>) {
   const gate = defer<void>();
   world.gate = gate.promise;
@@ -79,7 +79,7 @@ async function stampede({ world, front }: Pick<Awaited<ReturnType<typeof setUp>>
 }
 
 describe('a thousand concurrent readers over HTTP', () => {
-  it('of a key that is not there, then of one that has expired, are one request to the origin each', async () => {
+  it('Readers of a missing key, and then of an expired key, cause one origin request each time', async () => {
     const made = await setUp();
     await using origin = made.origin;
     await using _front = made.front.server;
@@ -92,7 +92,7 @@ describe('a thousand concurrent readers over HTTP', () => {
     expect(made.cache.stats).toMatchObject({ loads: 2, coalesced: 2 * (READERS - 1), hits: READERS });
   });
 
-  it('share one failure, and have the old value where that may be served', async () => {
+  it('Readers share one failure, and receive the stale value where staleIfError allows it', async () => {
     const made = await setUp({ staleIfError: '1h' });
     await using origin = made.origin;
     await using _front = made.front.server;
@@ -106,7 +106,7 @@ describe('a thousand concurrent readers over HTTP', () => {
     expect(origin.requests.length).toBe(3);
   });
 
-  it('of what is being loaded anew have the old value at once, for one request', async () => {
+  it('Readers receive the stale value at once while one origin request refreshes it', async () => {
     const made = await setUp({ staleWhileRevalidate: '1h' });
     await using origin = made.origin;
     await using _front = made.front.server;
@@ -122,7 +122,7 @@ describe('a thousand concurrent readers over HTTP', () => {
     expect([made.cache.peek('price'), origin.requests.length]).toEqual(['2', 2]);
   });
 
-  it('of two tiers are one request to the origin, and one to the second tier', async () => {
+  it('Readers of two tiered caches cause one origin request and one read of the second tier per cache', async () => {
     const clock = new TestClock();
     const { server, world } = await heldOrigin();
     await using origin = server;

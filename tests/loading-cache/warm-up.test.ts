@@ -4,11 +4,11 @@ import { countingController } from '../support/signals.js';
 import { setUp } from './setup.js';
 
 describe('warmUp', () => {
-  it('loads so many keys at once, tells of each, and counts failures without ending', async () => {
+  it('warmUp loads at most concurrency keys at once, reports each key, and continues after a failure', async () => {
     const { cache, calls } = setUp();
     cache.set('c', 'has');
-    const told: unknown[] = [];
-    const warm = watch(cache.warmUp('abcde', { concurrency: 2, onProgress: (progress) => told.push(progress) }));
+    const progress: unknown[] = [];
+    const warm = watch(cache.warmUp('abcde', { concurrency: 2, onProgress: (event) => progress.push(event) }));
     await settle();
     expect(calls.map(({ key }) => key)).toEqual(['a', 'b']);
     calls[1]!.reject(new Error('b is ill'));
@@ -19,7 +19,7 @@ describe('warmUp', () => {
     calls[3]!.resolve('x');
     await settle();
     expect(warm.value).toEqual({ loaded: 4, failed: 1 });
-    expect(told).toEqual([
+    expect(progress).toEqual([
       { key: 'b', loaded: 0, failed: 1, error: new Error('b is ill') },
       { key: 'c', loaded: 1, failed: 1 },
       { key: 'a', loaded: 2, failed: 1 },
@@ -29,26 +29,26 @@ describe('warmUp', () => {
     expect(cache.peek('e')).toBe('x');
   });
 
-  it('takes keys as they come, and asks for no more than it needs', async () => {
+  it('warmUp consumes an async iterable no faster than it loads, and an abort ends its loads', async () => {
     const { cache, calls } = setUp();
-    let given = 0;
+    let yielded = 0;
     async function* keys() {
-      for (;;) yield `${given++}`;
+      for (;;) yield `${yielded++}`;
     }
     const controller = new AbortController();
     const warm = watch(cache.warmUp(keys(), { concurrency: 3, signal: controller.signal }));
     await settle();
-    expect([given, calls.length]).toEqual([3, 3]);
+    expect([yielded, calls.length]).toEqual([3, 3]);
     calls[0]!.resolve('x');
     await settle();
-    expect([given, calls.length]).toEqual([4, 4]);
+    expect([yielded, calls.length]).toEqual([4, 4]);
     controller.abort(new Error('enough'));
     await settle();
-    expect([warm.error, given, cache.loading]).toEqual([new Error('enough'), 4, 0]);
+    expect([warm.error, yielded, cache.loading]).toEqual([new Error('enough'), 4, 0]);
     expect(calls.slice(1).map(({ context }) => context.signal.aborted)).toEqual([true, true, true]);
   });
 
-  it('that is aborted rejects at once, though the keys hang, and leaves no listener', async () => {
+  it('An aborted warmUp rejects although the key iterator hangs, and leaves no listener', async () => {
     const { cache } = setUp();
     const { controller, listeners } = countingController();
     async function* keys() {
@@ -64,9 +64,9 @@ describe('warmUp', () => {
     expect(cache.loading).toBe(0);
   });
 
-  it('ends with what the keys or onProgress throw', async () => {
+  it('warmUp rejects with an error thrown by the key iterator or by onProgress', async () => {
     const { cache, calls } = setUp();
-    const told = watch(
+    const failed = watch(
       cache.warmUp('ab', {
         onProgress: () => {
           throw new Error('listener');
@@ -76,7 +76,7 @@ describe('warmUp', () => {
     await settle();
     calls[0]!.resolve('x');
     await settle();
-    expect([told.error, cache.loading]).toEqual([new Error('listener'), 0]);
+    expect([failed.error, cache.loading]).toEqual([new Error('listener'), 0]);
     function* keys() {
       yield 'c';
       throw new Error('no more keys');
@@ -86,7 +86,7 @@ describe('warmUp', () => {
     expect([warm.error, cache.loading]).toEqual([new Error('no more keys'), 0]);
   });
 
-  it('is over at once without keys', async () => {
+  it('warmUp resolves without keys', async () => {
     expect(await setUp().cache.warmUp([])).toEqual({ loaded: 0, failed: 0 });
   });
 
@@ -98,7 +98,7 @@ describe('warmUp', () => {
     [[], { parallel: 3 }],
     [[], { signal: {} }],
     [[], { onProgress: 'x' }],
-  ])('refuses keys %o with options %o', async (keys, options) => {
+  ])('warmUp rejects the keys %o with the options %o', async (keys, options) => {
     await expect(setUp().cache.warmUp(keys as never, options as never)).rejects.toThrow(/^loadingCache: "/);
   });
 });

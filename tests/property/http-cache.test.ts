@@ -170,10 +170,10 @@ describe('The HTTP cache', () => {
           await get({ headers: firstAsked });
           const waitMs = wait * 1000 + 500; // between the seconds, where < and <= are the same
           await clock.advance(waitMs);
-          const { said, age } = await get({ headers: asked });
+          const { cacheStatus, age } = await get({ headers: asked });
           const peer = new Peer(firstAsked, given.status, headers);
           const expected = peer.serves(asked, waitMs);
-          expect(ourServing(said)).toBe(expected);
+          expect(ourServing(cacheStatus)).toBe(expected);
           if (expected === 'hit') expect(age).toBe(String(peer.age));
           await settle();
           expect(calls).toHaveLength(expected === 'hit' ? 1 : 2);
@@ -216,7 +216,7 @@ describe('The HTTP cache', () => {
         );
         await clock.advance(twoMs - oneMs);
         const asked = askedBy({ ...second, language: undefined });
-        expect(ourServing((await get({ headers: asked })).said)).toBe(peer.serves(asked, twoMs));
+        expect(ourServing((await get({ headers: asked })).cacheStatus)).toBe(peer.serves(asked, twoMs));
       }),
       { numRuns: runs(1000) },
     );

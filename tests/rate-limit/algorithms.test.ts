@@ -1,4 +1,4 @@
-/** What is particular to one algorithm. */
+/** Behaviour of single algorithms. */
 import { FixedWindow, LeakyBucket, SlidingWindowCounter, SlidingWindowLog, TokenBucket } from 'breakwater/rate-limit';
 import { TestClock } from 'breakwater/testing';
 import { expect, it } from 'vitest';
@@ -6,7 +6,7 @@ import { collectGarbage } from '../support/garbage.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { settle } from '../support/promises.js';
 
-it('TokenBucket: tokens flow in evenly, fractions of them too', () => {
+it('TokenBucket refills tokens continuously, fractions included', () => {
   const clock = new ManualClock();
   const bucket = new TokenBucket({ capacity: 10, refill: 0.1, per: '1s', clock });
   bucket.tryAcquire(10);
@@ -16,7 +16,7 @@ it('TokenBucket: tokens flow in evenly, fractions of them too', () => {
   expect(bucket.tryAcquire()).toMatchObject({ allowed: true, remaining: 0, resetAfterMs: 100_000 });
 });
 
-it('TokenBucket: what cannot be counted exactly is rounded down by a hair', () => {
+it('TokenBucket rounds a rate that is not exact down by less than 0.1 %', () => {
   const clock = new ManualClock();
   const bucket = new TokenBucket({ capacity: 1e12, refill: 999_999_999_989, per: '1h', clock });
   bucket.tryAcquire(1e12);
@@ -30,17 +30,17 @@ it('TokenBucket: what cannot be counted exactly is rounded down by a hair', () =
   expect(wide.tryAcquire().allowed).toBe(true);
 });
 
-it('LeakyBucket: as a queue it holds more than its capacity; as a meter it does not', () => {
+it('LeakyBucket queues more than its capacity, but admits no more than its capacity at once', () => {
   const clock = new ManualClock();
   const bucket = new LeakyBucket({ capacity: 2, leak: 3, per: 1, clock });
   expect([0, 1, 2, 3, 4].map(() => bucket.reserve().delayMs)).toEqual([0, 1, 1, 1, 2]);
   expect(bucket.tryAcquire()).toMatchObject({ allowed: false, remaining: 0 });
   clock.time = 1.334;
-  expect(bucket.tryAcquire().allowed).toBe(true); // the line is over, and one more fits
+  expect(bucket.tryAcquire().allowed).toBe(true); // the queue is empty, and one more call fits
   expect(bucket.tryAcquire().allowed).toBe(false);
 });
 
-it('FixedWindow: windows begin with the first call after the last one ended', () => {
+it('FixedWindow begins a window with the first call after the previous window', () => {
   const clock = new ManualClock();
   const window = new FixedWindow({ limit: 2, per: 100, clock });
   const at = (time: number) => {
@@ -57,7 +57,7 @@ it('FixedWindow: windows begin with the first call after the last one ended', ()
   ]);
 });
 
-it('FixedWindow: a reservation gives back to its own window and to no later one', () => {
+it('FixedWindow refunds a cancelled reservation only within its own window', () => {
   const clock = new ManualClock();
   const window = new FixedWindow({ limit: 4, per: 100, clock });
   const held = window.reserve({ cost: 2 });
@@ -67,7 +67,7 @@ it('FixedWindow: a reservation gives back to its own window and to no later one'
   expect(window.peek().remaining).toBe(1);
 });
 
-it('SlidingWindowCounter: the window before fades out', () => {
+it('SlidingWindowCounter weights the previous window down linearly', () => {
   const clock = new ManualClock();
   const counter = new SlidingWindowCounter({ limit: 10, per: 1000, clock });
   counter.tryAcquire(10);
@@ -78,7 +78,7 @@ it('SlidingWindowCounter: the window before fades out', () => {
   expect(seen).toEqual([0, 0, 1, 1, 5, 9, 10]);
 });
 
-it('SlidingWindowCounter: a reservation gives back to the window it came from, while that one fades, too', () => {
+it('SlidingWindowCounter refunds a cancelled reservation to its own window, also as the previous one', () => {
   const clock = new ManualClock();
   const counter = new SlidingWindowCounter({ limit: 10, per: 1000, clock });
   const held = counter.reserve({ cost: 10 });
@@ -95,7 +95,7 @@ it('SlidingWindowCounter: a reservation gives back to the window it came from, w
   expect(counter.peek().remaining).toBe(7);
 });
 
-it('SlidingWindowLog: a cancelled reservation leaves exactly the others', () => {
+it('SlidingWindowLog removes exactly the cancelled reservation', () => {
   const clock = new ManualClock();
   const log = new SlidingWindowLog({ limit: 4, per: 100, clock });
   const at = (time: number, cost: number) => {
@@ -105,7 +105,7 @@ it('SlidingWindowLog: a cancelled reservation leaves exactly the others', () => 
   const [, second, third] = [at(0, 1), at(10, 1), at(20, 2)];
   second!.cancel();
   expect(log.peek(2)).toMatchObject({ allowed: false, remaining: 1, retryAfterMs: 80 });
-  log.refund(1); // the oldest
+  log.refund(1); // refunds the oldest entry
   expect(log.peek(3)).toMatchObject({ allowed: false, remaining: 2, retryAfterMs: 100 });
   third!.cancel();
   expect(log.peek()).toMatchObject({ remaining: 4, resetAfterMs: 0 });
@@ -114,7 +114,7 @@ it('SlidingWindowLog: a cancelled reservation leaves exactly the others', () => 
   expect(log.tryAcquire(4).allowed).toBe(true);
 });
 
-it('SlidingWindowLog: counts on exactly when it has counted further than integers go', () => {
+it('SlidingWindowLog stays exact after its total exceeds the safe integers', () => {
   const clock = new ManualClock();
   const limit = 1e15;
   const log = new SlidingWindowLog({ limit, per: 10, clock });
@@ -125,7 +125,7 @@ it('SlidingWindowLog: counts on exactly when it has counted further than integer
   }
 });
 
-it('SlidingWindowLog: its memory grows as it is used, and calls of one moment share an entry', () => {
+it('SlidingWindowLog grows on demand, and calls at the same time share an entry', () => {
   const clock = new TestClock();
   const log = new SlidingWindowLog({ limit: 1e15, per: '1s', clock });
   expect(log.tryAcquire(1e14).allowed).toBe(true);
@@ -133,7 +133,7 @@ it('SlidingWindowLog: its memory grows as it is used, and calls of one moment sh
   expect(log.peek().remaining).toBe(1e15 - 1e14 - 100_000);
 });
 
-it('whoever keeps a reservation keeps nothing of those who came after', async () => {
+it('A reservation that is kept does not retain later waiters', async () => {
   const clock = new TestClock();
   const bucket = new TokenBucket({ capacity: 1, refill: 1, per: 1, clock });
   bucket.tryAcquire();

@@ -19,7 +19,7 @@ const setUp = () => {
   return { clock, perSecond, perMinute, both: allOf(perSecond, perMinute) };
 };
 
-it('takes from all, or from none', () => {
+it('allOf takes tokens from all limiters or from none', () => {
   const { perSecond, perMinute, both } = setUp();
   expect(both.tryAcquire()).toStrictEqual({
     allowed: true,
@@ -42,7 +42,7 @@ it('takes from all, or from none', () => {
   expect(perSecond.peek().remaining).toBe(1);
 });
 
-it('names the one that would let it pass last', async () => {
+it('limitedBy is the index of the limiter with the longest wait', async () => {
   const { both, perMinute, clock } = setUp();
   both.tryAcquire(2);
   expect(both.tryAcquire()).toMatchObject({ limitedBy: 0, limit: 2, retryAfterMs: 500 });
@@ -51,7 +51,7 @@ it('names the one that would let it pass last', async () => {
   expect(both.tryAcquire(2)).toMatchObject({ limitedBy: 1, limit: 5, retryAfterMs: 59_500, remaining: 0 });
 });
 
-it('who waits gets the first moment at which all can give, and others cannot take it from them', async () => {
+it('A waiter passes as soon as all limiters have room, and later calls do not overtake it', async () => {
   const { both, perSecond, perMinute, clock } = setUp();
   perMinute.tryAcquire(5);
   const waiting = watch(both.acquire({ cost: 2 }));
@@ -68,7 +68,7 @@ it('who waits gets the first moment at which all can give, and others cannot tak
   expect(clock.pendingTimers).toBe(0);
 });
 
-it('an abort gives everything back, to those behind at any of the limiters', async () => {
+it('An abort refunds all limiters and releases later waiters', async () => {
   const { both, perSecond, perMinute, clock } = setUp();
   perMinute.tryAcquire(5);
   const controller = new AbortController();
@@ -83,7 +83,7 @@ it('an abort gives everything back, to those behind at any of the limiters', asy
   expect(clock.pendingTimers).toBe(0);
 });
 
-it('refuses up front, and takes nothing for it', async () => {
+it('A wait longer than maxWait is rejected at once and takes no tokens', async () => {
   const { both, perSecond, perMinute, clock } = setUp();
   perMinute.tryAcquire(5);
   expect(await both.acquire({ maxWait: '59s' })).toMatchObject({ allowed: false, limitedBy: 1, retryAfterMs: 60_000 });
@@ -91,21 +91,21 @@ it('refuses up front, and takes nothing for it', async () => {
   expect([perSecond.peek().remaining, clock.pendingTimers]).toEqual([2, 0]);
 });
 
-it('a reservation is cancelled everywhere, before its time and after', async () => {
+it('A reservation is cancelled at all limiters, before and after its time', async () => {
   const { both, perSecond, perMinute, clock } = setUp();
   const now = both.reserve({ cost: 2 });
   const later = both.reserve({ cost: 2 });
   expect([now.delayMs, later.delayMs]).toEqual([0, 1000]);
   later.cancel();
   expect(perMinute.peek().remaining).toBe(3);
-  const again = both.reserve({ cost: 2 });
-  await clock.advance(again.delayMs);
-  again.cancel();
+  const third = both.reserve({ cost: 2 });
+  await clock.advance(third.delayMs);
+  third.cancel();
   now.cancel();
   expect([perSecond.peek().remaining, perMinute.peek()]).toMatchObject([2, { remaining: 5, resetAfterMs: 0 }]);
 });
 
-it('may be part of another one; what is in it twice is taken from once', () => {
+it('allOf may be nested, and a limiter that occurs twice is charged once', () => {
   const { both, perSecond, perMinute, clock } = setUp();
   const perHour = new SlidingWindowLog({ limit: 100, per: '1h', clock });
   const all = allOf(perHour, both, perSecond);
@@ -115,14 +115,14 @@ it('may be part of another one; what is in it twice is taken from once', () => {
   expect([perHour, perSecond, perMinute].map((limiter) => limiter.peek().remaining)).toEqual([99, 1, 4]);
 });
 
-it('a cost above what one of them can ever give is an error, and nothing is taken', async () => {
+it('A cost above the limit of one limiter throws RangeError and takes no tokens', async () => {
   const { both, perMinute } = setUp();
   expect(() => both.tryAcquire(3)).toThrow('TokenBucket: a cost of 3 is above the limit of 2');
   await expect(both.acquire({ cost: 3 })).rejects.toThrow(RangeError);
   expect(perMinute.peek().remaining).toBe(5);
 });
 
-it('when one of them is reconfigured, those who wait at several are re-timed, or refused if they can never pass', async () => {
+it('After a limiter is reconfigured, waiters get new times, and a waiter that can never pass is rejected', async () => {
   const { both, perSecond, perMinute, clock } = setUp();
   perMinute.tryAcquire(5);
   const [one, two] = [watch(both.acquire({ cost: 1 })), watch(both.acquire({ cost: 2 }))];
@@ -136,7 +136,7 @@ it('when one of them is reconfigured, those who wait at several are re-timed, or
   expect(() => both.reconfigure({ limit: 1 })).toThrow('must be passed to the limiter that they belong to');
 });
 
-it('a reservation keeps its time, even if its limiter shrinks below its cost', async () => {
+it('A reservation keeps its time even if its limiter shrinks below its cost', async () => {
   const clock = new TestClock();
   const bucket = new TokenBucket({ capacity: 4, refill: 1, per: '1s', clock });
   bucket.tryAcquire(4);
@@ -145,10 +145,10 @@ it('a reservation keeps its time, even if its limiter shrinks below its cost', a
   expect([held.delayMs, bucket.reserve().delayMs]).toEqual([4000, 4001]);
   await clock.advance(4000);
   held.cancel();
-  expect(bucket.peek(0).remaining).toBe(0); // the other one still stands in line
+  expect(bucket.peek(0).remaining).toBe(0); // the other reservation is still queued
 });
 
-it('with a leaky bucket in it those who wait leave evenly spaced, as the others allow', async () => {
+it('With a leaky bucket in allOf, waiters leave evenly spaced within the other limits', async () => {
   const clock = new TestClock();
   const limiter = allOf(
     new LeakyBucket({ capacity: 1, leak: 10, per: '1s', clock }),
@@ -160,7 +160,7 @@ it('with a leaky bucket in it those who wait leave evenly spaced, as the others 
   expect(times).toEqual([0, 100, 200, 1334, 1667]);
 });
 
-it('64 at once come to exactly the limit', async () => {
+it('64 concurrent calls pass exactly the limit', async () => {
   const { both, clock } = setUp();
   const answers = Array.from({ length: 64 }, () => watch(both.acquire({ maxWait: '10s' })));
   await clock.advance(20_000);
@@ -168,7 +168,7 @@ it('64 at once come to exactly the limit', async () => {
   expect(clock.pendingTimers).toBe(0);
 });
 
-it('refuses limiters that it cannot combine', () => {
+it('allOf rejects foreign limiters and limiters with different clocks', () => {
   const foreign: RateLimiter = { ...new TokenBucket({ capacity: 1, refill: 1, per: 1 }) } as never;
   expect(() => allOf()).toThrow(InvalidOptionError);
   expect(() => allOf(foreign)).toThrow('allOf: "limiters" must be limiters of this package, got an object');

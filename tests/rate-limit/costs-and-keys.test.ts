@@ -8,31 +8,31 @@ describe.each(LIMITERS)('%s', (name, make) => {
   const setUp = () => make({ size: 5, per: '1m' }, new ManualClock());
   const keyed = () => new KeyedRateLimiter(setUp);
 
-  /** Refused by every verb, naming limiter and option, and nothing is taken. */
-  async function refuse(cost: never): Promise<void> {
+  /** Expects that each method rejects the cost, naming limiter and option, and takes no tokens. */
+  async function expectRejected(cost: never): Promise<void> {
     const limiter: RateLimiter = setUp();
-    const refusal = `${name}: "cost" must be an integer ≥ 0`;
-    expect(() => limiter.tryAcquire(cost)).toThrow(refusal);
-    expect(() => limiter.peek(cost)).toThrow(refusal);
-    expect(() => limiter.refund(cost)).toThrow(refusal);
-    expect(() => limiter.reserve({ cost })).toThrow(refusal);
-    await expect(limiter.acquire({ cost })).rejects.toThrow(refusal);
+    const message = `${name}: "cost" must be an integer ≥ 0`;
+    expect(() => limiter.tryAcquire(cost)).toThrow(message);
+    expect(() => limiter.peek(cost)).toThrow(message);
+    expect(() => limiter.refund(cost)).toThrow(message);
+    expect(() => limiter.reserve({ cost })).toThrow(message);
+    await expect(limiter.acquire({ cost })).rejects.toThrow(message);
     expect(() => keyed().tryAcquire('a', cost)).toThrow(InvalidOptionError);
     expect(limiter.peek()).toMatchObject({ remaining: 5, resetAfterMs: 0 });
   }
 
-  it('NaN is rejected as a cost', () => refuse(Number.NaN as never));
-  it('-1 is rejected as a cost', () => refuse(-1 as never));
-  it('a cost of 0 is allowed and takes no token', () => {
+  it('NaN is rejected as a cost', () => expectRejected(Number.NaN as never));
+  it('-1 is rejected as a cost', () => expectRejected(-1 as never));
+  it('A cost of 0 is allowed and takes no token', () => {
     expect(setUp().tryAcquire(0)).toMatchObject({ allowed: true, remaining: 5, resetAfterMs: 0 });
   });
-  it('1.5 is rejected as a cost', () => refuse(1.5 as never));
+  it('1.5 is rejected as a cost', () => expectRejected(1.5 as never));
   it('Infinity, 2**53 and values of other types are rejected as a cost', async () => {
-    await refuse(Infinity as never);
-    await refuse((2 ** 53) as never);
-    for (const cost of ['2', null, {}, 1n, true]) await refuse(cost as never);
+    await expectRejected(Infinity as never);
+    await expectRejected((2 ** 53) as never);
+    for (const cost of ['2', null, {}, 1n, true]) await expectRejected(cost as never);
   });
-  it('a cost above the limit fails at once with RangeError', async () => {
+  it('A cost above the limit fails at once with RangeError', async () => {
     expect(() => setUp().tryAcquire(6)).toThrow(RangeError);
     await expect(setUp().acquire({ cost: 6 })).rejects.toThrow(RangeError);
   });
@@ -50,13 +50,13 @@ describe.each(LIMITERS)('%s', (name, make) => {
       expect(() => make({ size: 1, per: per as never })).toThrow(`${name}: "per"`);
     }
   });
-  it('a rate that is indistinguishable from 0 is rejected', () => {
+  it('A rate that is indistinguishable from 0 is rejected', () => {
     if (!name.endsWith('Bucket')) return;
     for (const flow of [Number.NaN, -1, Infinity, '1', null, 5e-324]) {
       expect(() => make({ size: 1, flow: flow as never, per: '1s' })).toThrow(InvalidOptionError);
     }
   });
-  it('undefined, null, objects, NaN and symbols are rejected as a key', async () => {
+  it('Undefined, null, objects, NaN and symbols are rejected as a key', async () => {
     for (const key of [undefined, null, {}, Number.NaN, Symbol('a'), 1]) {
       const limiter = keyed();
       for (const act of [
@@ -73,8 +73,8 @@ describe.each(LIMITERS)('%s', (name, make) => {
       expect(limiter.size).toBe(0);
     }
   });
-  it('unusual strings are ordinary keys', () => {
-    const strange = [
+  it('Unusual strings are ordinary keys', () => {
+    const unusual = [
       '',
       'x'.repeat(2 ** 20),
       '\r\n',
@@ -86,11 +86,11 @@ describe.each(LIMITERS)('%s', (name, make) => {
       'hasOwnProperty',
     ];
     const limiter = keyed();
-    for (const key of strange) expect(limiter.tryAcquire(key)).toMatchObject({ allowed: true, remaining: 4 });
-    for (const key of strange) expect(limiter.tryAcquire(key).remaining).toBe(3);
-    expect(limiter.size).toBe(strange.length);
+    for (const key of unusual) expect(limiter.tryAcquire(key)).toMatchObject({ allowed: true, remaining: 4 });
+    for (const key of unusual) expect(limiter.tryAcquire(key).remaining).toBe(3);
+    expect(limiter.size).toBe(unusual.length);
   });
-  it('keys are compared exactly, so prefixes do not collide', () => {
+  it('Keys are compared exactly, so prefixes do not collide', () => {
     const limiter = keyed();
     for (const key of ['a:b:c', 'a:b', 'a', 'a:', 'A']) expect(limiter.tryAcquire(key).remaining).toBe(4);
   });

@@ -10,19 +10,19 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
 describe.each(LIMITERS)('%s', (name, make) => {
-  it('exactly the burst passes while the clock does not move', () => {
+  it('Exactly the burst passes while the clock does not move', () => {
     const limiter = make({ size: 7, flow: 0.3, per: '1m' }, new ManualClock(1e9 + 0.1));
     expect(Array.from({ length: 9 }, () => limiter.tryAcquire().allowed).filter(Boolean)).toHaveLength(7);
   });
 
-  it('a rejected cost takes no token', () => {
+  it('A rejected cost takes no token', () => {
     const limiter = make({ size: 10, per: '1m' }, new ManualClock());
     limiter.tryAcquire(8);
     expect(limiter.tryAcquire(5)).toMatchObject({ allowed: false, remaining: 2 });
     expect(limiter.tryAcquire(2)).toMatchObject({ allowed: true, remaining: 0 });
   });
 
-  it('a cost above the burst throws RangeError and never waits', async () => {
+  it('A cost above the burst throws RangeError and never waits', async () => {
     const clock = new TestClock();
     const limiter = make({ size: 2, per: '1m' }, clock);
     expect(() => limiter.tryAcquire(3)).toThrow(RangeError);
@@ -30,7 +30,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it.each([30 * DAY, 500, 1, 0.25])('a period of %d ms is enforced', (per) => {
+  it.each([30 * DAY, 500, 1, 0.25])('A period of %d ms is enforced', (per) => {
     const clock = new ManualClock();
     const limiter = make({ size: 2, flow: 2, per }, clock);
     limiter.tryAcquire(2);
@@ -40,7 +40,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect(limiter.tryAcquire(2).allowed).toBe(true);
   });
 
-  it('a wait of 30 days is longer than a timer of the platform holds, and ends on time', async () => {
+  it('A wait of 30 days is longer than a timer of the platform holds, and ends on time', async () => {
     vi.useFakeTimers();
     try {
       const limiter = make({ size: 1, per: '30d' });
@@ -56,7 +56,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
     }
   });
 
-  it('a clock that steps back an hour blocks no caller, and one that jumps ahead releases at most a burst', () => {
+  it('A clock that steps back an hour blocks no caller, and one that jumps ahead releases at most a burst', () => {
     const clock = new ManualClock(10 * HOUR);
     const limiter = make({ size: 5, per: '1s' }, clock);
     limiter.tryAcquire(5);
@@ -70,7 +70,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect(limiter.peek().resetAfterMs).toBeLessThanOrEqual(2000);
   });
 
-  it('a waiter waits at most twice as long if the clock steps back', async () => {
+  it('A waiter waits at most twice as long if the clock steps back', async () => {
     const timers = new TestClock();
     let shift = 0;
     const clock = {
@@ -87,7 +87,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect([waiting.state, timers.pendingTimers]).toEqual(['fulfilled', 0]);
   });
 
-  it('a thousand rejections change nothing and retain nothing, and retryAfterMs is exact', () => {
+  it('A thousand rejections change nothing and retain nothing, and retryAfterMs is exact', () => {
     const clock = new ManualClock();
     const limiter = make({ size: 3, per: '1s' }, clock);
     limiter.tryAcquire(3);
@@ -100,7 +100,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect(limiter.tryAcquire(2).allowed).toBe(true);
   });
 
-  it('the first limit of allOf keeps its tokens if the second rejects, and 64 concurrent calls pass exactly the limit', async () => {
+  it('The first limiter of allOf keeps its tokens if the second rejects, and 64 concurrent calls pass exactly the limit', async () => {
     const clock = new TestClock();
     const first = make({ size: 100, per: '1m' }, clock);
     const both = allOf(first, make({ size: 10, per: '1m' }, clock));
@@ -110,16 +110,16 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect(first.peek().remaining).toBe(100 - spaced);
   });
 
-  it('an aborted waiter passes its place to the next one and leaves no timer and no listener', async () => {
+  it('An aborted waiter leaves the queue, and later waiters move up without a leftover timer or listener', async () => {
     const clock = new TestClock();
     const limiter = make({ size: 1, per: '1s' }, clock);
     limiter.tryAcquire();
     const { controller, listeners } = countingController();
-    const told: string[] = [];
-    const wait = (who: string, signal: AbortSignal | null) =>
+    const outcomes: string[] = [];
+    const wait = (waiter: string, signal: AbortSignal | null) =>
       limiter.acquire({ signal }).then(
-        () => told.push(who),
-        () => told.push(`not ${who}`),
+        () => outcomes.push(waiter),
+        () => outcomes.push(`not ${waiter}`),
       );
     wait('a', null);
     const before = limiter.peek().retryAfterMs;
@@ -128,11 +128,11 @@ describe.each(LIMITERS)('%s', (name, make) => {
     controller.abort();
     expect(limiter.peek().retryAfterMs).toBeGreaterThan(before);
     await clock.advance(before);
-    expect(told).toEqual(['not b', 'a', 'c']);
+    expect(outcomes).toEqual(['not b', 'a', 'c']);
     expect([clock.pendingTimers, listeners()]).toEqual([0, 0]);
   });
 
-  it('reconfigure during waits blocks no waiter and makes no value negative', async () => {
+  it('Reconfiguration during waits blocks no waiter and makes no value negative', async () => {
     const clock = new TestClock();
     const limiter = make({ size: 10, per: '1s' }, clock);
     limiter.tryAcquire(10);
@@ -154,7 +154,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('remaining is an integer between 0 and the limit', () => {
+  it('The remaining count is an integer between 0 and the limit', () => {
     const clock = new ManualClock();
     const limiter = make({ size: 7, flow: 0.7, per: 333 }, clock);
     for (let n = 0; n < 2000; n++) {
@@ -166,7 +166,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
   });
 });
 
-it('a sliding window log is exact at the edge of its window', () => {
+it('A sliding window log is exact at the edge of its window', () => {
   const clock = new ManualClock();
   const log = new SlidingWindowLog({ limit: 2, per: 100, clock });
   const at = (time: number) => {

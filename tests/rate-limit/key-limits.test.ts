@@ -7,7 +7,7 @@ import { settle } from '../support/promises.js';
 import { LIMITERS } from './limiters.js';
 
 describe.each(LIMITERS)('%s', (_name, make) => {
-  it('a keyed limiter stays under its memory bound through a million keys and leaves no timer', async () => {
+  it('A keyed limiter stays under its memory bound through a million keys and leaves no timer', async () => {
     const clock = new TestClock();
     const limiter = new KeyedRateLimiter(() => make({ size: 5, per: '1s' }, clock), { maxKeys: 1000 });
     const pass = (from: number, to: number) => {
@@ -23,7 +23,7 @@ describe.each(LIMITERS)('%s', (_name, make) => {
     expect([limiter.size, clock.pendingTimers]).toEqual([1000, 0]);
   });
 
-  it('a million rotated keys do not reset the limit of another key', () => {
+  it('A million rotated keys do not reset the limit of another key', () => {
     const clock = new ManualClock();
     const limiter = new KeyedRateLimiter(() => make({ size: 5, per: '1h' }, clock), {
       maxKeys: 1000,
@@ -32,14 +32,14 @@ describe.each(LIMITERS)('%s', (_name, make) => {
     while (limiter.tryAcquire('victim').allowed);
     let passed = 0;
     for (let n = 0; n < 1_000_000; n++) {
-      if (n % 1000 === 0) clock.time += 1; // a second in all
+      if (n % 1000 === 0) clock.time += 1; // one second in total
       if (limiter.tryAcquire(`attacker:${n}`).allowed) passed++;
     }
     expect([passed, limiter.tryAcquire('victim').allowed, limiter.size]).toEqual([999, false, 1000]);
   });
 });
 
-it('a keyed limiter without waiters has no timer', () => {
+it('A keyed limiter without waiters has no timer', () => {
   vi.useFakeTimers();
   try {
     const limiter = new KeyedRateLimiter(() => new TokenBucket({ capacity: 1, refill: 1, per: '1h' }));

@@ -10,7 +10,7 @@ const setUp = (options: { maxKeys?: number; atLimit?: 'reject' | 'share' } = {})
   return { clock, limiter: new KeyedRateLimiter(make, options) };
 };
 
-it('each key has its own limit', () => {
+it('Each key has its own limit', () => {
   const { limiter } = setUp();
   expect([1, 2, 3].map(() => limiter.tryAcquire('a').allowed)).toEqual([true, true, false]);
   expect(limiter.tryAcquire('b', 2)).toStrictEqual({
@@ -23,7 +23,7 @@ it('each key has its own limit', () => {
   expect(limiter.size).toBe(2);
 });
 
-it('looking at a key, asking for nothing or for too much keeps none', async () => {
+it('A peek, a cost of 0, a rejected cost and a refund do not add a key', async () => {
   const { limiter, clock } = setUp();
   expect(limiter.peek('a')).toMatchObject({ allowed: true, remaining: 2 });
   expect(limiter.tryAcquire('a', 0).allowed).toBe(true);
@@ -35,7 +35,7 @@ it('looking at a key, asking for nothing or for too much keeps none', async () =
   expect([limiter.size, clock.pendingTimers]).toEqual([0, 0]);
 });
 
-it('a new key takes the place of one that is idle, and only of such', async () => {
+it('A new key replaces only an idle key', async () => {
   const { limiter, clock } = setUp({ maxKeys: 2, atLimit: 'reject' });
   limiter.tryAcquire('a', 2);
   await clock.advance(400);
@@ -44,7 +44,7 @@ it('a new key takes the place of one that is idle, and only of such', async () =
     allowed: false,
     limit: 2,
     remaining: 0,
-    retryAfterMs: 500, // when b is idle: a has taken more
+    retryAfterMs: 500, // the time at which b is idle, since a has taken more
     resetAfterMs: 500,
   });
   expect(limiter.reserve('c')).toMatchObject({ delayMs: 0, decision: { allowed: false } });
@@ -54,7 +54,7 @@ it('a new key takes the place of one that is idle, and only of such', async () =
   expect([limiter.size, limiter.peek('a').remaining, limiter.peek('b').allowed]).toEqual([2, 1, false]);
 });
 
-it('a refund or a cancelled reservation makes room at once', () => {
+it('A refund or a cancelled reservation makes room for a new key at once', () => {
   const { limiter } = setUp({ maxKeys: 2, atLimit: 'reject' });
   limiter.tryAcquire('a', 2);
   const held = limiter.reserve('b', { cost: 2 });
@@ -66,7 +66,7 @@ it('a refund or a cancelled reservation makes room at once', () => {
   expect(limiter.tryAcquire('d').allowed).toBe(true);
 });
 
-it('a key with waiters or reservations is never forgotten; an abort makes room', async () => {
+it('A key with waiters or reservations is not evicted, and an abort makes it evictable', async () => {
   const { limiter, clock } = setUp({ maxKeys: 1, atLimit: 'reject' });
   limiter.tryAcquire('a', 2);
   const controller = new AbortController();
@@ -82,7 +82,7 @@ it('a key with waiters or reservations is never forgotten; an abort makes room',
   expect(limiter.tryAcquire('b').allowed).toBe(true);
 });
 
-it('where new keys share, they share one limiter', async () => {
+it('With atLimit "share" all new keys at maxKeys share one limiter', async () => {
   const { limiter, clock } = setUp({ maxKeys: 1 });
   limiter.tryAcquire('a');
   expect([limiter.tryAcquire('b').remaining, limiter.tryAcquire('c').remaining]).toEqual([1, 0]);
@@ -93,10 +93,10 @@ it('where new keys share, they share one limiter', async () => {
   expect(limiter.peek('e').retryAfterMs).toBe(500);
   await clock.advance(500);
   expect(limiter.tryAcquire('e').allowed).toBe(true); // a is idle
-  expect(limiter.peek('a')).toMatchObject({ remaining: 1 }); // from what is shared
+  expect(limiter.peek('a')).toMatchObject({ remaining: 1 }); // from the shared limiter
 });
 
-it('waits in line, each key for itself', async () => {
+it('Waiters are queued per key', async () => {
   const { limiter, clock } = setUp();
   const times: string[] = [];
   for (const key of ['a', 'b', 'a', 'a', 'a', 'b'])
@@ -106,7 +106,7 @@ it('waits in line, each key for itself', async () => {
   expect([clock.pendingTimers, limiter.tryAcquire('a').remaining]).toEqual([0, 1]);
 });
 
-it('a key that is reconfigured has its own options until it is deleted', async () => {
+it('A reconfigured key keeps its own options until it is deleted', async () => {
   const { limiter, clock } = setUp({ maxKeys: 2, atLimit: 'reject' });
   limiter.reconfigure('vip', { capacity: 10, refill: 10 });
   expect(limiter.peek('vip')).toMatchObject({ limit: 10, remaining: 2 });
@@ -120,13 +120,13 @@ it('a key that is reconfigured has its own options until it is deleted', async (
   expect(() => limiter.reconfigure('b', { limit: 1 })).toThrow(InvalidOptionError);
 });
 
-it('only keys that were reconfigured: there will never be room', () => {
+it('If all keys are reconfigured, a new key is rejected with an infinite retryAfterMs', () => {
   const { limiter } = setUp({ maxKeys: 1, atLimit: 'reject' });
   limiter.reconfigure('vip', { capacity: 10 });
   expect(limiter.tryAcquire('a')).toMatchObject({ allowed: false, retryAfterMs: Infinity });
 });
 
-it('after a key is deleted, its place is free and its waiters go on', async () => {
+it('A deleted key makes room, and its waiters continue', async () => {
   const { limiter, clock } = setUp({ maxKeys: 2, atLimit: 'reject' });
   limiter.tryAcquire('a', 2);
   const waiting = watch(limiter.acquire('a'));
@@ -140,19 +140,19 @@ it('after a key is deleted, its place is free and its waiters go on', async () =
   expect(limiter.size).toBe(2);
 });
 
-it('what all keys share is not in the way of forgetting one', async () => {
+it('A limiter shared by all keys through allOf does not prevent the eviction of idle keys', async () => {
   const clock = new TestClock();
-  const everybodys = new TokenBucket({ capacity: 100, refill: 1, per: '1h', clock });
-  const make = () => allOf(new SlidingWindowLog({ limit: 2, per: '1s', clock }), everybodys);
+  const shared = new TokenBucket({ capacity: 100, refill: 1, per: '1h', clock });
+  const make = () => allOf(new SlidingWindowLog({ limit: 2, per: '1s', clock }), shared);
   const limiter = new KeyedRateLimiter(make, { maxKeys: 1, atLimit: 'reject' });
   expect(limiter.tryAcquire('a')).toMatchObject({ allowed: true, limitedBy: 0 });
   expect(limiter.tryAcquire('b')).toMatchObject({ allowed: false, retryAfterMs: 1000 });
   await clock.advance(1000);
   expect(limiter.tryAcquire('b').allowed).toBe(true);
-  expect([limiter.size, everybodys.peek().remaining]).toEqual([1, 98]);
+  expect([limiter.size, shared.peek().remaining]).toEqual([1, 98]);
 });
 
-it('takes limiters of others, and asks them when they will be idle', async () => {
+it('Foreign limiters are accepted, and peek determines when they are idle', async () => {
   const clock = new TestClock();
   let made = 0;
   const make = (): RateLimiter => {
@@ -180,23 +180,23 @@ it('takes limiters of others, and asks them when they will be idle', async () =>
   expect(limiter.tryAcquire('b').allowed).toBe(true);
 });
 
-it('refuses options that cannot work', () => {
+it('Invalid options are rejected', () => {
   const clock = new TestClock();
   const bucket = () => new TokenBucket({ capacity: 1, refill: 1, per: 1, clock });
-  const refuse = (make: unknown, options: object | undefined, message: string) =>
+  const expectRejected = (make: unknown, options: object | undefined, message: string) =>
     expect(() => new KeyedRateLimiter(make as never, options)).toThrow(message);
-  refuse(undefined, {}, '"make" must be a function');
-  refuse(() => ({}), {}, '"make" must be an object with tryAcquire');
-  refuse(bucket, { maxKeys: 0 }, '"maxKeys"');
-  refuse(bucket, { maxKeys: 2 ** 24 }, '"maxKeys"');
-  refuse(bucket, { atLimit: 'drop' }, '"atLimit" must be one of');
-  refuse(bucket, { maxkeys: 1 }, 'did you mean "maxKeys"');
-  refuse(bucket, { clock: new TestClock() }, '"clock" must be the clock of the limiters');
+  expectRejected(undefined, {}, '"make" must be a function');
+  expectRejected(() => ({}), {}, '"make" must be an object with tryAcquire');
+  expectRejected(bucket, { maxKeys: 0 }, '"maxKeys"');
+  expectRejected(bucket, { maxKeys: 2 ** 24 }, '"maxKeys"');
+  expectRejected(bucket, { atLimit: 'drop' }, '"atLimit" must be one of');
+  expectRejected(bucket, { maxkeys: 1 }, 'did you mean "maxKeys"');
+  expectRejected(bucket, { clock: new TestClock() }, '"clock" must be the clock of the limiters');
   const both = allOf(bucket(), bucket());
-  refuse(() => both, {}, 'must make a new limiter each time');
+  expectRejected(() => both, {}, 'must make a new limiter each time');
 });
 
-it('leaves the limiters alone that it was given as models', () => {
+it('Limiters that were created to validate the options take no calls', () => {
   const clock = new TestClock();
   const made: TokenBucket[] = [];
   const limiter = new KeyedRateLimiter(() => {
@@ -208,7 +208,7 @@ it('leaves the limiters alone that it was given as models', () => {
   expect(made.map((bucket) => bucket.peek().remaining)).toEqual(made.map(() => 2));
 });
 
-it('what has been reserved from what is shared goes back there', () => {
+it('A cancelled reservation of a shared key is refunded to the shared limiter', () => {
   const { limiter } = setUp({ maxKeys: 1 });
   limiter.tryAcquire('a');
   const held = limiter.reserve('b', { cost: 2 });
@@ -217,7 +217,7 @@ it('what has been reserved from what is shared goes back there', () => {
   expect(limiter.tryAcquire('c', 2).allowed).toBe(true);
 });
 
-it('those who wait for a key that was deleted do not stand for the one that has its place now', async () => {
+it('Waiters of a deleted key do not count for the key that has replaced it', async () => {
   const { limiter, clock } = setUp({ maxKeys: 2, atLimit: 'reject' });
   const controller = new AbortController();
   limiter.tryAcquire('a', 2);
@@ -227,13 +227,13 @@ it('those who wait for a key that was deleted do not stand for the one that has 
   limiter.delete('a');
   controller.abort();
   await settle();
-  const newcomers = (...keys: string[]) => keys.map((key) => limiter.tryAcquire(key, 2).allowed);
-  expect([newcomers('c', 'd'), limiter.size]).toEqual([[true, false], 2]);
+  const admitted = (...keys: string[]) => keys.map((key) => limiter.tryAcquire(key, 2).allowed);
+  expect([admitted('c', 'd'), limiter.size]).toEqual([[true, false], 2]);
   await clock.advance(3000);
-  expect([newcomers('d', 'e', 'f'), limiter.size]).toEqual([[true, true, false], 2]);
+  expect([admitted('d', 'e', 'f'), limiter.size]).toEqual([[true, true, false], 2]);
 });
 
-it('refunds more than one call may take, and checks what it is given whether it knows the key or not', () => {
+it('A refund may exceed the cost of one call, and its arguments are validated for known and unknown keys', () => {
   const clock = new TestClock();
   const limiter = new KeyedRateLimiter(() => new TokenBucket({ capacity: 2, refill: 2, per: '1s', clock }));
   limiter.tryAcquire('known', 2);

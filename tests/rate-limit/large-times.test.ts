@@ -2,7 +2,7 @@ import { FixedWindow } from 'breakwater/rate-limit';
 import { expect, it } from 'vitest';
 import { ManualClock } from '../support/manual-clock.js';
 
-it('waiting exactly retryAfterMs is enough after months, where milliseconds times 1,000 are no whole numbers', () => {
+it('A wait of exactly retryAfterMs is enough after months, where milliseconds times 1,000 are not integers', () => {
   const per = 866_664_755;
   const clock = new ManualClock();
   const limiter = new FixedWindow({ limit: 1, per, clock });

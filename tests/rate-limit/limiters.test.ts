@@ -1,4 +1,4 @@
-/** What holds for every limiter. */
+/** Rules of every limiter. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Decision, InvalidOptionError } from 'breakwater';
 import type { RateLimiter } from 'breakwater/rate-limit';
@@ -10,18 +10,18 @@ import { StallingClock } from '../support/stalling-clock.js';
 import { LIMITERS, optionsOf } from './limiters.js';
 
 describe.each(LIMITERS)('%s', (name, make) => {
-  /** 4 per second; a bucket refills or leaks one each 250 ms. */
+  /** A limiter of 4 per second. A bucket refills or leaks one each 250 ms. */
   const setUp = (size = 4) => {
     const clock = new TestClock();
     return { clock, limiter: make({ size, per: '1s' }, clock) };
   };
-  /** Takes all there is, so that the next one has to wait; gives how long. */
+  /** Takes all tokens, so that the next call must wait. Returns the duration of this wait. */
   const drain = (limiter: RateLimiter, size = 4): number => {
     limiter.tryAcquire(size);
     return limiter.reserve({ maxWait: 0 }).decision.retryAfterMs;
   };
 
-  it('decides with plain values, and nothing else in them', () => {
+  it('A decision has exactly the documented fields', () => {
     const { limiter } = setUp();
     const allowed = limiter.tryAcquire(3);
     expect(allowed).toStrictEqual({
@@ -31,18 +31,18 @@ describe.each(LIMITERS)('%s', (name, make) => {
       retryAfterMs: 0,
       resetAfterMs: { TokenBucket: 750, LeakyBucket: 750, SlidingWindowCounter: 2000 }[name] ?? 1000,
     });
-    const refused = limiter.tryAcquire(2);
-    expect(refused).toStrictEqual({
+    const rejected = limiter.tryAcquire(2);
+    expect(rejected).toStrictEqual({
       allowed: false,
       limit: 4,
       remaining: 1,
       retryAfterMs: { TokenBucket: 250, LeakyBucket: 250, SlidingWindowCounter: 1334 }[name] ?? 1000,
       resetAfterMs: allowed.resetAfterMs,
     });
-    expect(limiter.peek(2)).toStrictEqual(refused);
+    expect(limiter.peek(2)).toStrictEqual(rejected);
   });
 
-  it('a cost of 0 is allowed always, and takes nothing', async () => {
+  it('A cost of 0 is always allowed and takes no tokens', async () => {
     const { limiter, clock } = setUp();
     expect(limiter.tryAcquire(0)).toMatchObject({ allowed: true, remaining: 4, resetAfterMs: 0 });
     drain(limiter);
@@ -56,7 +56,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('refuses a cost above what may ever pass, from every verb', async () => {
+  it('Each method rejects a cost above the limit', async () => {
     const { limiter, clock } = setUp();
     for (const act of [() => limiter.tryAcquire(5), () => limiter.peek(5), () => limiter.reserve({ cost: 5 })]) {
       expect(act).toThrow(RangeError);
@@ -65,7 +65,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect([limiter.peek().remaining, clock.pendingTimers]).toEqual([4, 0]);
   });
 
-  it('refuses what is no cost or no option, naming it', async () => {
+  it('An invalid cost or option is rejected by an error that names it', async () => {
     const { limiter } = setUp();
     expect(() => limiter.tryAcquire(1.5)).toThrow(`${name}: "cost" must be an integer ≥ 0, got 1.5`);
     expect(() => limiter.reserve({ costs: 1 } as never)).toThrow(`${name}.reserve: "costs" is unknown`);
@@ -77,7 +77,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect(limiter.peek()).toMatchObject({ remaining: 4, resetAfterMs: 0 });
   });
 
-  it('lets waiters go in the order they came, at their time and not before', async () => {
+  it('Waiters are released in arrival order, at their time and not before', async () => {
     const { limiter, clock } = setUp();
     const wait = drain(limiter);
     const order: number[] = [];
@@ -90,7 +90,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('nobody overtakes: a large cost is not starved by small ones', async () => {
+  it('A waiter with a large cost is not overtaken by small costs', async () => {
     const { limiter, clock } = setUp();
     limiter.tryAcquire(1);
     const large = watch(limiter.acquire({ cost: 4 }));
@@ -101,12 +101,12 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect(large.state).toBe('fulfilled');
   });
 
-  it('refuses up front a wait that would be too long, and takes nothing for it', async () => {
+  it('A wait longer than maxWait is rejected at once and takes no tokens', async () => {
     const { limiter, clock } = setUp();
     const wait = drain(limiter);
     const before = limiter.peek();
-    const refused = await limiter.acquire({ maxWait: wait - 1 });
-    expect(refused).toMatchObject({ allowed: false, retryAfterMs: wait });
+    const rejected = await limiter.acquire({ maxWait: wait - 1 });
+    expect(rejected).toMatchObject({ allowed: false, retryAfterMs: wait });
     const reservation = limiter.reserve({ maxWait: `${wait - 1}ms` });
     expect(reservation).toMatchObject({ delayMs: 0, decision: { allowed: false, retryAfterMs: wait } });
     reservation.cancel();
@@ -116,7 +116,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect(accepted.value).toMatchObject({ allowed: true, retryAfterMs: 0 });
   });
 
-  it('an aborted signal takes nothing; the reason is passed on', async () => {
+  it('An aborted signal takes no tokens and rejects with its reason', async () => {
     const { limiter, clock } = setUp();
     const reason = new Error('enough');
     await expect(limiter.acquire({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
@@ -133,39 +133,39 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect([clock.pendingTimers, listeners()]).toEqual([0, 0]);
   });
 
-  it('when one in the middle gives up, those behind move up', async () => {
+  it('After a waiter in the middle of the queue aborts, later waiters move up', async () => {
     const { limiter, clock } = setUp();
     drain(limiter);
     const twin = make({ size: 4, per: '1s' }, clock);
     drain(twin);
     const controller = new AbortController();
-    const told: string[] = [];
-    const tell = (who: string) => () => told.push(`${who} at ${clock.now()}`);
-    limiter.acquire({ cost: 2 }).then(tell('first'));
+    const releases: string[] = [];
+    const recordAs = (waiter: string) => () => releases.push(`${waiter} at ${clock.now()}`);
+    limiter.acquire({ cost: 2 }).then(recordAs('first'));
     limiter.acquire({ cost: 4, signal: controller.signal }).catch(() => {});
-    limiter.acquire({ cost: 3 }).then(tell('last'));
-    twin.acquire({ cost: 2 }).then(tell('first'));
-    twin.acquire({ cost: 3 }).then(tell('last'));
+    limiter.acquire({ cost: 3 }).then(recordAs('last'));
+    twin.acquire({ cost: 2 }).then(recordAs('first'));
+    twin.acquire({ cost: 3 }).then(recordAs('last'));
     await clock.advance(10);
     controller.abort();
     await clock.advance(10_000);
-    expect(told.length).toBe(4);
-    expect(told.filter((_, n) => n % 2 === 0)).toEqual(told.filter((_, n) => n % 2 === 1));
+    expect(releases.length).toBe(4);
+    expect(releases.filter((_, n) => n % 2 === 0)).toEqual(releases.filter((_, n) => n % 2 === 1));
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('one that was let go and aborted in the same turn has been let go', async () => {
+  it('A waiter that is aborted in the turn of its release is released', async () => {
     const { limiter, clock } = setUp();
     const wait = drain(limiter);
     const controller = new AbortController();
     const waiting = watch(limiter.acquire({ signal: controller.signal }));
     await clock.advance(wait - 1);
-    clock.setTimeout(() => controller.abort(), 1); // rings right after the limiter's
+    clock.setTimeout(() => controller.abort(), 1); // fires right after the timer of the limiter
     await clock.advance(1);
     expect(waiting.state).toBe('fulfilled');
   });
 
-  it('fifty thousand, half of whom give up together, cost no more than they', async () => {
+  it('The abort of half of 50,000 waiters takes no quadratic time', async () => {
     const { limiter, clock } = setUp();
     drain(limiter);
     const controller = new AbortController();
@@ -178,14 +178,14 @@ describe.each(LIMITERS)('%s', (name, make) => {
     controller.abort();
     await settle();
     const { user } = process.cpuUsage(before);
-    expect(user).toBeLessThan(10_000_000); // quadratic would be minutes
+    expect(user).toBeLessThan(10_000_000); // quadratic time would take minutes
     expect(clock.pendingTimers).toBe(1);
     await clock.advance(1e9);
     expect(await Promise.all(all)).toHaveLength(50_000);
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('places only the front of the line again when waiters are released late', async () => {
+  it('A late release recomputes only the front of the queue', async () => {
     const clock = new StallingClock();
     const limiter = make({ size: 4, per: '1s' }, clock);
     drain(limiter);
@@ -199,10 +199,10 @@ describe.each(LIMITERS)('%s', (name, make) => {
       all.push(limiter.acquire());
     }
     const { user } = process.cpuUsage(before);
-    expect(user).toBeLessThan(10_000_000); // to place all of them each time would take minutes
+    expect(user).toBeLessThan(10_000_000); // to recompute all waiters each time would take minutes
   });
 
-  it('gives a waiter that is released late a decision that counts the waiters behind it', async () => {
+  it('A waiter that is released late receives a decision that counts later waiters', async () => {
     const clock = new StallingClock();
     const limiter = make({ size: 4, per: '1s' }, clock);
     drain(limiter);
@@ -216,13 +216,13 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect(limiter.peek()).toMatchObject({ allowed: false, remaining: 0 });
   });
 
-  it('reserve: the time is kept, a cancel before it is as if it had never been', async () => {
+  it('A reservation keeps its time, and a cancellation before this time restores the previous state', async () => {
     const { limiter, clock } = setUp();
     const wait = drain(limiter);
     const fresh = limiter.peek();
     const reservation = limiter.reserve();
     expect(reservation).toMatchObject({ delayMs: wait, decision: { allowed: true, remaining: 0 } });
-    expect(clock.pendingTimers).toBe(0); // its holder waits
+    expect(clock.pendingTimers).toBe(0); // the holder of the reservation waits
     const behind = limiter.reserve({ cost: 4 });
     expect(behind.delayMs).toBeGreaterThan(wait);
     behind.cancel();
@@ -233,7 +233,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect(limiter.peek()).toEqual(fresh);
   });
 
-  it('reserve: a cancel after its time gives back, once', async () => {
+  it('A cancellation after the time of a reservation refunds its cost once', async () => {
     const { limiter } = setUp();
     const reservation = limiter.reserve({ cost: 3 });
     expect(reservation.delayMs).toBe(0);
@@ -243,7 +243,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect(limiter.peek()).toMatchObject({ remaining: 4, resetAfterMs: 0 });
   });
 
-  it('a refund never makes more than there is, and lets those who wait move up', async () => {
+  it('A refund never exceeds the limit, and waiters move up', async () => {
     const { limiter, clock } = setUp();
     limiter.refund(4);
     expect(limiter.peek().remaining).toBe(4);
@@ -256,7 +256,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('a refund never credits a later window', async () => {
+  it('A refund never credits a later window', async () => {
     const { limiter, clock } = setUp();
     const reservation = limiter.reserve({ cost: 4 });
     await clock.advance(2500);
@@ -267,7 +267,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect(limiter.peek().remaining).toBeLessThanOrEqual(4);
   });
 
-  it('reconfigure keeps what has been taken, and gives waiters new times', async () => {
+  it('reconfigure keeps the taken tokens and gives waiters new times', async () => {
     const { limiter, clock } = setUp();
     limiter.tryAcquire(3);
     limiter.reconfigure(optionsOf(name, { size: 10, per: '1s' }));
@@ -286,7 +286,7 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('reconfigure takes undefined for what it was', () => {
+  it('reconfigure leaves undefined options unchanged', () => {
     const { limiter } = setUp();
     limiter.tryAcquire(1);
     const before = limiter.peek();
@@ -294,15 +294,15 @@ describe.each(LIMITERS)('%s', (name, make) => {
     expect(limiter.peek()).toEqual(before);
   });
 
-  it('goes on in the async context of its caller', async () => {
+  it('A released waiter continues in the async context of its caller', async () => {
     const { limiter, clock } = setUp();
     drain(limiter);
     const storage = new AsyncLocalStorage<string>();
     const seen: unknown[] = [];
-    for (const who of ['a', 'b']) {
-      storage.run(who, async () => {
+    for (const caller of ['a', 'b']) {
+      storage.run(caller, async () => {
         await limiter.acquire();
-        seen.push([who, storage.getStore()]);
+        seen.push([caller, storage.getStore()]);
       });
     }
     await clock.advance(10_000);
@@ -312,20 +312,20 @@ describe.each(LIMITERS)('%s', (name, make) => {
     ]);
   });
 
-  it('whoever is let go may call back into the limiter', async () => {
+  it('A released waiter may call the limiter acquireRepeatedly', async () => {
     const { limiter, clock } = setUp();
     drain(limiter);
     let calls = 0;
-    const again = async (): Promise<void> => {
+    const acquireRepeatedly = async (): Promise<void> => {
       await limiter.acquire();
-      if (++calls < 10) await again();
+      if (++calls < 10) await acquireRepeatedly();
     };
-    const done = watch(again());
+    const done = watch(acquireRepeatedly());
     await clock.advance(60_000);
     expect([done.state, calls]).toEqual(['fulfilled', 10]);
   });
 
-  it('goes by its name in errors', () => {
+  it('Error messages start with the given name', () => {
     const clock = new TestClock();
     const options = { ...optionsOf(name, { size: 1, per: 1 }), name: 'logins', clock };
     const Limiter = make({ size: 1, per: 1 }).constructor as new (options: object) => RateLimiter;

@@ -11,7 +11,7 @@ import {
 export interface Limits {
   /** The capacity of a bucket, or the limit of a window. */
   readonly size: number;
-  /** What flows in `per` into or out of a bucket; the size if it is left out. */
+  /** The amount that flows into or out of a bucket per `per`. Defaults to the size. */
   readonly flow?: number;
   readonly per: Duration;
 }
@@ -20,7 +20,7 @@ export type MakeLimiter = (limits: Limits, clock?: Clock) => RateLimiter;
 
 const bucketOf = ({ size, flow = size, per }: Limits) => ({ capacity: size, flow, per });
 
-/** Every limiter there is: what holds for one of them holds for all. */
+/** All limiters. Each test over this list states a rule of every limiter. */
 export const LIMITERS: readonly (readonly [name: string, make: MakeLimiter])[] = [
   [
     'TokenBucket',
@@ -41,7 +41,7 @@ export const LIMITERS: readonly (readonly [name: string, make: MakeLimiter])[] =
   ['SlidingWindowLog', ({ size: limit, per }, clock) => new SlidingWindowLog({ limit, per, clock })],
 ];
 
-/** The options of `reconfigure` that stand for these limits. */
+/** The options of `reconfigure` for these limits. */
 export function optionsOf(name: string, { size, flow = size, per }: Limits): object {
   if (name === 'TokenBucket') return { capacity: size, refill: flow, per };
   if (name === 'LeakyBucket') return { capacity: size, leak: flow, per };

@@ -6,7 +6,7 @@ import { runs } from '../support/runs.js';
 /** Tuesday, 14 November 2023, 22:13:20 GMT. */
 const now = 1_700_000_000_000;
 
-/** The limits, without what was not said. */
+/** The parsed limits without undefined fields. */
 const limitsOf = (headers: Parameters<typeof parseRateLimit>[0]) =>
   parseRateLimit(headers, { now }).limits.map(
     (limit) =>
@@ -24,24 +24,28 @@ describe('Retry-After', () => {
     ['1.5', undefined],
     ['soon', undefined],
     ['', undefined],
-  ])('the Retry-After value %j means %s ms', (value, expected) => {
+  ])('The Retry-After value %j means %s ms', (value, expected) => {
     expect(parseRateLimit({ 'Retry-After': value }, { now })).toEqual({ limits: [], retryAfterMs: expected });
   });
 });
 
 describe('RateLimit', () => {
   it.each<[string, Record<string, string>, Partial<AnnouncedLimit>[]]>([
-    ['draft 10', { ratelimit: '"default";r=50;t=30' }, [{ name: 'default', remaining: 50, resetAfterMs: 30_000 }]],
+    ['of draft 10', { ratelimit: '"default";r=50;t=30' }, [{ name: 'default', remaining: 50, resetAfterMs: 30_000 }]],
     [
       'without a reset',
       { ratelimit: '"d";r=999;pk=:dHJpYWw=:' },
       [{ name: 'd', remaining: 999, partitionKey: 'dHJpYWw=' }],
     ],
-    ['as it is to be named', { ratelimit: '"d";a=5;w=30' }, [{ name: 'd', remaining: 5, resetAfterMs: 30_000 }]],
-    ['with a token for a name', { ratelimit: 'd;r=1' }, [{ name: 'd', remaining: 1 }]],
+    [
+      'with the parameter names a and w of later drafts',
+      { ratelimit: '"d";a=5;w=30' },
+      [{ name: 'd', remaining: 5, resetAfterMs: 30_000 }],
+    ],
+    ['with a token as name', { ratelimit: 'd;r=1' }, [{ name: 'd', remaining: 1 }]],
     ['with comments', { ratelimit: '"d";acme-x=?1;r=1;acme-y=1.5;z=@5' }, [{ name: 'd', remaining: 1 }]],
     [
-      'with policies, one of which nothing is left unsaid of',
+      'with two policies and the state of one',
       {
         'ratelimit-policy': '"burst";q=100;w=60,"daily";q=1000;qu="requests";w=86400',
         ratelimit: '"daily";r=7;t=5',
@@ -60,7 +64,7 @@ describe('RateLimit', () => {
       ],
     ],
     [
-      'draft 8 of express-rate-limit, with the partition in the policy alone',
+      'of draft 8 by express-rate-limit, with the partition key in the policy alone',
       {
         RateLimit: '"2-in-1min"; r=1; t=60',
         'RateLimit-Policy': '"2-in-1min"; q=2; w=60; pk=:MTJjYTE3YjQ5YWYy:',
@@ -77,26 +81,26 @@ describe('RateLimit', () => {
       ],
     ],
     [
-      'draft 7',
+      'of draft 7',
       { 'ratelimit-policy': '2;w=60', ratelimit: 'limit=2, remaining=1, reset=60' },
       [{ limit: 2, remaining: 1, resetAfterMs: 60_000, windowMs: 60_000 }],
     ],
     [
-      'draft 7 with several policies, of which one is meant',
+      'of draft 7 with several policies and the state of one',
       { 'ratelimit-policy': '10;w=1, 100;w=60', ratelimit: 'limit=100, remaining=99, reset=60' },
       [
         { limit: 100, remaining: 99, resetAfterMs: 60_000, windowMs: 60_000 },
         { limit: 10, windowMs: 1000 },
       ],
     ],
-    ['draft 7 without a limit', { ratelimit: 'remaining=1, reset=60' }, [{ remaining: 1, resetAfterMs: 60_000 }]],
+    ['of draft 7 without a limit', { ratelimit: 'remaining=1, reset=60' }, [{ remaining: 1, resetAfterMs: 60_000 }]],
     [
-      'draft 6',
+      'of draft 6',
       { 'ratelimit-policy': '2;w=60', 'ratelimit-limit': '2', 'ratelimit-remaining': '1', 'ratelimit-reset': '60' },
       [{ limit: 2, remaining: 1, resetAfterMs: 60_000, windowMs: 60_000 }],
     ],
     [
-      'draft 3, with the policies behind the limit',
+      'of draft 3 with the policies behind the limit',
       {
         'RateLimit-Limit': '10, 10;w=1;burst=1000, 1000;w=3600',
         'RateLimit-Remaining': '9',
@@ -107,13 +111,13 @@ describe('RateLimit', () => {
         { limit: 1000, windowMs: 3_600_000 },
       ],
     ],
-  ])('%s', (_name, headers, expected) => {
+  ])('RateLimit fields %s are parsed', (_name, headers, expected) => {
     expect(limitsOf(headers)).toEqual(expected);
     expect(limitsOf(new Headers(headers))).toEqual(expected);
     expect(limitsOf(Object.entries(headers) as [string, string][])).toEqual(expected);
   });
 
-  it('in several lines is one list', () => {
+  it('RateLimit in several header lines is one list', () => {
     const expected = [
       { name: 'a', remaining: 1 },
       { name: 'b', remaining: 2 },
@@ -157,7 +161,7 @@ describe('RateLimit', () => {
       '"d";t=5',
       '"d";r=1\u0000',
     ],
-  ])('malformed: %j is no field at all', (ratelimit) => {
+  ])('The malformed RateLimit value %j is ignored', (ratelimit) => {
     expect(limitsOf({ ratelimit })).toEqual([]);
   });
 
@@ -171,7 +175,7 @@ describe('RateLimit', () => {
     '-1;w=5',
     '?1',
     '1.5;w=1',
-  ])('a malformed policy: %j is as if it were not there', (policy) => {
+  ])('The malformed RateLimit-Policy value %j is ignored', (policy) => {
     expect(limitsOf({ 'ratelimit-policy': policy })).toEqual([]);
     expect(limitsOf({ 'ratelimit-policy': policy, ratelimit: '"d";r=1' })).toEqual([{ name: 'd', remaining: 1 }]);
   });
@@ -183,7 +187,7 @@ describe('X-RateLimit', () => {
   it.each([
     ['seconds from now', '60', 60_000],
     ['with a fraction', '1.5', 1500],
-    ['none', '0', 0],
+    ['zero seconds', '0', 0],
     ['seconds since 1970', '1700000060', 60_000],
     ['with a fraction', '1700000000.25', 250],
     ['milliseconds since 1970', '1700000000500', 500],
@@ -192,12 +196,12 @@ describe('X-RateLimit', () => {
     ['ISO 8601 with a fraction and a zone', '2023-11-14T23:13:20.5+01:00', 500],
     ['an HTTP date', 'Tue, 14 Nov 2023 22:13:21 GMT', 1000],
     ['minutes and seconds', '1m30s', 90_000],
-    ['as OpenAI writes it', '6m0s', 360_000],
+    ['the format of OpenAI', '6m0s', 360_000],
     ['seconds with a fraction', '7.66s', 7660],
     ['milliseconds', '120ms', 120],
     ['all units', '1d2h3m4s5ms', 93_784_005],
     ['surrounded by blanks', ' 60 ', 60_000],
-  ])('an X-RateLimit reset (%s) of %s is parsed', (_name, value, expected) => {
+  ])('An X-RateLimit reset (%s) of %s is parsed', (_name, value, expected) => {
     expect(reset(value)).toBe(expected);
   });
 
@@ -217,7 +221,7 @@ describe('X-RateLimit', () => {
     `${'0'.repeat(64)}1`,
     '9'.repeat(16),
     '٥',
-  ])('the X-RateLimit reset value %j is ignored', (value) => {
+  ])('The X-RateLimit reset value %j is ignored', (value) => {
     expect(reset(value)).toBeUndefined();
   });
 
@@ -273,7 +277,7 @@ describe('X-RateLimit', () => {
       [{ name: 'minute', limit: 10, remaining: 9, windowMs: 60_000 }],
     ],
     [
-      'Discord, whose delay is more exact than its time',
+      'Discord, with a delay that is more exact than its time',
       {
         'X-RateLimit-Limit': '5',
         'X-RateLimit-Remaining': '0',
@@ -284,50 +288,50 @@ describe('X-RateLimit', () => {
       [{ limit: 5, remaining: 0, resetAfterMs: 1250 }],
     ],
     [
-      'something left and a reset all the same',
+      'a vendor that sends a reset with remaining tokens',
       { 'x-ratelimit-remaining': '12', 'x-ratelimit-reset': '60' },
       [{ remaining: 12, resetAfterMs: 60_000 }],
     ],
-    ['halves', { 'x-ratelimit-remaining': '0.5' }, [{ remaining: 0 }]],
-    ['less than nothing', { 'x-ratelimit-remaining': '-3' }, [{ remaining: 0 }]],
+    ['a vendor that sends fractions', { 'x-ratelimit-remaining': '0.5' }, [{ remaining: 0 }]],
+    ['a vendor that sends a negative remaining count', { 'x-ratelimit-remaining': '-3' }, [{ remaining: 0 }]],
     [
-      'two limiters, one after the other',
+      'two limiters in sequence',
       { 'x-ratelimit-limit': '10, 5', 'x-ratelimit-remaining': '4, 3' },
       [{ limit: 10, remaining: 3 }],
     ],
     ['two vendors', { 'x-ratelimit-limit': '1', 'ratelimit-limit': '2' }, [{ limit: 1 }, { limit: 2 }]],
     [
-      'nothing of use',
+      'a vendor that sends no usable value',
       { 'x-ratelimit-limit': 'unlimited', 'x-ratelimit-cost': '1', 'x-ratelimit-policy': '1', 'ratelimit-': '1' },
       [],
     ],
-  ])('%s', (_name, headers, expected) => {
+  ])('X-RateLimit headers of %s are parsed', (_name, headers, expected) => {
     expect(limitsOf(headers)).toEqual(expected);
   });
 });
 
-describe('time', () => {
+describe('the reference time', () => {
   const hour = 3_600_000;
   const headers = { 'x-ratelimit-reset': '1700000060', 'retry-after': 'Tue, 14 Nov 2023 22:14:20 GMT' };
 
-  it('is that of the response, whosever clock is wrong', () => {
+  it('Times are relative to the Date of the response, independent of the local clock', () => {
     const parsed = parseRateLimit({ ...headers, date: 'Tue, 14 Nov 2023 22:13:20 GMT' });
     expect(parsed).toMatchObject({ limits: [{ resetAfterMs: 60_000 }], retryAfterMs: 60_000 });
   });
 
-  it('is that of the caller, if given', () => {
+  it('Times are relative to the option now if given', () => {
     const parsed = parseRateLimit({ ...headers, date: 'Tue, 14 Nov 2023 21:13:20 GMT' }, { now: now + hour });
     expect(parsed).toMatchObject({ limits: [{ resetAfterMs: 0 }], retryAfterMs: 0 });
   });
 
-  it.each([undefined, 'yesterday', '5', ''])('is now, with %j for a date', (date) => {
+  it.each([undefined, 'yesterday', '5', ''])('Times are relative to the local clock if the Date is %j', (date) => {
     const at = Math.ceil(Date.now() / 1000) + 60;
     const [limit] = parseRateLimit({ 'x-ratelimit-reset': at, date }).limits;
     expect(limit?.resetAfterMs).toBeGreaterThan(50_000);
     expect(limit?.resetAfterMs).toBeLessThanOrEqual(61_000);
   });
 
-  it('has passed in a cache', () => {
+  it('A cached response has no limits but keeps its Retry-After seconds', () => {
     const cached = { ratelimit: '"d";r=1', 'retry-after': '5', age: '1' };
     expect(parseRateLimit(cached)).toEqual({ limits: [], retryAfterMs: 5000 });
     expect(parseRateLimit({ ...cached, age: '0' }).limits).toHaveLength(1);
@@ -335,8 +339,8 @@ describe('time', () => {
   });
 });
 
-describe('what comes from strangers', () => {
-  it('never makes it throw', () => {
+describe('untrusted headers', () => {
+  it('parseRateLimit never throws and returns only finite numbers of at least 0', () => {
     const name = fc.oneof(
       fc.constantFrom(
         'ratelimit',
@@ -369,7 +373,7 @@ describe('what comes from strangers', () => {
     );
   });
 
-  it('that throws is read up to there', () => {
+  it('Headers whose iteration throws are read up to the error', () => {
     function* broken(): Iterable<readonly [string, string]> {
       yield ['x-ratelimit-limit', '5'];
       throw new Error('gone');
@@ -378,7 +382,7 @@ describe('what comes from strangers', () => {
   });
 
   it.each<[string, (n: number) => string]>([
-    ['an endless string', (n) => `"${'a'.repeat(n)}`],
+    ['an unterminated string', (n) => `"${'a'.repeat(n)}`],
     ['escapes', (n) => `"${'\\"'.repeat(n / 2)}`],
     ['parameters', (n) => `"a"${';r=1'.repeat(n / 4)}`],
     ['members', (n) => '"a";r=1,'.repeat(n / 8)],
@@ -389,7 +393,7 @@ describe('what comes from strangers', () => {
     ['base64', (n) => `"a";pk=:${'='.repeat(n)}`],
     ['percent signs', (n) => `%"${'%'.repeat(n)}`],
     ['commas', (n) => ','.repeat(n)],
-  ])('costs no more than it is long: %s', (_name, make) => {
+  ])('A long header is parsed in linear time: %s', (_name, make) => {
     const names = [
       'ratelimit',
       'ratelimit-policy',
@@ -403,39 +407,42 @@ describe('what comes from strangers', () => {
       const headers = Object.fromEntries([...names, 'date', 'age'].map((name) => [name, text]));
       for (let i = 0; i < times; i++) parseRateLimit(headers, { now });
     };
-    // Backtracking, 4,096 squared steps a field or 2 to that power, would not end before the test's time is up.
+    // Backtracking would take 4,096² or 2^4,096 steps per field and exceed the time limit of the test.
     parse(4096, 300);
     parse(1_000_000, 20);
   });
 
-  it('is looked at in part: neither values without end nor lists without end', () => {
+  it('Values and lists beyond the limits of length are ignored', () => {
     expect(limitsOf({ ratelimit: `"a";r=1${' '.repeat(4096)}` })).toEqual([]);
     expect(limitsOf({ ratelimit: Array.from({ length: 100 }, (_, i) => `"${i}";r=1`) })).toHaveLength(32);
     expect(limitsOf({ [`x-ratelimit-limit-${'a'.repeat(64)}`]: '1' })).toEqual([]);
   });
 });
 
-describe('times go by the clock of the server', () => {
+describe('times relative to the clock of the server', () => {
   const at = (ms: number) => new Date(ms).toUTCString();
 
-  it.each([0, -600_000, 600_000, -86_400_000, 3e11])('whose clock is off by %i ms', (skew) => {
-    const server = Math.floor((Date.now() + skew) / 1000) * 1000;
-    const date = at(server);
-    expect(parseRateLimit({ date, 'retry-after': at(server + 5000) }).retryAfterMs).toBe(5000);
-    const resets = [
-      `${server / 1000 + 5}`,
-      `${server + 5000}`,
-      new Date(server + 5000).toISOString(),
-      at(server + 5000),
-    ];
-    for (const reset of resets) {
-      const { limits } = parseRateLimit({ date, 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': reset });
-      expect(limits, reset).toMatchObject([{ resetAfterMs: 5000 }]);
-    }
-  });
+  it.each([0, -600_000, 600_000, -86_400_000, 3e11])(
+    'Times are parsed correctly if the clock of the server is off by %i ms',
+    (skew) => {
+      const server = Math.floor((Date.now() + skew) / 1000) * 1000;
+      const date = at(server);
+      expect(parseRateLimit({ date, 'retry-after': at(server + 5000) }).retryAfterMs).toBe(5000);
+      const resets = [
+        `${server / 1000 + 5}`,
+        `${server + 5000}`,
+        new Date(server + 5000).toISOString(),
+        at(server + 5000),
+      ];
+      for (const reset of resets) {
+        const { limits } = parseRateLimit({ date, 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': reset });
+        expect(limits, reset).toMatchObject([{ resetAfterMs: 5000 }]);
+      }
+    },
+  );
 
   it.each([undefined, '', 'yesterday', '0', '1767225600', '2026-01-01T00:00:00Z', 'Thu, 99 Jan 2026 00:00:00 GMT'])(
-    'and by ours where its Date is %j',
+    'The local clock is used if the Date is %j',
     (date) => {
       const { retryAfterMs = 0 } = parseRateLimit({ date, 'retry-after': at(Date.now() + 100_000) });
       expect(Math.abs(retryAfterMs - 100_000)).toBeLessThan(2000);
@@ -449,12 +456,12 @@ describe('times go by the clock of the server', () => {
     [at(1_767_225_660_000), '20', 40_000],
     [at(1_767_225_660_000), '99', 0],
     ['soon', '20', undefined],
-  ])('Retry-After: %s with Age: %s leaves %s ms', (retryAfter, age, expected) => {
+  ])('A Retry-After of %s with an Age of %s results in %s ms', (retryAfter, age, expected) => {
     const headers = { date: at(1_767_225_600_000), age, 'retry-after': retryAfter };
     expect(parseRateLimit(headers).retryAfterMs).toBe(expected);
   });
 
-  it('only an option of its own says otherwise', () => {
+  it('An inherited option now is ignored', () => {
     const prototype = Object.prototype as { now?: number };
     prototype.now = 0;
     try {

@@ -18,11 +18,11 @@ const setUp = () => {
   return { clock, bucket: new TokenBucket({ capacity: 2, refill: 2, per: '1s', clock }) };
 };
 
-it('lets calls through as the limiter allows, and refuses the others at once', async () => {
+it('Calls within the limit pass, and others are rejected at once', async () => {
   const { bucket } = setUp();
   const policy = rateLimit(bucket, { name: 'crm' });
-  const told: unknown[] = [];
-  policy.on('reject', (event) => told.push(event));
+  const rejections: unknown[] = [];
+  policy.on('reject', (event) => rejections.push(event));
   expect(await policy.execute(() => 'a')).toBe('a');
   expect(await policy.execute(() => 'b')).toBe('b');
   let started = 0;
@@ -31,10 +31,10 @@ it('lets calls through as the limiter allows, and refuses the others at once', a
   expect(isResilienceError(error, 'ERR_RATE_LIMITED')).toBe(true);
   expect(error).toMatchObject({ policy: 'crm', retryAfterMs: 500, decision: { allowed: false, limit: 2 } });
   expect(error.stack).not.toContain('at ');
-  expect([started, told]).toEqual([0, [{ decision: error.decision, key: undefined }]]);
+  expect([started, rejections]).toEqual([0, [{ decision: error.decision, key: undefined }]]);
 });
 
-it('waits for its turn, no longer than maxWait', async () => {
+it('A call waits for at most maxWait', async () => {
   const { bucket, clock } = setUp();
   const policy = rateLimit(bucket, { maxWait: '1s' });
   const calls = [1, 2, 3, 4, 5].map((n) => watch(policy.execute(() => `${n} at ${clock.now()}`)));
@@ -45,7 +45,7 @@ it('waits for its turn, no longer than maxWait', async () => {
   expect(clock.pendingTimers).toBe(0);
 });
 
-it('with a leaky bucket calls leave evenly spaced', async () => {
+it('Calls under a leaky bucket leave evenly spaced', async () => {
   const clock = new TestClock();
   const policy = rateLimit(new LeakyBucket({ capacity: 10, leak: 10, per: '1s', clock }), { maxWait: Infinity });
   const times: number[] = [];
@@ -54,7 +54,7 @@ it('with a leaky bucket calls leave evenly spaced', async () => {
   expect(times).toEqual([0, 100, 200]);
 });
 
-it('a wait that cannot end before the deadline is refused up front', async () => {
+it('A wait that cannot end before the deadline is rejected at once', async () => {
   const { bucket, clock } = setUp();
   const policy = pipeline(timeout({ duration: 500, clock }), rateLimit(bucket, { maxWait: '1m' }));
   bucket.tryAcquire(2);
@@ -68,7 +68,7 @@ it('a wait that cannot end before the deadline is refused up front', async () =>
   expect(clock.pendingTimers).toBe(0);
 });
 
-it('an abort gives up the place in line, and leaves no listener', async () => {
+it('An aborted waiter leaves the queue without taking a token and leaves no listener', async () => {
   const { bucket, clock } = setUp();
   const policy = rateLimit(bucket, { maxWait: Infinity });
   bucket.tryAcquire(2);
@@ -85,7 +85,7 @@ it('an abort gives up the place in line, and leaves no listener', async () => {
   expect([never.error, bucket.peek(0).remaining]).toEqual([reason, 0]);
 });
 
-it('costs what it is told to', async () => {
+it('The option cost is a number or a function of the context', async () => {
   const { bucket } = setUp();
   await rateLimit(bucket, { cost: 2 }).execute(() => {});
   expect(bucket.peek().remaining).toBe(0);
@@ -99,12 +99,12 @@ it('costs what it is told to', async () => {
   await expect(rateLimit(bucket, { cost }).execute(() => {})).rejects.toBe(mistake);
 });
 
-it('picks by the key of the call, or by what it is told', async () => {
+it('A keyed limiter uses the key of the call or the option key', async () => {
   const clock = new TestClock();
   const users = new KeyedRateLimiter(() => new TokenBucket({ capacity: 1, refill: 1, per: '1s', clock }));
   const policy = rateLimit(users);
-  const told: unknown[] = [];
-  policy.on('reject', ({ key }) => told.push(key));
+  const rejections: unknown[] = [];
+  policy.on('reject', ({ key }) => rejections.push(key));
   await policy.execute(() => {}, { key: 'ada' });
   await policy.execute(() => {}, { key: 'grace' });
   await expect(policy.execute(() => {}, { key: 'ada' })).rejects.toThrow(RateLimitedError);
@@ -115,31 +115,31 @@ it('picks by the key of the call, or by what it is told', async () => {
   const calls = [1, 2, 3].map(() => watch(byName.execute(() => clock.now())));
   await clock.advance(1000);
   expect(calls.map(({ value }) => value)).toEqual([0, 1000, undefined]);
-  expect([told, policy.clock, clock.pendingTimers]).toEqual([['ada'], clock, 0]);
+  expect([rejections, policy.clock, clock.pendingTimers]).toEqual([['ada'], clock, 0]);
 });
 
-it('each try of a retry takes anew; a refusal is not tried again', async () => {
+it('Each attempt of a retry takes a token, and a rejection is not retried', async () => {
   const { bucket, clock } = setUp();
   const policy = pipeline(retry({ maxAttempts: 5, backoff: () => 10, clock }), rateLimit(bucket));
-  let tries = 0;
+  let attempts = 0;
   const call = watch(
     policy.execute(() => {
-      tries++;
+      attempts++;
       throw new Error('down');
     }),
   );
   await clock.advance(100);
-  expect([tries, call.error]).toMatchObject([2, { code: 'ERR_RATE_LIMITED' }]);
+  expect([attempts, call.error]).toMatchObject([2, { code: 'ERR_RATE_LIMITED' }]);
 });
 
-it('takes limiters of others', async () => {
+it('A foreign limiter is accepted', async () => {
   const { bucket, clock } = setUp();
-  const asked: unknown[] = [];
+  const acquireOptions: unknown[] = [];
   const foreign: RateLimiter = {
     tryAcquire: (cost) => bucket.tryAcquire(cost),
     peek: (cost) => bucket.peek(cost),
     acquire: (options) => {
-      asked.push(options);
+      acquireOptions.push(options);
       return bucket.acquire(options);
     },
     reserve: (options) => bucket.reserve(options),
@@ -151,13 +151,13 @@ it('takes limiters of others', async () => {
   const policy = rateLimit(foreign, { maxWait: '1s' });
   const call = watch(policy.execute(() => 'done', { signal: controller.signal }));
   await settle();
-  expect(asked).toMatchObject([{ cost: 1, maxWait: 1000 }]);
+  expect(acquireOptions).toMatchObject([{ cost: 1, maxWait: 1000 }]);
   controller.abort('enough');
   await settle();
   expect([call.error, clock.pendingTimers]).toEqual(['enough', 0]);
 });
 
-it('says what it is, and refuses what cannot work', () => {
+it('describe returns the options, and invalid options are rejected', () => {
   const { bucket } = setUp();
   expect(rateLimit(bucket, { maxWait: '2s' }).describe()).toEqual({
     kind: 'rateLimit',
@@ -172,7 +172,7 @@ it('says what it is, and refuses what cannot work', () => {
   expect(() => pipeline(timeout('1s'), rateLimit(bucket))).toThrow('clock');
 });
 
-it('a call that was aborted on its way takes nothing', async () => {
+it('A call that an outer policy aborts takes no token', async () => {
   const { bucket } = setUp();
   const controller = new AbortController();
   const outside = definePolicy({

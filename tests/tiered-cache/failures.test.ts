@@ -1,17 +1,17 @@
 import { CircuitOpenError, circuitBreaker, TimeoutError } from 'breakwater';
 import { describe, expect, it } from 'vitest';
 import { watch } from '../support/promises.js';
-import { later, setUp, turns } from './setup.js';
+import { advanceAndAwait, setUp, turns } from './setup.js';
 
-it('a store that has nothing may say null', async () => {
+it('A store may return null for a missing key', async () => {
   const { store, process } = setUp();
   store.get = async () => null as never;
   const one = process();
   expect([await one.get('a'), one.stats.l2.misses, one.stats.l2.failures]).toEqual(['a1', 1, 0]);
 });
 
-describe('a second tier that is not well', () => {
-  it('and fails is a miss; after five failures in a row it is left alone for a second', async () => {
+describe('failures of the second tier', () => {
+  it('A failure of the second tier is a miss, and five failures in a row open its circuit for one second', async () => {
     const { clock, store, process, loads } = setUp();
     store.before = () => Promise.reject(new Error('down'));
     const one = process();
@@ -29,7 +29,7 @@ describe('a second tier that is not well', () => {
     expect(store.kept.has('e')).toBe(true);
   });
 
-  it('and brings another number than it was asked for is a miss', async () => {
+  it('A getMany that returns a wrong number of results is a miss', async () => {
     const { store, process } = setUp();
     store.getMany = async () => [];
     const one = process();
@@ -37,7 +37,7 @@ describe('a second tier that is not well', () => {
     expect(one.stats.l2.failures).toBe(1);
   });
 
-  it('and hangs costs no more than l2Timeout', async () => {
+  it('A hanging second tier delays a read by l2Timeout at most', async () => {
     const { clock, store, process } = setUp();
     store.before = () => new Promise(() => {});
     const one = process({ l2Timeout: 100 });
@@ -47,12 +47,12 @@ describe('a second tier that is not well', () => {
     await turns();
     await clock.advance(99);
     expect(read.state).toBe('pending');
-    expect(await later(clock, 1, one.get('a'))).toBe('a1');
+    expect(await advanceAndAwait(clock, 1, one.get('a'))).toBe('a1');
     expect(errors).toEqual([['get', 100, expect.any(TimeoutError)]]);
     expect(store.calls[0]!.signal.aborted).toBe(true);
   });
 
-  it('has 250 ms, unless told otherwise', async () => {
+  it('The default of l2Timeout is 250 ms', async () => {
     const { clock, store, process } = setUp();
     store.before = () => new Promise(() => {});
     const read = watch(process().get('a'));
@@ -65,7 +65,7 @@ describe('a second tier that is not well', () => {
     expect(read.value).toBe('a1');
   });
 
-  it('goes through a policy of yours', async () => {
+  it('Calls to the second tier run under l2Policy', async () => {
     const { clock, store, process } = setUp();
     const breaker = circuitBreaker({ consecutiveFailures: 1, openFor: '1m', clock });
     store.before = () => Promise.reject(new Error('down'));
@@ -75,7 +75,7 @@ describe('a second tier that is not well', () => {
     expect([breaker.state, store.calls.length]).toEqual(['open', 1]);
   });
 
-  it('and has something else under a key is a miss, and is put right', async () => {
+  it('Data that cannot be decoded is a miss and is overwritten', async () => {
     const { store, process, clock } = setUp();
     for (const data of [
       'no JSON',
@@ -102,7 +102,7 @@ describe('a second tier that is not well', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('that cannot be told of more than ten thousand keys is in doubt as a whole, and forgets everything', async () => {
+  it('More than 10,000 unconfirmed invalidations are replaced by one that bypasses and clears the whole second tier', async () => {
     const { clock, store, process } = setUp();
     const one = process();
     await one.set('kept', 'old');
@@ -122,7 +122,7 @@ describe('a second tier that is not well', () => {
     expect(store.operations).toContain('deleteMatching {"prefix":""}');
   });
 
-  it('is in no doubt over however many writes are on their way, as long as they work', async () => {
+  it('More than 10,000 concurrent writes that succeed leave no pending invalidation', async () => {
     const { clock, store, process } = setUp();
     const one = process();
     const keys = Array.from({ length: 10_001 }, (_, i) => `k${i}`);

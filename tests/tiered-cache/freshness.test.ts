@@ -1,10 +1,10 @@
 import { sleep } from 'breakwater';
 import { describe, expect, it } from 'vitest';
 import { watch } from '../support/promises.js';
-import { holdUp, isAbout, later, type Options, setUp, turns } from './setup.js';
+import { advanceAndAwait, holdCalls, isOperation, type Options, setUp, turns } from './setup.js';
 
-describe('how long a value lives', () => {
-  it('in the first tier it lives no longer than in the second', async () => {
+describe('lifetime of a value', () => {
+  it('A value expires from the first tier no later than from the second tier', async () => {
     const { clock, store, process, loads } = setUp();
     await process().get('a');
     await turns();
@@ -19,16 +19,16 @@ describe('how long a value lives', () => {
     expect(store.operations.filter((operation) => operation === 'get a')).toHaveLength(3);
   });
 
-  it('counts what the read has taken', async () => {
+  it('The lifetime of a value from the second tier includes the duration of the read', async () => {
     const { clock, store, process } = setUp();
     await process().get('a');
     await turns();
     const two = process({ l2Timeout: '10s' });
-    const { letGo } = holdUp(store, 'after', isAbout('get'));
+    const { release } = holdCalls(store, 'after', isOperation('get'));
     const read = watch(two.get('a'));
     await turns();
-    await clock.advance(5000); // the store has said 60 s, 5 s ago
-    await letGo();
+    await clock.advance(5000); // the store returned 60 s remaining, 5 s ago
+    await release();
     expect(read.value).toBe('a1');
     await clock.advance(54_999);
     expect(two.peek('a')).toBe('a1');
@@ -36,7 +36,7 @@ describe('how long a value lives', () => {
     expect(two.peek('a')).toBeUndefined();
   });
 
-  it('is asked for again in the second tier after l1Ttl', async () => {
+  it('A value is read again from the second tier after l1Ttl', async () => {
     const { clock, store, loads, process } = setUp();
     const one = process({ l1Ttl: 1000 });
     await one.get('a');
@@ -53,7 +53,7 @@ describe('how long a value lives', () => {
     expect(await one.get('b')).toBe('x');
   });
 
-  it('may be up to the value, and to the call', async () => {
+  it('A function computes the TTL from the value, and a TTL given to set replaces it', async () => {
     const { clock, store, process } = setUp();
     const one = process({ ttl: (value) => (value === 'a1' ? 0 : 5000) });
     await one.get('a');
@@ -67,7 +67,7 @@ describe('how long a value lives', () => {
     expect(one.peek('a')).toBeUndefined();
   });
 
-  it('of what is not kept any more nothing older is left either', async () => {
+  it('A loaded value with a TTL of 0 removes the previous value from both tiers', async () => {
     const { store, process, world } = setUp();
     const one = process({ ttl: (value) => (value === 'a1' ? 5000 : 0) });
     await one.get('a');
@@ -77,7 +77,7 @@ describe('how long a value lives', () => {
     expect([store.kept.size, one.peek('a')]).toEqual([0, undefined]);
   });
 
-  it('loses up to ttlJitter of its time in both tiers alike', async () => {
+  it('ttlJitter shortens the lifetime in both tiers equally', async () => {
     const { clock, store, process } = setUp();
     const one = process({ ttlJitter: 0.5, random: () => 0.5 });
     await one.get('a');
@@ -89,7 +89,7 @@ describe('how long a value lives', () => {
     expect(one.peek('a')).toBeUndefined();
   });
 
-  it('for ever, if so it is', async () => {
+  it('A value with an infinite TTL does not expire', async () => {
     const { clock, store, process } = setUp();
     await process({ ttl: Infinity }).get('a');
     await turns();
@@ -102,8 +102,8 @@ describe('how long a value lives', () => {
   });
 });
 
-describe('what is no longer fresh', () => {
-  it('outlives the process that loaded it, for when the origin fails', async () => {
+describe('stale values', () => {
+  it('A stale value from the second tier is served by another process when the origin fails', async () => {
     const { clock, process, world } = setUp();
     await process({ staleIfError: '1h' }).get('a');
     await turns();
@@ -120,7 +120,7 @@ describe('what is no longer fresh', () => {
     await expect(process({ staleIfError: '1h' }).get('a')).rejects.toThrow('the origin is down');
   });
 
-  it('is served at once from the second tier, and loaded anew', async () => {
+  it('A stale value from the second tier is served at once while one refresh loads a new value', async () => {
     const { clock, store, process, world, loads } = setUp();
     await process({ staleWhileRevalidate: '1h' }).get('a');
     await turns();
@@ -133,7 +133,7 @@ describe('what is no longer fresh', () => {
     expect(store.operations.filter((operation) => operation === 'set a')).toHaveLength(2);
   });
 
-  it('is told to the loader, as what there was', async () => {
+  it('The loader receives a stale value from the second tier as previous value', async () => {
     const { clock, process } = setUp();
     await process({ staleIfError: '1h' }).get('a');
     await turns();
@@ -147,27 +147,30 @@ describe('what is no longer fresh', () => {
     expect(seen).toEqual(['a1']);
   });
 
-  it.each(['set', 'deleted'])('is not put back where the key was %s meanwhile', async (how) => {
-    const { clock, store, process, world } = setUp();
-    const options: Options = { staleIfError: '1h' };
-    await process(options).get('a');
-    await turns();
-    await clock.advance(60_000);
-    world.isDown = true;
-    const two = process(options);
-    const { letGo } = holdUp(store, 'after', isAbout('get'));
-    const read = watch(two.get('a'));
-    await turns();
-    if (how === 'set') two.set('a', 'new');
-    else two.delete('a');
-    await letGo();
-    const outcome = how === 'set' ? { value: 'new' } : { error: new Error('the origin is down') };
-    expect(read).toMatchObject(outcome);
-    if (how === 'set') expect(await two.get('a')).toBe('new');
-    else await expect(two.get('a')).rejects.toThrow('the origin is down');
-  });
+  it.each(['set', 'deleted'])(
+    'A stale value from the second tier is discarded if the key was %s during the read',
+    async (how) => {
+      const { clock, store, process, world } = setUp();
+      const options: Options = { staleIfError: '1h' };
+      await process(options).get('a');
+      await turns();
+      await clock.advance(60_000);
+      world.isDown = true;
+      const two = process(options);
+      const { release } = holdCalls(store, 'after', isOperation('get'));
+      const read = watch(two.get('a'));
+      await turns();
+      if (how === 'set') two.set('a', 'new');
+      else two.delete('a');
+      await release();
+      const outcome = how === 'set' ? { value: 'new' } : { error: new Error('the origin is down') };
+      expect(read).toMatchObject(outcome);
+      if (how === 'set') expect(await two.get('a')).toBe('new');
+      else await expect(two.get('a')).rejects.toThrow('the origin is down');
+    },
+  );
 
-  it('is not taken from the second tier where the first has a newer one', async () => {
+  it('A stale value from the second tier does not replace a newer one in the first tier', async () => {
     const { clock, store, process, world } = setUp();
     const one = process({ staleIfError: '1h' });
     await one.get('a');
@@ -177,14 +180,14 @@ describe('what is no longer fresh', () => {
     await clock.advance(30_000);
     await one.refresh('a');
     await turns();
-    store.kept.set('a', older); // from a process that was slow
+    store.kept.set('a', older); // written late by another process
     await clock.advance(60_000);
     world.isDown = true;
     expect(await one.get('a')).toBe('a2');
     expect(one.stats.l2.staleHits).toBe(1);
   });
 
-  it('is not offered to a load that an invalidation has hit', async () => {
+  it('A load that an invalidation matched does not fall back to a stale value', async () => {
     const { clock, store, process, world } = setUp();
     const options: Options = { staleIfError: '1h', tags: () => ['t'] };
     await process(options).get('a');
@@ -192,26 +195,26 @@ describe('what is no longer fresh', () => {
     await clock.advance(60_000);
     world.isDown = true;
     const two = process(options);
-    const { letGo } = holdUp(store, 'after', isAbout('get'));
+    const { release } = holdCalls(store, 'after', isOperation('get'));
     const read = watch(two.get('a'));
     await turns();
     two.applyInvalidation({ kind: 'deleteMatching', match: { tag: 't' } });
-    await letGo();
+    await release();
     expect(read).toMatchObject({ state: 'rejected', error: new Error('the origin is down') });
     expect(two.peek('a')).toBeUndefined();
   });
 });
 
-describe('loading anew', () => {
-  it('by XFetch goes by how long the origin took, wherever the value was loaded', async () => {
+describe('refreshing a value', () => {
+  it('earlyExpiration uses the load time of the origin even if another process loaded the value', async () => {
     const { clock, process, loads } = setUp();
     const slow = async (key: string) => {
       loads.push(key);
       await sleep(1000, { clock });
       return `${key}${loads.length}`;
     };
-    const options = { load: slow, earlyExpiration: 1, random: () => 0.5 }; // early by 693 ms
-    await later(clock, 1000, process(options).get('a'));
+    const options = { load: slow, earlyExpiration: 1, random: () => 0.5 }; // expires 693 ms early
+    await advanceAndAwait(clock, 1000, process(options).get('a'));
     const two = process(options);
     await two.get('a');
     await clock.advance(59_306);
@@ -224,7 +227,7 @@ describe('loading anew', () => {
     expect(loads).toHaveLength(2);
   });
 
-  it('on demand goes to the origin, though the second tier has it', async () => {
+  it('refresh loads from the origin although the second tier has the value', async () => {
     const { store, process, world } = setUp();
     const one = process();
     await one.get('a');
@@ -235,7 +238,7 @@ describe('loading anew', () => {
     expect(store.operations.slice(0, 4)).toEqual(['get a', 'set a', 'set a', 'get a']);
   });
 
-  it('ahead of the end goes to the origin, unless another process has done so', async () => {
+  it('refreshAhead loads from the origin unless another process has refreshed the value', async () => {
     const { clock, process, world, loads } = setUp();
     const [one, two] = [process({ refreshAhead: 0.5 }), process({ refreshAhead: 0.5 })];
     await one.get('a');
@@ -251,7 +254,7 @@ describe('loading anew', () => {
     expect([two.peek('a'), loads.length]).toEqual(['a2', 2]);
   });
 
-  it('of what is stale takes what another process has loaded', async () => {
+  it('A refresh of a stale value takes the value that another process has loaded', async () => {
     const { clock, process, world, loads } = setUp();
     const options: Options = { staleWhileRevalidate: '1h' };
     const [one, two] = [process(options), process(options)];

@@ -1,10 +1,10 @@
 import { type Invalidation, tiered } from 'breakwater';
 import { describe, expect, it } from 'vitest';
 import { watch } from '../support/promises.js';
-import { holdUp, invalidate, isAbout, setUp, turns } from './setup.js';
+import { holdCalls, invalidate, isOperation, setUp, turns } from './setup.js';
 
-describe('an invalidation', () => {
-  it('by key takes it out of both tiers', async () => {
+describe('invalidation', () => {
+  it('delete removes the key from both tiers', async () => {
     const { store, process, world } = setUp();
     const one = process();
     await one.get('a');
@@ -19,17 +19,17 @@ describe('an invalidation', () => {
     ['a tag', { tag: 't:a1' }, '{"tag":"p:t:a1"}'],
     ['a prefix', { prefix: 'a' }, '{"prefix":"p:a"}'],
     ['a glob', { glob: 'a*' }, '{"glob":"p:a*"}'],
-  ])('by %s takes all that matches out of both tiers', async (_, match, told) => {
+  ])('deleteMatching with %s removes all matching keys from both tiers', async (_, match, sentMatch) => {
     const { store, process } = setUp();
     const one = process({ prefix: 'p:', tags: (value) => [`t:${value}`] });
     await one.getMany(['a', 'b']);
     await turns();
     expect(await one.deleteMatching(match)).toBe(true);
     expect([one.peek('a'), one.peek('b'), [...store.kept.keys()]]).toEqual([undefined, 'b1', ['p:b']]);
-    expect(store.operations.at(-1)).toBe(`deleteMatching ${told}`);
+    expect(store.operations.at(-1)).toBe(`deleteMatching ${sentMatch}`);
   });
 
-  it('reaches by tag what came from the second tier', async () => {
+  it('A tag invalidation matches a value that was read from the second tier', async () => {
     const { process } = setUp();
     const options = { tags: () => ['t'] };
     await process(options).get('a');
@@ -40,7 +40,7 @@ describe('an invalidation', () => {
     expect(two.peek('a')).toBeUndefined();
   });
 
-  it('that only makes stale leaves the value where it may be served so, and takes it out of the second tier', async () => {
+  it('expire and expireMatching keep a stale value in the first tier and remove it from the second tier', async () => {
     const { store, process, world } = setUp();
     const one = process({ staleIfError: '1h', tags: () => ['t'] });
     await one.getMany(['a', 'b']);
@@ -53,7 +53,7 @@ describe('an invalidation', () => {
     expect(await one.getMany(['a', 'b'])).toEqual(['a1', 'b1']);
   });
 
-  it('of everything is of everything with the prefix', async () => {
+  it('Invalidation of all keys removes only keys with the prefix of the cache', async () => {
     const { store, process } = setUp();
     const [one, other] = [process({ prefix: 'a*:' }), process({ prefix: 'ab:' })];
     await one.get('x');
@@ -67,44 +67,50 @@ describe('an invalidation', () => {
     expect([one.peek('x'), [...store.kept.keys()]]).toEqual([undefined, ['ab:x']]);
   });
 
-  it.each(['key', 'tag', 'prefix', 'everything'])('by %s is not undone by a read that began before it', async (by) => {
-    const { store, process, world, loads } = setUp();
-    const options = { tags: () => ['t'] };
-    await process(options).get('a');
-    await turns();
-    const two = process(options);
-    const { letGo } = holdUp(store, 'after', isAbout('get'));
-    const read = two.get('a');
-    await turns();
-    world.version = 2;
-    await invalidate(two, by);
-    await letGo();
-    expect(await read).toBe('a1'); // it had asked before
-    expect([two.peek('a'), loads]).toEqual([undefined, ['a']]);
-    expect(await two.get('a')).toBe('a2');
-  });
-
-  it.each(['key', 'tag', 'prefix', 'everything'])('by %s holds while the second tier is being told', async (by) => {
-    const { store, process, world } = setUp();
-    const options = { tags: () => ['t'] };
-    await process(options).get('a');
-    await turns();
-    const two = process(options);
-    const { letGo } = holdUp(store, 'before', (call) => call.operation.startsWith('delete'));
-    world.version = 2;
-    const deleted = invalidate(two, by);
-    await turns();
-    expect(store.kept.has('a')).toBe(true);
-    expect(await two.get('a')).toBe('a2'); // not what the second tier still has
-    expect(two.stats.l2.bypassed).toBe(1);
-    await letGo();
-    expect(await deleted).toBe(true);
-    await two.get('b');
-    expect(two.stats.l2).toMatchObject({ pendingInvalidations: 0, misses: 1 });
-  });
+  it.each(['key', 'tag', 'prefix', 'everything'])(
+    'Invalidation by %s is not undone by a read that began before it',
+    async (by) => {
+      const { store, process, world, loads } = setUp();
+      const options = { tags: () => ['t'] };
+      await process(options).get('a');
+      await turns();
+      const two = process(options);
+      const { release } = holdCalls(store, 'after', isOperation('get'));
+      const read = two.get('a');
+      await turns();
+      world.version = 2;
+      await invalidate(two, by);
+      await release();
+      expect(await read).toBe('a1'); // the read began before the invalidation
+      expect([two.peek('a'), loads]).toEqual([undefined, ['a']]);
+      expect(await two.get('a')).toBe('a2');
+    },
+  );
 
   it.each(['key', 'tag', 'prefix', 'everything'])(
-    'by %s that was lost is made good when the store is back',
+    'Invalidation by %s applies to reads while the second tier has not confirmed it',
+    async (by) => {
+      const { store, process, world } = setUp();
+      const options = { tags: () => ['t'] };
+      await process(options).get('a');
+      await turns();
+      const two = process(options);
+      const { release } = holdCalls(store, 'before', (call) => call.operation.startsWith('delete'));
+      world.version = 2;
+      const deleted = invalidate(two, by);
+      await turns();
+      expect(store.kept.has('a')).toBe(true);
+      expect(await two.get('a')).toBe('a2'); // not the old value in the second tier
+      expect(two.stats.l2.bypassed).toBe(1);
+      await release();
+      expect(await deleted).toBe(true);
+      await two.get('b');
+      expect(two.stats.l2).toMatchObject({ pendingInvalidations: 0, misses: 1 });
+    },
+  );
+
+  it.each(['key', 'tag', 'prefix', 'everything'])(
+    'A failed invalidation by %s is retried when the store works again',
     async (by) => {
       const { clock, store, process, world } = setUp();
       const options = { tags: () => ['t'], l1Ttl: 1000 };
@@ -119,7 +125,8 @@ describe('an invalidation', () => {
       store.before = () => {};
       expect(await two.get('a')).toBe('a2'); // the second tier has a1
       await turns();
-      expect(two.stats.l2.pendingInvalidations).toBe(by === 'key' ? 0 : 1); // of a key the new value is there by now
+      // The new value of a key has replaced the old one.
+      expect(two.stats.l2.pendingInvalidations).toBe(by === 'key' ? 0 : 1);
       await clock.advance(1000);
       await turns();
       expect(two.stats.l2.pendingInvalidations).toBe(0);
@@ -128,7 +135,7 @@ describe('an invalidation', () => {
     },
   );
 
-  it('meets a loaded value on its way to the second tier', async () => {
+  it('An invalidation received during the write of a loaded value removes the value from the second tier', async () => {
     const { store, process, world } = setUp();
     const one = process({ tags: () => ['t'] });
     for (const invalidation of [
@@ -137,12 +144,13 @@ describe('an invalidation', () => {
       { kind: 'expireMatching', match: { prefix: 'a' } },
       { kind: 'clear' },
     ] as const) {
-      const { letGo } = holdUp(store, 'before', isAbout('set'));
-      await one.get('a'); // loaded, kept in the first tier, held up before the second
+      const { release } = holdCalls(store, 'before', isOperation('set'));
+      await one.get('a'); // loaded and cached in the first tier, write to the second tier held
       await turns();
       world.version++;
-      one.applyInvalidation(invalidation); // another process has written, and deleted it in the second tier
-      await letGo();
+      // Another process has written the key and deleted it from the second tier.
+      one.applyInvalidation(invalidation);
+      await release();
       expect(store.kept.size).toBe(0);
       expect([await one.get('a'), one.stats.l2.pendingInvalidations]).toEqual([`a${world.version}`, 0]);
       await turns();
@@ -150,11 +158,11 @@ describe('an invalidation', () => {
     }
   });
 
-  it('that comes late meets a value that has just arrived in the second tier, and whoever may have read it', async () => {
+  it('A late invalidation removes a recent write from the second tier and is rebroadcast to other processes', async () => {
     const { clock, store, process } = setUp();
     const one = process({ tags: () => ['t'] });
-    const told: unknown[] = [];
-    one.on('invalidate', (invalidation) => told.push(invalidation));
+    const events: unknown[] = [];
+    one.on('invalidate', (invalidation) => events.push(invalidation));
     const apply = async (invalidation: Invalidation<string>) => {
       one.applyInvalidation(invalidation);
       await turns();
@@ -162,25 +170,25 @@ describe('an invalidation', () => {
     await one.getMany(['a', 'b', 'c']);
     await turns();
     await apply({ kind: 'delete', key: 'a', isEcho: true });
-    expect([store.kept.size, told]).toEqual([3, []]);
+    expect([store.kept.size, events]).toEqual([3, []]);
     await apply({ kind: 'delete', key: 'a' });
-    expect([[...store.kept.keys()], told]).toEqual([['b', 'c'], [{ kind: 'delete', key: 'a', isEcho: true }]]);
+    expect([[...store.kept.keys()], events]).toEqual([['b', 'c'], [{ kind: 'delete', key: 'a', isEcho: true }]]);
     await apply({ kind: 'delete', key: 'a' });
     await one.delete('b');
     await one.get('b');
     await turns();
-    expect(told).toHaveLength(2);
+    expect(events).toHaveLength(2);
     await clock.advance(1000);
     await apply({ kind: 'expireMatching', match: { tag: 't' } });
-    expect([store.kept.size, told.length]).toEqual([0, 3]);
+    expect([store.kept.size, events.length]).toEqual([0, 3]);
     await one.get('d');
     await turns();
-    await clock.advance(2000); // too late for a word
+    await clock.advance(2000); // the write is no longer recent
     await apply({ kind: 'clear' });
-    expect([[...store.kept.keys()], told.length]).toEqual([['d'], 3]);
+    expect([[...store.kept.keys()], events.length]).toEqual([['d'], 3]);
   });
 
-  it('elsewhere does not cost what was set here, where it could not be had again', async () => {
+  it('A received invalidation does not remove a value that was set by a cache without a loader', async () => {
     const { clock, store } = setUp();
     const one = tiered<string>({ capacity: 10 }, store, { clock });
     await one.set('a', 'x');
@@ -189,17 +197,17 @@ describe('an invalidation', () => {
     expect(await one.get('a')).toBe('x');
   });
 
-  it('meets a value that was set, and has not arrived yet; it is not done before that is gone', async () => {
+  it('An invalidation is not confirmed until a write in flight has been removed', async () => {
     const { clock, store, process } = setUp();
     const one = process({ tags: () => ['t'] });
-    const told: unknown[] = [];
-    const { held } = holdUp(store, 'before', isAbout('set'));
+    const events: unknown[] = [];
+    const { held } = holdCalls(store, 'before', isOperation('set'));
     const written = one.set('a', 'old');
     await turns();
-    one.on('invalidate', (invalidation) => told.push(invalidation));
+    one.on('invalidate', (invalidation) => events.push(invalidation));
     const deleted = watch(one.deleteMatching({ tag: 't' }));
     await turns();
-    expect([deleted.state, told]).toEqual(['pending', []]);
+    expect([deleted.state, events]).toEqual(['pending', []]);
     store.before = ({ operation }) => (operation === 'delete' ? Promise.reject(new Error('down')) : undefined);
     for (const gate of held) gate.resolve();
     await written;
@@ -211,23 +219,23 @@ describe('an invalidation', () => {
     expect([store.kept.size, one.stats.l2.pendingInvalidations]).toEqual([0, 0]);
   });
 
-  it('of one key leaves values of other keys on their way', async () => {
+  it('An invalidation of one key keeps writes in flight of other keys', async () => {
     const { store, process } = setUp();
     const one = process({ tags: (value) => [value] });
-    const { letGo } = holdUp(store, 'before', isAbout('set'));
+    const { release } = holdCalls(store, 'before', isOperation('set'));
     await one.get('a');
     await turns();
     one.applyInvalidation({ kind: 'delete', key: 'b' });
     one.applyInvalidation({ kind: 'deleteMatching', match: { tag: 'b1' } });
-    await letGo();
+    await release();
     expect([...store.kept.keys()]).toEqual(['a']);
   });
 
-  it('is told when both tiers have it; what others have told is not told on', async () => {
+  it('An invalidation is emitted after both tiers have applied it, and a received one is not emitted', async () => {
     const { store, process } = setUp();
     const one = process();
-    const told: unknown[] = [];
-    one.on('invalidate', (invalidation) => told.push([invalidation, store.operations.length]));
+    const events: unknown[] = [];
+    one.on('invalidate', (invalidation) => events.push([invalidation, store.operations.length]));
     await one.set('a', 'x');
     await one.delete('a');
     await one.expire('a');
@@ -235,7 +243,7 @@ describe('an invalidation', () => {
     await one.expireMatching({ prefix: 'p' });
     await one.clear();
     one.applyInvalidation({ kind: 'clear' });
-    expect(told).toEqual([
+    expect(events).toEqual([
       [{ kind: 'delete', key: 'a' }, 1],
       [{ kind: 'delete', key: 'a' }, 2],
       [{ kind: 'expire', key: 'a' }, 3],
@@ -246,7 +254,7 @@ describe('an invalidation', () => {
     expect(store.operations).toHaveLength(6);
   });
 
-  it('that is none is refused, and nothing happens', async () => {
+  it('An invalid invalidation is rejected and changes nothing', async () => {
     const { store, process } = setUp();
     const one = process();
     await one.get('a');

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { setUp, turns } from './setup.js';
 
-describe('what is loaded anew', () => {
-  it('and could not be told the second tier is not forgotten for what that has', async () => {
+describe('failed writes of loaded values', () => {
+  it('A refreshed value is not replaced by the older value of a second tier whose write failed', async () => {
     const { clock, store, process, world } = setUp();
     const one = process({ l1Ttl: 1000 });
     await one.get('a');
@@ -16,7 +16,7 @@ describe('what is loaded anew', () => {
   });
 });
 
-it('a store that calls back while it is being told has the last word last', async () => {
+it('A delete called by the store during a set is applied after the set', async () => {
   const { store, process, world } = setUp();
   const one = process();
   let isFirst = true;
@@ -31,8 +31,8 @@ it('a store that calls back while it is being told has the last word last', asyn
   expect([store.kept.size, await one.get('a')]).toEqual([0, 'a2']);
 });
 
-describe('what the store could not be told', () => {
-  it('is told again every second, and what it will never do keeps nothing else from it', async () => {
+describe('pending invalidations', () => {
+  it('Pending invalidations are retried every second, and one that keeps failing does not block the others', async () => {
     const { clock, store, process } = setUp();
     const one = process();
     store.before = () => Promise.reject(new Error('down'));
@@ -59,24 +59,24 @@ describe('what the store could not be told', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('is told to others when it has been done: they may have read it there meanwhile', async () => {
+  it('A retried invalidation is rebroadcast to other processes once confirmed', async () => {
     const { clock, store, process } = setUp();
     const one = process();
     store.before = () => Promise.reject(new Error('down'));
     await one.delete('a');
     await one.deleteMatching({ tag: 't' });
-    const told: unknown[] = [];
-    one.on('invalidate', (invalidation) => told.push(invalidation));
+    const events: unknown[] = [];
+    one.on('invalidate', (invalidation) => events.push(invalidation));
     store.before = () => {};
     await clock.advance(1000);
     await turns();
-    expect(told).toEqual([
+    expect(events).toEqual([
       { kind: 'delete', key: 'a', isEcho: true },
       { kind: 'deleteMatching', match: { tag: 't' }, isEcho: true },
     ]);
   });
 
-  it('by prefix keeps its keys from being asked for there, by tag only what has the tag from being believed', async () => {
+  it('A pending prefix bypasses the second tier for its keys, and a pending tag rejects values with the tag', async () => {
     const { store, process } = setUp();
     const one = process({ prefix: 'p:', tags: () => ['t'] });
     await one.get('ax');
@@ -96,7 +96,7 @@ describe('what the store could not be told', () => {
     expect(two.stats.l2).toMatchObject({ pendingInvalidations: 3, bypassed: 1 });
   });
 
-  it('is of no more use once the key is there anew', async () => {
+  it('A pending invalidation is removed when a new value of the key is stored', async () => {
     const { store, process } = setUp();
     const one = process();
     store.before = ({ operation }) => (operation === 'delete' ? Promise.reject(new Error('down')) : undefined);
@@ -107,7 +107,7 @@ describe('what the store could not be told', () => {
     expect(await process().get('a')).toBe('a1');
   });
 
-  it('and is settled otherwise meanwhile is not told', async () => {
+  it('A pending invalidation that a later delete has confirmed is not retried', async () => {
     const { clock, store, process } = setUp();
     const one = process();
     store.before = () => Promise.reject(new Error('down'));

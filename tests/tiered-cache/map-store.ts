@@ -6,21 +6,21 @@ interface Kept<D> {
   readonly endsAt: number;
 }
 
-/** What one call to the store was about. */
+/** A call to the store with its keys or its match. */
 export interface StoreCall {
   readonly operation: 'get' | 'getMany' | 'set' | 'delete' | 'deleteMatching';
-  readonly about: readonly string[];
+  readonly keys: readonly string[];
   readonly signal: AbortSignal;
 }
 
-/** A store of two processes or more, in a Map, that can be slow, held up before or after it acts, or down. */
+/** A store in a Map, shared by several processes. Hooks before and after each call delay it or make it fail. */
 export class MapStore<D = string> implements CacheStore<D> {
   readonly kept = new Map<string, Kept<D>>();
   readonly calls: StoreCall[] = [];
   readonly #clock: Clock;
-  /** Waited for before a call has its effect. */
+  /** Awaited before a call takes effect. */
   before: (call: StoreCall) => Promise<void> | void = () => {};
-  /** Waited for between the effect and the answer. */
+  /** Awaited between the effect of a call and its result. */
   after: (call: StoreCall) => Promise<void> | void = () => {};
 
   constructor(clock: Clock) {
@@ -28,25 +28,25 @@ export class MapStore<D = string> implements CacheStore<D> {
   }
 
   get operations(): string[] {
-    return this.calls.map(({ operation, about }) => `${operation} ${about}`);
+    return this.calls.map(({ operation, keys }) => `${operation} ${keys}`);
   }
 
   get(key: string, { signal }: CacheStoreContext): Promise<StoredData<D> | undefined> {
-    return this.#call({ operation: 'get', about: [key], signal }, () => this.#read(key));
+    return this.#call({ operation: 'get', keys: [key], signal }, () => this.#read(key));
   }
 
   getMany(keys: readonly string[], { signal }: CacheStoreContext): Promise<(StoredData<D> | undefined)[]> {
-    return this.#call({ operation: 'getMany', about: keys, signal }, () => keys.map((key) => this.#read(key)));
+    return this.#call({ operation: 'getMany', keys, signal }, () => keys.map((key) => this.#read(key)));
   }
 
   set(key: string, data: D, { ttlMs, tags }: CacheStoreSetOptions, { signal }: CacheStoreContext): Promise<unknown> {
-    return this.#call({ operation: 'set', about: [key], signal }, () => {
+    return this.#call({ operation: 'set', keys: [key], signal }, () => {
       this.kept.set(key, { data, tags, endsAt: this.#clock.now() + ttlMs });
     });
   }
 
   delete(key: string, { signal }: CacheStoreContext): Promise<unknown> {
-    return this.#call({ operation: 'delete', about: [key], signal }, () => this.kept.delete(key));
+    return this.#call({ operation: 'delete', keys: [key], signal }, () => this.kept.delete(key));
   }
 
   deleteMatching(match: EntryMatch, { signal }: CacheStoreContext): Promise<unknown> {
@@ -55,7 +55,7 @@ export class MapStore<D = string> implements CacheStore<D> {
       if (match.prefix !== undefined) return key.startsWith(match.prefix);
       return asRegExp(match.glob).test(key);
     };
-    return this.#call({ operation: 'deleteMatching', about: [JSON.stringify(match)], signal }, () => {
+    return this.#call({ operation: 'deleteMatching', keys: [JSON.stringify(match)], signal }, () => {
       for (const [key, { tags }] of this.kept) if (isHit(key, tags)) this.kept.delete(key);
     });
   }
@@ -63,9 +63,9 @@ export class MapStore<D = string> implements CacheStore<D> {
   async #call<T>(call: StoreCall, act: () => T): Promise<T> {
     this.calls.push(call);
     await this.before(call);
-    const answer = act();
+    const result = act();
     await this.after(call);
-    return answer;
+    return result;
   }
 
   #read(key: string): StoredData<D> | undefined {

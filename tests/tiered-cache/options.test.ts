@@ -7,8 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { MapStore } from './map-store.js';
 import { setUp, turns } from './setup.js';
 
-describe('what it is made of', () => {
-  it('any cache is a first tier', async () => {
+describe('tiers, serializers and options', () => {
+  it('The first tier may be a Map, an lru-cache or an LruCache', async () => {
     const { clock, store } = setUp();
     type Entry = CachedEntry<string>;
     for (const l1 of [
@@ -25,7 +25,7 @@ describe('what it is made of', () => {
   it.each([
     ['node:v8', v8],
     ['MessagePack', messagePack],
-  ])('values can be made bytes, by %s', async (_, serializer) => {
+  ])('A serializer of %s stores values as bytes', async (_, serializer) => {
     const clock = new TestClock();
     const store = new MapStore<Uint8Array>(clock);
     const options = { load: async () => ({ at: new Date(7), bytes: Uint8Array.of(1, 2) }), serializer, clock };
@@ -39,21 +39,21 @@ describe('what it is made of', () => {
     expect([at, [...bytes]]).toEqual([new Date(7), [1, 2]]);
   });
 
-  it('many keys can be loaded at once', async () => {
+  it('loadMany loads the keys that the second tier lacks', async () => {
     const { clock, store } = setUp();
-    const asked: string[][] = [];
+    const loads: string[][] = [];
     const loadMany = async (keys: readonly string[]) => {
-      asked.push([...keys]);
+      loads.push([...keys]);
       return new Map(keys.map((key) => [key, key.toUpperCase()]));
     };
     const one = tiered({ capacity: 10 }, store, { loadMany, clock });
     expect(await one.getMany(['a', 'b'])).toEqual(['A', 'B']);
     await turns();
-    expect([asked, store.operations]).toEqual([[['a', 'b']], ['getMany a,b', 'set a', 'set b']]);
+    expect([loads, store.operations]).toEqual([[['a', 'b']], ['getMany a,b', 'set a', 'set b']]);
     expect(await one.warmUp(['a', 'c'])).toEqual({ loaded: 2, failed: 0 });
   });
 
-  it('without an origin it has what was put there, and undefined for the rest', async () => {
+  it('A cache without a loader returns stored values, and undefined for other keys', async () => {
     const { clock, store } = setUp();
     const make = () => tiered<string>({ capacity: 10 }, store, { ttl: '1m', clock });
     const one = make();
@@ -64,7 +64,8 @@ describe('what it is made of', () => {
     expect(store.operations).toEqual(['get a', 'get a']);
     await one.set('a', 'x');
     expect([await one.get('a'), await make().get('a'), await one.refresh('b')]).toEqual(['x', 'x', undefined]);
-    expect([await one.refresh('a'), one.peek('a')]).toEqual(['x', 'x']); // from the second tier: there is no other place
+    // The second tier is the only source of the refresh.
+    expect([await one.refresh('a'), one.peek('a')]).toEqual(['x', 'x']);
     expect(await one.delete('a')).toBe(true);
     expect(await make().get('a')).toBeUndefined();
   });
@@ -90,7 +91,7 @@ describe('what it is made of', () => {
     [undefined, { get: 7 }, '"l1" must be an object with get, set, delete'],
     [undefined, null, '"l1" must be an object with get, set, delete'],
     [{ get: () => {} }, { capacity: 7 }, '"l2" must be an object with get, set, delete, deleteMatching'],
-  ])('refuses the tiers %o and %o', (l2, l1, message) => {
+  ])('tiered rejects %o as second tier or %o as first tier', (l2, l1, message) => {
     const { store, clock } = setUp();
     expect(() => tiered(l1 as never, (l2 ?? store) as never, { load: async () => 1, clock })).toThrow(message);
   });

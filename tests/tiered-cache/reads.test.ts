@@ -1,10 +1,10 @@
 import { type CacheStore, circuitBreaker, pipeline, tiered, timeout } from 'breakwater';
 import { describe, expect, it, vi } from 'vitest';
 import { watch } from '../support/promises.js';
-import { holdUp, isAbout, setUp, turns } from './setup.js';
+import { holdCalls, isOperation, setUp, turns } from './setup.js';
 
-describe('a read of two tiers', () => {
-  it('asks the second tier, then the origin, and fills both', async () => {
+describe('reads', () => {
+  it('A miss reads the second tier, then loads from the origin and stores the value in both tiers', async () => {
     const { store, loads, process } = setUp();
     const one = process();
     expect(await one.get('a')).toBe('a1');
@@ -14,14 +14,14 @@ describe('a read of two tiers', () => {
     expect([one.getSync('a'), one.peek('a'), store.calls.length, loads.length]).toEqual(['a1', 'a1', 2, 1]);
   });
 
-  it('has from the second tier what another process has loaded', async () => {
+  it('A value loaded by another process is read from the second tier', async () => {
     const { process, loads } = setUp();
     await process().get('a');
     await turns();
     expect([await process().get('a'), loads]).toEqual(['a1', ['a']]);
   });
 
-  it('asks once for all that is missed in a turn', async () => {
+  it('Misses of one turn are read from the second tier in one call', async () => {
     const { store, loads, process } = setUp();
     await process().getMany(['a', 'b']);
     await turns();
@@ -33,7 +33,7 @@ describe('a read of two tiers', () => {
     expect(loads).toEqual(['a', 'b', 'c']);
   });
 
-  it('is one read and one load for a thousand readers', async () => {
+  it('1,000 concurrent readers of a key cause one read of the second tier and one load', async () => {
     const { store, loads, process } = setUp();
     const one = process();
     await Promise.all(Array.from({ length: 1000 }, () => one.get('a')));
@@ -41,9 +41,9 @@ describe('a read of two tiers', () => {
     expect([store.operations, loads]).toEqual([['get a', 'set a'], ['a']]);
   });
 
-  it('ends with the last reader who leaves: the store hears of it, and the origin is not asked', async () => {
+  it('The abort of the last reader aborts the read of the second tier and loads nothing', async () => {
     const { store, loads, process } = setUp();
-    const { letGo } = holdUp(store, 'before', isAbout('get'));
+    const { release } = holdCalls(store, 'before', isOperation('get'));
     const controller = new AbortController();
     const one = process();
     const read = watch(one.get('a', { signal: controller.signal }));
@@ -51,11 +51,11 @@ describe('a read of two tiers', () => {
     controller.abort(new Error('left'));
     await turns();
     expect([read.state, store.calls[0]!.signal.aborted]).toEqual(['rejected', true]);
-    await letGo();
+    await release();
     expect([loads, one.stats.l2.failures, one.loading]).toEqual([[], 0, 0]);
   });
 
-  it('makes no signal for a store, a loader and policies that read none', async () => {
+  it('A read creates no AbortController if the store, loader and policies use no signal', async () => {
     const { clock } = setUp();
     const kept = new Map([['a', { data: '{"value":"A","staleMs":0,"loadMs":0,"tags":[]}', remainingMs: 1000 }]]);
     const store: CacheStore = {
@@ -79,10 +79,10 @@ describe('a read of two tiers', () => {
     }
   });
 
-  it('leaves the breaker of an abandoned read closed, and counts no failure', async () => {
+  it('An aborted read neither counts as a failure nor opens the breaker of l2Policy', async () => {
     const { store, process, clock } = setUp();
     const breaker = circuitBreaker({ consecutiveFailures: 1, clock });
-    const { letGo } = holdUp(store, 'before', isAbout('get'));
+    const { release } = holdCalls(store, 'before', isOperation('get'));
     const one = process({ l2Policy: breaker });
     const controller = new AbortController();
     const read = watch(one.get('a', { signal: controller.signal }));
@@ -95,10 +95,10 @@ describe('a read of two tiers', () => {
       0,
       0,
     ]);
-    await letGo();
+    await release();
   });
 
-  it('asks a store without getMany for each key by itself, without waiting for the end of the turn', async () => {
+  it('A store without getMany is called once per key without waiting for the end of the turn', async () => {
     const { store, process } = setUp();
     await process().getMany(['a', 'b']);
     await turns();
@@ -112,10 +112,10 @@ describe('a read of two tiers', () => {
     ]);
   });
 
-  it('aborts the one get of a store without getMany when its last reader leaves', async () => {
+  it('The abort of the last reader aborts the get of a store without getMany', async () => {
     const { store, loads, process } = setUp();
     Object.assign(store, { getMany: undefined });
-    const { letGo } = holdUp(store, 'before', isAbout('get'));
+    const { release } = holdCalls(store, 'before', isOperation('get'));
     const controller = new AbortController();
     const one = process();
     const read = watch(one.get('a', { signal: controller.signal }));
@@ -123,11 +123,11 @@ describe('a read of two tiers', () => {
     controller.abort(new Error('left'));
     await turns();
     expect([read.state, store.calls[0]!.signal.aborted, one.stats.l2.failures]).toEqual(['rejected', true, 0]);
-    await letGo();
+    await release();
     expect([loads, one.loading]).toEqual([[], 0]);
   });
 
-  it('takes a key that is no string as a mistake, before it becomes one in the store', async () => {
+  it('A key that is not a string is rejected before the store is called', async () => {
     const { process, store } = setUp();
     const one = process();
     const bad = 7 as unknown as string;

@@ -5,12 +5,12 @@ import { MapStore, type StoreCall } from './map-store.js';
 
 export type Options = Partial<TieredLoadingOptions<string, string>>;
 
-/** Long enough for whatever needs no time: a read of the second tier waits for the end of a turn. */
+/** Lets all work settle that needs no timer. A read of the second tier waits for the end of a turn. */
 export async function turns(): Promise<void> {
   for (let i = 0; i < 6; i++) await settle();
 }
 
-/** Processes over one store; each loads what `origin` says, as version 1, 2, 3 of a key. */
+/** Processes that share one store. Each loads a key as `key` followed by `world.version`. */
 export function setUp() {
   const clock = new TestClock();
   const store = new MapStore(clock);
@@ -26,31 +26,31 @@ export function setUp() {
   return { clock, store, loads, world, process };
 }
 
-/** Answers when the virtual clock needs to move on for that. */
-export async function later<T>(clock: TestClock, ms: number, promise: Promise<T>): Promise<T> {
+/** Advances the virtual clock, then awaits the promise. */
+export async function advanceAndAwait<T>(clock: TestClock, ms: number, promise: Promise<T>): Promise<T> {
   await turns();
   await clock.advance(ms);
   await turns();
   return promise;
 }
 
-export const isAbout =
+export const isOperation =
   (operation: string) =>
   (call: StoreCall): boolean =>
     call.operation === operation;
 
-/** Holds up the calls that are meant until they are let go. */
-export function holdUp(store: MapStore, phase: 'before' | 'after', isMeant: (call: StoreCall) => boolean) {
+/** Holds the selected calls until `release` is called. */
+export function holdCalls(store: MapStore, phase: 'before' | 'after', isSelected: (call: StoreCall) => boolean) {
   const held: Deferred<void>[] = [];
   store[phase] = (call) => {
-    if (!isMeant(call)) return undefined;
+    if (!isSelected(call)) return undefined;
     const gate = defer<void>();
     held.push(gate);
     return gate.promise;
   };
   return {
     held,
-    async letGo() {
+    async release() {
       store[phase] = () => {};
       for (const gate of held) gate.resolve();
       await turns();

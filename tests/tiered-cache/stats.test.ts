@@ -1,25 +1,25 @@
 import { sleep } from 'breakwater';
 import { describe, expect, it } from 'vitest';
 import { watch } from '../support/promises.js';
-import { holdUp, isAbout, later, type Options, setUp, turns } from './setup.js';
+import { advanceAndAwait, holdCalls, isOperation, type Options, setUp, turns } from './setup.js';
 
-it('tells when nothing is on its way to the second tier any more', async () => {
+it('onIdle resolves when no write to the second tier is in flight', async () => {
   const { store, process } = setUp();
   const one = process();
   await one.onIdle();
-  const { letGo } = holdUp(store, 'before', isAbout('set'));
+  const { release } = holdCalls(store, 'before', isOperation('set'));
   await one.get('a');
   const idle = watch(one.onIdle());
   await turns();
   one.set('a', 'x');
   await turns();
   expect(idle.state).toBe('pending');
-  await letGo();
+  await release();
   expect([idle.state, JSON.parse(store.kept.get('a')!.data).value]).toEqual(['fulfilled', 'x']);
 });
 
-describe('what is counted', () => {
-  it('of reads of the second tier, by what came of them', async () => {
+describe('statistics', () => {
+  it('Reads of the second tier are counted as hits, misses, stale hits or failures', async () => {
     const { clock, store, process } = setUp();
     const options: Options = { staleIfError: '1h' };
     const first = process(options);
@@ -39,7 +39,7 @@ describe('what is counted', () => {
     expect(one.stats.l1.hitRatio).toBe(0);
   });
 
-  it('hits and latency of each tier, loads of the origin', async () => {
+  it('Hits and latency of each tier and loads of the origin are counted and emitted', async () => {
     const { clock, store, process } = setUp();
     store.before = () => sleep(20, { clock });
     const load = async (key: string) => {
@@ -53,8 +53,8 @@ describe('what is counted', () => {
     const loaded: unknown[] = [];
     one.on('load', ({ key }) => loaded.push(key));
     one.on('loadError', ({ key }) => loaded.push(`${key}!`));
-    await later(clock, 200, watch(one.get('a')).done);
-    await later(clock, 200, watch(one.get('bad')).done);
+    await advanceAndAwait(clock, 200, watch(one.get('a')).done);
+    await advanceAndAwait(clock, 200, watch(one.get('bad')).done);
     await one.get('a');
     expect(one.stats.l1).toMatchObject({ hits: 1, misses: 2, loads: 2, hitRatio: 1 / 3 });
     expect(one.stats.l2).toMatchObject({
@@ -65,7 +65,7 @@ describe('what is counted', () => {
     });
     expect(one.stats.origin).toEqual({ calls: 1, meanMs: 100, maxMs: 100, failures: 1 });
     const two = process({ load });
-    await later(clock, 200, watch(two.get('a')).done);
+    await advanceAndAwait(clock, 200, watch(two.get('a')).done);
     expect([two.stats.l2.hitRatio, two.stats.origin.calls]).toEqual([1, 0]);
     expect(events).toEqual([
       { operation: 'get', keys: 1, durationMs: 20 },

@@ -1,10 +1,10 @@
 import { tiered } from 'breakwater';
 import { describe, expect, it } from 'vitest';
 import { defer, watch } from '../support/promises.js';
-import { holdUp, isAbout, setUp, turns } from './setup.js';
+import { holdCalls, isOperation, setUp, turns } from './setup.js';
 
-describe('a write', () => {
-  it('is in both tiers, in this process at once', async () => {
+describe('writes', () => {
+  it('set stores a value in both tiers, and in the first tier at once', async () => {
     const { store, loads, process } = setUp();
     const one = process();
     const written = one.set('a', 'new');
@@ -14,22 +14,22 @@ describe('a write', () => {
     expect(store.operations).toEqual(['set a', 'get a']);
   });
 
-  it('follows the one before it to the same key; of those that wait only the last is needed', async () => {
+  it('Writes of a key run in sequence, and only the last waiting value is written', async () => {
     const { store, process } = setUp();
     const one = process();
-    const { letGo } = holdUp(store, 'before', isAbout('set'));
+    const { release } = holdCalls(store, 'before', isOperation('set'));
     const written = [one.set('a', 'first')];
     await turns();
     written.push(one.set('a', 'second'), one.set('b', 'other'), one.set('a', 'third'));
     await turns();
     expect(store.operations).toEqual(['set a', 'set b']);
-    await letGo();
+    await release();
     expect(await Promise.all(written)).toEqual([true, true, true, true]);
     expect(store.operations).toEqual(['set a', 'set b', 'set a']);
     expect(await process().get('a')).toBe('third');
   });
 
-  it('is never overtaken by a load that began before it, in neither tier', async () => {
+  it('A write is not replaced in either tier by a load that began before it', async () => {
     const { process } = setUp();
     const origin = defer<string>();
     const one = process({ load: () => origin.promise });
@@ -42,7 +42,7 @@ describe('a write', () => {
     expect([one.peek('a'), await process().get('a')]).toEqual(['new', 'new']);
   });
 
-  it('that the second tier has missed is not undone by what that still has', async () => {
+  it('A write that the second tier failed to store is not undone by the old value there', async () => {
     const { clock, store, process, loads } = setUp();
     const one = process({ l1Ttl: 1000 });
     await one.set('a', 'old');
@@ -56,7 +56,7 @@ describe('a write', () => {
     expect([one.stats.l2.pendingInvalidations, await process().get('a')]).toEqual([0, 'a1']);
   });
 
-  it('of what cannot be made data leaves nothing older behind, and no reader without an answer', async () => {
+  it('A value that cannot be serialized is served from the first tier and removes the older one from the second tier', async () => {
     const { clock, store } = setUp();
     const events: unknown[] = [];
     const one = tiered({ capacity: 10 }, store, { load: async () => 7n as bigint | number, clock });
@@ -72,31 +72,35 @@ describe('a write', () => {
   });
 });
 
-describe('a write whose time was over, and which the store does all the same', () => {
-  it.each(['deleted', 'set again'])('does not stay when the key was %s meanwhile', async (how) => {
-    const { clock, store, process, world } = setUp();
-    const one = process({ l1Ttl: 1000 });
-    const late = defer<void>();
-    let sets = 0;
-    store.before = ({ operation }) => (operation === 'set' && ++sets === 1 ? late.promise : undefined);
-    await one.get('a');
-    await turns();
-    await clock.advance(250);
-    await turns();
-    world.version = 2;
-    expect(await (how === 'deleted' ? one.delete('a') : one.set('a', 'a2'))).toBe(false); // it may still come
-    expect(one.stats.l2.pendingInvalidations).toBe(1);
-    await clock.advance(1000);
-    expect([await one.get('a'), one.stats.l2.bypassed]).toEqual(['a2', 1]);
-    const told: unknown[] = [];
-    one.on('invalidate', (invalidation) => told.push(invalidation));
-    late.resolve();
-    await turns();
-    expect([await process().get('a'), one.stats.l2.pendingInvalidations]).toEqual(['a2', 0]);
-    expect(told).toEqual([{ kind: 'delete', key: 'a', isEcho: true }]);
-  });
+describe('writes that complete after their timeout', () => {
+  it.each(['deleted', 'set again'])(
+    'A timed-out write that completes late does not remain in the second tier if the key was %s since',
+    async (how) => {
+      const { clock, store, process, world } = setUp();
+      const one = process({ l1Ttl: 1000 });
+      const late = defer<void>();
+      let sets = 0;
+      store.before = ({ operation }) => (operation === 'set' && ++sets === 1 ? late.promise : undefined);
+      await one.get('a');
+      await turns();
+      await clock.advance(250);
+      await turns();
+      world.version = 2;
+      // The timed-out write may still complete.
+      expect(await (how === 'deleted' ? one.delete('a') : one.set('a', 'a2'))).toBe(false);
+      expect(one.stats.l2.pendingInvalidations).toBe(1);
+      await clock.advance(1000);
+      expect([await one.get('a'), one.stats.l2.bypassed]).toEqual(['a2', 1]);
+      const events: unknown[] = [];
+      one.on('invalidate', (invalidation) => events.push(invalidation));
+      late.resolve();
+      await turns();
+      expect([await process().get('a'), one.stats.l2.pendingInvalidations]).toEqual(['a2', 0]);
+      expect(events).toEqual([{ kind: 'delete', key: 'a', isEcho: true }]);
+    },
+  );
 
-  it('is nothing to wait for where it has failed', async () => {
+  it('A failed write is not followed by another write of the key', async () => {
     const { store, process } = setUp();
     const one = process();
     store.before = () => Promise.reject(new Error('down'));
@@ -106,7 +110,7 @@ describe('a write whose time was over, and which the store does all the same', (
   });
 });
 
-it('forgets whose turn it was to write', async () => {
+it('onIdle resolves after writes of the same key and of different keys', async () => {
   const { process } = setUp();
   const one = process();
   for (const key of ['a', 'a', 'b']) await one.set(key, 'x');
