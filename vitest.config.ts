@@ -65,7 +65,7 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
-      // Nothing but re-exports: tests/package/house.test.ts holds them to it.
+      // Nothing but re-exports: tests/package/architecture.test.ts holds them to it.
       exclude: ['src/**/index.ts'],
       reporter: ['text', 'html', 'json-summary'],
       thresholds: { lines: 95, branches: 95 },

@@ -201,7 +201,7 @@ export type Invalidation<K> = ({
 } | {
 	readonly kind: "clear";
 }) & {
-	readonly isEcho?: true | undefined;
+	readonly isRebroadcast?: true | undefined;
 };
 export type LoadedMany<K, V> = ReadonlyMap<K, V | Error> | readonly (V | Error)[];
 export type MemoizeCache<K, V> = Omit<LoadingCache<K, V>, "get" | "getMany" | "getSync" | "refresh" | "warmUp">;

@@ -333,7 +333,7 @@ type Invalidation<K> = ({
 } | {
 	readonly kind: "clear";
 }) & {
-	readonly isEcho?: true | undefined;
+	readonly isRebroadcast?: true | undefined;
 };
 type LoadedMany<K, V> = ReadonlyMap<K, V | Error> | readonly (V | Error)[];
 type NeedsSerializer<D> = [

@@ -4,7 +4,7 @@
  * Suppose buckets are added one by one. When there are n + 1 of them, a key must move to the new one with probability 1
  * / (n + 1), and nowhere else otherwise: that is what keeps the balance perfect and the movement minimal. The key is
  * the seed of a random sequence, so that the same key makes the same choices each time. Instead of drawing for each n,
- * the loop draws the next n at which the key moves: with r uniform in (0, 1], that is (bucket + 1) / r. Hence O(log
+ * the loop draws the next n at which the key moves: with r uniform in (0, 1], that is (bucket + 1) / r. The cost is O(log
  * buckets).
  *
  * No memory at all. Only the last bucket can be removed, so it is for numbered shards, not for servers that fail.

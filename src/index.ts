@@ -7,8 +7,8 @@
  * @module
  */
 export * from './bulkhead/index.js';
-export * from './cache-writers/index.js';
 export * from './cache/index.js';
+export * from './cache-writers/index.js';
 export * from './circuit-breaker/index.js';
 export * from './coalesce/index.js';
 export * from './core/index.js';

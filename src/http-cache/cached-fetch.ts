@@ -42,7 +42,7 @@ export type CachedFetch<F extends CacheableFetch> = F & { readonly cache: HttpCa
  * ```
  */
 export function cachedFetch<F extends CacheableFetch>(fetch: F, options?: CachedFetchOptions): CachedFetch<F> {
-  checkFunction('cached', 'fetch', fetch);
+  checkFunction('cachedFetch', 'fetch', fetch);
   // Called without a receiver: the platform's `fetch` rejects a call as a method of another object.
   const inner: InnerFetch = async (input, init) => (fetch as unknown as InnerFetch)(input, init);
   const cache = new PrivateCache(inner, checkCachedFetchOptions(options));

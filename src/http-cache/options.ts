@@ -80,7 +80,7 @@ export interface CachedSettings {
   readonly bodies: BodyMemory;
 }
 
-const CACHED = 'cached';
+const OWNER = 'cachedFetch';
 
 const CACHED_DEFAULTS = {
   capacity: undefined,
@@ -99,24 +99,24 @@ const CACHED_DEFAULTS = {
 const MIB = 1_048_576;
 
 export function checkCachedFetchOptions(options: CachedFetchOptions | undefined): CachedSettings {
-  const own = readOptions<CachedFetchOptions>(CACHED, options, CACHED_DEFAULTS);
-  const clock = checkClock(CACHED, own.clock);
+  const own = readOptions<CachedFetchOptions>(OWNER, options, CACHED_DEFAULTS);
+  const clock = checkClock(OWNER, own.clock);
   const { capacity = 10_000, maxBytes = 50 * MIB, now = () => Date.now() } = own;
   // A store of the caller limits its own size.
-  const most = own.store === undefined ? checkInteger(CACHED, 'maxBytes', maxBytes, { min: 1 }) : Infinity;
+  const most = own.store === undefined ? checkInteger(OWNER, 'maxBytes', maxBytes, { min: 1 }) : Infinity;
   const { maxEntryBytes = Math.min(5 * MIB, most) } = own;
   const bounded = own.store === undefined ? makeStore(capacity, most, clock) : undefined;
   const store = bounded ?? checkStore(own.store as CacheLike<string, StoredResponses>, own);
-  checkInteger(CACHED, 'maxEntryBytes', maxEntryBytes, { min: 0, max: most });
+  checkInteger(OWNER, 'maxEntryBytes', maxEntryBytes, { min: 0, max: most });
   return {
     name: checkToken('name', own.name),
     clock,
-    now: checkFunction(CACHED, 'now', now),
+    now: checkFunction(OWNER, 'now', now),
     maxEntryBytes,
-    heuristic: checkNumber(CACHED, 'heuristic', own.heuristic, { min: 0, max: 1 }),
-    lockTimeoutMs: toMs(CACHED, 'lockTimeout', own.lockTimeout, { orZero: true }),
+    heuristic: checkNumber(OWNER, 'heuristic', own.heuristic, { min: 0, max: 1 }),
+    lockTimeoutMs: toMs(OWNER, 'lockTimeout', own.lockTimeout, { orZero: true }),
     users: {
-      user: own.user === undefined ? undefined : checkFunction(CACHED, 'user', own.user),
+      user: own.user === undefined ? undefined : checkFunction(OWNER, 'user', own.user),
       userHeaders: own.userHeaders === undefined ? undefined : checkHeaderNames(own.userHeaders),
     },
     store: new ResponseStore(store, () => bounded?.room ?? Infinity),
@@ -125,25 +125,25 @@ export function checkCachedFetchOptions(options: CachedFetchOptions | undefined)
 }
 
 function makeStore(capacity: number, maxBytes: number, clock: Clock): BoundedStore {
-  return new BoundedStore(checkInteger(CACHED, 'capacity', capacity, { min: 1 }), maxBytes, clock);
+  return new BoundedStore(checkInteger(OWNER, 'capacity', capacity, { min: 1 }), maxBytes, clock);
 }
 
 function checkStore<S>(store: S, given: CachedFetchOptions): S {
   for (const option of ['capacity', 'maxBytes'] as const) {
     if (given[option] === undefined) continue;
-    throw new InvalidOptionError(CACHED, option, 'has no effect beside "store"', given[option]);
+    throw new InvalidOptionError(OWNER, option, 'has no effect beside "store"', given[option]);
   }
-  return checkCacheLike(CACHED, 'store', store);
+  return checkCacheLike(OWNER, 'store', store);
 }
 
 const isToken = (value: unknown): value is string => typeof value === 'string' && TOKEN.test(value);
 
 function checkToken(option: string, value: unknown): string {
   if (isToken(value)) return value;
-  throw new InvalidOptionError(CACHED, option, 'must be a token (RFC 9110)', value);
+  throw new InvalidOptionError(OWNER, option, 'must be a token (RFC 9110)', value);
 }
 
 function checkHeaderNames(names: unknown): string[] {
   if (Array.isArray(names) && names.every(isToken)) return names.map((name) => name.toLowerCase());
-  throw new InvalidOptionError(CACHED, 'userHeaders', 'must be an array of header names', names);
+  throw new InvalidOptionError(OWNER, 'userHeaders', 'must be an array of header names', names);
 }

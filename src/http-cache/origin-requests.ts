@@ -108,7 +108,7 @@ export class OriginRequests {
 
   #limit(originRequest: OriginRequest): void {
     originRequest.alarm = new Alarm(this.#clock, LONGEST_REFRESH_MS, () =>
-      this.#abort(originRequest, new TimeoutError({ policy: 'cached', timeoutMs: LONGEST_REFRESH_MS })),
+      this.#abort(originRequest, new TimeoutError({ policy: 'cachedFetch', timeoutMs: LONGEST_REFRESH_MS })),
     );
     originRequest.alarm.unref();
   }

@@ -53,7 +53,7 @@ export class PrivateCache implements HttpCache {
 
   delete(url: string | URL): boolean {
     const key = cacheUrl(String(url));
-    if (key === undefined) throw new InvalidOptionError('cached', 'url', 'must be a URL', url);
+    if (key === undefined) throw new InvalidOptionError('cachedFetch', 'url', 'must be a URL', url);
     return this.#invalidate(key);
   }
 

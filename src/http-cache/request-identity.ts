@@ -98,7 +98,7 @@ export class RequestIdentity {
     if (user === undefined) return JSON.stringify([this.connection, ...this.#userHeaders(userHeaders)]);
     const request = { url: this.#url, headers: new Headers(this.#headers), init: { ...this.#call.init } };
     const name: unknown = user(request);
-    if (typeof name !== 'string') throw new InvalidOptionError('cached', 'user', 'must return a string', name);
+    if (typeof name !== 'string') throw new InvalidOptionError('cachedFetch', 'user', 'must return a string', name);
     return JSON.stringify([name, ...this.#userHeaders(userHeaders ?? [])]);
   }
 

@@ -80,7 +80,7 @@ export type Invalidation<K> = (
    * Whether this invalidation repeats one of another process, which came too late to stop an outdated value on its way
    * to the second tier.
    */
-  readonly isEcho?: true | undefined;
+  readonly isRebroadcast?: true | undefined;
 };
 
 /** A checked `Invalidation`. */

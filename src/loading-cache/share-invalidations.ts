@@ -210,7 +210,7 @@ class BusConnection<K extends string | number> implements SharedInvalidations {
   #clear(): void {
     if (this.#isStopped) return;
     this.#counts.gaps++;
-    this.#cache.applyInvalidation({ kind: 'clear', isEcho: true });
+    this.#cache.applyInvalidation({ kind: 'clear', isRebroadcast: true });
   }
 }
 

@@ -235,7 +235,7 @@ export class SecondTier<V, D> {
 
   /** Other processes may have read an outdated value until this invalidation was confirmed, so it is emitted again. */
   #rebroadcast(invalidation: Invalidation<string>): void {
-    if (this.#events.has('invalidate')) this.#events.emit('invalidate', { ...invalidation, isEcho: true });
+    if (this.#events.has('invalidate')) this.#events.emit('invalidate', { ...invalidation, isRebroadcast: true });
   }
 
   async #put(key: string, value: V, metadata: EntryMetadata): Promise<boolean> {

@@ -149,10 +149,10 @@ export class TwoTierCache<V> implements TieredCache<V> {
   applyInvalidation(invalidation: Invalidation<string>): void {
     const { name, first, second, canReload } = this.#tiers;
     first.applyInvalidation(invalidation);
-    if (invalidation.isEcho || !canReload) return;
+    if (invalidation.isRebroadcast || !canReload) return;
     second.invalidateRecentWrites(checkInvalidation(name, invalidation)).then((wereAny) => {
       // Another process may have read the deleted values from the second tier.
-      if (wereAny) this.#emitInvalidate({ ...invalidation, isEcho: true }, true);
+      if (wereAny) this.#emitInvalidate({ ...invalidation, isRebroadcast: true }, true);
     });
   }
 

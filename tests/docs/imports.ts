@@ -60,7 +60,7 @@ function publicNames(): Map<string, string[]> {
   return known;
 }
 
-/** Reads an index.ts, which does nothing but re-export (tests/package/house.test.ts). */
+/** Reads an index.ts, which does nothing but re-export (tests/package/architecture.test.ts). */
 function exportsOf(index: string): string[] {
   const { statements } = ts.createSourceFile(index, readFileSync(index, 'utf8'), ts.ScriptTarget.Latest);
   return statements.filter(ts.isExportDeclaration).flatMap(({ exportClause, moduleSpecifier, isTypeOnly }) => {

@@ -108,9 +108,7 @@ it('A keyed limiter uses the key of the call or the option key', async () => {
   await policy.execute(() => {}, { key: 'ada' });
   await policy.execute(() => {}, { key: 'grace' });
   await expect(policy.execute(() => {}, { key: 'ada' })).rejects.toThrow(RateLimitedError);
-  await expect(policy.execute(() => {})).rejects.toThrow(
-    'rateLimit: "key" must be a string if the limiter is keyed',
-  );
+  await expect(policy.execute(() => {})).rejects.toThrow('rateLimit: "key" must be a string if the limiter is keyed');
   const byName = rateLimit(users, { key: ({ priority }) => `level ${priority}`, maxWait: '1s' });
   const calls = [1, 2, 3].map(() => watch(byName.execute(() => clock.now())));
   await clock.advance(1000);

@@ -169,10 +169,10 @@ describe('invalidation', () => {
     };
     await one.getMany(['a', 'b', 'c']);
     await turns();
-    await apply({ kind: 'delete', key: 'a', isEcho: true });
+    await apply({ kind: 'delete', key: 'a', isRebroadcast: true });
     expect([store.kept.size, events]).toEqual([3, []]);
     await apply({ kind: 'delete', key: 'a' });
-    expect([[...store.kept.keys()], events]).toEqual([['b', 'c'], [{ kind: 'delete', key: 'a', isEcho: true }]]);
+    expect([[...store.kept.keys()], events]).toEqual([['b', 'c'], [{ kind: 'delete', key: 'a', isRebroadcast: true }]]);
     await apply({ kind: 'delete', key: 'a' });
     await one.delete('b');
     await one.get('b');

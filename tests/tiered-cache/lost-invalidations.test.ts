@@ -71,8 +71,8 @@ describe('pending invalidations', () => {
     await clock.advance(1000);
     await turns();
     expect(events).toEqual([
-      { kind: 'delete', key: 'a', isEcho: true },
-      { kind: 'deleteMatching', match: { tag: 't' }, isEcho: true },
+      { kind: 'delete', key: 'a', isRebroadcast: true },
+      { kind: 'deleteMatching', match: { tag: 't' }, isRebroadcast: true },
     ]);
   });
 

@@ -96,7 +96,7 @@ describe('writes that complete after their timeout', () => {
       late.resolve();
       await turns();
       expect([await process().get('a'), one.stats.l2.pendingInvalidations]).toEqual(['a2', 0]);
-      expect(events).toEqual([{ kind: 'delete', key: 'a', isEcho: true }]);
+      expect(events).toEqual([{ kind: 'delete', key: 'a', isRebroadcast: true }]);
     },
   );
 
