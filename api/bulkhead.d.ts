@@ -1,5 +1,6 @@
 export declare function bulkhead(options: BulkheadOptions): Bulkhead;
 export interface AcquireOptions {
+	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
 	/** @defaultValue 5 */
 	readonly priority?: number | undefined;
@@ -43,7 +44,9 @@ interface CallContext {
 	readonly key: string | undefined;
 }
 interface CallOptions {
+	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
+	/** @defaultValue Infinity */
 	readonly timeout?: Duration | undefined;
 	/** @defaultValue `defaultClassify` */
 	readonly classify?: Classify | undefined;
@@ -64,7 +67,9 @@ interface Clock {
 	clearTimeout(handle: unknown): void;
 }
 interface ContextChange {
+	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
+	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
 }
 interface Observable<E> {

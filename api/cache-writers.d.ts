@@ -40,8 +40,9 @@ export interface WriteBehind<K, V> extends Observable<WriteBehindEvents<K, V>> {
 	readonly stats: WriteBehindStats;
 }
 export interface WriteBehindCloseOptions {
-	/** @defaultValue Infinity */
+	/** @defaultValue `Infinity` */
 	readonly timeout?: Duration | undefined;
+	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
 }
 export interface WriteBehindEvents<K, V> extends CacheErrorEvents<K> {
@@ -63,31 +64,32 @@ export interface WriteBehindEvents<K, V> extends CacheErrorEvents<K> {
 }
 export interface WriteBehindOptions<K, V> {
 	readonly write?: ((key: K, value: V, context: WriteContext) => unknown) | undefined;
-	/** @defaultValue none: nothing can be deleted */
+	/** @defaultValue none: `delete` rejects */
 	readonly remove?: ((key: K, context: WriteContext) => unknown) | undefined;
 	readonly writeMany?: ((entries: readonly WriteEntry<K, V>[], context: WriteContext) => unknown) | undefined;
 	/** @defaultValue none */
 	readonly cache?: WritableCache<K, V> | undefined;
-	/** @defaultValue '1s' */
+	/** @defaultValue `'1s'` */
 	readonly flushEvery?: Duration | undefined;
 	/** @defaultValue 100 */
 	readonly maxBatch?: number | undefined;
 	/** @defaultValue 10_000 */
 	readonly maxPending?: number | undefined;
-	/** @defaultValue 'wait' */
+	/** @defaultValue `'wait'` */
 	readonly atLimit?: "wait" | "reject" | undefined;
 	/** @defaultValue 1 */
 	readonly concurrency?: number | undefined;
 	/** @defaultValue `exponentialBackoff()` */
 	readonly backoff?: Backoff | undefined;
-	/** @defaultValue Infinity */
+	/** @defaultValue `Infinity` */
 	readonly maxAttempts?: number | undefined;
+	/** @defaultValue none */
 	readonly policy?: Policy<unknown> | undefined;
 	/** @defaultValue none */
 	readonly journal?: WriteJournal<K, V> | undefined;
-	/** @defaultValue nothing */
+	/** @defaultValue none */
 	readonly initial?: Iterable<JournalEntry<K, V>> | undefined;
-	/** @defaultValue 'writeBehind' */
+	/** @defaultValue `'writeBehind'` */
 	readonly name?: string | undefined;
 	/** @defaultValue `systemClock` */
 	readonly clock?: Clock | undefined;
@@ -112,6 +114,7 @@ export interface WriteJournal<K, V> {
 	ack(acks: readonly JournalAck<K>[]): unknown;
 }
 export interface WriteOptions {
+	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
 }
 export interface WriteThrough<K, V> extends Observable<CacheErrorEvents<K>> {
@@ -120,13 +123,13 @@ export interface WriteThrough<K, V> extends Observable<CacheErrorEvents<K>> {
 	readonly writing: number;
 }
 export interface WriteThroughOptions<K, V> extends StoreWriterOptions<K, V> {
-	/** @defaultValue 'store-first' */
+	/** @defaultValue `'store-first'` */
 	readonly order?: "store-first" | "both" | undefined;
 }
 export interface WriteThroughSetOptions extends WriteOptions {
-	/** @defaultValue the cache's */
+	/** @defaultValue none: the cache uses its own */
 	readonly ttl?: Duration | undefined;
-	/** @defaultValue the cache's */
+	/** @defaultValue none: the cache uses its own */
 	readonly tags?: readonly string[] | undefined;
 }
 export type JournalEntry<K, V> = WriteEntry<K, V> & {
@@ -156,7 +159,9 @@ interface CallContext {
 	readonly key: string | undefined;
 }
 interface CallOptions {
+	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
+	/** @defaultValue Infinity */
 	readonly timeout?: Duration | undefined;
 	/** @defaultValue `defaultClassify` */
 	readonly classify?: Classify | undefined;
@@ -177,7 +182,9 @@ interface Clock {
 	clearTimeout(handle: unknown): void;
 }
 interface ContextChange {
+	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
+	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
 }
 interface Observable<E> {
@@ -212,8 +219,9 @@ interface PolicyDescription {
 interface StoreWriterOptions<K, V> {
 	readonly cache: WritableCache<K, V>;
 	readonly write: (key: K, value: V, context: WriteContext) => unknown;
-	/** @defaultValue none: nothing can be deleted */
+	/** @defaultValue none: `delete` rejects */
 	readonly remove?: ((key: K, context: WriteContext) => unknown) | undefined;
+	/** @defaultValue none */
 	readonly policy?: Policy<unknown> | undefined;
 	/** @defaultValue the name of the factory */
 	readonly name?: string | undefined;

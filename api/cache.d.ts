@@ -178,7 +178,7 @@ export interface CacheEvents<K, V> {
 }
 export interface CacheOptions<K, V> {
 	readonly capacity: number;
-	/** @defaultValue none */
+	/** @defaultValue `Infinity` */
 	readonly ttl?: Duration | undefined;
 	/** @defaultValue false */
 	readonly touchOnGet?: boolean | undefined;
@@ -217,9 +217,9 @@ export interface RandomCacheOptions<K, V> extends CacheOptions<K, V> {
 	readonly random?: Random | undefined;
 }
 export interface SetOptions {
-	/** @defaultValue the cache's */
+	/** @defaultValue the `ttl` of the cache */
 	readonly ttl?: Duration | undefined;
-	/** @defaultValue what `weigh` says */
+	/** @defaultValue the result of `weigh` */
 	readonly weight?: number | undefined;
 }
 export interface TtlCacheOptions<K, V> extends CacheOptions<K, V> {

@@ -49,12 +49,13 @@ export interface CircuitBreakerOptions {
 	readonly minimumCalls?: number | undefined;
 	/** @defaultValue from 5 s doubling to 60 s, with equal jitter */
 	readonly openFor?: Duration | Backoff | undefined;
+	/** @defaultValue the defaults of `HalfOpenOptions` */
 	readonly halfOpen?: HalfOpenOptions | undefined;
 	/** @defaultValue 'enforce' */
 	readonly mode?: "enforce" | "observe" | undefined;
 	/** @defaultValue 'closed' */
 	readonly initialState?: CircuitState | CircuitSnapshot | undefined;
-	/** @defaultValue the call's */
+	/** @defaultValue the call's `classify` */
 	readonly classify?: Classify | undefined;
 	/** @defaultValue 'circuitBreaker' */
 	readonly name?: string | undefined;
@@ -101,7 +102,9 @@ interface CallContext {
 	readonly key: string | undefined;
 }
 interface CallOptions {
+	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
+	/** @defaultValue Infinity */
 	readonly timeout?: Duration | undefined;
 	/** @defaultValue `defaultClassify` */
 	readonly classify?: Classify | undefined;
@@ -122,7 +125,9 @@ interface Clock {
 	clearTimeout(handle: unknown): void;
 }
 interface ContextChange {
+	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
+	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
 }
 interface Observable<E> {

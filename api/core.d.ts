@@ -90,7 +90,9 @@ export interface CallContext {
 	readonly key: string | undefined;
 }
 export interface CallOptions {
+	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
+	/** @defaultValue Infinity */
 	readonly timeout?: Duration | undefined;
 	/** @defaultValue `defaultClassify` */
 	readonly classify?: Classify | undefined;
@@ -111,7 +113,9 @@ export interface Clock {
 	clearTimeout(handle: unknown): void;
 }
 export interface ContextChange {
+	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
+	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
 }
 export interface Decision {
@@ -152,9 +156,11 @@ export interface PolicyContext extends CallContext {
 export interface PolicyDefinition {
 	readonly name: string;
 	run(next: Next, context: PolicyContext): Promise<unknown>;
+	/** @defaultValue no settings */
 	readonly describe?: (() => {
 		readonly [setting: string]: unknown;
 	}) | undefined;
+	/** @defaultValue none */
 	readonly clock?: Clock | undefined;
 }
 export interface PolicyDescription {
@@ -181,6 +187,7 @@ export interface ResilienceErrors {
 export interface SleepOptions {
 	/** @defaultValue `systemClock` */
 	readonly clock?: Clock | undefined;
+	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
 }
 export type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;

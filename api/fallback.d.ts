@@ -1,6 +1,6 @@
 export declare function fallback<Value>(answer: FallbackAnswer<Value>, options?: FallbackOptions): Policy<Awaited<Value>>;
 export interface FallbackOptions {
-	/** @defaultValue the call's, for values; every error */
+	/** @defaultValue every error except a programming error, and values as judged by the call's `classify` */
 	readonly classify?: Classify | undefined;
 	/** @defaultValue 'fallback' */
 	readonly name?: string | undefined;
@@ -15,7 +15,9 @@ interface CallContext {
 	readonly key: string | undefined;
 }
 interface CallOptions {
+	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
+	/** @defaultValue Infinity */
 	readonly timeout?: Duration | undefined;
 	/** @defaultValue `defaultClassify` */
 	readonly classify?: Classify | undefined;
@@ -36,7 +38,9 @@ interface Clock {
 	clearTimeout(handle: unknown): void;
 }
 interface ContextChange {
+	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
+	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
 }
 interface Policy<out Adds = never> {

@@ -13,6 +13,7 @@ export declare function isIdempotent(request: {
 	readonly headers?: unknown;
 }): boolean;
 export declare function parseRateLimit(headers: HeaderFields, options?: ParseRateLimitOptions): RateLimitFields;
+/** @defaultValue the local wall clock */
 export declare function parseRetryAfter(value: string | null | undefined, now?: number): number | undefined;
 export declare function resilientFetch(options: ResilientFetchOptions & {
 	readonly rateLimit: FetchRateLimitOptions;
@@ -59,7 +60,7 @@ export interface OutgoingRequest {
 	readonly init: RequestOptions | undefined;
 }
 export interface ParseRateLimitOptions {
-	/** @defaultValue the response's own `Date` and its `Age`, so that no clock need be right; `Date.now()` without a valid one */
+	/** @defaultValue `Date` plus `Age` of the response, which needs no synchronized clock; `Date.now()` without a valid `Date` */
 	readonly now?: number | undefined;
 }
 export interface RateLimitFields {
@@ -67,9 +68,13 @@ export interface RateLimitFields {
 	readonly retryAfterMs: number | undefined;
 }
 export interface RequestOptions {
+	/** @defaultValue 'GET' */
 	readonly method?: string | undefined;
+	/** @defaultValue none */
 	readonly headers?: unknown;
+	/** @defaultValue none */
 	readonly body?: unknown;
+	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
 	readonly [other: string]: unknown;
 }
@@ -86,30 +91,35 @@ export interface ResilientFetchListeners {
 	}) => void) | undefined;
 }
 export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.fetch> {
-	/** @defaultValue the global `fetch`, looked up at each call */
+	/** @defaultValue the global `fetch`, read at each call */
 	readonly fetch?: F | undefined;
 	/** @defaultValue '30s' */
 	readonly timeout?: Duration | undefined;
 	/** @defaultValue '10s' */
 	readonly attemptTimeout?: Duration | undefined;
-	/** @defaultValue none */
+	/** @defaultValue Infinity */
 	readonly bodyTimeout?: Duration | undefined;
+	/** @defaultValue the defaults of `retry`, with the delay added to a `Retry-After` */
 	readonly retry?: Omit<RetryOptions, "clock" | "random"> | false | undefined;
+	/** @defaultValue the defaults of `circuitBreaker`, with an open time from 1 s doubling to 30 s */
 	readonly circuitBreaker?: Omit<CircuitBreakerOptions, "clock" | "random"> | false | undefined;
 	/** @defaultValue maxConcurrent 256, maxQueue 1024 */
 	readonly bulkhead?: FetchBulkheadOptions | false | undefined;
 	/** @defaultValue false */
 	readonly rateLimit?: FetchRateLimitOptions | false | undefined;
+	/** @defaultValue none */
 	readonly policy?: Policy | undefined;
 	/** @defaultValue `classifyResponse` */
 	readonly classify?: Classify | undefined;
 	/** @defaultValue the origin of the URL */
 	readonly key?: ((request: OutgoingRequest) => string) | undefined;
+	/** @defaultValue the URL of the request */
 	readonly route?: ((request: OutgoingRequest, context: CallContext) => Route | PromiseLike<Route>) | undefined;
 	/** @defaultValue 1048576 */
 	readonly replayLimit?: number | undefined;
 	/** @defaultValue 65536 */
 	readonly drainLimit?: number | undefined;
+	/** @defaultValue none */
 	readonly on?: ResilientFetchListeners | undefined;
 	/** @defaultValue `systemClock` */
 	readonly clock?: Clock | undefined;
@@ -125,6 +135,7 @@ export interface ResponseLike {
 }
 export interface Route {
 	readonly url: string | URL;
+	/** @defaultValue none */
 	readonly release?: ((outcome: Outcome) => void) | undefined;
 }
 export type FetchLike = (input: never, init?: never) => Promise<ResponseLike>;
@@ -184,7 +195,9 @@ interface CallContext {
 	readonly key: string | undefined;
 }
 interface CallOptions {
+	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
+	/** @defaultValue Infinity */
 	readonly timeout?: Duration | undefined;
 	/** @defaultValue `defaultClassify` */
 	readonly classify?: Classify | undefined;
@@ -239,12 +252,13 @@ interface CircuitBreakerOptions {
 	readonly minimumCalls?: number | undefined;
 	/** @defaultValue from 5 s doubling to 60 s, with equal jitter */
 	readonly openFor?: Duration | Backoff | undefined;
+	/** @defaultValue the defaults of `HalfOpenOptions` */
 	readonly halfOpen?: HalfOpenOptions | undefined;
 	/** @defaultValue 'enforce' */
 	readonly mode?: "enforce" | "observe" | undefined;
 	/** @defaultValue 'closed' */
 	readonly initialState?: CircuitState | CircuitSnapshot | undefined;
-	/** @defaultValue the call's */
+	/** @defaultValue the call's `classify` */
 	readonly classify?: Classify | undefined;
 	/** @defaultValue 'circuitBreaker' */
 	readonly name?: string | undefined;
@@ -264,7 +278,9 @@ interface Clock {
 	clearTimeout(handle: unknown): void;
 }
 interface ContextChange {
+	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
+	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
 }
 interface Decision {
@@ -372,7 +388,7 @@ interface RetryOptions {
 	readonly maxRetryAfter?: Duration | undefined;
 	/** @defaultValue none */
 	readonly budget?: RetryBudget | undefined;
-	/** @defaultValue the call's */
+	/** @defaultValue the call's `classify` */
 	readonly classify?: Classify | undefined;
 	/** @defaultValue 'retry' */
 	readonly name?: string | undefined;
@@ -382,6 +398,7 @@ interface RetryOptions {
 	readonly random?: Random | undefined;
 }
 interface WaitOptions extends ReserveOptions {
+	/** @defaultValue no signal */
 	readonly signal?: AbortSignal | null | undefined;
 }
 type Backoff = (event: BackoffEvent) => number | undefined;

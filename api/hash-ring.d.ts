@@ -4,12 +4,12 @@ declare class RingPoints {
 	private constructor();
 	get size(): number;
 	static of(nodes: readonly string[], pointsOf: readonly Uint32Array[]): RingPoints;
-	become(nodes: readonly string[], added: ReadonlyMap<string, Uint32Array>): RingPoints;
+	withOwners(nodes: readonly string[], added: ReadonlyMap<string, Uint32Array>): RingPoints;
 	ownerOf(hash: number): string | undefined;
 	walk(hash: number): Generator<string>;
 	shares(): Map<string, number>;
 	sharesWith(other: RingPoints): Generator<[
-		mine: string | undefined,
+		own: string | undefined,
 		others: string | undefined,
 		share: number
 	]>;
@@ -76,6 +76,7 @@ export declare function sipHash13(data: HashData, key: Uint8Array): bigint;
 /** @defaultValue 0 */
 export declare function xxh32(data: HashData, seed?: number): number;
 export interface GetManyOptions {
+	/** @defaultValue zones are ignored */
 	readonly zoneOf?: ((node: string) => string | undefined) | undefined;
 }
 export interface HashRingJson {

@@ -11,16 +11,17 @@ export interface CachedFetchOptions {
 	readonly maxBytes?: number | undefined;
 	/** @defaultValue 5 MiB */
 	readonly maxEntryBytes?: number | undefined;
+	/** @defaultValue none */
 	readonly store?: CacheLike<string, StoredResponses> | undefined;
 	/** @defaultValue 0.1 */
 	readonly heuristic?: number | undefined;
-	/** @defaultValue none: users are told apart by `userHeaders` and `init` */
+	/** @defaultValue none: users are distinguished by `userHeaders` and `init` */
 	readonly user?: ((request: CacheUserRequest) => string) | undefined;
 	/** @defaultValue all headers, except those that never name a user: the CORS-safelisted ones, the conditional, range and preference fields of RFC 9110, `cache-control`, `pragma`, `user-agent`, `traceparent`, `tracestate`, `baggage`, `b3`, `x-b3-*`, `sentry-trace`, `x-request-id`, `x-correlation-id`, `x-amzn-trace-id`, `idempotency-key` */
 	readonly userHeaders?: readonly string[] | undefined;
-	/** @defaultValue '5s', as nginx's `proxy_cache_lock_timeout` */
+	/** @defaultValue `'5s'`, as nginx's `proxy_cache_lock_timeout` */
 	readonly lockTimeout?: Duration | undefined;
-	/** @defaultValue 'breakwater' */
+	/** @defaultValue `'breakwater'` */
 	readonly name?: string | undefined;
 	/** @defaultValue `systemClock` */
 	readonly clock?: Clock | undefined;

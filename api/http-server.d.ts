@@ -59,11 +59,12 @@ export interface OutgoingResponse {
 	once(event: "close", listener: () => void): unknown;
 }
 export interface ParseRateLimitOptions {
-	/** @defaultValue the response's own `Date` and its `Age`, so that no clock need be right; `Date.now()` without a valid one */
+	/** @defaultValue `Date` plus `Age` of the response, which needs no synchronized clock; `Date.now()` without a valid `Date` */
 	readonly now?: number | undefined;
 }
 export interface PolicyLabel {
 	readonly name: string;
+	/** @defaultValue not sent */
 	readonly window?: Duration | undefined;
 }
 export interface RateLimitFields {
@@ -73,9 +74,9 @@ export interface RateLimitFields {
 export interface RateLimitHeadersOptions {
 	/** @defaultValue 'default' */
 	readonly name?: string | undefined;
-	/** @defaultValue not told */
+	/** @defaultValue not sent */
 	readonly windowMs?: number | undefined;
-	/** @defaultValue not told */
+	/** @defaultValue not sent */
 	readonly partitionKey?: string | Uint8Array | undefined;
 	/** @defaultValue `Date.now()` */
 	readonly now?: number | undefined;
@@ -107,20 +108,20 @@ export interface RequestLimitOptions<Args extends readonly unknown[]> extends Cl
 	readonly onMissingKey?: "share" | "skip" | "reject" | undefined;
 	/** @defaultValue 1 */
 	readonly cost?: number | ((...args: Args) => Awaitable<number>) | undefined;
-	/** @defaultValue none is skipped */
+	/** @defaultValue no request is skipped */
 	readonly skip?: ((...args: Args) => Awaitable<boolean>) | undefined;
 	/** @defaultValue 'draft-10' */
 	readonly headers?: RateLimitDialect | readonly RateLimitDialect[] | false | undefined;
 	/** @defaultValue 'default' */
 	readonly name?: string | undefined;
-	/** @defaultValue `per`, or not sent */
+	/** @defaultValue `per`, otherwise not sent */
 	readonly window?: Duration | undefined;
 	readonly policies?: readonly PolicyLabel[] | undefined;
-	/** @defaultValue not told */
+	/** @defaultValue not sent */
 	readonly partitionKey?: ((key: string) => string) | undefined;
 	/** @defaultValue 'enforce' */
 	readonly mode?: "enforce" | "observe" | undefined;
-	/** @defaultValue nothing is given back */
+	/** @defaultValue no refund */
 	readonly refundWhen?: ((ending: ResponseEnding, ...args: Args) => Awaitable<boolean>) | undefined;
 	/** @defaultValue 429 */
 	readonly statusCode?: number | undefined;

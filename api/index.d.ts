@@ -10,8 +10,6 @@ export * from './hash-ring/index.js';
 export * from './http-cache/index.js';
 export * from './keyed/index.js';
 export * from './load-balancer/index.js';
-export * from './load-balancer/index.js';
-export * from './loading-cache/index.js';
 export * from './loading-cache/index.js';
 export * from './pipeline/index.js';
 export * from './rate-limit/index.js';

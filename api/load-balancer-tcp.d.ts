@@ -4,7 +4,7 @@ export interface TcpAddress {
 	readonly port: number;
 }
 export interface TcpCheckOptions {
-	/** @defaultValue its name: `host:port`, `[::1]:port`, or a URL */
+	/** @defaultValue the node's name as `host:port`, `[::1]:port`, or a URL */
 	readonly address?: ((node: string) => TcpAddress) | undefined;
 }
 type HealthCheck = (node: string, context: {

@@ -27,6 +27,7 @@ export interface BalancerNodeOptions {
 	readonly node: string;
 	/** @defaultValue 1 */
 	readonly weight?: number | undefined;
+	/** @defaultValue none */
 	readonly zone?: string | undefined;
 }
 export interface Candidate {
@@ -40,11 +41,13 @@ export interface Candidate {
 	credit: number;
 }
 export interface ConsistentHashOptions extends HashRingOptions {
-	/** @defaultValue none: the key decides alone */
+	/** @defaultValue none: only the key decides */
 	readonly boundedLoad?: number | undefined;
 }
 export interface ExecuteOptions<Adds = never> extends CallOptions {
+	/** @defaultValue none */
 	readonly exclude?: Iterable<string> | undefined;
+	/** @defaultValue none */
 	readonly policy?: Policy<Adds> | undefined;
 }
 export interface HealthOptions {
@@ -65,12 +68,13 @@ export interface HttpCheckOptions {
 	readonly path?: string | undefined;
 	/** @defaultValue 'GET' */
 	readonly method?: string | undefined;
+	/** @defaultValue none */
 	readonly headers?: Readonly<Record<string, string>> | undefined;
 	/** @defaultValue 200 to 299 */
 	readonly isHealthy?: ((status: number) => boolean) | undefined;
 	/** @defaultValue the name */
 	readonly url?: ((node: string) => string | URL) | undefined;
-	/** @defaultValue the global `fetch`, looked up at each check */
+	/** @defaultValue the global `fetch`, read at each check */
 	readonly fetch?: ((url: URL, init: RequestInit) => Promise<Response>) | undefined;
 }
 export interface Lease {
@@ -104,7 +108,7 @@ export interface LoadBalancerOptions {
 	readonly name?: string | undefined;
 	/** @defaultValue `powerOfTwoChoices()` */
 	readonly pick?: PickerFactory | undefined;
-	/** @defaultValue none: they are */
+	/** @defaultValue none: all nodes are healthy */
 	readonly health?: HealthOptions | undefined;
 	/** @defaultValue none */
 	readonly outlier?: OutlierOptions | undefined;
@@ -116,7 +120,7 @@ export interface LoadBalancerOptions {
 	readonly onNoHealthyNode?: "all" | "reject" | undefined;
 	/** @defaultValue none */
 	readonly zone?: string | ZoneOptions | undefined;
-	/** @defaultValue the call's, else `defaultClassify` */
+	/** @defaultValue the function of the call, otherwise `defaultClassify` */
 	readonly classify?: Classify | undefined;
 	/** @defaultValue `systemClock` */
 	readonly clock?: Clock | undefined;
@@ -147,6 +151,7 @@ export interface NodeStatus {
 export interface OutlierOptions {
 	/** @defaultValue 5 */
 	readonly consecutiveFailures?: number | undefined;
+	/** @defaultValue all defaults */
 	readonly successRate?: SuccessRateOptions | false | undefined;
 	/** @defaultValue '10s' */
 	readonly interval?: Duration | undefined;
@@ -164,7 +169,9 @@ export interface PickCall {
 	readonly take: boolean;
 }
 export interface PickOptions {
+	/** @defaultValue none */
 	readonly key?: string | undefined;
+	/** @defaultValue none */
 	readonly exclude?: Iterable<string> | undefined;
 }
 export interface Picker {
@@ -196,7 +203,7 @@ export interface ResourceBasedOptions {
 export interface RouteOptions {
 	/** @defaultValue none */
 	readonly key?: ((request: RoutedRequest) => string) | undefined;
-	/** @defaultValue the node's name as the base, with the path and query of the request after its own path */
+	/** @defaultValue the node's name as the base URL; path and query of the request are appended to its path */
 	readonly url?: ((node: string, request: RoutedRequest) => string | URL) | undefined;
 }
 export interface RoutedRequest {
@@ -241,7 +248,9 @@ interface CallContext {
 	readonly key: string | undefined;
 }
 interface CallOptions {
+	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
+	/** @defaultValue Infinity */
 	readonly timeout?: Duration | undefined;
 	/** @defaultValue `defaultClassify` */
 	readonly classify?: Classify | undefined;
@@ -262,7 +271,9 @@ interface Clock {
 	clearTimeout(handle: unknown): void;
 }
 interface ContextChange {
+	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
+	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
 }
 interface HashRingOptions {

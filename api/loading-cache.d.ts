@@ -107,16 +107,17 @@ export interface LoadingCacheOptions<K, V> {
 	readonly staleIfError?: Duration | undefined;
 	/** @defaultValue 0 */
 	readonly negativeTtl?: Duration | ((error: unknown, key: K) => Duration) | undefined;
-	/** @defaultValue none */
+	/** @defaultValue none: a fresh value is not reloaded */
 	readonly refreshAhead?: number | undefined;
-	/** @defaultValue none */
+	/** @defaultValue none: no early reload */
 	readonly earlyExpiration?: number | undefined;
-	/** @defaultValue none */
+	/** @defaultValue none: the read waits for the load */
 	readonly softTimeout?: Duration | undefined;
-	/** @defaultValue none */
+	/** @defaultValue none: the read waits for the load */
 	readonly hardTimeout?: Duration | undefined;
-	/** @defaultValue none */
+	/** @defaultValue none: values have no tags */
 	readonly tags?: ((value: V, key: K) => readonly string[]) | undefined;
+	/** @defaultValue none */
 	readonly policy?: Policy<V> | undefined;
 	/** @defaultValue the name of the factory */
 	readonly name?: string | undefined;
@@ -126,9 +127,9 @@ export interface LoadingCacheOptions<K, V> {
 	readonly random?: Random | undefined;
 }
 export interface LoadingCacheSetOptions {
-	/** @defaultValue the cache's */
+	/** @defaultValue the `ttl` of the cache */
 	readonly ttl?: Duration | undefined;
-	/** @defaultValue what the cache's `tags` says */
+	/** @defaultValue the result of the cache's `tags` function */
 	readonly tags?: readonly string[] | undefined;
 }
 export interface LoadingCacheStats {
@@ -142,7 +143,7 @@ export interface LoadingCacheStats {
 	readonly discarded: number;
 }
 export interface MemoizeOptions<A extends readonly unknown[], K, V> extends CacheOptionsOfMemoize<K, V> {
-	/** @defaultValue the argument itself, of a function with one argument that is a string, a number, a bigint, a boolean, null or undefined */
+	/** @defaultValue the argument itself */
 	readonly key?: ((...args: A) => K) | undefined;
 }
 export interface Memoized<A extends readonly unknown[], K, V> {
@@ -150,10 +151,11 @@ export interface Memoized<A extends readonly unknown[], K, V> {
 	readonly cache: MemoizeCache<K, V>;
 }
 export interface ShareInvalidationsOptions {
-	/** @defaultValue 'invalidations' */
+	/** @defaultValue `'invalidations'` */
 	readonly topic?: string | undefined;
 	/** @defaultValue a random UUID */
 	readonly origin?: string | undefined;
+	/** @defaultValue none */
 	readonly onError?: ((error: unknown, invalidation: Invalidation<string | number>) => void) | undefined;
 }
 export interface SharedInvalidations {
@@ -168,7 +170,9 @@ export interface SharedInvalidations {
 export interface WarmUpOptions<K> {
 	/** @defaultValue 10 */
 	readonly concurrency?: number | undefined;
+	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
+	/** @defaultValue none */
 	readonly onProgress?: ((progress: WarmUpProgress<K>) => void) | undefined;
 }
 export interface WarmUpProgress<K> extends WarmUpResult {
@@ -214,7 +218,9 @@ interface CallContext {
 	readonly key: string | undefined;
 }
 interface CallOptions {
+	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
+	/** @defaultValue Infinity */
 	readonly timeout?: Duration | undefined;
 	/** @defaultValue `defaultClassify` */
 	readonly classify?: Classify | undefined;
@@ -235,7 +241,9 @@ interface Clock {
 	clearTimeout(handle: unknown): void;
 }
 interface ContextChange {
+	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
+	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
 }
 interface EarlyRefresh {
@@ -289,7 +297,7 @@ interface StaleWindows {
 type CacheOptionsOfMemoize<K, V> = Omit<LoadingCacheOptions<K, V>, "load" | "loadMany" | "batch">;
 type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;
 type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
-type EntryAge = "fresh" | "stale" | "grace" | "over";
+type EntryAge = "fresh" | "stale" | "stale-if-error" | "expired";
 type NeedsKey<A extends readonly unknown[], K> = A extends readonly [
 ] | readonly [
 	Primitive?

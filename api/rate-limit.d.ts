@@ -6,7 +6,7 @@ declare abstract class AbortNode {
 	leave(): void;
 }
 declare abstract class BaseLimiter<Rate extends object> extends GatedLimiter {
-	constructor(kind: string, name: string | undefined, clock: Clock | undefined, makeRules: (owner: string) => LimitAlgorithm<unknown>);
+	constructor(kind: string, name: string | undefined, clock: Clock | undefined, createAlgorithm: (owner: string) => LimitAlgorithm<unknown>);
 	reconfigure(options: Partial<Rate>): void;
 }
 declare abstract class LimitAlgorithm<S> {
@@ -45,7 +45,7 @@ declare abstract class Ticket extends AbortNode {
 	isLate(now: number): boolean;
 	abstract readonly isAwaited: boolean;
 	abstract onDue(now: number): void;
-	abstract onRefused(error: RangeError): void;
+	abstract onRejected(error: RangeError): void;
 	abstract onAbort(reason: unknown): void;
 }
 declare class AbortScope extends AbortNode {
@@ -189,7 +189,7 @@ export interface KeyedRateLimiterOptions {
 	readonly atLimit?: "share" | "reject" | undefined;
 	/** @defaultValue 'KeyedRateLimiter' */
 	readonly name?: string | undefined;
-	/** @defaultValue theirs */
+	/** @defaultValue their clock */
 	readonly clock?: Clock | undefined;
 }
 export interface LeakyBucketOptions extends LeakyBucketRate {
@@ -212,11 +212,11 @@ export interface RateLimitEvents {
 	};
 }
 export interface RateLimitOptions {
-	/** @defaultValue 0: it passes at once or is refused */
+	/** @defaultValue 0 */
 	readonly maxWait?: Duration | undefined;
 	/** @defaultValue 1 */
 	readonly cost?: number | ((context: CallContext) => number) | undefined;
-	/** @defaultValue the key of the call */
+	/** @defaultValue the call's key */
 	readonly key?: ((context: CallContext) => string) | undefined;
 	/** @defaultValue 'rateLimit' */
 	readonly name?: string | undefined;
@@ -273,6 +273,7 @@ export interface TokenBucketRate {
 	readonly per: Duration;
 }
 export interface WaitOptions extends ReserveOptions {
+	/** @defaultValue no signal */
 	readonly signal?: AbortSignal | null | undefined;
 }
 interface CallContext {
@@ -284,7 +285,9 @@ interface CallContext {
 	readonly key: string | undefined;
 }
 interface CallOptions {
+	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
+	/** @defaultValue Infinity */
 	readonly timeout?: Duration | undefined;
 	/** @defaultValue `defaultClassify` */
 	readonly classify?: Classify | undefined;
@@ -305,7 +308,9 @@ interface Clock {
 	clearTimeout(handle: unknown): void;
 }
 interface ContextChange {
+	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
+	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
 }
 interface Decision {

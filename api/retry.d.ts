@@ -77,7 +77,7 @@ export interface RetryOptions {
 	readonly maxRetryAfter?: Duration | undefined;
 	/** @defaultValue none */
 	readonly budget?: RetryBudget | undefined;
-	/** @defaultValue the call's */
+	/** @defaultValue the call's `classify` */
 	readonly classify?: Classify | undefined;
 	/** @defaultValue 'retry' */
 	readonly name?: string | undefined;
@@ -97,7 +97,9 @@ interface CallContext {
 	readonly key: string | undefined;
 }
 interface CallOptions {
+	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
+	/** @defaultValue Infinity */
 	readonly timeout?: Duration | undefined;
 	/** @defaultValue `defaultClassify` */
 	readonly classify?: Classify | undefined;
@@ -118,7 +120,9 @@ interface Clock {
 	clearTimeout(handle: unknown): void;
 }
 interface ContextChange {
+	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
+	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
 }
 interface Observable<E> {

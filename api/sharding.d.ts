@@ -26,12 +26,12 @@ declare class RingPoints {
 	private constructor();
 	get size(): number;
 	static of(nodes: readonly string[], pointsOf: readonly Uint32Array[]): RingPoints;
-	become(nodes: readonly string[], added: ReadonlyMap<string, Uint32Array>): RingPoints;
+	withOwners(nodes: readonly string[], added: ReadonlyMap<string, Uint32Array>): RingPoints;
 	ownerOf(hash: number): string | undefined;
 	walk(hash: number): Generator<string>;
 	shares(): Map<string, number>;
 	sharesWith(other: RingPoints): Generator<[
-		mine: string | undefined,
+		own: string | undefined,
 		others: string | undefined,
 		share: number
 	]>;
@@ -44,8 +44,8 @@ export declare function hashShards(source: ShardPlacement | Iterable<NodeOption>
 export declare function rangeShards<K extends RangeKey>(ranges: Iterable<ShardRange<K>>): RangeShards<KeyKindOf<K>>;
 export declare function rebalancePlan(before: HashShards | BaseRing, after: HashShards | BaseRing): SharePlan;
 export declare function rebalancePlan<K extends RangeKey>(before: RangeShards<K>, after: RangeShards<K>): RangePlan<K>;
-export declare function rebalancePlan<K>(before: Places<K> | AsyncShardRouter<K>, after: Places<K> | AsyncShardRouter<K>, keys: Iterable<K>): Promise<KeyPlan<K>>;
-export declare function rebalancePlan<K>(before: Places<K>, after: Places<K>, keys: Iterable<K>): KeyPlan<K>;
+export declare function rebalancePlan<K>(before: SyncRouter<K> | AsyncShardRouter<K>, after: SyncRouter<K> | AsyncShardRouter<K>, keys: Iterable<K>): Promise<KeyPlan<K>>;
+export declare function rebalancePlan<K>(before: SyncRouter<K>, after: SyncRouter<K>, keys: Iterable<K>): KeyPlan<K>;
 export declare function replicaRouter(options: ReplicaRouterOptions): ReplicaRouter;
 export interface AsyncShardRouter<in K> {
 	readonly isAsync: true;
@@ -75,6 +75,7 @@ export interface DirectoryShardsOptions {
 		key: string,
 		shard: string
 	]> | undefined;
+	/** @defaultValue none */
 	readonly load?: ((key: string, context: DirectoryLoadContext) => string | undefined | PromiseLike<string | undefined>) | undefined;
 	/** @defaultValue '5m' */
 	readonly ttl?: Duration | undefined;
@@ -108,7 +109,7 @@ export interface GeoShards extends ShardRouter<GeoPlace> {
 }
 export interface GeoShardsOptions {
 	readonly shards: Iterable<GeoSite>;
-	/** @defaultValue always */
+	/** @defaultValue all shards are up */
 	readonly isUp?: ((shard: string) => boolean) | undefined;
 }
 export interface GeoSite {
@@ -157,9 +158,9 @@ export interface RangeShards<K extends RangeKey> extends ShardRouter<K> {
 }
 export interface ReplicaReport {
 	readonly epoch: number;
-	/** @defaultValue not known */
+	/** @defaultValue unknown */
 	readonly lag?: Duration | undefined;
-	/** @defaultValue not known */
+	/** @defaultValue unknown */
 	readonly position?: LogPosition | undefined;
 	/** @defaultValue now */
 	readonly at?: number | undefined;
@@ -243,6 +244,7 @@ export interface ReplicaState {
 	readonly position: LogPosition | undefined;
 }
 export interface ShardGetOptions {
+	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
 }
 export interface ShardMove {
@@ -250,7 +252,9 @@ export interface ShardMove {
 	readonly to: string | undefined;
 }
 export interface ShardRange<K extends RangeKey> {
+	/** @defaultValue open: no lower limit */
 	readonly from?: K | undefined;
+	/** @defaultValue open: no upper limit */
 	readonly to?: K | undefined;
 	readonly shard: string;
 }
@@ -278,6 +282,7 @@ interface Clock {
 	clearTimeout(handle: unknown): void;
 }
 interface GetManyOptions {
+	/** @defaultValue zones are ignored */
 	readonly zoneOf?: ((node: string) => string | undefined) | undefined;
 }
 interface Observable<E> {
@@ -303,7 +308,7 @@ type NodeOption = string | {
 	readonly weight?: number | undefined;
 };
 type PlacementKey = string | Uint8Array | number | bigint;
-type Places<K> = Pick<ShardRouter<K>, "get">;
 type Random = () => number;
+type SyncRouter<K> = Pick<ShardRouter<K>, "get">;
 
 export {};

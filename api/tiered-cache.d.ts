@@ -118,7 +118,9 @@ interface CallContext {
 	readonly key: string | undefined;
 }
 interface CallOptions {
+	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
+	/** @defaultValue Infinity */
 	readonly timeout?: Duration | undefined;
 	/** @defaultValue `defaultClassify` */
 	readonly classify?: Classify | undefined;
@@ -139,7 +141,9 @@ interface Clock {
 	clearTimeout(handle: unknown): void;
 }
 interface ContextChange {
+	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
+	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
 }
 interface EarlyRefresh {
@@ -204,16 +208,17 @@ interface LoadingCacheOptions<K, V> {
 	readonly staleIfError?: Duration | undefined;
 	/** @defaultValue 0 */
 	readonly negativeTtl?: Duration | ((error: unknown, key: K) => Duration) | undefined;
-	/** @defaultValue none */
+	/** @defaultValue none: a fresh value is not reloaded */
 	readonly refreshAhead?: number | undefined;
-	/** @defaultValue none */
+	/** @defaultValue none: no early reload */
 	readonly earlyExpiration?: number | undefined;
-	/** @defaultValue none */
+	/** @defaultValue none: the read waits for the load */
 	readonly softTimeout?: Duration | undefined;
-	/** @defaultValue none */
+	/** @defaultValue none: the read waits for the load */
 	readonly hardTimeout?: Duration | undefined;
-	/** @defaultValue none */
+	/** @defaultValue none: values have no tags */
 	readonly tags?: ((value: V, key: K) => readonly string[]) | undefined;
+	/** @defaultValue none */
 	readonly policy?: Policy<V> | undefined;
 	/** @defaultValue the name of the factory */
 	readonly name?: string | undefined;
@@ -223,9 +228,9 @@ interface LoadingCacheOptions<K, V> {
 	readonly random?: Random | undefined;
 }
 interface LoadingCacheSetOptions {
-	/** @defaultValue the cache's */
+	/** @defaultValue the `ttl` of the cache */
 	readonly ttl?: Duration | undefined;
-	/** @defaultValue what the cache's `tags` says */
+	/** @defaultValue the result of the cache's `tags` function */
 	readonly tags?: readonly string[] | undefined;
 }
 interface LoadingCacheStats {
@@ -283,13 +288,13 @@ interface StaleWindows {
 	readonly errorMs: number;
 }
 interface TierOptions<D> {
-	/** @defaultValue as long as it is fresh */
+	/** @defaultValue `Infinity`: as long as the value is fresh */
 	readonly l1Ttl?: Duration | undefined;
-	/** @defaultValue '250ms' */
+	/** @defaultValue `'250ms'` */
 	readonly l2Timeout?: Duration | undefined;
-	/** @defaultValue a `circuitBreaker` that 5 failures in a row open for 1 s */
+	/** @defaultValue a `circuitBreaker` that opens for 1 s after 5 consecutive failures */
 	readonly l2Policy?: Policy | undefined;
-	/** @defaultValue '' */
+	/** @defaultValue `''` */
 	readonly prefix?: string | undefined;
 	/** @defaultValue JSON, for a store of strings */
 	readonly serializer?: Serializer<D> | undefined;
@@ -297,7 +302,9 @@ interface TierOptions<D> {
 interface WarmUpOptions<K> {
 	/** @defaultValue 10 */
 	readonly concurrency?: number | undefined;
+	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
+	/** @defaultValue none */
 	readonly onProgress?: ((progress: WarmUpProgress<K>) => void) | undefined;
 }
 interface WarmUpProgress<K> extends WarmUpResult {
@@ -310,7 +317,7 @@ interface WarmUpResult {
 }
 type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;
 type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
-type EntryAge = "fresh" | "stale" | "grace" | "over";
+type EntryAge = "fresh" | "stale" | "stale-if-error" | "expired";
 type EntryMatch = {
 	readonly tag: string;
 	readonly prefix?: undefined;

@@ -25,7 +25,7 @@ const ROUNDING_MS = 2;
 /**
  * Whether a timer that has fired must be armed again for the remaining time: platforms round delays and may fire a
  * fraction of a millisecond early. Two kinds of early timers are accepted as due, since arming them again could mean
- * waiting for ever: a timer that is early by more than half of its delay (the clock is frozen), and a timer that was
+ * waiting without end: a timer that is early by more than half of its delay (the clock is frozen), and a timer that was
  * armed before fake timers were installed or removed.
  * @param armedBy - the value of `globalThis.setTimeout` when the timer was armed.
  */

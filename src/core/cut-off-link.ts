@@ -8,7 +8,7 @@ interface Interruptible {
 
 /**
  * Cuts off its target when a signal aborts: the link is a node in the abort scope of that signal. It holds the target
- * weakly: a signal may live for ever, and a body that is never read must not live as long.
+ * weakly: a signal may live as long as the process, and a body that is never read must not live as long.
  */
 export class CutOffLink extends AbortNode {
   readonly #target: Pick<WeakRef<Interruptible>, 'deref'>;

@@ -56,7 +56,7 @@ export class BodyMemory {
     this.#recount(body, this.#stored, 1);
   }
 
-  /** Uncounts a store entry that contained the body. */
+  /** Stops counting a store entry that contained the body. */
   removeStored(body: Bytes): void {
     this.#recount(body, this.#stored, -1);
   }

@@ -16,7 +16,7 @@ export interface StoredData<D> {
 
 /** The options of `CacheStore.set`. */
 export interface CacheStoreSetOptions {
-  /** How long to keep the data, in milliseconds; `Infinity` for ever. */
+  /** How long to keep the data, in milliseconds; `Infinity` for no limit. */
   readonly ttlMs: number;
   /** The tags by which the data can be deleted with `deleteMatching`. */
   readonly tags: readonly string[];

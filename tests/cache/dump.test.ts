@@ -221,5 +221,6 @@ describe.each(CACHES)('%s', (_name, make) => {
     const dump: CacheDump<string, number> = { entries: [1, 2, 3].map((value) => ({ key: 'a', value })) };
     cache.restore(dump);
     expect([cache.size, [...cache].length]).toEqual([1, 1]);
+    expect([1, 2, 3]).toContain(cache.get('a'));
   });
 });

@@ -125,10 +125,9 @@ class World {
     const controller = new AbortController();
     const init = { ...this.#init(one), signal: controller.signal, ...(one.mode && { cache: one.mode }) };
     const least = this.origin.versions.get(one.url) ?? 0;
-    const user = one.byAgent ? one.user : one.user;
     const asking = this.#fetch(one.url, init).then((response) => {
       this.#responses.push(response);
-      if (one.trace % 5 !== 0) this.#read(response, user, one.url, least);
+      if (one.trace % 5 !== 0) this.#read(response, one.user, one.url, least);
     });
     this.#calls.push({ controller, watched: watch(asking) });
     // Later changes of the objects of the caller have no effect.
