@@ -7,8 +7,10 @@ import type { CircuitState } from './transition-notifier.js';
 /** The manual control of a circuit breaker: everything that changes its state without a call, including a snapshot. */
 export class ManualControl {
   readonly #circuit: CircuitStateMachine;
-  #isolations = 0;
-  #disablings = 0;
+  /** The number of `isolate` calls whose result is not disposed yet. */
+  #openIsolations = 0;
+  /** The number of `disable` calls whose result is not disposed yet. */
+  #openDisables = 0;
   /** The override that `initialState` requested; only `reset` ends it. */
   #initialOverride: Disposable | undefined = undefined;
 
@@ -17,19 +19,19 @@ export class ManualControl {
   }
 
   isolate(): Disposable {
-    this.#isolations++;
+    this.#openIsolations++;
     this.#override();
     return permit(() => {
-      this.#isolations--;
+      this.#openIsolations--;
       this.#override();
     });
   }
 
   disable(): Disposable {
-    this.#disablings++;
+    this.#openDisables++;
     this.#override();
     return permit(() => {
-      this.#disablings--;
+      this.#openDisables--;
       this.#override();
     });
   }
@@ -88,7 +90,7 @@ export class ManualControl {
     const current = circuit.advance(now);
     const base = this.#base(now);
     const since = current instanceof Override ? current.since : now;
-    const wanted = this.#isolations > 0 ? 'isolated' : this.#disablings > 0 ? 'disabled' : undefined;
+    const wanted = this.#openIsolations > 0 ? 'isolated' : this.#openDisables > 0 ? 'disabled' : undefined;
     if (wanted === current.name) return;
     if (wanted !== undefined) circuit.enter(new Override(circuit, wanted, base, since), wanted);
     else if (current instanceof Override) circuit.enter(base.resumed(now - since), 'released');

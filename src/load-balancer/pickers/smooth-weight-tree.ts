@@ -8,7 +8,7 @@
  * segment tree (Basch, Guibas and Hershberger, "Data Structures for Mobile Data", 1999) with lazy propagation: each
  * node keeps the winner of its subtree and the number of turns in which no other candidate can overtake that winner;
  * turns are pending at a node until its children are needed. O(n) to build; O(log n) per turn or change, and on average
- * O(log n) overtakings per turn.
+ * O(log n) changes of a winner per turn.
  *
  * If weights are integers, all credits are exact.
  */
