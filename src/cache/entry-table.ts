@@ -58,7 +58,7 @@ export class EntryTable<K, V> implements Purgeable {
   readonly #ttlMs: number;
   readonly #touchOnGet: boolean;
   readonly #timer: PurgeTimer | undefined;
-  /** The iterations that follow the order. Undefined after the first change, which detaches them. */
+  /** The open iterators that read the eviction order directly. Undefined after the first change, which detaches them. */
   #iterations: OpenIterations | undefined = undefined;
   #capacity: number;
   #index = new Map<K, number>();

@@ -59,7 +59,7 @@ type Reference = Pick<WeakRef<Pick<Iteration<unknown>, 'detach'>>, 'deref'>;
 /** The number of references from which `add` looks for abandoned iterations. */
 const FEW = 16;
 
-/** The iterations that follow the order of a table. They are held weakly, so that abandoned ones can be collected. */
+/** The open iterators that read the eviction order of a table directly. They are held weakly, so that abandoned ones can be collected. */
 export class OpenIterations {
   #references = new Set<Reference>();
   #most = FEW;

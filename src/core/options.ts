@@ -191,7 +191,8 @@ export function checkMethods<T extends object>(
 const LIKELY_PREFIX = 3;
 
 /**
- * Returns the rule of an unknown option name. It suggests a known name only if the caller is likely to have meant it.
+ * Returns the rest of the message for an unknown option name. It suggests a known name only if the caller is likely to
+ * have meant that name.
  */
 function unknown(name: string, known: readonly string[]): string {
   const meant = name.length > LONGEST_TEXT ? undefined : nearest(name.toLowerCase(), known);

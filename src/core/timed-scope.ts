@@ -66,7 +66,7 @@ export class TimedScope extends AbortScope implements Deadline, Frame {
   }
 }
 
-/** Runs `next` for at most the duration of the list. */
+/** Runs `next`, and aborts it when the duration of the deadline list is over. */
 export function runTimed(next: Next, context: Context, list: DeadlineList, owner: TimeoutOwner): Promise<unknown> {
   const frame = new TimedScope(context, undefined, list, owner);
   return leave(frame, invoke(next, frame.inside));

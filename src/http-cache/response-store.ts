@@ -33,7 +33,10 @@ export class ResponseStore {
     this.#room = room;
   }
 
-  /** Returns the response that may serve the request, and whether its URL has any response (RFC 9111, 4.1). */
+  /**
+   * Returns the stored response that may answer the request, and whether any response is stored for the URL (RFC 9111,
+   * 4.1).
+   */
   find(request: CacheRequest): { readonly stored: StoredResponse | undefined; readonly isKnown: boolean } {
     const variants = this.#variantsOf(request.url);
     return { stored: variants.find((one) => isSelectedBy(one, request)), isKnown: variants.length > 0 };

@@ -176,7 +176,7 @@ export class TeeBody {
     this.#wake();
   }
 
-  /** Passes the complete body on. The unread part becomes a view of it, so that it is in memory only once. */
+  /** Passes the complete body on. The unread part becomes a view of the complete body, so that these bytes are in memory only once. */
   #deliver(whole: Uint8Array<ArrayBuffer>): void {
     this.#isWhole = true;
     this.#account.set(0);

@@ -103,7 +103,7 @@ function checkLimiter(owner: string, own: LimiterOptions): HttpRateLimiter {
     const make = () => new SlidingWindowCounter({ ...rate, clock, name: owner });
     return new KeyedRateLimiter(make, { maxKeys, name: owner });
   }
-  if (typeof limiter === 'object' && limiter !== null && '~gate' in limiter) {
+  if (typeof limiter === 'object' && limiter !== null && '~core' in limiter) {
     const rule = 'must be keyed by client: new KeyedRateLimiter(() => limiter)';
     throw new InvalidOptionError(owner, 'limiter', rule, limiter);
   }

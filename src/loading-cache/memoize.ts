@@ -1,7 +1,7 @@
 import { InvalidOptionError } from '../core/errors.js';
 import { checkFunction, checkOptionalFunction, readOptions } from '../core/options.js';
 import { type LoadingCache, LoadingCacheImpl } from './loading-cache.js';
-import { checkLoadingOptions, checkPolicy, KEEPING_DEFAULTS, type LoadingCacheOptions } from './options.js';
+import { checkLoadingOptions, checkPolicy, LOADING_CACHE_DEFAULTS, type LoadingCacheOptions } from './options.js';
 import { LoaderSource, type Source } from './source.js';
 
 type CacheOptionsOfMemoize<K, V> = Omit<LoadingCacheOptions<K, V>, 'load' | 'loadMany' | 'batch'>;
@@ -62,7 +62,7 @@ export function memoize<A extends readonly unknown[], V, K = A[0]>(
   const owner = 'memoize';
   checkFunction(owner, 'fn', fn);
   const given: MemoizeOptions<A, K, V> = options;
-  const own = readOptions(owner, given, { ...KEEPING_DEFAULTS, key: undefined });
+  const own = readOptions(owner, given, { ...LOADING_CACHE_DEFAULTS, key: undefined });
   const keyOf = checkOptionalFunction(owner, 'key', own.key) ?? ((...args: A) => onlyArgument(owner, args) as K);
   const policy = checkPolicy(owner, own.policy);
   const cache = new LoadingCacheImpl<K, V>(owner, own, checkLoadingOptions<K, V>(owner, own), noSource);

@@ -141,7 +141,7 @@ export type WithLoad<K, V, O> = Omit<O, 'load'> & {
 };
 
 /** The defaults of all options except `load`, `loadMany` and `batch`. `memoize` shares them. */
-export const KEEPING_DEFAULTS = {
+export const LOADING_CACHE_DEFAULTS = {
   capacity: undefined,
   cache: undefined,
   ttl: Infinity,
@@ -162,7 +162,12 @@ export const KEEPING_DEFAULTS = {
 
 /** Reads the options and fills in the defaults. Does not check the values. */
 export function readLoadingOptions<K, V>(owner: string, options: LoadingCacheOptions<K, V>) {
-  return readOptions(owner, options, { ...KEEPING_DEFAULTS, load: undefined, loadMany: undefined, batch: undefined });
+  return readOptions(owner, options, {
+    ...LOADING_CACHE_DEFAULTS,
+    load: undefined,
+    loadMany: undefined,
+    batch: undefined,
+  });
 }
 
 type OwnKeepingOptions<K, V> = Omit<ReturnType<typeof readLoadingOptions<K, V>>, 'load' | 'loadMany' | 'batch'>;

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '../core/errors.js';
-import { GatedLimiter } from './base-limiter.js';
+import { CoreLimiter } from './base-limiter.js';
 import type { LimitState } from './limit-state.js';
 import { LimiterCore } from './limiter-core.js';
 import type { RateLimiter } from './rate-limiter.js';
@@ -39,11 +39,11 @@ export function allOf(...limiters: readonly RateLimiter[]): RateLimiter {
   return new Combination(limiters);
 }
 
-class Combination extends GatedLimiter {
+class Combination extends CoreLimiter {
   constructor(limiters: readonly RateLimiter[]) {
     const owner = 'allOf';
     const cores = limiters.map((limiter) => {
-      if (limiter instanceof GatedLimiter) return limiter['~gate'];
+      if (limiter instanceof CoreLimiter) return limiter['~core'];
       throw new InvalidOptionError(owner, 'limiters', 'must be limiters of this package', limiter);
     });
     const [first] = cores;

@@ -12,12 +12,12 @@ import { toMicros, toWholeMs } from './timeline.js';
 import { queueOf } from './wait-queue.js';
 
 /** A limiter that delegates to a `LimiterCore`: the base of all limiters of this package. */
-export class GatedLimiter implements RateLimiter {
+export class CoreLimiter implements RateLimiter {
   /** Internal: used by `allOf`, `KeyedRateLimiter` and `rateLimit`. */
-  readonly '~gate': LimiterCore;
+  readonly '~core': LimiterCore;
 
   constructor(core: LimiterCore) {
-    this['~gate'] = core;
+    this['~core'] = core;
   }
 
   /**
@@ -27,12 +27,12 @@ export class GatedLimiter implements RateLimiter {
    * @throws RangeError if `cost` is above the limit, so that it can never be admitted.
    */
   tryAcquire(cost = 1): Decision {
-    return this['~gate'].decide(cost, true);
+    return this['~core'].decide(cost, true);
   }
 
   /** Returns the decision that `tryAcquire(cost)` would return, and takes nothing. @throws As `tryAcquire`. */
   peek(cost = 1): Decision {
-    return this['~gate'].decide(cost, false);
+    return this['~core'].decide(cost, false);
   }
 
   /**
@@ -41,7 +41,7 @@ export class GatedLimiter implements RateLimiter {
    * the errors that `tryAcquire` throws.
    */
   async acquire(options?: WaitOptions): Promise<Decision> {
-    const core = this['~gate'];
+    const core = this['~core'];
     const { cost, maxWait, signal } = readWait(core.owner, options);
     if (signal?.aborted) throw signal.reason;
     return core.acquire(cost, maxWait, signal === null ? undefined : scopeOf(signal));
@@ -49,7 +49,7 @@ export class GatedLimiter implements RateLimiter {
 
   /** Reserves `cost` from future capacity. The caller waits `delayMs` before it acts. @throws As `tryAcquire`. */
   reserve(options?: ReserveOptions): Reservation {
-    const core = this['~gate'];
+    const core = this['~core'];
     const { cost, maxWait } = readReserve(core.owner, options);
     const reserved = core.reserve(cost, maxWait);
     return reservation(core, reserved, () => core.refund(cost, reserved.due));
@@ -61,7 +61,7 @@ export class GatedLimiter implements RateLimiter {
    * @throws InvalidOptionError if `cost` is not an integer ≥ 0.
    */
   refund(cost: number): void {
-    this['~gate'].refund(cost);
+    this['~core'].refund(cost);
   }
 
   /**
@@ -70,13 +70,13 @@ export class GatedLimiter implements RateLimiter {
    * @throws InvalidOptionError if an option is invalid; in this case nothing has changed.
    */
   reconfigure(options: object): void {
-    const { queue, limits } = this['~gate'];
+    const { queue, limits } = this['~core'];
     for (const limit of limits) limit.reconfigure(options, queue.now());
   }
 }
 
 /** The base class of the limiters with one algorithm. `Rate` contains the options that `reconfigure` can change. */
-export abstract class BaseLimiter<Rate extends object> extends GatedLimiter {
+export abstract class BaseLimiter<Rate extends object> extends CoreLimiter {
   constructor(
     kind: string,
     name: string | undefined,
@@ -109,7 +109,7 @@ export function acquireFrom(
   scope: AbortScope | undefined,
   signal: () => AbortSignal | null,
 ): Decision | Promise<Decision> {
-  if (limiter instanceof GatedLimiter) return limiter['~gate'].acquire(cost, maxWait, scope);
+  if (limiter instanceof CoreLimiter) return limiter['~core'].acquire(cost, maxWait, scope);
   return limiter.acquire({ cost, maxWait: maxWait / 1000, signal: signal() });
 }
 

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '../core/errors.js';
-import { GatedLimiter } from './base-limiter.js';
+import { CoreLimiter } from './base-limiter.js';
 import { KeyTable } from './key-table.js';
 import { LimitState } from './limit-state.js';
 import { LimiterCore } from './limiter-core.js';
@@ -37,7 +37,7 @@ export class KeyMembers {
     this.#queue = queue;
     this.#make = make;
     this.table = new KeyTable(maxKeys, (slot, now) => this.#resetAt(slot, now));
-    const core = model instanceof GatedLimiter ? model['~gate'] : undefined;
+    const core = model instanceof CoreLimiter ? model['~core'] : undefined;
     const algorithm = core?.isCombined === false ? core.limits[0]?.algorithm : undefined;
     if (algorithm === undefined) {
       this.model = model;
@@ -47,7 +47,7 @@ export class KeyMembers {
       return;
     }
     const flyweight = new LimitState(algorithm, queue);
-    this.model = new GatedLimiter(new LimiterCore(algorithm.owner, queue, [flyweight]));
+    this.model = new CoreLimiter(new LimiterCore(algorithm.owner, queue, [flyweight]));
     this.#shared = [];
     this.#flyweight = flyweight;
     this.#states = algorithm.isWhole ? new NumberStore(flyweight, maxKeys) : new ObjectStore(flyweight);
@@ -140,12 +140,12 @@ export class KeyMembers {
   }
 
   #limiterOver(limit: LimitState): RateLimiter {
-    return new GatedLimiter(new LimiterCore(limit.algorithm.owner, this.#queue, [limit]));
+    return new CoreLimiter(new LimiterCore(limit.algorithm.owner, this.#queue, [limit]));
   }
 
   #ownLimits(limiter: RateLimiter): readonly LimitState[] {
-    return limiter instanceof GatedLimiter
-      ? limiter['~gate'].limits.filter((limit) => !this.#shared.includes(limit))
+    return limiter instanceof CoreLimiter
+      ? limiter['~core'].limits.filter((limit) => !this.#shared.includes(limit))
       : [];
   }
 
@@ -156,7 +156,7 @@ export class KeyMembers {
       this.#states?.load(slot);
       return this.#flyweight?.resetAt() ?? now;
     }
-    if (!(limiter instanceof GatedLimiter)) return now + limiter.peek(0).resetAfterMs * 1000;
+    if (!(limiter instanceof CoreLimiter)) return now + limiter.peek(0).resetAfterMs * 1000;
     let idleAt = 0;
     for (const limit of this.#ownLimits(limiter)) {
       limit.settle(now);

@@ -3,7 +3,7 @@ import { type AbortScope, scopeOf } from '../core/abort-scope.js';
 import { type Clock, checkClock } from '../core/clock.js';
 import { type Decision, InvalidOptionError } from '../core/errors.js';
 import { checkFunction, checkInteger, checkName, checkOneOf, readOptions } from '../core/options.js';
-import { acquireFrom, checkLimiter, GatedLimiter, readReserve, readWait, reservation } from './base-limiter.js';
+import { acquireFrom, CoreLimiter, checkLimiter, readReserve, readWait, reservation } from './base-limiter.js';
 import { KeyMembers } from './key-members.js';
 import type { RateLimiter, Reservation, ReserveOptions, WaitOptions } from './rate-limiter.js';
 import { toWholeMs } from './timeline.js';
@@ -68,7 +68,7 @@ export class KeyedRateLimiter {
     this.#shares = checkOneOf(this.#owner, 'atLimit', own.atLimit, ['share', 'reject']) === 'share';
     const model = checkLimiter(this.#owner, 'make', checkFunction(this.#owner, 'make', make)());
     if (make() === model) throw new InvalidOptionError(this.#owner, 'make', 'must make a new limiter each time', make);
-    this.#queue = model instanceof GatedLimiter ? model['~gate'].queue : queueOf(checkClock(this.#owner, own.clock));
+    this.#queue = model instanceof CoreLimiter ? model['~core'].queue : queueOf(checkClock(this.#owner, own.clock));
     if (own.clock !== undefined && own.clock !== this.#queue.clock) {
       throw new InvalidOptionError(this.#owner, 'clock', 'must be the clock of the limiters', own.clock);
     }
@@ -135,14 +135,14 @@ export class KeyedRateLimiter {
     let limiter = this.#limiterOf(key, cost, true);
     if (limiter === undefined) return refusedReservation(this.#refusal());
     limiter = this.#promoteIfWaiting(limiter, cost, maxWait);
-    if (!(limiter instanceof GatedLimiter)) return limiter.reserve({ cost, maxWait: maxWait / 1000 });
-    const core = limiter['~gate'];
+    if (!(limiter instanceof CoreLimiter)) return limiter.reserve({ cost, maxWait: maxWait / 1000 });
+    const core = limiter['~core'];
     const reserved = core.reserve(cost, maxWait);
     this.#members.save();
     const isShared = limiter === this.#overflow;
     return reservation(core, reserved, () => {
       if (isShared) core.refund(cost, reserved.due);
-      else this.#refund(key, (own) => (own as GatedLimiter)['~gate'].refund(cost, reserved.due));
+      else this.#refund(key, (own) => (own as CoreLimiter)['~core'].refund(cost, reserved.due));
     });
   }
 
@@ -205,7 +205,7 @@ export class KeyedRateLimiter {
   /** Returns a limiter with a queue of its own if the call is going to wait. */
   #promoteIfWaiting(limiter: RateLimiter, cost: number, maxWait: number): RateLimiter {
     if (!this.#members.isFlyweight(limiter)) return limiter;
-    const delay = (limiter as GatedLimiter)['~gate'].delay(cost);
+    const delay = (limiter as CoreLimiter)['~core'].delay(cost);
     return delay > 0 && delay <= maxWait ? this.#members.promote() : limiter;
   }
 

@@ -90,12 +90,18 @@ export function decide<S>(
 ): Decision {
   const at = cost === 0 ? now : algorithm.availableAt(state, cost, from);
   if (takes && cost > 0 && at <= now) algorithm.take(state, cost, now, now);
+  const remaining = from > now ? 0 : algorithm.remaining(state, now);
+  return createDecision(algorithm.limit, remaining, now, at, algorithm.resetAt(state));
+}
+
+/** Returns a decision. All times are in microseconds: `now`, when the cost is admitted, and when the state is reset. */
+export function createDecision(limit: number, remaining: number, now: number, at: number, resetAt: number): Decision {
   return {
     allowed: at <= now,
-    limit: algorithm.limit,
-    remaining: from > now ? 0 : algorithm.remaining(state, now),
+    limit,
+    remaining,
     retryAfterMs: toWholeMs(at - now),
-    resetAfterMs: toWholeMs(algorithm.resetAt(state) - now),
+    resetAfterMs: toWholeMs(resetAt - now),
   };
 }
 

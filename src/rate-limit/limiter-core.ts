@@ -1,10 +1,9 @@
 import type { AbortScope } from '../core/abort-scope.js';
 import type { Decision } from '../core/errors.js';
 import { checkInteger } from '../core/options.js';
-import { checkCost } from './limit-algorithm.js';
+import { checkCost, createDecision } from './limit-algorithm.js';
 import type { LimitState } from './limit-state.js';
 import { type QueuedLimit, Ticket } from './ticket.js';
-import { toWholeMs } from './timeline.js';
 import type { WaitQueue } from './wait-queue.js';
 
 /** The result of an attempt to reserve. */
@@ -155,29 +154,31 @@ export class LimiterCore {
     for (let next = 1; next < this.limits.length; next++) {
       if (this.#remaining(next, now) < this.#remaining(index, now)) index = next;
     }
-    return this.#answer(now, index, 0);
+    return this.#decision(now, index, now);
   }
 
   #refuse(now: number, { index, at }: EarliestTime): Decision {
-    return this.#answer(now, index, at - now);
+    return this.#decision(now, index, at);
   }
 
   #remaining(index: number, now: number): number {
     return (this.limits[index] as LimitState).remaining(now);
   }
 
-  /** @param binding - The index of the limit that decided. @param wait - In microseconds; 0 if the call is allowed. */
-  #answer(now: number, binding: number, wait: number): Decision {
+  /**
+   * @param binding - The index of the limit that decides.
+   * @param at - The time in microseconds at which the cost is admitted; `now` for an allowed call.
+   */
+  #decision(now: number, binding: number, at: number): Decision {
     let remaining = Infinity;
-    let idleAt = now;
+    let resetAt = now;
     for (const limitState of this.limits) {
       remaining = Math.min(remaining, limitState.remaining(now));
-      idleAt = Math.max(idleAt, limitState.resetAt());
+      resetAt = Math.max(resetAt, limitState.resetAt());
     }
     const { limit } = (this.limits[binding] as LimitState).algorithm;
-    const [allowed, retryAfterMs, resetAfterMs] = [wait === 0, toWholeMs(wait), toWholeMs(idleAt - now)];
-    if (this.#indexes === undefined) return { allowed, limit, remaining, retryAfterMs, resetAfterMs };
-    return { allowed, limit, remaining, retryAfterMs, resetAfterMs, limitedBy: this.#indexes[binding] };
+    const decision = createDecision(limit, remaining, now, at, resetAt);
+    return this.#indexes === undefined ? decision : { ...decision, limitedBy: this.#indexes[binding] };
   }
 }
 

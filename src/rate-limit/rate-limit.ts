@@ -13,7 +13,7 @@ import { type Decision, InvalidOptionError, RateLimitedError } from '../core/err
 import { Emitter, type Observable } from '../core/events.js';
 import { checkInteger, checkName, checkOptionalFunction, readOptions } from '../core/options.js';
 import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
-import { acquireFrom, checkLimiter, GatedLimiter } from './base-limiter.js';
+import { acquireFrom, BaseLimiter, checkLimiter } from './base-limiter.js';
 import type { KeyedRateLimiter } from './keyed-rate-limiter.js';
 import type { RateLimiter } from './rate-limiter.js';
 import { toMicros } from './timeline.js';
@@ -145,5 +145,5 @@ function isKeyed(limiter: RateLimiter | KeyedRateLimiter): limiter is KeyedRateL
 /** Returns the clock of the limiter. A limiter of another package may use any clock. */
 function clockOf(limiter: RateLimiter | KeyedRateLimiter): Clock {
   if (isKeyed(limiter)) return limiter.clock;
-  return limiter instanceof GatedLimiter ? limiter['~gate'].queue.clock : anyClock;
+  return limiter instanceof BaseLimiter ? limiter['~core'].queue.clock : anyClock;
 }

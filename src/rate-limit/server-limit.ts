@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import { definePolicy, type Policy } from '../core/policy.js';
 import { parseRateLimit, type RateLimitFields } from '../http-fields/rate-limit-fields.js';
-import { GatedLimiter } from './base-limiter.js';
+import { CoreLimiter } from './base-limiter.js';
 import { LimitAlgorithm, type Numbers } from './limit-algorithm.js';
 import { LimitState } from './limit-state.js';
 import { LimiterCore } from './limiter-core.js';
@@ -56,7 +56,7 @@ export interface ResponseFacts {
  * A response may be wrong or hostile. Therefore, while no request may be sent, the limiter admits one request as a
  * probe after each `maxPause`. The response to the probe replaces what was announced before.
  */
-export class ServerLimit extends GatedLimiter {
+export class ServerLimit extends CoreLimiter {
   readonly #maxPause: number;
   /** The time of the last announcement, in microseconds. */
   #updatedAt = 0;
@@ -71,7 +71,7 @@ export class ServerLimit extends GatedLimiter {
 
   /** Whether a request that is sent now can only be a probe. */
   get isProbing(): boolean {
-    const core = this['~gate'];
+    const core = this['~core'];
     const now = core.queue.now();
     const [limit] = core.limits as readonly [LimitState<AnnouncedState>];
     limit.settle(now);
@@ -102,7 +102,7 @@ export class ServerLimit extends GatedLimiter {
   }
 
   #apply(update: ServerLimitUpdate): void {
-    this.#updatedAt = this['~gate'].queue.now();
+    this.#updatedAt = this['~core'].queue.now();
     super.reconfigure(update);
   }
 }

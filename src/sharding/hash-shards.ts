@@ -70,7 +70,7 @@ function isPlacement(source: object): source is ShardPlacement {
   return typeof get === 'function' && typeof getMany === 'function';
 }
 
-/** Shards over a placement. The placement is readable for `rebalancePlan`. */
+/** Shards over a placement. `rebalancePlan` reads the placement. */
 export class PlacedShards implements HashShards {
   readonly placement: ShardPlacement;
 

@@ -41,7 +41,7 @@ const settlePromises = (): Promise<void> =>
  */
 export class TestClock implements Clock {
   /**
-   * A binary heap: a timer fires no earlier than its parent, which is at (index − 1) >> 1. The first timer fires next.
+   * A binary heap: a timer fires no earlier than its parent, which is at (index − 1) >> 1. The timer at index 0 fires next.
    */
   readonly #timers: TestTimer[] = [];
   #now = 0;

@@ -9,7 +9,7 @@ import { type LoadingCacheSetOptions, metadataOf } from '../loading-cache/entry-
 import {
   checkLoadingOptions,
   checkPolicy,
-  KEEPING_DEFAULTS,
+  LOADING_CACHE_DEFAULTS,
   type LoadingCacheOptions,
   type LoadingSettings,
 } from '../loading-cache/options.js';
@@ -87,7 +87,7 @@ const ABOUT_LOADS = [
 
 /** Reads the options and fills in the defaults. Checks only that no option needs a loader that is missing. */
 export function readTieredOptions<V, D>(owner: string, options: TieredLoadingOptions<V, D>) {
-  const { capacity, cache, ...keeping } = KEEPING_DEFAULTS;
+  const { capacity, cache, ...keeping } = LOADING_CACHE_DEFAULTS;
   const own = readOptions(owner, options, { ...keeping, ...ORIGIN_DEFAULTS, ...TIER_DEFAULTS });
   if (own.load !== undefined || own.loadMany !== undefined) return own;
   for (const option of ABOUT_LOADS) {

@@ -21,7 +21,10 @@ export class MinTree {
     for (at >>= 1; at > 0; at >>= 1) this.#combine(at);
   }
 
-  /** Returns the position of the minimum. Among equal ones, the first at or after `start`, with wrap-around. */
+  /**
+   * Returns the position of the minimum. If several positions have the minimum, returns the first at or after `start`, with
+   * wrap-around.
+   */
   leastFrom(start: number): number {
     const least = this.#minima[1] as number;
     let at = this.#leaves + start;
