@@ -5,7 +5,7 @@ declare abstract class AbortNode {
 	abstract onAbort(reason: unknown, signals: AbortController[]): void;
 	leave(): void;
 }
-declare abstract class BaseLimiter<Rate extends object> extends GatedLimiter {
+declare abstract class BaseLimiter<Rate extends object> extends CoreLimiter {
 	constructor(kind: string, name: string | undefined, clock: Clock | undefined, createAlgorithm: (owner: string) => LimitAlgorithm<unknown>);
 	reconfigure(options: Partial<Rate>): void;
 }
@@ -61,8 +61,8 @@ declare class AbortScope extends AbortNode {
 	race<T>(promise: Promise<T>): Promise<T>;
 	raceWithin(promise: Promise<unknown>, frame: Exit): Promise<unknown>;
 }
-declare class GatedLimiter implements RateLimiter {
-	readonly "~gate": LimiterCore;
+declare class CoreLimiter implements RateLimiter {
+	readonly "~core": LimiterCore;
 	constructor(core: LimiterCore);
 	tryAcquire(cost?: number): Decision;
 	peek(cost?: number): Decision;
