@@ -317,7 +317,7 @@ export class WriteBehindQueue<K, V> {
   }
 
   /**
-   * Gives a write up. Removes its key from the cache now, because a listener may set the key again. Returns a function
+   * Abandons a write. Removes its key from the cache now, because a listener may set the key again. Returns a function
    * that notifies the listeners.
    */
   #lose(pending: PendingKey<K, V>, lost: LostWrite<K, V>, number: number): () => void {

@@ -64,7 +64,7 @@ export function wordsInSource(file: string, source: string): Finding[] {
     comments = comments.slice(0, pos) + source.slice(pos, end) + comments.slice(end);
   }
   const prose = comments
-    .replace(/^(\s*)(\/\*\*|\*(?!\/)|\/\/)/gm, (start) => ' '.repeat(start.length))
+    .replace(/^([^\S\n]*)(\/\*\*|\*(?!\/)|\/\/)/gm, (start) => ' '.repeat(start.length))
     .replace(/@(?:param|template|typeParam) \S+/g, (tag) => ' '.repeat(tag.length));
   return find(file, blank(blank(prose, /^ *```(?:.*\n)*?.*```/gm), MARKDOWN_CODE));
 }
