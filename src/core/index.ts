@@ -10,6 +10,7 @@
 export type { CallContext, Operation } from './call-context.js';
 export { type Clock, systemClock } from './clock.js';
 export type { ChildContext, ContextChange, Next, PolicyContext } from './context.js';
+export { definePolicy, type PolicyDefinition } from './define-policy.js';
 export type { Duration } from './duration.js';
 export {
   BulkheadFullError,
@@ -33,12 +34,6 @@ export type { Observable } from './events.js';
 export { isNetworkError } from './network-error.js';
 export { type Classify, defaultClassify, type Outcome, type Verdict } from './outcome.js';
 export type { Permit } from './permit.js';
-export {
-  type CallOptions,
-  definePolicy,
-  type Policy,
-  type PolicyDefinition,
-  type PolicyDescription,
-} from './policy.js';
+export type { CallOptions, Policy, PolicyDescription } from './policy.js';
 export { type Random, seededRandom } from './random.js';
 export { type SleepOptions, sleep } from './sleep.js';

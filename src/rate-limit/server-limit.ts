@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.js';
-import { definePolicy, type Policy } from '../core/policy.js';
+import { definePolicy } from '../core/define-policy.js';
+import type { Policy } from '../core/policy.js';
 import { parseRateLimit, type RateLimitFields } from '../http-fields/rate-limit-fields.js';
 import { CoreLimiter } from './base-limiter.js';
 import { LimitAlgorithm, type Numbers } from './limit-algorithm.js';
