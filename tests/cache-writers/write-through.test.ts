@@ -445,6 +445,22 @@ describe.each(orders)('writes with the order %s', (_, make, options) => {
     await first.done;
     expect([first.state, cache.get('k')]).toEqual(['fulfilled', make === around ? undefined : '2']);
   });
+
+  it('A write of the same key that the store function starts runs after the current write', async () => {
+    const stored: string[] = [];
+    let inner: Promise<void> | undefined;
+    const { cache, writer } = setUpHere({
+      write: async (key: string, value: string) => {
+        if (value === '1') inner = writer.set(key, '2');
+        await settle();
+        stored.push(value);
+      },
+    });
+    await writer.set('k', '1');
+    expect(stored).toEqual(['1']);
+    await inner;
+    expect([stored, cache.get('k'), writer.writing]).toEqual([['1', '2'], make === around ? undefined : '2', 0]);
+  });
 });
 
 describe('failures of the cache', () => {

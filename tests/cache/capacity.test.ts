@@ -77,7 +77,7 @@ describe.each(CACHES)('the capacity of %s', (name, make) => {
     expect([cache.capacity, cache.size]).toEqual([2, 2]);
     cache.resize(2 ** 24 - 1);
     expect([cache.capacity, make({ capacity: 2 ** 24 - 1 }).capacity]).toEqual([2 ** 24 - 1, 2 ** 24 - 1]);
-    expect([name, () => make({} as never)][1]).toThrow(/"capacity" must be an integer/);
+    expect(() => make({} as never), name).toThrow(/"capacity" must be an integer/);
   });
 
   it('A large capacity allocates no memory before entries are stored', () => {

@@ -515,7 +515,7 @@ describe('the entry cache', () => {
     calls[1]!.reject(new Error('down'));
     await settle();
     expect([failed.error, uncaught.errors]).toEqual([new Error('down'), [new Error('full'), new Error('full')]]);
-    expect([cache.loading, () => cache.set('k', 'b')]).toEqual([0, expect.any(Function)]);
+    expect(cache.loading).toBe(0);
     expect(() => cache.set('k', 'b')).toThrow('full');
   });
 });
