@@ -85,6 +85,18 @@ describe('Requests that are repeated', () => {
     for (const [sent] of calls) expect(addressOf(sent)).toBe(addressOf(input));
   });
 
+  it.each([
+    ['a GET', 'GET', 3, 2],
+    ['a POST', 'POST', 1, 0],
+  ])("%s through a retry of the caller's own, which judges by itself", async (_name, method, times, retries) => {
+    const { calls, options } = failing();
+    const policy = retry({ maxAttempts: 3, backoff: () => 0, classify: () => 'failure' });
+    let emitted = 0;
+    policy.on('retry', () => emitted++);
+    const response = await resilientFetch({ fetch: options.fetch, policy })(url, { method });
+    expect([response.status, calls.length, emitted]).toEqual([503, times, retries]);
+  });
+
   it('a failure that must not be repeated counts for the breaker', async () => {
     const { calls, options } = failing();
     const get = resilientFetch({ ...options, circuitBreaker: { window: { calls: 2 }, openFor: '1m' } });
