@@ -65,7 +65,7 @@ export class ExpiryList implements ExpiryOrder {
 export class ExpiryHeap extends SlotHeap implements ExpiryOrder {
   readonly #times: DueTimes;
   /** The number of slots that were added before each slot. It orders slots that expire at the same time. */
-  #numbers: Float64Array<ArrayBuffer>;
+  #numbers: Float64Array;
   #added = 0;
 
   /** @param sorted - the slots to begin with, the first to expire in front. */

@@ -10,9 +10,9 @@ import { grown } from './slot-list.js';
  */
 export class Expiry implements DueTimes {
   /** The time at which each slot expires; `Infinity` for never. The table reads it directly. */
-  due = new Float64Array(1);
+  due: Float64Array = new Float64Array(1);
   /** The full TTL of each slot, if `renew` needs it. */
-  #ttl: Float64Array<ArrayBuffer> | undefined;
+  #ttl: Float64Array | undefined;
   #order: ExpiryOrder;
   readonly #ordersAll: boolean;
 

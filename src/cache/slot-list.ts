@@ -86,8 +86,8 @@ export class SlotList {
 
 /** The links of all slots, shared by several lists. */
 export class SlotLinks {
-  next = new Int32Array(1);
-  previous = new Int32Array(1);
+  next: Int32Array = new Int32Array(1);
+  previous: Int32Array = new Int32Array(1);
 
   grow(lastSlot: number): void {
     this.next = grown(this.next, lastSlot);
@@ -100,7 +100,7 @@ export class SlotLinks {
   }
 }
 
-type Column = Int32Array<ArrayBuffer> | Float64Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
+type Column = Int32Array | Float64Array | Uint8Array;
 
 /** Returns a copy of a column with room for the slots up to and including `lastSlot`. */
 export function grown<C extends Column>(column: C, lastSlot: number): C {

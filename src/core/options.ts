@@ -5,7 +5,7 @@ import { LONGEST_TEXT } from './inspect.js';
 type Defaults<T> = { readonly [K in keyof T]-?: T[K] | undefined };
 
 /** Options after the defaults are filled in: an option with a default is never undefined. */
-type WithDefaults<T, D extends Defaults<T>> = {
+export type WithDefaults<T, D extends Defaults<T>> = {
   readonly [K in keyof T]-?: undefined extends D[K] ? T[K] : Exclude<T[K], undefined>;
 };
 

@@ -3,8 +3,8 @@
  * that any slot can be moved or removed in O(log n) (Williams, "Algorithm 232: Heapsort", 1964).
  */
 export abstract class SlotHeap {
-  #heap: Int32Array<ArrayBuffer>;
-  #positions: Int32Array<ArrayBuffer>;
+  #heap: Int32Array;
+  #positions: Int32Array;
   #size = 0;
 
   /** @param slots - the number of slots; a slot is an integer in [0, slots). */
@@ -51,7 +51,7 @@ export abstract class SlotHeap {
   }
 
   /** Returns a copy of all slots in the order in which they would leave: O(n log n). */
-  sorted(): Int32Array<ArrayBuffer> {
+  sorted(): Int32Array {
     return this.#heap.slice(0, this.#size).sort((a, b) => (this.isBefore(a, b) ? -1 : 1));
   }
 

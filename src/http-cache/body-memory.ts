@@ -1,6 +1,6 @@
 import { canHearOfDrops, releaseWhenDropped } from './release-when-dropped.js';
 
-type Bytes = Uint8Array<ArrayBuffer>;
+type Bytes = Uint8Array;
 
 /** A body up to this many bytes is copied into each response as it is made, which is faster than a stream. */
 const COPIED_BYTES = 65_536;

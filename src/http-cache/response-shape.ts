@@ -52,7 +52,7 @@ export function copyFields(headers: Headers): Headers | undefined {
 /** Makes a response. @throws the error of its constructor. */
 export function makeResponse(
   shape: ResponseShape,
-  body: ReadableStream | Uint8Array<ArrayBuffer> | null,
+  body: ReadableStream | Uint8Array | null,
   headers: HeaderPairs,
 ): Response {
   const { make: Make, status } = shape;

@@ -15,7 +15,7 @@ export interface StoredResponse {
   readonly shape: ResponseShape;
   readonly headers: HeaderPairs;
   readonly directives: CacheDirectives;
-  readonly body: Uint8Array<ArrayBuffer> | null;
+  readonly body: Uint8Array | null;
   /**
    * The values that a request must have to be served this response: by header name (null if the header is absent), or
    * by a colon and the name of a part of `RequestIdentity`.
@@ -39,7 +39,7 @@ export interface ReceivedResponse {
   readonly number: number;
   readonly shape: ResponseShape;
   readonly headers: Headers;
-  readonly body: Uint8Array<ArrayBuffer> | null;
+  readonly body: Uint8Array | null;
   readonly times: ExchangeTimes;
 }
 
@@ -77,7 +77,7 @@ export function storedResponse(
   };
 }
 
-export function withBody(stored: StoredResponse, body: Uint8Array<ArrayBuffer> | null): StoredResponse {
+export function withBody(stored: StoredResponse, body: Uint8Array | null): StoredResponse {
   return { ...stored, body, bytes: stored.bytes + (body?.byteLength ?? 0) };
 }
 

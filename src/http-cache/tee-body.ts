@@ -4,7 +4,7 @@ import type { BodyAccount, BodyPin } from './body-memory.js';
 import { releaseWhenDropped } from './release-when-dropped.js';
 
 /** The complete body, or the reason why there is none. */
-export type CollectedBody = Uint8Array<ArrayBuffer> | 'too-long' | 'cut-off';
+export type CollectedBody = Uint8Array | 'too-long' | 'cut-off';
 
 /** The largest number of bytes that is copied for the reader at a time. */
 const PIECE_BYTES = 65_536;
@@ -25,7 +25,7 @@ export interface TeeBodyEvents {
  * reader. If the reader leaves, the copy can still be completed.
  */
 export class TeeBody {
-  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly stream: ReadableStream<Uint8Array>;
   readonly #source: ReadableStream<Uint8Array>;
   readonly #limit: number;
   readonly #account: BodyAccount;
@@ -177,7 +177,7 @@ export class TeeBody {
   }
 
   /** Passes the complete body on. The unread part becomes a view of the complete body, so that these bytes are in memory only once. */
-  #deliver(whole: Uint8Array<ArrayBuffer>): void {
+  #deliver(whole: Uint8Array): void {
     this.#isWhole = true;
     this.#account.set(0);
     if (this.#unread !== undefined && this.#unreadBytes > 0) {
@@ -237,7 +237,7 @@ export class TeeBody {
   }
 }
 
-function joined(chunks: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
+function joined(chunks: readonly Uint8Array[], bytes: number): Uint8Array {
   const whole = new Uint8Array(bytes);
   let at = 0;
   for (const chunk of chunks) {

@@ -20,7 +20,7 @@ export class NumberStore implements StateStore {
   readonly #width: number;
   readonly #maxSlots: number;
   readonly #fresh: number[] = [];
-  #column: Float64Array<ArrayBuffer>;
+  #column: Float64Array;
 
   constructor(limit: LimitState, maxSlots: number) {
     this.#limit = limit;

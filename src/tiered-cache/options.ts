@@ -1,7 +1,7 @@
 import { circuitBreaker } from '../circuit-breaker/index.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
-import { checkMethods, checkString, readOptions } from '../core/options.js';
+import { checkMethods, checkString, readOptions, type WithDefaults } from '../core/options.js';
 import type { Policy } from '../core/policy.js';
 import type { CacheLike } from '../loading-cache/cache-like.js';
 import type { CachedEntry } from '../loading-cache/entry.js';
@@ -19,6 +19,9 @@ import type { CacheStore } from './cache-store.js';
 import { jsonSerializer, RecordCodec, type Serializer } from './record-codec.js';
 import type { SecondTierSettings } from './second-tier.js';
 import type { EntryLifetimes } from './tiered-source.js';
+
+/** `T`, but TypeScript does not infer it from an argument of this type. `NoInfer` does the same since TypeScript 5.4. */
+export type Fixed<T> = [T][T extends unknown ? 0 : never];
 
 /** The first tier, in this process: the capacity of an `LruCache`, or a cache that only the tiered cache uses. */
 export type FirstTier<V> = { readonly capacity: number } | CacheLike<string, CachedEntry<V>>;
@@ -85,8 +88,13 @@ const ABOUT_LOADS = [
   'hardTimeout',
 ] as const;
 
+type OwnTieredOptions<V, D> = WithDefaults<
+  TieredLoadingOptions<V, D>,
+  Omit<typeof LOADING_CACHE_DEFAULTS, 'capacity' | 'cache'> & typeof ORIGIN_DEFAULTS & typeof TIER_DEFAULTS
+>;
+
 /** Reads the options and fills in the defaults. Checks only that no option needs a loader that is missing. */
-export function readTieredOptions<V, D>(owner: string, options: TieredLoadingOptions<V, D>) {
+export function readTieredOptions<V, D>(owner: string, options: TieredLoadingOptions<V, D>): OwnTieredOptions<V, D> {
   const { capacity, cache, ...keeping } = LOADING_CACHE_DEFAULTS;
   const own = readOptions(owner, options, { ...keeping, ...ORIGIN_DEFAULTS, ...TIER_DEFAULTS });
   if (own.load !== undefined || own.loadMany !== undefined) return own;
@@ -96,8 +104,6 @@ export function readTieredOptions<V, D>(owner: string, options: TieredLoadingOpt
   }
   return own;
 }
-
-type OwnTieredOptions<V, D> = ReturnType<typeof readTieredOptions<V, D>>;
 
 /** The checked options of a tiered cache. */
 export interface TieredSettings<V, D> {

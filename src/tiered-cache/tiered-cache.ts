@@ -13,6 +13,7 @@ import type { CacheStore } from './cache-store.js';
 import {
   checkTieredOptions,
   type FirstTier,
+  type Fixed,
   type NeedsSerializer,
   readTieredOptions,
   type TieredLoadingOptions,
@@ -212,12 +213,12 @@ export function tiered<V, D = string>(
   options?: TieredOptions<V | undefined, D> & NeedsSerializer<D>,
 ): TieredCache<V | undefined>;
 export function tiered<V, D = string>(
-  l1: FirstTier<NoInfer<V>>,
+  l1: FirstTier<Fixed<V>>,
   l2: CacheStore<D>,
   options: WithLoad<string, V, TieredLoadingOptions<V, D>> & NeedsSerializer<D>,
 ): TieredCache<V>;
 export function tiered<V, D = string>(
-  l1: FirstTier<NoInfer<V>>,
+  l1: FirstTier<Fixed<V>>,
   l2: CacheStore<D>,
   options: TieredLoadingOptions<V, D> & NeedsSerializer<D>,
 ): TieredCache<V>;

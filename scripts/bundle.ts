@@ -1,0 +1,106 @@
+/**
+ * Bundles the files of `build`, one for each file of `src`, into the few files of `dist`: the last step of
+ * `npm run build`. Node spends more time on each file than on its code, so that 250 small files would make the import of
+ * the package four times slower (docs/runtimes.md).
+ *
+ * Both module systems get the same chunks, and each gets declarations of its own: TypeScript reads a `.d.ts` as an ES
+ * module and a `.d.cts` as CommonJS.
+ */
+import { readFileSync, rmSync } from 'node:fs';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type OutputOptions, type Plugin, type RollupOptions, rollup } from 'rollup';
+import { dts } from 'rollup-plugin-dts';
+
+const root = new URL('../', import.meta.url);
+const build = fileURLToPath(new URL('build/', root));
+const dist = fileURLToPath(new URL('dist/', root));
+
+/**
+ * The folders of `src` that share a chunk. What is often used together is loaded together; a folder that is not listed,
+ * such as one that needs Node, stays in the file of its entry point.
+ */
+const chunks: Record<string, readonly string[]> = {
+  core: ['core'],
+  policies: ['pipeline', 'retry', 'timeout', 'circuit-breaker', 'bulkhead', 'fallback', 'keyed', 'coalesce'],
+  'rate-limit': ['rate-limit', 'http-fields'],
+  cache: ['cache'],
+  caching: ['loading-cache', 'tiered-cache', 'cache-writers'],
+  http: ['http-cache', 'fetch'],
+  nodes: ['hash-ring', 'load-balancer', 'sharding'],
+};
+const chunkOfFolder = new Map(Object.entries(chunks).flatMap(([chunk, folders]) => folders.map((it) => [it, chunk])));
+
+/** The chunk of a file of `build`; undefined for a file of the root or of an entry point that is not universal. */
+function chunkOf(file: string): string | undefined {
+  const path = relative(build, file);
+  return path.startsWith('load-balancer/tcp/') ? undefined : chunkOfFolder.get(path.split('/')[0]!);
+}
+
+const { exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { exports: object };
+const subpaths = Object.keys(exports).filter((subpath) => subpath !== './package.json');
+
+/** `./retry` → `retry: build/retry/index.js` */
+const inputs = (extension: string): Record<string, string> =>
+  Object.fromEntries(
+    subpaths.map((subpath) => {
+      const name = subpath.slice(2);
+      return name === '' ? ['index', `${build}index${extension}`] : [name, `${build}${name}/index${extension}`];
+    }),
+  );
+
+const input = (extension: string, plugins: Plugin[]): RollupOptions => ({
+  input: inputs(extension),
+  external: /^node:/,
+  treeshake: { moduleSideEffects: false },
+  plugins,
+  onLog(_level, { code, message }) {
+    // A public class may extend an internal one. Nobody writes the name of that one.
+    if (message.includes('still references private shared type exports')) return;
+    throw new Error(`${code}: ${message}`);
+  },
+});
+
+const output = (extension: string, format: 'es' | 'cjs', plugins: Plugin[] = []): OutputOptions => ({
+  dir: dist,
+  format,
+  entryFileNames: `[name].${extension}`,
+  chunkFileNames: `chunks/[name].${extension}`,
+  manualChunks: chunkOf,
+  // Names in stack traces stay those of the source.
+  minifyInternalExports: false,
+  // Each file imports what it uses itself. To import what its imports import too would only save a round trip in a
+  // browser without a bundler.
+  hoistTransitiveImports: false,
+  // No binding is reassigned after its module has run, so that CommonJS can export values instead of getters.
+  externalLiveBindings: false,
+  generatedCode: { preset: 'es2015', symbols: false },
+  plugins,
+});
+
+/**
+ * Declarations need the library of `Disposable` only where they name it. TypeScript reads the reference on the first
+ * lines of a file only, and a bundler leaves it where the declaration of its file begins.
+ */
+const libraryReferences: Plugin = {
+  name: 'library-references',
+  renderChunk(code) {
+    const reference = '/// <reference lib="esnext.disposable" preserve="true" />\n';
+    const rest = code.replaceAll(/^\/\/\/ <reference lib="esnext\.disposable".*\n/gm, '');
+    return /\b(?:Async)?Disposable\b|\bSymbol\.(?:asyncD|d)ispose\b/.test(rest) ? reference + rest : rest;
+  },
+};
+
+/** In the declarations of CommonJS, `./chunks/core.js` is the file `./chunks/core.cjs`. */
+const commonJsImports: Plugin = {
+  name: 'commonjs-imports',
+  renderChunk: (code) => code.replaceAll(/(from '|import\(')(\.{1,2}\/[^']+)\.js'/g, "$1$2.cjs'"),
+};
+
+rmSync(dist, { recursive: true, force: true });
+const code = await rollup(input('.js', []));
+await code.write(output('js', 'es'));
+await code.write(output('cjs', 'cjs'));
+const declarations = await rollup(input('.d.ts', [dts()]));
+await declarations.write(output('d.ts', 'es', [libraryReferences]));
+await declarations.write(output('d.cts', 'es', [libraryReferences, commonJsImports]));
