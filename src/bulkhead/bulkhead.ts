@@ -17,6 +17,8 @@ import { Emitter, type Observable } from '../core/events.js';
 import { checkInteger, checkName, checkNumber, readOptions } from '../core/options.js';
 import { type Permit, permit } from '../core/permit.js';
 import type { Policy, PolicyDescription } from '../core/policy.js';
+import { timersBelongToRequests } from '../core/request-life.js';
+import { SlotHolders } from './slot-holders.js';
 import { Waiter, WaitingQueue } from './waiting-queue.js';
 
 /** Options of `bulkhead`. */
@@ -116,6 +118,8 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   readonly #queueTimeoutMs: number;
   readonly #queue: WaitingQueue;
   readonly #events = new Emitter<BulkheadEvents>();
+  /** Undefined where a call that holds a slot always ends. */
+  readonly #holders: SlotHolders | undefined;
   #idleWaiters: (() => void)[] = [];
   #closed = false;
 
@@ -133,6 +137,7 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
     this.#maxQueue = checkInteger(owner, 'maxQueue', own.maxQueue, { min: 0, orInfinity: true });
     this.#queueTimeoutMs = toMs(owner, 'queueTimeout', own.queueTimeout, { orInfinity: true });
     const timeouts = this.#queueTimeoutMs === Infinity ? undefined : new DeadlineList(this.clock, this.#queueTimeoutMs);
+    this.#holders = timersBelongToRequests ? new SlotHolders(this.#release) : undefined;
     this.#queue = new WaitingQueue(timeouts, (waiter) => {
       waiter.reject(new QueueTimeoutError({ policy: this.name, timeoutMs: this.#queueTimeoutMs }));
       this.#emitReject('queue-timeout');
@@ -163,12 +168,14 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
 
   /** Runs a call. A bulkhead outside any bracket needs no frame: its handlers are the same for all calls. */
   override run(next: Next, context: PolicyContext): Promise<unknown> {
-    if (!context.aborted && this.#tryTakeSlot()) return invoke(next, context).then(this.#onValue, this.#onError);
+    if (!context.aborted && this.#tryTakeSlot()) return this.#runWithSlot(next, context);
     return this.runWithoutFrame(next, asContext(context));
   }
 
   enter(context: Context, outer: Frame | undefined): Frame | undefined {
-    return !context.aborted && this.#tryTakeSlot() ? new RunningCall(context, outer, this.#release) : undefined;
+    return !context.aborted && this.#tryTakeSlot()
+      ? new RunningCall(context, outer, this.#releaseOfHolder())
+      : undefined;
   }
 
   /** Handles a call that has found no free slot: the call waits or is rejected. */
@@ -177,13 +184,21 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
     const rejection = this.#rejectionError();
     if (rejection !== undefined) return rejectNextMicrotask(rejection);
     // `then` is called in the caller's async context, so that the operation runs in that context.
-    return this.#wait(context.priority, context.scope).then(() =>
-      invoke(next, context).then(this.#onValue, this.#onError),
-    );
+    return this.#wait(context.priority, context.scope).then(() => this.#runWithSlot(next, context));
+  }
+
+  #runWithSlot(next: Next, context: PolicyContext): Promise<unknown> {
+    if (this.#holders === undefined) return invoke(next, context).then(this.#onValue, this.#onError);
+    return invoke(next, context).finally(this.#holders.add());
+  }
+
+  /** Returns the function that gives back the slot that the current call has just got. */
+  #releaseOfHolder(): () => void {
+    return this.#holders === undefined ? this.#release : this.#holders.add();
   }
 
   tryAcquire(): Permit | undefined {
-    return !this.#closed && this.#tryTakeSlot() ? permit(this.#release) : undefined;
+    return !this.#closed && this.#tryTakeSlot() ? permit(this.#releaseOfHolder()) : undefined;
   }
 
   async acquire(options?: AcquireOptions): Promise<Permit> {
@@ -191,11 +206,11 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
     const signal = checkSignal('bulkhead.acquire', own.signal);
     const priority = checkNumber('bulkhead.acquire', 'priority', own.priority);
     if (signal?.aborted) throw signal.reason;
-    if (this.#tryTakeSlot()) return permit(this.#release);
+    if (this.#tryTakeSlot()) return permit(this.#releaseOfHolder());
     const rejection = this.#rejectionError();
     if (rejection !== undefined) throw rejection;
     await this.#wait(priority, signal === null ? undefined : scopeOf(signal));
-    return permit(this.#release);
+    return permit(this.#releaseOfHolder());
   }
 
   resize(maxConcurrent: number): void {
@@ -228,6 +243,7 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
    * Takes a free slot, if there is one. A slot is free only when the queue is empty, so that no waiter is overtaken.
    */
   #tryTakeSlot(): boolean {
+    if (this.active >= this.#maxConcurrent) this.#holders?.releaseLost();
     if (this.#closed || this.active >= this.#maxConcurrent) return false;
     this.active++;
     return true;
@@ -248,7 +264,7 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   /** Enqueues a waiter. Resolves when the waiter has been admitted and owns a slot. */
   #wait(priority: number, scope: AbortScope | undefined): Promise<void> {
     return new Promise<void>((resolve, reject) => {
-      const waiter = new Waiter(resolve, reject);
+      const waiter = new Waiter(resolve, reject, () => this.#holders?.releaseLost());
       this.#queue.push(scope === undefined ? waiter : waiter.follow(scope), priority);
       if (this.#events.has('queued')) this.#events.emit('queued', { queued: this.#queue.size });
     });
@@ -256,6 +272,7 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
 
   /** Hands the slot over to the first waiter, or frees it. Runs before the caller receives the result of the call. */
   readonly #release = (): void => {
+    while (this.#queue.first?.isLost) this.#queue.first.reject(undefined);
     if (this.active <= this.#maxConcurrent && this.#queue.first !== undefined) {
       this.#queue.first.admit();
       return;

@@ -1,5 +1,6 @@
 import { AbortNode, type AbortScope } from '../core/abort-scope.js';
 import { Deadline, type DeadlineList } from '../core/deadline-list.js';
+import { RequestLife, timersBelongToRequests } from '../core/request-life.js';
 import { LaneHeap } from './lane-heap.js';
 
 /** A waiter: its own node in the queue. It leaves the queue when it is admitted or rejected. */
@@ -15,8 +16,10 @@ export class Waiter {
   readonly #resolve: () => void;
   readonly #reject: (reason: unknown) => void;
   #abort: AbortNode | undefined;
+  readonly #life: RequestLife | undefined;
 
-  constructor(resolve: () => void, reject: (reason: unknown) => void) {
+  /** @param onBeat - called regularly during the wait where timers belong to requests. */
+  constructor(resolve: () => void, reject: (reason: unknown) => void, onBeat: () => void) {
     this.lane = undefined;
     this.ahead = undefined;
     this.behind = undefined;
@@ -24,6 +27,12 @@ export class Waiter {
     this.#resolve = resolve;
     this.#reject = reject;
     this.#abort = undefined;
+    this.#life = timersBelongToRequests ? new RequestLife(onBeat) : undefined;
+  }
+
+  /** Whether the request of the waiter has ended. */
+  get isLost(): boolean {
+    return this.#life?.isOver === true;
   }
 
   /** Rejects the waiter when the scope is aborted. */
@@ -48,6 +57,7 @@ export class Waiter {
   #leave(): void {
     this.lane?.queue.remove(this);
     this.#abort?.leave();
+    this.#life?.end();
   }
 }
 

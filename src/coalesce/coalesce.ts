@@ -73,7 +73,8 @@ class CoalescePolicy extends BasePolicy implements Coalesce {
     }
     const waiter = new FlightWaiter<unknown>();
     scope?.enter(waiter);
-    const running = this.#running.get(key);
+    let running = this.#running.get(key);
+    if (running?.rejectIfLost()) running = undefined;
     const flight = running ?? this.#createFlight(key);
     flight.join(waiter);
     if (running === undefined) this.#start(flight, key, next, context);

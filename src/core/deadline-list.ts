@@ -1,4 +1,5 @@
 import { type Clock, isEarly, type TimerHandle } from './clock.js';
+import { timersBelongToRequests } from './request-life.js';
 import { afterNextPoll, showsStalls } from './system-clock.js';
 
 /** A timer that is late by more than this was delayed by a blocked event loop, not by the platform's rounding. */
@@ -32,6 +33,8 @@ export abstract class Deadline {
   declare isHeld?: boolean;
   /** Milliseconds for which the event loop stalled during the wait; unset if it did not. */
   declare stalledMs?: number;
+  /** The timer of this deadline alone; unset where the deadlines of a list share one. */
+  declare ownTimer?: unknown;
 
   /**
    * Handles the end of the wait. The deadline has been removed from the list.
@@ -68,6 +71,8 @@ export interface DeadlineListOptions {
  * timer is late by more than `STALL_MS` and `STALL_SHARE`, no deadline in the list has had its full time: each is
  * extended by the missed time, once, and to at most one duration from now. This is O(n) per stall. If the timer is late
  * by more than a minute, the machine was suspended, its connections are lost, and the deadlines end.
+ *
+ * Where timers belong to requests, each deadline has a timer of its own: a shared one would end with its request.
  */
 export class DeadlineList {
   readonly clock: Clock;
@@ -105,7 +110,8 @@ export class DeadlineList {
     if (this.#tail === undefined) this.#head = deadline;
     else this.#tail.later = deadline;
     this.#tail = deadline;
-    if (this.#timer === undefined) {
+    if (timersBelongToRequests) this.#armAlone(deadline);
+    else if (this.#timer === undefined) {
       if (!this.#polling) this.#arm(deadline.due, this.durationMs);
     } else if (this.#armedBy !== globalThis.setTimeout) this.#replaceTimer(now);
     else if (this.#head === deadline && this.#keepsAlive) (this.#timer as TimerHandle).ref?.();
@@ -123,6 +129,7 @@ export class DeadlineList {
     else later.sooner = sooner;
     deadline.sooner = undefined;
     deadline.later = undefined;
+    if (deadline.ownTimer !== undefined) this.clock.clearTimeout(deadline.ownTimer);
     if (this.#head === undefined && this.#timer !== undefined) this.#onEmpty(this.#timer as TimerHandle);
   }
 
@@ -153,6 +160,14 @@ export class DeadlineList {
       this.#timer = undefined;
     }
     this.#isUsedAgain = true;
+  }
+
+  #armAlone(deadline: Deadline): void {
+    deadline.ownTimer = this.clock.setTimeout(() => {
+      if (deadline.list !== this) return;
+      this.remove(deadline);
+      deadline.onDue(this.durationMs, 0);
+    }, this.durationMs);
   }
 
   #arm(due: number, delayMs: number): void {

@@ -1,5 +1,6 @@
 import { AbortNode, AbortScope } from './abort-scope.js';
 import { Deadline, type DeadlineList } from './deadline-list.js';
+import { RequestLife, timersBelongToRequests } from './request-life.js';
 
 /**
  * One operation that is shared by any number of concurrent waiters: single flight. Each waiter can leave independently;
@@ -14,6 +15,8 @@ export class SingleFlight<V, W extends FlightWaiter<V> = FlightWaiter<V>> {
   isOver = false;
   readonly #waiters = new Set<W>();
   readonly #onAbandoned: () => void;
+  /** The life of the request that runs the operation, where timers belong to requests. */
+  readonly #life = timersBelongToRequests ? new RequestLife() : undefined;
 
   /** @param onAbandoned - called before the scope is aborted, since the abort runs user code. */
   constructor(onAbandoned: () => void) {
@@ -24,9 +27,22 @@ export class SingleFlight<V, W extends FlightWaiter<V> = FlightWaiter<V>> {
     return [...this.#waiters];
   }
 
+  /**
+   * Rejects the waiters if the operation will never settle, because the request that ran it has ended. Returns whether
+   * that is so.
+   */
+  rejectIfLost(): boolean {
+    if (this.isOver || this.#life?.isOver !== true) return false;
+    this.#onAbandoned();
+    const message = 'The operation was shared with another request of this worker, which has ended before it';
+    for (const waiter of this.settle()) waiter.reject(new Error(message));
+    return true;
+  }
+
   /** Adds a waiter. */
   join(waiter: W): void {
     this.#waiters.add(waiter);
+    waiter.onBeat = () => this.rejectIfLost();
     waiter.leaveFlight = (reason) => {
       this.#waiters.delete(waiter);
       this.abandonIfEmpty(reason);
@@ -37,6 +53,7 @@ export class SingleFlight<V, W extends FlightWaiter<V> = FlightWaiter<V>> {
   abandonIfEmpty(reason?: unknown): void {
     if (this.isOver || this.isDetached || this.#waiters.size > 0) return;
     this.isOver = true;
+    this.#life?.end();
     this.#onAbandoned();
     this.scope.abort(reason);
   }
@@ -44,6 +61,7 @@ export class SingleFlight<V, W extends FlightWaiter<V> = FlightWaiter<V>> {
   /** Marks the operation as over. Returns the waiters, which the caller must resolve or reject. */
   settle(): readonly W[] {
     this.isOver = true;
+    this.#life?.end();
     const { waiters } = this;
     this.#waiters.clear();
     return waiters;
@@ -58,6 +76,9 @@ export class FlightWaiter<V> extends AbortNode {
   readonly promise: Promise<V>;
   /** Leaves the flight that the waiter has joined; undefined if it has joined none. */
   leaveFlight: ((reason: unknown) => void) | undefined;
+  /** Called regularly during the wait where timers belong to requests. */
+  onBeat: (() => void) | undefined;
+  readonly #life: RequestLife | undefined;
   #resolve: (value: V) => void;
   #reject: (error: unknown) => void;
   #limits: Limit[] | undefined;
@@ -72,6 +93,8 @@ export class FlightWaiter<V> extends AbortNode {
       reject = onError;
     });
     this.leaveFlight = undefined;
+    this.onBeat = undefined;
+    this.#life = timersBelongToRequests ? new RequestLife(() => this.onBeat?.()) : undefined;
     this.#resolve = resolve;
     this.#reject = reject;
     this.#limits = undefined;
@@ -116,6 +139,7 @@ export class FlightWaiter<V> extends AbortNode {
   #end(): boolean {
     if (this.#isDone) return false;
     this.#isDone = true;
+    this.#life?.end();
     this.leave();
     for (const limit of this.#limits ?? []) limit.list?.remove(limit);
     return true;

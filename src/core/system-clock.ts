@@ -174,7 +174,7 @@ function platformInPlace(): Platform | undefined {
  * Returns the time of `systemClock`. The check for fakes costs almost nothing beside reading the clock; reading
  * `performance` from the global object each time would double the cost.
  */
-function now(): number {
+export function now(): number {
   // `aheadMs` is added only if it is not 0: each sum is allocated on the heap.
   return aheadMs === 0 && globals.setTimeout === platform?.setTimeout ? platform.now() : slowNow();
 }

@@ -1,3 +1,4 @@
+import { type FailingBody, rejectWithStreamError } from '../core/stream-errors.js';
 import { BodyGuard } from './body-guard.js';
 import { guardReaders } from './guarded-readers.js';
 
@@ -37,7 +38,7 @@ function guardStream(
   const response = likeOriginal(makeWith(Make, guard.stream, init), original);
   if (response.body !== guard.stream) return undefined;
   guard.open();
-  return { response, guard };
+  return { response: rejectWithStreamError(response, guard), guard };
 }
 
 /**
@@ -63,14 +64,15 @@ function likeOriginal(copy: Response, original: Response): Response {
   const { url, redirected, type, status, statusText, ok } = original;
   const clone = () => likeOriginal(Object.getPrototypeOf(copy).clone.call(copy), original);
   for (const [name, value] of Object.entries({ url, redirected, type, status, statusText, ok, clone })) {
-    Object.defineProperty(copy, name, { value });
+    Object.defineProperty(copy, name, { value, configurable: true });
   }
   return copy;
 }
 
 /** A stream that passes on the chunks of another one and can be ended from outside. */
-class GuardedStream extends BodyGuard {
+class GuardedStream extends BodyGuard implements FailingBody {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
+  failure: { readonly error: unknown } | undefined = undefined;
   readonly #source: ReadableStream<Uint8Array>;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined = undefined;
   #controller: ReadableByteStreamController | undefined = undefined;
@@ -97,6 +99,7 @@ class GuardedStream extends BodyGuard {
   }
 
   protected override onCutOff(reason: unknown): void {
+    this.failure = { error: reason };
     this.#controller?.error(reason);
     this.#reader?.cancel(reason).catch(() => {});
   }
@@ -119,6 +122,7 @@ class GuardedStream extends BodyGuard {
       }
     } catch (error) {
       this.end();
+      this.failure ??= { error };
       throw error; // errors the stream
     } finally {
       this.endReading();

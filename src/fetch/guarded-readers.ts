@@ -1,10 +1,7 @@
+import { BODY_READERS, type ReadableResponse } from '../core/stream-errors.js';
 import { BodyGuard } from './body-guard.js';
 
-/** The methods of a response that read its body to the end. */
-const READERS = ['text', 'json', 'arrayBuffer', 'bytes', 'blob', 'formData', 'buffer'] as const;
-
 type Reader = (...args: unknown[]) => Promise<unknown>;
-type ReadableResponse = Response & { readonly [name in (typeof READERS)[number]]?: Reader };
 
 /** The methods of Node's streams that are used here. */
 interface NodeStream {
@@ -31,7 +28,7 @@ class GuardedReaders extends BodyGuard {
 
   /** Guards a response or a clone. Returns whether it has a method that reads its body. */
   add(response: Response): boolean {
-    const readers = READERS.filter((name) => typeof (response as ReadableResponse)[name] === 'function');
+    const readers = BODY_READERS.filter((name) => typeof (response as ReadableResponse)[name] === 'function');
     if (readers.length === 0) return false;
     for (const name of readers) this.#replace(response, name, (response as ReadableResponse)[name] as Reader);
     const { body, clone } = response as unknown as { body: NodeStream | undefined; clone: () => Response };
@@ -47,7 +44,7 @@ class GuardedReaders extends BodyGuard {
     return true;
   }
 
-  #replace(response: Response, name: (typeof READERS)[number], read: Reader): void {
+  #replace(response: Response, name: (typeof BODY_READERS)[number], read: Reader): void {
     const value = async (...args: unknown[]): Promise<unknown> => {
       if (this.#cutOffBy !== undefined) throw this.#cutOffBy.reason;
       this.beginReading();

@@ -1,3 +1,4 @@
+import { rejectWithStreamError } from '../core/stream-errors.js';
 import { isOriginError, mayServeIfError } from './cache-decision.js';
 import { formatCacheStatus } from './cache-status.js';
 import { outgoing } from './fetch-call.js';
@@ -171,7 +172,7 @@ export class Origin {
     }
     const isRead = leader !== undefined && !leader.isDone;
     if (!isRead) tee?.leaveUnread();
-    leader?.resolve({ response: answer });
+    leader?.resolve({ response: tee === undefined ? answer : rejectWithStreamError(answer, tee) });
     originRequest.tee = tee;
     if (tee === undefined) onCollected(null);
     else tee.open(isRead ? request.signal : null);

@@ -79,7 +79,7 @@ function dress(response: Response, shape: ResponseShape): Response {
 }
 
 function define(response: Response, name: keyof Response, value: unknown): void {
-  Object.defineProperty(response, name, { value });
+  Object.defineProperty(response, name, { value, configurable: true });
 }
 
 /** Makes a response with another body. Undefined if the constructor of the original cannot do that. */

@@ -190,8 +190,7 @@ export class BoundedStore implements CacheLike<string, StoredResponses> {
   }
 }
 
-const bodiesOf = ({ variants }: StoredResponses): Uint8Array[] =>
-  variants.flatMap(({ body }) => body ?? []);
+const bodiesOf = ({ variants }: StoredResponses): Uint8Array[] => variants.flatMap(({ body }) => body ?? []);
 
 /** Calls the store, which may be the caller's own. If it throws, the error is reported and the request continues. */
 function reportThrown<T>(access: () => T, fallback: T): T {

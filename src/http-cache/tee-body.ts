@@ -1,5 +1,6 @@
 import { scopeOf } from '../core/abort-scope.js';
 import { CutOffLink } from '../core/cut-off-link.js';
+import type { FailingBody } from '../core/stream-errors.js';
 import type { BodyAccount, BodyPin } from './body-memory.js';
 import { releaseWhenDropped } from './release-when-dropped.js';
 
@@ -24,8 +25,9 @@ export interface TeeBodyEvents {
  * the limit, or if the shared memory is full, no copy is kept, and from then on the body is read at the speed of the
  * reader. If the reader leaves, the copy can still be completed.
  */
-export class TeeBody {
+export class TeeBody implements FailingBody {
   readonly stream: ReadableStream<Uint8Array>;
+  failure: { readonly error: unknown } | undefined = undefined;
   readonly #source: ReadableStream<Uint8Array>;
   readonly #limit: number;
   readonly #account: BodyAccount;
@@ -44,7 +46,6 @@ export class TeeBody {
   #isOver = false;
   /** Whether the complete body was passed to `onCollected`. The unread chunk is then a part of it. */
   #isWhole = false;
-  #failure: { readonly error: unknown } | undefined = undefined;
   #wake = (): void => {};
 
   /**
@@ -90,6 +91,7 @@ export class TeeBody {
 
   cutOff(reason: unknown): void {
     if (this.#unread === undefined) return;
+    this.failure = { error: reason };
     this.#controller?.error(reason);
     this.#leave(reason);
   }
@@ -165,7 +167,7 @@ export class TeeBody {
 
   #end(failure?: { readonly error: unknown }): void {
     this.#isOver = true;
-    this.#failure = failure;
+    this.failure ??= failure;
     this.#link?.leave();
     const kept = this.#kept;
     this.#kept = undefined;
@@ -198,7 +200,7 @@ export class TeeBody {
         return;
       }
       if (this.#unread === undefined) return;
-      if (this.#failure !== undefined) throw this.#failure.error; // errors the stream
+      if (this.failure !== undefined) throw this.failure.error; // errors the stream
       if (this.#isOver) {
         this.#controller?.close();
         this.#controller?.byobRequest?.respond(0);

@@ -127,7 +127,7 @@ export class InFlightLoads<K, V> {
 
   /** Loads the key in the background, unless a load of it is in flight. */
   refresh(key: K, entry: CachedEntry<V>, source: Source<K, V>): void {
-    if (this.#loads.has(key)) return;
+    if (this.#current(key) !== undefined) return;
     this.#counts.refreshes++;
     this.#start(this.#newLoad(key, entry, true), source);
   }
@@ -162,9 +162,15 @@ export class InFlightLoads<K, V> {
     load.scope.abort(undefined);
   }
 
+  /** Returns the load of a key that a read can join. */
+  #current(key: K): InFlightLoad<K, V> | undefined {
+    const load = this.#loads.get(key);
+    return load?.rejectIfLost() ? undefined : load;
+  }
+
   /** Joins the load of a key and returns whether it had to be started. */
   #join(key: K, entry: CachedEntry<V> | undefined, waiter: LoadWaiter<K, V>, source: Source<K, V>): boolean {
-    const inFlight = this.#loads.get(key);
+    const inFlight = this.#current(key);
     const load = inFlight ?? this.#newLoad(key, entry, false);
     const { latest } = this.#store.invalidations;
     const mayBeHit = load.startedAfter !== latest;

@@ -1,6 +1,7 @@
 import type { AbortScope } from '../core/abort-scope.js';
 import type { Decision } from '../core/errors.js';
 import { checkInteger } from '../core/options.js';
+import { beatWhilePending } from '../core/request-life.js';
 import { checkCost, createDecision } from './limit-algorithm.js';
 import type { LimitState } from './limit-state.js';
 import { type QueuedLimit, Ticket } from './ticket.js';
@@ -70,13 +71,15 @@ export class LimiterCore {
       if (last.at > now + maxWait) return this.#refuse(now, last);
       if (last.at <= now) return this.#takeQueued(cost, now);
     }
-    return new Promise((resolve, reject) => {
+    const decision = new Promise<Decision>((resolve, reject) => {
       const grant = (at: number) => this.#grant(at);
       const giveUp = () => this.queue.remove(waiter);
       const waiter: WaitingTicket = new WaitingTicket(cost, this.limits, grant, giveUp, resolve, reject);
       this.queue.add(waiter, now);
       scope?.enter(waiter);
     });
+    // The timer of the queue may belong to a request that ends before it fires.
+    return beatWhilePending(decision, () => this.#prepare(0, true), BEAT_MS);
   }
 
   /** Reserves `cost` at the earliest time that is possible, if that is within `maxWait`. */
@@ -181,6 +184,9 @@ export class LimiterCore {
     return this.#indexes === undefined ? decision : { ...decision, limitedBy: this.#indexes[binding] };
   }
 }
+
+/** How often a waiter brings its queues up to date where timers belong to requests, in milliseconds. */
+const BEAT_MS = 50;
 
 /** The earliest time at which a cost is admitted, and the index of the limit that determines it. */
 interface EarliestTime {
