@@ -1,7 +1,7 @@
 /**
  * Bundles the files of `build`, one for each file of `src`, into the few files of `dist`: the last step of
  * `npm run build`. Node spends more time on each file than on its code, so that 250 small files would make the import of
- * the package four times slower (docs/runtimes.md).
+ * the package three times as expensive.
  *
  * Both module systems get the same chunks, and each gets declarations of its own: TypeScript reads a `.d.ts` as an ES
  * module and a `.d.cts` as CommonJS.
@@ -11,23 +11,26 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type OutputOptions, type Plugin, type RollupOptions, rollup } from 'rollup';
 import { dts } from 'rollup-plugin-dts';
+import { minify } from 'terser';
 
 const root = new URL('../', import.meta.url);
 const build = fileURLToPath(new URL('build/', root));
 const dist = fileURLToPath(new URL('dist/', root));
 
 /**
- * The folders of `src` that share a chunk. What is often used together is loaded together; a folder that is not listed,
- * such as one that needs Node, stays in the file of its entry point.
+ * The folders of `src` that share a chunk. Few chunks make the import of the root cheap, and small ones that of an entry
+ * point (`npm run import-cost`). The folders of an entry point that is not universal, such as one that needs Node, are
+ * not listed: they stay in its own file.
  */
 const chunks: Record<string, readonly string[]> = {
   core: ['core'],
-  policies: ['pipeline', 'retry', 'timeout', 'circuit-breaker', 'bulkhead', 'fallback', 'keyed', 'coalesce'],
-  'rate-limit': ['rate-limit', 'http-fields'],
+  retry: ['retry'],
+  policies: ['pipeline', 'timeout', 'circuit-breaker', 'bulkhead', 'fallback', 'keyed', 'coalesce'],
   cache: ['cache'],
-  caching: ['loading-cache', 'tiered-cache', 'cache-writers'],
-  http: ['http-cache', 'fetch'],
-  nodes: ['hash-ring', 'load-balancer', 'sharding'],
+  services: [
+    ...['rate-limit', 'loading-cache', 'tiered-cache', 'cache-writers', 'http-fields', 'http-cache', 'fetch'],
+    ...['hash-ring', 'load-balancer', 'sharding'],
+  ],
 };
 const chunkOfFolder = new Map(Object.entries(chunks).flatMap(([chunk, folders]) => folders.map((it) => [it, chunk])));
 
@@ -61,7 +64,7 @@ const input = (extension: string, plugins: Plugin[]): RollupOptions => ({
   },
 });
 
-const output = (extension: string, format: 'es' | 'cjs', plugins: Plugin[] = []): OutputOptions => ({
+const output = (extension: string, format: 'es' | 'cjs', plugins: Plugin[]): OutputOptions => ({
   dir: dist,
   format,
   entryFileNames: `[name].${extension}`,
@@ -77,6 +80,18 @@ const output = (extension: string, format: 'es' | 'cjs', plugins: Plugin[] = [])
   generatedCode: { preset: 'es2015', symbols: false },
   plugins,
 });
+
+/**
+ * Removes the comments but the marks of pure calls, by which bundlers drop what is not used, and writes all characters
+ * in ASCII: V8 then keeps a file with one byte for each character. Names and lines stay, for stack traces.
+ */
+const withoutComments: Plugin = {
+  name: 'without-comments',
+  async renderChunk(code) {
+    const format = { beautify: true, indent_level: 2, ascii_only: true, comments: false, preserve_annotations: true };
+    return (await minify(code, { compress: false, mangle: false, format })).code;
+  },
+};
 
 /**
  * Declarations need the library of `Disposable` only where they name it. TypeScript reads the reference on the first
@@ -99,8 +114,8 @@ const commonJsImports: Plugin = {
 
 rmSync(dist, { recursive: true, force: true });
 const code = await rollup(input('.js', []));
-await code.write(output('js', 'es'));
-await code.write(output('cjs', 'cjs'));
+await code.write(output('js', 'es', [withoutComments]));
+await code.write(output('cjs', 'cjs', [withoutComments]));
 const declarations = await rollup(input('.d.ts', [dts()]));
 await declarations.write(output('d.ts', 'es', [libraryReferences]));
 await declarations.write(output('d.cts', 'es', [libraryReferences, commonJsImports]));

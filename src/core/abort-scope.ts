@@ -1,5 +1,6 @@
 import { InvalidOptionError } from './errors.js';
 import { type Exit, leave, leaveWithError, leaveWithValue } from './frame.js';
+import { requireGlobal } from './require-global.js';
 
 /** A receiver of an abort. It is its own node in the linked list of its scope. */
 export abstract class AbortNode {
@@ -76,7 +77,7 @@ export class AbortScope extends AbortNode {
    */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
-      this.#controller = new AbortController();
+      this.#controller = new (requireGlobal('AbortController'))();
       if (this.reason !== undefined) this.#controller.abort(this.reason);
     }
     return this.#controller.signal;

@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '../core/errors.js';
+import { requireGlobal } from '../core/require-global.js';
 import type { AnyFetch } from './fetch-call.js';
 
 /** The instances that a call has passed through, by the signal that the last of them has passed to the global fetch. */
@@ -15,8 +16,8 @@ export class GlobalFetch {
 
   /** Returns the fetch function for a call. */
   forCall(signal: AbortSignal | null): AnyFetch {
-    const current = globalThis.fetch as AnyFetch | undefined;
-    if (current !== undefined && current === this.#original) return current;
+    const current = requireGlobal('fetch') as AnyFetch;
+    if (current === this.#original) return current;
     const instances = [...((signal && instancesBySignal.get(signal)) ?? []), this];
     return (input, init) => {
       if (init?.signal) instancesBySignal.set(init.signal, instances);

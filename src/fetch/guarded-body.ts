@@ -1,3 +1,4 @@
+import { requireGlobal } from '../core/require-global.js';
 import { type FailingBody, rejectWithStreamError } from '../core/stream-errors.js';
 import { BodyGuard } from './body-guard.js';
 import { guardReaders } from './guarded-readers.js';
@@ -80,7 +81,7 @@ class GuardedStream extends BodyGuard implements FailingBody {
   constructor(source: ReadableStream<Uint8Array>) {
     super();
     this.#source = source;
-    this.stream = new ReadableStream({
+    this.stream = new (requireGlobal('ReadableStream'))({
       type: 'bytes',
       start: (controller) => {
         this.#controller = controller;

@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '../core/errors.js';
+import { requireGlobal } from '../core/require-global.js';
 
 /** A key to place: a string, hashed as UTF-8; bytes; or a number or bigint, hashed as its decimal string. */
 export type PlacementKey = string | Uint8Array | number | bigint;
@@ -15,7 +16,7 @@ export type HashFunction = (data: HashData, seed: number) => number;
 class Utf8Scratch {
   bytes = new Uint8Array(256);
   length = 0;
-  readonly #encoder = new TextEncoder();
+  #encoder: TextEncoder | undefined = undefined;
 
   /** Writes the text as UTF-8. Lone surrogates become U+FFFD, as in `TextEncoder`. */
   write(text: string): Uint8Array {
@@ -24,6 +25,7 @@ class Utf8Scratch {
     for (let i = 0; i < text.length; i++) {
       const unit = text.charCodeAt(i);
       if (unit > 127) {
+        this.#encoder ??= new (requireGlobal('TextEncoder'))();
         this.length = this.#encoder.encodeInto(text, bytes).written;
         return bytes;
       }

@@ -1,5 +1,6 @@
 import { scopeOf } from '../core/abort-scope.js';
 import { CutOffLink } from '../core/cut-off-link.js';
+import { requireGlobal } from '../core/require-global.js';
 import type { FailingBody } from '../core/stream-errors.js';
 import type { BodyAccount, BodyPin } from './body-memory.js';
 import { releaseWhenDropped } from './release-when-dropped.js';
@@ -57,7 +58,7 @@ export class TeeBody implements FailingBody {
     this.#limit = limit;
     this.#account = account;
     this.#events = events;
-    this.stream = new ReadableStream({
+    this.stream = new (requireGlobal('ReadableStream'))({
       type: 'bytes',
       start: (controller) => {
         this.#controller = controller;

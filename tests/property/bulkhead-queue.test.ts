@@ -54,6 +54,7 @@ it('The queue admits waiters by priority, then by arrival, with any number of pr
           const waiter = new Waiter(
             () => left.push(`${id} admitted`),
             (reason) => left.push(`${id} ${reason}`),
+            () => {},
           );
           queue.push(waiter.follow(scope), each.priority);
           naive.push({ id, priority: each.priority, waiter, scope });

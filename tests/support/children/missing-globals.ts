@@ -43,7 +43,7 @@ const patterns: Readonly<Record<string, () => Promise<unknown>>> = {
     return (await limiter.acquire()).allowed ? 'works' : 'no';
   },
   'cache with a timer': async () => {
-    const cache = new b.LruCache<string, string>({ capacity: 2, ttl: 50, purgeEvery: 1000 });
+    const cache = new b.LruCache<string, string>({ capacity: 2, ttl: 60_000, purgeEvery: 1000 });
     cache.set('a', 'works');
     const value = cache.get('a');
     cache[Symbol.dispose]();
