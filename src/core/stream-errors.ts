@@ -43,11 +43,12 @@ export function rejectWithStreamError(response: Response, body: FailingBody): Re
 function findOut(): void {
   passesErrors = false;
   try {
-    const failed = new ReadableStream({ start: (controller) => controller.error(failed) });
+    const reason = new Error('A test of the platform');
+    const stream = new ReadableStream({ start: (controller) => controller.error(reason) });
     const onError = (error: unknown): void => {
-      passesErrors = error === failed;
+      passesErrors = error === reason;
     };
-    new Response(failed).text().catch(onError);
+    new Response(stream).text().catch(onError);
   } catch {
     // A platform that cannot create such a response needs the wrappers as well.
   }
