@@ -7,8 +7,9 @@ import type { Outcome } from './outcome.js';
 const MAX_LENGTH = 64;
 
 /**
- * Parses a `Retry-After` header (RFC 9110, 10.2.3): whole seconds, or an HTTP date that is compared with `now`. Returns
- * the delay in milliseconds, 0 for a date in the past, and undefined for any other value.
+ * Parses a `Retry-After` header (RFC 9110, 10.2.3): a number of seconds, or an HTTP date that is compared with `now`.
+ * RFC 9110 allows whole seconds only; decimals are accepted because servers send them. Returns the delay in
+ * milliseconds, 0 for a date in the past, and undefined for any other value.
  *
  * @param now - the wall clock of the server in milliseconds since 1970: the `Date` of its response.
  * @defaultValue the local wall clock
@@ -19,29 +20,73 @@ const MAX_LENGTH = 64;
  */
 export function parseRetryAfter(value: string | null | undefined, now: number = Date.now()): number | undefined {
   if (typeof value !== 'string' || value.length > MAX_LENGTH) return undefined;
-  const text = value.trim();
-  if (/^[0-9]+$/.test(text)) return Number(text) * 1000;
-  const at = parseHttpDate(text, now);
+  const seconds = parseDecimal(value);
+  if (seconds !== undefined) return Math.ceil(seconds * 1000);
+  const at = parseHttpDate(value.trim(), now);
   return at === undefined ? undefined : Math.max(0, at - now);
 }
 
+/** Returns a decimal number without sign and exponent; undefined for any other text. */
+function parseDecimal(value: string | null): number | undefined {
+  const text = value !== null && value.length <= MAX_LENGTH ? value.trim() : '';
+  return /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : undefined;
+}
+
+/** Fields with a delay in milliseconds, of OpenAI and Azure. They are more precise than `Retry-After`. */
+const FIELDS_IN_MS: readonly string[] = ['retry-after-ms', 'x-ms-retry-after-ms'];
+
 /**
- * Returns the delay in milliseconds that the server has asked for: the `retryAfterMs` of an error, or the `Retry-After`
- * header of a response. Returns undefined if there is neither, and for errors of this package, whose `retryAfterMs`
+ * Returns the delay in milliseconds that the server has asked for: the `retryAfterMs` of an error, or a `Retry-After`,
+ * `retry-after-ms` or `x-ms-retry-after-ms` header. The header is that of a response, or of an error in which a client
+ * library keeps its response. Returns undefined if there is none, and for errors of this package, whose `retryAfterMs`
  * concerns a policy and not the server.
  */
 export function retryAfterMs(outcome: Outcome): number | undefined {
   const subject = outcome.ok ? outcome.value : outcome.error;
   if (typeof subject !== 'object' || subject === null || isResilienceError(subject)) return undefined;
   const hint = safeGet(subject, 'retryAfterMs');
-  const headers = safeGet(subject, 'headers');
   if (!outcome.ok && typeof hint === 'number') return hint >= 0 ? hint : undefined;
+  const field = headersOf(subject);
+  if (field === undefined) return undefined;
+  for (const name of FIELDS_IN_MS) {
+    const ms = parseDecimal(field(name));
+    if (ms !== undefined) return Math.ceil(ms);
+  }
+  return parseRetryAfter(field('retry-after'), serverTime({ get: field }));
+}
+
+/** Returns the value of a header field of a response; null if the response does not have the field. */
+type FieldReader = (name: string) => string | null;
+
+/**
+ * Returns the header fields of a response, or of an error. Errors keep the response in `response` (axios, got, ky,
+ * octokit), in `$response` (AWS), or only its `headers` (OpenAI, undici). The headers are a `Headers`, an object with
+ * `get`, or an object with a property for each field.
+ */
+export function headersOf(subject: object): FieldReader | undefined {
+  for (const holder of [subject, safeGet(subject, 'response'), safeGet(subject, '$response')]) {
+    const headers = isObject(holder) ? safeGet(holder, 'headers') : undefined;
+    if (isObject(headers)) return (name) => fieldOf(headers, name);
+  }
+  return undefined;
+}
+
+function fieldOf(headers: object, name: string): string | null {
   try {
-    return hasGet(headers) ? parseRetryAfter(headers.get('retry-after'), serverTime(headers)) : undefined;
+    const value = hasGet(headers) ? headers.get(name) : ownField(headers, name);
+    return typeof value === 'string' ? value : null;
   } catch {
-    return undefined; // an object that only resembles Headers
+    return null; // an object that only resembles Headers
   }
 }
+
+/** Returns a field of a record, in whose names the case does not matter. */
+function ownField(headers: object, name: string): unknown {
+  const own = Object.keys(headers).find((key) => key.toLowerCase() === name);
+  return own === undefined ? undefined : (headers as Record<string, unknown>)[own];
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 /**
  * Returns the server's wall clock when it responded, from the `Date` header. It may differ from the local clock by any

@@ -13,6 +13,8 @@ describe('parseRetryAfter', () => {
     [' 1 ', 1000],
     ['007', 7000],
     ['1000000000', 1e12],
+    ['1.5', 1500], // not in RFC 9110, but sent
+    ['0.0004', 1],
     ['Sat, 21 Nov 2026 12:00:05 GMT', 5000],
     ['Sat, 21 Nov 2026 11:59:00 GMT', 0], // in the past
     ['Fri, 31 Dec 2999 23:59:59 GMT', Date.UTC(2999, 11, 31, 23, 59, 59) - NOW],
@@ -25,7 +27,24 @@ describe('parseRetryAfter', () => {
   });
 
   it.each([
-    ...['-1', '1.5', '0x10', 'Infinity', 'NaN', '', '1, 2', '1;foo', '1e3', '٥', '+1', 'soon', '9'.repeat(4000)],
+    ...[
+      '-1',
+      '1.5.1',
+      '.5',
+      '5.',
+      '1,5',
+      '0x10',
+      'Infinity',
+      'NaN',
+      '',
+      '1, 2',
+      '1;foo',
+      '1e3',
+      '٥',
+      '+1',
+      'soon',
+      '9'.repeat(4000),
+    ],
     ...['Sat, 21 Nov 2026 12:00:05 gmt', 'Sat, 21 Nov 2026 12:00:05 CET', 'Sat, 21 Nov 2026 12:00:05', '2026-11-21'],
     ...['Sat, 21 Nov 2026 12:00:60 GMT', 'Sat, 21 Foo 2026 12:00:05 GMT', 'Sat, 21 Nov 2026 25:00:05 GMT'],
     ...['Sat, 21 Nov 2026 12:60:05 GMT', 'Sat, 21 Nov 2026 12:00:61 GMT', ' '.repeat(100_000), '"'.repeat(1000)],
@@ -81,6 +100,60 @@ describe('The delay that an outcome asks for', () => {
     expect(retryAfterMs({ ok: false, error: Object.assign(new Error(), { retryAfterMs: 50 }) })).toBe(50);
     expect(retryAfterMs({ ok: true, value: response })).toBe(2000);
     expect(retryAfterMs({ ok: false, error: response })).toBe(2000);
+  });
+
+  it.each([
+    ['retry-after-ms', '250', 250],
+    ['retry-after-ms', '250.2', 251],
+    ['x-ms-retry-after-ms', '1500', 1500],
+    ['retry-after-ms', '-1', 3000],
+    ['retry-after-ms', 'soon', 3000],
+    ['retry-after-ms', '1e3', 3000],
+    ['x-other', '1', 3000],
+  ])('the field %s with %j beside a Retry-After of 3 s asks for %i ms', (name, value, ms) => {
+    const headers = { [name]: value, 'retry-after': '3' };
+    expect(retryAfterMs({ ok: true, value: new Response(null, { status: 429, headers }) })).toBe(ms);
+  });
+
+  // Each client library keeps the response in its own place (E60).
+  const record = { 'Retry-After': '3' };
+  it.each([
+    ['axios', { response: { status: 429, headers: { get: (name: string) => new Headers(record).get(name) } } }],
+    ['axios, a record', { response: { status: 429, headers: { 'retry-after': '3' } } }],
+    ['got', { response: { statusCode: 429, headers: { 'retry-after': '3' } } }],
+    ['ky', { response: new Response(null, { status: 429, headers: record }) }],
+    ['octokit', { status: 429, response: { headers: { 'retry-after': '3' } } }],
+    ['AWS', { $response: { headers: { 'retry-after': '3' } } }],
+    ['undici', { statusCode: 429, headers: record }],
+    ['OpenAI', { status: 429, headers: new Headers(record) }],
+  ])('the delay is read from an error of %s', (_client, properties) => {
+    expect(retryAfterMs({ ok: false, error: Object.assign(new Error('429'), properties) })).toBe(3000);
+  });
+
+  it.each([
+    [{ headers: { 'retry-after': ['3', '4'] } }],
+    [{ headers: { 'retry-after': 3 } }],
+    [{ headers: [['retry-after', '3']] }],
+    [{ headers: null, response: null }],
+    [{ response: 'text' }],
+    [
+      {
+        get response(): never {
+          throw new Error('getter');
+        },
+      },
+    ],
+    [
+      {
+        headers: {
+          get: () => {
+            throw new Error('not Headers');
+          },
+        },
+      },
+    ],
+  ])('an error with unusual headers asks for no delay', (properties) => {
+    expect(retryAfterMs({ ok: false, error: properties })).toBe(undefined);
   });
 
   it.each([0, -600, 600, 86_400 * 365])(
