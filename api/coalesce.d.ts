@@ -14,13 +14,13 @@ interface CallContext {
 	readonly priority: number;
 	readonly key: string | undefined;
 }
-interface CallOptions {
+interface CallOptions<T = unknown> {
 	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
 	/** @defaultValue Infinity */
 	readonly timeout?: Duration | undefined;
 	/** @defaultValue `defaultClassify` */
-	readonly classify?: Classify | undefined;
+	readonly classify?: Classify<T> | undefined;
 	/** @defaultValue 5 */
 	readonly priority?: number | undefined;
 	/** @defaultValue none */
@@ -46,7 +46,9 @@ interface ContextChange {
 interface Policy<out Adds = never> {
 	readonly name: string;
 	readonly clock: Clock;
-	execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions): Promise<T | Adds>;
+	execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions<T>): Promise<T | Adds>;
+	attempt<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions<T>): Promise<Outcome<T | Adds>>;
+	wrap<F extends (...args: never[]) => Promise<unknown>>(this: Policy, fn: F): F;
 	wrap<This, A extends unknown[], T>(fn: (this: This, ...args: A) => T | PromiseLike<T>): (this: This, ...args: A) => Promise<T | Adds>;
 	run(next: Next, context: PolicyContext): Promise<unknown>;
 	describe(): PolicyDescription;

@@ -89,13 +89,13 @@ export interface CallContext {
 	readonly priority: number;
 	readonly key: string | undefined;
 }
-export interface CallOptions {
+export interface CallOptions<T = unknown> {
 	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
 	/** @defaultValue Infinity */
 	readonly timeout?: Duration | undefined;
 	/** @defaultValue `defaultClassify` */
-	readonly classify?: Classify | undefined;
+	readonly classify?: Classify<T> | undefined;
 	/** @defaultValue 5 */
 	readonly priority?: number | undefined;
 	/** @defaultValue none */
@@ -136,7 +136,9 @@ export interface Permit {
 export interface Policy<out Adds = never> {
 	readonly name: string;
 	readonly clock: Clock;
-	execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions): Promise<T | Adds>;
+	execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions<T>): Promise<T | Adds>;
+	attempt<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions<T>): Promise<Outcome<T | Adds>>;
+	wrap<F extends (...args: never[]) => Promise<unknown>>(this: Policy, fn: F): F;
 	wrap<This, A extends unknown[], T>(fn: (this: This, ...args: A) => T | PromiseLike<T>): (this: This, ...args: A) => Promise<T | Adds>;
 	run(next: Next, context: PolicyContext): Promise<unknown>;
 	describe(): PolicyDescription;

@@ -18,8 +18,8 @@ declare class CachedEntry<V> {
 	isDueForRefresh(now: number, { beta }: EarlyRefresh, random: Random): boolean;
 	expire(from: number): void;
 }
-export declare function tiered<V, D = string>(l1: FirstTier<NoInfer<V>>, l2: CacheStore<D>, options: TieredLoadingOptions<V, D> & NeedsSerializer<D>): TieredCache<V>;
-export declare function tiered<V, D = string>(l1: FirstTier<NoInfer<V>>, l2: CacheStore<D>, options: WithLoad<string, V, TieredLoadingOptions<V, D>> & NeedsSerializer<D>): TieredCache<V>;
+export declare function tiered<V, D = string>(l1: FirstTier<Fixed<V>>, l2: CacheStore<D>, options: TieredLoadingOptions<V, D> & NeedsSerializer<D>): TieredCache<V>;
+export declare function tiered<V, D = string>(l1: FirstTier<Fixed<V>>, l2: CacheStore<D>, options: WithLoad<string, V, TieredLoadingOptions<V, D>> & NeedsSerializer<D>): TieredCache<V>;
 export declare function tiered<V, D = string>(l1: FirstTier<V | undefined>, l2: CacheStore<D>, options?: TieredOptions<V | undefined, D> & NeedsSerializer<D>): TieredCache<V | undefined>;
 export interface CacheStore<D = string> {
 	get(key: string, context: CacheStoreContext): PromiseLike<StoredData<D> | undefined>;
@@ -117,13 +117,13 @@ interface CallContext {
 	readonly priority: number;
 	readonly key: string | undefined;
 }
-interface CallOptions {
+interface CallOptions<T = unknown> {
 	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
 	/** @defaultValue Infinity */
 	readonly timeout?: Duration | undefined;
 	/** @defaultValue `defaultClassify` */
-	readonly classify?: Classify | undefined;
+	readonly classify?: Classify<T> | undefined;
 	/** @defaultValue 5 */
 	readonly priority?: number | undefined;
 	/** @defaultValue none */
@@ -260,7 +260,9 @@ interface Observable<E> {
 interface Policy<out Adds = never> {
 	readonly name: string;
 	readonly clock: Clock;
-	execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions): Promise<T | Adds>;
+	execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions<T>): Promise<T | Adds>;
+	attempt<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions<T>): Promise<Outcome<T | Adds>>;
+	wrap<F extends (...args: never[]) => Promise<unknown>>(this: Policy, fn: F): F;
 	wrap<This, A extends unknown[], T>(fn: (this: This, ...args: A) => T | PromiseLike<T>): (this: This, ...args: A) => Promise<T | Adds>;
 	run(next: Next, context: PolicyContext): Promise<unknown>;
 	describe(): PolicyDescription;
@@ -331,6 +333,9 @@ type EntryMatch = {
 	readonly tag?: undefined;
 	readonly prefix?: undefined;
 };
+type Fixed<T> = [
+	T
+][T extends unknown ? 0 : never];
 type Invalidation<K> = ({
 	readonly kind: "delete" | "expire";
 	readonly key: K;

@@ -6,11 +6,11 @@ import { DeadlineList } from './deadline-list.js';
 import { type Duration, toMs } from './duration.js';
 import { InvalidOptionError } from './errors.js';
 import { checkBoolean, checkFunction, checkNumber, checkString, NOTHING, unpolluted } from './options.js';
-import type { Classify } from './outcome.js';
+import type { Classify, Outcome } from './outcome.js';
 import { runTimed } from './timed-scope.js';
 
-/** Options of one call. Properties inherited from `Object.prototype` are ignored. */
-export interface CallOptions {
+/** Options of one call of an operation that returns a `T`. Properties inherited from `Object.prototype` are ignored. */
+export interface CallOptions<T = unknown> {
   /**
    * Aborts the call when the signal aborts: the promise rejects immediately with the signal's abort reason.
    * @defaultValue none
@@ -26,7 +26,7 @@ export interface CallOptions {
    * Judges the outcomes of this call, in every policy that has no `classify` of its own.
    * @defaultValue `defaultClassify`
    */
-  readonly classify?: Classify | undefined;
+  readonly classify?: Classify<T> | undefined;
   /**
    * Priority of the call: a finite number, 0 is the most important. Bulkheads admit waiters in this order.
    * @defaultValue 5
@@ -68,7 +68,27 @@ export interface Policy<out Adds = never> {
    * call is aborted, the promise rejects immediately with the abort reason, even if the operation ignores its signal
    * and continues.
    */
-  execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions): Promise<T | Adds>;
+  execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions<T>): Promise<T | Adds>;
+  /**
+   * Runs the operation as `execute` does, and returns the outcome: a value or an error. An error of the operation, a
+   * rejection by a policy and an abort are outcomes, so the promise never rejects.
+   *
+   * @example
+   * ```ts
+   * const outcome = await retry().attempt(() => fetch('https://example.com'));
+   * console.log(outcome.ok ? outcome.value.status : outcome.error);
+   * ```
+   */
+  attempt<T>(
+    operation: (context: CallContext) => T | PromiseLike<T>,
+    options?: CallOptions<T>,
+  ): Promise<Outcome<T | Adds>>;
+  /**
+   * Returns a function with the same type that runs the asynchronous function `fn` under this policy: overloads and type
+   * parameters are kept. `this` and the arguments are passed to `fn`. Properties of `fn` are not copied. Only for
+   * policies that add no value of their own.
+   */
+  wrap<F extends (...args: never[]) => Promise<unknown>>(this: Policy, fn: F): F;
   /**
    * Returns a function with the same parameters that runs `fn` under this policy. `this` and the arguments are passed
    * to `fn`.
@@ -114,14 +134,24 @@ export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
    * Runs the operation. Without options nothing here can throw, so no try block is needed: on Node 20, one costs half
    * as much as a call.
    */
-  execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions): Promise<T | Adds> {
+  execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions<T>): Promise<T | Adds> {
     if (options !== undefined || typeof operation !== 'function') return this.#executeWith(operation, options);
     return this.run(callOperation, new Context(this.clock, operation, DEFAULT_TERMS)) as Promise<T | Adds>;
   }
 
-  #executeWith<T>(operation: Operation<T>, options: CallOptions = {}): Promise<T | Adds> {
+  attempt<T>(
+    operation: (context: CallContext) => T | PromiseLike<T>,
+    options?: CallOptions<T>,
+  ): Promise<Outcome<T | Adds>> {
+    return this.execute(operation, options).then(
+      (value) => ({ ok: true, value }),
+      (error: unknown) => ({ ok: false, error }),
+    );
+  }
+
+  #executeWith<T>(operation: Operation<T>, options: CallOptions<T> = {}): Promise<T | Adds> {
     try {
-      return startCall(this, operation, options) as Promise<T | Adds>;
+      return startCall(this, operation, options as CallOptions) as Promise<T | Adds>;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -146,6 +176,10 @@ export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
     return scope === undefined ? running : leaveAfter(running, scope);
   }
 
+  wrap<F extends (...args: never[]) => Promise<unknown>>(this: Policy, fn: F): F;
+  wrap<This, A extends unknown[], T>(
+    fn: (this: This, ...args: A) => T | PromiseLike<T>,
+  ): (this: This, ...args: A) => Promise<T | Adds>;
   wrap<This, A extends unknown[], T>(
     fn: (this: This, ...args: A) => T | PromiseLike<T>,
   ): (this: This, ...args: A) => Promise<T | Adds> {

@@ -107,6 +107,7 @@ describe('A call that runs under a policy in a scope', () => {
       execute,
       run: inner.run,
       wrap: inner.wrap,
+      attempt: inner.attempt,
       describe: inner.describe,
     } as Policy;
     for (const policy of [replaced, handWritten]) expect(await runWithPolicy(policy, () => 3, scope, 'k')).toBe(3);

@@ -27,7 +27,7 @@ it.each([
   ['Sun Nov  6 08:49:37 1994', 0],
   ['Thu, 01 Jan 2026 00:00:05 GMT', 5000],
   ['-1', undefined],
-  ['1.5', undefined],
+  ['1.5', 1500],
   ['0x10', undefined],
   ['1e9', undefined],
   ['Infinity', undefined],

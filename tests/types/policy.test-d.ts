@@ -6,11 +6,13 @@ import {
   type CircuitBreaker,
   type Classify,
   circuitBreaker,
+  defaultClassify,
   definePolicy,
   fallback,
   type Keyed,
   keyed,
   type Next,
+  type Outcome,
   type Pipeline,
   type Policy,
   type PolicyContext,
@@ -73,16 +75,58 @@ describe('execute', () => {
   });
 });
 
+describe('attempt', () => {
+  it('attempt returns the outcome of the operation, with the value that the policy adds', () => {
+    expectTypeOf(retry().attempt(async () => user)).toEqualTypeOf<Promise<Outcome<User>>>();
+    expectTypeOf(fallback('none').attempt(() => user)).toEqualTypeOf<Promise<Outcome<User | string>>>();
+  });
+});
+
+describe('The classify of a call', () => {
+  it('classify gets the outcome of the operation', () => {
+    const call = retry().execute(async () => user, {
+      classify: (outcome, context) => {
+        expectTypeOf(outcome).toEqualTypeOf<Outcome<User>>();
+        return outcome.ok && outcome.value.name === String(context.attempt) ? 'success' : 'failure';
+      },
+    });
+    expectTypeOf(call).toEqualTypeOf<Promise<User>>();
+    retry().execute(async () => user, { classify: defaultClassify });
+    // @ts-expect-error: the operation returns a user
+    retry().execute(async () => user, { classify: (outcome: Outcome<string>) => (outcome.ok ? 'success' : 'failure') });
+  });
+});
+
 describe('wrap', () => {
   it('wrap keeps the parameters and returns a promise', () => {
     const wrapped = retry().wrap((id: number, options?: { fresh: boolean }) => (options ? loading : user) && `${id}`);
     expectTypeOf(wrapped).parameters.toEqualTypeOf<[id: number, options?: { fresh: boolean }]>();
     expectTypeOf(wrapped).returns.toEqualTypeOf<Promise<string>>();
     expectTypeOf(retry().wrap(async (...ids: number[]) => ids)).toEqualTypeOf<
-      (this: unknown, ...args: number[]) => Promise<number[]>
+      (...ids: number[]) => Promise<number[]>
     >();
     // @ts-expect-error: a string is not an id
     wrapped('1');
+  });
+
+  it('wrap keeps overloads and type parameters of an asynchronous function', () => {
+    function find(id: number): Promise<User>;
+    function find(ids: number[]): Promise<User[]>;
+    async function find(_ids: number | number[]): Promise<User | User[]> {
+      return user;
+    }
+    const wrapped = retry().wrap(find);
+    expectTypeOf(wrapped(1)).toEqualTypeOf<Promise<User>>();
+    expectTypeOf(wrapped([1])).toEqualTypeOf<Promise<User[]>>();
+    expectTypeOf(pipeline(retry(), timeout('1s')).wrap(async <T>(value: T) => value)('text')).toEqualTypeOf<
+      Promise<'text' | string>
+    >();
+    expectTypeOf(retry().wrap(fetch)).toEqualTypeOf<typeof fetch>();
+  });
+
+  it('wrap of a policy that adds a value says so for an asynchronous function too', () => {
+    expectTypeOf(fallback('none').wrap(async (id: number) => id)(1)).toEqualTypeOf<Promise<number | string>>();
+    expectTypeOf(fallback('none').wrap(fetch)('https://a.test/')).toEqualTypeOf<Promise<Response | string>>();
   });
 
   it('wrap keeps the type of this', () => {
