@@ -115,6 +115,8 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
 	readonly key?: ((request: OutgoingRequest) => string) | undefined;
 	/** @defaultValue the URL of the request */
 	readonly route?: ((request: OutgoingRequest, context: CallContext) => Route | PromiseLike<Route>) | undefined;
+	/** @defaultValue `isIdempotent`, by the method and the headers of the request */
+	readonly repeatable?: ((request: OutgoingRequest) => boolean) | undefined;
 	/** @defaultValue 1048576 */
 	readonly replayLimit?: number | undefined;
 	/** @defaultValue 65536 */

@@ -64,7 +64,8 @@ export interface CallTerms {
   readonly classify: Classify;
   readonly priority: number;
   readonly key: string | undefined;
-  readonly repeatable: boolean;
+  /** Not constant: an operation may learn from the failure of an attempt whether it may run again. */
+  repeatable: boolean;
 }
 
 export const DEFAULT_TERMS: CallTerms = { classify: defaultClassify, priority: 5, key: undefined, repeatable: true };
@@ -276,3 +277,12 @@ const DETACHED_TERMS: CallTerms = {
   classify: (outcome) =>
     !outcome.ok && isErrorOfClass(outcome.error, ['AbortError']) ? 'ignore' : defaultClassify(outcome),
 };
+
+/**
+ * Sets whether the operation of a call may run again, for the policies of this call. Has no effect in a context that a
+ * user has written, or that has no terms of its own.
+ */
+export function setRepeatable(context: CallContext, repeatable: boolean): void {
+  const { terms } = context as Partial<Context>;
+  if (terms !== undefined && terms !== DEFAULT_TERMS) terms.repeatable = repeatable;
+}

@@ -1,13 +1,20 @@
 import type { CallContext } from '../core/call-context.js';
+import { setRepeatable } from '../core/context.js';
 import { reportUncaught } from '../core/events.js';
+import { attribute } from '../core/network-error.js';
+import { wasNeverSent } from '../core/never-sent.js';
 import type { Outcome } from '../core/outcome.js';
 import { attributeRejection } from './attribute-rejection.js';
 import { guardBody } from './guarded-body.js';
 import type { ResilientFetchOptions, Route } from './options.js';
+import { BodyReader } from './read-body.js';
 import {
+  asRequest,
+  type BodySending,
+  bodySending,
   type CapturedRequest,
   copyForAttempt,
-  isRepeatable,
+  type OutgoingRequest,
   type RequestOptions,
   withInputCopied,
   withUrl,
@@ -19,7 +26,9 @@ export type AnyFetch = (input: unknown, init?: RequestOptions) => Promise<Respon
 /** Settings that all calls of one instance share. */
 export interface FetchSettings {
   readonly route: ResilientFetchOptions['route'];
-  /** The size of the largest mutable body that is copied so that it can be sent again, in bytes. */
+  /** Whether the request may be sent more than once. */
+  repeatable(request: OutgoingRequest): boolean;
+  /** The size of the largest body that is kept so that it can be sent again, in bytes. */
   readonly replayLimit: number;
   /** Whether the policy may make a second attempt. */
   readonly mayRepeat: boolean;
@@ -34,8 +43,8 @@ const owners = new WeakMap<object, FetchCall>();
 
 /** One call of the fetch function, with all its attempts. */
 export class FetchCall {
-  /** Whether the request may be sent again. */
-  readonly repeatable: boolean;
+  readonly #isSafe: boolean;
+  #sending: BodySending;
   readonly #fetch: AnyFetch;
   readonly #settings: FetchSettings;
   readonly #isGuarded: boolean;
@@ -44,12 +53,19 @@ export class FetchCall {
   /** The unread responses of earlier attempts. */
   readonly #unread = new Set<Response>();
   #ended = false;
-  /** The only attempt of a request that must not be repeated. */
-  #singleAttempt: Promise<Response> | undefined = undefined;
+  /** The attempt of a request that must not be sent again. */
+  #lastAttempt: Promise<Response> | undefined = undefined;
+  /** Reads the body of a `Request` before the first attempt. */
+  #reading: Promise<void> | undefined = undefined;
+  #reader: BodyReader | undefined = undefined;
 
   /** @param isGuarded - whether a signal, a time limit or a slot lasts until the end of the body. */
   constructor(request: CapturedRequest, fetch: AnyFetch, settings: FetchSettings, isGuarded: boolean) {
-    this.repeatable = isRepeatable(request, settings.replayLimit);
+    this.#isSafe = settings.repeatable(request);
+    const sending = bodySending(request, settings.replayLimit);
+    // Only what may be sent again is read first: otherwise a body that is still being produced would be held back.
+    const isRead = this.#isSafe && settings.mayRepeat;
+    this.#sending = sending === 'after-reading' && !isRead ? 'once' : sending;
     this.#request = request;
     this.#fetch = fetch;
     this.#settings = settings;
@@ -57,17 +73,58 @@ export class FetchCall {
     if (this.#copiesImmediately) this.#copyBody();
   }
 
-  /** Makes one attempt. If the request must not be repeated, returns the first attempt again. */
+  /** Whether the request may be sent again, as far as it is known before it is sent. */
+  get repeatable(): boolean {
+    return this.#isSafe && this.#sending !== 'once';
+  }
+
+  /** Makes one attempt. If the request must not be sent again, returns the last attempt again. */
   attempt(context: CallContext): Promise<Response> {
     // A request that must not be repeated is sent once, even if the policy asks for another attempt.
-    if (this.#singleAttempt !== undefined) return this.#singleAttempt;
+    if (this.#lastAttempt !== undefined) return this.#lastAttempt;
     this.#isBegun = true;
     this.#discardAllBut(undefined); // earlier responses were not good enough
+    const sent = this.#sending === 'after-reading' ? this.#readFirst(context) : this.#sendCopy(context);
+    if (!this.repeatable) this.#lastAttempt = sent.catch((error) => this.#afterFailure(error, context));
+    return this.#lastAttempt ?? sent;
+  }
+
+  /** Permits another attempt of a request that was never sent, whatever its method. */
+  #afterFailure(error: unknown, context: CallContext): never {
+    if (this.#sending === 'again' && this.#settings.mayRepeat && wasNeverSent(error)) {
+      this.#lastAttempt = undefined;
+      setRepeatable(context, true);
+    } else setRepeatable(context, this.repeatable);
+    throw error;
+  }
+
+  /** Reads the body of a `Request`, once for all attempts, before it sends the request. */
+  async #readFirst(context: CallContext): Promise<Response> {
+    this.#reading ??= this.#readBody();
+    try {
+      await this.#reading;
+    } catch (error) {
+      attribute(error, 'caller');
+      setRepeatable(context, false);
+      throw error;
+    }
+    context.signal.throwIfAborted();
+    if (!this.repeatable) setRepeatable(context, false);
+    return this.#sendCopy(context);
+  }
+
+  async #readBody(): Promise<void> {
+    const { body } = asRequest(this.#request.input) as { readonly body: ReadableStream<Uint8Array> };
+    this.#reader = new BodyReader(body, this.#settings.replayLimit);
+    const { bytes, stream } = await this.#reader.read();
+    this.#sending = stream === undefined ? 'again' : 'once';
+    this.#request = { ...this.#request, requestBody: stream ?? bytes };
+  }
+
+  #sendCopy(context: CallContext): Promise<Response> {
     const request = copyForAttempt(this.#request, !this.repeatable);
     const { route } = this.#settings;
-    const sent = route === undefined ? this.#send(request, context) : this.#sendTo(route, request, context);
-    if (!this.repeatable) this.#singleAttempt = sent;
-    return sent;
+    return route === undefined ? this.#send(request, context) : this.#sendTo(route, request, context);
   }
 
   /**
@@ -83,7 +140,7 @@ export class FetchCall {
   /** Whether an attempt may begin after the call has returned, even if the first one begins before. */
   get #copiesImmediately(): boolean {
     const { mayRepeat, route } = this.#settings;
-    return (this.repeatable && mayRepeat) || route !== undefined;
+    return (this.#sending === 'again' && mayRepeat) || route !== undefined;
   }
 
   #copyBody(): void {
@@ -95,6 +152,7 @@ export class FetchCall {
   /** Ends the call: discards all unread responses except the returned one, under any policy. */
   end(returned: Response | undefined): void {
     this.#ended = true;
+    this.#reader?.cancel(undefined);
     this.#discardAllBut(returned);
   }
 

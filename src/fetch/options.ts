@@ -85,9 +85,16 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
    */
   readonly route?: ((request: OutgoingRequest, context: CallContext) => Route | PromiseLike<Route>) | undefined;
   /**
-   * The largest mutable body (bytes, `URLSearchParams`, `FormData`) that is copied at the call so that it can be sent
-   * again, in bytes: an integer ≥ 0, or `Infinity`. A request with a larger one is sent once, and its body is copied
-   * only if that attempt has to wait. Text, Blobs and files are never copied.
+   * Returns whether a request may be sent more than once: true or false. A body that can be sent only once prevents it
+   * anyway. A request that was never sent, because there was no connection, may be sent again whatever this function
+   * returns (RFC 9110, 9.2.2).
+   * @defaultValue `isIdempotent`, by the method and the headers of the request
+   */
+  readonly repeatable?: ((request: OutgoingRequest) => boolean) | undefined;
+  /**
+   * The largest body that is kept so that it can be sent again, in bytes: an integer ≥ 0, or `Infinity`. A mutable body
+   * (bytes, `URLSearchParams`, `FormData`) is copied at the call, and the body of a `Request` is read before the first
+   * attempt. A request with a larger one is sent once. Text, Blobs and files are never copied.
    * @defaultValue 1048576
    */
   readonly replayLimit?: number | undefined;

@@ -30,6 +30,8 @@ export interface RequestOptions {
 export interface CapturedRequest extends OutgoingRequest {
   /** The headers that a `Request` had at the call; undefined if the first argument is not a `Request`. */
   readonly requestHeaders: unknown;
+  /** The body of a `Request` after it was read; undefined if it was not. */
+  readonly requestBody?: Uint8Array | ReadableStream | undefined;
 }
 
 /** A `Request` of any implementation: the platform's, undici's, or a polyfill's. */
@@ -88,13 +90,13 @@ export function readInit(init: unknown): RequestOptions | undefined {
  * there is only one attempt, returns the request as it was captured.
  */
 export function copyForAttempt(captured: CapturedRequest, isOnlyOne: boolean): CapturedRequest {
-  const { input, init, requestHeaders } = captured;
+  const { input, init, requestHeaders, requestBody } = captured;
   const request = asRequest(input);
   const isChangeable = request !== undefined || input instanceof URL || init?.headers !== undefined;
-  if (isOnlyOne || !isChangeable) return captured;
+  if ((isOnlyOne && requestBody === undefined) || !isChangeable) return captured;
   const own = init?.headers === undefined ? init : { ...init, headers: copyHeaders(init.headers) };
   if (request === undefined) return { ...captured, init: own, input: input instanceof URL ? new URL(input) : input };
-  const copy = copyRequest(request, requestHeaders);
+  const copy = copyRequest(request, requestHeaders, requestBody);
   return copy === undefined
     ? { ...captured, init: { headers: copyHeaders(requestHeaders), ...own } }
     : { ...captured, init: own, input: copy };
@@ -111,19 +113,28 @@ export function withInputCopied(captured: CapturedRequest): CapturedRequest {
 }
 
 /**
- * Returns a copy of a `Request`, which takes over its body. Returns undefined if only the original can be sent, because
- * its body is not a web stream.
+ * Returns a copy of a `Request` with the given body, or otherwise with the body of the original, which it takes over.
+ * Returns undefined if only the original can be sent, because its body is not a web stream.
  */
-function copyRequest(request: RequestLike, headers: unknown): RequestLike | undefined {
-  const { constructor: Make, body } = request as unknown as { constructor: typeof Request; body: unknown };
-  if (kindOfBody(body) === 'stream' && typeof (body as ReadableStream).getReader !== 'function') return undefined;
+function copyRequest(
+  request: RequestLike,
+  headers: unknown,
+  body?: Uint8Array | ReadableStream,
+): RequestLike | undefined {
+  const { constructor: Make, body: own } = request as unknown as { constructor: typeof Request; body: unknown };
+  if (body === undefined && kindOfBody(own) === 'stream' && !isWebStream(own)) return undefined;
+  const duplex = isWebStream(body) ? { duplex: 'half' } : {};
+  const init = body === undefined ? {} : { body: body as BodyInit, ...duplex };
   try {
     // The call already follows its signal. A copy that followed it too would add a listener for each attempt.
-    return new Make(request as Request, { headers: headers as HeadersInit, signal: null });
+    return new Make(request as Request, { headers: headers as HeadersInit, signal: null, ...init });
   } catch {
     return undefined; // fetch rejects it with its own error
   }
 }
+
+const isWebStream = (body: unknown): body is ReadableStream =>
+  typeof body === 'object' && body !== null && typeof (body as Partial<ReadableStream>).getReader === 'function';
 
 /** Returns the same request with another URL. */
 export function withUrl(input: unknown, url: string | URL): unknown {
@@ -154,15 +165,27 @@ export function isIdempotent(request: { readonly method?: string | undefined; re
   );
 }
 
-/** Whether the request may be sent again: it is idempotent, and its body can be sent again. */
-export function isRepeatable({ method, input, init }: OutgoingRequest, replayLimit: number): boolean {
-  const request = asRequest(input);
-  if (!isIdempotent({ method, headers: init?.headers ?? request?.headers })) return false;
+/**
+ * How often the body of a request can be sent.
+ *
+ * - `again`: any number of times.
+ * - `after-reading`: any number of times, after it was read. It is the body of a `Request`, which is a stream even if it
+ *   was created from text.
+ * - `once`: once.
+ */
+export type BodySending = 'again' | 'after-reading' | 'once';
+
+/** Returns how often the body of a request can be sent. */
+export function bodySending({ input, init }: OutgoingRequest, replayLimit: number): BodySending {
   const body = init?.body ?? null;
-  // The body of a Request is a stream, even if it was created from text.
-  if (body === null) return (request?.body ?? null) === null;
-  const kind = kindOfBody(body);
-  return kind === 'immutable' || (kind === 'mutable' && sizeOfBody(body) <= replayLimit);
+  if (body !== null) {
+    const kind = kindOfBody(body);
+    return kind === 'immutable' || (kind === 'mutable' && sizeOfBody(body) <= replayLimit) ? 'again' : 'once';
+  }
+  const own = asRequest(input)?.body ?? null;
+  if (own === null) return 'again';
+  const isReadable = isWebStream(own) && !own.locked && (input as Request).bodyUsed !== true;
+  return isReadable && replayLimit > 0 ? 'after-reading' : 'once';
 }
 
 /**

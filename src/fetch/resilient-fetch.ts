@@ -22,6 +22,7 @@ import {
   asRequest,
   type CapturedRequest,
   captureRequest,
+  isIdempotent,
   type OutgoingRequest,
   type RequestOptions,
   readInit,
@@ -33,8 +34,8 @@ import {
  * the outside in: a total timeout, retries with a budget, a circuit breaker and a bulkhead for each origin, and a
  * timeout for each attempt. Use one instance for each kind of dependency. It costs what its policies cost.
  *
- * - Only requests that are safe to repeat are repeated (`isIdempotent`), and only if their body can be sent again: a
- *   stream, or the body of a `Request`, is sent once.
+ * - Only requests that are safe to repeat are repeated (`repeatable`), and only if their body can be sent again: a
+ *   stream is sent once, and the body of a `Request` is kept up to `replayLimit`.
  * - A `Retry-After` is honoured. The last response is returned unread, even if it is judged a failure.
  * - Timeouts, slots and verdicts end when the headers have arrived. The body belongs to the caller: only the caller's
  *   signal, and `bodyTimeout` if it is set, can abort it.
@@ -86,6 +87,7 @@ const NO_DEFAULTS = {
   key: undefined,
   route: undefined,
   drainLimit: undefined,
+  repeatable: undefined,
   replayLimit: undefined,
   on: undefined,
   clock: undefined,
@@ -187,6 +189,7 @@ function checkSettings(own: Partial<ResilientFetchOptions<FetchLike>>, clock: Cl
     own.drainLimit === undefined ? 65536 : checkInteger(OWNER, 'drainLimit', own.drainLimit, { min: 0 });
   return {
     route: checkOptionalFunction(OWNER, 'route', own.route),
+    repeatable: own.repeatable === undefined ? isIdempotentRequest : checkRepeatable(own.repeatable),
     replayLimit:
       own.replayLimit === undefined
         ? 2 ** 20
@@ -196,6 +199,20 @@ function checkSettings(own: Partial<ResilientFetchOptions<FetchLike>>, clock: Cl
     discard: (response) => discard(response, drainLimit, clock),
   };
 }
+
+/** Returns the function, which then throws if its result is not a boolean. */
+function checkRepeatable(repeatable: (request: OutgoingRequest) => boolean): (request: OutgoingRequest) => boolean {
+  checkFunction(OWNER, 'repeatable', repeatable);
+  return (request) => {
+    const isRepeatable = repeatable(request);
+    if (typeof isRepeatable === 'boolean') return isRepeatable;
+    throw new InvalidOptionError(OWNER, 'repeatable', 'must return true or false', isRepeatable);
+  };
+}
+
+/** Whether a request is idempotent by its method or its headers. */
+const isIdempotentRequest = ({ method, input, init }: OutgoingRequest): boolean =>
+  isIdempotent({ method, headers: init?.headers ?? asRequest(input)?.headers });
 
 function checkPolicy(policy: Policy, given: Partial<ResilientFetchOptions<FetchLike>>): Policy {
   checkFunction(OWNER, 'policy', policy?.execute);

@@ -310,12 +310,11 @@ describe('Mutable request bodies', () => {
   it('a body is not copied if its only attempt starts at once', async () => {
     const { raw, fetch } = recordingFetch(0);
     const bytes = new Uint8Array(10);
-    await resilientFetch({ fetch })(URL_A, { method: 'POST', body: bytes });
     await resilientFetch({ fetch, retry: false })(URL_A, { method: 'PUT', body: bytes });
     const large = new Uint8Array(MIB + 1);
     await resilientFetch({ fetch })(URL_A, { method: 'PUT', body: large });
-    expect(raw.map(([, init]) => init.body)).toEqual([bytes, bytes, large]);
-    for (const [index, [, init]] of raw.entries()) expect(init.body === [bytes, bytes, large][index]).toBe(true);
+    expect(raw.map(([, init]) => init.body)).toEqual([bytes, large]);
+    for (const [index, [, init]] of raw.entries()) expect(init.body === [bytes, large][index]).toBe(true);
   });
 
   it('a body of any size is copied if its only attempt has to wait', async () => {

@@ -73,7 +73,8 @@ describe('Requests that are repeated', () => {
     ['a PUT of parameters', url, { method: 'PUT', body: new URLSearchParams('a=b') }, 3],
     ['a PUT of a stream', url, { method: 'PUT', body: stream() }, 1],
     ['a PUT of a generator', url, { method: 'PUT', body: (async function* () {})() as never }, 1],
-    ['a Request with a body', new Request(url, { method: 'PUT', body: 'body' }), undefined, 1],
+    ['a Request with a body', new Request(url, { method: 'PUT', body: 'body' }), undefined, 3],
+    ['a POST in a Request with a body', new Request(url, { method: 'POST', body: 'body' }), undefined, 1],
     ['a null body', url, { method: 'PUT', body: null }, 3],
   ])('%s is sent the expected number of times', async (_name, input, init, times) => {
     const { calls, options } = failing();

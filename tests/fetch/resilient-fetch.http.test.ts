@@ -42,11 +42,13 @@ describe('Requests that are sent', () => {
     for (const { method, headers } of server.received) expect([method, headers['x-who']]).toEqual(['DELETE', 'me']);
   });
 
-  it('a Request with a body is sent once, because its body is a stream', async () => {
+  it('a Request with a body is sent in each attempt, with the length of its body', async () => {
     await using server = await failsOnce();
-    const response = await resilientFetch({ retry })(new Request(server.origin, { method: 'PUT', body: 'once' }));
-    expect([response.status, await response.text()]).toEqual([503, 'unavailable']);
-    expect(server.received).toMatchObject([{ method: 'PUT', body: 'once' }]);
+    const request = new Request(server.origin, { method: 'PUT', body: 'twice', headers: { 'content-type': 'a/b' } });
+    const response = await resilientFetch({ retry })(request);
+    expect([response.status, await response.text(), request.bodyUsed]).toEqual([200, 'well', true]);
+    const sent = { method: 'PUT', body: 'twice', headers: { 'content-length': '5', 'content-type': 'a/b' } };
+    expect(server.received).toMatchObject([sent, sent]);
   });
 
   it('a Request whose body is replaced by the second argument is sent in each attempt', async () => {
