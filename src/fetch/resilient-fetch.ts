@@ -2,7 +2,14 @@ import { type Clock, checkClock } from '../core/clock.js';
 import { DeadlineList } from '../core/deadline-list.js';
 import { toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
-import { checkBoolean, checkFunction, checkInteger, checkMethods, checkOptionalFunction, readOptions } from '../core/options.js';
+import {
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkMethods,
+  checkOptionalFunction,
+  readOptions,
+} from '../core/options.js';
 import type { Classify } from '../core/outcome.js';
 import type { CallOptions, Policy, PolicyDescription } from '../core/policy.js';
 import type { RequestSharing } from '../core/request-sharing.js';
@@ -138,7 +145,8 @@ class GuardedFetch {
     const built =
       own.policy === undefined ? buildDefaultPolicy(own, clock, bodyTimeoutMs, this.#settings.discard) : undefined;
     this.#policy = built?.policy ?? checkPolicy(own.policy as Policy, own);
-    if (checkBoolean(OWNER, 'resume', resume)) this.#resuming = built?.resuming() ?? resumingUnder(this.#policy, clock, this.#settings.discard);
+    if (checkBoolean(OWNER, 'resume', resume))
+      this.#resuming = built?.resuming() ?? resumingUnder(this.#policy, clock, this.#settings.discard);
     if (own.dedupe !== undefined) this.#sharing = checkMethods(OWNER, 'dedupe', own.dedupe, ['start']).start();
     this.control = own.rateLimit ? built?.control : undefined;
     this.#base = own.fetch === undefined && own.route === undefined ? undefined : RELATIVE;
@@ -178,12 +186,7 @@ class GuardedFetch {
    *
    * @param isForOne - whether the body is for the caller alone, whose signal and time limit then apply to it.
    */
-  #send(
-    request: CapturedRequest,
-    fetch: AnyFetch,
-    signal: AbortSignal | null,
-    isForOne: boolean,
-  ): Promise<Response> {
+  #send(request: CapturedRequest, fetch: AnyFetch, signal: AbortSignal | null, isForOne: boolean): Promise<Response> {
     const resumable = this.#resuming && asResumable(request);
     const limitsSource = resumable !== undefined || this.#idleDeadlines.durationMs < Infinity;
     const isGuarded = limitsSource || this.#isGuarded(signal);

@@ -219,7 +219,8 @@ export class Resumption implements BodyContinuation {
   }
 
   #partIn(headers: Headers): Part | undefined {
-    const [, first, last, size] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/i.exec(headers.get('content-range')?.trim() ?? '') ?? [];
+    const [, first, last, size] =
+      /^bytes (\d+)-(\d+)\/(\d+|\*)$/i.exec(headers.get('content-range')?.trim() ?? '') ?? [];
     const end = Number(last) + 1;
     const total = size === '*' ? this.#total : Number(size);
     const length = headers.get('content-length');
