@@ -26,7 +26,7 @@ const chunks: Record<string, readonly string[]> = {
   'rate-limit': ['rate-limit', 'http-fields'],
   cache: ['cache'],
   caching: ['loading-cache', 'tiered-cache', 'cache-writers'],
-  http: ['http-cache', 'fetch'],
+  http: ['http-cache', 'fetch', 'dedupe'],
   nodes: ['hash-ring', 'load-balancer', 'sharding'],
 };
 const chunkOfFolder = new Map(Object.entries(chunks).flatMap(([chunk, folders]) => folders.map((it) => [it, chunk])));

@@ -1,3 +1,4 @@
+import { copyBytes } from '../core/bytes.js';
 import { copyResponse } from '../core/response-copy.js';
 import { type FailingBody, rejectWithStreamError } from '../core/stream-errors.js';
 import { BodyGuard } from './body-guard.js';
@@ -133,7 +134,7 @@ class GuardedStream extends BodyGuard implements FailingBody {
     for (;;) {
       const { done, value } = await (this.#continuation === undefined ? this.#read() : this.#readOrContinue());
       if (done) return undefined;
-      if (value.byteLength > 0) return value.slice();
+      if (value.byteLength !== 0) return copyBytes(value);
     }
   }
 
