@@ -2,7 +2,7 @@ import { InvalidOptionError } from '../core/errors.js';
 import { checkInteger, readOptions } from '../core/options.js';
 import type { RequestDedupe } from '../core/request-sharing.js';
 import { TOKEN } from '../http-fields/cache-control.js';
-import type { Vary } from './request-key.js';
+import type { DedupeRequest, Vary } from './request-key.js';
 import { SharedRequests } from './shared-requests.js';
 
 /** Options of `dedupe`. */
@@ -13,7 +13,7 @@ export interface DedupeOptions {
    * distinguish requests.
    * @defaultValue none
    */
-  readonly vary?: Vary | undefined;
+  readonly vary?: readonly string[] | ((request: DedupeRequest) => string) | undefined;
   /**
    * The number of bytes of a body that are buffered for a caller that reads more slowly than the others: an integer ≥ 0,
    * or `Infinity`. A caller that is further behind gets the rest of its body from a request of its own.
