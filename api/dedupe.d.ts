@@ -26,4 +26,5 @@ export interface ShareableRequest {
 	} | undefined;
 	readonly requestHeaders: unknown;
 }
+
 export {};

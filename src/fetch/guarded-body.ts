@@ -86,11 +86,8 @@ class GuardedStream extends BodyGuard implements FailingBody {
   }
 
   override onIdle(error: unknown): void {
-    if (this.#continuation === undefined) this.cutOff(error);
-    else {
-      this.#idleError = { error };
-      this.#cancelSource(error); // the pending read ends
-    }
+    this.#idleError = { error };
+    this.#cancelSource(error); // the pending read ends, and then rejects with the error
   }
 
   protected override onCutOff(reason: unknown): void {

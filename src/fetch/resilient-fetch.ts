@@ -46,7 +46,9 @@ import { asResumable, type ResumePolicies, Resumption, type SendResumption } fro
  *   stream, or the body of a `Request`, is sent once.
  * - A `Retry-After` is honoured. The last response is returned unread, even if it is judged a failure.
  * - Timeouts, slots and verdicts end when the headers have arrived. The body belongs to the caller: only the caller's
- *   signal, and `bodyTimeout` if it is set, can abort it.
+ *   signal, and `bodyTimeout` and `bodyIdleTimeout` if they are set, can abort it. With `resume`, a body that breaks off
+ *   continues.
+ * - With `dedupe`, concurrent equal requests share one response.
  * - A URL that cannot be parsed rejects with the error of `fetch`.
  *
  * The returned promise rejects with the error of `fetch`, or with `TimeoutError`, `CircuitOpenError`,
