@@ -67,6 +67,9 @@ export interface RateLimitFields {
 	readonly limits: readonly AnnouncedLimit[];
 	readonly retryAfterMs: number | undefined;
 }
+export interface RequestDedupe {
+	start(): RequestSharing;
+}
 export interface RequestOptions {
 	/** @defaultValue 'GET' */
 	readonly method?: string | undefined;
@@ -77,6 +80,9 @@ export interface RequestOptions {
 	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
 	readonly [other: string]: unknown;
+}
+export interface RequestSharing {
+	share(request: ShareableRequest, signal: AbortSignal | null, send: (signal: AbortSignal) => Promise<Response>): Promise<Response> | undefined;
 }
 export interface ResilientFetchListeners {
 	readonly stateChange?: ((event: CircuitBreakerEvents["stateChange"] & {
@@ -99,6 +105,10 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
 	readonly attemptTimeout?: Duration | undefined;
 	/** @defaultValue Infinity */
 	readonly bodyTimeout?: Duration | undefined;
+	/** @defaultValue Infinity */
+	readonly bodyIdleTimeout?: Duration | undefined;
+	/** @defaultValue false */
+	readonly resume?: boolean | undefined;
 	/** @defaultValue the defaults of `retry`, with the delay added to a `Retry-After` */
 	readonly retry?: Omit<RetryOptions, "clock" | "random"> | false | undefined;
 	/** @defaultValue the defaults of `circuitBreaker`, with an open time from 1 s doubling to 30 s */
@@ -115,6 +125,8 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
 	readonly key?: ((request: OutgoingRequest) => string) | undefined;
 	/** @defaultValue the URL of the request */
 	readonly route?: ((request: OutgoingRequest, context: CallContext) => Route | PromiseLike<Route>) | undefined;
+	/** @defaultValue none */
+	readonly dedupe?: RequestDedupe | undefined;
 	/** @defaultValue `isIdempotent`, by the method and the headers of the request */
 	readonly repeatable?: ((request: OutgoingRequest) => boolean) | undefined;
 	/** @defaultValue 1048576 */
@@ -139,6 +151,15 @@ export interface Route {
 	readonly url: string | URL;
 	/** @defaultValue none */
 	readonly release?: ((outcome: Outcome) => void) | undefined;
+}
+export interface ShareableRequest {
+	readonly url: URL;
+	readonly method: string;
+	readonly input: unknown;
+	readonly init: {
+		readonly [member: string]: unknown;
+	} | undefined;
+	readonly requestHeaders: unknown;
 }
 export type FetchLike = (input: never, init?: never) => Promise<ResponseLike>;
 export type HeaderFields = Iterable<readonly [

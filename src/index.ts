@@ -12,6 +12,7 @@ export * from './cache-writers/index.js';
 export * from './circuit-breaker/index.js';
 export * from './coalesce/index.js';
 export * from './core/index.js';
+export * from './dedupe/index.js';
 export * from './fallback/index.js';
 export * from './fetch/index.js';
 export * from './hash-ring/index.js';

@@ -3,13 +3,16 @@ import { CutOffLink } from '../core/cut-off-link.js';
 import { Deadline, type DeadlineList } from '../core/deadline-list.js';
 import { TimeoutError } from '../core/errors.js';
 import { whenCollected } from '../core/weak.js';
+import type { BodyContinuation } from './resumption.js';
 
 /**
  * Controls the body of one response after the headers: the caller's signal and the time limit for reading can end it.
  */
 export abstract class BodyGuard {
   readonly #onEnd: (() => void)[] = [];
+  #onSourceEnd: (() => void)[] = [];
   #deadline: BodyDeadline | undefined = undefined;
+  #idle: IdleDeadline | undefined = undefined;
   /** The number of pending reads. */
   #pendingReads = 0;
   #ended = false;
@@ -25,6 +28,15 @@ export abstract class BodyGuard {
     else this.#onEnd.push(callback);
   }
 
+  /**
+   * Calls `callback` once, when the response that the body began with needs no connection any more: when the body has
+   * ended, or earlier if it is resumed by another response.
+   */
+  whenSourceEnded(callback: () => void): void {
+    if (this.#ended) callback();
+    else this.#onSourceEnd.push(callback);
+  }
+
   /** Cuts off the body when the signal aborts. */
   follow(signal: AbortSignal): void {
     if (this.#ended) return;
@@ -35,6 +47,17 @@ export abstract class BodyGuard {
     const link = new CutOffLink(this);
     scopeOf(signal).enter(link);
     this.whenEnded(() => link.leave());
+    this.#closeWhenCollected(link);
+  }
+
+  /**
+   * Closes the connection of a body that was dropped unread and has no other limit. `follow` does so too.
+   */
+  closeWhenDropped(): void {
+    if (!this.#ended) this.#closeWhenCollected(undefined);
+  }
+
+  #closeWhenCollected(link: CutOffLink | undefined): void {
     collectedBodies.register(this, { link, cancel: this.release() });
   }
 
@@ -48,6 +71,22 @@ export abstract class BodyGuard {
     deadlines.add(deadline);
     if (this.#pendingReads > 0) deadlines.hold(deadline);
     this.whenEnded(() => deadlines.remove(deadline));
+  }
+
+  /**
+   * Cuts off the body when a pending read has waited for a chunk for the duration of the list. A body that is not read
+   * is not idle.
+   */
+  limitIdle(deadlines: DeadlineList): void {
+    this.#idle = new IdleDeadline(this, deadlines);
+  }
+
+  /** Sets the supplier of the rest of the body, for when its source fails. Has no effect on a body that has none. */
+  continueWith(_continuation: BodyContinuation): void {}
+
+  /** Handles a read that has waited for a chunk for too long. */
+  onIdle(error: unknown): void {
+    this.cutOff(error);
   }
 
   /** Ends the body: pending and later reads reject with the reason. */
@@ -79,16 +118,39 @@ export abstract class BodyGuard {
     if (this.#pendingReads === 0) list?.release(this.#deadline as BodyDeadline);
   }
 
+  protected get isLimitedIdle(): boolean {
+    return this.#idle !== undefined;
+  }
+
+  /** Starts the time limit for the next chunk. */
+  protected beginWaiting(): void {
+    this.#idle?.begin();
+  }
+
+  /** Ends the time limit for the next chunk. */
+  protected endWaiting(): void {
+    this.#idle?.end();
+  }
+
+  /** Marks the response that the body has come from so far as ended. */
+  protected endSource(): void {
+    const callbacks = this.#onSourceEnd;
+    this.#onSourceEnd = [];
+    for (const callback of callbacks) callback();
+  }
+
   /** Marks the body as ended and notifies the callbacks. */
   protected end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#idle?.end();
+    this.endSource();
     for (const callback of this.#onEnd) callback();
   }
 }
 
 interface CollectedBody {
-  readonly link: CutOffLink;
+  readonly link: CutOffLink | undefined;
   readonly cancel: (() => void) | undefined;
 }
 
@@ -97,7 +159,7 @@ interface CollectedBody {
  * its connection.
  */
 const collectedBodies = /* @__PURE__ */ whenCollected<CollectedBody>(({ link, cancel }) => {
-  link.leave();
+  link?.leave();
   cancel?.();
 });
 
@@ -114,5 +176,31 @@ class BodyDeadline extends Deadline {
 
   onDue(): void {
     this.#guard.cutOff(new TimeoutError({ policy: 'resilientFetch body', timeoutMs: this.#timeoutMs }));
+  }
+}
+
+/** The time limit for one chunk. It is in its list only while a read waits for a chunk. */
+class IdleDeadline extends Deadline {
+  readonly #guard: BodyGuard;
+  readonly #deadlines: DeadlineList;
+
+  constructor(guard: BodyGuard, deadlines: DeadlineList) {
+    super();
+    this.#guard = guard;
+    this.#deadlines = deadlines;
+  }
+
+  begin(): void {
+    this.end();
+    delete this.stalledMs; // of an earlier wait
+    this.#deadlines.add(this);
+  }
+
+  end(): void {
+    this.#deadlines.remove(this);
+  }
+
+  onDue(timeoutMs: number): void {
+    this.#guard.onIdle(new TimeoutError({ policy: 'resilientFetch body idle', timeoutMs }));
   }
 }

@@ -24,6 +24,7 @@ import type {
   ResilientFetchListeners,
   ResilientFetchOptions,
 } from './options.js';
+import type { ResumePolicies } from './resumption.js';
 
 const OWNER = 'resilientFetch';
 
@@ -45,7 +46,7 @@ export function buildDefaultPolicy(
   clock: Clock,
   bodyTimeoutMs: number,
   discard: (response: Response) => void,
-): { readonly policy: Policy; readonly control: FetchControl } {
+): { readonly policy: Policy; readonly control: FetchControl; readonly resuming: () => ResumePolicies } {
   const random = checkRandom(OWNER, options.random);
   const on = readOptions<ResilientFetchListeners>(OWNER, options.on, NO_LISTENERS, 'on');
   for (const [name, listener] of Object.entries(on)) checkOptionalFunction(OWNER, `on.${name}`, listener);
@@ -68,11 +69,18 @@ export function buildDefaultPolicy(
   };
   breakerFor('the check of the options', breakerOptions, on, clock, random);
   bulkheadFor('the check of the options', bulkheadOptions, on, clock, bodyTimeoutMs);
-  const retrying = retryFor(checkPart('retry', options.retry), on, clock, random, discard);
+  const given = checkPart('retry', options.retry);
+  const retryOptions = given !== false && withBudget(given, clock);
+  const retrying = retryOptions && retryFor(retryOptions, on, clock, random, discard);
   const family = keyed(policiesFor, { clock });
   const inner = [family, timeoutFor('attempt', 'attemptTimeout', options, on, clock)];
+  const total = timeoutFor('call', 'timeout', options, on, clock);
   return {
-    policy: pipeline(timeoutFor('call', 'timeout', options, on, clock), ...(retrying ? [retrying] : []), ...inner),
+    policy: pipeline(total, ...(retrying ? [retrying] : []), ...inner),
+    resuming: () => ({
+      ...resumePolicies(retryOptions, on, clock, random, discard),
+      single: pipeline(total, ...inner),
+    }),
     control: {
       reset(key) {
         if ([...family.keys()].includes(key)) resets.get(family.for(key))?.();
@@ -109,22 +117,47 @@ function timeoutFor(
   return limit;
 }
 
+type FetchRetryOptions = Exclude<ResilientFetchOptions['retry'], false | undefined>;
+
+/** Returns the options with a budget, which all policies that are made from them share. */
+function withBudget(options: FetchRetryOptions | undefined, clock: Clock): FetchRetryOptions {
+  const given = { budget: undefined, ...options }; // without inherited properties
+  const { budget = new RetryBudget({ clock }) } = given;
+  return { ...given, budget };
+}
+
 function retryFor(
-  options: ResilientFetchOptions['retry'],
+  options: FetchRetryOptions,
   on: ResilientFetchListeners,
   clock: Clock,
   random: Random,
   discard: (response: Response) => void,
-): Policy | undefined {
-  if (options === false) return undefined;
-  const given = { backoff: undefined, budget: undefined, ...options }; // without inherited properties
-  const { backoff = retryAfterWithJitter(), budget = new RetryBudget({ clock }) } = given;
-  const policy = retry({ ...given, backoff, budget, clock, random });
+): Policy {
+  const given = { backoff: undefined, ...options }; // without inherited properties
+  const { backoff = retryAfterWithJitter() } = given;
+  const policy = retry({ ...given, backoff, clock, random });
   // The response is discarded before the delay, so that other requests can use its connection meanwhile.
   policy.on('retry', ({ outcome }) => outcome.ok && discard(outcome.value as Response));
   if (on.retry) policy.on('retry', on.retry);
   if (on.giveUp) policy.on('giveUp', on.giveUp);
   return policy;
+}
+
+/** Returns the policies of resumptions: with the options of the retry, or its defaults if requests are not repeated. */
+export function resumePolicies(
+  retryOptions: FetchRetryOptions | false,
+  on: ResilientFetchListeners,
+  clock: Clock,
+  random: Random,
+  discard: (response: Response) => void,
+): Omit<ResumePolicies, 'single'> {
+  const options = retryOptions || withBudget(undefined, clock);
+  const { maxAttempts = 3 } = { maxAttempts: undefined, ...options };
+  return {
+    maxAttempts,
+    retrying: (attempts) => retryFor({ ...options, maxAttempts: attempts }, on, clock, random, discard),
+    discard,
+  };
 }
 
 /**
@@ -232,7 +265,7 @@ function untilBodyEnd(slots: Bulkhead, clock: Clock): Policy {
         const response = await next(context);
         const body = bodyGuardOf(response as Response);
         if (body === undefined) permit.release();
-        else body.whenEnded(() => permit.release());
+        else body.whenSourceEnded(() => permit.release());
         return response;
       } catch (error) {
         permit.release();

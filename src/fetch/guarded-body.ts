@@ -1,7 +1,10 @@
+import { copyBytes } from '../core/bytes.js';
 import { requireGlobal } from '../core/require-global.js';
+import { copyResponse } from '../core/response-copy.js';
 import { type FailingBody, rejectWithStreamError } from '../core/stream-errors.js';
 import { BodyGuard } from './body-guard.js';
 import { guardReaders } from './guarded-readers.js';
+import type { BodyContinuation } from './resumption.js';
 
 /** The body guard of each response. */
 const guards = new WeakMap<object, BodyGuard>();
@@ -31,56 +34,35 @@ function guardStream(
   body: ReadableStream<Uint8Array>,
 ): { readonly response: Response; readonly guard: BodyGuard } | undefined {
   if (body.locked) return undefined;
-  const { headers, status } = original;
   const guard = new GuardedStream(body);
-  // The copy has the class of the original, such as undici's Response for undici's fetch.
-  const { constructor: Make } = original as unknown as { constructor: typeof Response };
-  const init = { headers, status: status >= 200 && status <= 599 ? status : 200 };
-  const response = likeOriginal(makeWith(Make, guard.stream, init), original);
-  if (response.body !== guard.stream) return undefined;
+  const response = copyResponse(original, guard.stream);
+  if (response === undefined) return undefined;
   guard.open();
   return { response: rejectWithStreamError(response, guard), guard };
 }
 
-/**
- * Creates a response. HTTP parsers accept header fields that the Response constructor rejects; in that case the
- * original's headers replace those of the new response.
- */
-function makeWith(
-  Make: typeof Response,
-  body: ReadableStream,
-  { headers, status }: { headers: Headers; status: number },
-) {
-  try {
-    return new Make(body, { headers, status });
-  } catch {
-    return Object.defineProperty(new Make(body, { status }), 'headers', { value: headers });
-  }
-}
+type ReadResult = ReadableStreamReadResult<Uint8Array>;
 
 /**
- * Copies properties that the Response constructor does not accept. Clones would lose them, so `clone` is replaced too.
+ * A stream that passes on the chunks of another one and can be ended from outside. If the other one fails, a
+ * continuation may supply the rest of the body.
  */
-function likeOriginal(copy: Response, original: Response): Response {
-  const { url, redirected, type, status, statusText, ok } = original;
-  const clone = () => likeOriginal(Object.getPrototypeOf(copy).clone.call(copy), original);
-  for (const [name, value] of Object.entries({ url, redirected, type, status, statusText, ok, clone })) {
-    Object.defineProperty(copy, name, { value, configurable: true });
-  }
-  return copy;
-}
-
-/** A stream that passes on the chunks of another one and can be ended from outside. */
 class GuardedStream extends BodyGuard implements FailingBody {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   failure: { readonly error: unknown } | undefined = undefined;
-  readonly #source: ReadableStream<Uint8Array>;
-  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined = undefined;
+  readonly #original: ReadableStream<Uint8Array>;
+  /** The source of the chunks. It is replaced when the body is resumed. */
+  readonly #source: { reader: ReadableStreamDefaultReader<Uint8Array> | undefined } = { reader: undefined };
   #controller: ReadableByteStreamController | undefined = undefined;
+  #continuation: BodyContinuation | undefined = undefined;
+  /** Aborts the continuation while it runs. */
+  #continuing: AbortController | undefined = undefined;
+  /** The error of a source that was cancelled because it was idle. */
+  #idleError: { readonly error: unknown } | undefined = undefined;
 
-  constructor(source: ReadableStream<Uint8Array>) {
+  constructor(original: ReadableStream<Uint8Array>) {
     super();
-    this.#source = source;
+    this.#original = original;
     this.stream = new (requireGlobal('ReadableStream'))({
       type: 'bytes',
       start: (controller) => {
@@ -89,25 +71,40 @@ class GuardedStream extends BodyGuard implements FailingBody {
       pull: () => this.#pull(),
       cancel: (reason) => {
         this.end();
-        return this.#reader?.cancel(reason);
+        this.#continuing?.abort(reason);
+        return this.#source.reader?.cancel(reason);
       },
     });
   }
 
   /** Locks the original body. Nothing is read before the caller reads. */
   open(): void {
-    this.#reader = this.#source.getReader();
+    this.#source.reader = this.#original.getReader();
+  }
+
+  override continueWith(continuation: BodyContinuation): void {
+    this.#continuation = continuation;
+  }
+
+  override onIdle(error: unknown): void {
+    this.#idleError = { error };
+    this.#cancelSource(error); // the pending read ends, and then rejects with the error
   }
 
   protected override onCutOff(reason: unknown): void {
     this.failure = { error: reason };
     this.#controller?.error(reason);
-    this.#reader?.cancel(reason).catch(() => {});
+    this.#continuing?.abort(reason);
+    this.#cancelSource(reason);
   }
 
   protected override release(): (() => void) | undefined {
-    const reader = this.#reader;
-    return reader && (() => void reader.cancel().catch(() => {}));
+    const source = this.#source; // and not this guard, which could then never be collected
+    return () => void source.reader?.cancel().catch(() => {});
+  }
+
+  #cancelSource(reason: unknown): void {
+    this.#source.reader?.cancel(reason).catch(() => {});
   }
 
   async #pull(): Promise<void> {
@@ -133,9 +130,60 @@ class GuardedStream extends BodyGuard implements FailingBody {
   /** Returns the next chunk that is not empty, as a copy: a byte stream detaches the memory of its chunks. */
   async #next(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     for (;;) {
-      const { done, value } = (await this.#reader?.read()) ?? { done: true, value: undefined };
+      const { done, value } = await (this.#continuation === undefined ? this.#read() : this.#readOrContinue());
       if (done) return undefined;
-      if (value.byteLength > 0) return value.slice();
+      if (value.byteLength !== 0) return copyBytes(value);
+    }
+  }
+
+  #read(): Promise<ReadResult> {
+    const { reader } = this.#source;
+    if (reader === undefined) return Promise.resolve({ done: true, value: undefined });
+    return this.isLimitedIdle ? this.#readWatched(reader) : reader.read();
+  }
+
+  async #readWatched(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<ReadResult> {
+    this.beginWaiting();
+    try {
+      const result = await reader.read();
+      const idle = this.#idleError;
+      this.#idleError = undefined;
+      if (idle !== undefined) throw idle.error;
+      return result;
+    } finally {
+      this.endWaiting();
+    }
+  }
+
+  /** Reads the next chunk. If the source fails or ends too early, replaces it by one with the rest of the body. */
+  async #readOrContinue(): Promise<ReadResult> {
+    const continuation = this.#continuation as BodyContinuation;
+    for (;;) {
+      try {
+        const result = await this.#read();
+        if (this.hasEnded || continuation.accepts(result)) return result;
+      } catch (error) {
+        continuation.fail(error);
+      }
+      if (this.hasEnded) return { done: true, value: undefined };
+      const { reader } = this.#source;
+      this.#source.reader = undefined;
+      this.endSource();
+      reader?.cancel().catch(() => {});
+      const rest = await this.#continue(continuation);
+      if (rest === undefined) return { done: true, value: undefined };
+      this.#source.reader = rest.getReader();
+      if (this.hasEnded) this.#cancelSource(undefined); // ended while the response with the rest was on its way
+    }
+  }
+
+  async #continue(continuation: BodyContinuation): Promise<ReadableStream<Uint8Array> | undefined> {
+    const controller = new AbortController();
+    this.#continuing = controller;
+    try {
+      return await continuation.continue(controller.signal);
+    } finally {
+      this.#continuing = undefined;
     }
   }
 }

@@ -1,3 +1,4 @@
+import type { DeadlineList } from '../core/deadline-list.js';
 import { BODY_READERS, type ReadableResponse } from '../core/stream-errors.js';
 import { BodyGuard } from './body-guard.js';
 
@@ -6,7 +7,7 @@ type Reader = (...args: unknown[]) => Promise<unknown>;
 /** The methods of Node's streams that are used here. */
 interface NodeStream {
   destroy?(error: Error): unknown;
-  on?(event: string, listener: () => void): unknown;
+  on?(event: string, listener: (event: unknown) => void): unknown;
 }
 
 /**
@@ -23,6 +24,8 @@ export function guardReaders(
 class GuardedReaders extends BodyGuard {
   /** The response and its clones that have not been read. Each has its own body; they share this guard. */
   readonly #unread = new Set<{ readonly body: unknown }>();
+  /** The number of reads that wait for chunks. */
+  #reading = 0;
   readonly #pending = new Set<(reason: unknown) => void>();
   #cutOffBy: { readonly reason: unknown } | undefined = undefined;
 
@@ -41,13 +44,36 @@ class GuardedReaders extends BodyGuard {
     };
     if (typeof clone === 'function') Object.defineProperty(response, 'clone', { value: cloneGuarded });
     this.#unread.add(response);
+    if (this.isLimitedIdle) this.#watchChunks(body);
     return true;
+  }
+
+  /** Only Node's streams show when a chunk arrives. A body of another kind is not limited. */
+  override limitIdle(deadlines: DeadlineList): void {
+    const bodies = [...this.#unread].map(({ body }) => body as NodeStream | null | undefined);
+    if (!bodies.every((body) => typeof body?.on === 'function')) return;
+    super.limitIdle(deadlines);
+    for (const body of bodies) this.#watchChunks(body);
+  }
+
+  /**
+   * Restarts the time limit at each chunk. A `data` listener would start the flow of a stream that nothing reads yet, so
+   * it is added just after the first listener of a reader.
+   */
+  #watchChunks(body: NodeStream | null | undefined): void {
+    let isWatched = false;
+    body?.on?.('newListener', (event) => {
+      if (isWatched || (event !== 'data' && event !== 'readable')) return;
+      isWatched = true;
+      queueMicrotask(() => body.on?.('data', () => this.#reading > 0 && this.beginWaiting()));
+    });
   }
 
   #replace(response: Response, name: (typeof BODY_READERS)[number], read: Reader): void {
     const value = async (...args: unknown[]): Promise<unknown> => {
       if (this.#cutOffBy !== undefined) throw this.#cutOffBy.reason;
       this.beginReading();
+      if (this.#reading++ === 0) this.beginWaiting();
       let cutOff: (reason: unknown) => void = () => {};
       try {
         return await new Promise((resolve, reject) => {
@@ -58,6 +84,7 @@ class GuardedReaders extends BodyGuard {
       } finally {
         this.#pending.delete(cutOff);
         this.endReading();
+        if (--this.#reading === 0) this.endWaiting();
         this.#finish(response);
       }
     };

@@ -10,6 +10,7 @@
  * @module
  */
 
+export type { RequestDedupe, RequestSharing, ShareableRequest } from '../core/request-sharing.js';
 export { parseRetryAfter } from '../core/retry-after.js';
 export type { AnnouncedLimit } from '../http-fields/classic-limits.js';
 export {

@@ -6,6 +6,7 @@ import type { Duration } from '../core/duration.js';
 import type { Classify, Outcome } from '../core/outcome.js';
 import type { Policy } from '../core/policy.js';
 import type { Random } from '../core/random.js';
+import type { RequestDedupe } from '../core/request-sharing.js';
 import type { RateLimitEvents } from '../rate-limit/rate-limit.js';
 import type { RateLimiter } from '../rate-limit/rate-limiter.js';
 import type { RetryEvents, RetryOptions } from '../retry/index.js';
@@ -46,6 +47,24 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
    */
   readonly bodyTimeout?: Duration | undefined;
   /**
+   * The time that a read of the body waits for the next chunk: a duration above 0, or `Infinity`. It does not pass while
+   * nothing reads the body, so a slow reader is not idle. Set it to detect a connection that has stalled without a limit
+   * for the whole body. Bodies whose chunks cannot be observed, as in React Native, have no such limit.
+   * @defaultValue Infinity
+   */
+  readonly bodyIdleTimeout?: Duration | undefined;
+  /**
+   * Whether the body of a GET continues after its connection has failed, or was idle for `bodyIdleTimeout`: the missing
+   * bytes are requested with `Range` and `If-Range`. The response must have the status 200 and a strong `ETag`, and
+   * neither a `Content-Encoding` nor `Accept-Ranges: none`. Requests are sent with `Accept-Encoding: identity`, unless
+   * they have an `Accept-Encoding`: ranges of a body that `fetch` decodes cannot be put together. At most `maxAttempts`
+   * of `retry` requests are sent for one body (3 with `retry: false` or a `policy`), each after a delay of its `backoff`.
+   * If the representation has changed, or no attempt is left, reading rejects with the error that has interrupted the
+   * body.
+   * @defaultValue false
+   */
+  readonly resume?: boolean | undefined;
+  /**
    * Options of `retry`. All calls of this instance share one retry budget. False disables retries.
    * @defaultValue the defaults of `retry`, with the delay added to a `Retry-After`
    */
@@ -84,6 +103,11 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
    * @defaultValue the URL of the request
    */
   readonly route?: ((request: OutgoingRequest, context: CallContext) => Route | PromiseLike<Route>) | undefined;
+  /**
+   * Concurrent equal GET and HEAD requests share one response: the result of `dedupe()` of `breakwater/dedupe`.
+   * @defaultValue none
+   */
+  readonly dedupe?: RequestDedupe | undefined;
   /**
    * Returns whether a request may be sent more than once: true or false. A body that can be sent only once prevents it
    * anyway. A request that was never sent, because there was no connection, may be sent again whatever this function

@@ -2,15 +2,23 @@ import { type Clock, checkClock } from '../core/clock.js';
 import { DeadlineList } from '../core/deadline-list.js';
 import { toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
-import { checkFunction, checkInteger, checkOptionalFunction, readOptions } from '../core/options.js';
+import {
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkMethods,
+  checkOptionalFunction,
+  readOptions,
+} from '../core/options.js';
 import type { Classify } from '../core/outcome.js';
-import type { Policy, PolicyDescription } from '../core/policy.js';
+import type { CallOptions, Policy, PolicyDescription } from '../core/policy.js';
+import type { RequestSharing } from '../core/request-sharing.js';
 import { classifyResponse } from './classify-response.js';
-import { buildDefaultPolicy } from './default-policy.js';
+import { buildDefaultPolicy, resumePolicies } from './default-policy.js';
 import { discard } from './discard.js';
 import { type AnyFetch, FetchCall, type FetchSettings } from './fetch-call.js';
 import { GlobalFetch } from './global-fetch.js';
-import { bodyGuardOf } from './guarded-body.js';
+import { bodyGuardOf, guardBody } from './guarded-body.js';
 import type {
   FetchControl,
   FetchLike,
@@ -28,6 +36,7 @@ import {
   readInit,
   signalOf,
 } from './request.js';
+import { asResumable, type ResumePolicies, Resumption, type SendResumption } from './resumption.js';
 
 /**
  * Creates a `fetch` that handles failures of servers. It has the parameters and the result of `fetch`, and adds, from
@@ -38,7 +47,9 @@ import {
  *   stream is sent once, and the body of a `Request` is kept up to `replayLimit`.
  * - A `Retry-After` is honoured. The last response is returned unread, even if it is judged a failure.
  * - Timeouts, slots and verdicts end when the headers have arrived. The body belongs to the caller: only the caller's
- *   signal, and `bodyTimeout` if it is set, can abort it.
+ *   signal, and `bodyTimeout` and `bodyIdleTimeout` if they are set, can abort it. With `resume`, a body that breaks off
+ *   continues.
+ * - With `dedupe`, concurrent equal requests share one response.
  * - A URL that cannot be parsed rejects with the error of `fetch`.
  *
  * The returned promise rejects with the error of `fetch`, or with `TimeoutError`, `CircuitOpenError`,
@@ -78,6 +89,8 @@ const NO_DEFAULTS = {
   timeout: undefined,
   attemptTimeout: undefined,
   bodyTimeout: undefined,
+  bodyIdleTimeout: undefined,
+  resume: undefined,
   retry: undefined,
   circuitBreaker: undefined,
   bulkhead: undefined,
@@ -86,6 +99,7 @@ const NO_DEFAULTS = {
   classify: undefined,
   key: undefined,
   route: undefined,
+  dedupe: undefined,
   drainLimit: undefined,
   repeatable: undefined,
   replayLimit: undefined,
@@ -108,6 +122,11 @@ class GuardedFetch {
   readonly #classify: Classify;
   readonly #key: (request: OutgoingRequest) => string;
   readonly #bodyDeadlines: DeadlineList;
+  readonly #idleDeadlines: DeadlineList;
+  /** The calls that share responses; undefined if none do. */
+  readonly #sharing: RequestSharing | undefined;
+  /** The policies of resumptions; undefined if bodies are not resumed. */
+  readonly #resuming: ResumePolicies | undefined;
   /** The base of relative URLs, if only the given fetch or route can resolve them. */
   readonly #base: string | undefined;
   /** Whether an attempt holds its slot until the end of the body. */
@@ -121,12 +140,18 @@ class GuardedFetch {
     const { bodyTimeout = Infinity } = own;
     const bodyTimeoutMs = toMs(OWNER, 'bodyTimeout', bodyTimeout, { orInfinity: true });
     this.#bodyDeadlines = new DeadlineList(clock, bodyTimeoutMs, { keepsAlive: false });
+    const { bodyIdleTimeout = Infinity, resume = false } = own;
+    const idleMs = toMs(OWNER, 'bodyIdleTimeout', bodyIdleTimeout, { orInfinity: true });
+    this.#idleDeadlines = new DeadlineList(clock, idleMs);
     this.#fetch = checkOptionalFunction(OWNER, 'fetch', own.fetch) as AnyFetch | undefined;
     this.#global = this.#fetch === undefined ? new GlobalFetch() : undefined;
     this.#settings = checkSettings(own, clock);
     const built =
       own.policy === undefined ? buildDefaultPolicy(own, clock, bodyTimeoutMs, this.#settings.discard) : undefined;
     this.#policy = built?.policy ?? checkPolicy(own.policy as Policy, own);
+    if (checkBoolean(OWNER, 'resume', resume))
+      this.#resuming = built?.resuming() ?? resumingUnder(this.#policy, clock, this.#settings.discard);
+    if (own.dedupe !== undefined) this.#sharing = checkMethods(OWNER, 'dedupe', own.dedupe, ['start']).start();
     this.control = own.rateLimit ? built?.control : undefined;
     this.#base = own.fetch === undefined && own.route === undefined ? undefined : RELATIVE;
     this.#holdsSlot = own.bulkhead !== false && own.bulkhead?.holdUntil === 'body';
@@ -151,20 +176,48 @@ class GuardedFetch {
   }
 
   #run(request: CapturedRequest, fetch: AnyFetch, signal: AbortSignal | null): Promise<Response> {
-    const isGuarded = signal !== null || this.#bodyDeadlines.durationMs < Infinity || this.#holdsSlot;
-    const call = new FetchCall(request, fetch, this.#settings, isGuarded);
-    const running = this.#policy.execute((context) => call.attempt(context), {
-      signal,
-      classify: this.#classify,
-      key: this.#key(request),
-      repeatable: call.repeatable,
+    const shared = this.#sharing?.share(request, signal, (own) => this.#send(request, fetch, own, false));
+    if (shared === undefined) return this.#send(request, fetch, signal, true);
+    return shared.then((response) => {
+      const guarded = bodyGuardOf(response) === undefined && this.#isGuarded(signal) ? guardBody(response) : response;
+      this.#guard(guarded, signal, request);
+      return guarded;
     });
+  }
+
+  /**
+   * Sends a request under the policy.
+   *
+   * @param isForOne - whether the body is for the caller alone, whose signal and time limit then apply to it.
+   */
+  #send(request: CapturedRequest, fetch: AnyFetch, signal: AbortSignal | null, isForOne: boolean): Promise<Response> {
+    const resumable = this.#resuming && asResumable(request);
+    const limitsSource = resumable !== undefined || this.#idleDeadlines.durationMs < Infinity;
+    const isGuarded = limitsSource || this.#isGuarded(signal);
+    const call = new FetchCall(resumable ?? request, fetch, this.#settings, isGuarded);
+    const key = this.#key(request);
+    const options = { signal, classify: this.#classify, key, repeatable: call.repeatable };
+    if (!isGuarded) return this.#execute(call, this.#policy, options, undefined);
+    return this.#execute(call, this.#policy, options, (response) => {
+      if (limitsSource) this.#limitSource(response, resumable, fetch, key);
+      if (isForOne) this.#guard(response, signal, request);
+    });
+  }
+
+  /** Runs a call under a policy. Calls `onResponse` before the response is returned. */
+  #execute(
+    call: FetchCall,
+    policy: Policy,
+    options: CallOptions,
+    onResponse: ((response: Response) => void) | undefined,
+  ): Promise<Response> {
+    const running = policy.execute((context) => call.attempt(context), options);
     call.captureIfWaiting();
     return running.then(
       (response) => {
         call.end(response);
         if (!call.takeOwnership(response)) throw mixesCallers(this.#policy);
-        if (isGuarded) this.#guard(response, signal, request);
+        onResponse?.(response);
         return response;
       },
       (error) => {
@@ -174,6 +227,25 @@ class GuardedFetch {
     );
   }
 
+  /** Whether a body for a caller with this signal needs a guard. */
+  #isGuarded(signal: AbortSignal | null): boolean {
+    return signal !== null || this.#bodyDeadlines.durationMs < Infinity || this.#holdsSlot;
+  }
+
+  /** Applies what concerns the connection that the body comes from: the time limit for a chunk, and resumptions. */
+  #limitSource(response: Response, request: CapturedRequest | undefined, fetch: AnyFetch, key: string): void {
+    const body = bodyGuardOf(response);
+    if (this.#idleDeadlines.durationMs < Infinity) body?.limitIdle(this.#idleDeadlines);
+    if (request === undefined || this.#resuming === undefined || body === undefined) return;
+    const send: SendResumption = (part, policy, signal) => {
+      const call = new FetchCall(part, fetch, this.#settings, this.#holdsSlot);
+      return this.#execute(call, policy, { signal, classify: this.#classify, key, repeatable: false }, undefined);
+    };
+    const isRouted = this.#settings.route !== undefined;
+    const resumption = Resumption.of(request, response, isRouted, this.#resuming, this.#classify, send);
+    if (resumption !== undefined) body.continueWith(resumption);
+  }
+
   /** Applies what continues after the headers: the caller's signal, and the time limit for reading the body. */
   #guard(response: Response, signal: AbortSignal | null, request: OutgoingRequest): void {
     const body = bodyGuardOf(response);
@@ -181,7 +253,13 @@ class GuardedFetch {
     body?.whenEnded(() => void request);
     if (signal !== null) body?.follow(signal);
     if (this.#bodyDeadlines.durationMs < Infinity) body?.limit(this.#bodyDeadlines);
+    else if (signal === null) body?.closeWhenDropped();
   }
+}
+
+/** Returns the policies of resumptions under a policy of the caller. */
+function resumingUnder(policy: Policy, clock: Clock, discard: (response: Response) => void): ResumePolicies {
+  return { ...resumePolicies(false, {}, clock, Math.random, discard), single: policy };
 }
 
 function checkSettings(own: Partial<ResilientFetchOptions<FetchLike>>, clock: Clock): FetchSettings {

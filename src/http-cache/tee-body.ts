@@ -1,4 +1,5 @@
 import { scopeOf } from '../core/abort-scope.js';
+import { copyBytes } from '../core/bytes.js';
 import { CutOffLink } from '../core/cut-off-link.js';
 import { requireGlobal } from '../core/require-global.js';
 import type { FailingBody } from '../core/stream-errors.js';
@@ -197,7 +198,7 @@ export class TeeBody implements FailingBody {
       const chunk = this.#takeUnread();
       if (chunk !== undefined) {
         // A copy, because a byte stream detaches the buffer that is passed to it.
-        this.#controller?.enqueue(chunk.slice());
+        this.#controller?.enqueue(copyBytes(chunk));
         return;
       }
       if (this.#unread === undefined) return;

@@ -15,6 +15,7 @@ const mayImport: Record<string, string[]> = {
   fallback: ['core'],
   keyed: ['core'],
   coalesce: ['core'],
+  dedupe: ['core', 'http-fields'],
   cache: ['core'],
   'loading-cache': ['core', 'cache'],
   'tiered-cache': ['core', 'cache', 'loading-cache', 'timeout', 'circuit-breaker'],

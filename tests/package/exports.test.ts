@@ -38,6 +38,7 @@ const publicNames: Record<string, string[]> = {
   keyed: ['keyed'],
   cache: ['ClockCache', 'FifoCache', 'LfuCache', 'LruCache', 'RandomCache', 'TinyLfuCache', 'TtlCache'],
   coalesce: ['coalesce'],
+  dedupe: ['dedupe'],
   'loading-cache': ['loadingCache', 'memoize', 'shareInvalidations'],
   'tiered-cache': ['tiered'],
   'cache-writers': ['writeAround', 'writeBehind', 'writeThrough'],

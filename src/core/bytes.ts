@@ -1,0 +1,11 @@
+const { slice } = Uint8Array.prototype;
+
+/**
+ * Returns a copy with memory of its own, as a byte stream needs it: the stream detaches the memory of its chunks. The
+ * `slice` of a Node.js Buffer copies nothing, and its memory is shared with all other small Buffers of the process.
+ *
+ * @throws TypeError if the value is not a typed array.
+ */
+export function copyBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return slice.call(bytes) as Uint8Array<ArrayBuffer>;
+}
