@@ -2,6 +2,7 @@ import type { CallContext } from '../core/call-context.js';
 import { reportUncaught } from '../core/events.js';
 import type { Outcome } from '../core/outcome.js';
 import { attributeRejection } from './attribute-rejection.js';
+import type { UnreadResponses } from './discard.js';
 import { guardBody } from './guarded-body.js';
 import type { ResilientFetchOptions, Route } from './options.js';
 import {
@@ -17,7 +18,7 @@ import { copyBody, kindOfBody } from './request-body.js';
 export type AnyFetch = (input: unknown, init?: RequestOptions) => Promise<Response>;
 
 /** Settings that all calls of one instance share. */
-export interface FetchSettings {
+export interface FetchSettings extends UnreadResponses {
   readonly route: ResilientFetchOptions['route'];
   /** The size of the largest mutable body that is copied so that it can be sent again, in bytes. */
   readonly replayLimit: number;
@@ -25,8 +26,6 @@ export interface FetchSettings {
   readonly mayRepeat: boolean;
   /** Whether the policy was given by the caller, and may therefore share responses between calls. */
   readonly checksOwners: boolean;
-  /** Discards the body of a response that will not be read. */
-  discard(response: Response): void;
 }
 
 /** The call that owns each response: the call that it was made for, or that returned it first. */

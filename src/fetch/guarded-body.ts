@@ -30,15 +30,22 @@ function guardStream(
   body: ReadableStream<Uint8Array>,
 ): { readonly response: Response; readonly guard: BodyGuard } | undefined {
   if (body.locked) return undefined;
-  const { headers, status } = original;
   const guard = new GuardedStream(body);
-  // The copy has the class of the original, such as undici's Response for undici's fetch.
-  const { constructor: Make } = original as unknown as { constructor: typeof Response };
-  const init = { headers, status: status >= 200 && status <= 599 ? status : 200 };
-  const response = likeOriginal(makeWith(Make, guard.stream, init), original);
+  const response = withBody(original, guard.stream);
   if (response.body !== guard.stream) return undefined;
   guard.open();
   return { response: rejectWithStreamError(response, guard), guard };
+}
+
+/**
+ * Returns a copy of a response with another body. The copy has the class of the original, such as undici's Response for
+ * undici's fetch.
+ */
+export function withBody(original: Response, body: ReadableStream): Response {
+  const { headers, status } = original;
+  const { constructor: Make } = original as unknown as { constructor: typeof Response };
+  const init = { headers, status: status >= 200 && status <= 599 ? status : 200 };
+  return likeOriginal(makeWith(Make, body, init), original);
 }
 
 /**

@@ -7,7 +7,7 @@ import type { Classify } from '../core/outcome.js';
 import type { Policy, PolicyDescription } from '../core/policy.js';
 import { classifyResponse } from './classify-response.js';
 import { buildDefaultPolicy } from './default-policy.js';
-import { discard } from './discard.js';
+import { discard, keep } from './discard.js';
 import { type AnyFetch, FetchCall, type FetchSettings } from './fetch-call.js';
 import { GlobalFetch } from './global-fetch.js';
 import { bodyGuardOf } from './guarded-body.js';
@@ -122,8 +122,7 @@ class GuardedFetch {
     this.#fetch = checkOptionalFunction(OWNER, 'fetch', own.fetch) as AnyFetch | undefined;
     this.#global = this.#fetch === undefined ? new GlobalFetch() : undefined;
     this.#settings = checkSettings(own, clock);
-    const built =
-      own.policy === undefined ? buildDefaultPolicy(own, clock, bodyTimeoutMs, this.#settings.discard) : undefined;
+    const built = own.policy === undefined ? buildDefaultPolicy(own, clock, bodyTimeoutMs, this.#settings) : undefined;
     this.#policy = built?.policy ?? checkPolicy(own.policy as Policy, own);
     this.control = own.rateLimit ? built?.control : undefined;
     this.#base = own.fetch === undefined && own.route === undefined ? undefined : RELATIVE;
@@ -194,6 +193,7 @@ function checkSettings(own: Partial<ResilientFetchOptions<FetchLike>>, clock: Cl
     mayRepeat: own.policy !== undefined || own.retry !== false,
     checksOwners: own.policy !== undefined,
     discard: (response) => discard(response, drainLimit, clock),
+    keep: (response) => keep(response, drainLimit, clock),
   };
 }
 
