@@ -43,8 +43,9 @@ export function keep(response: Response, limit: number, clock: Clock): Response 
     {
       async pull(controller) {
         const isWhole = await reading;
-        for (const chunk of chunks) controller.enqueue(chunk);
-        if (isWhole) controller.close();
+        const chunk = chunks.shift();
+        if (chunk !== undefined) controller.enqueue(chunk);
+        else if (isWhole) controller.close();
         else controller.error(new TypeError('The rest of the body was discarded: it was longer than "drainLimit"'));
       },
     },

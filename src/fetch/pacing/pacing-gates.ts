@@ -41,6 +41,11 @@ export class PacingGates implements Pacing {
     this.#settings = settings;
   }
 
+  /** The number of keys that are kept. */
+  get size(): number {
+    return this.#gates.size;
+  }
+
   arrive(): number {
     return this.#arrivals++;
   }
