@@ -62,6 +62,8 @@ export interface StormResult {
   /** The time of the last success, and of the end of the last call, in milliseconds. */
   readonly lastServedAt: number;
   readonly lastEndAt: number;
+  /** The times at which the calls that were not served have ended. */
+  readonly failedAt: readonly number[];
   /** The number of calls that have not ended, and of timers that are left. */
   readonly pending: number;
   readonly timers: number;
@@ -89,6 +91,7 @@ export async function run(storm: Storm, seed: number, options: FetchOptions = {}
   });
   const ends: Record<string, number> = {};
   const order: number[] = [];
+  const failedAt: number[] = [];
   let ended = 0;
   let lastServedAt = 0;
   let lastEndAt = 0;
@@ -100,7 +103,10 @@ export async function run(storm: Storm, seed: number, options: FetchOptions = {}
     ends[end] = (ends[end] ?? 0) + 1;
     ended++;
     lastEndAt = clock.now();
-    if (end !== '200') return;
+    if (end !== '200') {
+      failedAt.push(clock.now());
+      return;
+    }
     order.push(index);
     lastServedAt = clock.now();
   };
@@ -120,6 +126,7 @@ export async function run(storm: Storm, seed: number, options: FetchOptions = {}
     refusedLater: total('refusedLater'),
     lastServedAt,
     lastEndAt,
+    failedAt,
     pending: callers - ended,
     timers: clock.pendingTimers - others,
     opened,
