@@ -30,19 +30,21 @@ import {
 
 /**
  * Creates a `fetch` that handles failures of servers. It has the parameters and the result of `fetch`, and adds, from
- * the outside in: a total timeout, retries with a budget, a circuit breaker and a bulkhead for each origin, and a
- * timeout for each attempt. Use one instance for each kind of dependency. It costs what its policies cost.
+ * the outside in: a total timeout, retries with a budget, a pacing gate, a circuit breaker and a bulkhead for each
+ * origin, and a timeout for each attempt. Use one instance for each kind of dependency. It costs what its policies cost.
  *
  * - Only requests that are safe to repeat are repeated (`isIdempotent`), and only if their body can be sent again: a
  *   stream, or the body of a `Request`, is sent once.
+ * - After a 429, the calls of the origin wait in arrival order until `Retry-After` has passed. They then leave at the
+ *   rate that the server admits, and a 429 is no failure for the breaker.
  * - A `Retry-After` is honoured. The last response is returned unread, even if it is judged a failure.
  * - Timeouts, slots and verdicts end when the headers have arrived. The body belongs to the caller: only the caller's
  *   signal, and `bodyTimeout` if it is set, can abort it.
  * - A URL that cannot be parsed rejects with the error of `fetch`.
  *
  * The returned promise rejects with the error of `fetch`, or with `TimeoutError`, `CircuitOpenError`,
- * `BulkheadFullError`, `QueueTimeoutError` (only with a `queueTimeout`) or `RateLimitedError` (only with a
- * `rateLimit`).
+ * `BulkheadFullError`, `QueueTimeoutError` (only with a `queueTimeout`) or `RateLimitedError` (a call that was never
+ * sent because of the server's limit, or of a `rateLimit`).
  *
  * @throws InvalidOptionError for invalid options.
  * @example
