@@ -140,21 +140,32 @@ class RetryPolicy extends BasePolicy implements Retry {
     const pacing = this.#pacing;
     const arrival = pacing === undefined ? 0 : pacing.arrive();
     if (pacing?.isOpen(context) === false) {
-      return this.#afterFirst(undefined, classify, startedAt, arrival, next, context);
+      return this.#afterFirst(undefined, undefined, classify, startedAt, arrival, next, context);
     }
     const first = next(context.attempt === 1 ? context : context.derive({ attempt: 1 }));
     const onFailure = (error: unknown) =>
-      this.#afterFirst({ ok: false, error }, classify, startedAt, arrival, next, context);
+      this.#afterFirst({ ok: false, error }, undefined, classify, startedAt, arrival, next, context);
     if (classify === defaultClassify && pacing === undefined) return first.then(undefined, onFailure);
-    return first.then(
-      (value) => this.#afterFirst({ ok: true, value }, classify, startedAt, arrival, next, context),
-      onFailure,
-    );
+    return first.then((value) => {
+      const outcome = { ok: true, value } as const;
+      const verdict = this.#judge(classify, outcome, context);
+      // A success returns here, without the cost of an async function.
+      if (verdict !== 'success') {
+        return this.#afterFirst(outcome, verdict, classify, startedAt, arrival, next, context);
+      }
+      pacing?.succeeded(context);
+      return value;
+    }, onFailure);
   }
 
-  /** @param first - the outcome of the first attempt; undefined if the attempt has to wait at the gate. */
+  /**
+   * Makes the attempts after the first.
+   * @param first - the outcome of the first attempt; undefined if the attempt has to wait at the gate.
+   * @param judged - the verdict about it, if it has been judged.
+   */
   async #afterFirst(
     first: Outcome | undefined,
+    judged: Verdict | undefined,
     classify: Classify,
     startedAt: number,
     arrival: number,
@@ -166,8 +177,12 @@ class RetryPolicy extends BasePolicy implements Retry {
     let previousDelayMs: number | undefined;
     for (let attempt = 1; ; attempt++) {
       let stop: GiveUpReason | undefined;
-      let verdict =
-        outcome === undefined || pacing?.isReturned(outcome) ? undefined : this.#judge(classify, outcome, context);
+      const isUnsent = outcome === undefined || pacing?.isReturned(outcome);
+      let verdict = isUnsent
+        ? undefined
+        : attempt === 1 && judged
+          ? judged
+          : this.#judge(classify, outcome as Outcome, context);
       if (verdict === 'success') pacing?.succeeded(context);
       else if (pacing !== undefined && (verdict === undefined || verdict === 'throttled')) {
         const latest = Math.min(context.deadline, startedAt + this.#maxElapsedMs);
