@@ -1,7 +1,7 @@
 import { type Backoff, checkDelay, exponentialBackoff } from '../core/backoff.js';
-import { type Clock, checkClock } from '../core/clock.js';
+import { checkClock } from '../core/clock.js';
 import type { ChildContext, Next, PolicyContext } from '../core/context.js';
-import { type Duration, toMs } from '../core/duration.js';
+import { toMs } from '../core/duration.js';
 import { Emitter, type Observable } from '../core/events.js';
 import { checkInteger, checkMethods, checkName, checkOptionalFunction, readOptions } from '../core/options.js';
 import { type Classify, defaultClassify, judge, type Outcome, type Verdict } from '../core/outcome.js';
@@ -9,41 +9,9 @@ import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.
 import { checkRandom, type Random } from '../core/random.js';
 import { retryAfterMs } from '../core/retry-after.js';
 import type { GiveUpReason, RetryEvents } from './events.js';
+import type { RetryOptions } from './options.js';
 import type { PacedCall, PacedOutcome, Pacing } from './pacing.js';
 import type { RetryBudget } from './retry-budget.js';
-
-/** Options of `retry`. */
-export interface RetryOptions {
-  /** The maximum number of attempts, including the first: an integer ≥ 1, or `Infinity`. @defaultValue 3 */
-  readonly maxAttempts?: number | undefined;
-  /** Returns the delay between two attempts. @defaultValue `exponentialBackoff()` */
-  readonly backoff?: Backoff | undefined;
-  /**
-   * The time from the first attempt after which no attempt starts. A delay that would end later is not begun either. A
-   * duration above 0, or `Infinity`.
-   * @defaultValue Infinity
-   */
-  readonly maxElapsed?: Duration | undefined;
-  /**
-   * The longest `Retry-After` that the retry waits for: a duration above 0, or `Infinity`. If the server asks for a
-   * longer delay, the call ends with its last outcome, since an earlier attempt would ignore the server's request.
-   * @defaultValue '30s'
-   */
-  readonly maxRetryAfter?: Duration | undefined;
-  /**
-   * The budget that limits retries to a share of the requests. Share it among all call sites of a dependency.
-   * @defaultValue none
-   */
-  readonly budget?: RetryBudget | undefined;
-  /** Judges the outcome of each attempt. Only `failure` and `throttled` are retried. @defaultValue the call's `classify` */
-  readonly classify?: Classify | undefined;
-  /** The name of the policy in errors, events and descriptions. @defaultValue 'retry' */
-  readonly name?: string | undefined;
-  /** The clock that measures delays and `maxElapsed`. @defaultValue `systemClock` */
-  readonly clock?: Clock | undefined;
-  /** The random source for the backoff's jitter. @defaultValue `Math.random` */
-  readonly random?: Random | undefined;
-}
 
 /** A retry policy, as `retry` creates it. */
 export interface Retry extends Policy, Observable<RetryEvents> {}

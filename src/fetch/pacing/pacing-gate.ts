@@ -1,49 +1,19 @@
-import { Alarm, type Clock } from '../../core/clock.js';
-import type { Random } from '../../core/random.js';
+import { Alarm } from '../../core/clock.js';
 import type { GiveUpReason } from '../../retry/events.js';
+import { type GateCall, type GateSettings, pauseOf, placeOf } from './gate-call.js';
 import { PacingRate } from './pacing-rate.js';
 
 /** A pause is longer than announced by up to this share, at random: all clients receive the same `Retry-After`. */
 const JITTER = 0.1;
-/** The pause after a refusal without `Retry-After` in milliseconds, doubled with each further refusal in a row. */
-const DEFAULT_PAUSE_MS = 1000;
-/** The shortest pause in milliseconds, doubled in the same way. */
-const MIN_PAUSE_MS = 100;
 /** The number of refusals in a row without a success after which the gate gives up. */
 const MAX_REFUSALS = 5;
 /** The delay in milliseconds that calls may catch up with if the event loop was late. */
 const CATCH_UP_MS = 20;
-/** The time between two searches for calls that cannot be answered in time, in milliseconds. */
+/** The time between two scans, in milliseconds. */
 const SWEEP_MS = 250;
 /** A gate is forgotten after a time without refusals: this number of pauses, and at least this time. */
 const QUIET_PAUSES = 10;
 const QUIET_MS = 10_000;
-
-/** A call that passes the gate. */
-export interface GateCall {
-  /** The position among all calls. */
-  readonly arrival: number;
-  /** The time from which on it is too late for a response. */
-  readonly latest: number;
-  /** The epoch in which the call was sent; -1 while it is not in flight. */
-  epoch: number;
-  /** The time at which the call was sent. */
-  sentAt: number;
-  /** Ends the wait: with undefined the call is sent, with a reason it ends. */
-  proceed(stop: GiveUpReason | undefined): void;
-}
-
-/** The settings that the gates of all keys share. */
-export interface GateSettings {
-  readonly clock: Clock;
-  readonly random: Random;
-  /** The longest time without any request, in milliseconds: an announced pause may be mistaken or hostile. */
-  readonly maxPauseMs: number;
-  /** The longest `Retry-After` that calls wait for, in milliseconds. */
-  readonly maxRetryAfterMs: number;
-  /** Returns the milliseconds until the server admits a request by what it has announced; 0 if it does. */
-  announcedMs(key: string): number;
-}
 
 /**
  * Paces the requests of one key. It does nothing until a request is refused (judged `throttled`). Then:
@@ -61,8 +31,7 @@ export interface GateSettings {
  * - Five refusals in a row without a success end all waiting calls. A pause above `maxRetryAfter` ends them too.
  * - A call ends at once if it could not be answered in time even if nothing more were refused.
  *
- * Calls wait in arrival order. There is one timer while calls wait, and none otherwise. O(log n) per call, plus a scan
- * of the waiting calls four times per second.
+ * Calls wait in arrival order. One timer while calls wait. A scan of the waiting calls four times per second.
  */
 export class PacingGate {
   readonly #key: string;
@@ -161,18 +130,18 @@ export class PacingGate {
 
   /** Returns the reason why a call must not wait here; undefined if it may. */
   stopReason(call: GateCall): GiveUpReason | undefined {
-    return this.#givesUp ?? (this.#isLate(call, this.#placeOf(call), this.#now) ? 'deadline' : undefined);
+    return this.#givesUp ?? (this.#isLate(call, placeOf(call, this.#line), this.#now) ? 'deadline' : undefined);
   }
 
   /** Adds a call to the line. */
   enter(call: GateCall): void {
-    this.#line.splice(this.#placeOf(call), 0, call);
+    this.#line.splice(placeOf(call, this.#line), 0, call);
     this.#pump();
   }
 
   /** Removes a call that was aborted, in the line or just after it. */
   leave(call: GateCall): void {
-    const place = this.#placeOf(call);
+    const place = placeOf(call, this.#line);
     if (this.#line[place] === call) this.#line.splice(place, 1);
     this.ended(call);
   }
@@ -191,11 +160,7 @@ export class PacingGate {
   #learn(announcedMs: number | undefined, now: number): void {
     const hasSuccess = this.#successes > 0;
     if (this.#isActive && !hasSuccess) this.#refusals++;
-    const growth = 2 ** this.#refusals;
-    this.#pauseMs =
-      announcedMs === undefined
-        ? DEFAULT_PAUSE_MS * Math.max(1, growth / 2)
-        : Math.max(announcedMs, MIN_PAUSE_MS * growth);
+    this.#pauseMs = pauseOf(announcedMs, this.#refusals);
     if (this.#isActive) this.#rate.reduce(hasSuccess, this.#pauseMs, now);
     else if (!this.#rate.begin(this.#pauseMs, now)) this.#refusals++;
     this.#isActive = true;
@@ -226,18 +191,6 @@ export class PacingGate {
   /** Whether a call with this number of calls ahead cannot be answered in time. */
   #isLate({ latest }: GateCall, ahead: number, now: number): boolean {
     return ahead >= this.#rate.capacity(latest - this.#tripMs - Math.max(now, this.#closedUntil), now);
-  }
-
-  /** Returns the index of a call in the line, which is in the order of arrival. */
-  #placeOf({ arrival }: GateCall): number {
-    let low = 0;
-    let high = this.#line.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#line[middle] as GateCall).arrival < arrival) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 
   /** Sends the calls whose time has come, ends those that would be late, and arms the timer. */

@@ -6,7 +6,8 @@ import { BasePolicy, type Policy, type PolicyDescription } from '../../core/poli
 import { retryAfterMs } from '../../core/retry-after.js';
 import type { GiveUpReason } from '../../retry/events.js';
 import type { PacedCall, PacedOutcome, Pacing } from '../../retry/pacing.js';
-import { type GateCall, type GateSettings, PacingGate } from './pacing-gate.js';
+import type { GateCall, GateSettings } from './gate-call.js';
+import { PacingGate } from './pacing-gate.js';
 
 /** The largest number of keys whose gates are kept. */
 const MAX_KEYS = 1000;
