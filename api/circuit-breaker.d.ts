@@ -177,6 +177,6 @@ type Outcome<T = unknown> = {
 	readonly error: unknown;
 };
 type Random = () => number;
-type Verdict = "success" | "failure" | "permanent" | "ignore";
+type Verdict = "success" | "failure" | "permanent" | "throttled" | "ignore";
 
 export {};

@@ -215,7 +215,7 @@ export type Outcome<T = unknown> = {
 };
 export type Random = () => number;
 export type ResilienceErrorCode = keyof ResilienceErrors;
-export type Verdict = "success" | "failure" | "permanent" | "ignore";
+export type Verdict = "success" | "failure" | "permanent" | "throttled" | "ignore";
 interface MarkedClock extends Clock {
 	readonly "~clock"?: "system" | "any";
 }

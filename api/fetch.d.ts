@@ -442,6 +442,6 @@ type Outcome<T = unknown> = {
 };
 type Random = () => number;
 type TransitionReason = "failure-rate" | "slow-call-rate" | "consecutive-failures" | "probe-failed" | "probe-timeout" | "probes-succeeded" | "open-time-passed" | "isolated" | "disabled" | "released" | "tripped" | "reset";
-type Verdict = "success" | "failure" | "permanent" | "ignore";
+type Verdict = "success" | "failure" | "permanent" | "throttled" | "ignore";
 
 export {};

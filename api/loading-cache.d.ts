@@ -316,7 +316,7 @@ type Outcome<T = unknown> = {
 };
 type Primitive = string | number | bigint | boolean | null | undefined;
 type Random = () => number;
-type Verdict = "success" | "failure" | "permanent" | "ignore";
+type Verdict = "success" | "failure" | "permanent" | "throttled" | "ignore";
 type WithLoad<K, V, O> = Omit<O, "load"> & {
 	readonly load: (key: K, context: LoadContext<unknown>) => V | PromiseLike<V>;
 };

@@ -391,6 +391,6 @@ type Outcome<T = unknown> = {
 	readonly ok: false;
 	readonly error: unknown;
 };
-type Verdict = "success" | "failure" | "permanent" | "ignore";
+type Verdict = "success" | "failure" | "permanent" | "throttled" | "ignore";
 
 export {};

@@ -365,7 +365,7 @@ type Outcome<T = unknown> = {
 };
 type Random = () => number;
 type ReadingVerbs = "get" | "getMany" | "getSync" | "peek" | "refresh" | "warmUp" | "loading";
-type Verdict = "success" | "failure" | "permanent" | "ignore";
+type Verdict = "success" | "failure" | "permanent" | "throttled" | "ignore";
 type WithLoad<K, V, O> = Omit<O, "load"> & {
 	readonly load: (key: K, context: LoadContext<unknown>) => V | PromiseLike<V>;
 };

@@ -282,7 +282,8 @@ class CircuitBreakerPolicy extends BracketPolicy implements CircuitBreaker {
   #health(outcome: Outcome, context: PolicyContext): Health {
     if (!outcome.ok && (context.aborted || isStalledTimeout(outcome.error))) return 'ignore';
     const verdict = judge('circuitBreaker', this.#circuit.rules.classify ?? context.classify, outcome, context);
-    return verdict === 'permanent' ? 'failure' : verdict;
+    if (verdict === 'permanent') return 'failure';
+    return verdict === 'throttled' ? 'success' : verdict;
   }
 }
 

@@ -51,7 +51,11 @@ export interface CircuitBreakerOptions {
   readonly mode?: 'enforce' | 'observe' | undefined;
   /** The initial state: the name of a state, or a snapshot returned by `toJSON()`. @defaultValue 'closed' */
   readonly initialState?: CircuitState | CircuitSnapshot | undefined;
-  /** Judges outcomes: `failure` and `permanent` count as failures. @defaultValue the call's `classify` */
+  /**
+   * Judges outcomes: `failure` and `permanent` count as failures, `success` and `throttled` as successes, and `ignore`
+   * does not count.
+   * @defaultValue the call's `classify`
+   */
   readonly classify?: Classify | undefined;
   /** The name of the breaker in errors, events and descriptions. @defaultValue 'circuitBreaker' */
   readonly name?: string | undefined;

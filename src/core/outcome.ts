@@ -14,9 +14,11 @@ export type Outcome<T = unknown> =
  * - `success`: the dependency is healthy.
  * - `failure`: counts against the health of the dependency; the call may be retried.
  * - `permanent`: counts against the health of the dependency; the call must not be retried.
+ * - `throttled`: the dependency is healthy and asks for fewer calls or for another attempt (status 429, a serialization
+ *   failure): counts as a success for its health; the call may be retried.
  * - `ignore`: says nothing about the health of the dependency; the call is not retried, and its permits are released.
  */
-export type Verdict = 'success' | 'failure' | 'permanent' | 'ignore';
+export type Verdict = 'success' | 'failure' | 'permanent' | 'throttled' | 'ignore';
 
 /** Judges an outcome. Must return a verdict synchronously. */
 export type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;
@@ -58,8 +60,15 @@ export function defaultClassify(outcome: Outcome, context?: CallContext): Verdic
  */
 export function judge(owner: string, classify: Classify, outcome: Outcome, context: CallContext): Verdict {
   const verdict = classify(outcome, context);
-  if (verdict === 'success' || verdict === 'failure' || verdict === 'permanent' || verdict === 'ignore') return verdict;
-  const rule = `must return 'success', 'failure', 'permanent' or 'ignore'`;
+  switch (verdict) {
+    case 'success':
+    case 'failure':
+    case 'permanent':
+    case 'throttled':
+    case 'ignore':
+      return verdict;
+  }
+  const rule = `must return 'success', 'failure', 'permanent', 'throttled' or 'ignore'`;
   throw new InvalidOptionError(owner, 'classify', rule, verdict);
 }
 

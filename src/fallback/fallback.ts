@@ -9,7 +9,7 @@ import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.
 /** Options of `fallback`. */
 export interface FallbackOptions {
   /**
-   * Judges outcomes: the fallback replaces those judged `failure` or `permanent`, and no others.
+   * Judges outcomes: the fallback replaces those judged `failure`, `permanent` or `throttled`, and no others.
    * @defaultValue every error except a programming error, and values as judged by the call's `classify`
    */
   readonly classify?: Classify | undefined;
@@ -26,8 +26,8 @@ export type FallbackAnswer<Value> = Value | ((outcome: Outcome, context: CallCon
 /**
  * Creates a policy that returns a substitute value when an operation fails.
  *
- * By default it replaces values judged `failure` or `permanent`, and every error, including rejections by other
- * policies. It does not replace the result of an aborted call, since the caller no longer waits. It does not replace a
+ * By default it replaces values judged `failure`, `permanent` or `throttled`, and every error, including rejections by
+ * other policies. It does not replace the result of an aborted call, since the caller no longer waits. It does not replace a
  * mistake in the program, such as a TypeError, since a substitute value would hide it. If the answer function throws,
  * the call rejects with that error. Costs one async frame per call.
  *
@@ -79,7 +79,7 @@ class FallbackPolicy<Value> extends BasePolicy<Value> {
       return !isProgrammingError(error);
     }
     const verdict = judge('fallback', this.#classify ?? context.classify, outcome, context);
-    return verdict === 'failure' || verdict === 'permanent';
+    return verdict !== 'success' && verdict !== 'ignore';
   }
 
   #substitute(outcome: Outcome, context: PolicyContext): unknown {

@@ -2,31 +2,37 @@ import { type Bulkhead, bulkhead } from '../bulkhead/index.js';
 import { type CircuitBreaker, circuitBreaker } from '../circuit-breaker/index.js';
 import { type Backoff, exponentialBackoff } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
+import type { PolicyContext } from '../core/context.js';
 import { definePolicy } from '../core/define-policy.js';
-import { type Duration, toMs } from '../core/duration.js';
+import { toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
-import { checkBoolean, checkOneOf, checkOptionalFunction, readOptions } from '../core/options.js';
+import { checkOneOf, checkOptionalFunction, readOptions } from '../core/options.js';
+import type { Classify } from '../core/outcome.js';
 import type { Policy } from '../core/policy.js';
 import { checkRandom, type Random } from '../core/random.js';
 import { retryAfterMs } from '../core/retry-after.js';
 import { keyed } from '../keyed/index.js';
 import { pipeline } from '../pipeline/index.js';
-import { type RateLimiter, rateLimit } from '../rate-limit/index.js';
-import { observeRateLimitHeaders, ServerLimit } from '../rate-limit/server-limit.js';
-import { RetryBudget, retry } from '../retry/index.js';
+import { observeRateLimitHeaders, type ServerLimit } from '../rate-limit/server-limit.js';
+import { type Retry, RetryBudget, retry } from '../retry/index.js';
+import { pacedRetry } from '../retry/retry.js';
 import { timeout, totalTimeout } from '../timeout/timeout.js';
+import type { UnreadResponses } from './discard.js';
 import { bodyGuardOf } from './guarded-body.js';
+import { checkLimits, limitsFor } from './key-limits.js';
 import type {
   FetchBulkheadOptions,
   FetchControl,
   FetchLike,
-  FetchRateLimitOptions,
   ResilientFetchListeners,
   ResilientFetchOptions,
 } from './options.js';
+import { isReturned, PacingGates } from './pacing/pacing-gates.js';
 import type { ResumePolicies } from './resumption.js';
 
 const OWNER = 'resilientFetch';
+
+type FetchBreakerOptions = ResilientFetchOptions['circuitBreaker'];
 
 const NO_LISTENERS = {
   stateChange: undefined,
@@ -37,30 +43,32 @@ const NO_LISTENERS = {
 };
 
 /**
- * Builds the default policy. From the outside in: total timeout, retry, then for each key a circuit breaker, rate
- * limits and a bulkhead, and finally the attempt timeout. All options are checked here, including those of the policies
+ * Builds the default policy. From the outside in: total timeout, retry with the pacing gates, then for each key a circuit
+ * breaker, rate limits and a bulkhead, and finally the attempt timeout. All options are checked here, including those of the policies
  * of each key.
  */
 export function buildDefaultPolicy(
   options: Partial<ResilientFetchOptions<FetchLike>>,
   clock: Clock,
   bodyTimeoutMs: number,
-  discard: (response: Response) => void,
+  unread: UnreadResponses,
 ): { readonly policy: Policy; readonly control: FetchControl; readonly resuming: () => ResumePolicies } {
   const random = checkRandom(OWNER, options.random);
   const on = readOptions<ResilientFetchListeners>(OWNER, options.on, NO_LISTENERS, 'on');
   for (const [name, listener] of Object.entries(on)) checkOptionalFunction(OWNER, `on.${name}`, listener);
   // Copies, since these options are read again for each new key.
-  const breakerOptions = copy(checkPart('circuitBreaker', options.circuitBreaker));
+  const breakerOptions = withoutReturned(copy(checkPart('circuitBreaker', options.circuitBreaker)));
   const bulkheadOptions = copy(checkPart('bulkhead', options.bulkhead));
   const limits = checkLimits(checkPart('rateLimit', options.rateLimit));
   const resets = new WeakMap<Policy, () => void>();
+  const serverLimits = new WeakMap<Policy, ServerLimit>();
   const policiesFor = (key: string) => {
     const breaker = breakerFor(key, breakerOptions, on, clock, random);
     const slots = bulkheadFor(key, bulkheadOptions, on, clock, bodyTimeoutMs);
     const { limiters, serverLimit } = limitsFor(key, limits, on, clock);
     const listener = serverLimit && observeRateLimitHeaders(serverLimit, key, clock);
     const policies = pipeline(...[breaker, ...limiters, slots, listener].filter((policy) => policy !== undefined));
+    if (serverLimit !== undefined) serverLimits.set(policies, serverLimit);
     resets.set(policies, () => {
       breaker?.reset();
       serverLimit?.reset();
@@ -71,18 +79,32 @@ export function buildDefaultPolicy(
   bulkheadFor('the check of the options', bulkheadOptions, on, clock, bodyTimeoutMs);
   const given = checkPart('retry', options.retry);
   const retryOptions = given !== false && withBudget(given, clock);
-  const retrying = retryOptions && retryFor(retryOptions, on, clock, random, discard);
   const family = keyed(policiesFor, { clock });
-  const inner = [family, timeoutFor('attempt', 'attemptTimeout', options, on, clock)];
+  const pacing =
+    retryOptions === false
+      ? undefined
+      : new PacingGates({
+          clock,
+          random,
+          maxRetryAfterMs: maxRetryAfterOf(retryOptions),
+          maxPauseMs: limits?.maxServerPauseMs ?? 60_000,
+          announcedMs: (key) => (limits && serverLimits.get(family.for(key))?.peek().retryAfterMs) ?? 0,
+          keep: unread.keep,
+          onReject: (key, decision) => on.reject?.({ key, by: 'rate-limit', event: { decision, key: undefined } }),
+        });
+  const retrying = retryOptions && retryFor(retryOptions, pacing, on, clock, random, unread.discard);
   const total = timeoutFor('call', 'timeout', options, on, clock);
+  const attempt = timeoutFor('attempt', 'attemptTimeout', options, on, clock);
   return {
-    policy: pipeline(total, ...(retrying ? [retrying] : []), ...inner),
+    policy: pipeline(total, ...(retrying ? [retrying] : []), family, ...(pacing ? [pacing.recheck()] : []), attempt),
     resuming: () => ({
-      ...resumePolicies(retryOptions, on, clock, random, discard),
-      single: pipeline(total, ...inner),
+      ...resumePolicies(retryOptions, on, clock, random, unread.discard),
+      // A resumption does not pass the pacing gate: its body has been admitted.
+      single: pipeline(total, family, attempt),
     }),
     control: {
       reset(key) {
+        pacing?.reset(key);
         if ([...family.keys()].includes(key)) resets.get(family.for(key))?.();
       },
     },
@@ -95,6 +117,16 @@ function copy<T extends object>(options: T | false | undefined): T | false | und
   const isPlain = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
   const entries = Object.entries(options).map(([name, value]) => [name, isPlain(value) ? { ...value } : value]);
   return Object.fromEntries(entries) as T;
+}
+
+/** Wraps the `classify` of the breakers, which must not judge attempts that were returned to the pacing gate. */
+function withoutReturned(options: FetchBreakerOptions): FetchBreakerOptions {
+  if (options === false) return false;
+  const { classify: own } = { classify: undefined, ...options };
+  checkOptionalFunction('circuitBreaker', 'classify', own);
+  const classify: Classify = (outcome, context) =>
+    isReturned(outcome) ? 'ignore' : (own ?? (context as PolicyContext).classify)(outcome, context);
+  return { ...options, classify };
 }
 
 /** Checks that the options of one policy are an object or false. The policy itself checks their content. */
@@ -126,16 +158,23 @@ function withBudget(options: FetchRetryOptions | undefined, clock: Clock): Fetch
   return { ...given, budget };
 }
 
+function maxRetryAfterOf(options: FetchRetryOptions): number {
+  const { maxRetryAfter = '30s' } = { maxRetryAfter: undefined, ...options };
+  return toMs('retry', 'maxRetryAfter', maxRetryAfter, { orInfinity: true });
+}
+
 function retryFor(
   options: FetchRetryOptions,
+  pacing: PacingGates | undefined,
   on: ResilientFetchListeners,
   clock: Clock,
   random: Random,
   discard: (response: Response) => void,
-): Policy {
+): Retry {
   const given = { backoff: undefined, ...options }; // without inherited properties
   const { backoff = retryAfterWithJitter() } = given;
-  const policy = retry({ ...given, backoff, clock, random });
+  const settings = { ...given, backoff, clock, random };
+  const policy = pacing === undefined ? retry(settings) : pacedRetry(settings, pacing);
   // The response is discarded before the delay, so that other requests can use its connection meanwhile.
   policy.on('retry', ({ outcome }) => outcome.ok && discard(outcome.value as Response));
   if (on.retry) policy.on('retry', on.retry);
@@ -155,7 +194,7 @@ export function resumePolicies(
   const { maxAttempts = 3 } = { maxAttempts: undefined, ...options };
   return {
     maxAttempts,
-    retrying: (attempts) => retryFor({ ...options, maxAttempts: attempts }, on, clock, random, discard),
+    retrying: (attempts) => retryFor({ ...options, maxAttempts: attempts }, undefined, on, clock, random, discard),
     discard,
   };
 }
@@ -208,50 +247,6 @@ function bulkheadFor(
   if (bodyTimeoutMs < Infinity) return untilBodyEnd(slots, clock);
   const rule = `can be 'body' only with "bodyTimeout": otherwise a body that is never read would hold its slot for ever`;
   throw new InvalidOptionError(OWNER, 'bulkhead.holdUntil', rule, holdUntil);
-}
-
-interface Limits {
-  readonly limiter: ((key: string) => RateLimiter) | undefined;
-  readonly followServerLimits: boolean;
-  readonly maxServerPauseMs: number;
-  readonly maxWait: Duration;
-}
-
-function checkLimits(options: FetchRateLimitOptions | false | undefined): Limits | undefined {
-  if (options === undefined || options === false) return undefined;
-  const defaults = {
-    limiter: undefined,
-    followServerLimits: true,
-    maxServerPause: '1m' as Duration,
-    maxWait: '5s' as Duration,
-  };
-  const own = readOptions(OWNER, options, defaults, 'rateLimit');
-  checkOptionalFunction(OWNER, 'rateLimit.limiter', own.limiter);
-  toMs(OWNER, 'rateLimit.maxWait', own.maxWait, { orZero: true, orInfinity: true });
-  const { limiter, maxWait } = own;
-  const followServerLimits = checkBoolean(OWNER, 'rateLimit.followServerLimits', own.followServerLimits);
-  const maxServerPauseMs = toMs(OWNER, 'rateLimit.maxServerPause', own.maxServerPause, { min: 1 });
-  return { limiter, followServerLimits, maxServerPauseMs, maxWait };
-}
-
-/** Creates the rate limit policies of a key, and the limit that the server announces if it is followed. */
-function limitsFor(
-  key: string,
-  limits: Limits | undefined,
-  on: ResilientFetchListeners,
-  clock: Clock,
-): { readonly limiters: readonly Policy[]; readonly serverLimit: ServerLimit | undefined } {
-  if (limits === undefined) return { limiters: [], serverLimit: undefined };
-  const { limiter, followServerLimits, maxServerPauseMs, maxWait } = limits;
-  const serverLimit = followServerLimits ? new ServerLimit(key, clock, maxServerPauseMs) : undefined;
-  const limiters = [limiter?.(key), serverLimit]
-    .filter((one) => one !== undefined)
-    .map((one) => {
-      const policy = rateLimit(one, { name: key, maxWait });
-      if (on.reject) policy.on('reject', (event) => on.reject?.({ key, by: 'rate-limit', event }));
-      return policy;
-    });
-  return { limiters, serverLimit };
 }
 
 /** Wraps a bulkhead so that a slot is held until the body has been read, has failed, or was discarded. */

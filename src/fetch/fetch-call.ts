@@ -5,6 +5,7 @@ import { attribute } from '../core/network-error.js';
 import { wasNeverSent } from '../core/never-sent.js';
 import type { Outcome } from '../core/outcome.js';
 import { attributeRejection } from './attribute-rejection.js';
+import type { UnreadResponses } from './discard.js';
 import { guardBody } from './guarded-body.js';
 import type { ResilientFetchOptions, Route } from './options.js';
 import { BodyReader } from './read-body.js';
@@ -24,7 +25,7 @@ import { copyBody, kindOfBody } from './request-body.js';
 export type AnyFetch = (input: unknown, init?: RequestOptions) => Promise<Response>;
 
 /** Settings that all calls of one instance share. */
-export interface FetchSettings {
+export interface FetchSettings extends UnreadResponses {
   readonly route: ResilientFetchOptions['route'];
   /** Whether the request may be sent more than once. */
   repeatable(request: OutgoingRequest): boolean;
@@ -34,8 +35,6 @@ export interface FetchSettings {
   readonly mayRepeat: boolean;
   /** Whether the policy was given by the caller, and may therefore share responses between calls. */
   readonly checksOwners: boolean;
-  /** Discards the body of a response that will not be read. */
-  discard(response: Response): void;
 }
 
 /** The call that owns each response: the call that it was made for, or that returned it first. */

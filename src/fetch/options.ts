@@ -65,7 +65,8 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
    */
   readonly resume?: boolean | undefined;
   /**
-   * Options of `retry`. All calls of this instance share one retry budget. False disables retries.
+   * Options of `retry`. All calls of this instance share one retry budget. False disables retries, and with them the
+   * pacing gate.
    * @defaultValue the defaults of `retry`, with the delay added to a `Retry-After`
    */
   readonly retry?: Omit<RetryOptions, 'clock' | 'random'> | false | undefined;
@@ -88,12 +89,13 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
   /** A policy that replaces all of the above. @defaultValue none */
   readonly policy?: Policy | undefined;
   /**
-   * Judges outcomes. A `failure` of a request that must not be repeated becomes `permanent`.
+   * Judges outcomes. A `failure` of a request that must not be repeated becomes `permanent`. A `throttled` outcome
+   * closes the pacing gate of its key.
    * @defaultValue `classifyResponse`
    */
   readonly classify?: Classify | undefined;
   /**
-   * Returns the key that selects the breaker, bulkhead and rate limits of a request.
+   * Returns the key that selects the breaker, bulkhead, pacing gate and rate limits of a request.
    * @defaultValue the origin of the URL
    */
   readonly key?: ((request: OutgoingRequest) => string) | undefined;
@@ -123,8 +125,8 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
    */
   readonly replayLimit?: number | undefined;
   /**
-   * The number of bytes of a discarded response that are read, to reuse its connection, before it is cancelled: an
-   * integer ≥ 0.
+   * The number of bytes of a discarded response that are read, to reuse its connection, before it is cancelled; and of
+   * a 429 that a waiting call keeps: an integer ≥ 0.
    * @defaultValue 65536
    */
   readonly drainLimit?: number | undefined;
@@ -202,7 +204,7 @@ export interface Route {
 export interface ResilientFetchListeners {
   /** The breaker of a key has changed its state. */
   readonly stateChange?: ((event: CircuitBreakerEvents['stateChange'] & { readonly key: string }) => void) | undefined;
-  /** A breaker, a bulkhead or a rate limit has rejected an attempt. */
+  /** A breaker, a bulkhead, or a rate limit or the pacing gate (`rate-limit`) has rejected an attempt. */
   readonly reject?: ((event: RejectEvent) => void) | undefined;
   /** An attempt has failed, and another one follows. */
   readonly retry?: ((event: RetryEvents['retry']) => void) | undefined;

@@ -15,7 +15,7 @@ import type { CallOptions, Policy, PolicyDescription } from '../core/policy.js';
 import type { RequestSharing } from '../core/request-sharing.js';
 import { classifyResponse } from './classify-response.js';
 import { buildDefaultPolicy, resumePolicies } from './default-policy.js';
-import { discard } from './discard.js';
+import { discard, keep } from './discard.js';
 import { type AnyFetch, FetchCall, type FetchSettings } from './fetch-call.js';
 import { GlobalFetch } from './global-fetch.js';
 import { bodyGuardOf, guardBody } from './guarded-body.js';
@@ -40,11 +40,13 @@ import { asResumable, type ResumePolicies, Resumption, type SendResumption } fro
 
 /**
  * Creates a `fetch` that handles failures of servers. It has the parameters and the result of `fetch`, and adds, from
- * the outside in: a total timeout, retries with a budget, a circuit breaker and a bulkhead for each origin, and a
- * timeout for each attempt. Use one instance for each kind of dependency. It costs what its policies cost.
+ * the outside in: a total timeout, retries with a budget, a pacing gate, a circuit breaker and a bulkhead for each
+ * origin, and a timeout for each attempt. Use one instance for each kind of dependency. It costs what its policies cost.
  *
  * - Only requests that are safe to repeat are repeated (`repeatable`), and only if their body can be sent again: a
  *   stream is sent once, and the body of a `Request` is kept up to `replayLimit`.
+ * - After a 429, the calls of the origin wait in arrival order until `Retry-After` has passed. They then leave at the
+ *   rate that the server admits, and a 429 is no failure for the breaker.
  * - A `Retry-After` is honoured. The last response is returned unread, even if it is judged a failure.
  * - Timeouts, slots and verdicts end when the headers have arrived. The body belongs to the caller: only the caller's
  *   signal, and `bodyTimeout` and `bodyIdleTimeout` if they are set, can abort it. With `resume`, a body that breaks off
@@ -53,8 +55,8 @@ import { asResumable, type ResumePolicies, Resumption, type SendResumption } fro
  * - A URL that cannot be parsed rejects with the error of `fetch`.
  *
  * The returned promise rejects with the error of `fetch`, or with `TimeoutError`, `CircuitOpenError`,
- * `BulkheadFullError`, `QueueTimeoutError` (only with a `queueTimeout`) or `RateLimitedError` (only with a
- * `rateLimit`).
+ * `BulkheadFullError`, `QueueTimeoutError` (only with a `queueTimeout`) or `RateLimitedError` (a call that was never
+ * sent because of the server's limit, or of a `rateLimit`).
  *
  * @throws InvalidOptionError for invalid options.
  * @example
@@ -146,8 +148,7 @@ class GuardedFetch {
     this.#fetch = checkOptionalFunction(OWNER, 'fetch', own.fetch) as AnyFetch | undefined;
     this.#global = this.#fetch === undefined ? new GlobalFetch() : undefined;
     this.#settings = checkSettings(own, clock);
-    const built =
-      own.policy === undefined ? buildDefaultPolicy(own, clock, bodyTimeoutMs, this.#settings.discard) : undefined;
+    const built = own.policy === undefined ? buildDefaultPolicy(own, clock, bodyTimeoutMs, this.#settings) : undefined;
     this.#policy = built?.policy ?? checkPolicy(own.policy as Policy, own);
     if (checkBoolean(OWNER, 'resume', resume))
       this.#resuming = built?.resuming() ?? resumingUnder(this.#policy, clock, this.#settings.discard);
@@ -275,6 +276,7 @@ function checkSettings(own: Partial<ResilientFetchOptions<FetchLike>>, clock: Cl
     mayRepeat: own.policy !== undefined || own.retry !== false,
     checksOwners: own.policy !== undefined,
     discard: (response) => discard(response, drainLimit, clock),
+    keep: (response) => keep(response, drainLimit, clock),
   };
 }
 

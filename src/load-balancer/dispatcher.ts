@@ -119,10 +119,11 @@ export class Dispatcher {
     if (verdict !== undefined) state.observe(now - startedAt, now, verdict);
     this.#picker.loadChanged?.(state, now);
     if (verdict === undefined || verdict === 'ignore') return;
-    if (verdict === 'success') state.successes++;
+    const isHealthy = verdict === 'success' || verdict === 'throttled';
+    if (isHealthy) state.successes++;
     else state.failures++;
     if (generation === state.generation && this.#nodes.has(state)) {
-      this.#outliers?.record(state, verdict === 'success', now);
+      this.#outliers?.record(state, isHealthy, now);
     }
   }
 }

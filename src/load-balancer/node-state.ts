@@ -57,7 +57,10 @@ export class NodeState implements Candidate {
     return this.#latency.at(now);
   }
 
-  /** Records the duration of a call that has ended. */
+  /**
+   * Records the duration of a call that has ended. A throttled response counts as a failure here: it is fast, and must
+   * not attract more calls.
+   */
   observe(elapsedMs: number, now: number, verdict: Verdict): void {
     const tookMs = Math.max(0, elapsedMs); // the clock may be set back
     if (verdict === 'success') this.#latency.observe(tookMs, now);

@@ -29,7 +29,7 @@ export class PeakEwma {
   }
 
   /**
-   * Records the duration of a failed call. The average does not fall, not even by the time that has passed: otherwise a
+   * Records the duration of a failed or throttled call. The average does not fall, not even by the time that has passed: otherwise a
    * node that fails immediately would look fast and get all calls.
    */
   observeFailure(elapsedMs: number, now: number): void {

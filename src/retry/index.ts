@@ -19,5 +19,7 @@ export {
   type LinearBackoffOptions,
   linearBackoff,
 } from '../core/backoff.js';
-export { type GiveUpReason, type Retry, type RetryEvents, type RetryOptions, retry } from './retry.js';
+export type { GiveUpReason, RetryEvents } from './events.js';
+export type { RetryOptions } from './options.js';
+export { type Retry, retry } from './retry.js';
 export { RetryBudget, type RetryBudgetOptions, type RetryBudgetStats } from './retry-budget.js';

@@ -1,77 +1,17 @@
 import { type Backoff, checkDelay, exponentialBackoff } from '../core/backoff.js';
-import { type Clock, checkClock } from '../core/clock.js';
+import { checkClock } from '../core/clock.js';
 import type { ChildContext, Next, PolicyContext } from '../core/context.js';
-import { type Duration, toMs } from '../core/duration.js';
+import { toMs } from '../core/duration.js';
 import { Emitter, type Observable } from '../core/events.js';
 import { checkInteger, checkMethods, checkName, checkOptionalFunction, readOptions } from '../core/options.js';
-import { type Classify, defaultClassify, judge, type Outcome } from '../core/outcome.js';
+import { type Classify, defaultClassify, judge, type Outcome, type Verdict } from '../core/outcome.js';
 import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
 import { checkRandom, type Random } from '../core/random.js';
 import { retryAfterMs } from '../core/retry-after.js';
+import type { GiveUpReason, RetryEvents } from './events.js';
+import type { RetryOptions } from './options.js';
+import type { PacedCall, PacedOutcome, Pacing } from './pacing.js';
 import type { RetryBudget } from './retry-budget.js';
-
-/** Options of `retry`. */
-export interface RetryOptions {
-  /** The maximum number of attempts, including the first: an integer ≥ 1, or `Infinity`. @defaultValue 3 */
-  readonly maxAttempts?: number | undefined;
-  /** Returns the delay between two attempts. @defaultValue `exponentialBackoff()` */
-  readonly backoff?: Backoff | undefined;
-  /**
-   * The time from the first attempt after which no attempt starts. A delay that would end later is not begun either. A
-   * duration above 0, or `Infinity`.
-   * @defaultValue Infinity
-   */
-  readonly maxElapsed?: Duration | undefined;
-  /**
-   * The longest `Retry-After` that the retry waits for: a duration above 0, or `Infinity`. If the server asks for a
-   * longer delay, the call ends with its last outcome, since an earlier attempt would ignore the server's request.
-   * @defaultValue '30s'
-   */
-  readonly maxRetryAfter?: Duration | undefined;
-  /**
-   * The budget that limits retries to a share of the requests. Share it among all call sites of a dependency.
-   * @defaultValue none
-   */
-  readonly budget?: RetryBudget | undefined;
-  /** Judges the outcome of each attempt. Only `failure` is retried. @defaultValue the call's `classify` */
-  readonly classify?: Classify | undefined;
-  /** The name of the policy in errors, events and descriptions. @defaultValue 'retry' */
-  readonly name?: string | undefined;
-  /** The clock that measures delays and `maxElapsed`. @defaultValue `systemClock` */
-  readonly clock?: Clock | undefined;
-  /** The random source for the backoff's jitter. @defaultValue `Math.random` */
-  readonly random?: Random | undefined;
-}
-
-/** Events of a retry. */
-export interface RetryEvents {
-  /** An attempt has failed, and the next one starts after `delayMs` milliseconds. */
-  retry: { readonly attempt: number; readonly delayMs: number; readonly outcome: Outcome };
-  /** The call ends with its last outcome after `attempts` attempts. */
-  giveUp: { readonly reason: GiveUpReason; readonly attempts: number };
-}
-
-/**
- * The reason why a retry makes no further attempt.
- *
- * - `attempts`: `maxAttempts` is reached.
- * - `elapsed`: the next attempt would start later than `maxElapsed`.
- * - `deadline`: the next attempt would start after the deadline of the call.
- * - `budget`: the budget has no retry left.
- * - `retry-after`: the server has asked for a delay above `maxRetryAfter`.
- * - `not-retryable`: the outcome is not a `failure`, or the call is not repeatable.
- * - `aborted`: the call was aborted.
- * - `backoff`: the backoff returned undefined.
- */
-export type GiveUpReason =
-  | 'attempts'
-  | 'elapsed'
-  | 'deadline'
-  | 'budget'
-  | 'retry-after'
-  | 'not-retryable'
-  | 'aborted'
-  | 'backoff';
 
 /** A retry policy, as `retry` creates it. */
 export interface Retry extends Policy, Observable<RetryEvents> {}
@@ -80,8 +20,8 @@ export interface Retry extends Policy, Observable<RetryEvents> {}
  * Creates a policy that repeats an operation after a failure, with growing delays. Use it only for operations that are
  * safe to repeat.
  *
- * Only outcomes that are judged `failure` are retried. By default an abort by the caller, a mistake in the program and
- * a rejection by another policy are not. A `Retry-After`, which is the `retryAfterMs` of an error or the header of a
+ * Only outcomes that are judged `failure` or `throttled` are retried. By default an abort by the caller, a mistake in
+ * the program and a rejection by another policy are not. A `Retry-After`, which is the `retryAfterMs` of an error or the header of a
  * response, is a lower bound of the delay. If no further attempt is made, the last error is rethrown unchanged, or the
  * last value is returned unchanged.
  *
@@ -98,6 +38,11 @@ export function retry(options?: RetryOptions): Retry {
   return new RetryPolicy(options);
 }
 
+/** Creates a retry whose attempts pass a gate. */
+export function pacedRetry(options: RetryOptions, pacing: Pacing): Retry {
+  return new RetryPolicy(options, pacing);
+}
+
 /** The default backoff. It has no state, so all policies share it. */
 const defaultBackoff = /* @__PURE__ */ exponentialBackoff();
 
@@ -109,9 +54,10 @@ class RetryPolicy extends BasePolicy implements Retry {
   readonly #budget: RetryBudget | undefined;
   readonly #classify: Classify | undefined;
   readonly #random: Random;
+  readonly #pacing: Pacing | undefined;
   readonly #events = new Emitter<RetryEvents>();
 
-  constructor(options?: RetryOptions) {
+  constructor(options?: RetryOptions, pacing?: Pacing) {
     const owner = 'retry';
     const own = readOptions(owner, options, {
       maxAttempts: 3,
@@ -133,6 +79,7 @@ class RetryPolicy extends BasePolicy implements Retry {
       own.budget === undefined ? undefined : checkMethods(owner, 'budget', own.budget, ['recordRequest', 'tryRetry']);
     this.#classify = checkOptionalFunction(owner, 'classify', own.classify);
     this.#random = checkRandom(owner, own.random);
+    this.#pacing = pacing;
   }
 
   on<K extends keyof RetryEvents>(type: K, listener: (event: RetryEvents[K]) => void): () => void {
@@ -158,53 +105,90 @@ class RetryPolicy extends BasePolicy implements Retry {
     this.#budget?.recordRequest();
     const startedAt = this.#maxElapsedMs === Infinity ? 0 : this.clock.now();
     const classify = this.#classify ?? context.classify;
+    const pacing = this.#pacing;
+    const arrival = pacing === undefined ? 0 : pacing.arrive();
+    if (pacing?.isOpen(context) === false) {
+      return this.#afterFirst(undefined, undefined, classify, startedAt, arrival, next, context);
+    }
     const first = next(context.attempt === 1 ? context : context.derive({ attempt: 1 }));
-    const onFailure = (error: unknown) => this.#afterFirst({ ok: false, error }, classify, startedAt, next, context);
-    if (classify === defaultClassify) return first.then(undefined, onFailure);
-    return first.then((value) => this.#afterFirst({ ok: true, value }, classify, startedAt, next, context), onFailure);
+    const onFailure = (error: unknown) =>
+      this.#afterFirst({ ok: false, error }, undefined, classify, startedAt, arrival, next, context);
+    if (classify === defaultClassify && pacing === undefined) return first.then(undefined, onFailure);
+    return first.then((value) => {
+      const outcome = { ok: true, value } as const;
+      const verdict = this.#judge(classify, outcome, context);
+      // A success returns here, without the cost of an async function.
+      if (verdict !== 'success') {
+        return this.#afterFirst(outcome, verdict, classify, startedAt, arrival, next, context);
+      }
+      pacing?.succeeded(context);
+      return value;
+    }, onFailure);
   }
 
+  /**
+   * Makes the attempts after the first.
+   * @param first - the outcome of the first attempt; undefined if the attempt has to wait at the gate.
+   * @param judged - the verdict about it, if it has been judged.
+   */
   async #afterFirst(
-    first: Outcome,
+    first: Outcome | undefined,
+    judged: Verdict | undefined,
     classify: Classify,
     startedAt: number,
+    arrival: number,
     next: Next,
     context: PolicyContext,
   ): Promise<unknown> {
+    const pacing = this.#pacing;
     let outcome = first;
     let previousDelayMs: number | undefined;
     for (let attempt = 1; ; attempt++) {
-      const verdict = outcome.ok && context.aborted ? 'success' : this.#judge(classify, outcome, context);
+      let stop: GiveUpReason | undefined;
+      const isUnsent = outcome === undefined || pacing?.isReturned(outcome);
+      let verdict = isUnsent
+        ? undefined
+        : attempt === 1 && judged
+          ? judged
+          : this.#judge(classify, outcome as Outcome, context);
+      if (verdict === 'success') pacing?.succeeded(context);
+      else if (pacing !== undefined && (verdict === undefined || verdict === 'throttled')) {
+        const latest = Math.min(context.deadline, startedAt + this.#maxElapsedMs);
+        const call = { throttled: verdict && outcome, arrival, latest };
+        ({ outcome, verdict, stop } = await this.#pass(pacing, call, classify, attempt, next, context));
+      }
       if (verdict === 'success') break;
-      const plan = this.#plan(verdict, { attempt, previousDelayMs, outcome, random: this.#random }, startedAt, context);
+      const failure = { attempt, previousDelayMs, outcome: outcome as Outcome, random: this.#random };
+      const plan = stop ?? this.#plan(verdict, failure, startedAt, context);
       if (typeof plan === 'string') {
         this.#giveUp(plan, attempt);
         break;
       }
-      if (this.#events.has('retry')) this.#events.emit('retry', { attempt, delayMs: plan, outcome });
+      if (this.#events.has('retry')) this.#events.emit('retry', { attempt, delayMs: plan, outcome: failure.outcome });
       if (plan > 0) await this.#sleep(plan, attempt, context);
       if (this.#maxElapsedMs < Infinity && this.clock.now() > startedAt + this.#maxElapsedMs) {
         this.#giveUp('elapsed', attempt); // the delay took longer than planned, as on a suspended machine
         break;
       }
       previousDelayMs = plan;
-      const child = context.derive({ attempt: attempt + 1 });
-      outcome = await this.#runAttempt(next, child);
+      const isOpen = pacing?.isOpen(context) !== false;
+      outcome = isOpen ? await this.#runAttempt(next, context.derive({ attempt: attempt + 1 })) : undefined;
     }
-    if (outcome.ok) return outcome.value;
-    throw outcome.error;
+    if (outcome?.ok) return outcome.value;
+    throw outcome?.error;
   }
 
   /** Returns the delay before the next attempt in milliseconds, or the reason why there is none. */
   #plan(
-    verdict: 'failure' | 'permanent' | 'ignore',
+    verdict: Verdict | undefined,
     failure: Parameters<Backoff>[0],
     startedAt: number,
     context: PolicyContext,
   ): number | GiveUpReason {
     if (context.aborted) return 'aborted';
     // `repeatable` may be undefined in a context of another version of this package.
-    if (verdict !== 'failure' || context.repeatable === false) return 'not-retryable';
+    const isRetryable = verdict === 'failure' || verdict === 'throttled';
+    if (!isRetryable || context.repeatable === false) return 'not-retryable';
     if (failure.attempt >= this.#maxAttempts) return 'attempts';
     const planned = this.#backoff(failure);
     if (planned === undefined) return 'backoff';
@@ -219,8 +203,23 @@ class RetryPolicy extends BasePolicy implements Retry {
     return delayMs;
   }
 
-  #judge(classify: Classify, outcome: Outcome, context: PolicyContext) {
-    return context.aborted ? 'ignore' : judge('retry', classify, outcome, context);
+  /** Runs an attempt at the gate. Creates the closures that only such an attempt needs. */
+  #pass(
+    pacing: Pacing,
+    call: Pick<PacedCall, 'throttled' | 'arrival' | 'latest'>,
+    classify: Classify,
+    attempt: number,
+    next: Next,
+    context: PolicyContext,
+  ): Promise<PacedOutcome> {
+    const run = () => this.#runAttempt(next, context.derive({ attempt }));
+    const judge = (outcome: Outcome) => this.#judge(classify, outcome, context);
+    return pacing.pass({ ...call, context, run, judge });
+  }
+
+  #judge(classify: Classify, outcome: Outcome, context: PolicyContext): Verdict {
+    if (context.aborted) return outcome.ok ? 'success' : 'ignore';
+    return judge('retry', classify, outcome, context);
   }
 
   async #sleep(delayMs: number, attempt: number, context: PolicyContext): Promise<void> {

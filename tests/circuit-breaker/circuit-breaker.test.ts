@@ -175,6 +175,20 @@ describe('A closed breaker', () => {
     expect(breaker.state).toBe('open');
   });
 
+  it('a throttled outcome counts as a success, and closes a half-open breaker', async () => {
+    const { breaker, clock } = setUp({ consecutiveFailures: 2, openFor: 1000, halfOpen: { probes: 1 } });
+    const throttled = () => breaker.execute(() => Promise.reject(new Error('busy')), { classify: () => 'throttled' });
+    const fail = () => breaker.execute(() => Promise.reject(new Error('down')));
+    for (const call of [fail, throttled, fail]) await call().catch(() => {});
+    expect(breaker.state).toBe('closed');
+    expect(breaker.stats).toMatchObject({ calls: 3, failures: 2 });
+    await fail().catch(() => {});
+    expect(breaker.state).toBe('open');
+    await clock.advance(1000);
+    await throttled().catch(() => {});
+    expect(breaker.state).toBe('closed');
+  });
+
   it('a failure of an operation during an abort by the caller is not counted', async () => {
     const { breaker } = setUp({ consecutiveFailures: 1 });
     const controller = new AbortController();

@@ -12,7 +12,10 @@ const trap = () => {
 it('a classify function that throws or returns no verdict rejects its call, which is not retried', async () => {
   for (const [classify, error] of [
     [trap, /a trap/],
-    [async () => 'failure', /"classify" must return 'success', 'failure', 'permanent' or 'ignore', got an object/],
+    [
+      async () => 'failure',
+      /"classify" must return 'success', 'failure', 'permanent', 'throttled' or 'ignore', got an object/,
+    ],
     [() => true, /"classify" must return .*, got true/],
     [() => undefined, /"classify" must return .*, got undefined/],
   ] as const) {

@@ -71,6 +71,7 @@ describe('fallback', () => {
     const classify = (outcome: { ok: boolean; value?: unknown }) => (outcome.value === 'bad' ? 'permanent' : 'success');
     expect(await fallback('instead').execute(() => 'bad', { classify })).toBe('instead');
     expect(await fallback('instead').execute(() => 'good', { classify })).toBe('good');
+    expect(await fallback('instead').execute(() => 'busy', { classify: () => 'throttled' })).toBe('instead');
   });
 
   it('a fallback replaces every other error, even if the classify function of the call ignores it', async () => {

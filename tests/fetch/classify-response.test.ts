@@ -13,7 +13,7 @@ describe('classifyResponse', () => {
     [404, 'success'],
     [408, 'failure'],
     [425, 'success'],
-    [429, 'failure'],
+    [429, 'throttled'],
     [499, 'success'],
     [500, 'failure'],
     [501, 'success'],

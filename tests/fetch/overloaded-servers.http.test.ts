@@ -24,7 +24,7 @@ describe('A 503 with Retry-After 3600', () => {
   });
 });
 
-describe('Status 429 for 100 concurrent callers', () => {
+describe('Status 503 for 100 concurrent callers', () => {
   const CALLERS = 100;
 
   /** A server that rejects every request, with the times of the requests. */
@@ -32,7 +32,7 @@ describe('Status 429 for 100 concurrent callers', () => {
     const at: number[] = [];
     const fetch = async (_url: string, _init?: RequestInit) => {
       at.push(clock.now());
-      return new Response('too many', { status: 429, headers });
+      return new Response('too many', { status: 503, headers });
     };
     return { at, fetch };
   }

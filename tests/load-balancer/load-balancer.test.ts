@@ -74,6 +74,17 @@ describe('A lease', () => {
     expect(status('a')).toMatchObject({ successes: 1, failures: 1, latencyMs: 20, active: 0, picks: 4 });
   });
 
+  it('a throttled call counts as a success, but its short duration does not make the node look fast', async () => {
+    const { balancer, clock, status } = balance(['a'], {
+      classify: ({ ok }) => (ok ? 'success' : 'throttled'),
+    });
+    const slow = balancer.acquire();
+    await clock.advance(200);
+    slow.release(OK);
+    for (let n = 0; n < 50; n++) balancer.acquire().release(FAILED);
+    expect(status('a')).toMatchObject({ successes: 51, failures: 0, latencyMs: 200 });
+  });
+
   it('the classify option of the balancer judges the outcome, and a lease is released even if the function throws', () => {
     const { balancer, status } = balance(['a'], {
       classify: (outcome) => {

@@ -52,6 +52,12 @@ describe('Consecutive failures', () => {
     expect(ejected()).toEqual(['n0']);
   });
 
+  it('throttled calls do not count as failures', () => {
+    const { balancer, ejected } = balance(2, { consecutiveFailures: 2 }, { classify: () => 'throttled' });
+    for (let time = 0; time < 10; time++) balancer.acquire({ exclude: ['n1'] }).release(OK);
+    expect(ejected()).toEqual([]);
+  });
+
   it('consecutiveFailures: Infinity disables the rule', () => {
     const { call, ejected } = balance(3, { consecutiveFailures: Infinity });
     call('n0', false, 1000);

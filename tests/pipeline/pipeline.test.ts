@@ -164,6 +164,13 @@ describe('Events of a pipeline', () => {
     ]);
   });
 
+  it('a throttled value is retried, and emits failure if it is returned', async () => {
+    const { clock, policy, log } = setUp();
+    watch(policy.execute(() => 'busy', { classify: () => 'throttled' }));
+    await clock.advance(1000);
+    expect(log).toEqual([['failure', { durationMs: 200, attempts: 3, outcome: { ok: true, value: 'busy' } }]]);
+  });
+
   it('a rejection before the operation counts as 0 attempts, and inner pipelines emit events too', async () => {
     const clock = new TestClock();
     const inner = pipeline(circuitBreaker({ initialState: 'open', clock }));

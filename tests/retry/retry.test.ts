@@ -7,6 +7,7 @@ import {
   constantBackoff,
   definePolicy,
   pipeline,
+  RetryBudget,
   type RetryEvents,
   type RetryOptions,
   retry,
@@ -166,6 +167,33 @@ describe('retry', () => {
     await expect(policy.execute(operation, { classify: () => 'failure' })).rejects.toThrow('1');
     expect(startedAt).toHaveLength(1);
     expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('a throttled outcome is retried like a failure, within maxAttempts and not before its Retry-After', async () => {
+    const clock = new TestClock();
+    const startedAt: number[] = [];
+    const policy = retry({ clock, maxAttempts: 3, backoff: () => 10 });
+    const busy = Object.assign(new Error('busy'), { retryAfterMs: 500 });
+    const call = watch(
+      policy.execute(
+        () => {
+          startedAt.push(clock.now());
+          throw busy;
+        },
+        { classify: () => 'throttled' },
+      ),
+    );
+    await clock.advance(5000);
+    expect(call.error).toBe(busy);
+    expect(startedAt).toEqual([0, 500, 1000]);
+  });
+
+  it('a throttled value takes from the retry budget, and is returned when nothing is left', async () => {
+    const clock = new TestClock();
+    const budget = new RetryBudget({ ratio: 0, minPerSecond: 0.1, clock });
+    const policy = retry({ clock, budget, backoff: () => 0 });
+    let calls = 0;
+    expect(await policy.execute(() => ++calls, { classify: () => 'throttled' })).toBe(2);
   });
 
   it('a permanent failure is not retried', async () => {
