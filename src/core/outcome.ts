@@ -1,6 +1,6 @@
 import type { CallContext } from './call-context.js';
 import { InvalidOptionError, isResilienceError } from './errors.js';
-import { isErrorOfClass } from './inspect.js';
+import { isErrorOfClass, safeGet } from './inspect.js';
 import { isCallerError, isNetworkError, isPeerError } from './network-error.js';
 
 /** The outcome of an operation: a value or an error. */
@@ -30,6 +30,8 @@ export type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) 
  * - A `TimeoutError` is a `failure`. Any other error of this package is ignored: it comes from a policy, not from the
  *   dependency.
  * - An untrusted certificate and a peer that violates the protocol are `permanent`.
+ * - An error with an HTTP status, as client libraries throw it, is judged by the status: 429 is `throttled`, and any
+ *   other 4xx except 408 is a `success`, because the server is healthy. It is thrown unchanged and not retried.
  * - A TypeError, RangeError or ReferenceError that is not a network error is a mistake in the calling program and is
  *   ignored.
  * - An `AbortError` is ignored if the signal of the call is aborted. Otherwise it is a `failure` like any other error:
@@ -50,7 +52,24 @@ export function defaultClassify(outcome: Outcome, context?: CallContext): Verdic
   if (isResilienceError(error)) return error.code === 'ERR_TIMEOUT' ? 'failure' : 'ignore';
   if (isProgrammingError(error)) return 'ignore';
   if (isErrorOfClass(error, ['AbortError']) && context?.signal.aborted) return 'ignore';
-  return isPeerError(error) ? 'permanent' : 'failure';
+  if (isPeerError(error)) return 'permanent';
+  const status = statusOf(error);
+  if (status === undefined || status === 408 || status < 400 || status >= 500) return 'failure';
+  return status === 429 ? 'throttled' : 'success';
+}
+
+/**
+ * Returns the HTTP status that an error carries: in `status` or `statusCode`, or in those of its `response`. Undefined
+ * if it carries none.
+ */
+function statusOf(error: unknown): number | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  for (const holder of [error, safeGet(error, 'response')]) {
+    if (typeof holder !== 'object' || holder === null) continue;
+    const status = safeGet(holder, 'status') ?? safeGet(holder, 'statusCode');
+    if (typeof status === 'number') return status;
+  }
+  return undefined;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import { definePolicy } from '../core/define-policy.js';
 import type { Policy } from '../core/policy.js';
+import { headersOf } from '../core/retry-after.js';
 import { parseRateLimit, type RateLimitFields } from '../http-fields/rate-limit-fields.js';
 import { CoreLimiter } from './base-limiter.js';
 import { LimitAlgorithm, type Numbers } from './limit-algorithm.js';
@@ -122,12 +123,20 @@ export function observeRateLimitHeaders(limit: ServerLimit, name: string, clock:
       try {
         const response = (await next(context)) as Response;
         const { status, headers } = response;
-        limit.update(parseRateLimit(headers), {
-          isRefusal: status === 429 || status === 503,
-          isGood: status < 500 && status !== 429,
-          isProbe,
-          sentSince: () => [...inFlight].filter((other) => other > number).length,
-        });
+        const { limits, retryAfterMs } = parseRateLimit(headers);
+        // GitHub refuses with a 403 that has a Retry-After. Without it, a 403 is about permissions.
+        const isForbidden = status === 403 && retryAfterMs !== undefined;
+        // A limit of one resource says nothing about the other resources of the server.
+        const isOfResource = (headersOf(response)?.('x-ratelimit-resource') ?? null) !== null;
+        limit.update(
+          { limits: isOfResource ? [] : limits, retryAfterMs },
+          {
+            isRefusal: status === 429 || status === 503 || isForbidden,
+            isGood: status < 500 && status !== 429 && !isForbidden,
+            isProbe,
+            sentSince: () => [...inFlight].filter((other) => other > number).length,
+          },
+        );
         return response;
       } finally {
         inFlight.delete(number);

@@ -170,3 +170,21 @@ describe('An invalid classify function', () => {
     await expect(policy.execute(() => 1)).rejects.toThrow('the classify function failed');
   });
 });
+
+describe('An error with an HTTP status', () => {
+  const error = (properties: object) => Object.assign(new Error('x'), properties);
+  it.each([
+    ['axios', error({ response: { status: 404 } }), 'success'],
+    ['got', error({ response: { statusCode: 404 } }), 'success'],
+    ['OpenAI', error({ status: 400 }), 'success'],
+    ['undici', error({ statusCode: 422 }), 'success'],
+    ['a limit', error({ status: 429 }), 'throttled'],
+    ['a slow request', error({ status: 408 }), 'failure'],
+    ['a server error', error({ response: { status: 500 } }), 'failure'],
+    ['a broken body of a good response (E58)', error({ status: 200 }), 'failure'],
+    ['a status that is a text', error({ status: '404' }), 'failure'],
+    ['a response that is null', error({ response: null }), 'failure'],
+  ])('%s is judged by the status', (_name, reason, verdict) => {
+    expect(defaultClassify({ ok: false, error: reason })).toBe(verdict);
+  });
+});

@@ -21,7 +21,7 @@ describe('Retry-After', () => {
     ['Tue, 14 Nov 2023 22:13:20 GMT', 0],
     ['Fri, 31 Dec 1999 23:59:59 GMT', 0], // in the past
     ['-1', undefined],
-    ['1.5', undefined],
+    ['1.5', 1500],
     ['soon', undefined],
     ['', undefined],
   ])('The Retry-After value %j means %s ms', (value, expected) => {
