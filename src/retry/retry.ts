@@ -32,7 +32,7 @@ export interface RetryOptions {
    * The budget that limits retries to a share of the requests. Share it among all call sites of a dependency.
    * @defaultValue none
    */
-  readonly budget?: RetryBudget | undefined;
+  readonly budget?: Pick<RetryBudget, keyof RetryBudget> | undefined;
   /** Judges the outcome of each attempt. Only `failure` is retried. @defaultValue the call's `classify` */
   readonly classify?: Classify | undefined;
   /** The name of the policy in errors, events and descriptions. @defaultValue 'retry' */
@@ -106,7 +106,7 @@ class RetryPolicy extends BasePolicy implements Retry {
   readonly #backoff: Backoff;
   readonly #maxElapsedMs: number;
   readonly #maxRetryAfterMs: number;
-  readonly #budget: RetryBudget | undefined;
+  readonly #budget: RetryOptions['budget'];
   readonly #classify: Classify | undefined;
   readonly #random: Random;
   readonly #events = new Emitter<RetryEvents>();
