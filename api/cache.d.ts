@@ -77,7 +77,7 @@ declare class EntryTable<K, V> implements Purgeable {
 }
 declare class Expiry implements DueTimes {
 	#private;
-	due: Float64Array<ArrayBuffer>;
+	due: Float64Array;
 	constructor(keepsTtl: boolean, ordersAll: boolean);
 	grow(lastSlot: number): void;
 	schedule(slot: number, due: number, ttlMs: number): void;
@@ -93,8 +93,8 @@ declare class Expiry implements DueTimes {
 	clear(): void;
 }
 declare class SlotLinks {
-	next: Int32Array<ArrayBuffer>;
-	previous: Int32Array<ArrayBuffer>;
+	next: Int32Array;
+	previous: Int32Array;
 	grow(lastSlot: number): void;
 	clear(): void;
 }

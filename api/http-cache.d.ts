@@ -82,7 +82,7 @@ interface StoredResponse {
 	readonly shape: ResponseShape;
 	readonly headers: HeaderPairs;
 	readonly directives: CacheDirectives;
-	readonly body: Uint8Array<ArrayBuffer> | null;
+	readonly body: Uint8Array | null;
 	readonly selectedBy: ReadonlyMap<string, string | null>;
 	readonly isPublic: boolean;
 	readonly receivedAt: number;

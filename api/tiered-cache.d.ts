@@ -18,8 +18,8 @@ declare class CachedEntry<V> {
 	isDueForRefresh(now: number, { beta }: EarlyRefresh, random: Random): boolean;
 	expire(from: number): void;
 }
-export declare function tiered<V, D = string>(l1: FirstTier<NoInfer<V>>, l2: CacheStore<D>, options: TieredLoadingOptions<V, D> & NeedsSerializer<D>): TieredCache<V>;
-export declare function tiered<V, D = string>(l1: FirstTier<NoInfer<V>>, l2: CacheStore<D>, options: WithLoad<string, V, TieredLoadingOptions<V, D>> & NeedsSerializer<D>): TieredCache<V>;
+export declare function tiered<V, D = string>(l1: FirstTier<Fixed<V>>, l2: CacheStore<D>, options: TieredLoadingOptions<V, D> & NeedsSerializer<D>): TieredCache<V>;
+export declare function tiered<V, D = string>(l1: FirstTier<Fixed<V>>, l2: CacheStore<D>, options: WithLoad<string, V, TieredLoadingOptions<V, D>> & NeedsSerializer<D>): TieredCache<V>;
 export declare function tiered<V, D = string>(l1: FirstTier<V | undefined>, l2: CacheStore<D>, options?: TieredOptions<V | undefined, D> & NeedsSerializer<D>): TieredCache<V | undefined>;
 export interface CacheStore<D = string> {
 	get(key: string, context: CacheStoreContext): PromiseLike<StoredData<D> | undefined>;
@@ -331,6 +331,9 @@ type EntryMatch = {
 	readonly tag?: undefined;
 	readonly prefix?: undefined;
 };
+type Fixed<T> = [
+	T
+][T extends unknown ? 0 : never];
 type Invalidation<K> = ({
 	readonly kind: "delete" | "expire";
 	readonly key: K;

@@ -147,7 +147,10 @@ describe('esbuild', () => {
 
   // The order of the files follows the imports and may differ. The code may not differ.
   it.each(universal)('a bundle has the same lines with an import from the root and from %s', async (subpath) => {
-    const lines = async (contents: string) => (await esbuildBundle(contents)).split('\n').sort();
+    const lines = async (contents: string) =>
+      withoutSuffixes(await esbuildBundle(contents))
+        .split('\n')
+        .sort();
     const entry = createRequire(join(project, 'package.json')).resolve(subpath);
     for (const name of Object.keys((await import(pathToFileURL(entry).href)) as object)) {
       const fromRoot = await lines(`export { ${name} } from 'breakwater'`);
@@ -156,3 +159,11 @@ describe('esbuild', () => {
     }
   });
 });
+
+/**
+ * Removes the numbers that esbuild appends to a name if another file declares it too, even in code that is not used:
+ * `{ timeout: timeout2 }` becomes `{ timeout }`.
+ */
+function withoutSuffixes(code: string): string {
+  return code.replace(/\b([A-Za-z_$][\w$]*?)\d+\b/g, '$1').replace(/\b([\w$]+): \1\b/g, '$1');
+}

@@ -1,5 +1,6 @@
 /** Builds and packs the package once, as `npm publish` does, for all tests of this folder. */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,7 +27,7 @@ const sources = [
   ...['tsup.config.ts', 'tsconfig.json', 'tsconfig.build.json', 'tsconfig.node.json'],
 ];
 
-export default async function setup(project: TestProject): Promise<() => void> {
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const temporary = mkdtempSync(join(tmpdir(), 'breakwater-'));
   const [stage, projects] = [join(temporary, 'stage'), join(temporary, 'projects')];
   mkdirSync(stage);
@@ -41,5 +42,5 @@ export default async function setup(project: TestProject): Promise<() => void> {
   project.provide('tarball', join(temporary, tarball));
   project.provide('stage', stage);
   project.provide('projects', projects);
-  return () => rmSync(temporary, { recursive: true, force: true });
+  return () => rm(temporary, { recursive: true, force: true });
 }
