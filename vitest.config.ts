@@ -8,6 +8,8 @@ const integration = [
   'tests/demo/cli.test.ts',
   'tests/docs/**/*.test.ts',
 ];
+/** Tests that install the packed package into projects of consumers. */
+const installed = ['tests/package/installed/*.test.ts'];
 const property = ['tests/property/**/*.test.ts', 'tests/reference/**/*.property.test.ts'];
 
 export default defineConfig({
@@ -25,7 +27,7 @@ export default defineConfig({
           name: 'unit',
           testTimeout: 20_000,
           include: ['tests/**/*.test.ts'],
-          exclude: [...integration, ...property],
+          exclude: [...integration, ...property, 'tests/package/installed/**'],
         },
       },
       {
@@ -54,11 +56,25 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: integration,
+          exclude: ['tests/package/installed/**'],
           testTimeout: 60_000,
           hookTimeout: 240_000,
           // Sockets and processes are timed here: one file at a time, after all the rest.
           fileParallelism: false,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'package',
+          include: installed,
+          globalSetup: './tests/package/installed/setup.ts',
+          testTimeout: 120_000,
+          hookTimeout: 240_000,
+          // Each file runs several installations and builds in parallel.
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

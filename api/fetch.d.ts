@@ -412,7 +412,7 @@ interface RetryOptions {
 	/** @defaultValue '30s' */
 	readonly maxRetryAfter?: Duration | undefined;
 	/** @defaultValue none */
-	readonly budget?: RetryBudget | undefined;
+	readonly budget?: Pick<RetryBudget, keyof RetryBudget> | undefined;
 	/** @defaultValue the call's `classify` */
 	readonly classify?: Classify | undefined;
 	/** @defaultValue 'retry' */

@@ -2,6 +2,7 @@ declare class RingPoints {
 	#private;
 	readonly nodes: readonly string[];
 	private constructor();
+	get points(): Uint32Array;
 	get size(): number;
 	static of(nodes: readonly string[], pointsOf: readonly Uint32Array[]): RingPoints;
 	withOwners(nodes: readonly string[], added: ReadonlyMap<string, Uint32Array>): RingPoints;
@@ -21,9 +22,8 @@ export declare abstract class BaseRing extends Placement {
 	getMany(key: PlacementKey, count: number, options?: GetManyOptions): string[];
 	stats(): RingStats;
 	diff(other: BaseRing): RingDiff;
-	protected abstract hashOf(data: HashData): number;
-	protected abstract hashesLike(other: BaseRing): boolean;
-	protected get ring(): RingPoints;
+	abstract "~hashOf"(data: HashData): number;
+	get "~ring"(): RingPoints;
 	protected replace(ring: RingPoints, weights: ReadonlyMap<string, number>): void;
 }
 export declare abstract class Placement {
@@ -47,14 +47,12 @@ export declare class HashRing extends BaseRing {
 	remove(node: string): boolean;
 	removeAll(nodes: Iterable<string>): number;
 	toJSON(): HashRingJson;
-	protected hashOf(data: HashData): number;
-	protected hashesLike(other: BaseRing): boolean;
+	"~hashOf"(data: HashData): number;
 }
 export declare class KetamaRing extends BaseRing {
 	#private;
 	constructor(nodes: Iterable<NodeOption>, options?: KetamaRingOptions);
-	protected hashOf(data: HashData): number;
-	protected hashesLike(other: BaseRing): boolean;
+	"~hashOf"(data: HashData): number;
 }
 export declare class MaglevTable extends Placement {
 	#private;

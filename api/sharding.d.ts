@@ -5,9 +5,8 @@ declare abstract class BaseRing extends Placement {
 	getMany(key: PlacementKey, count: number, options?: GetManyOptions): string[];
 	stats(): RingStats;
 	diff(other: BaseRing): RingDiff;
-	protected abstract hashOf(data: HashData): number;
-	protected abstract hashesLike(other: BaseRing): boolean;
-	protected get ring(): RingPoints;
+	abstract "~hashOf"(data: HashData): number;
+	get "~ring"(): RingPoints;
 	protected replace(ring: RingPoints, weights: ReadonlyMap<string, number>): void;
 }
 declare abstract class Placement {
@@ -24,6 +23,7 @@ declare class RingPoints {
 	#private;
 	readonly nodes: readonly string[];
 	private constructor();
+	get points(): Uint32Array;
 	get size(): number;
 	static of(nodes: readonly string[], pointsOf: readonly Uint32Array[]): RingPoints;
 	withOwners(nodes: readonly string[], added: ReadonlyMap<string, Uint32Array>): RingPoints;

@@ -1,5 +1,5 @@
 import { checkMethods } from './options.js';
-import { type Clock, systemClock, type TimerHandle } from './system-clock.js';
+import { type Clock, isSystemClock, systemClock, type TimerHandle } from './system-clock.js';
 
 export {
   afterNextPoll,
@@ -11,9 +11,13 @@ export {
   type TimerHandle,
 } from './system-clock.js';
 
-/** Returns the clock option, or `systemClock` if it is undefined. @throws InvalidOptionError if it lacks a method. */
+/**
+ * Returns the clock option, or `systemClock` if it is undefined or the `systemClock` of another copy of this package.
+ * @throws InvalidOptionError if it lacks a method.
+ */
 export function checkClock(owner: string, clock: Clock | undefined): Clock {
-  return clock === undefined ? systemClock : checkMethods(owner, 'clock', clock, ['now', 'setTimeout', 'clearTimeout']);
+  if (clock === undefined || isSystemClock(clock)) return systemClock;
+  return checkMethods(owner, 'clock', clock, ['now', 'setTimeout', 'clearTimeout']);
 }
 
 /**

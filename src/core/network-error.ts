@@ -1,4 +1,5 @@
 import { isErrorOfClass, safeGet } from './inspect.js';
+import { sharedWeakMap } from './shared-map.js';
 
 /** The side that caused an error: the calling program, the network on the way, or the peer. */
 type Fault = 'caller' | 'network' | 'peer';
@@ -61,13 +62,18 @@ const MAX_DEPTH = 10;
 
 /**
  * The side that caused an error, known from where the error was caught. The code and the message of the error do not
- * show it.
+ * show it. All copies of the package read it: the fetch of one may run in the pipeline of another.
  */
-const attributed = /* @__PURE__ */ new WeakMap<object, Fault>();
+let attributed: WeakMap<object, Fault> | undefined;
+
+function attributedErrors(): WeakMap<object, Fault> {
+  attributed ??= sharedWeakMap('faults');
+  return attributed;
+}
 
 /** Records which side caused an error. The record takes precedence over the error's code and message. */
 export function attribute(error: unknown, fault: Fault): void {
-  if (typeof error === 'object' && error !== null) attributed.set(error, fault);
+  if (typeof error === 'object' && error !== null) attributedErrors().set(error, fault);
 }
 
 /**
@@ -103,7 +109,7 @@ export function isCallerError(error: unknown): boolean {
  * names both the peer and another side, returns the peer.
  */
 function faultOf(error: unknown): Fault | undefined {
-  const known = typeof error === 'object' && error !== null ? attributed.get(error) : undefined;
+  const known = typeof error === 'object' && error !== null ? attributedErrors().get(error) : undefined;
   if (known !== undefined) return known;
   const faults = new Set<Fault>();
   collectFaults(error, faults, MAX_DEPTH, new Set());
@@ -117,7 +123,7 @@ function faultOf(error: unknown): Fault | undefined {
 function collectFaults(error: unknown, faults: Set<Fault>, depth: number, seen: Set<unknown>): void {
   if (typeof error !== 'object' || error === null || depth === 0 || seen.has(error)) return;
   seen.add(error);
-  const fault = attributed.get(error) ?? faultOfCode(error) ?? faultOfMessage(error);
+  const fault = attributedErrors().get(error) ?? faultOfCode(error) ?? faultOfMessage(error);
   if (fault !== undefined) faults.add(fault);
   const errors = safeGet(error, 'errors'); // of an AggregateError: one for each address that was tried
   if (Array.isArray(errors)) for (const one of errors.slice(0, MAX_DEPTH)) collectFaults(one, faults, depth - 1, seen);

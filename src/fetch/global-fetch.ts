@@ -1,9 +1,18 @@
 import { InvalidOptionError } from '../core/errors.js';
 import { requireGlobal } from '../core/require-global.js';
+import { sharedWeakMap } from '../core/shared-map.js';
 import type { AnyFetch } from './fetch-call.js';
 
-/** The instances that a call has passed through, by the signal that the last of them has passed to the global fetch. */
-const instancesBySignal = new WeakMap<AbortSignal, readonly GlobalFetch[]>();
+/**
+ * The instances that a call has passed through, by the signal that the last of them has passed to the global fetch. They
+ * may belong to several copies of the package.
+ */
+let instancesBySignal: WeakMap<AbortSignal, readonly unknown[]> | undefined;
+
+function callsBySignal(): WeakMap<AbortSignal, readonly unknown[]> {
+  instancesBySignal ??= sharedWeakMap('global-fetch');
+  return instancesBySignal;
+}
 
 /**
  * The global `fetch`, read at each call so that it can be replaced, for example in tests. The global `fetch` may be the
@@ -18,9 +27,9 @@ export class GlobalFetch {
   forCall(signal: AbortSignal | null): AnyFetch {
     const current = requireGlobal('fetch') as AnyFetch;
     if (current === this.#original) return current;
-    const instances = [...((signal && instancesBySignal.get(signal)) ?? []), this];
+    const instances = [...((signal && callsBySignal().get(signal)) ?? []), this];
     return (input, init) => {
-      if (init?.signal) instancesBySignal.set(init.signal, instances);
+      if (init?.signal) callsBySignal().set(init.signal, instances);
       return this.#call(globalThis.fetch as AnyFetch, input, init);
     };
   }
@@ -30,7 +39,7 @@ export class GlobalFetch {
    * call.
    */
   forRecursiveCall(signal: AbortSignal | null): AnyFetch | undefined {
-    const isRecursive = this.#isCalling || (signal !== null && instancesBySignal.get(signal)?.includes(this));
+    const isRecursive = this.#isCalling || (signal !== null && callsBySignal().get(signal)?.includes(this));
     if (!isRecursive) return undefined;
     if (this.#original !== undefined) return this.#original;
     const rule = 'is required: there was no global fetch when this instance was created';

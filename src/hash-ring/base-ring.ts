@@ -36,8 +36,6 @@ export interface GetManyOptions {
 }
 
 /** The base of all rings: looks up keys and compares rings. */
-
-/** What all rings have in common: the reading of them. */
 export abstract class BaseRing extends Placement {
   readonly #owner: string;
   /** Replaced, never changed, so a reader always sees a consistent state. */
@@ -51,7 +49,7 @@ export abstract class BaseRing extends Placement {
 
   /** Returns the node of a key; undefined only if no node has a weight above 0. */
   get(key: PlacementKey): string | undefined {
-    return this.#ring.ownerOf(this.hashOf(dataOf(key)));
+    return this.#ring.ownerOf(this['~hashOf'](dataOf(key)));
   }
 
   /**
@@ -62,7 +60,7 @@ export abstract class BaseRing extends Placement {
   getMany(key: PlacementKey, count: number, options?: GetManyOptions): string[] {
     checkInteger(this.#owner, 'count', count, { min: 0, orInfinity: true });
     const { zoneOf } = readOptions<GetManyOptions>(this.#owner, options, { zoneOf: undefined });
-    const around = this.#ring.walk(this.hashOf(dataOf(key)));
+    const around = this.#ring.walk(this['~hashOf'](dataOf(key)));
     if (checkOptionalFunction(this.#owner, 'zoneOf', zoneOf) === undefined) return take(around, count);
     return take(byZones([...around], zoneOf as (node: string) => string | undefined), count);
   }
@@ -86,11 +84,11 @@ export abstract class BaseRing extends Placement {
    * @throws InvalidOptionError if the two rings hash keys differently.
    */
   diff(other: BaseRing): RingDiff {
-    if (!(other instanceof BaseRing && this.hashesLike(other))) {
+    if (!(isRing(other) && hashEqually(this, other))) {
       throw new InvalidOptionError(this.#owner, 'other', 'must be a ring that hashes keys in the same way', other);
     }
     const moves = new Map<string, { from: string | undefined; to: string | undefined; share: number }>();
-    for (const [from, to, share] of this.#ring.sharesWith(other.#ring)) {
+    for (const [from, to, share] of this.#ring.sharesWith(other['~ring'])) {
       if (from === to) continue;
       const id = JSON.stringify([from, to]);
       moves.set(id, { from, to, share: share + (moves.get(id)?.share ?? 0) });
@@ -99,14 +97,11 @@ export abstract class BaseRing extends Placement {
     return { share: sorted.reduce((sum, { share }) => sum + share, 0), moves: sorted };
   }
 
-  /** Returns the position of a key on the circle: 32 bits, signed or unsigned. */
-  protected abstract hashOf(data: HashData): number;
+  /** Internal: returns the position of a key on the circle, in 32 bits, signed or unsigned. */
+  abstract '~hashOf'(data: HashData): number;
 
-  /** Whether both rings give every key the same position on the circle. */
-  protected abstract hashesLike(other: BaseRing): boolean;
-
-  /** The points of the ring. */
-  protected get ring(): RingPoints {
+  /** Internal: the points of the ring. The rings of other copies of this package read them too. */
+  get '~ring'(): RingPoints {
     return this.#ring;
   }
 
@@ -115,6 +110,20 @@ export abstract class BaseRing extends Placement {
     this.#ring = ring;
     this.weights = weights;
   }
+}
+
+/** Whether the value is a ring of any copy of this package, such as ESM beside CommonJS, or two versions. */
+export function isRing(value: unknown): value is BaseRing {
+  return typeof value === 'object' && value !== null && '~ring' in value;
+}
+
+/**
+ * Whether two rings give every key the same position, judged by keys of several kinds. The functions themselves cannot be
+ * compared: in another copy of this package, the same hash function is another object.
+ */
+function hashEqually(one: BaseRing, other: BaseRing): boolean {
+  const keys = ['', 'key', 'KEY', 'clé', '鍵', '🗝', 'a key that is longer than one block of sixteen bytes'];
+  return keys.every((key) => one['~hashOf'](key) >>> 0 === other['~hashOf'](key) >>> 0);
 }
 
 function take(nodes: Iterable<string>, count: number): string[] {

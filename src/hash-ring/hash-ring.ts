@@ -148,7 +148,7 @@ export class HashRing extends BaseRing {
   #setWeights(weights: ReadonlyMap<string, number>): void {
     const sorted = sortedByName(weights);
     const counts = new Map<string, number>();
-    let [owners, points] = [this.ring.nodes.length, this.ring.size];
+    let [owners, points] = [this['~ring'].nodes.length, this['~ring'].size];
     const count = (weight: number | undefined, by: 1 | -1): number => {
       const more = weight === undefined ? 0 : countOf(weight, this.#virtualNodes);
       if (more > 0) owners += by;
@@ -164,7 +164,7 @@ export class HashRing extends BaseRing {
     const added = new Map<string, Uint32Array>();
     for (const [node, size] of counts) added.set(node, virtualPoints(node, size, this.#hash, this.#seed));
     const nodes = [...sorted].filter(([, weight]) => weight > 0).map(([node]) => node);
-    this.replace(this.ring.withOwners(nodes, added), sorted);
+    this.replace(this['~ring'].withOwners(nodes, added), sorted);
   }
 
   /** Returns the ring as plain data for `fromJSON`. */
@@ -173,12 +173,9 @@ export class HashRing extends BaseRing {
     return { layout: LAYOUT, virtualNodes: this.#virtualNodes, seed: this.#seed, nodes };
   }
 
-  protected hashOf(data: HashData): number {
+  /** Internal: returns the position of a key on the circle. */
+  '~hashOf'(data: HashData): number {
     return mixed(this.#hash(data, this.#seed));
-  }
-
-  protected hashesLike(other: BaseRing): boolean {
-    return other instanceof HashRing && other.#hash === this.#hash && other.#seed === this.#seed;
   }
 }
 

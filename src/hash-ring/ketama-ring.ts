@@ -52,12 +52,9 @@ export class KetamaRing extends BaseRing {
     this.#md5 = md5;
   }
 
-  protected hashOf(data: HashData): number {
+  /** Internal: returns the position of a key on the circle. */
+  '~hashOf'(data: HashData): number {
     return this.#md5.digest(data)[0] as number;
-  }
-
-  protected hashesLike(other: BaseRing): boolean {
-    return other instanceof KetamaRing;
   }
 }
 

@@ -54,6 +54,11 @@ export class RingPoints {
     }
   }
 
+  /** The points in order. */
+  get points(): Uint32Array {
+    return this.#points;
+  }
+
   /** The number of points. */
   get size(): number {
     return this.#points.length;
@@ -161,7 +166,7 @@ export class RingPoints {
 
   /** Yields the sections of the circle, as shares of it, with their owners on this circle and on the other one. */
   *sharesWith(other: RingPoints): Generator<[own: string | undefined, others: string | undefined, share: number]> {
-    const ends = Uint32Array.from([...this.#points, ...other.#points, CIRCLE - 1]).sort();
+    const ends = Uint32Array.from([...this.#points, ...other.points, CIRCLE - 1]).sort();
     let before = -1;
     for (const end of ends) {
       if (end > before) yield [this.ownerOf(end), other.ownerOf(end), (end - before) / CIRCLE];

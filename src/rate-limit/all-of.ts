@@ -25,7 +25,8 @@ import type { RateLimiter } from './rate-limiter.js';
  *
  * O(n) per decision for n limiters.
  *
- * @throws InvalidOptionError if a limiter is not from this package, or if the limiters use different clocks.
+ * @throws InvalidOptionError if a limiter is not from this package, if it is from another copy of this package, whose
+ * limiters have queues of their own, or if the limiters use different clocks.
  * @example
  * ```ts
  * const perSecond = new TokenBucket({ capacity: 10, refill: 10, per: '1s' });
@@ -44,7 +45,8 @@ class Combination extends CoreLimiter {
     const owner = 'allOf';
     const cores = limiters.map((limiter) => {
       if (limiter instanceof CoreLimiter) return limiter['~core'];
-      throw new InvalidOptionError(owner, 'limiters', 'must be limiters of this package', limiter);
+      const rule = 'must be limiters of this package, and of the same copy of it as allOf';
+      throw new InvalidOptionError(owner, 'limiters', rule, limiter);
     });
     const [first] = cores;
     if (first === undefined) throw new InvalidOptionError(owner, 'limiters', 'must contain at least one', limiters);

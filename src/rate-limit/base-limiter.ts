@@ -93,6 +93,11 @@ export abstract class BaseLimiter<Rate extends object> extends CoreLimiter {
   }
 }
 
+/** Returns the clock of a limiter of any copy of this package; undefined for another limiter. */
+export function clockOf(limiter: RateLimiter): Clock | undefined {
+  return (limiter as Partial<CoreLimiter>)['~core']?.queue.clock;
+}
+
 /** Checks that a value has the methods of a limiter. */
 export function checkLimiter(owner: string, option: string, limiter: RateLimiter): RateLimiter {
   return checkMethods(owner, option, limiter, ['tryAcquire', 'peek', 'acquire', 'reserve', 'refund', 'reconfigure']);

@@ -1,9 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { type AbortScope, scopeOf } from '../core/abort-scope.js';
-import { type Clock, checkClock } from '../core/clock.js';
+import { type Clock, checkClock, isSameClock } from '../core/clock.js';
 import { type Decision, InvalidOptionError } from '../core/errors.js';
 import { checkFunction, checkInteger, checkName, checkOneOf, readOptions } from '../core/options.js';
-import { acquireFrom, CoreLimiter, checkLimiter, readReserve, readWait, reservation } from './base-limiter.js';
+import { acquireFrom, CoreLimiter, checkLimiter, clockOf, readReserve, readWait, reservation } from './base-limiter.js';
 import { KeyMembers } from './key-members.js';
 import type { RateLimiter, Reservation, ReserveOptions, WaitOptions } from './rate-limiter.js';
 import { toWholeMs } from './timeline.js';
@@ -68,8 +68,8 @@ export class KeyedRateLimiter {
     this.#shares = checkOneOf(this.#owner, 'atLimit', own.atLimit, ['share', 'reject']) === 'share';
     const model = checkLimiter(this.#owner, 'make', checkFunction(this.#owner, 'make', make)());
     if (make() === model) throw new InvalidOptionError(this.#owner, 'make', 'must make a new limiter each time', make);
-    this.#queue = model instanceof CoreLimiter ? model['~core'].queue : queueOf(checkClock(this.#owner, own.clock));
-    if (own.clock !== undefined && own.clock !== this.#queue.clock) {
+    this.#queue = queueOf(checkClock(this.#owner, clockOf(model) ?? own.clock));
+    if (own.clock !== undefined && !isSameClock(own.clock, this.#queue.clock)) {
       throw new InvalidOptionError(this.#owner, 'clock', 'must be the clock of the limiters', own.clock);
     }
     this.#members = new KeyMembers(this.#owner, this.#queue, make, model, maxKeys);

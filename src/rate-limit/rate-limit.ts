@@ -13,7 +13,7 @@ import { type Decision, InvalidOptionError, RateLimitedError } from '../core/err
 import { Emitter, type Observable } from '../core/events.js';
 import { checkInteger, checkName, checkOptionalFunction, readOptions } from '../core/options.js';
 import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
-import { acquireFrom, BaseLimiter, checkLimiter } from './base-limiter.js';
+import { acquireFrom, checkLimiter, clockOf } from './base-limiter.js';
 import type { KeyedRateLimiter } from './keyed-rate-limiter.js';
 import type { RateLimiter } from './rate-limiter.js';
 import { toMicros } from './timeline.js';
@@ -76,7 +76,7 @@ class RateLimitPolicy extends BasePolicy implements RateLimit {
   constructor(limiter: RateLimiter | KeyedRateLimiter, options?: RateLimitOptions) {
     const owner = 'rateLimit';
     const own = readOptions(owner, options, { maxWait: 0, cost: 1, key: undefined, name: owner });
-    super(checkName(owner, own.name), clockOf(checkLimiter(owner, 'limiter', limiter as RateLimiter)));
+    super(checkName(owner, own.name), limiterClock(checkLimiter(owner, 'limiter', limiter as RateLimiter)));
     this.#limiter = limiter;
     this.#maxWaitMs = toMs(owner, 'maxWait', own.maxWait, { orZero: true, orInfinity: true });
     this.#cost = typeof own.cost === 'function' ? own.cost : checkInteger(owner, 'cost', own.cost, { min: 0 });
@@ -143,7 +143,6 @@ function isKeyed(limiter: RateLimiter | KeyedRateLimiter): limiter is KeyedRateL
 }
 
 /** Returns the clock of the limiter. A limiter of another package may use any clock. */
-function clockOf(limiter: RateLimiter | KeyedRateLimiter): Clock {
-  if (isKeyed(limiter)) return limiter.clock;
-  return limiter instanceof BaseLimiter ? limiter['~core'].queue.clock : anyClock;
+function limiterClock(limiter: RateLimiter | KeyedRateLimiter): Clock {
+  return isKeyed(limiter) ? limiter.clock : (clockOf(limiter) ?? anyClock);
 }

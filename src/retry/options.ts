@@ -27,7 +27,7 @@ export interface RetryOptions {
    * The budget that limits retries to a share of the requests. Share it among all call sites of a dependency.
    * @defaultValue none
    */
-  readonly budget?: RetryBudget | undefined;
+  readonly budget?: Pick<RetryBudget, keyof RetryBudget> | undefined;
   /** Judges the outcome of each attempt. Only `failure` and `throttled` are retried. @defaultValue the call's `classify` */
   readonly classify?: Classify | undefined;
   /** The name of the policy in errors, events and descriptions. @defaultValue 'retry' */

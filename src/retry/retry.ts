@@ -51,7 +51,7 @@ class RetryPolicy extends BasePolicy implements Retry {
   readonly #backoff: Backoff;
   readonly #maxElapsedMs: number;
   readonly #maxRetryAfterMs: number;
-  readonly #budget: RetryBudget | undefined;
+  readonly #budget: RetryOptions['budget'];
   readonly #classify: Classify | undefined;
   readonly #random: Random;
   readonly #pacing: Pacing | undefined;

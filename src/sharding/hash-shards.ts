@@ -70,24 +70,29 @@ function isPlacement(source: object): source is ShardPlacement {
   return typeof get === 'function' && typeof getMany === 'function';
 }
 
-/** Shards over a placement. `rebalancePlan` reads the placement. */
-export class PlacedShards implements HashShards {
-  readonly placement: ShardPlacement;
+/** Returns the placement that a router distributes by, also for a router of another copy of this package. */
+export function placementOf<T extends object>(router: T): T | ShardPlacement {
+  return '~placement' in router ? (router['~placement'] as ShardPlacement) : router;
+}
+
+class PlacedShards implements HashShards {
+  /** Internal: read by `rebalancePlan`. */
+  readonly '~placement': ShardPlacement;
 
   constructor(placement: ShardPlacement) {
-    this.placement = placement;
+    this['~placement'] = placement;
   }
 
   get shards(): readonly string[] {
-    return this.placement.nodes;
+    return this['~placement'].nodes;
   }
 
   get(key: PlacementKey): string | undefined {
-    return this.placement.get(key);
+    return this['~placement'].get(key);
   }
 
   getMany(key: PlacementKey, count: number): string[] {
-    return this.placement.getMany(key, count);
+    return this['~placement'].getMany(key, count);
   }
 }
 

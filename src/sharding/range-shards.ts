@@ -58,7 +58,12 @@ export function rangeShards<K extends RangeKey>(ranges: Iterable<ShardRange<K>>)
   return new RangeTable<KeyKindOf<K>>(readSpans('rangeShards', ranges));
 }
 
-/** The implementation of `RangeShards`. The ranges are readable for `rebalancePlan`. */
+/** Whether the value is a router with ranges: of this package, of another copy of it, or of the caller's own. */
+export function isRangeShards(value: object): value is RangeShards<RangeKey> {
+  return 'ranges' in value && 'split' in value && 'merge' in value;
+}
+
+/** The implementation of `RangeShards`. */
 export class RangeTable<K extends RangeKey> implements RangeShards<K> {
   readonly spans: Spans;
   readonly shards: readonly string[];

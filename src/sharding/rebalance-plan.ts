@@ -1,10 +1,10 @@
 import { InvalidOptionError } from '../core/errors.js';
 import { checkMethods } from '../core/options.js';
-import { BaseRing } from '../hash-ring/base-ring.js';
-import { type HashShards, PlacedShards } from './hash-shards.js';
+import { type BaseRing, isRing } from '../hash-ring/base-ring.js';
+import { type HashShards, placementOf } from './hash-shards.js';
 import { type Comparable, type RangeKey, toRangeKey } from './range-keys.js';
-import { type RangeShards, RangeTable } from './range-shards.js';
-import { indexOfKey, type Spans } from './range-spans.js';
+import { isRangeShards, type RangeShards } from './range-shards.js';
+import { indexOfKey, readSpans, type Spans } from './range-spans.js';
 import { type AsyncShardRouter, checkIterable, type ShardRouter } from './shard-router.js';
 
 /** The old and the new shard of keys that move. A side is undefined if the keys have no shard there. */
@@ -81,9 +81,9 @@ export function rebalancePlan<K>(
     const list = checkIterable('rebalancePlan', 'keys', keys);
     return isAsync(before) || isAsync(after) ? lookUpAsync(before, after, list) : lookUp(before, after, list);
   }
-  if (before instanceof RangeTable && after instanceof RangeTable) return compareRanges(before, after);
-  const [old, next] = [before, after].map((one) => (one instanceof PlacedShards ? one.placement : one));
-  if (old instanceof BaseRing && next instanceof BaseRing) return compareRings(old, next);
+  if (isRangeShards(before) && isRangeShards(after)) return compareRanges(before, after);
+  const [old, next] = [placementOf(before), placementOf(after)];
+  if (isRing(old) && isRing(next)) return compareRings(old, next);
   throw new InvalidOptionError(
     'rebalancePlan',
     'keys',
@@ -97,8 +97,8 @@ function isAsync<K>(router: SyncRouter<K> | AsyncShardRouter<K>): router is Asyn
 }
 
 /** Cuts the keys at every end of a range of either router. All keys between two cuts have the same movement. */
-function compareRanges<K extends RangeKey>(one: RangeTable<K>, other: RangeTable<K>): RangePlan<K> {
-  const [before, after] = [one.spans, other.spans];
+function compareRanges<K extends RangeKey>(one: RangeShards<K>, other: RangeShards<K>): RangePlan<K> {
+  const [before, after] = [readSpans('rebalancePlan', one.ranges), readSpans('rebalancePlan', other.ranges)];
   const kind = before.kind ?? after.kind;
   if (after.kind !== undefined && after.kind !== kind) {
     throw new InvalidOptionError('rebalancePlan', 'after', `must have ranges of the same kind, ${kind}`, after.kind);

@@ -200,7 +200,7 @@ describe('A ring that is too large', () => {
   it('a ring is rejected at construction and at add', () => {
     const heavy = Array.from({ length: 65 }, (_, n) => ({ node: `n${n}`, weight: 256 }));
     expect(() => new HashRing(heavy, { virtualNodes: 65_536 })).toThrow('must have at most 1073741824 points in all');
-    const points = Object.defineProperty(new HashRing(['a']), 'ring', {
+    const points = Object.defineProperty(new HashRing(['a']), '~ring', {
       value: { nodes: { length: 2 ** 21 }, size: 2 ** 21, rankOf: () => 0 },
     });
     expect(() => points.add('b')).toThrow('"nodes" must be at most 2097152 with a weight above 0, got 2097153');

@@ -171,7 +171,9 @@ it('64 concurrent calls pass exactly the limit', async () => {
 it('allOf rejects foreign limiters and limiters with different clocks', () => {
   const foreign: RateLimiter = { ...new TokenBucket({ capacity: 1, refill: 1, per: 1 }) } as never;
   expect(() => allOf()).toThrow(InvalidOptionError);
-  expect(() => allOf(foreign)).toThrow('allOf: "limiters" must be limiters of this package, got an object');
+  expect(() => allOf(foreign)).toThrow(
+    'allOf: "limiters" must be limiters of this package, and of the same copy of it as allOf, got',
+  );
   expect(() => allOf(undefined as never)).toThrow(InvalidOptionError);
   const [a, b] = [new TestClock(), new TestClock()].map(
     (clock) => new TokenBucket({ capacity: 1, refill: 1, per: 1, clock }),

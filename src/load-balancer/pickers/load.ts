@@ -19,5 +19,5 @@ export const latencyLoad: Load = (one, now) => {
 export const isUnmeasured: (one: Candidate, now: number) => boolean = (one, now) =>
   one.active > 0 && one.latencyMs(now) === 0;
 
-/** Above any real load, and small enough that adding 1 still changes it. */
-const UNMEASURED = 2 ** 50;
+/** 2⁵⁰: above any real load, and small enough that adding 1 still changes it. esbuild keeps an unused power. */
+const UNMEASURED = 0x4_0000_0000_0000;

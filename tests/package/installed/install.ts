@@ -1,12 +1,33 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+/** Projects that install the packed package. */
+import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-export async function run(cwd: string, command: string, ...args: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(command, args, { cwd, env: { ...process.env, NODE_ENV: undefined } });
-  return stdout;
+import { fileURLToPath } from 'node:url';
+import { inject } from 'vitest';
+import { run } from './run.js';
+
+const fixtures = fileURLToPath(new URL('fixtures/', import.meta.url));
+
+const QUIET = ['--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund'] as const;
+
+/** Returns a new project without dependencies, in which the package is installed. */
+export async function emptyProject(type: 'module' | 'commonjs', ...aliases: readonly string[]): Promise<string> {
+  const project = mkdtempSync(join(inject('projects'), `${type}-`));
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type }));
+  const tarball = inject('tarball');
+  const specifiers = [tarball, ...aliases.map((alias) => `${alias}@file:${tarball}`)];
+  await run(project, 'npm', 'install', '--no-save', ...QUIET, ...specifiers);
+  return project;
 }
-export const temporaryFolder = (name: string): string => mkdtempSync(join(tmpdir(), `breakwater-${name}-`));
-export const installTarball = (folder: string): Promise<string> =>
-  run(folder, 'npm', 'install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', process.env.TARBALL!);
+
+/**
+ * Returns a copy of `fixtures/<name>` with its pinned dependencies, in which the package is installed.
+ * @param shared - Files of `fixtures/shared` that are copied too, with the names that they get.
+ */
+export async function fixtureProject(name: string, shared: Readonly<Record<string, string>> = {}): Promise<string> {
+  const project = mkdtempSync(join(inject('projects'), `${name}-`));
+  cpSync(join(fixtures, name), project, { recursive: true });
+  for (const [from, to] of Object.entries(shared)) cpSync(join(fixtures, 'shared', from), join(project, to));
+  await run(project, 'npm', 'ci', ...QUIET);
+  await run(project, 'npm', 'install', '--no-save', ...QUIET, inject('tarball'));
+  return project;
+}

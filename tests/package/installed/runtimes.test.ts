@@ -11,26 +11,22 @@ import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CheckResult } from './checks.js';
 import { chromiumCommand, startChromium } from './chromium.js';
-import { installTarball, run, temporaryFolder } from './install.js';
+import { emptyProject, fixtureProject } from './install.js';
 import { type Origin, startOrigin } from './origin.js';
+import { run } from './run.js';
 import { startWorker } from './workerd.js';
 
 const here = fileURLToPath(new URL('./', import.meta.url));
 const runtimes = (process.env.BREAKWATER_RUNTIMES ?? '').split(' ').filter(Boolean);
 const isWanted = (runtime: string): boolean => runtimes.includes(runtime);
 
-const project = temporaryFolder('runtimes');
+let project: string;
 let origin: Origin;
 
 beforeAll(async () => {
-  mkdirSync(join(project, 'src'), { recursive: true });
-  for (const file of ['package.json', 'package-lock.json']) {
-    cpSync(join(here, 'fixtures/runtimes', file), join(project, file));
-  }
-  if (runtimes.some((runtime) => !runtime.startsWith('node@') && runtime !== 'chromium')) {
-    await run(project, 'npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund');
-  }
-  await installTarball(project);
+  const needsFixture = ['bun', 'deno', 'workerd'].some(isWanted);
+  project = await (needsFixture ? fixtureProject('runtimes') : emptyProject('module'));
+  mkdirSync(join(project, 'src'));
   for (const file of ['checks.ts', 'cross-requests.ts']) cpSync(join(here, file), join(project, 'src', file));
 
   const program = `
