@@ -11,7 +11,6 @@ import { retryAfterMs } from '../core/retry-after.js';
 import type { GiveUpReason, RetryEvents } from './events.js';
 import type { RetryOptions } from './options.js';
 import type { PacedCall, PacedOutcome, Pacing } from './pacing.js';
-import type { RetryBudget } from './retry-budget.js';
 
 /** A retry policy, as `retry` creates it. */
 export interface Retry extends Policy, Observable<RetryEvents> {}
