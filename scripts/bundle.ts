@@ -89,7 +89,12 @@ const withoutComments: Plugin = {
   name: 'without-comments',
   async renderChunk(code) {
     const format = { beautify: true, indent_level: 2, ascii_only: true, comments: false, preserve_annotations: true };
-    return (await minify(code, { compress: false, mangle: false, format })).code;
+    const { code: short } = await minify(code, { compress: false, mangle: false, format });
+    // terser puts the mark of a returned call before its `return`, where bundlers do not read it.
+    return short?.replaceAll(
+      /\/\* @__PURE__ \*\/\n( *return )/g,
+      (_mark, start: string) => `${start.trimStart()}/* @__PURE__ */ `,
+    );
   },
 };
 

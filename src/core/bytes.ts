@@ -1,4 +1,3 @@
-const { slice } = Uint8Array.prototype;
 
 /**
  * Returns a copy with memory of its own, as a byte stream needs it: the stream detaches the memory of its chunks. The
@@ -7,5 +6,5 @@ const { slice } = Uint8Array.prototype;
  * @throws TypeError if the value is not a typed array.
  */
 export function copyBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return slice.call(bytes) as Uint8Array<ArrayBuffer>;
+  return Uint8Array.prototype.slice.call(bytes) as Uint8Array<ArrayBuffer>;
 }

@@ -13,7 +13,7 @@ import { PacingGate } from './pacing-gate.js';
 const MAX_KEYS = 1000;
 
 /** The error that returns an attempt to the gate before it is sent. No caller sees it. */
-const RETURNED = new Error('The gate has closed');
+const RETURNED = /* @__PURE__ */ new Error('The gate has closed');
 
 /** Whether an outcome is that of an attempt that was returned to the gate. */
 export const isReturned = (outcome: Outcome): boolean => !outcome.ok && outcome.error === RETURNED;
