@@ -73,7 +73,7 @@ export declare class TimeoutError extends ResilienceError {
 	});
 	get name(): string;
 }
-export declare const systemClock: MarkedClock;
+export declare const systemClock: Clock;
 export declare function defaultClassify(outcome: Outcome, context?: CallContext): Verdict;
 export declare function definePolicy<Adds = never>(definition: PolicyDefinition): Policy<Adds>;
 export declare function isNetworkError(error: unknown): boolean;
@@ -216,8 +216,5 @@ export type Outcome<T = unknown> = {
 export type Random = () => number;
 export type ResilienceErrorCode = keyof ResilienceErrors;
 export type Verdict = "success" | "failure" | "permanent" | "throttled" | "ignore";
-interface MarkedClock extends Clock {
-	readonly "~clock"?: "system" | "any";
-}
 
 export {};

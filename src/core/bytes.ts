@@ -1,4 +1,3 @@
-
 /**
  * Returns a copy with memory of its own, as a byte stream needs it: the stream detaches the memory of its chunks. The
  * `slice` of a Node.js Buffer copies nothing, and its memory is shared with all other small Buffers of the process.

@@ -192,8 +192,7 @@ function slowNow(): number {
  *
  * The clock does not advance while the machine is suspended, like the monotonic clocks of Linux and macOS.
  */
-export const systemClock: MarkedClock = {
-  '~clock': 'system',
+export const systemClock: Clock = /* @__PURE__ */ marked('system', {
   now,
   setTimeout: (callback, ms) =>
     ms <= LONGEST_TIMER_MS && platformInPlace() !== undefined
@@ -203,15 +202,19 @@ export const systemClock: MarkedClock = {
     if (handle instanceof WatchedTimer) handle.clear();
     else clearWith((platform ?? globals).clearTimeout, handle);
   },
-};
+});
 
 /**
  * The clock of a policy that never reads one, such as a fallback. It behaves like `systemClock`, and a pipeline accepts
  * it together with any other clock.
  */
-export const anyClock: Clock = /* @__PURE__ */ Object.create(systemClock, { '~clock': { value: 'any' } });
+export const anyClock: Clock = /* @__PURE__ */ marked('any', Object.create(systemClock) as Clock);
 
-/** A clock with a mark that every copy of this package recognises, such as ESM beside CommonJS, or two versions. */
+/** Marks a clock for every copy of this package, such as ESM beside CommonJS, or two versions. */
+function marked(mark: 'system' | 'any', clock: Clock): Clock {
+  return Object.defineProperty(clock, '~clock', { value: mark });
+}
+
 interface MarkedClock extends Clock {
   readonly '~clock'?: 'system' | 'any';
 }
@@ -219,11 +222,15 @@ interface MarkedClock extends Clock {
 /** Whether the clock is the `anyClock` of any copy of this package. */
 export const isAnyClock = (clock: MarkedClock | undefined): boolean => clock?.['~clock'] === 'any';
 
-/** Whether the clock is the `systemClock` of any copy of this package. */
-export const isSystemClock = (clock: MarkedClock | undefined): boolean => clock?.['~clock'] === 'system';
+/**
+ * Whether the clock is the `systemClock` of any copy of this package. A clock of the caller that spreads it has no mark,
+ * and one that inherits from it has none of its own: both may show another time.
+ */
+export const isSystemClock = (clock: MarkedClock | undefined): boolean =>
+  clock?.['~clock'] === 'system' && Object.hasOwn(clock, '~clock');
 
 /** Whether two clocks show the same time: they are one object, or the `systemClock` of two copies of this package. */
-export function isSameClock(one: MarkedClock | undefined, other: MarkedClock | undefined): boolean {
+export function isSameClock(one: Clock | undefined, other: Clock | undefined): boolean {
   return one === other || (isSystemClock(one) && isSystemClock(other));
 }
 
@@ -293,6 +300,6 @@ export function afterNextPoll(callback: () => void): void {
  * advances them, regardless of the real time that has passed.
  */
 export function showsStalls(clock: Clock): boolean {
-  if ((clock as MarkedClock)['~clock'] === undefined || platformInPlace() !== undefined) return true;
+  if (!(isSystemClock(clock) || isAnyClock(clock)) || platformInPlace() !== undefined) return true;
   return !isFake(globals.setTimeout) && fakedSource() === undefined;
 }

@@ -1,4 +1,5 @@
-import { sleep, systemClock } from 'breakwater/core';
+import { pipeline, timeout } from 'breakwater';
+import { type Clock, sleep, systemClock } from 'breakwater/core';
 import { TestClock } from 'breakwater/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { settle, watch } from '../support/promises.js';
@@ -50,6 +51,23 @@ it("a long timer of systemClock stays unref'd when it is armed again", () => {
   expect(handle.unref()).toBe(handle);
   expect(handle.ref()).toBe(handle);
   systemClock.clearTimeout(handle);
+});
+
+describe('A clock that the caller derives from systemClock', () => {
+  const now = () => 5;
+  const derived = {
+    'is a spread copy': () => ({ ...systemClock, now }),
+    'inherits from it': () => Object.assign(Object.create(systemClock) as Clock, { now }),
+  };
+
+  it.each(Object.entries(derived))('the clock is another clock if it %s', (_name, make) => {
+    const clock = make();
+    expect(timeout({ duration: 1, clock }).clock).toBe(clock);
+    expect(timeout({ duration: 1, clock }).clock.now()).toBe(5);
+    const members = [timeout({ duration: 1, clock }), timeout({ duration: 1, clock: make() })];
+    expect(() => pipeline(...members)).toThrow('must all use the same clock');
+    expect(() => pipeline(members[0]!, timeout(1))).toThrow('must all use the same clock');
+  });
 });
 
 describe('sleep', () => {

@@ -1,6 +1,6 @@
 /** Compiles the code in the documentation in one program, and runs each sample in its own process. */
 import { execFile } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -21,19 +21,30 @@ export interface Build {
 
 /**
  * Compiles all samples as separate modules, together with `src`, in one program with the settings of the
- * repository. The output folder has the layout of the package: a child process resolves `breakwater` there like a
- * program of a user, and starts several times as fast as one that compiles by itself.
+ * repository. The output folder is a package with the entry points of this one: a child process resolves `breakwater`
+ * there like a program of a user, and starts several times as fast as one that compiles by itself.
  */
 export function build(samples: readonly Sample[]): Build {
   const folder = mkdtempSync(join(tmpdir(), 'breakwater-samples-'));
-  copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));
-  symlinkSync('src', join(folder, 'dist'), 'dir'); // where package.json says that the code is
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(unbundledManifest()));
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules')); // some samples use other packages
   return {
     errors: compile(samples, folder),
     run: (sample, seconds = 15) => run(sample, folder, seconds),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
   };
+}
+
+/** The manifest of the package if its code were not bundled: each entry point is the `index.js` of its folder. */
+function unbundledManifest(): object {
+  const { name, type, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    readonly name: string;
+    readonly type: string;
+    readonly exports: object;
+  };
+  const subpaths = Object.keys(exports).filter((subpath) => subpath !== './package.json');
+  const entries = subpaths.map((subpath) => [subpath, subpath.replace('.', './src').concat('/index.js')]);
+  return { name, type, exports: Object.fromEntries(entries) };
 }
 
 function compile(samples: readonly Sample[], outDir: string): Map<Sample, string[]> {

@@ -99,7 +99,8 @@ const notInRoot = ['load-balancer/tcp', 'http-server', 'testing'];
 
 const root = new URL('../../', import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {
-  exports: Record<string, string | object>;
+  exports: Record<string, string | Record<string, Record<string, string>>>;
+  typesVersions: { readonly '*': Record<string, string[]> };
 };
 const folders = readdirSync(new URL('src/', root), { recursive: true, encoding: 'utf8' }).filter((name) =>
   existsSync(new URL(`src/${name}/index.ts`, root)),
@@ -108,16 +109,32 @@ const folders = readdirSync(new URL('src/', root), { recursive: true, encoding: 
 const namesOf = async (specifier: string) => Object.keys(await import(/* @vite-ignore */ specifier)).sort();
 
 describe('The exports of package.json', () => {
-  it('the exports are the root and every folder of src with an index.ts, with types first', () => {
-    const target = (folder: string) => ({ types: `./dist/${folder}index.d.ts`, default: `./dist/${folder}index.js` });
+  it('the exports are the root and every folder of src with an index.ts, for both module systems, with types first', () => {
+    const files = (name: string) => {
+      const esm = { types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` };
+      return {
+        import: esm,
+        'module-sync': esm,
+        default: { types: `./dist/${name}.d.cts`, default: `./dist/${name}.cjs` },
+      };
+    };
     expect(manifest.exports).toEqual({
-      '.': target(''),
-      ...Object.fromEntries(folders.map((folder) => [`./${folder}`, target(`${folder}/`)])),
+      '.': files('index'),
+      ...Object.fromEntries(folders.map((folder) => [`./${folder}`, files(folder)])),
       './package.json': './package.json',
     });
     for (const conditions of Object.values(manifest.exports)) {
-      if (typeof conditions === 'object') expect(Object.keys(conditions)).toEqual(['types', 'default']);
+      if (typeof conditions === 'string') continue;
+      // A resolver takes the first condition that it knows: `default` matches always.
+      expect(Object.keys(conditions)).toEqual(['import', 'module-sync', 'default']);
+      for (const files of Object.values(conditions)) expect(Object.keys(files)).toEqual(['types', 'default']);
     }
+  });
+
+  it('typesVersions has the declarations of every subpath, for resolvers that do not read exports', () => {
+    expect(manifest.typesVersions['*']).toEqual(
+      Object.fromEntries(folders.map((folder) => [folder, [`./dist/${folder}.d.cts`]])),
+    );
   });
 });
 

@@ -1,9 +1,10 @@
-import { InvalidOptionError } from 'breakwater';
+import { InvalidOptionError, pipeline, timeout } from 'breakwater';
 import {
   allOf,
   FixedWindow,
   LeakyBucket,
   type RateLimiter,
+  rateLimit,
   SlidingWindowCounter,
   SlidingWindowLog,
   TokenBucket,
@@ -179,4 +180,12 @@ it('allOf rejects foreign limiters and limiters with different clocks', () => {
     (clock) => new TokenBucket({ capacity: 1, refill: 1, per: 1, clock }),
   );
   expect(() => allOf(a!, b!)).toThrow('must all use the same clock');
+});
+
+it('a rateLimit policy uses the clock of combined limiters', () => {
+  const clock = new TestClock();
+  const bucket = () => new TokenBucket({ capacity: 1, refill: 1, per: '1s', clock });
+  const policy = rateLimit(allOf(bucket(), bucket()));
+  expect(policy.clock).toBe(clock);
+  expect(() => pipeline(policy, timeout({ duration: '1s', clock: new TestClock() }))).toThrow('the same clock');
 });
