@@ -208,7 +208,7 @@ export const systemClock: Clock = /* @__PURE__ */ marked('system', {
  * The clock of a policy that never reads one, such as a fallback. It behaves like `systemClock`, and a pipeline accepts
  * it together with any other clock.
  */
-export const anyClock: Clock = /* @__PURE__ */ marked('any', Object.create(systemClock) as Clock);
+export const anyClock: Clock = /* @__PURE__ */ marked('any', /* @__PURE__ */ Object.create(systemClock) as Clock);
 
 /** Marks a clock for every copy of this package, such as ESM beside CommonJS, or two versions. */
 function marked(mark: 'system' | 'any', clock: Clock): Clock {
