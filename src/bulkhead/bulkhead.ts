@@ -192,7 +192,7 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
     return invoke(next, context).finally(this.#holders.add());
   }
 
-  /** Returns the function that gives back the slot that the current call has just got. */
+  /** Returns the function that releases the slot that the current call has just taken. */
   #releaseOfHolder(): () => void {
     return this.#holders === undefined ? this.#release : this.#holders.add();
   }

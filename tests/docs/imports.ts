@@ -53,7 +53,8 @@ function publicNames(): Map<string, string[]> {
   known = new Map();
   for (const subpath of Object.keys(exports)) {
     if (subpath === './package.json') continue;
-    const names = exportsOf(join(root, 'src', subpath, 'index.ts')).filter((name) => !taken.has(name));
+    const exported = new Set(exportsOf(join(root, 'src', subpath, 'index.ts')));
+    const names = [...exported].filter((name) => !taken.has(name));
     for (const name of names) taken.add(name);
     if (names.length > 0) known.set(subpath.replace('.', 'breakwater'), names);
   }
