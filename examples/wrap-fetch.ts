@@ -31,7 +31,7 @@ const fetch = resilientFetch({
   attemptTimeout: '1s',
   retry: { maxAttempts: 3, backoff: exponentialBackoff({ initial: '50ms' }) },
   // By default the breaker opens at a failure rate over 30 s. This short program needs a faster one.
-  circuitBreaker: { consecutiveFailures: 3, openFor: '200ms', halfOpen: { probes: 1 } },
+  circuitBreaker: { consecutiveFailures: 3, openFor: '1s', halfOpen: { probes: 1 } },
   on: {
     retry: ({ attempt, delayMs }) =>
       console.log(`  attempt ${attempt} failed, the next one in ${Math.round(delayMs)} ms`),
@@ -55,7 +55,7 @@ console.log('Two failures in a row. The caller gets a success:');
 nextAnswers.push(down, down);
 await get();
 
-console.log('A Retry-After. The delay is longer than the backoff:');
+console.log('A Retry-After. The call waits at the pacing gate, which is no failed attempt:');
 nextAnswers.push(busy);
 await get();
 
@@ -67,7 +67,7 @@ console.log('While the breaker is open, the call is rejected immediately:');
 await get();
 
 console.log('After the open time one call is admitted as a probe, and succeeds:');
-await sleep(200);
+await sleep(1000);
 await get();
 
 server.close();
@@ -77,8 +77,7 @@ Two failures in a row. The caller gets a success:
   attempt 1 failed, the next one in 48 ms
   attempt 2 failed, the next one in 54 ms
   200 "answer 3" after 3 requests
-A Retry-After. The delay is longer than the backoff:
-  attempt 1 failed, the next one in 1000 ms
+A Retry-After. The call waits at the pacing gate, which is no failed attempt:
   200 "answer 5" after 2 requests
 An outage. The last bad response is returned, as by fetch:
   attempt 1 failed, the next one in 5 ms
@@ -88,7 +87,7 @@ An outage. The last bad response is returned, as by fetch:
   503 "answer 8" after 3 requests
 While the breaker is open, the call is rejected immediately:
   gave up after 1: not-retryable
-  rejected after 0 requests; retry after 199 ms
+  rejected after 0 requests; retry after 999 ms
 After the open time one call is admitted as a probe, and succeeds:
   breaker: open → half-open (open-time-passed)
   breaker: half-open → closed (probes-succeeded)

@@ -5,7 +5,7 @@ const now = Date.UTC(2026, 10, 22);
 const retryAfter = (value: string) => parseRateLimit({ 'retry-after': value }, { now }).retryAfterMs;
 const limitsOf = (headers: Record<string, string>) => parseRateLimit(headers, { now }).limits;
 
-it.each(['-1', '1.5', '1e9', '0x10', 'Infinity', 'NaN', '', '1, 2', '1;foo', '9'.repeat(4000)])(
+it.each(['-1', '1.5.1', '1e9', '0x10', 'Infinity', 'NaN', '', '1, 2', '1;foo', '9'.repeat(4000)])(
   'The Retry-After value %j is ignored',
   (value) => expect(retryAfter(value)).toBeUndefined(),
 );
