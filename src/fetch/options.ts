@@ -160,7 +160,8 @@ export interface FetchRateLimitOptions {
   readonly limiter?: ((key: string) => RateLimiter) | undefined;
   /**
    * Whether to follow the limit that the server announces in its responses (`RateLimit`, `X-RateLimit-*`, and
-   * `Retry-After` with a 429 or 503): requests that the server would reject are not sent.
+   * `Retry-After` with a 429, 403 or 503): requests that the server would reject are not sent. A limit of one
+   * resource (`X-RateLimit-Resource`) is not followed, since it does not concern the others.
    * @defaultValue true
    */
   readonly followServerLimits?: boolean | undefined;

@@ -1,3 +1,5 @@
+import { joinBytes } from '../core/bytes.js';
+
 /** The beginning of a body, and what follows it. */
 export interface ReadBody {
   /** The bytes that were read. */
@@ -26,29 +28,19 @@ export class BodyReader {
       const { done, value } = await this.#reader.read();
       if (done) {
         this.#isDone = true;
-        return { bytes: joined(chunks, length), stream: undefined };
+        return { bytes: joinBytes(chunks, length), stream: undefined };
       }
       chunks.push(value);
       length += value.byteLength;
     }
     this.#isDone = true;
-    return { bytes: joined([], 0), stream: continued(chunks, this.#reader) };
+    return { bytes: joinBytes([], 0), stream: continued(chunks, this.#reader) };
   }
 
   /** Cancels the body if it is still being read. */
   cancel(reason: unknown): void {
     if (!this.#isDone) this.#reader.cancel(reason).catch(() => {});
   }
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return bytes;
 }
 
 /** Returns a stream of the chunks and of the rest of the body, which is read only as fast as the stream is. */

@@ -1,5 +1,5 @@
 import { scopeOf } from '../core/abort-scope.js';
-import { copyBytes } from '../core/bytes.js';
+import { copyBytes, joinBytes } from '../core/bytes.js';
 import { CutOffLink } from '../core/cut-off-link.js';
 import { requireGlobal } from '../core/require-global.js';
 import type { FailingBody } from '../core/stream-errors.js';
@@ -176,7 +176,7 @@ export class TeeBody implements FailingBody {
     if (kept === undefined || failure !== undefined) {
       this.#report();
       if (kept !== undefined) this.#events.onCollected('cut-off');
-    } else this.#deliver(joined(kept, this.#keptBytes));
+    } else this.#deliver(joinBytes(kept, this.#keptBytes));
     this.#wake();
   }
 
@@ -239,14 +239,4 @@ export class TeeBody implements FailingBody {
     if (this.#kept === undefined) this.cancel(reason);
     else this.#events.onLeft(reason);
   }
-}
-
-function joined(chunks: readonly Uint8Array[], bytes: number): Uint8Array {
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return whole;
 }
