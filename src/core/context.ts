@@ -63,7 +63,8 @@ export type Next = (context: PolicyContext) => Promise<unknown>;
 export interface CallTerms {
   readonly classify: Classify;
   readonly priority: number;
-  readonly key: string | undefined;
+  /** Not constant: a request may be sent to another address before it is repeated. */
+  key: string | undefined;
   /** Not constant: an operation may learn from the failure of an attempt whether it may run again. */
   repeatable: boolean;
 }
@@ -285,4 +286,13 @@ const DETACHED_TERMS: CallTerms = {
 export function setRepeatable(context: CallContext, repeatable: boolean): void {
   const { terms } = context as Partial<Context>;
   if (terms !== undefined && terms !== DEFAULT_TERMS) terms.repeatable = repeatable;
+}
+
+/**
+ * Sets the key of a call, for the policies that the call enters from now on. Has no effect in a context that a user has
+ * written, or that has no terms of its own.
+ */
+export function setKey(context: CallContext, key: string): void {
+  const { terms } = context as Partial<Context>;
+  if (terms !== undefined && terms !== DEFAULT_TERMS) terms.key = key;
 }

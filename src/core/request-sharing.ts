@@ -10,6 +10,8 @@ export interface ShareableRequest {
   readonly init: { readonly [member: string]: unknown } | undefined;
   /** The headers of the first argument, if it is a `Request`. */
   readonly requestHeaders: unknown;
+  /** The settings of the call, which apply to all callers that share the request. */
+  readonly terms?: object | undefined;
 }
 
 /** The calls of one fetch function that share responses. */

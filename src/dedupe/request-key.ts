@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '../core/errors.js';
+import type { RequestInitCopy } from '../core/request-init.js';
 import { requestMembers } from '../core/request-members.js';
 import type { ShareableRequest } from '../core/request-sharing.js';
 import { parseCacheControl } from '../http-fields/cache-control.js';
@@ -22,6 +23,8 @@ export type Vary = readonly string[] | ((request: DedupeRequest) => string);
 /** Members of `init` that are no part of the key: it has the method and the headers, and each caller its own signal. */
 const OTHER_MEMBERS: ReadonlySet<PropertyKey> = /* @__PURE__ */ new Set(['method', 'headers', 'body', 'signal']);
 
+const NONE: ReadonlySet<PropertyKey> = /* @__PURE__ */ new Set();
+
 /** Cache modes of requests that must reach the server. */
 const UNSHARED_MODES: readonly unknown[] = ['no-store', 'reload'];
 
@@ -42,9 +45,10 @@ export function keyOf(shareable: ShareableRequest, vary: Vary): string | undefin
   if (parseCacheControl(headers.get('cache-control')).has('no-store')) return undefined;
   const url = urlOf(shareable);
   const members = requestMembers(request as Request | undefined, init, OTHER_MEMBERS).map(({ text }) => text);
+  const terms = requestMembers(undefined, shareable.terms as RequestInitCopy | undefined, NONE).map(({ text }) => text);
   const [names, extra] = typeof vary === 'function' ? [[], partBy(vary, url, shareable, headers)] : [vary, ''];
   const distinguishing = [...headers].filter(([name]) => !isTracingHeader(name) || names.includes(name));
-  return JSON.stringify([method, url, distinguishing, members, extra]);
+  return JSON.stringify([method, url, distinguishing, members, terms, extra]);
 }
 
 /** Returns all headers of the request; undefined if `fetch` will reject them. */

@@ -1,10 +1,13 @@
 import type { CallContext } from '../core/call-context.js';
-import { setRepeatable } from '../core/context.js';
+import { setKey, setRepeatable } from '../core/context.js';
+import { InvalidOptionError } from '../core/errors.js';
 import { reportUncaught } from '../core/events.js';
 import { attribute } from '../core/network-error.js';
 import { wasNeverSent } from '../core/never-sent.js';
 import type { Outcome } from '../core/outcome.js';
 import { attributeRejection } from './attribute-rejection.js';
+import { type BeforeRetry, type ChangeableCall, type ChangeableOperation, changedRequest } from './before-retry.js';
+import type { CallSettings } from './call-options.js';
 import type { UnreadResponses } from './discard.js';
 import { guardBody } from './guarded-body.js';
 import type { ResilientFetchOptions, Route } from './options.js';
@@ -27,8 +30,10 @@ export type AnyFetch = (input: unknown, init?: RequestOptions) => Promise<Respon
 /** Settings that all calls of one instance share. */
 export interface FetchSettings extends UnreadResponses {
   readonly route: ResilientFetchOptions['route'];
-  /** Whether the request may be sent more than once. */
-  repeatable(request: OutgoingRequest): boolean;
+  /** Returns the key of a request whose call has none of its own. */
+  readonly key: (request: OutgoingRequest) => string;
+  /** Returns whether a request may be sent more than once, if its call does not. */
+  readonly repeatable: (request: OutgoingRequest) => boolean;
   /** The size of the largest body that is kept so that it can be sent again, in bytes. */
   readonly replayLimit: number;
   /** Whether the policy may make a second attempt. */
@@ -41,13 +46,19 @@ export interface FetchSettings extends UnreadResponses {
 const owners = new WeakMap<object, FetchCall>();
 
 /** One call of the fetch function, with all its attempts. */
-export class FetchCall {
-  readonly #isSafe: boolean;
+export class FetchCall implements ChangeableCall {
+  /** The key of the request. */
+  key: string;
+  /** Makes one attempt. If the request must not be sent again, returns the last attempt again. */
+  readonly operation: ChangeableOperation;
+  #isSafe: boolean;
   #sending: BodySending;
   readonly #fetch: AnyFetch;
   readonly #settings: FetchSettings;
+  readonly #own: CallSettings;
   readonly #isGuarded: boolean;
   #request: CapturedRequest;
+  #attempts = 0;
   #isBegun = false;
   /** The unread responses of earlier attempts. */
   readonly #unread = new Set<Response>();
@@ -59,8 +70,17 @@ export class FetchCall {
   #reader: BodyReader | undefined = undefined;
 
   /** @param isGuarded - whether a signal, a time limit or a slot lasts until the end of the body. */
-  constructor(request: CapturedRequest, fetch: AnyFetch, settings: FetchSettings, isGuarded: boolean) {
-    this.#isSafe = settings.repeatable(request);
+  constructor(
+    request: CapturedRequest,
+    fetch: AnyFetch,
+    settings: FetchSettings,
+    own: CallSettings,
+    isGuarded: boolean,
+  ) {
+    this.operation = (context) => this.#attempt(context);
+    this.operation.changeable = this;
+    this.key = keyOf(request, settings, own);
+    this.#isSafe = isRepeatable(request, settings, own);
     const sending = bodySending(request, settings.replayLimit);
     // Only what may be sent again is read first: otherwise a body that is still being produced would be held back.
     const isRead = this.#isSafe && settings.mayRepeat;
@@ -68,6 +88,7 @@ export class FetchCall {
     this.#request = request;
     this.#fetch = fetch;
     this.#settings = settings;
+    this.#own = own;
     this.#isGuarded = isGuarded;
     if (this.#copiesImmediately) this.#copyBody();
   }
@@ -77,15 +98,44 @@ export class FetchCall {
     return this.#isSafe && this.#sending !== 'once';
   }
 
-  /** Makes one attempt. If the request must not be sent again, returns the last attempt again. */
-  attempt(context: CallContext): Promise<Response> {
+  /** The request as it was sent last. */
+  get request(): CapturedRequest {
+    const { target, input } = this.#request;
+    if (target === undefined) return this.#request;
+    return { ...this.#request, input: withUrl(input, target), target: undefined };
+  }
+
+  get method(): string {
+    return this.#request.method;
+  }
+
+  /** The number of attempts that were made. */
+  get attempts(): number {
+    return this.#attempts;
+  }
+
+  async prepare(beforeRetry: BeforeRetry, attempt: number, outcome: Outcome, context: CallContext): Promise<void> {
+    const old = this.#request;
+    const changed = await changedRequest(beforeRetry, old, attempt, outcome, context);
+    if (changed === old || context.signal.aborted) return;
+    this.#request = changed;
+    if (changed.init?.body !== old.init?.body) this.#sending = bodySending(changed, this.#settings.replayLimit);
+    this.#isSafe = isRepeatable(changed, this.#settings, this.#own);
+    this.key = keyOf(changed, this.#settings, this.#own);
+    setKey(context, this.key);
+  }
+
+  #attempt(context: CallContext): Promise<Response> {
     // A request that must not be repeated is sent once, even if the policy asks for another attempt.
     if (this.#lastAttempt !== undefined) return this.#lastAttempt;
     this.#isBegun = true;
+    this.#attempts++;
     this.#discardAllBut(undefined); // earlier responses were not good enough
     const sent = this.#sending === 'after-reading' ? this.#readFirst(context) : this.#sendCopy(context);
-    if (!this.repeatable) this.#lastAttempt = sent.catch((error) => this.#afterFailure(error, context));
-    return this.#lastAttempt ?? sent;
+    if (this.repeatable) return sent;
+    setRepeatable(context, false);
+    this.#lastAttempt = sent.catch((error) => this.#afterFailure(error, context));
+    return this.#lastAttempt;
   }
 
   /** Permits another attempt of a request that was never sent, whatever its method. */
@@ -123,7 +173,9 @@ export class FetchCall {
   #sendCopy(context: CallContext): Promise<Response> {
     const request = copyForAttempt(this.#request, !this.repeatable);
     const { route } = this.#settings;
-    return route === undefined ? this.#send(request, context) : this.#sendTo(route, request, context);
+    if (route !== undefined) return this.#sendTo(route, request, context);
+    const { target, input } = request;
+    return this.#send(target === undefined ? request : { ...request, input: withUrl(input, target) }, context);
   }
 
   /**
@@ -209,6 +261,19 @@ export class FetchCall {
       throw error;
     }
   }
+}
+
+/** Returns the key of a request. */
+export function keyOf(request: OutgoingRequest, settings: FetchSettings, own: CallSettings): string {
+  return own.key ?? settings.key(request);
+}
+
+/** Whether a request may be sent more than once. @throws InvalidOptionError if `repeatable` does not return a boolean. */
+function isRepeatable(request: OutgoingRequest, settings: FetchSettings, own: CallSettings): boolean {
+  const { repeatable = settings.repeatable } = own;
+  const result = repeatable(request);
+  if (typeof result === 'boolean') return result;
+  throw new InvalidOptionError('resilientFetch', 'repeatable', 'must return true or false', result);
 }
 
 /** Calls the `release` of a route. Like a listener, it cannot change the outcome that it receives. */

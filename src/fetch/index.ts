@@ -19,14 +19,25 @@ export {
   parseRateLimit,
   type RateLimitFields,
 } from '../http-fields/rate-limit-fields.js';
+export type { BeforeRetry, BeforeRetryEvent, RequestChanges } from './before-retry.js';
+export type { FetchCallOptions } from './call-options.js';
 export { classifyResponse } from './classify-response.js';
 export type {
-  FetchBulkheadOptions,
   FetchControl,
+  FetchSnapshot,
+  KeySnapshot,
+  PacingSnapshot,
+  ResilientFetch,
+  WithCallOptions,
+} from './control.js';
+export type {
+  CallEvent,
+  FetchBulkheadOptions,
   FetchLike,
   FetchRateLimitOptions,
+  FetchTimeoutEvent,
   RejectEvent,
-  ResilientFetch,
+  RequestLabels,
   ResilientFetchListeners,
   ResilientFetchOptions,
   ResponseLike,

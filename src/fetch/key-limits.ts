@@ -34,22 +34,31 @@ export function checkLimits(options: FetchRateLimitOptions | false | undefined):
   return { limiter, followServerLimits, maxServerPauseMs, maxWait };
 }
 
-/** Creates the rate limit policies of a key, and the limit that the server announces if it is followed. */
+/** The rate limits of a key. */
+export interface KeyLimits {
+  readonly policies: readonly Policy[];
+  readonly limiter: RateLimiter | undefined;
+  /** The limit that the server announces; undefined if it is not followed. */
+  readonly server: ServerLimit | undefined;
+}
+
+/** Creates the rate limits of a key. */
 export function limitsFor(
   key: string,
   limits: Limits | undefined,
   on: ResilientFetchListeners,
   clock: Clock,
-): { readonly limiters: readonly Policy[]; readonly serverLimit: ServerLimit | undefined } {
-  if (limits === undefined) return { limiters: [], serverLimit: undefined };
-  const { limiter, followServerLimits, maxServerPauseMs, maxWait } = limits;
-  const serverLimit = followServerLimits ? new ServerLimit(key, clock, maxServerPauseMs) : undefined;
-  const limiters = [limiter?.(key), serverLimit]
+): KeyLimits {
+  if (limits === undefined) return { policies: [], limiter: undefined, server: undefined };
+  const { followServerLimits, maxServerPauseMs, maxWait } = limits;
+  const limiter = limits.limiter?.(key);
+  const server = followServerLimits ? new ServerLimit(key, clock, maxServerPauseMs) : undefined;
+  const policies = [limiter, server]
     .filter((one) => one !== undefined)
     .map((one) => {
       const policy = rateLimit(one, { name: key, maxWait });
       if (on.reject) policy.on('reject', (event) => on.reject?.({ key, by: 'rate-limit', event }));
       return policy;
     });
-  return { limiters, serverLimit };
+  return { policies, limiter, server };
 }

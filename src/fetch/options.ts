@@ -10,6 +10,7 @@ import type { RequestDedupe } from '../core/request-sharing.js';
 import type { RateLimitEvents } from '../rate-limit/rate-limit.js';
 import type { RateLimiter } from '../rate-limit/rate-limiter.js';
 import type { RetryEvents, RetryOptions } from '../retry/index.js';
+import type { BeforeRetry } from './before-retry.js';
 import type { OutgoingRequest } from './request.js';
 
 /** Any function with the signature of `fetch`: the platform's, undici's, or a mock. */
@@ -111,6 +112,14 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
    */
   readonly dedupe?: RequestDedupe | undefined;
   /**
+   * Prepares a request before it is repeated: it may return another URL, other headers such as a fresh token, another
+   * method or another body. It is called and awaited after the delay, when the failed attempt has released everything,
+   * so it may send requests with the same instance. It is not called for a repetition by the pacing gate. If it rejects,
+   * the call rejects with that error. The timeout of the call limits it.
+   * @defaultValue none
+   */
+  readonly beforeRetry?: BeforeRetry | undefined;
+  /**
    * Returns whether a request may be sent more than once: true or false. A body that can be sent only once prevents it
    * anyway. A request that was never sent, because there was no connection, may be sent again whatever this function
    * returns (RFC 9110, 9.2.2).
@@ -181,18 +190,6 @@ export interface FetchRateLimitOptions {
   readonly maxWait?: Duration | undefined;
 }
 
-/** Controls the policies of a fetch that has a `rateLimit`. */
-export interface FetchControl {
-  /**
-   * Clears what the server of this key has announced about its limits, and closes the circuit of the key. Has no effect
-   * for an unknown key. By default, a key is the origin of the URL.
-   */
-  reset(key: string): void;
-}
-
-/** A fetch function with access to its policies. */
-export type ResilientFetch<F extends FetchLike = typeof globalThis.fetch> = F & { readonly breakwater: FetchControl };
-
 /** The address of an attempt, and a callback for its outcome. */
 export interface Route {
   /** The address to send the request to. */
@@ -208,11 +205,37 @@ export interface ResilientFetchListeners {
   /** A breaker, a bulkhead, or a rate limit or the pacing gate (`rate-limit`) has rejected an attempt. */
   readonly reject?: ((event: RejectEvent) => void) | undefined;
   /** An attempt has failed, and another one follows. */
-  readonly retry?: ((event: RetryEvents['retry']) => void) | undefined;
+  readonly retry?: ((event: RetryEvents['retry'] & RequestLabels) => void) | undefined;
   /** No further attempt is made. */
-  readonly giveUp?: ((event: RetryEvents['giveUp']) => void) | undefined;
+  readonly giveUp?: ((event: RetryEvents['giveUp'] & RequestLabels) => void) | undefined;
   /** An attempt, or the whole call, has timed out. */
-  readonly timeout?: ((event: { readonly of: 'attempt' | 'call'; readonly timeoutMs: number }) => void) | undefined;
+  readonly timeout?: ((event: FetchTimeoutEvent) => void) | undefined;
+  /** A call has ended: its response headers are there, or it has failed. Calls that share a request are one call. */
+  readonly call?: ((event: CallEvent) => void) | undefined;
+}
+
+/** What identifies the kind of a request in events. */
+export interface RequestLabels {
+  /** The key that has selected the policies of the request: by default the origin. */
+  readonly key: string;
+  /** The method, in upper case. */
+  readonly method: string;
+}
+
+/** An attempt, or a whole call, has timed out after `timeoutMs` milliseconds. */
+export interface FetchTimeoutEvent extends RequestLabels {
+  readonly of: 'attempt' | 'call';
+  readonly timeoutMs: number;
+}
+
+/** The end of a call. */
+export interface CallEvent extends RequestLabels {
+  /** The response, whose body the listener must not read, or the error. */
+  readonly outcome: Outcome;
+  /** Milliseconds from the start of the call to the response headers, or to the error. */
+  readonly durationMs: number;
+  /** The number of attempts that were made; 0 if a policy has rejected the call before. */
+  readonly attempts: number;
 }
 
 /** The rejection of an attempt: the key, the policy that rejected it, and that policy's event. */

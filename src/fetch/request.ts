@@ -32,6 +32,8 @@ export interface CapturedRequest extends OutgoingRequest {
   readonly requestHeaders: unknown;
   /** The body of a `Request` after it was read; undefined if it was not. */
   readonly requestBody?: Uint8Array | ReadableStream | undefined;
+  /** The address that replaces that of the first argument; undefined if there is none. */
+  readonly target?: string | undefined;
 }
 
 /** A `Request` of any implementation: the platform's, undici's, or a polyfill's. */
@@ -136,6 +138,25 @@ function copyRequest(
 const isWebStream = (body: unknown): body is ReadableStream =>
   typeof body === 'object' && body !== null && typeof (body as Partial<ReadableStream>).getReader === 'function';
 
+/** Returns the same request with a record of headers. */
+export function withHeaders(request: CapturedRequest, headers: Readonly<Record<string, string>>): CapturedRequest {
+  return { ...request, init: { ...request.init, headers } };
+}
+
+/** Returns a `Request` without the body: `null` in the second argument of `fetch` does not remove it. */
+export function withoutBody(request: RequestLike): RequestLike {
+  const {
+    constructor: Make,
+    credentials,
+    cache,
+    redirect,
+  } = request as unknown as Request & {
+    readonly constructor: typeof Request;
+  };
+  const { referrer, referrerPolicy, integrity, keepalive } = request as unknown as Request;
+  return new Make(request.url, { credentials, cache, redirect, referrer, referrerPolicy, integrity, keepalive });
+}
+
 /** Returns the same request with another URL. */
 export function withUrl(input: unknown, url: string | URL): unknown {
   const request = asRequest(input);
@@ -146,6 +167,9 @@ export function withUrl(input: unknown, url: string | URL): unknown {
 export function signalOf({ input, init }: OutgoingRequest): AbortSignal | null {
   return (init?.signal === undefined ? asRequest(input)?.signal : init.signal) ?? null;
 }
+
+/** Header fields that are removed from a request that goes to another origin. */
+export const CREDENTIALS: readonly string[] = ['authorization', 'cookie', 'proxy-authorization'];
 
 const IDEMPOTENT_METHODS = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'];
 

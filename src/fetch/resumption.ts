@@ -1,8 +1,9 @@
 import { bindAsyncContext } from '../core/async-context.js';
 import type { CallContext } from '../core/call-context.js';
-import type { Classify } from '../core/outcome.js';
+import type { Classify, Outcome } from '../core/outcome.js';
 import type { Policy } from '../core/policy.js';
-import { asRequest, type CapturedRequest, withUrl } from './request.js';
+import { type BeforeRetry, type ChangeableCall, type ChangeableOperation, changedRequest } from './before-retry.js';
+import { asRequest, type CapturedRequest, CREDENTIALS, withHeaders, withUrl } from './request.js';
 
 /** Supplies the rest of a body whose source has failed. */
 export interface BodyContinuation {
@@ -23,17 +24,20 @@ export interface ResumePolicies {
   readonly maxAttempts: number;
   /** Creates the policy that repeats resumptions: with the delays, the budget and the listeners of the retry. */
   retrying(maxAttempts: number): Policy;
-  /** The policy of one resumption: the same timeouts, breakers and slots as for any other attempt. */
-  readonly single: Policy;
   /** Discards the body of a response that will not be read. */
   discard(response: Response): void;
 }
 
-/** Sends the request for the rest of a body as one attempt. */
-export type SendResumption = (request: CapturedRequest, policy: Policy, signal: AbortSignal) => Promise<Response>;
-
-/** Header fields that the platform removes from a request that is redirected to another origin. */
-const CREDENTIALS = ['authorization', 'cookie', 'proxy-authorization'];
+/** The call whose body is resumed. */
+export interface ResumedCall {
+  /** The request as it was sent last. */
+  readonly request: CapturedRequest;
+  readonly classify: Classify;
+  /** Returns the key of a request. */
+  keyOf(request: CapturedRequest): string;
+  /** Sends the request for the rest of the body as one attempt. */
+  send(request: CapturedRequest, key: string, signal: AbortSignal): Promise<Response>;
+}
 
 /**
  * Returns the request with `Accept-Encoding: identity`, unless the caller has set that field: `fetch` decodes a body
@@ -55,10 +59,6 @@ export function asResumable(request: CapturedRequest): CapturedRequest | undefin
   }
 }
 
-function withHeaders(request: CapturedRequest, headers: Readonly<Record<string, string>>): CapturedRequest {
-  return { ...request, init: { ...request.init, headers } };
-}
-
 /** The part of a body that a response has announced. */
 interface Part {
   /** The offset of the first byte after the part. */
@@ -71,14 +71,13 @@ interface Part {
  * Resumes a body after a failure, by range requests (RFC 9110, 14) for the bytes that are missing. `If-Range` and the
  * strong `ETag` ensure that all parts belong to one representation.
  */
-export class Resumption implements BodyContinuation {
-  readonly #request: CapturedRequest;
-  /** The URL that the response has come from after redirects; undefined without one. */
-  readonly #finalUrl: string | undefined;
+export class Resumption implements BodyContinuation, ChangeableCall {
+  readonly #call: ResumedCall;
+  #request: CapturedRequest;
+  /** The URL that the response has come from after redirects; undefined without one, and after a change of the URL. */
+  #finalUrl: string | undefined;
   readonly #etag: string;
   readonly #policies: ResumePolicies;
-  readonly #classify: Classify;
-  readonly #send: SendResumption;
   /** The size of the whole body in bytes; undefined while it is unknown. */
   #total: number | undefined;
   /** The number of bytes that were passed on. */
@@ -94,20 +93,17 @@ export class Resumption implements BodyContinuation {
   #runInContext!: () => void;
 
   private constructor(
-    request: CapturedRequest,
+    call: ResumedCall,
     finalUrl: string | undefined,
     head: { readonly etag: string; readonly total: number | undefined },
     policies: ResumePolicies,
-    classify: Classify,
-    send: SendResumption,
   ) {
-    this.#request = request;
+    this.#call = call;
+    this.#request = call.request;
     this.#finalUrl = finalUrl;
     this.#etag = head.etag;
     this.#total = head.total;
     this.#policies = policies;
-    this.#classify = classify;
-    this.#send = send;
     this.#attemptsLeft = policies.maxAttempts;
     this.#bind();
   }
@@ -118,14 +114,24 @@ export class Resumption implements BodyContinuation {
    * @param isRouted - whether the `route` option chooses the URL of each attempt.
    */
   static of(
-    request: CapturedRequest,
+    call: ResumedCall,
     response: Response,
     isRouted: boolean,
-    ...rest: [policies: ResumePolicies, classify: Classify, send: SendResumption]
+    policies: ResumePolicies,
   ): Resumption | undefined {
     const head = resumableHead(response);
     const finalUrl = response.redirected && !isRouted ? response.url : undefined;
-    return head && new Resumption(request, finalUrl || undefined, head, ...rest);
+    return head && new Resumption(call, finalUrl || undefined, head, policies);
+  }
+
+  get method(): string {
+    return this.#request.method;
+  }
+
+  async prepare(beforeRetry: BeforeRetry, attempt: number, outcome: Outcome, context: CallContext): Promise<void> {
+    const old = this.#request;
+    this.#request = await changedRequest(beforeRetry, old, attempt, outcome, context);
+    if (this.#request.url.href !== old.url.href) this.#finalUrl = undefined;
   }
 
   accepts({ done, value }: ReadableStreamReadResult<Uint8Array>): boolean {
@@ -176,18 +182,20 @@ export class Resumption implements BodyContinuation {
     const classify: Classify = (outcome, context) => {
       if (isFirst) return 'failure';
       if (rest !== undefined) return 'success';
-      const verdict = this.#classify(outcome, context);
+      const verdict = this.#call.classify(outcome, context);
       return verdict === 'success' ? 'permanent' : verdict;
     };
-    const attempt = async (context: CallContext): Promise<Response> => {
+    const attempt: ChangeableOperation = async (context) => {
       isFirst = context.attempt === 1;
       if (isFirst) throw this.#error;
       this.#attemptsLeft--;
-      const response = await this.#send(this.#requestForRest(), this.#policies.single, context.signal);
+      const response = await this.#call.send(this.#requestForRest(), this.#call.keyOf(this.#request), context.signal);
       rest = this.#restIn(response);
       return response;
     };
-    const response = await this.#policies.retrying(this.#attemptsLeft + 1).execute(attempt, { signal, classify });
+    attempt.changeable = this;
+    const options = { signal, classify, key: this.#call.keyOf(this.#request) };
+    const response = await this.#policies.retrying(this.#attemptsLeft + 1).execute(attempt, options);
     if (rest?.stream === undefined) this.#policies.discard(response);
     return rest;
   }
@@ -201,7 +209,8 @@ export class Resumption implements BodyContinuation {
     if (this.#finalUrl === undefined) return withHeaders(this.#request, Object.fromEntries(headers));
     const url = new URL(this.#finalUrl);
     if (url.origin !== requested.origin) for (const name of CREDENTIALS) headers.delete(name);
-    return withHeaders({ ...this.#request, url, input: withUrl(input, url) }, Object.fromEntries(headers));
+    const redirected = { ...this.#request, url, input: withUrl(input, url), target: undefined };
+    return withHeaders(redirected, Object.fromEntries(headers));
   }
 
   /** Returns the rest of the body if the response has it; a rest without a stream if nothing is missing. */

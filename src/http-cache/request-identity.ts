@@ -33,9 +33,13 @@ const HARMLESS_HEADERS: ReadonlySet<string> = /* @__PURE__ */ new Set([
 /** Whether a request header, in lower case, never names a user. */
 export const isHarmlessHeader = (name: string): boolean => HARMLESS_HEADERS.has(name) || isTracingHeader(name);
 
-/** Members of `init` that the cache handles itself, or that change neither the response nor its user. */
+/**
+ * Members of `init` that the cache handles itself, or that change neither the response nor its user: `breakwater` has
+ * options of a call of `resilientFetch`.
+ */
 const HARMLESS_MEMBERS: ReadonlySet<PropertyKey> = /* @__PURE__ */ new Set([
   ...['method', 'headers', 'body', 'signal', 'cache', 'integrity', 'duplex', 'keepalive', 'priority', 'window'],
+  'breakwater',
 ]);
 
 /**

@@ -24,6 +24,8 @@ export interface KeyedOptions {
 export interface Keyed<P extends Policy<unknown>> extends Policy<P extends Policy<infer Adds> ? Adds : never> {
   /** Returns the member of a key, and creates it if necessary. */
   for(key: string): P;
+  /** Returns the member of a key, or undefined if there is none. This does not count as a use of the key. */
+  peek(key: string): P | undefined;
   /** The number of keys in the family. */
   readonly size: number;
   /**
@@ -86,6 +88,11 @@ class KeyedPolicy<P extends Policy<unknown>> extends BasePolicy<unknown> {
     const member = this.#member(this.#checkKey(key), now);
     this.#members.touch(member, now);
     return member.policy;
+  }
+
+  peek(key: string): P | undefined {
+    this.#members.forgetIdle(this.clock.now());
+    return this.#members.peek(key)?.policy;
   }
 
   delete(key: string): boolean {

@@ -17,7 +17,7 @@ export interface RetryEvents {
  * - `budget`: the budget has no retry left.
  * - `retry-after`: the server has asked for a delay above `maxRetryAfter`.
  * - `not-retryable`: the outcome is neither a `failure` nor `throttled`, or the call is not repeatable. In
- *   `resilientFetch` also: the pacing gate has given up.
+ *   `resilientFetch` also: the pacing gate has given up, or `beforeRetry` has failed.
  * - `aborted`: the call was aborted.
  * - `backoff`: the backoff returned undefined.
  */

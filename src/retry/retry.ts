@@ -9,6 +9,7 @@ import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.
 import { checkRandom, type Random } from '../core/random.js';
 import { retryAfterMs } from '../core/retry-after.js';
 import type { GiveUpReason, RetryEvents } from './events.js';
+import type { RetryHooks } from './hooks.js';
 import type { RetryOptions } from './options.js';
 import type { PacedCall, PacedOutcome, Pacing } from './pacing.js';
 
@@ -37,9 +38,9 @@ export function retry(options?: RetryOptions): Retry {
   return new RetryPolicy(options);
 }
 
-/** Creates a retry whose attempts pass a gate. */
-export function pacedRetry(options: RetryOptions, pacing: Pacing): Retry {
-  return new RetryPolicy(options, pacing);
+/** Creates a retry with hooks, for the policies that are made of one. */
+export function retryWithHooks(options: RetryOptions, hooks: RetryHooks): Retry {
+  return new RetryPolicy(options, hooks);
 }
 
 /** The default backoff. It has no state, so all policies share it. */
@@ -54,9 +55,10 @@ class RetryPolicy extends BasePolicy implements Retry {
   readonly #classify: Classify | undefined;
   readonly #random: Random;
   readonly #pacing: Pacing | undefined;
+  readonly #hooks: RetryHooks;
   readonly #events = new Emitter<RetryEvents>();
 
-  constructor(options?: RetryOptions, pacing?: Pacing) {
+  constructor(options?: RetryOptions, hooks: RetryHooks = {}) {
     const owner = 'retry';
     const own = readOptions(owner, options, {
       maxAttempts: 3,
@@ -78,7 +80,8 @@ class RetryPolicy extends BasePolicy implements Retry {
       own.budget === undefined ? undefined : checkMethods(owner, 'budget', own.budget, ['recordRequest', 'tryRetry']);
     this.#classify = checkOptionalFunction(owner, 'classify', own.classify);
     this.#random = checkRandom(owner, own.random);
-    this.#pacing = pacing;
+    this.#pacing = hooks.pacing;
+    this.#hooks = hooks;
   }
 
   on<K extends keyof RetryEvents>(type: K, listener: (event: RetryEvents[K]) => void): () => void {
@@ -160,13 +163,14 @@ class RetryPolicy extends BasePolicy implements Retry {
       const failure = { attempt, previousDelayMs, outcome: outcome as Outcome, random: this.#random };
       const plan = stop ?? this.#plan(verdict, failure, startedAt, context);
       if (typeof plan === 'string') {
-        this.#giveUp(plan, attempt);
+        this.#giveUp(plan, attempt, context);
         break;
       }
-      if (this.#events.has('retry')) this.#events.emit('retry', { attempt, delayMs: plan, outcome: failure.outcome });
-      if (plan > 0) await this.#sleep(plan, attempt, context);
+      this.#announce({ attempt, delayMs: plan, outcome: failure.outcome }, context);
+      await this.#prepare(plan, attempt, failure.outcome, context);
       if (this.#maxElapsedMs < Infinity && this.clock.now() > startedAt + this.#maxElapsedMs) {
-        this.#giveUp('elapsed', attempt); // the delay took longer than planned, as on a suspended machine
+        // The delay took longer than planned, as on a suspended machine, or the preparation did.
+        this.#giveUp('elapsed', attempt, context);
         break;
       }
       previousDelayMs = plan;
@@ -221,12 +225,15 @@ class RetryPolicy extends BasePolicy implements Retry {
     return judge('retry', classify, outcome, context);
   }
 
-  async #sleep(delayMs: number, attempt: number, context: PolicyContext): Promise<void> {
+  /** Waits until the next attempt may start. */
+  async #prepare(delayMs: number, attempt: number, outcome: Outcome, context: PolicyContext): Promise<void> {
+    const { beforeRetry } = this.#hooks;
     try {
-      await context.sleep(delayMs);
-    } catch (reason) {
-      this.#giveUp('aborted', attempt);
-      throw reason;
+      if (delayMs > 0) await context.sleep(delayMs);
+      if (beforeRetry !== undefined) await context.wait(beforeRetry(attempt, outcome, context));
+    } catch (error) {
+      this.#giveUp(context.aborted ? 'aborted' : 'not-retryable', attempt, context);
+      throw error;
     }
   }
 
@@ -240,7 +247,13 @@ class RetryPolicy extends BasePolicy implements Retry {
     }
   }
 
-  #giveUp(reason: GiveUpReason, attempts: number): void {
+  #announce(event: RetryEvents['retry'], context: PolicyContext): void {
+    if (this.#events.has('retry')) this.#events.emit('retry', event);
+    this.#hooks.onRetry?.(event, context);
+  }
+
+  #giveUp(reason: GiveUpReason, attempts: number, context: PolicyContext): void {
     if (this.#events.has('giveUp')) this.#events.emit('giveUp', { reason, attempts });
+    this.#hooks.onGiveUp?.({ reason, attempts }, context);
   }
 }

@@ -57,20 +57,30 @@ export function timeout(options: Duration | TimeoutOptions): Timeout {
   return new TimeoutPolicy(typeof options === 'object' && options !== null ? options : { duration: options });
 }
 
-/** Creates a timeout for a whole call. It is never extended when the event loop was blocked. */
-export function totalTimeout(options: TimeoutOptions): Timeout {
-  return new TimeoutPolicy(options, false);
+/** How a timeout differs from the one that `timeout` creates. */
+interface TimeoutVariant {
+  /** Whether running calls are extended when the event loop was blocked. */
+  readonly compensatesStalls: boolean;
+  /** Called with the context of each call that has timed out. */
+  readonly onTimeout?: ((timeoutMs: number, context: Context) => void) | undefined;
+}
+
+/** Creates a variant of a timeout, for the policies that are made of one. */
+export function timeoutVariant(options: TimeoutOptions, variant: TimeoutVariant): Timeout {
+  return new TimeoutPolicy(options, variant);
 }
 
 class TimeoutPolicy extends BracketPolicy implements Timeout {
   readonly #deadlines: DeadlineList;
   readonly #events = new Emitter<TimeoutEvents>();
+  readonly #onTimeout: TimeoutVariant['onTimeout'];
 
-  constructor(options: TimeoutOptions, compensatesStalls = true) {
+  constructor(options: TimeoutOptions, { compensatesStalls, onTimeout }: TimeoutVariant = { compensatesStalls: true }) {
     const own = readOptions('timeout', options, { duration: undefined, name: 'timeout', clock: undefined });
     super(checkName('timeout', own.name), checkClock('timeout', own.clock));
     const durationMs = toMs('timeout', 'duration', own.duration, { orInfinity: true });
     this.#deadlines = new DeadlineList(this.clock, durationMs, { compensatesStalls });
+    this.#onTimeout = onTimeout;
   }
 
   on<K extends keyof TimeoutEvents>(type: K, listener: (event: TimeoutEvents[K]) => void): () => void {
@@ -82,7 +92,7 @@ class TimeoutPolicy extends BracketPolicy implements Timeout {
   }
 
   get isObserved(): boolean {
-    return this.#events.has('timeout');
+    return this.#onTimeout !== undefined || this.#events.has('timeout');
   }
 
   enter(context: Context, outer: Frame | undefined): Frame | undefined {
@@ -95,7 +105,9 @@ class TimeoutPolicy extends BracketPolicy implements Timeout {
     return next(context);
   }
 
-  onTimeout(): void {
-    if (this.#events.has('timeout')) this.#events.emit('timeout', { timeoutMs: this.#deadlines.durationMs });
+  onTimeout(context: Context): void {
+    const { durationMs: timeoutMs } = this.#deadlines;
+    if (this.#events.has('timeout')) this.#events.emit('timeout', { timeoutMs });
+    this.#onTimeout?.(timeoutMs, context);
   }
 }

@@ -19,7 +19,7 @@ describe('A 503 with Retry-After 3600', () => {
     expect(response.status).toBe(503);
     expect(parseRetryAfter(response.headers.get('retry-after'))).toBe(3_600_000);
     expect(await response.text()).toBe('not before four');
-    expect(gaveUp).toEqual([{ reason, attempts: 1 }]);
+    expect(gaveUp).toMatchObject([{ reason, attempts: 1, method: 'GET' }]);
     expect(server.requests).toHaveLength(1);
   });
 });

@@ -25,7 +25,7 @@ describe('A POST that fails after it was sent', () => {
     const { error, bodies, gaveUp } = await cutOff({});
     expect(isNetworkError(error)).toBe(true);
     expect(bodies).toEqual(['order']);
-    expect(gaveUp).toEqual([{ reason: 'not-retryable', attempts: 1 }]);
+    expect(gaveUp).toMatchObject([{ reason: 'not-retryable', attempts: 1, method: 'POST' }]);
   });
 
   it('the POST is retried if it has an idempotency key', async () => {

@@ -71,7 +71,7 @@ describe('Events', () => {
 
   it('each listener of resilientFetch receives its own event', () => {
     expectTypeOf<keyof ResilientFetchListeners>().toEqualTypeOf<
-      'stateChange' | 'reject' | 'retry' | 'giveUp' | 'timeout'
+      'stateChange' | 'reject' | 'retry' | 'giveUp' | 'timeout' | 'call'
     >();
     const on: ResilientFetchListeners = {
       stateChange: ({ key, from, to }) => {

@@ -8,6 +8,7 @@ import {
   type OutgoingRequest,
   parseRetryAfter,
   pipeline,
+  type ResilientFetch,
   resilientFetch,
   retry,
   timeout,
@@ -17,21 +18,22 @@ import { describe, expectTypeOf, it } from 'vitest';
 
 describe('resilientFetch', () => {
   it("resilientFetch has the type of the platform's fetch", () => {
-    expectTypeOf(resilientFetch()).toEqualTypeOf<typeof globalThis.fetch>();
-    expectTypeOf(resilientFetch({ timeout: '5s', retry: false })).toEqualTypeOf<typeof globalThis.fetch>();
-    expectTypeOf(resilientFetch({ fetch: globalThis.fetch })).toEqualTypeOf<typeof globalThis.fetch>();
-    expectTypeOf(resilientFetch({ fetch: undefined })).toEqualTypeOf<typeof globalThis.fetch>();
+    expectTypeOf(resilientFetch()).toEqualTypeOf<ResilientFetch>();
+    expectTypeOf(resilientFetch({ timeout: '5s', retry: false })).toEqualTypeOf<ResilientFetch>();
+    expectTypeOf(resilientFetch({ fetch: globalThis.fetch })).toEqualTypeOf<ResilientFetch>();
+    expectTypeOf(resilientFetch({ fetch: undefined })).toEqualTypeOf<ResilientFetch>();
   });
 
   it('resilientFetch has the type of the given fetch', async () => {
     const fetch = resilientFetch({ fetch: undici.fetch });
-    expectTypeOf(fetch).toEqualTypeOf<typeof undici.fetch>();
+    expectTypeOf(fetch).toEqualTypeOf<ResilientFetch<typeof undici.fetch>>();
+    expectTypeOf(fetch).toExtend<typeof undici.fetch>();
     const dispatcher = new undici.Agent();
     expectTypeOf(await fetch('https://example.com', { dispatcher })).toEqualTypeOf<undici.Response>();
 
     const mock = async (url: string, init?: { readonly method?: string }) =>
       Object.assign(new Response(init?.method), { url, mocked: true });
-    expectTypeOf(resilientFetch({ fetch: mock })).toEqualTypeOf<typeof mock>();
+    expectTypeOf(resilientFetch({ fetch: mock })).toEqualTypeOf<ResilientFetch<typeof mock>>();
   });
 
   it('resilientFetch accepts the arguments of fetch', () => {
@@ -46,7 +48,7 @@ describe('resilientFetch', () => {
   });
 
   it('resilientFetch can wrap itself', () => {
-    expectTypeOf(resilientFetch({ fetch: resilientFetch() })).toEqualTypeOf<typeof globalThis.fetch>();
+    expectTypeOf(resilientFetch({ fetch: resilientFetch() })).toEqualTypeOf<ResilientFetch<ResilientFetch>>();
   });
 
   it('resilientFetch does not have another type', () => {

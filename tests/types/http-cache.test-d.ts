@@ -5,6 +5,7 @@ import {
   type HttpCache,
   type HttpCacheStats,
   LruCache,
+  type ResilientFetch,
   resilientFetch,
 } from 'breakwater';
 import { LRUCache } from 'lru-cache';
@@ -14,7 +15,7 @@ import { describe, expectTypeOf, it } from 'vitest';
 describe('cachedFetch', () => {
   it('cachedFetch returns the type of the given fetch with a cache', async () => {
     const fetch = cachedFetch(resilientFetch());
-    expectTypeOf(fetch).toEqualTypeOf<CachedFetch<typeof globalThis.fetch>>();
+    expectTypeOf(fetch).toEqualTypeOf<CachedFetch<ResilientFetch>>();
     expectTypeOf(fetch).toExtend<typeof globalThis.fetch>();
     expectTypeOf(await fetch('https://example.com')).toEqualTypeOf<Response>();
     expectTypeOf(fetch.cache).toEqualTypeOf<HttpCache>();
@@ -45,7 +46,7 @@ describe('cachedFetch', () => {
   it('cachedFetch can wrap itself and be wrapped', () => {
     expectTypeOf(cachedFetch(cachedFetch(globalThis.fetch))).toExtend<typeof globalThis.fetch>();
     expectTypeOf(resilientFetch({ fetch: cachedFetch(globalThis.fetch) })).toEqualTypeOf<
-      CachedFetch<typeof globalThis.fetch>
+      ResilientFetch<CachedFetch<typeof globalThis.fetch>>
     >();
   });
 

@@ -1,5 +1,6 @@
 import { Alarm } from '../../core/clock.js';
 import type { GiveUpReason } from '../../retry/events.js';
+import type { PacingSnapshot } from '../control.js';
 import { type GateCall, type GateSettings, pauseOf, placeOf } from './gate-call.js';
 import { PacingRate } from './pacing-rate.js';
 
@@ -77,6 +78,11 @@ export class PacingGate {
     const now = this.#now;
     const opensAt = Math.max(now, this.#closedUntil, this.#nextAt);
     return Math.ceil(Math.max(1, opensAt - now) + (this.#line.length * 1000) / this.#rate.perSecond);
+  }
+
+  /** The state of an active gate. */
+  get snapshot(): PacingSnapshot {
+    return { waiting: this.#line.length, ratePerSecond: this.#rate.perSecond, retryAfterMs: this.waitMs };
   }
 
   /** Forgets all refusals and sends all waiting calls. */

@@ -6,6 +6,7 @@ import { BasePolicy, type Policy, type PolicyDescription } from '../../core/poli
 import { retryAfterMs } from '../../core/retry-after.js';
 import type { GiveUpReason } from '../../retry/events.js';
 import type { PacedCall, PacedOutcome, Pacing } from '../../retry/pacing.js';
+import type { PacingSnapshot } from '../control.js';
 import type { GateCall, GateSettings } from './gate-call.js';
 import { PacingGate } from './pacing-gate.js';
 
@@ -61,6 +62,12 @@ export class PacingGates implements Pacing {
 
   succeeded({ key }: PolicyContext): void {
     this.#gateOf(key as string).succeeded();
+  }
+
+  /** Returns the state of a gate; undefined if it delays no calls. */
+  snapshot(key: string): PacingSnapshot | undefined {
+    const gate = this.#gates.get(key);
+    return gate?.isActive ? gate.snapshot : undefined;
   }
 
   /** Forgets the refusals of a key and sends its waiting calls. */

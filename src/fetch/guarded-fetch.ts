@@ -1,0 +1,285 @@
+import { type Clock, checkClock } from '../core/clock.js';
+import { DeadlineList } from '../core/deadline-list.js';
+import { toMs } from '../core/duration.js';
+import { ClosedError } from '../core/errors.js';
+import { checkBoolean, checkMethods, checkOptionalFunction, readOptions } from '../core/options.js';
+import type { Classify, Outcome } from '../core/outcome.js';
+import type { CallOptions, Policy } from '../core/policy.js';
+import type { RequestSharing } from '../core/request-sharing.js';
+import {
+  type CallSettings,
+  checkCallSettings,
+  type FetchCallOptions,
+  hasCallOptions,
+  readCall,
+} from './call-options.js';
+import { CallerPolicy, mixesCallers } from './caller-policy.js';
+import { classifyResponse } from './classify-response.js';
+import type { FetchSnapshot } from './control.js';
+import { DefaultPolicies, notify } from './default-policy.js';
+import { type AnyFetch, FetchCall, type FetchSettings, keyOf } from './fetch-call.js';
+import { GlobalFetch } from './global-fetch.js';
+import { bodyGuardOf, guardBody } from './guarded-body.js';
+import type { FetchLike, ResilientFetchOptions } from './options.js';
+import type { FetchPolicies } from './policies.js';
+import {
+  asRequest,
+  type CapturedRequest,
+  captureRequest,
+  type OutgoingRequest,
+  type RequestOptions,
+  readInit,
+  signalOf,
+  withInputCopied,
+} from './request.js';
+import { asResumable, type ResumedCall, type ResumePolicies, Resumption } from './resumption.js';
+import { checkSettings } from './settings.js';
+
+const OWNER = 'resilientFetch';
+
+/** A placeholder for the origin that a custom fetch function adds to relative URLs. */
+const RELATIVE = 'http://localhost';
+
+/** All defaults are undefined, since some options must not be given together with a custom policy. */
+const NO_DEFAULTS = {
+  fetch: undefined,
+  timeout: undefined,
+  attemptTimeout: undefined,
+  bodyTimeout: undefined,
+  bodyIdleTimeout: undefined,
+  resume: undefined,
+  retry: undefined,
+  circuitBreaker: undefined,
+  bulkhead: undefined,
+  rateLimit: undefined,
+  policy: undefined,
+  classify: undefined,
+  key: undefined,
+  route: undefined,
+  dedupe: undefined,
+  drainLimit: undefined,
+  beforeRetry: undefined,
+  repeatable: undefined,
+  replayLimit: undefined,
+  on: undefined,
+  clock: undefined,
+  random: undefined,
+};
+
+/** Whether `fetch` accepts the value as its second argument. */
+const isInit = (init: unknown): boolean => init === undefined || init === null || typeof init === 'object';
+
+/** A caller's part in a call: its request, and what applies to it alone. */
+interface Caller {
+  readonly request: CapturedRequest;
+  readonly settings: CallSettings;
+  readonly fetch: AnyFetch;
+  readonly signal: AbortSignal | null;
+}
+
+/** What all functions of one `resilientFetch` share. */
+export class GuardedFetch {
+  readonly policies: FetchPolicies;
+  readonly #clock: Clock;
+  readonly #settings: FetchSettings;
+  /** The `fetch` option; undefined for the global `fetch`. */
+  readonly given: AnyFetch | undefined;
+  readonly #global: GlobalFetch | undefined;
+  readonly #classify: Classify;
+  readonly #bodyDeadlines: DeadlineList;
+  readonly #idleDeadlines: DeadlineList;
+  /** The calls that share responses; undefined if none do. */
+  readonly #sharing: RequestSharing | undefined;
+  /** The policies of resumptions; undefined if bodies are not resumed. */
+  readonly #resuming: ResumePolicies | undefined;
+  /** The base of relative URLs, if only the given fetch or route can resolve them. */
+  readonly #base: string | undefined;
+  /** Whether an attempt holds its slot until the end of the body. */
+  readonly #holdsSlot: boolean;
+  #inFlight = 0;
+  #isClosed = false;
+  readonly #whenIdle: (() => void)[] = [];
+
+  constructor(options: ResilientFetchOptions<FetchLike> | undefined) {
+    const own = readOptions(OWNER, options, NO_DEFAULTS);
+    const clock = checkClock(OWNER, own.clock === undefined ? own.policy?.clock : own.clock);
+    this.#clock = clock;
+    this.#classify = checkOptionalFunction(OWNER, 'classify', own.classify) ?? classifyResponse;
+    const { bodyTimeout = Infinity } = own;
+    const bodyTimeoutMs = toMs(OWNER, 'bodyTimeout', bodyTimeout, { orInfinity: true });
+    this.#bodyDeadlines = new DeadlineList(clock, bodyTimeoutMs, { keepsAlive: false });
+    const { bodyIdleTimeout = Infinity, resume = false } = own;
+    const idleMs = toMs(OWNER, 'bodyIdleTimeout', bodyIdleTimeout, { orInfinity: true });
+    this.#idleDeadlines = new DeadlineList(clock, idleMs);
+    this.given = checkOptionalFunction(OWNER, 'fetch', own.fetch) as AnyFetch | undefined;
+    this.#global = this.given === undefined ? new GlobalFetch() : undefined;
+    this.#settings = checkSettings(own, clock);
+    this.policies =
+      own.policy === undefined
+        ? new DefaultPolicies(own, clock, bodyTimeoutMs, this.#settings)
+        : new CallerPolicy(own.policy, own, clock, this.#settings.discard);
+    if (checkBoolean(OWNER, 'resume', resume)) this.#resuming = this.policies.resuming;
+    if (own.dedupe !== undefined) this.#sharing = checkMethods(OWNER, 'dedupe', own.dedupe, ['start']).start();
+    this.#base = own.fetch === undefined && own.route === undefined ? undefined : RELATIVE;
+    this.#holdsSlot = own.bulkhead !== false && own.bulkhead?.holdUntil === 'body';
+  }
+
+  /**
+   * Sends a request. Everything that the caller has passed is read before this method returns, since the caller may
+   * change it afterwards.
+   *
+   * @param base - the settings of options that the call does not have.
+   */
+  fetch(input: unknown, init: RequestOptions | undefined, base: CallSettings): Promise<Response> {
+    const other = asRequest(init);
+    // In `fetch(url, request)`, everything except the URL comes from the Request.
+    if (other !== undefined) {
+      const { settings } = readCall(other, undefined, base);
+      return this.fetch(
+        new (other.constructor as typeof Request)(input as string, other as Request),
+        undefined,
+        settings,
+      );
+    }
+    if (this.#isClosed) throw new ClosedError({ policy: OWNER });
+    const { init: own, settings } = readCall(input, readInit(init), base);
+    const captured = isInit(init) ? captureRequest(input, own, this.#base) : undefined;
+    const signal = captured === undefined ? null : signalOf(captured);
+    const direct = this.#global?.forRecursiveCall(signal);
+    const fetch = direct ?? this.given ?? (this.#global as GlobalFetch).forCall(signal);
+    if (captured === undefined || direct !== undefined) return fetch(input, own ?? init);
+    // The options of the call must not reach another instance behind the fetch function.
+    const request = hasCallOptions(input) ? withInputCopied(captured) : captured;
+    return this.#run({ request, settings, fetch, signal });
+  }
+
+  /** Checks options of calls. @throws InvalidOptionError for invalid options, or one that has no effect. */
+  checkedSettings(options: FetchCallOptions, base: CallSettings): CallSettings {
+    const settings = checkCallSettings(options, base);
+    this.policies.for(settings);
+    return settings;
+  }
+
+  snapshot(): FetchSnapshot {
+    const { retryBudget } = this.policies;
+    return { inFlight: this.#inFlight, retryBudget, keys: this.policies.snapshots() };
+  }
+
+  close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#inFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#whenIdle.push(resolve);
+    });
+  }
+
+  #run(caller: Caller): Promise<Response> {
+    const { request, settings, signal } = caller;
+    const send = (own: AbortSignal) => this.#send({ ...caller, signal: own }, false);
+    const shared = this.#sharing?.share({ ...request, terms: settings }, signal, send);
+    if (shared === undefined) return this.#send(caller, true);
+    return shared.then((response) => {
+      const guarded = bodyGuardOf(response) === undefined && this.#isGuarded(signal) ? guardBody(response) : response;
+      this.#guard(guarded, signal, request);
+      return guarded;
+    });
+  }
+
+  /**
+   * Sends a request under the policy.
+   *
+   * @param isForOne - whether the body is for the caller alone, whose signal and time limit then apply to it.
+   */
+  #send(caller: Caller, isForOne: boolean): Promise<Response> {
+    const { request, settings, fetch, signal } = caller;
+    const resumable = this.#resuming && asResumable(request);
+    const limitsSource = resumable !== undefined || this.#idleDeadlines.durationMs < Infinity;
+    const isGuarded = limitsSource || this.#isGuarded(signal);
+    const call = new FetchCall(resumable ?? request, fetch, this.#settings, settings, isGuarded);
+    const policies = this.policies.for(settings);
+    const options = { ...this.#optionsOf(call, caller), repeatable: call.repeatable, timeout: policies.timeoutMs };
+    if (!isGuarded) return this.#execute(call, policies.call, options, undefined);
+    return this.#execute(call, policies.call, options, (response) => {
+      if (limitsSource) this.#limitSource(response, resumable && call, caller, policies.resumption);
+      if (isForOne) this.#guard(response, signal, request);
+    });
+  }
+
+  #optionsOf({ key }: FetchCall, { settings, signal }: Pick<Caller, 'settings' | 'signal'>): CallOptions {
+    return { signal, classify: settings.classify ?? this.#classify, key, priority: settings.priority };
+  }
+
+  /** Runs a call under a policy. Calls `onResponse` before the response is returned. */
+  #execute(
+    call: FetchCall,
+    policy: Policy,
+    options: CallOptions,
+    onResponse: ((response: Response) => void) | undefined,
+  ): Promise<Response> {
+    const { call: listener } = this.policies.on;
+    const startedAt = listener === undefined ? 0 : this.#clock.now();
+    const end = (outcome: Outcome<Response>) => {
+      call.end(outcome.ok ? outcome.value : undefined);
+      this.#leave();
+      if (listener === undefined) return;
+      const { key, method, attempts } = call;
+      notify(listener, { key, method, outcome, durationMs: this.#clock.now() - startedAt, attempts });
+    };
+    const running = policy.execute(call.operation, options);
+    this.#inFlight++;
+    call.captureIfWaiting();
+    return running.then(
+      (response) => {
+        end({ ok: true, value: response });
+        if (!call.takeOwnership(response)) throw mixesCallers(policy);
+        onResponse?.(response);
+        return response;
+      },
+      (error) => {
+        end({ ok: false, error });
+        throw error;
+      },
+    );
+  }
+
+  #leave(): void {
+    this.#inFlight--;
+    if (this.#inFlight === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+
+  /** Whether a body for a caller with this signal needs a guard. */
+  #isGuarded(signal: AbortSignal | null): boolean {
+    return signal !== null || this.#bodyDeadlines.durationMs < Infinity || this.#holdsSlot;
+  }
+
+  /** Applies what concerns the connection that the body comes from: the time limit for a chunk, and resumptions. */
+  #limitSource(response: Response, call: FetchCall | undefined, caller: Caller, policy: Policy): void {
+    const body = bodyGuardOf(response);
+    if (this.#idleDeadlines.durationMs < Infinity) body?.limitIdle(this.#idleDeadlines);
+    if (call === undefined || call.method !== 'GET' || this.#resuming === undefined || body === undefined) return;
+    const { settings, fetch } = caller;
+    const resumed: ResumedCall = {
+      request: call.request,
+      classify: settings.classify ?? this.#classify,
+      keyOf: (request) => keyOf(request, this.#settings, settings),
+      send: (part, key, signal) => {
+        const own = { ...settings, key };
+        const single = new FetchCall(part, fetch, this.#settings, own, this.#holdsSlot);
+        const options = { ...this.#optionsOf(single, { settings: own, signal }), repeatable: false };
+        return this.#execute(single, policy, options, undefined);
+      },
+    };
+    const resumption = Resumption.of(resumed, response, this.#settings.route !== undefined, this.#resuming);
+    if (resumption !== undefined) body.continueWith(resumption);
+  }
+
+  /** Applies what continues after the headers: the caller's signal, and the time limit for reading the body. */
+  #guard(response: Response, signal: AbortSignal | null, request: OutgoingRequest): void {
+    const body = bodyGuardOf(response);
+    // The signal of a Request follows the caller's only as long as the Request is referenced.
+    body?.whenEnded(() => void request);
+    if (signal !== null) body?.follow(signal);
+    if (this.#bodyDeadlines.durationMs < Infinity) body?.limit(this.#bodyDeadlines);
+    else if (signal === null) body?.closeWhenDropped();
+  }
+}

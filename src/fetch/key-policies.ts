@@ -1,0 +1,179 @@
+import { type Bulkhead, bulkhead } from '../bulkhead/index.js';
+import { type CircuitBreaker, type CircuitBreakerOptions, circuitBreaker } from '../circuit-breaker/index.js';
+import { exponentialBackoff } from '../core/backoff.js';
+import type { Clock } from '../core/clock.js';
+import type { PolicyContext } from '../core/context.js';
+import { definePolicy } from '../core/define-policy.js';
+import { InvalidOptionError } from '../core/errors.js';
+import { checkOneOf, checkOptionalFunction } from '../core/options.js';
+import type { Classify } from '../core/outcome.js';
+import type { Policy } from '../core/policy.js';
+import type { Random } from '../core/random.js';
+import { type Keyed, keyed } from '../keyed/index.js';
+import { pipeline } from '../pipeline/index.js';
+import { observeRateLimitHeaders } from '../rate-limit/server-limit.js';
+import type { KeySnapshot } from './control.js';
+import { bodyGuardOf } from './guarded-body.js';
+import { type KeyLimits, type Limits, limitsFor } from './key-limits.js';
+import type { FetchBulkheadOptions, ResilientFetchListeners, ResilientFetchOptions } from './options.js';
+import { isReturned } from './pacing/pacing-gates.js';
+
+const OWNER = 'resilientFetch';
+
+/** What the policies of all keys are made from. */
+export interface KeySettings {
+  readonly circuitBreaker: ResilientFetchOptions['circuitBreaker'];
+  readonly bulkhead: ResilientFetchOptions['bulkhead'];
+  readonly limits: Limits | undefined;
+  readonly bodyTimeoutMs: number;
+  readonly on: ResilientFetchListeners;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** The policies of one key. */
+interface KeyPolicies {
+  readonly breaker: CircuitBreaker | undefined;
+  readonly slots: Slots | undefined;
+  readonly limits: KeyLimits;
+}
+
+/** A bulkhead, and the policy that takes its slots. */
+interface Slots {
+  readonly bulkhead: Bulkhead;
+  readonly policy: Policy;
+}
+
+/** The circuit breaker, the rate limits and the bulkhead of each key. */
+export class KeyFamily {
+  /** The policies of the key of each call. */
+  readonly policy: Keyed<Policy>;
+  /** Policies with the same settings as those of any key, for `explain`. They are never used. */
+  readonly sample: readonly Policy[];
+  readonly #settings: KeySettings;
+  readonly #parts = new WeakMap<Policy, KeyPolicies>();
+
+  /** Checks the options: otherwise an invalid one would be reported when a key is used for the first time. */
+  constructor(settings: KeySettings) {
+    this.#settings = { ...settings, circuitBreaker: withoutReturned(settings.circuitBreaker) };
+    const key = 'the check of the options';
+    const sample = [breakerFor(key, this.#settings), slotsFor(key, settings)?.policy];
+    this.sample = sample.filter((policy) => policy !== undefined);
+    this.policy = keyed((key) => this.#policiesFor(key), { clock: settings.clock });
+  }
+
+  /** Returns the milliseconds until the server admits a request of a key by what it has announced; 0 if it does. */
+  announcedMs(key: string): number {
+    return this.#partsOf(this.policy.peek(key))?.limits.server?.peek().retryAfterMs ?? 0;
+  }
+
+  /** Rejects all calls of a key until the result is disposed. */
+  isolate(key: string): Disposable {
+    const breaker = this.#partsOf(this.policy.for(key))?.breaker;
+    if (breaker !== undefined) return breaker.isolate();
+    throw new InvalidOptionError(OWNER, 'circuitBreaker', 'must not be false: "isolate" needs a breaker', false);
+  }
+
+  /** Closes the breaker of a key, and forgets what its server has announced. Has no effect for an unknown key. */
+  reset(key: string): void {
+    const parts = this.#partsOf(this.policy.peek(key));
+    parts?.breaker?.reset();
+    parts?.limits.server?.reset();
+  }
+
+  /** Returns the state of each key. */
+  snapshots(): KeySnapshot[] {
+    return [...this.policy.keys()].flatMap((key) => {
+      const parts = this.#partsOf(this.policy.peek(key));
+      return parts === undefined ? [] : [snapshotOf(key, parts)];
+    });
+  }
+
+  #partsOf(policy: Policy | undefined): KeyPolicies | undefined {
+    return policy && this.#parts.get(policy);
+  }
+
+  #policiesFor(key: string): Policy {
+    const { limits: settings, on, clock } = this.#settings;
+    const breaker = breakerFor(key, this.#settings);
+    const slots = slotsFor(key, this.#settings);
+    const limits = limitsFor(key, settings, on, clock);
+    const listener = limits.server && observeRateLimitHeaders(limits.server, key, clock);
+    const members = [breaker, ...limits.policies, slots?.policy, listener];
+    const policy = pipeline(...members.filter((member) => member !== undefined));
+    this.#parts.set(policy, { breaker, slots, limits });
+    return policy;
+  }
+}
+
+function snapshotOf(key: string, { breaker, slots, limits }: KeyPolicies): KeySnapshot {
+  const { limiter, server } = limits;
+  return {
+    key,
+    circuitBreaker: breaker && { state: breaker.state, ...breaker.stats },
+    bulkhead: slots && { active: slots.bulkhead.active, queued: slots.bulkhead.queued },
+    limiter: limiter?.peek(),
+    serverLimit: server?.peek(),
+    pacing: undefined,
+  };
+}
+
+/** Wraps the `classify` of the breakers, which must not judge attempts that were returned to the pacing gate. */
+function withoutReturned(options: KeySettings['circuitBreaker']): CircuitBreakerOptions | false {
+  if (options === false) return false;
+  const { classify: own } = { classify: undefined, ...options };
+  checkOptionalFunction('circuitBreaker', 'classify', own);
+  const classify: Classify = (outcome, context) =>
+    isReturned(outcome) ? 'ignore' : (own ?? (context as PolicyContext).classify)(outcome, context);
+  return { ...options, classify };
+}
+
+function breakerFor(key: string, settings: KeySettings): CircuitBreaker | undefined {
+  const { circuitBreaker: options, on, clock, random } = settings;
+  if (options === false) return undefined;
+  const { openFor = defaultOpenFor() } = { openFor: undefined, ...options };
+  const breaker = circuitBreaker({ name: key, ...options, openFor, clock, random });
+  if (on.stateChange) breaker.on('stateChange', (event) => on.stateChange?.({ key, ...event }));
+  if (on.reject) breaker.on('reject', (event) => on.reject?.({ key, by: 'circuit-breaker', event }));
+  return breaker;
+}
+
+const defaultOpenFor = () => exponentialBackoff({ initial: '1s', max: '30s', jitter: 'equal' });
+
+function slotsFor(key: string, { bulkhead: options, on, clock, bodyTimeoutMs }: KeySettings): Slots | undefined {
+  if (options === false) return undefined;
+  const defaults = { holdUntil: undefined, maxConcurrent: undefined, maxQueue: undefined };
+  const { holdUntil, ...own }: FetchBulkheadOptions = { ...defaults, ...options };
+  const { maxConcurrent = 256, maxQueue = 1024 } = own;
+  const slots = bulkhead({ name: key, ...own, maxConcurrent, maxQueue, clock });
+  if (on.reject) slots.on('reject', (event) => on.reject?.({ key, by: 'bulkhead', event }));
+  const until = holdUntil === undefined ? 'headers' : holdUntil;
+  if (checkOneOf(OWNER, 'bulkhead.holdUntil', until, ['headers', 'body']) === 'headers') {
+    return { bulkhead: slots, policy: slots };
+  }
+  if (bodyTimeoutMs < Infinity) return { bulkhead: slots, policy: untilBodyEnd(slots, clock) };
+  const rule = `can be 'body' only with "bodyTimeout": otherwise a body that is never read would hold its slot for ever`;
+  throw new InvalidOptionError(OWNER, 'bulkhead.holdUntil', rule, holdUntil);
+}
+
+/** Wraps a bulkhead so that a slot is held until the body has been read, has failed, or was discarded. */
+function untilBodyEnd(slots: Bulkhead, clock: Clock): Policy {
+  return definePolicy({
+    name: slots.name,
+    clock,
+    async run(next, context) {
+      const permit = await slots.acquire({ signal: context.signal, priority: context.priority });
+      try {
+        const response = await next(context);
+        const body = bodyGuardOf(response as Response);
+        if (body === undefined) permit.release();
+        else body.whenSourceEnded(() => permit.release());
+        return response;
+      } catch (error) {
+        permit.release();
+        throw error;
+      }
+    },
+    describe: () => slots.describe(),
+  });
+}
