@@ -49,7 +49,7 @@ export interface RequestChanges {
 /** Prepares a request before it is repeated. */
 export type BeforeRetry = (
   event: BeforeRetryEvent,
-) => RequestChanges | undefined | PromiseLike<RequestChanges | undefined>;
+) => RequestChanges | undefined | PromiseLike<RequestChanges | undefined> | PromiseLike<void>;
 
 const OWNER = 'resilientFetch';
 const OPTION = 'beforeRetry';

@@ -50,6 +50,18 @@ describe('A request that was never sent', () => {
     expect([response.status, bodies.length]).toEqual([503, 2]);
   });
 
+  it('the attempt after a connection ends the call without a further delay', async () => {
+    const { fetch } = fetchWith(refused(), 503);
+    const events: string[] = [];
+    const on = {
+      retry: ({ attempt }: { readonly attempt: number }) => events.push(`retry ${attempt}`),
+      giveUp: ({ reason, attempts }: { readonly reason: string; readonly attempts: number }) =>
+        events.push(`${reason} ${attempts}`),
+    };
+    await resilientFetch({ fetch, retry, on })(url, { method: 'POST', body: 'body' });
+    expect(events).toEqual(['retry 1', 'not-retryable 2']);
+  });
+
   it('a POST of a stream is sent once', async () => {
     const { fetch, bodies } = fetchWith(refused(), 200);
     const init = { method: 'POST', body: new Response('body').body, duplex: 'half' } as RequestInit;

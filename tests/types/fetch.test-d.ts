@@ -47,6 +47,34 @@ describe('resilientFetch', () => {
     fetch('https://example.com', { body: Readable.from('text') });
   });
 
+  it('resilientFetch accepts options of a call, which plain fetch does not', () => {
+    const fetch = resilientFetch();
+    expectTypeOf(fetch).toExtend<typeof globalThis.fetch>();
+    const classify: Classify<Response> = (outcome) =>
+      outcome.ok && outcome.value.status < 400 ? 'success' : 'failure';
+    fetch('https://example.com', {
+      method: 'POST',
+      breakwater: { timeout: '5s', repeatable: true, key: 'a', classify },
+    });
+    fetch(new Request('https://example.com'), { breakwater: { priority: 1, attemptTimeout: 500 } });
+    expectTypeOf(fetch.breakwater.with({ timeout: '1m' })).toEqualTypeOf<ResilientFetch>();
+    // @ts-expect-error: retry is no option of a call
+    fetch('https://example.com', { breakwater: { retry: false } });
+    // @ts-expect-error: plain fetch has no such member
+    globalThis.fetch('https://example.com', { breakwater: { timeout: 5 } });
+    const withDispatcher = resilientFetch({ fetch: undici.fetch });
+    withDispatcher('https://example.com', { dispatcher: new undici.Agent(), breakwater: { timeout: 5 } });
+  });
+
+  it('beforeRetry may return nothing, changes, or a promise of them', () => {
+    resilientFetch({ beforeRetry: () => undefined });
+    resilientFetch({ beforeRetry: async () => {} });
+    resilientFetch({ beforeRetry: async ({ signal }) => ({ headers: { authorization: String(signal.aborted) } }) });
+    resilientFetch({ beforeRetry: ({ request }) => ({ url: new URL('/other', request.url) }) });
+    // @ts-expect-error: not a change
+    resilientFetch({ beforeRetry: () => ({ header: {} }) });
+  });
+
   it('resilientFetch can wrap itself', () => {
     expectTypeOf(resilientFetch({ fetch: resilientFetch() })).toEqualTypeOf<ResilientFetch<ResilientFetch>>();
   });
