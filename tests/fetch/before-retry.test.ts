@@ -343,7 +343,7 @@ describe('A beforeRetry that fails', () => {
     const clock = new TestClock();
     const { fetch } = fetchWith(503);
     const call = watch(
-      resilientFetch({ fetch, clock, retry, timeout: 5_000, beforeRetry: () => new Promise(() => {}) })(url),
+      resilientFetch({ fetch, clock, retry, timeout: 5_000, beforeRetry: () => new Promise<undefined>(() => {}) })(url),
     );
     await clock.advance(4_999);
     expect(call.state).toBe('pending');
@@ -416,7 +416,7 @@ describe('A beforeRetry that fails', () => {
         fetch,
         clock,
         retry: { backoff: () => 0, maxElapsed: 1_000 },
-        beforeRetry: () => new Promise((resolve) => clock.setTimeout(() => resolve(undefined), 2_000)),
+        beforeRetry: () => new Promise<undefined>((resolve) => clock.setTimeout(() => resolve(undefined), 2_000)),
         on: { giveUp: ({ reason }) => gaveUp.push(reason) },
       })(url),
     );
