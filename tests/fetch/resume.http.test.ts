@@ -427,6 +427,64 @@ describe('A fetch with resume', () => {
     expect(same.requests[2]!.headers.authorization).toBe('Bearer secret');
   });
 
+  it('a resumption is prepared by beforeRetry, and has the changes of earlier attempts (E56)', async () => {
+    let requests = 0;
+    await using server = await testServer((request) => {
+      requests++;
+      if (requests === 1) return { status: 503 };
+      const from = offsetOf(request);
+      if (from === undefined) return cut(request, whole(), 200, data.subarray(0, 100_000));
+      return requests === 3 ? { status: 503 } : sendPart(request, from);
+    });
+    const events: unknown[] = [];
+    const fetch = resilientFetch({
+      ...quick,
+      resume: true,
+      beforeRetry: ({ attempt, outcome, request }) => {
+        events.push([attempt, outcome.ok && (outcome.value as Response).status, request.method]);
+        return { headers: { 'x-token': `token ${events.length}` } };
+      },
+      on: { retry: ({ key, method }) => events.push(key === server.origin && method) },
+    });
+    expect((await bytesOf(await fetch(server.origin))).equals(data)).toBe(true);
+    expect(server.requests.map(({ headers }) => headers['x-token'])).toEqual([
+      undefined,
+      'token 2',
+      'token 4',
+      'token 6',
+    ]);
+    expect(events).toEqual(['GET', [1, 503, 'GET'], 'GET', [1, false, 'GET'], 'GET', [2, 503, 'GET']]);
+  });
+
+  it('a resumption of a request that beforeRetry has moved goes to the new URL', async () => {
+    await using server = await testServer((request) => {
+      if (request.path === '/old') return { status: 503 };
+      const from = offsetOf(request);
+      return from === undefined ? cut(request, whole(), 200, data.subarray(0, 100_000)) : sendPart(request, from);
+    });
+    let moves = 0;
+    const beforeRetry = () => (moves++ === 0 ? { url: '/new' } : undefined);
+    const fetch = resilientFetch({ ...quick, resume: true, beforeRetry });
+    expect((await bytesOf(await fetch(`${server.origin}/old`))).equals(data)).toBe(true);
+    expect(server.requests.map(({ path }) => path)).toEqual(['/old', '/new', '/new']);
+  });
+
+  it('options of the call apply to its resumptions', async () => {
+    await using server = await brokenServer((request, from, resumption) =>
+      resumption === 1 ? undefined : sendPart(request, from),
+    );
+    const clock = new TestClock();
+    const keys: string[] = [];
+    const fetch = resilientFetch({ ...quick, resume: true, clock, on: { call: ({ key }) => keys.push(key) } });
+    const response = await fetch(server.origin, { breakwater: { attemptTimeout: 700, key: 'mine' } });
+    const body = watch(bytesOf(response));
+    await eventually(() => expect(server.requests).toHaveLength(2));
+    await clock.advance(700);
+    await body.done;
+    expect(body.value?.equals(data)).toBe(true);
+    expect(keys).toEqual(['mine', 'mine', 'mine']);
+  });
+
   it('a resumption asks the route for its address again', async () => {
     await using server = await brokenServer((request, from) => sendPart(request, from));
     const outcomes: boolean[] = [];
