@@ -25,6 +25,7 @@ export interface ShareableRequest {
 		readonly [member: string]: unknown;
 	} | undefined;
 	readonly requestHeaders: unknown;
+	readonly terms?: object | undefined;
 }
 
 export {};

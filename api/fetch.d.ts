@@ -15,17 +15,10 @@ export declare function isIdempotent(request: {
 export declare function parseRateLimit(headers: HeaderFields, options?: ParseRateLimitOptions): RateLimitFields;
 /** @defaultValue the local wall clock */
 export declare function parseRetryAfter(value: string | null | undefined, now?: number): number | undefined;
-export declare function resilientFetch(options: ResilientFetchOptions & {
-	readonly rateLimit: FetchRateLimitOptions;
-}): ResilientFetch;
-export declare function resilientFetch(options?: ResilientFetchOptions): typeof globalThis.fetch;
+export declare function resilientFetch(options?: ResilientFetchOptions): ResilientFetch;
 export declare function resilientFetch<F extends FetchLike>(options: ResilientFetchOptions<F> & {
 	readonly fetch: F;
-	readonly rateLimit: FetchRateLimitOptions;
 }): ResilientFetch<F>;
-export declare function resilientFetch<F extends FetchLike>(options: ResilientFetchOptions<F> & {
-	readonly fetch: F;
-}): F;
 export interface AnnouncedLimit {
 	readonly name: string | undefined;
 	readonly limit: number | undefined;
@@ -34,14 +27,44 @@ export interface AnnouncedLimit {
 	readonly windowMs: number | undefined;
 	readonly partitionKey: string | undefined;
 }
+export interface BeforeRetryEvent {
+	readonly attempt: number;
+	readonly outcome: Outcome;
+	readonly request: OutgoingRequest;
+	readonly signal: AbortSignal;
+}
+export interface CallEvent extends RequestLabels {
+	readonly outcome: Outcome;
+	readonly durationMs: number;
+	readonly attempts: number;
+}
 export interface FetchBulkheadOptions extends Omit<BulkheadOptions, "clock" | "maxConcurrent"> {
 	/** @defaultValue 256 */
 	readonly maxConcurrent?: number | undefined;
 	/** @defaultValue 'headers' */
 	readonly holdUntil?: "headers" | "body" | undefined;
 }
-export interface FetchControl {
+export interface FetchCallOptions {
+	/** @defaultValue the `timeout` of the instance */
+	readonly timeout?: Duration | undefined;
+	/** @defaultValue the `attemptTimeout` of the instance */
+	readonly attemptTimeout?: Duration | undefined;
+	/** @defaultValue 5 */
+	readonly priority?: number | undefined;
+	/** @defaultValue the result of the `key` of the instance */
+	readonly key?: string | undefined;
+	/** @defaultValue the result of the `repeatable` of the instance */
+	readonly repeatable?: boolean | ((request: OutgoingRequest) => boolean) | undefined;
+	/** @defaultValue the `classify` of the instance */
+	readonly classify?: Classify<Response> | undefined;
+}
+export interface FetchControl<F extends FetchLike = typeof globalThis.fetch> {
+	with(options: FetchCallOptions): ResilientFetch<F>;
+	snapshot(): FetchSnapshot;
+	isolate(key: string): Disposable;
 	reset(key: string): void;
+	explain(): Explanation;
+	close(): Promise<void>;
 }
 export interface FetchRateLimitOptions {
 	/** @defaultValue none */
@@ -53,11 +76,38 @@ export interface FetchRateLimitOptions {
 	/** @defaultValue '5s' */
 	readonly maxWait?: Duration | undefined;
 }
+export interface FetchSnapshot {
+	readonly inFlight: number;
+	readonly retryBudget: RetryBudgetStats | undefined;
+	readonly keys: readonly KeySnapshot[];
+}
+export interface FetchTimeoutEvent extends RequestLabels {
+	readonly of: "attempt" | "call";
+	readonly timeoutMs: number;
+}
+export interface KeySnapshot {
+	readonly key: string;
+	readonly circuitBreaker: ({
+		readonly state: CircuitState;
+	} & CircuitBreakerStats) | undefined;
+	readonly bulkhead: {
+		readonly active: number;
+		readonly queued: number;
+	} | undefined;
+	readonly limiter: Decision | undefined;
+	readonly serverLimit: Decision | undefined;
+	readonly pacing: PacingSnapshot | undefined;
+}
 export interface OutgoingRequest {
 	readonly url: URL;
 	readonly method: string;
 	readonly input: unknown;
 	readonly init: RequestOptions | undefined;
+}
+export interface PacingSnapshot {
+	readonly waiting: number;
+	readonly ratePerSecond: number;
+	readonly retryAfterMs: number;
 }
 export interface ParseRateLimitOptions {
 	/** @defaultValue `Date` plus `Age` of the response, which needs no synchronized clock; `Date.now()` without a valid `Date` */
@@ -67,8 +117,22 @@ export interface RateLimitFields {
 	readonly limits: readonly AnnouncedLimit[];
 	readonly retryAfterMs: number | undefined;
 }
+export interface RequestChanges {
+	/** @defaultValue the URL of the request */
+	readonly url?: string | URL | undefined;
+	/** @defaultValue the method of the request */
+	readonly method?: string | undefined;
+	/** @defaultValue none */
+	readonly headers?: unknown;
+	/** @defaultValue the body of the request */
+	readonly body?: unknown;
+}
 export interface RequestDedupe {
 	start(): RequestSharing;
+}
+export interface RequestLabels {
+	readonly key: string;
+	readonly method: string;
 }
 export interface RequestOptions {
 	/** @defaultValue 'GET' */
@@ -89,12 +153,10 @@ export interface ResilientFetchListeners {
 		readonly key: string;
 	}) => void) | undefined;
 	readonly reject?: ((event: RejectEvent) => void) | undefined;
-	readonly retry?: ((event: RetryEvents["retry"]) => void) | undefined;
-	readonly giveUp?: ((event: RetryEvents["giveUp"]) => void) | undefined;
-	readonly timeout?: ((event: {
-		readonly of: "attempt" | "call";
-		readonly timeoutMs: number;
-	}) => void) | undefined;
+	readonly retry?: ((event: RetryEvents["retry"] & RequestLabels) => void) | undefined;
+	readonly giveUp?: ((event: RetryEvents["giveUp"] & RequestLabels) => void) | undefined;
+	readonly timeout?: ((event: FetchTimeoutEvent) => void) | undefined;
+	readonly call?: ((event: CallEvent) => void) | undefined;
 }
 export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.fetch> {
 	/** @defaultValue the global `fetch`, read at each call */
@@ -127,6 +189,8 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
 	readonly route?: ((request: OutgoingRequest, context: CallContext) => Route | PromiseLike<Route>) | undefined;
 	/** @defaultValue none */
 	readonly dedupe?: RequestDedupe | undefined;
+	/** @defaultValue none */
+	readonly beforeRetry?: BeforeRetry | undefined;
 	/** @defaultValue `isIdempotent`, by the method and the headers of the request */
 	readonly repeatable?: ((request: OutgoingRequest) => boolean) | undefined;
 	/** @defaultValue 1048576 */
@@ -160,7 +224,13 @@ export interface ShareableRequest {
 		readonly [member: string]: unknown;
 	} | undefined;
 	readonly requestHeaders: unknown;
+	readonly terms?: object | undefined;
 }
+export interface WithCallOptions {
+	/** @defaultValue none */
+	readonly breakwater?: FetchCallOptions | undefined;
+}
+export type BeforeRetry = (event: BeforeRetryEvent) => RequestChanges | undefined | PromiseLike<RequestChanges | undefined> | PromiseLike<void>;
 export type FetchLike = (input: never, init?: never) => Promise<ResponseLike>;
 export type HeaderFields = Iterable<readonly [
 	string,
@@ -180,8 +250,8 @@ export type RejectEvent = {
 	readonly by: "rate-limit";
 	readonly event: RateLimitEvents["reject"];
 });
-export type ResilientFetch<F extends FetchLike = typeof globalThis.fetch> = F & {
-	readonly breakwater: FetchControl;
+export type ResilientFetch<F extends FetchLike = typeof globalThis.fetch> = F & ((input: Parameters<F>[0], init?: Parameters<F>[1] & WithCallOptions) => ReturnType<F>) & {
+	readonly breakwater: FetchControl<F>;
 };
 interface BackoffEvent {
 	readonly attempt: number;
@@ -290,6 +360,14 @@ interface CircuitBreakerOptions {
 	/** @defaultValue `Math.random` */
 	readonly random?: Random | undefined;
 }
+interface CircuitBreakerStats {
+	readonly calls: number;
+	readonly failures: number;
+	readonly slow: number;
+	readonly failureRate: number;
+	readonly slowCallRate: number;
+	readonly retryAfterMs: number;
+}
 interface CircuitSnapshot {
 	readonly state: "closed" | "open" | "half-open";
 	readonly openings: number;
@@ -313,6 +391,12 @@ interface Decision {
 	readonly retryAfterMs: number;
 	readonly resetAfterMs: number;
 	readonly limitedBy?: number | undefined;
+}
+interface Explanation {
+	readonly maxAttempts: number;
+	readonly maxDurationMs: number;
+	readonly amplification: number;
+	readonly warnings: readonly Warning[];
 }
 interface HalfOpenOptions {
 	/** @defaultValue 3 */
@@ -426,6 +510,10 @@ interface WaitOptions extends ReserveOptions {
 	/** @defaultValue no signal */
 	readonly signal?: AbortSignal | null | undefined;
 }
+interface Warning {
+	readonly code: WarningCode;
+	readonly message: string;
+}
 type Backoff = (event: BackoffEvent) => number | undefined;
 type CircuitState = "closed" | "open" | "half-open" | "isolated" | "disabled";
 type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;
@@ -443,5 +531,6 @@ type Outcome<T = unknown> = {
 type Random = () => number;
 type TransitionReason = "failure-rate" | "slow-call-rate" | "consecutive-failures" | "probe-failed" | "probe-timeout" | "probes-succeeded" | "open-time-passed" | "isolated" | "disabled" | "released" | "tripped" | "reset";
 type Verdict = "success" | "failure" | "permanent" | "throttled" | "ignore";
+type WarningCode = "breaker-without-inner-timeout" | "bulkhead-outside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long";
 
 export {};

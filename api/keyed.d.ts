@@ -1,6 +1,7 @@
 export declare function keyed<P extends Policy<unknown>>(make: (key: string) => P, options?: KeyedOptions): Keyed<P>;
 export interface Keyed<P extends Policy<unknown>> extends Policy<P extends Policy<infer Adds> ? Adds : never> {
 	for(key: string): P;
+	peek(key: string): P | undefined;
 	readonly size: number;
 	delete(key: string): boolean;
 	keys(): IterableIterator<string>;
