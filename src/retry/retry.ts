@@ -158,6 +158,7 @@ class RetryPolicy extends BasePolicy implements Retry {
         const latest = Math.min(context.deadline, startedAt + this.#maxElapsedMs);
         const call = { throttled: verdict && outcome, arrival, latest };
         ({ outcome, verdict, stop } = await this.#pass(pacing, call, classify, attempt, next, context));
+        if (stop === 'deadline' && latest < context.deadline) stop = 'elapsed';
       }
       if (verdict === 'success') break;
       const failure = { attempt, previousDelayMs, outcome: outcome as Outcome, random: this.#random };

@@ -298,6 +298,14 @@ describe('The pacing gate', () => {
     ]);
   });
 
+  it('a call that ends because of maxElapsed says so, and not that its deadline has passed', async () => {
+    const { clock, fetch, events } = setUp(() => refusal(5), { retry: { maxElapsed: 2_000 }, timeout: '30s' });
+    const call = watch(fetch(URL_A));
+    await clock.advance(10_000);
+    expect(call.value?.status).toBe(429);
+    expect(events).toEqual([{ type: 'giveUp', reason: 'elapsed' }]);
+  });
+
   it('a RateLimitedError of the gate says when a call may be sent', async () => {
     const { clock, fetch, ask } = setUp(() => refusal(20), { timeout: '5s' });
     ask();
