@@ -58,6 +58,8 @@ export class DefaultPolicies implements FetchPolicies {
   readonly #beforeRetry: RetryHooks['beforeRetry'];
   readonly #timeoutMs: number;
   readonly #attemptTimeoutMs: number;
+  /** The policies of calls without timeouts of their own. */
+  readonly #default: TimedPolicies;
   readonly #byTimeouts = new Map<string, TimedPolicies>();
 
   constructor(
@@ -92,12 +94,18 @@ export class DefaultPolicies implements FetchPolicies {
     } else if (options.beforeRetry !== undefined) {
       throw new InvalidOptionError(OWNER, 'beforeRetry', 'has no effect with "retry: false"', options.beforeRetry);
     }
-    this.#timeoutMs = durationOf('timeout', options.timeout ?? '30s');
-    this.#attemptTimeoutMs = durationOf('attemptTimeout', options.attemptTimeout ?? '10s');
+    const { timeout = '30s', attemptTimeout = '10s' } = options;
+    this.#timeoutMs = toMs(OWNER, 'timeout', timeout, { orInfinity: true });
+    this.#attemptTimeoutMs = toMs(OWNER, 'attemptTimeout', attemptTimeout, { orInfinity: true });
+    this.#default = this.#withTimeouts(this.#timeoutMs, this.#attemptTimeoutMs);
   }
 
-  /** Returns the policies of a call. */
-  for({ timeoutMs = this.#timeoutMs, attemptTimeoutMs = this.#attemptTimeoutMs }: CallSettings): TimedPolicies {
+  for({ timeoutMs, attemptTimeoutMs }: CallSettings): TimedPolicies {
+    if (timeoutMs === undefined && attemptTimeoutMs === undefined) return this.#default;
+    return this.#withTimeouts(timeoutMs ?? this.#timeoutMs, attemptTimeoutMs ?? this.#attemptTimeoutMs);
+  }
+
+  #withTimeouts(timeoutMs: number, attemptTimeoutMs: number): TimedPolicies {
     const name = `${timeoutMs}/${attemptTimeoutMs}`;
     const known = this.#byTimeouts.get(name);
     if (known !== undefined) return known;
@@ -224,10 +232,6 @@ function copy<T extends object>(options: T | false | undefined): T | false | und
 function checkPart<T extends object>(option: string, value: T | false | undefined): T | false | undefined {
   if (value === undefined || value === false || (typeof value === 'object' && value !== null)) return value;
   throw new InvalidOptionError(OWNER, option, 'must be an object of options, or false', value);
-}
-
-function durationOf(option: 'attemptTimeout' | 'timeout', duration: Parameters<typeof toMs>[2]): number {
-  return toMs(OWNER, option, duration, { orInfinity: true });
 }
 
 /** Returns the options with a budget, which all policies that are made from them share. */

@@ -197,7 +197,7 @@ export class GuardedFetch {
     const isGuarded = limitsSource || this.#isGuarded(signal);
     const call = new FetchCall(resumable ?? request, fetch, this.#settings, settings, isGuarded);
     const policies = this.policies.for(settings);
-    const options = { ...this.#optionsOf(call, caller), repeatable: call.repeatable, timeout: policies.timeoutMs };
+    const options = this.#optionsOf(call, settings, signal, call.repeatable, policies.timeoutMs);
     if (!isGuarded) return this.#execute(call, policies.call, options, undefined);
     return this.#execute(call, policies.call, options, (response) => {
       if (limitsSource) this.#limitSource(response, resumable && call, caller, policies.resumption);
@@ -205,8 +205,14 @@ export class GuardedFetch {
     });
   }
 
-  #optionsOf({ key }: FetchCall, { settings, signal }: Pick<Caller, 'settings' | 'signal'>): CallOptions {
-    return { signal, classify: settings.classify ?? this.#classify, key, priority: settings.priority };
+  #optionsOf(
+    { key }: FetchCall,
+    { classify = this.#classify, priority }: CallSettings,
+    signal: AbortSignal | null,
+    repeatable: boolean,
+    timeout: number | undefined,
+  ): CallOptions {
+    return { signal, classify, key, priority, repeatable, timeout };
   }
 
   /** Runs a call under a policy. Calls `onResponse` before the response is returned. */
@@ -265,7 +271,7 @@ export class GuardedFetch {
       send: (part, key, signal) => {
         const own = { ...settings, key };
         const single = new FetchCall(part, fetch, this.#settings, own, this.#holdsSlot);
-        const options = { ...this.#optionsOf(single, { settings: own, signal }), repeatable: false };
+        const options = this.#optionsOf(single, own, signal, false, undefined);
         return this.#execute(single, policy, options, undefined);
       },
     };
