@@ -232,6 +232,14 @@ describe.each(providers)('%s over resilientFetch', (_name, { answer, events, err
       expect(server.requests.length).toBe(1);
     });
 
+    it('a stream that ends early without an error is not distinguished from a complete one', async () => {
+      await using server = await testServer(({ response }) => {
+        response.writeHead(200, SSE_TYPE).end(events[0]);
+        return undefined;
+      });
+      expect(await read(client(server.origin, resilientFetch()).stream())).toEqual({ texts: ['Hello'] });
+    });
+
     it('a loop that is left early closes the connection of the stream', async () => {
       await using server = await stalling(events[0] as string);
       for await (const text of client(server.origin, resilientFetch({ bodyIdleTimeout: '10s' })).stream()) {
