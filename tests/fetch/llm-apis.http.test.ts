@@ -1,5 +1,6 @@
 /** The SDKs of OpenAI and Anthropic over `resilientFetch`, against servers that imitate their APIs. */
 import {
+  classifyResponse,
   defaultClassify,
   fallback,
   isResilienceError,
@@ -105,6 +106,25 @@ describe.each(providers)('%s over resilientFetch', (_name, { answer, events, err
       expect(server.requests.length).toBe(expected);
     });
 
+    it('a broken connection is not repeated if a classify makes errors permanent, and a 503 is', async () => {
+      await using server = await testServer(({ index, response }) => {
+        if (index === 0) return failed(503);
+        response.destroy();
+        return undefined;
+      });
+      const fetch = resilientFetch({
+        repeatable,
+        retry: noDelay,
+        classify: (outcome, context) => {
+          const verdict = classifyResponse(outcome, context);
+          return !outcome.ok && verdict === 'failure' ? 'permanent' : verdict;
+        },
+      });
+      const error = (await errorOf(client(server.origin, fetch).ask())) as Error;
+      expect(error.constructor.name).toBe('APIConnectionError');
+      expect(server.requests.length).toBe(2);
+    });
+
     it('a completion whose response breaks off after its headers is not repeated', async () => {
       await using server = await testServer(({ response }) => {
         response.writeHead(200, { ...JSON_TYPE, 'content-length': '1000' });
@@ -150,6 +170,18 @@ describe.each(providers)('%s over resilientFetch', (_name, { answer, events, err
       expect(refused).toBeGreaterThan(0);
       expect(texts.filter((text) => text === 'Hello world').length).toBeGreaterThanOrEqual(95);
       expect(changes).toEqual([]);
+    });
+
+    it('a 429 of one model does not delay the calls of another model with a key of its own', async () => {
+      await using server = await testServer(({ index }) =>
+        index === 0 ? failed(429, { 'retry-after': '20' }) : answer,
+      );
+      const fetch = resilientFetch({ repeatable, timeout: '10s' });
+      const clientFor = (key: string) => client(server.origin, fetch.breakwater.with({ key }));
+      expect(await errorOf(clientFor('large').ask())).toMatchObject({ status: 429 });
+      expect(rejectionIn(await errorOf(clientFor('large').ask()))).toMatchObject({ code: 'ERR_RATE_LIMITED' });
+      expect(await clientFor('small').ask()).toBe('Hello world');
+      expect(server.requests.length).toBe(2);
     });
 
     it('the limits in the fields of the provider are followed, unless `followServerLimits` is false', async () => {
