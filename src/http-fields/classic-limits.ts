@@ -8,6 +8,8 @@ import { parseFieldList } from './structured-fields.js';
 export interface AnnouncedLimit {
   /** The name of the policy, or of the counted resource: `burst`, `tokens`, `requests`, `core`. */
   readonly name: string | undefined;
+  /** What is counted, if the server says so: `requests`, `content-bytes` or `concurrent-requests`. */
+  readonly unit: string | undefined;
   /** The number of requests (or units) allowed per window, or in a burst: an integer ≥ 0. */
   readonly limit: number | undefined;
   /** The number of requests (or units) still allowed within `resetAfterMs`: an integer ≥ 0. */
@@ -22,12 +24,21 @@ export interface AnnouncedLimit {
 
 export const UNSAID: AnnouncedLimit = {
   name: undefined,
+  unit: undefined,
   limit: undefined,
   remaining: undefined,
   resetAfterMs: undefined,
   windowMs: undefined,
   partitionKey: undefined,
 };
+
+/** Names of limits that count something other than requests, such as the tokens of OpenAI and Anthropic. */
+const OTHER_UNITS = /(?:^|-)(?:tokens?|bytes|characters|credits)(?:-|$)/i;
+
+/** Whether a limit counts requests, as far as it is known. */
+export function countsRequests({ name = '', unit }: AnnouncedLimit): boolean {
+  return unit === undefined ? !OTHER_UNITS.test(name) : unit === 'requests';
+}
 
 /**
  * Parses rate limit fields with one value each: `X-RateLimit-Limit`, `-Remaining`, `-Reset` and similar ones. Fields

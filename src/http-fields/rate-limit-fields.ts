@@ -123,7 +123,14 @@ function quotaPolicy(item: FieldItem): AnnouncedLimit | undefined {
   const window = readCount(item.parameters.get('w'));
   if (!isCount(limit) || Number.isNaN(window) || window === 0 || !isPartition(item.parameters.get('pk')))
     return undefined;
-  return { ...UNSAID, ...labelOf(item), limit, windowMs: window === undefined ? undefined : window * 1000 };
+  const unit = item.parameters.get('qu');
+  return {
+    ...UNSAID,
+    ...labelOf(item),
+    unit: unit === undefined ? undefined : String(unit.value),
+    limit,
+    windowMs: window === undefined ? undefined : window * 1000,
+  };
 }
 
 function labelOf(item: FieldItem): Pick<AnnouncedLimit, 'name' | 'partitionKey'> {
@@ -156,6 +163,7 @@ function withPolicies(limits: readonly AnnouncedLimit[], policies: readonly Anno
     left.delete(policy);
     return {
       ...limit,
+      unit: policy.unit,
       limit: limit.limit ?? policy.limit,
       windowMs: limit.windowMs ?? policy.windowMs,
       partitionKey: limit.partitionKey ?? policy.partitionKey,

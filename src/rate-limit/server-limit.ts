@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.js';
 import { definePolicy } from '../core/define-policy.js';
 import type { Policy } from '../core/policy.js';
 import { headersOf } from '../core/retry-after.js';
+import { type AnnouncedLimit, countsRequests } from '../http-fields/classic-limits.js';
 import { parseRateLimit, type RateLimitFields } from '../http-fields/rate-limit-fields.js';
 import { CoreLimiter } from './base-limiter.js';
 import { LimitAlgorithm, type Numbers } from './limit-algorithm.js';
@@ -85,7 +86,9 @@ export class ServerLimit extends CoreLimiter {
   /** Applies what a response announces. */
   update({ limits, retryAfterMs }: RateLimitFields, { isRefusal, isGood, isProbe, sentSince }: ResponseFacts): void {
     const pauseMs = isRefusal ? retryAfterMs : undefined;
-    const known = limits.filter(({ remaining, resetAfterMs }) => remaining !== undefined && resetAfterMs !== undefined);
+    const known = limits.filter(
+      (limit) => limit.remaining !== undefined && limit.resetAfterMs !== undefined && countsRequests(limit),
+    );
     const [first] = known.sort((a, b) => a.remaining! - b.remaining! || b.resetAfterMs! - a.resetAfterMs!);
     const endsPause = isProbe && (isGood || pauseMs !== undefined);
     if (first === undefined) {
@@ -93,8 +96,8 @@ export class ServerLimit extends CoreLimiter {
       else if (pauseMs !== undefined) this.#apply({ ...NO_UPDATE, pauseMs, endsPause });
       return;
     }
-    const { remaining, resetAfterMs, limit, windowMs } = first;
-    const left = Math.max(0, remaining! - sentSince());
+    const { resetAfterMs, limit, windowMs } = asWindow(first);
+    const left = Math.max(0, first.remaining! - sentSince());
     this.#apply({ window: { left, resetAfterMs: resetAfterMs! }, limit, windowMs, pauseMs, endsPause, endsAll: false });
   }
 
@@ -107,6 +110,17 @@ export class ServerLimit extends CoreLimiter {
     this.#updatedAt = this['~core'].queue.now();
     super.reconfigure(update);
   }
+}
+
+/**
+ * Returns a limit as a window. The limits of OpenAI and Anthropic that are named `requests` are buckets: their reset is
+ * the time until the bucket is full, so one request is admitted in each equal part of that time.
+ */
+function asWindow(limit: AnnouncedLimit): Pick<AnnouncedLimit, 'resetAfterMs' | 'limit' | 'windowMs'> {
+  const used = (limit.limit ?? 0) - limit.remaining!;
+  if (limit.name !== 'requests' || used < 1) return limit;
+  const refillMs = Math.ceil(limit.resetAfterMs! / used);
+  return { resetAfterMs: refillMs, limit: 1, windowMs: refillMs };
 }
 
 /** Creates a policy that reports the responses of the operation to the limit. */
