@@ -192,7 +192,7 @@ describe.each(providers)('%s over resilientFetch', (_name, { answer, events, err
     it('the limits in the fields of the provider are followed, unless `followServerLimits` is false', async () => {
       await using server = await testServer(() => ({ ...answer, headers: { ...answer.headers, ...noneLeft } }));
       for (const followServerLimits of [true, false]) {
-        const fetch = resilientFetch({ rateLimit: { followServerLimits } });
+        const fetch = resilientFetch({ rateLimit: { followServerLimits, maxWait: 0 } });
         const sdk = client(server.origin, fetch);
         expect(await sdk.ask()).toBe('Hello world');
         if (followServerLimits) {
