@@ -8,7 +8,7 @@ import { parseFieldList } from './structured-fields.js';
 export interface AnnouncedLimit {
   /** The name of the policy, or of the counted resource: `burst`, `tokens`, `requests`, `core`. */
   readonly name: string | undefined;
-  /** What is counted, if the server says so: `requests`, `content-bytes` or `concurrent-requests`. */
+  /** What is counted, if the server says that it is not requests: `content-bytes`, for example. */
   readonly unit: string | undefined;
   /** The number of requests (or units) allowed per window, or in a burst: an integer ≥ 0. */
   readonly limit: number | undefined;
@@ -37,7 +37,7 @@ const OTHER_UNITS = /(?:^|-)(?:tokens?|bytes|characters|credits)(?:-|$)/i;
 
 /** Whether a limit counts requests, as far as it is known. */
 export function countsRequests({ name = '', unit }: AnnouncedLimit): boolean {
-  return unit === undefined ? !OTHER_UNITS.test(name) : unit === 'requests';
+  return unit === undefined && !OTHER_UNITS.test(name);
 }
 
 /**

@@ -127,7 +127,7 @@ function quotaPolicy(item: FieldItem): AnnouncedLimit | undefined {
   return {
     ...UNSAID,
     ...labelOf(item),
-    unit: unit === undefined ? undefined : String(unit.value),
+    unit: unit === undefined || unit.value === 'requests' ? undefined : String(unit.value),
     limit,
     windowMs: window === undefined ? undefined : window * 1000,
   };

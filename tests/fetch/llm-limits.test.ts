@@ -109,10 +109,7 @@ describe('followServerLimits with limits in other units', () => {
 
   it.each<[string, Record<string, string>]>([
     ['without a name', { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '60' }],
-    [
-      'of requests by the unit',
-      { ratelimit: '"tokens";r=0;t=60', 'ratelimit-policy': '"tokens";q=5;w=60;qu="requests"' },
-    ],
+    ['of requests by the unit', { ratelimit: '"a";r=0;t=60', 'ratelimit-policy': '"a";q=5;w=60;qu="requests"' }],
     ['with another name', { ratelimit: '"burst";r=0;t=60' }],
   ])('a used up limit %s blocks requests', async (_name, headers) => {
     const { fetch, count } = answering(headers);
