@@ -91,7 +91,7 @@ const publicNames: Record<string, string[]> = {
     'replicaRouter',
   ],
   fetch: ['classifyResponse', 'isIdempotent', 'parseRateLimit', 'parseRetryAfter', 'resilientFetch'],
-  testing: ['TestClock', 'seededRandom'],
+  testing: ['SimClock', 'TestClock', 'seededRandom'],
 };
 
 /** Entry points that the root does not re-export, because they do not run in every runtime or are not needed by every program. */
