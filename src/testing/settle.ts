@@ -31,10 +31,14 @@ const { process, MessageChannel, setImmediate, setTimeout } = globalThis as {
 const nextTick = process?.nextTick;
 const settled = Promise.resolve();
 
-/** Calls back in a later turn of the real event loop, in which timers and I/O of the platform have had their chance. */
+/**
+ * Calls back in a later turn of the real event loop, when timers and I/O of the platform have had their chance. The
+ * callback runs as a promise reaction: a tick that is scheduled outside of one does not wait for all reactions.
+ */
 export function inNextTurn(callback: () => void): void {
-  if (setImmediate === undefined) setTimeout(callback, 0);
-  else setImmediate(callback);
+  const later = () => void settled.then(callback);
+  if (setImmediate === undefined) setTimeout(later, 0);
+  else setImmediate(later);
 }
 
 /** Returns the fastest exact mode of this platform. */

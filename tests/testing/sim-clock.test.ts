@@ -72,6 +72,19 @@ describe('SimClock', () => {
     expect(order).toEqual(['chain', 'timer']);
   });
 
+  it('every chain of reactions ends at its own time, also when the real event loop has a turn in between', async () => {
+    const clock = new SimClock();
+    let late = 0;
+    for (let due = 1; due <= 60_000; due++) {
+      clock.setTimeout(async () => {
+        for (let hop = 0; hop < 5; hop++) await undefined;
+        if (clock.now() !== due) late++;
+      }, due);
+    }
+    await clock.advance(60_000);
+    expect(late).toBe(0);
+  });
+
   it('callbacks of afterPoll run after the timers of the present instant and before the time advances', async () => {
     const clock = new SimClock();
     const order: string[] = [];
