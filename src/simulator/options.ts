@@ -69,6 +69,8 @@ export interface Call {
   readonly key: string | undefined;
   /** The priority of the load. */
   readonly priority: number;
+  /** The time after which an answer is worth nothing: `at` plus the `goodWithin` of the scenario. */
+  readonly deadline: number;
 }
 
 /**

@@ -193,7 +193,7 @@ class Run {
     const { tenant, priority } = load;
     const at = this.#clock.now();
     const index = this.#calls++;
-    const call: Call = { index, at, tenant, key, priority };
+    const call: Call = { index, at, tenant, key, priority, deadline: at + this.#settings.goodWithinMs };
     const trace = this.#traces?.begin(index, at);
     const client = this.#list[index % this.#list.length] as Client;
     this.#open++;
