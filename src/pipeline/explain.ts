@@ -177,6 +177,14 @@ function sharedTwice(chain: readonly Policy<unknown>[]): Warning[] {
   );
 }
 
+/** The sections of docs/simulations.md that show the consequences of a mistake. */
+const SIMULATIONS: { readonly [code in WarningCode]?: string } = {
+  'breaker-without-inner-timeout': 'missing-inner-timeout',
+  'bulkhead-outside-retry': 'bulkhead-outside-retry',
+  'retries-beyond-budget': 'retry-storm',
+};
+
 function warn(code: WarningCode, message: string): Warning {
-  return { code, message };
+  const section = SIMULATIONS[code];
+  return { code, message: section === undefined ? message : `${message} (see docs/simulations.md#${section})` };
 }

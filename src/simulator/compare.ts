@@ -87,7 +87,7 @@ export async function compare<const W extends World, const Name extends string>(
   const reports: ComparisonReports = {
     differences: differencesOf(summaries),
     seeds,
-    table: () => tableOf(title, summaries),
+    table: () => tableOf(title, settings, summaries),
     html: () => reportOf(title, settings, summaries, reports.differences),
     replay(candidateName, seed) {
       const candidate = candidates.get(candidateName);

@@ -1,4 +1,6 @@
-import { alignColumns, formatMetric, formatMs, sparkline } from './format.js';
+import { checkFaultPlan } from '../core/fault-plan.js';
+import { alignColumns, formatMetric, formatMs, SPARK_WIDTH, sparkline } from './format.js';
+import type { Settings } from './options.js';
 import { largest } from './statistics.js';
 import { type CandidateSummary, seriesOf } from './summary.js';
 
@@ -6,9 +8,9 @@ const HEAD = ['', 'good calls over time', 'good', 'recovers (median, worst)', 'r
 
 /**
  * Returns a comparison as text: per candidate the good calls over time as a mean of the seeds, and the medians of its
- * figures.
+ * figures. A line above the first candidate marks when a fault is active.
  */
-export function tableOf(title: string, summaries: readonly CandidateSummary[]): string {
+export function tableOf(title: string, settings: Settings, summaries: readonly CandidateSummary[]): string {
   const max = largest(
     summaries.flatMap((summary) => seriesOf(summary, 'offered').mean),
     1,
@@ -22,5 +24,17 @@ export function tableOf(title: string, summaries: readonly CandidateSummary[]): 
     formatMetric('wastedShare', summary.wastedShare.median),
     formatMs(summary.p99Ms.median),
   ]);
-  return `${title}\n${alignColumns([HEAD, ...rows])}`;
+  const faults = ['', faultMarks(settings, summaries), '', '', '', '', ''];
+  return `${title}\n${alignColumns([HEAD, ...(settings.faults.length > 0 ? [faults] : []), ...rows])}`;
+}
+
+/** Returns one character per interval: a mark where a fault is active. */
+function faultMarks({ durationMs, faults }: Settings, summaries: readonly CandidateSummary[]): string {
+  const count = Math.min(SPARK_WIDTH, summaries[0]?.runs[0]?.series.length ?? 0);
+  const timed = checkFaultPlan('compare', faults);
+  const isActive = (index: number) => {
+    const [from, to] = [(index * durationMs) / count, ((index + 1) * durationMs) / count];
+    return timed.some(({ startMs, endMs }) => startMs < to && (endMs > from || startMs >= from));
+  };
+  return Array.from({ length: count }, (_, index) => (isActive(index) ? '×' : '·')).join('');
 }

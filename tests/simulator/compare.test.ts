@@ -103,9 +103,10 @@ describe('Reports', () => {
     const { table } = await compare({ ...outage, candidates: { retries, limited }, seeds: 2 });
     const lines = table().split('\n');
     expect(lines[0]).toBe('outage: 30 s, 2 seeds');
-    expect(lines[2]).toMatch(/^retries +[▇█]{4,6}[▁▂▃]{18,} +\d+ % +never, never +× \d\.\d+ +\d+ % +\d+ ms$/u);
-    expect(lines[3]).toMatch(/^limited/);
-    expect(lines).toHaveLength(4);
+    expect(lines[2]).toBe(`${' '.repeat(9)}${'·'.repeat(5)}${'×'.repeat(3)}${'·'.repeat(22)}`);
+    expect(lines[3]).toMatch(/^retries +[▇█]{4,6}[▁▂▃]{18,} +\d+ % +never, never +× \d\.\d+ +\d+ % +\d+ ms$/u);
+    expect(lines[4]).toMatch(/^limited/);
+    expect(lines).toHaveLength(5);
   });
 
   it('the HTML report loads nothing, has no script, escapes all names, and is small', async () => {
