@@ -6,7 +6,7 @@ export interface Probe {
   readonly limit: number | undefined;
 }
 
-type Inspectable = Policy<unknown> & {
+type ShownPolicy = Policy<unknown> & {
   readonly policies?: readonly Policy<unknown>[];
   readonly state?: unknown;
   readonly limit?: unknown;
@@ -14,10 +14,10 @@ type Inspectable = Policy<unknown> & {
 };
 
 /** Returns the members of a policy, with those of inner pipelines. */
-function membersOf(policy: Policy<unknown> | undefined): readonly Inspectable[] {
+function membersOf(policy: Policy<unknown> | undefined): readonly ShownPolicy[] {
   if (policy === undefined) return [];
-  const { policies } = policy as Inspectable;
-  return policies === undefined ? [policy as Inspectable] : policies.flatMap(membersOf);
+  const { policies } = policy as ShownPolicy;
+  return policies === undefined ? [policy as ShownPolicy] : policies.flatMap(membersOf);
 }
 
 /** Returns a function that samples the first breaker and the first adaptive limit of a policy. */
