@@ -111,6 +111,8 @@ export interface Clock {
 	now(): number;
 	setTimeout(callback: () => void, ms: number): unknown;
 	clearTimeout(handle: unknown): void;
+	/** @defaultValue one poll of the platform's event loop */
+	afterPoll?(callback: () => void): void;
 }
 export interface ContextChange {
 	/** @defaultValue the parent's */
@@ -125,6 +127,18 @@ export interface Decision {
 	readonly retryAfterMs: number;
 	readonly resetAfterMs: number;
 	readonly limitedBy?: number | undefined;
+}
+export interface Fault {
+	readonly at: Duration;
+	/** @defaultValue until the end of the run */
+	readonly for?: Duration | undefined;
+	/** @defaultValue all */
+	readonly target?: string | undefined;
+	readonly kind: FaultKind;
+	/** @defaultValue 10 */
+	readonly by?: number | undefined;
+	/** @defaultValue 1 */
+	readonly share?: number | undefined;
 }
 export interface Observable<E> {
 	on<K extends keyof E>(type: K, listener: (event: E[K]) => void): () => void;
@@ -194,6 +208,8 @@ export interface SleepOptions {
 }
 export type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;
 export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
+export type FaultKind = "slow" | "down" | "error" | "hang" | "drop" | "partition" | "flush" | "stall";
+export type FaultPlan = readonly Fault[];
 export type LostWrite<K = unknown, V = unknown> = ({
 	readonly type: "set";
 	readonly key: K;

@@ -280,6 +280,8 @@ interface Clock {
 	now(): number;
 	setTimeout(callback: () => void, ms: number): unknown;
 	clearTimeout(handle: unknown): void;
+	/** @defaultValue one poll of the platform's event loop */
+	afterPoll?(callback: () => void): void;
 }
 interface GetManyOptions {
 	/** @defaultValue zones are ignored */

@@ -20,13 +20,14 @@ const dist = fileURLToPath(new URL('dist/', root));
 /**
  * The folders of `src` that share a chunk. Few chunks make the import of the root cheap, and small ones that of an entry
  * point (`npm run import-cost`). The folders of an entry point that is not universal, such as one that needs Node, are
- * not listed: they stay in its own file.
+ * not listed unless another entry point imports them: they stay in its own file.
  */
 const chunks: Record<string, readonly string[]> = {
   core: ['core'],
   retry: ['retry'],
   policies: ['pipeline', 'timeout', 'circuit-breaker', 'bulkhead', 'fallback', 'keyed', 'coalesce'],
   cache: ['cache'],
+  testing: ['testing'],
   services: [
     ...['rate-limit', 'loading-cache', 'tiered-cache', 'cache-writers', 'http-fields', 'http-cache', 'fetch'],
     ...['dedupe', 'hash-ring', 'load-balancer', 'sharding'],

@@ -1,4 +1,4 @@
-import { checkMethods } from './options.js';
+import { checkMethods, checkOptionalFunction } from './options.js';
 import { type Clock, isSystemClock, systemClock, type TimerHandle } from './system-clock.js';
 
 export {
@@ -17,7 +17,9 @@ export {
  */
 export function checkClock(owner: string, clock: Clock | undefined): Clock {
   if (clock === undefined || isSystemClock(clock)) return systemClock;
-  return checkMethods(owner, 'clock', clock, ['now', 'setTimeout', 'clearTimeout']);
+  const checked = checkMethods(owner, 'clock', clock, ['now', 'setTimeout', 'clearTimeout']);
+  checkOptionalFunction(owner, 'clock.afterPoll', checked.afterPoll);
+  return checked;
 }
 
 /**

@@ -201,7 +201,7 @@ export class DeadlineList {
       return;
     }
     this.#polling = true;
-    afterNextPoll(() => {
+    afterNextPoll(this.clock, () => {
       this.#polling = false;
       this.#expire(this.clock.now());
     });

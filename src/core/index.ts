@@ -31,6 +31,7 @@ export {
   TimeoutError,
 } from './errors.js';
 export type { Observable } from './events.js';
+export type { Fault, FaultKind, FaultPlan } from './fault-plan.js';
 export { isNetworkError } from './network-error.js';
 export { type Classify, defaultClassify, type Outcome, type Verdict } from './outcome.js';
 export type { Permit } from './permit.js';

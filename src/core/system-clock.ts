@@ -12,6 +12,11 @@ export interface Clock {
   setTimeout(callback: () => void, ms: number): unknown;
   /** Cancels a timer. Has no effect if the timer has fired or the handle is undefined. */
   clearTimeout(handle: unknown): void;
+  /**
+   * Calls `callback` once after the I/O events that are ready now. A simulated clock calls it after the timers of the
+   * present instant, before its time advances. @defaultValue one poll of the platform's event loop
+   */
+  afterPoll?(callback: () => void): void;
 }
 
 /** The methods of Node's timer handles. A browser's handles are numbers and lack them. */
@@ -287,9 +292,14 @@ class WatchedTimer implements TimerHandle {
 
 /**
  * Calls back after the event loop has polled for I/O once more, or as close to that as the platform allows. Uses the
- * real functions if possible: a test that advances fake time does not wait for a poll.
+ * clock's own `afterPoll` if it has one, else the real functions if possible: a test that advances fake time does not
+ * wait for a poll.
  */
-export function afterNextPoll(callback: () => void): void {
+export function afterNextPoll(clock: Clock, callback: () => void): void {
+  if (clock.afterPoll !== undefined) {
+    clock.afterPoll(callback);
+    return;
+  }
   const { setImmediate, setTimeout } = platform ?? globals;
   if (setImmediate === undefined) setTimeout(callback, 0);
   else setImmediate(callback);

@@ -45,7 +45,7 @@ export class BatchSource<K, V> implements Source<K, V> {
     const batch = new Batch<K, V>();
     this.#open = batch;
     const send = () => this.#send(batch);
-    if (this.#maxWaitMs === 0) afterNextPoll(send);
+    if (this.#maxWaitMs === 0) afterNextPoll(this.#clock, send);
     else batch.alarm = new Alarm(this.#clock, this.#maxWaitMs, send);
     return batch;
   }

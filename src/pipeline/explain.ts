@@ -110,6 +110,12 @@ function walkRetry(
   let attempts = 0;
   let now = startedAt;
   let previousDelayMs: number | undefined;
+  /** Whether a delay may be shorter than assumed, so that one more attempt starts just before the retry must stop. */
+  let isRandom = false;
+  const stopBefore = (end: number): Walk => {
+    if (!worst.hangs || !isRandom) return { attempts, endsAt: now };
+    return { attempts, endsAt: Math.max(now, walk(inner, end, deadline, worst).endsAt) };
+  };
   for (let attempt = 1; ; attempt++) {
     const attempted = walk(inner, now, deadline, worst);
     attempts += attempted.attempts;
@@ -118,8 +124,9 @@ function walkRetry(
     const outcome = { ok: false, error: undefined } as const;
     const planned = backoff({ attempt, previousDelayMs, outcome, random: worst.random });
     if (planned === undefined) return { attempts, endsAt: now };
+    isRandom ||= backoff({ attempt, previousDelayMs, outcome, random: () => 0 }) !== planned;
     const delayMs = Math.max(planned, maxAttempts === Infinity ? 1 : 0);
-    if (now + delayMs > latest || now + delayMs >= deadline) return { attempts, endsAt: now };
+    if (now + delayMs > latest || now + delayMs >= deadline) return stopBefore(Math.min(latest, deadline));
     if (attempt >= MANY_ATTEMPTS) return { attempts: Infinity, endsAt: worst.hangs ? Math.min(deadline, latest) : now };
     now += delayMs;
     previousDelayMs = delayMs;
@@ -170,6 +177,14 @@ function sharedTwice(chain: readonly Policy<unknown>[]): Warning[] {
   );
 }
 
+/** The sections of docs/simulations.md that show the consequences of a mistake. */
+const SIMULATIONS: { readonly [code in WarningCode]?: string } = {
+  'breaker-without-inner-timeout': 'missing-inner-timeout',
+  'bulkhead-outside-retry': 'bulkhead-outside-retry',
+  'retries-beyond-budget': 'retry-storm',
+};
+
 function warn(code: WarningCode, message: string): Warning {
-  return { code, message };
+  const section = SIMULATIONS[code];
+  return { code, message: section === undefined ? message : `${message} (see docs/simulations.md#${section})` };
 }

@@ -1,9 +1,12 @@
 /**
- * A test clock and a seeded random source, for deterministic tests of code that uses this package.
+ * Virtual clocks and a seeded random source, for deterministic tests of code that uses this package. `TestClock` is for
+ * tests: it also waits for code that is not driven by it. `SimClock` is for long simulations of millions of calls.
  *
  * Not for production: time does not pass by itself, and random numbers can be predicted.
  *
  * @module
  */
 export { type Random, seededRandom } from '../core/random.js';
+export type { SettleMode } from './settle.js';
+export { SimClock, type SimClockOptions } from './sim-clock.js';
 export { TestClock } from './test-clock.js';

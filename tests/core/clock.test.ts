@@ -70,6 +70,11 @@ describe('A clock that the caller derives from systemClock', () => {
   });
 });
 
+it('a clock whose afterPoll is not a function is rejected', () => {
+  const clock = { ...systemClock, afterPoll: 'soon' } as unknown as Clock;
+  expect(() => timeout({ duration: 1, clock })).toThrow('"clock.afterPoll" must be a function');
+});
+
 describe('sleep', () => {
   it('sleep resolves after its duration', async () => {
     const clock = new TestClock();

@@ -201,8 +201,8 @@ describe('systemClock loaded on a changed platform', () => {
   it('a clock that is loaded without setImmediate polls with a timer', async () => {
     vi.stubGlobal('setImmediate', undefined);
     try {
-      const { afterNextPoll } = await reloaded();
-      await new Promise<void>((resolve) => afterNextPoll(resolve));
+      const { afterNextPoll, systemClock } = await reloaded();
+      await new Promise<void>((resolve) => afterNextPoll(systemClock, resolve));
     } finally {
       vi.unstubAllGlobals();
     }

@@ -31,6 +31,7 @@ const mayImport: Record<string, string[]> = {
   'rate-limit': ['core', 'http-fields'],
   'http-server': ['core', 'rate-limit', 'http-fields'],
   sharding: ['core', 'hash-ring'],
+  simulator: ['core', 'testing'],
   testing: ['core'],
 };
 

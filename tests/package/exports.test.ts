@@ -91,11 +91,42 @@ const publicNames: Record<string, string[]> = {
     'replicaRouter',
   ],
   fetch: ['classifyResponse', 'isIdempotent', 'parseRateLimit', 'parseRetryAfter', 'resilientFetch'],
-  testing: ['TestClock', 'seededRandom'],
+  simulator: [
+    'SimulatedError',
+    'SimulationError',
+    'burst',
+    'closed',
+    'compare',
+    'constant',
+    'constantRate',
+    'diurnal',
+    'down',
+    'drop',
+    'empirical',
+    'error',
+    'exponential',
+    'flush',
+    'hang',
+    'logNormal',
+    'partition',
+    'poisson',
+    'ramp',
+    'replay',
+    'server',
+    'simulate',
+    'simulatedFetch',
+    'slow',
+    'stall',
+    'sweep',
+    'trace',
+    'uniform',
+    'zipf',
+  ],
+  testing: ['SimClock', 'TestClock', 'seededRandom'],
 };
 
 /** Entry points that the root does not re-export, because they do not run in every runtime or are not needed by every program. */
-const notInRoot = ['load-balancer/tcp', 'http-server', 'testing'];
+const notInRoot = ['load-balancer/tcp', 'http-server', 'simulator', 'testing'];
 
 const root = new URL('../../', import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {

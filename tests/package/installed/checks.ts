@@ -4,6 +4,7 @@
  */
 import * as b from 'breakwater';
 import { TestClock } from 'breakwater/testing';
+import { digestOfSimulation, EXPECTED_DIGEST } from './simulation-digest.js';
 
 export type Check = (origin: string) => Promise<void>;
 
@@ -315,6 +316,9 @@ const checks: Record<string, Check> = {
     const rejection = rejectionOf(call);
     await clock.advance(3_600_000);
     equal(((await rejection) as { code?: string }).code, 'ERR_TIMEOUT');
+  },
+  'a simulation has the same result on every runtime': async () => {
+    equal(await digestOfSimulation(), EXPECTED_DIGEST);
   },
 
   'fetch reads JSON': async (origin) => {

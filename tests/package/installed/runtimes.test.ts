@@ -27,7 +27,8 @@ beforeAll(async () => {
   const needsFixture = ['bun', 'deno', 'workerd'].some(isWanted);
   project = await (needsFixture ? fixtureProject('runtimes') : emptyProject('module'));
   mkdirSync(join(project, 'src'));
-  for (const file of ['checks.ts', 'cross-requests.ts']) cpSync(join(here, file), join(project, 'src', file));
+  for (const file of ['checks.ts', 'simulation-digest.ts', 'cross-requests.ts'])
+    cpSync(join(here, file), join(project, 'src', file));
 
   const program = `
     import { runChecks } from './src/checks.ts';
