@@ -2,6 +2,7 @@ export * from './bulkhead/index.js';
 export * from './cache/index.js';
 export * from './cache-writers/index.js';
 export * from './circuit-breaker/index.js';
+export * from './classify/index.js';
 export * from './coalesce/index.js';
 export * from './core/index.js';
 export * from './dedupe/index.js';

@@ -29,7 +29,7 @@ const chunks: Record<string, readonly string[]> = {
   cache: ['cache'],
   services: [
     ...['rate-limit', 'loading-cache', 'tiered-cache', 'cache-writers', 'http-fields', 'http-cache', 'fetch'],
-    ...['dedupe', 'hash-ring', 'load-balancer', 'sharding'],
+    ...['dedupe', 'classify', 'hash-ring', 'load-balancer', 'sharding'],
   ],
 };
 const chunkOfFolder = new Map(Object.entries(chunks).flatMap(([chunk, folders]) => folders.map((it) => [it, chunk])));

@@ -16,6 +16,7 @@ const mayImport: Record<string, string[]> = {
   keyed: ['core'],
   coalesce: ['core'],
   dedupe: ['core', 'http-fields'],
+  classify: ['core'],
   cache: ['core'],
   'loading-cache': ['core', 'cache'],
   'tiered-cache': ['core', 'cache', 'loading-cache', 'timeout', 'circuit-breaker'],
