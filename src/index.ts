@@ -16,6 +16,7 @@ export * from './core/index.js';
 export * from './dedupe/index.js';
 export * from './fallback/index.js';
 export * from './fetch/index.js';
+export * from './guard/index.js';
 export * from './hash-ring/index.js';
 export * from './http-cache/index.js';
 export * from './keyed/index.js';

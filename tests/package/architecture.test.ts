@@ -16,6 +16,7 @@ const mayImport: Record<string, string[]> = {
   keyed: ['core'],
   coalesce: ['core'],
   dedupe: ['core', 'http-fields'],
+  guard: ['core'],
   classify: ['core'],
   cache: ['core'],
   'loading-cache': ['core', 'cache'],

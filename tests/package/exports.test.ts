@@ -39,6 +39,7 @@ const publicNames: Record<string, string[]> = {
   cache: ['ClockCache', 'FifoCache', 'LfuCache', 'LruCache', 'RandomCache', 'TinyLfuCache', 'TtlCache'],
   coalesce: ['coalesce'],
   dedupe: ['dedupe'],
+  guard: ['guard', 'guarded'],
   classify: [
     'awsErrors',
     'firstOf',
