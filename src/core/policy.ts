@@ -5,7 +5,15 @@ import { type CallTerms, Context, callOperation, DEFAULT_TERMS, type Next, type 
 import { DeadlineList } from './deadline-list.js';
 import { type Duration, toMs } from './duration.js';
 import { InvalidOptionError } from './errors.js';
-import { checkBoolean, checkFunction, checkNumber, checkString, NOTHING, unpolluted } from './options.js';
+import {
+  checkBoolean,
+  checkCallOptions,
+  checkFunction,
+  checkNumber,
+  checkString,
+  NOTHING,
+  unpolluted,
+} from './options.js';
 import type { Classify, Outcome } from './outcome.js';
 import { runTimed } from './timed-scope.js';
 
@@ -196,6 +204,7 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
     throw new InvalidOptionError(policy.name, 'options', 'must be an object', options);
   }
   const owner = policy.name;
+  checkCallOptions(owner, options, CALL_OPTIONS);
   const {
     signal = null,
     timeout,

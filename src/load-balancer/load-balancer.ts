@@ -4,7 +4,15 @@ import { type Clock, checkClock } from '../core/clock.js';
 import { detachedContext } from '../core/context.js';
 import { ClosedError, InvalidOptionError, NoHealthyNodeError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
-import { checkFunction, checkName, checkNumber, checkOneOf, checkOptionalFunction, given } from '../core/options.js';
+import {
+  checkCallOptions,
+  checkFunction,
+  checkName,
+  checkNumber,
+  checkOneOf,
+  checkOptionalFunction,
+  given,
+} from '../core/options.js';
 import type { CallOptions, Policy } from '../core/policy.js';
 import { checkRandom } from '../core/random.js';
 import { type AttemptSettings, Attempts } from './attempts.js';
@@ -162,6 +170,7 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
    * @throws ClosedError after dispose.
    */
   acquire(options: PickOptions = {}): Lease {
+    checkCallOptions(`${this.name}.acquire`, options, PICK_OPTIONS);
     const exclude = given(options, 'exclude');
     const excluded = exclude === undefined ? undefined : new Set(readExclude(exclude));
     this.#checkOpen();
@@ -173,6 +182,7 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
 
   /** Returns the node that `acquire` would pick; undefined if none is available. Changes nothing. */
   peek(options: PickOptions = {}): string | undefined {
+    checkCallOptions(`${this.name}.peek`, options, PICK_OPTIONS);
     const exclude = readExclude(given(options, 'exclude'));
     return this.#isClosed ? undefined : this.#settings.dispatcher.peek(given(options, 'key'), new Set(exclude));
   }
@@ -230,6 +240,8 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
     if (this.#isClosed) throw new ClosedError({ policy: this.name });
   }
 }
+
+const PICK_OPTIONS: readonly (keyof PickOptions)[] = ['key', 'exclude'];
 
 function startPicker(pick: PickerFactory): Picker {
   const start = typeof pick === 'object' && pick !== null ? pick.start : undefined;

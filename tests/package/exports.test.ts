@@ -22,7 +22,7 @@ const publicNames: Record<string, string[]> = {
     'sleep',
     'systemClock',
   ],
-  pipeline: ['explain', 'pipeline'],
+  pipeline: ['assertNoWarnings', 'explain', 'pipeline'],
   retry: [
     'RetryBudget',
     'constantBackoff',
