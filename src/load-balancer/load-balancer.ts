@@ -31,6 +31,9 @@ import { type NodeRoute, type RouteOptions, routeBy } from './route.js';
 import { readSlowStart } from './slow-start.js';
 import { readZone } from './zone-preference.js';
 
+/** The types of events. */
+const EVENTS = ['nodeUp', 'nodeDown', 'ejected', 'panic'] as const;
+
 /** The state of a node. */
 export interface NodeStatus {
   /** The name of the node. */
@@ -97,7 +100,7 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
   readonly #picker: Picker;
   readonly #nodes: NodeSet;
   readonly #checks: HealthChecks | undefined;
-  readonly #events = new Emitter<LoadBalancerEvents>();
+  readonly #events = new Emitter<LoadBalancerEvents>(EVENTS);
   readonly #settings: AttemptSettings;
   /** One context for all leases, because a lease does not belong to a call. */
   readonly #leaseContext: CallContext;

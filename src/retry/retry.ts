@@ -12,6 +12,9 @@ import type { GiveUpReason, RetryEvents } from './events.js';
 import type { RetryOptions } from './options.js';
 import type { PacedCall, PacedOutcome, Pacing } from './pacing.js';
 
+/** The types of events. */
+const EVENTS = ['retry', 'giveUp'] as const;
+
 /** A retry policy, as `retry` creates it. */
 export interface Retry extends Policy, Observable<RetryEvents> {}
 
@@ -54,7 +57,7 @@ class RetryPolicy extends BasePolicy implements Retry {
   readonly #classify: Classify | undefined;
   readonly #random: Random;
   readonly #pacing: Pacing | undefined;
-  readonly #events = new Emitter<RetryEvents>();
+  readonly #events = new Emitter<RetryEvents>(EVENTS);
 
   constructor(options?: RetryOptions, pacing?: Pacing) {
     const owner = 'retry';

@@ -50,7 +50,7 @@ const publicNames: Record<string, string[]> = {
     'redisErrors',
     'sqlErrors',
   ],
-  'loading-cache': ['loadingCache', 'memoize', 'shareInvalidations'],
+  'loading-cache': ['batch', 'loadingCache', 'memoize', 'shareInvalidations'],
   'tiered-cache': ['tiered'],
   'cache-writers': ['writeAround', 'writeBehind', 'writeThrough'],
   'http-cache': ['cachedFetch'],
@@ -102,7 +102,7 @@ const publicNames: Record<string, string[]> = {
     'replicaRouter',
   ],
   fetch: ['classifyResponse', 'isIdempotent', 'parseRateLimit', 'parseRetryAfter', 'resilientFetch'],
-  testing: ['TestClock', 'seededRandom'],
+  testing: ['TestClock', 'cacheStoreContract', 'forceOpen', 'passThrough', 'seededRandom'],
 };
 
 /** Entry points that the root does not re-export, because they do not run in every runtime or are not needed by every program. */
