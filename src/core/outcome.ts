@@ -2,7 +2,7 @@ import type { CallContext } from './call-context.js';
 import { InvalidOptionError, isResilienceError } from './errors.js';
 import { headersOf } from './header-fields.js';
 import { isErrorStatus, judgeStatus, judgeStatusOf } from './http-status.js';
-import { isErrorOfClass, safeGet } from './inspect.js';
+import { isErrorOfClass } from './inspect.js';
 import { isCallerError, isNetworkError, isPeerError } from './network-error.js';
 
 /** The outcome of an operation: a value or an error. */
@@ -68,8 +68,13 @@ const ABORT_ERRORS: readonly string[] = ['AbortError', 'CanceledError', 'APIUser
 /** Judges a value. Only a response with an error status in `statusCode` is anything but a success. */
 function judgeValue(value: unknown): Verdict {
   if (typeof value !== 'object' || value === null) return 'success';
-  const status = safeGet(value, 'statusCode');
-  return isErrorStatus(status) ? judgeStatus(status, headersOf(value)?.('x-should-retry')) : 'success';
+  try {
+    const { statusCode } = value as { statusCode?: unknown };
+    if (statusCode === undefined || !isErrorStatus(statusCode)) return 'success'; // the first check is the fast one
+    return judgeStatus(statusCode, headersOf(value)?.('x-should-retry'));
+  } catch {
+    return 'success'; // a getter has thrown
+  }
 }
 
 /**

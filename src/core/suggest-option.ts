@@ -9,6 +9,7 @@ import { LONGEST_TEXT } from './inspect.js';
  * lru-cache, quick-lru, node-cache, cache-manager, bentocache, bottleneck, limiter, rate-limiter-flexible,
  * express-rate-limit, consistent-hash.
  */
+// cspell:disable
 const ALIASES =
   'retries,maxretries,maxretry,retrycount,retrylimit,maxretryattempts,attempts,numofattempts,maxtries,tries,times:maxAttempts,retry ' +
   'shouldretry,retryif,retryon,retrycondition,retrypredicate,shouldhandle,handle,handleresult,statuscodes,errorfilter,isfailure,recordexceptions,ignoreexceptions,recordfailurepredicate,validateresponse:classify ' +
@@ -37,6 +38,7 @@ const ALIASES =
   'replicas,vnodes,virtualnodecount:virtualNodes keygenerator:key breaker:circuitBreaker ' +
   'strategy,algorithm,picker,policyname:pick healthcheck,healthchecks:health outlierdetection:outlier ' +
   'onretry,onfailedattempt,onbreak,onevict,dispose,oneviction,fallback,cache,enabled,rollingcountbuckets,mintime,expiration,blockduration,keyprefix,headers,baseurl,prefixurl:';
+// cspell:enable
 
 let counterparts: Map<string, readonly string[]> | undefined;
 
@@ -78,10 +80,10 @@ function misspelt(name: string, known: readonly string[]): string | undefined {
 }
 
 /** The units that other libraries append to the names of durations. */
-const UNIT = /(?:inms|ms|millis|milliseconds|seconds|secs?)$/;
+const UNIT = /(?:(?:in)?ms|millis|milliseconds|seconds|secs?)$/;
 
 /**
- * Whether a name is the beginning of a known one (`prio`, `staleIfErr`), its last word (`penalty` for `errorPenalty`), or
+ * Whether a name is the beginning of a known one (`staleIfErr`), its last word (`penalty` for `errorPenalty`), or
  * a known name with a unit (`ttlMs`).
  */
 function isPartOf(name: string, known: string): boolean {

@@ -18,7 +18,7 @@ export function passThrough(): Policy {
 }
 
 /** The part of a circuit breaker that forces it open. */
-interface Isolatable {
+interface CanIsolate {
   isolate(): Disposable;
 }
 
@@ -56,9 +56,9 @@ interface Composite {
   for?(key: string): Policy<unknown>;
 }
 
-function* breakersOf(policy: Policy<unknown>): Generator<Isolatable> {
+function* breakersOf(policy: Policy<unknown>): Generator<CanIsolate> {
   if (typeof policy !== 'object' || policy === null) return;
-  if (typeof (policy as Partial<Isolatable>).isolate === 'function') yield policy as Policy<unknown> & Isolatable;
+  if (typeof (policy as Partial<CanIsolate>).isolate === 'function') yield policy as Policy<unknown> & CanIsolate;
   const composite = policy as Composite;
   for (const member of composite.policies ?? []) yield* breakersOf(member);
   if (typeof composite.keys !== 'function' || typeof composite.for !== 'function') return;
