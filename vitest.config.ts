@@ -10,6 +10,8 @@ const integration = [
 ];
 /** Tests that install the packed package into projects of consumers. */
 const installed = ['tests/package/installed/*.test.ts'];
+/** Tests of real clients and database servers. */
+const clients = ['tests/clients/**/*.test.ts'];
 const property = ['tests/property/**/*.test.ts', 'tests/reference/**/*.property.test.ts'];
 
 export default defineConfig({
@@ -27,7 +29,7 @@ export default defineConfig({
           name: 'unit',
           testTimeout: 20_000,
           include: ['tests/**/*.test.ts'],
-          exclude: [...integration, ...property, 'tests/package/installed/**'],
+          exclude: [...integration, ...property, ...clients, 'tests/package/installed/**'],
         },
       },
       {
@@ -56,7 +58,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: integration,
-          exclude: ['tests/package/installed/**'],
+          exclude: ['tests/package/installed/**', ...clients],
           testTimeout: 60_000,
           hookTimeout: 240_000,
           // Sockets and processes are timed here: one file at a time, after all the rest.
@@ -75,6 +77,19 @@ export default defineConfig({
           // Each file runs several installations and builds in parallel.
           fileParallelism: false,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'clients',
+          include: clients,
+          globalSetup: './tests/clients/setup.ts',
+          testTimeout: 60_000,
+          hookTimeout: 240_000,
+          // One database server each, whose connections and locks the tests count.
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -9,6 +9,8 @@ export interface Bulkhead extends Policy, Observable<BulkheadEvents> {
 	readonly active: number;
 	readonly queued: number;
 	resize(maxConcurrent: number): void;
+	pause(): void;
+	resume(): void;
 	tryAcquire(): Permit | undefined;
 	acquire(options?: AcquireOptions): Promise<Permit>;
 	onIdle(): Promise<void>;

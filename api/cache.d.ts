@@ -34,6 +34,7 @@ declare abstract class BaseCache<K, V> implements Cache$1<K, V> {
 }
 declare class Emitter<E> implements Observable<E> {
 	#private;
+	constructor(types?: readonly (keyof E & string)[]);
 	on<K extends keyof E>(type: K, listener: (event: E[K]) => void): () => void;
 	has(type: keyof E): boolean;
 	get isObserved(): boolean;

@@ -21,6 +21,7 @@ export declare function resilientFetch<F extends FetchLike>(options: ResilientFe
 }): ResilientFetch<F>;
 export interface AnnouncedLimit {
 	readonly name: string | undefined;
+	readonly unit: string | undefined;
 	readonly limit: number | undefined;
 	readonly remaining: number | undefined;
 	readonly resetAfterMs: number | undefined;
@@ -533,6 +534,6 @@ type Outcome<T = unknown> = {
 type Random = () => number;
 type TransitionReason = "failure-rate" | "slow-call-rate" | "consecutive-failures" | "probe-failed" | "probe-timeout" | "probes-succeeded" | "open-time-passed" | "isolated" | "disabled" | "released" | "tripped" | "reset";
 type Verdict = "success" | "failure" | "permanent" | "throttled" | "ignore";
-type WarningCode = "breaker-without-inner-timeout" | "bulkhead-outside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long";
+type WarningCode = "breaker-without-inner-timeout" | "breaker-outside-retry" | "bulkhead-outside-retry" | "fallback-inside-retry" | "no-timeout" | "retry-inside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long";
 
 export {};

@@ -12,6 +12,7 @@ export declare function rateLimitHeaders(decision: Decision, dialect: RateLimitD
 export declare function rateLimitMiddleware<Req extends IncomingRequest = IncomingRequest, Res extends OutgoingResponse = OutgoingResponse>(options: RateLimitMiddlewareOptions<Req, Res>): (request: Req, response: Res, next: NextFunction) => void;
 export interface AnnouncedLimit {
 	readonly name: string | undefined;
+	readonly unit: string | undefined;
 	readonly limit: number | undefined;
 	readonly remaining: number | undefined;
 	readonly resetAfterMs: number | undefined;

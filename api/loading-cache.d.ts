@@ -18,10 +18,27 @@ export declare class CachedEntry<V> {
 	isDueForRefresh(now: number, { beta }: EarlyRefresh, random: Random): boolean;
 	expire(from: number): void;
 }
+export declare function batch<K, V>(loadMany: (keys: readonly K[], context: {
+	readonly signal: AbortSignal;
+}) => PromiseLike<LoadedMany<K, V>> | LoadedMany<K, V>, options?: BatchFunctionOptions<K, V>): BatchedFunction<K, V>;
 export declare function loadingCache<K, V>(options: LoadingCacheOptions<K, V>): LoadingCache<K, V>;
 export declare function loadingCache<K, V>(options: WithLoad<K, V, LoadingCacheOptions<K, V>>): LoadingCache<K, V>;
 export declare function memoize<A extends readonly unknown[], V, K = A[0]>(fn: (...args: A) => V | PromiseLike<V>, options: MemoizeOptions<A, K, V> & NeedsKey<A, K>): Memoized<A, K, V>;
 export declare function shareInvalidations<K extends string | number>(cache: InvalidationSharer<K>, bus: InvalidationBus, options?: ShareInvalidationsOptions): SharedInvalidations;
+export interface BatchCallOptions {
+	/** @defaultValue none */
+	readonly signal?: AbortSignal | null | undefined;
+}
+export interface BatchFunctionOptions<K, V> {
+	/** @defaultValue 100 */
+	readonly maxBatch?: number | undefined;
+	/** @defaultValue 0 */
+	readonly maxWait?: Duration | undefined;
+	/** @defaultValue none */
+	readonly policy?: Policy<LoadedMany<K, V>> | Policy | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
+}
 export interface BatchOptions {
 	/** @defaultValue 100 */
 	readonly maxSize?: number | undefined;
@@ -99,6 +116,8 @@ export interface LoadingCacheOptions<K, V> {
 	readonly cache?: CacheLike<K, CachedEntry<V>> | undefined;
 	/** @defaultValue `Infinity` */
 	readonly ttl?: Duration | ((value: V, key: K) => Duration) | undefined;
+	/** @defaultValue none: all callers share one value */
+	readonly clone?: "structured" | ((value: V) => V) | undefined;
 	/** @defaultValue 0 */
 	readonly ttlJitter?: number | undefined;
 	/** @defaultValue 0 */
@@ -183,6 +202,7 @@ export interface WarmUpResult {
 	readonly loaded: number;
 	readonly failed: number;
 }
+export type BatchedFunction<K, V> = (key: K, options?: BatchCallOptions) => Promise<V>;
 export type EntryMatch = {
 	readonly tag: string;
 	readonly prefix?: undefined;

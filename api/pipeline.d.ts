@@ -1,5 +1,10 @@
+export declare function assertNoWarnings(policy: Policy<unknown>, options?: AssertNoWarningsOptions): void;
 export declare function explain(policy: Policy<unknown>): Explanation;
 export declare function pipeline<const Policies extends readonly Policy<unknown>[]>(...policies: Policies): Pipeline<AddsOf<Policies[number]>>;
+export interface AssertNoWarningsOptions {
+	/** @defaultValue none */
+	readonly allow?: readonly WarningCode[] | undefined;
+}
 export interface Explanation {
 	readonly maxAttempts: number;
 	readonly maxDurationMs: number;
@@ -23,7 +28,7 @@ export interface Warning {
 	readonly message: string;
 }
 export type AddsOf<P> = P extends Policy<infer Adds> ? Adds : never;
-export type WarningCode = "breaker-without-inner-timeout" | "bulkhead-outside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long";
+export type WarningCode = "breaker-without-inner-timeout" | "breaker-outside-retry" | "bulkhead-outside-retry" | "fallback-inside-retry" | "no-timeout" | "retry-inside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long";
 interface CallContext {
 	readonly signal: AbortSignal;
 	readonly attempt: number;

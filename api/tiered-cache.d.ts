@@ -202,6 +202,8 @@ interface LoadingCacheOptions<K, V> {
 	readonly cache?: CacheLike<K, CachedEntry<V>> | undefined;
 	/** @defaultValue `Infinity` */
 	readonly ttl?: Duration | ((value: V, key: K) => Duration) | undefined;
+	/** @defaultValue none: all callers share one value */
+	readonly clone?: "structured" | ((value: V) => V) | undefined;
 	/** @defaultValue 0 */
 	readonly ttlJitter?: number | undefined;
 	/** @defaultValue 0 */

@@ -25,12 +25,12 @@ const dist = fileURLToPath(new URL('dist/', root));
 const chunks: Record<string, readonly string[]> = {
   core: ['core'],
   retry: ['retry'],
-  policies: ['pipeline', 'timeout', 'circuit-breaker', 'bulkhead', 'fallback', 'keyed', 'coalesce'],
+  policies: ['pipeline', 'timeout', 'circuit-breaker', 'bulkhead', 'fallback', 'keyed', 'coalesce', 'guard'],
   cache: ['cache'],
   testing: ['testing'],
   services: [
     ...['rate-limit', 'loading-cache', 'tiered-cache', 'cache-writers', 'http-fields', 'http-cache', 'fetch'],
-    ...['dedupe', 'hash-ring', 'load-balancer', 'sharding'],
+    ...['dedupe', 'classify', 'hash-ring', 'load-balancer', 'sharding'],
   ],
 };
 const chunkOfFolder = new Map(Object.entries(chunks).flatMap(([chunk, folders]) => folders.map((it) => [it, chunk])));

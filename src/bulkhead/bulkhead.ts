@@ -21,6 +21,9 @@ import { timersBelongToRequests } from '../core/request-life.js';
 import { SlotHolders } from './slot-holders.js';
 import { Waiter, WaitingQueue } from './waiting-queue.js';
 
+/** The types of events. */
+const EVENTS = ['queued', 'reject', 'idle'] as const;
+
 /** Options of `bulkhead`. */
 export interface BulkheadOptions {
   /** The maximum number of concurrent calls: an integer ≥ 1. */
@@ -70,6 +73,14 @@ export interface Bulkhead extends Policy, Observable<BulkheadEvents> {
    * calls finish.
    */
   resize(maxConcurrent: number): void;
+  /**
+   * Admits no further call until `resume`, for example while the dependency is being maintained. Running calls continue.
+   * New calls wait in the queue, and are rejected if it is full. `queueTimeout` continues to run. Has no effect while
+   * the bulkhead is paused.
+   */
+  pause(): void;
+  /** Ends a pause: admits waiters as far as slots are free. Has no effect otherwise. */
+  resume(): void;
   /** Acquires a slot without waiting. Returns undefined if no slot is free. */
   tryAcquire(): Permit | undefined;
   /**
@@ -80,8 +91,8 @@ export interface Bulkhead extends Policy, Observable<BulkheadEvents> {
   /** Resolves when no call is running and the queue is empty. */
   onIdle(): Promise<void>;
   /**
-   * Rejects new calls, lets all accepted calls finish, and resolves when they have finished. For a bulkhead inside a
-   * retry, each further attempt is a new call.
+   * Rejects new calls, lets all accepted calls finish, and resolves when they have finished. Ends a pause. For a
+   * bulkhead inside a retry, each further attempt is a new call.
    */
   close(): Promise<void>;
   /** Rejects new calls and all waiting calls. Running calls continue. */
@@ -114,10 +125,12 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
 class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   active = 0;
   #maxConcurrent: number;
+  /** The number of calls that may run now: `maxConcurrent`, or 0 during a pause. */
+  #limit: number;
   readonly #maxQueue: number;
   readonly #queueTimeoutMs: number;
   readonly #queue: WaitingQueue;
-  readonly #events = new Emitter<BulkheadEvents>();
+  readonly #events = new Emitter<BulkheadEvents>(EVENTS);
   /** Undefined where a call that holds a slot always ends. */
   readonly #holders: SlotHolders | undefined;
   #idleWaiters: (() => void)[] = [];
@@ -134,14 +147,17 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
     });
     super(checkName(owner, own.name), checkClock(owner, own.clock));
     this.#maxConcurrent = checkInteger(owner, 'maxConcurrent', own.maxConcurrent, { min: 1 });
+    this.#limit = this.#maxConcurrent;
     this.#maxQueue = checkInteger(owner, 'maxQueue', own.maxQueue, { min: 0, orInfinity: true });
     this.#queueTimeoutMs = toMs(owner, 'queueTimeout', own.queueTimeout, { orInfinity: true });
     const timeouts = this.#queueTimeoutMs === Infinity ? undefined : new DeadlineList(this.clock, this.#queueTimeoutMs);
     this.#holders = timersBelongToRequests ? new SlotHolders(this.#release) : undefined;
-    this.#queue = new WaitingQueue(timeouts, (waiter) => {
+    const onTimeout = (waiter: Waiter) => {
       waiter.reject(new QueueTimeoutError({ policy: this.name, timeoutMs: this.#queueTimeoutMs }));
       this.#emitReject('queue-timeout');
-    });
+    };
+    // During a pause waiters may leave the queue while no call is running.
+    this.#queue = new WaitingQueue(timeouts, onTimeout, () => this.active === 0 && this.#onIdle());
   }
 
   get queued(): number {
@@ -215,19 +231,29 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
 
   resize(maxConcurrent: number): void {
     this.#maxConcurrent = checkInteger('bulkhead', 'maxConcurrent', maxConcurrent, { min: 1 });
-    while (this.#queue.first !== undefined && this.active < this.#maxConcurrent) {
+    if (this.#limit > 0) this.resume();
+  }
+
+  pause(): void {
+    this.#limit = 0;
+  }
+
+  resume(): void {
+    this.#limit = this.#maxConcurrent;
+    while (this.#queue.first !== undefined && this.active < this.#limit) {
       this.active++;
       this.#queue.first.admit();
     }
   }
 
   onIdle(): Promise<void> {
-    if (this.active === 0) return Promise.resolve(); // the queue is empty when no call is running
+    if (this.active === 0 && this.#queue.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 
   close(): Promise<void> {
     this.#closed = true;
+    this.resume();
     return this.onIdle();
   }
 
@@ -243,8 +269,8 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
    * Takes a free slot, if there is one. A slot is free only when the queue is empty, so that no waiter is overtaken.
    */
   #tryTakeSlot(): boolean {
-    if (this.active >= this.#maxConcurrent) this.#holders?.releaseLost();
-    if (this.#closed || this.active >= this.#maxConcurrent) return false;
+    if (this.active >= this.#limit) this.#holders?.releaseLost();
+    if (this.#closed || this.active >= this.#limit) return false;
     this.active++;
     return true;
   }
@@ -273,12 +299,12 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   /** Hands the slot over to the first waiter, or frees it. Runs before the caller receives the result of the call. */
   readonly #release = (): void => {
     while (this.#queue.first?.isLost) this.#queue.first.reject(undefined);
-    if (this.active <= this.#maxConcurrent && this.#queue.first !== undefined) {
+    if (this.active <= this.#limit && this.#queue.first !== undefined) {
       this.#queue.first.admit();
       return;
     }
     this.active--;
-    if (this.active === 0) this.#onIdle();
+    if (this.active === 0 && this.#queue.size === 0) this.#onIdle();
   };
 
   #onIdle(): void {

@@ -117,12 +117,15 @@ export class WaitingQueue {
   size = 0;
   /** Called when a waiter has reached its queue timeout. It must reject the waiter. */
   readonly #onTimeout: (waiter: Waiter) => void;
+  /** Called when the last waiter has left. */
+  readonly #onEmpty: () => void;
   readonly #lanes = new LaneHeap<Lane>();
   readonly #timeouts: DeadlineList | undefined;
 
-  constructor(timeouts: DeadlineList | undefined, onTimeout: (waiter: Waiter) => void) {
+  constructor(timeouts: DeadlineList | undefined, onTimeout: (waiter: Waiter) => void, onEmpty = () => {}) {
     this.#timeouts = timeouts;
     this.#onTimeout = onTimeout;
+    this.#onEmpty = onEmpty;
   }
 
   /** Adds a waiter at the end of its priority. */
@@ -158,6 +161,7 @@ export class WaitingQueue {
     this.size--;
     if (lane.first === undefined) this.#lanes.remove(lane);
     if (waiter.timeout !== undefined) this.#timeouts?.remove(waiter.timeout);
+    if (this.size === 0) this.#onEmpty();
   }
 
   /** Returns the lane of a priority, and creates it if necessary. */

@@ -19,6 +19,9 @@ import {
 import { KeyedMutex } from './keyed-mutex.js';
 import { TrackedWrite, type WriteContext } from './store.js';
 
+/** The types of events. */
+const EVENTS = ['cacheError'] as const;
+
 /** The options that `writeThrough` and `writeAround` share. */
 export interface StoreWriterOptions<K, V> {
   /** The cache in front of the store: any object with `set` and `delete`, synchronous or not. */
@@ -91,7 +94,7 @@ export class StoreWriter<K, V> implements Observable<CacheErrorEvents<K>> {
   readonly #policy: Policy<unknown> | undefined;
   readonly #updater: CacheUpdater<K, V>;
   readonly #mutex = new KeyedMutex<K>();
-  readonly #events = new Emitter<CacheErrorEvents<K>>();
+  readonly #events = new Emitter<CacheErrorEvents<K>>(EVENTS);
 
   /** @param own - the options with their defaults, not checked yet. */
   constructor(owner: string, own: StoreWriterOptions<K, V>, order: CacheOrder) {

@@ -24,6 +24,9 @@ import type {
 } from './write-behind-options.js';
 import { type JournalEntry, JournalQueue } from './write-journal.js';
 
+/** The types of events. */
+const EVENTS = ['batch', 'failure', 'lost', 'journalError', 'cacheError'] as const;
+
 /** Implements `WriteBehind`. The state of the pending keys is in `PendingWrites`; this class makes the calls. */
 export class WriteBehindQueue<K, V> {
   readonly #settings: WriteBehindSettings<K, V>;
@@ -33,7 +36,7 @@ export class WriteBehindQueue<K, V> {
   readonly #flushes: FlushWaits<K, V>;
   readonly #cache: CacheUpdater<K, V> | undefined;
   readonly #journal: JournalQueue<K, V> | undefined;
-  readonly #events = new Emitter<WriteBehindEvents<K, V>>();
+  readonly #events = new Emitter<WriteBehindEvents<K, V>>(EVENTS);
   readonly #counts: WriteBehindCounts = {
     ...{ accepted: 0, coalesced: 0, written: 0, batches: 0 },
     ...{ failures: 0, retries: 0, lost: 0 },

@@ -10,6 +10,9 @@ import type { EvictionOrder } from './eviction-order.js';
 import type { Expiry } from './expiry.js';
 import { checkWeights } from './weights.js';
 
+/** The types of events. */
+const EVENTS = ['remove'] as const;
+
 export const CACHE_DEFAULTS = {
   capacity: undefined,
   ttl: Infinity,
@@ -42,7 +45,7 @@ export function createTable<K, V>(
   const touchOnGet = checkBoolean(className, 'touchOnGet', own.touchOnGet);
   return new EntryTable({
     owner,
-    events: new Emitter(),
+    events: new Emitter(EVENTS),
     capacity: checkInteger(className, 'capacity', own.capacity, { min: 1, max: MAX_CAPACITY }),
     clock: checkClock(className, own.clock),
     order,

@@ -1,6 +1,6 @@
 import { toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
-import { NOTHING, unpolluted } from '../core/options.js';
+import { checkCallOptions, NOTHING, unpolluted } from '../core/options.js';
 import type { SetOptions } from './cache.js';
 
 interface CheckedSetOptions {
@@ -9,13 +9,13 @@ interface CheckedSetOptions {
   readonly weight: number | undefined;
 }
 
+const SET_OPTIONS: readonly (keyof SetOptions)[] = ['ttl', 'weight'];
+
 /** Checks the options of `set`. */
 export function checkSetOptions(owner: string, hasWeights: boolean, options: SetOptions): CheckedSetOptions {
-  if (typeof options !== 'object' || options === null) {
-    throw new InvalidOptionError(owner, 'options', 'must be an object', options);
-  }
+  checkCallOptions(owner, options, SET_OPTIONS);
   const isPolluted = (NOTHING.ttl ?? NOTHING.weight) !== undefined;
-  const { ttl, weight } = isPolluted ? unpolluted(options, ['ttl', 'weight']) : options;
+  const { ttl, weight } = isPolluted ? unpolluted(options, SET_OPTIONS) : options;
   if (weight !== undefined && !hasWeights) {
     throw new InvalidOptionError(owner, 'weight', 'is allowed only in a cache with "maxWeight"', weight);
   }

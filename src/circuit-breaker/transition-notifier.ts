@@ -1,5 +1,8 @@
 import { Emitter } from '../core/events.js';
 
+/** The types of events. */
+const EVENTS = ['open', 'halfOpen', 'close', 'stateChange', 'reject'] as const;
+
 /** The state of a circuit breaker. `isolated` and `disabled` are manual overrides of the other three. */
 export type CircuitState = 'closed' | 'open' | 'half-open' | 'isolated' | 'disabled';
 
@@ -43,7 +46,7 @@ interface Transition {
 
 /** Notifies listeners of transitions, one transition after the other. */
 export class TransitionNotifier {
-  readonly events = new Emitter<CircuitBreakerEvents>();
+  readonly events = new Emitter<CircuitBreakerEvents>(EVENTS);
   #pending: Transition[] | undefined = undefined;
 
   /**

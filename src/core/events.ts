@@ -1,8 +1,11 @@
-import { checkFunction } from './options.js';
+import { checkFunction, checkOneOf } from './options.js';
 
 /** A source of typed events. */
 export interface Observable<E> {
-  /** Adds a listener for one type of event. Returns a function that removes the listener. */
+  /**
+   * Adds a listener for one type of event. Returns a function that removes the listener.
+   * @throws InvalidOptionError if there are no events of this type, or if the listener is not a function.
+   */
   on<K extends keyof E>(type: K, listener: (event: E[K]) => void): () => void;
 }
 
@@ -44,8 +47,15 @@ class ListenerList {
  */
 export class Emitter<E> implements Observable<E> {
   #listeners: Map<keyof E, ListenerList> | undefined = undefined;
+  readonly #types: readonly (keyof E & string)[] | undefined;
+
+  /** @param types - all types of events: a list that all emitters of a class share. If undefined, any type is known. */
+  constructor(types?: readonly (keyof E & string)[]) {
+    this.#types = types;
+  }
 
   on<K extends keyof E>(type: K, listener: (event: E[K]) => void): () => void {
+    if (this.#types !== undefined) checkOneOf('on', 'type', type as keyof E & string, this.#types);
     checkFunction('on', 'listener', listener);
     this.#listeners ??= new Map();
     const list = this.#listeners.get(type) ?? new ListenerList();

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from './errors.js';
-import { LONGEST_TEXT } from './inspect.js';
+import { suggestOption } from './suggest-option.js';
 
 /** The default of each option; undefined for an option without a default. */
 type Defaults<T> = { readonly [K in keyof T]-?: T[K] | undefined };
@@ -71,13 +71,17 @@ export function unpolluted<T extends object, K extends keyof T>(options: T, name
   return own;
 }
 
-/** Checks that the options of a call are an object whose own properties all have known names. */
+/**
+ * Checks that the options of a call are an object whose own properties all have known names. Costs a few nanoseconds and
+ * allocates nothing if they do.
+ */
 export function checkCallOptions(owner: string, options: object, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null) fail(owner, 'options', 'must be an object', options);
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue;
-    const value = (options as Record<string, unknown>)[name];
-    fail(owner, name, unknown(name, known), value);
+  for (const name in options) {
+    // A property of a prototype is not an option: an AbortController may be passed for its `signal`.
+    if (known.includes(name) || !Object.hasOwn(options, name)) continue;
+    if ('~context' in options) return; // the context of a call has a signal and a key, and more than that
+    fail(owner, name, unknown(name, known), (options as Record<string, unknown>)[name]);
   }
 }
 
@@ -188,44 +192,8 @@ export function checkMethods<T extends object>(
   fail(owner, option, `must be an object with ${methods.join(', ')}`, value);
 }
 
-const LIKELY_PREFIX = 3;
-
-/**
- * Returns the rest of the message for an unknown option name. It suggests a known name only if the caller is likely to
- * have meant that name.
- */
+/** Returns the rest of the message for an unknown option name, with a suggestion if one is likely right. */
 function unknown(name: string, known: readonly string[]): string {
-  const meant = name.length > LONGEST_TEXT ? undefined : nearest(name.toLowerCase(), known);
+  const meant = suggestOption(name, known);
   return meant === undefined ? 'is unknown' : `is unknown (did you mean "${meant}"?)`;
-}
-
-/**
- * Returns the known name with the smallest edit distance if the caller is likely to have meant it: either the distance
- * is at most the length of the longer name, or both names begin alike (`maxSize` for `maxWeight`).
- */
-function nearest(name: string, known: readonly string[]): string | undefined {
-  let [best, least] = [undefined as string | undefined, Infinity];
-  for (const candidate of known) {
-    const distance = editDistance(name, candidate.toLowerCase());
-    if (distance < least) [best, least] = [candidate, distance];
-  }
-  if (best === undefined || least <= Math.max(name.length, best.length)) return best;
-  return best.toLowerCase().startsWith(name.slice(0, LIKELY_PREFIX)) ? best : undefined;
-}
-
-/**
- * Levenshtein distance, computed one row at a time. A missing letter costs 1, an extra letter 2, a replaced letter 3:
- * names are abbreviated more often than misspelt (`vnodes` for `virtualNodes`).
- */
-function editDistance(given: string, known: string): number {
-  let row = Array.from({ length: known.length + 1 }, (_, column) => column);
-  for (let i = 1; i <= given.length; i++) {
-    const next = [2 * i];
-    for (let j = 1; j <= known.length; j++) {
-      const replaced = (row[j - 1] as number) + (given[i - 1] === known[j - 1] ? 0 : 3);
-      next.push(Math.min(replaced, (row[j] as number) + 2, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[known.length] as number;
 }

@@ -1,6 +1,8 @@
 import type { CallContext } from './call-context.js';
 import { InvalidOptionError, isResilienceError } from './errors.js';
-import { isErrorOfClass, safeGet } from './inspect.js';
+import { headersOf } from './header-fields.js';
+import { isErrorStatus, judgeStatus, judgeStatusOf } from './http-status.js';
+import { isErrorOfClass } from './inspect.js';
 import { isCallerError, isNetworkError, isPeerError } from './network-error.js';
 
 /** The outcome of an operation: a value or an error. */
@@ -26,16 +28,20 @@ export type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) 
 /**
  * Judges an outcome. Used wherever neither the call nor the policy has a `classify` of its own.
  *
- * - A value is a `success`, regardless of its content.
+ * - A value with an HTTP error status in `statusCode`, such as a response of `undici.request`, is judged by that status.
+ *   Any other value is a `success`, regardless of its content. `classifyResponse` judges the responses of `fetch`.
  * - A `TimeoutError` is a `failure`. Any other error of this package is ignored: it comes from a policy, not from the
  *   dependency.
  * - An untrusted certificate and a peer that violates the protocol are `permanent`.
- * - An error with an HTTP status, as client libraries throw it, is judged by the status: 429 is `throttled`, and any
- *   other 4xx except 408 is a `success`, because the server is healthy. It is thrown unchanged and not retried.
+ * - An error with an HTTP status, as client libraries throw it, is judged by the status: 429 is `throttled`; 408 and 5xx
+ *   except 501 are failures; any other 4xx is a `success`, because the server is healthy. It is thrown unchanged and not
+ *   retried. The status is read from `status` and `statusCode` of the error and of its `response`, and from
+ *   `$metadata.httpStatusCode`.
  * - A TypeError, RangeError or ReferenceError that is not a network error is a mistake in the calling program and is
  *   ignored.
- * - An `AbortError` is ignored if the signal of the call is aborted. Otherwise it is a `failure` like any other error:
- *   another part of the program, or the dependency, has aborted the operation.
+ * - An `AbortError`, or the corresponding error of axios, OpenAI or Anthropic, is ignored if the signal of the call is
+ *   aborted. Otherwise it is a `failure` like any other error: another part of the program, or the dependency, has
+ *   aborted the operation.
  *
  * Errors of another realm, such as Jest's, are recognised by the names of their classes.
  *
@@ -47,29 +53,28 @@ export type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) 
  * ```
  */
 export function defaultClassify(outcome: Outcome, context?: CallContext): Verdict {
-  if (outcome.ok) return 'success';
+  if (outcome.ok) return judgeValue(outcome.value);
   const { error } = outcome;
   if (isResilienceError(error)) return error.code === 'ERR_TIMEOUT' ? 'failure' : 'ignore';
   if (isProgrammingError(error)) return 'ignore';
-  if (isErrorOfClass(error, ['AbortError']) && context?.signal.aborted) return 'ignore';
+  if (isErrorOfClass(error, ABORT_ERRORS) && context?.signal.aborted) return 'ignore';
   if (isPeerError(error)) return 'permanent';
-  const status = statusOf(error);
-  if (status === undefined || status === 408 || status < 400 || status >= 500) return 'failure';
-  return status === 429 ? 'throttled' : 'success';
+  return judgeStatusOf(error) ?? 'failure';
 }
 
-/**
- * Returns the HTTP status that an error carries: in `status` or `statusCode`, or in those of its `response`. Undefined
- * if it carries none.
- */
-function statusOf(error: unknown): number | undefined {
-  if (typeof error !== 'object' || error === null) return undefined;
-  for (const holder of [error, safeGet(error, 'response')]) {
-    if (typeof holder !== 'object' || holder === null) continue;
-    const status = safeGet(holder, 'status') ?? safeGet(holder, 'statusCode');
-    if (typeof status === 'number') return status;
+/** The errors of an aborted request: those of the platform, axios, and the SDKs of OpenAI and Anthropic. */
+const ABORT_ERRORS: readonly string[] = ['AbortError', 'CanceledError', 'APIUserAbortError'];
+
+/** Judges a value. Only a response with an error status in `statusCode` is anything but a success. */
+function judgeValue(value: unknown): Verdict {
+  if (typeof value !== 'object' || value === null) return 'success';
+  try {
+    const { statusCode } = value as { statusCode?: unknown };
+    if (statusCode === undefined || !isErrorStatus(statusCode)) return 'success'; // the first check is the fast one
+    return judgeStatus(statusCode, headersOf(value)?.('x-should-retry'));
+  } catch {
+    return 'success'; // a getter has thrown
   }
-  return undefined;
 }
 
 /**

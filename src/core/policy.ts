@@ -5,7 +5,15 @@ import { type CallTerms, Context, callOperation, DEFAULT_TERMS, type Next, type 
 import { DeadlineList } from './deadline-list.js';
 import { type Duration, toMs } from './duration.js';
 import { InvalidOptionError } from './errors.js';
-import { checkBoolean, checkFunction, checkNumber, checkString, NOTHING, unpolluted } from './options.js';
+import {
+  checkBoolean,
+  checkCallOptions,
+  checkFunction,
+  checkNumber,
+  checkString,
+  NOTHING,
+  unpolluted,
+} from './options.js';
 import type { Classify, Outcome } from './outcome.js';
 import { runTimed } from './timed-scope.js';
 
@@ -196,6 +204,7 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
     throw new InvalidOptionError(policy.name, 'options', 'must be an object', options);
   }
   const owner = policy.name;
+  if (hasUnknown(options)) checkCallOptions(owner, options, CALL_OPTIONS);
   const {
     signal = null,
     timeout,
@@ -241,6 +250,23 @@ function leaveAfter(running: Promise<unknown>, scope: AbortScope): Promise<unkno
 }
 
 const CALL_OPTIONS = ['signal', 'timeout', 'classify', 'priority', 'key', 'repeatable'] as const;
+
+/** Whether an option has an unknown name. The comparison with constants takes a third of the time of a list's search. */
+function hasUnknown(options: CallOptions): boolean {
+  for (const name in options) {
+    switch (name) {
+      case 'signal':
+      case 'timeout':
+      case 'classify':
+      case 'priority':
+      case 'key':
+      case 'repeatable':
+        continue;
+    }
+    return true;
+  }
+  return false;
+}
 
 /** Whether `Object.prototype` has a property with the name of a call option. */
 function isPolluted(): boolean {

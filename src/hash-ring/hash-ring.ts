@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '../core/errors.js';
-import { checkFunction, checkInteger, given, readOptions } from '../core/options.js';
+import { checkCallOptions, checkFunction, checkInteger, given, readOptions } from '../core/options.js';
 import { BaseRing } from './base-ring.js';
 import type { HashData, HashFunction } from './key-bytes.js';
 import { mixed, murmur3 } from './murmur3.js';
@@ -105,6 +105,7 @@ export class HashRing extends BaseRing {
   /** Adds a node, or changes its weight. Only the necessary keys move. O(points); for many nodes use `addAll`. */
   add(node: string, options: { readonly weight?: number | undefined } = {}): this {
     checkNode('HashRing', node);
+    checkCallOptions('HashRing.add', options, ['weight']);
     const weight = checkWeight('HashRing', given(options, 'weight', 1));
     this.#setWeights(new Map(this.weights).set(node, weight));
     return this;

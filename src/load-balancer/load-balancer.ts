@@ -4,7 +4,15 @@ import { type Clock, checkClock } from '../core/clock.js';
 import { detachedContext } from '../core/context.js';
 import { ClosedError, InvalidOptionError, NoHealthyNodeError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
-import { checkFunction, checkName, checkNumber, checkOneOf, checkOptionalFunction, given } from '../core/options.js';
+import {
+  checkCallOptions,
+  checkFunction,
+  checkName,
+  checkNumber,
+  checkOneOf,
+  checkOptionalFunction,
+  given,
+} from '../core/options.js';
 import type { CallOptions, Policy } from '../core/policy.js';
 import { checkRandom } from '../core/random.js';
 import { type AttemptSettings, Attempts } from './attempts.js';
@@ -22,6 +30,9 @@ import type { Picker, PickerFactory } from './pickers/picker.js';
 import { type NodeRoute, type RouteOptions, routeBy } from './route.js';
 import { readSlowStart } from './slow-start.js';
 import { readZone } from './zone-preference.js';
+
+/** The types of events. */
+const EVENTS = ['nodeUp', 'nodeDown', 'ejected', 'panic'] as const;
 
 /** The state of a node. */
 export interface NodeStatus {
@@ -89,7 +100,7 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
   readonly #picker: Picker;
   readonly #nodes: NodeSet;
   readonly #checks: HealthChecks | undefined;
-  readonly #events = new Emitter<LoadBalancerEvents>();
+  readonly #events = new Emitter<LoadBalancerEvents>(EVENTS);
   readonly #settings: AttemptSettings;
   /** One context for all leases, because a lease does not belong to a call. */
   readonly #leaseContext: CallContext;
@@ -162,6 +173,7 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
    * @throws ClosedError after dispose.
    */
   acquire(options: PickOptions = {}): Lease {
+    checkCallOptions(`${this.name}.acquire`, options, PICK_OPTIONS);
     const exclude = given(options, 'exclude');
     const excluded = exclude === undefined ? undefined : new Set(readExclude(exclude));
     this.#checkOpen();
@@ -173,6 +185,7 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
 
   /** Returns the node that `acquire` would pick; undefined if none is available. Changes nothing. */
   peek(options: PickOptions = {}): string | undefined {
+    checkCallOptions(`${this.name}.peek`, options, PICK_OPTIONS);
     const exclude = readExclude(given(options, 'exclude'));
     return this.#isClosed ? undefined : this.#settings.dispatcher.peek(given(options, 'key'), new Set(exclude));
   }
@@ -230,6 +243,8 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
     if (this.#isClosed) throw new ClosedError({ policy: this.name });
   }
 }
+
+const PICK_OPTIONS: readonly (keyof PickOptions)[] = ['key', 'exclude'];
 
 function startPicker(pick: PickerFactory): Picker {
   const start = typeof pick === 'object' && pick !== null ? pick.start : undefined;

@@ -10,6 +10,7 @@
  *
  * @module
  */
+export { type BatchCallOptions, type BatchedFunction, type BatchFunctionOptions, batch } from './batch-function.js';
 export type { CacheLike } from './cache-like.js';
 export type { CachedEntry } from './entry.js';
 export type { LoadingCacheSetOptions } from './entry-store.js';

@@ -22,6 +22,9 @@ import type { Source } from './source.js';
 import type { LoadingCacheEvents, LoadingCacheStats } from './stats.js';
 import { type WarmUpOptions, type WarmUpResult, warmUpKeys } from './warm-up.js';
 
+/** The types of events. */
+const EVENTS = ['load', 'invalidate', 'loadError'] as const;
+
 /**
  * Creates a cache that loads a missing value with `load` or `loadMany`, once for all concurrent callers (single
  * flight).
@@ -55,7 +58,7 @@ export function loadingCache<K, V>(options: LoadingCacheOptions<K, V>): LoadingC
   const owner = 'loadingCache';
   const own = readLoadingOptions(owner, options);
   const settings = checkLoadingOptions(owner, own);
-  return new LoadingCacheImpl(owner, own, settings, createSource(owner, own, settings.clock));
+  return createCache(owner, own, settings, createSource(owner, own, settings.clock));
 }
 
 /** The options of one read. */
@@ -123,7 +126,7 @@ export class LoadingCacheImpl<K, V> implements LoadingCache<K, V> {
   readonly #source: Source<K, V>;
   readonly #store: EntryStore<K, V>;
   readonly #loads: InFlightLoads<K, V>;
-  readonly #events = new Emitter<LoadingCacheEvents<K>>();
+  readonly #events = new Emitter<LoadingCacheEvents<K>>(EVENTS);
   readonly #counts = {
     ...{ hits: 0, misses: 0, staleHits: 0, coalesced: 0 },
     ...{ loads: 0, refreshes: 0, loadFailures: 0, discarded: 0 },
@@ -290,6 +293,63 @@ export class LoadingCacheImpl<K, V> implements LoadingCache<K, V> {
     checkCallOptions(name, options, GET_OPTIONS);
     const { signal } = NOTHING.signal === undefined ? options : unpolluted(options, GET_OPTIONS);
     return checkSignal(name, signal ?? null);
+  }
+}
+
+/** Creates the cache for checked options. */
+export function createCache<K, V>(
+  owner: string,
+  own: Pick<LoadingCacheOptions<K, V>, 'capacity' | 'cache'>,
+  settings: LoadingSettings<K, V>,
+  source: Source<K, V>,
+): LoadingCacheImpl<K, V> {
+  const { clone } = settings;
+  if (clone === undefined) return new LoadingCacheImpl(owner, own, settings, source);
+  return new CloningCache(owner, own, settings, source, clone);
+}
+
+/** A loading cache whose callers get copies of its values. */
+class CloningCache<K, V> extends LoadingCacheImpl<K, V> {
+  readonly #clone: (value: V) => V;
+
+  constructor(
+    owner: string,
+    own: Pick<LoadingCacheOptions<K, V>, 'capacity' | 'cache'>,
+    settings: LoadingSettings<K, V>,
+    source: Source<K, V>,
+    clone: (value: V) => V,
+  ) {
+    super(owner, own, settings, source);
+    this.#clone = clone;
+  }
+
+  override async get(key: K, options?: LoadingCacheGetOptions): Promise<V> {
+    // `get` with options calls `getFrom`, which copies.
+    return options === undefined ? this.#clone(await super.get(key)) : super.get(key, options);
+  }
+
+  override async getFrom(source: Source<K, V>, key: K, options?: LoadingCacheGetOptions): Promise<V> {
+    return this.#clone(await super.getFrom(source, key, options));
+  }
+
+  override getSync(key: K): V | undefined {
+    return this.#copy(super.getSync(key));
+  }
+
+  override peek(key: K): V | undefined {
+    return this.#copy(super.peek(key));
+  }
+
+  override set(key: K, value: V, options?: LoadingCacheSetOptions): void {
+    super.set(key, this.#clone(value), options);
+  }
+
+  override async refreshFrom(source: Source<K, V>, key: K, options?: LoadingCacheGetOptions): Promise<V> {
+    return this.#clone(await super.refreshFrom(source, key, options));
+  }
+
+  #copy(value: V | undefined): V | undefined {
+    return value === undefined ? undefined : this.#clone(value);
   }
 }
 

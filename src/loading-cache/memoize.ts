@@ -1,6 +1,6 @@
 import { InvalidOptionError } from '../core/errors.js';
 import { checkFunction, checkOptionalFunction, readOptions } from '../core/options.js';
-import { type LoadingCache, LoadingCacheImpl } from './loading-cache.js';
+import { createCache, type LoadingCache } from './loading-cache.js';
 import { checkLoadingOptions, checkPolicy, LOADING_CACHE_DEFAULTS, type LoadingCacheOptions } from './options.js';
 import { LoaderSource, type Source } from './source.js';
 
@@ -65,7 +65,7 @@ export function memoize<A extends readonly unknown[], V, K = A[0]>(
   const own = readOptions(owner, given, { ...LOADING_CACHE_DEFAULTS, key: undefined });
   const keyOf = checkOptionalFunction(owner, 'key', own.key) ?? ((...args: A) => onlyArgument(owner, args) as K);
   const policy = checkPolicy(owner, own.policy);
-  const cache = new LoadingCacheImpl<K, V>(owner, own, checkLoadingOptions<K, V>(owner, own), noSource);
+  const cache = createCache<K, V>(owner, own, checkLoadingOptions<K, V>(owner, own), noSource);
   const memoized = (...args: A): Promise<V> => {
     try {
       return cache.getFrom(new LoaderSource<K, V>(() => fn(...args), policy), keyOf(...args));

@@ -5,6 +5,7 @@ import { InvalidOptionError } from '../core/errors.js';
 import { checkFunction, checkInteger, checkMethods, checkName, checkNumber, readOptions } from '../core/options.js';
 import type { Policy } from '../core/policy.js';
 import { checkRandom, type Random } from '../core/random.js';
+import { requireGlobal } from '../core/require-global.js';
 import type { CacheLike } from './cache-like.js';
 import type { CachedEntry, EarlyRefresh, StaleWindows } from './entry.js';
 
@@ -70,6 +71,12 @@ export interface LoadingCacheOptions<K, V> {
    * return 0, for a value that is not fresh at all. @defaultValue `Infinity`
    */
   readonly ttl?: Duration | ((value: V, key: K) => Duration) | undefined;
+  /**
+   * Copies each value that is read or set, so that a caller that changes its value does not change the cached one:
+   * 'structured' for `structuredClone`, or a function that returns a copy. Each read then costs a copy.
+   * @defaultValue none: all callers share one value
+   */
+  readonly clone?: 'structured' | ((value: V) => V) | undefined;
   /**
    * The largest share of its TTL that a value loses at random, in [0, 1). Values that were stored together then do not
    * expire together. @defaultValue 0
@@ -154,6 +161,7 @@ export const LOADING_CACHE_DEFAULTS = {
   softTimeout: undefined,
   hardTimeout: undefined,
   tags: undefined,
+  clone: undefined,
   policy: undefined,
   name: undefined,
   clock: undefined,
@@ -185,6 +193,8 @@ export interface LoadingSettings<K, V> {
   readonly softLimits: DeadlineList | undefined;
   readonly hardLimits: DeadlineList | undefined;
   readonly tagsOf: (value: V, key: K) => readonly string[];
+  /** Copies a value; undefined if values are shared. */
+  readonly clone: ((value: V) => V) | undefined;
 }
 
 export function checkLoadingOptions<K, V>(owner: string, own: OwnKeepingOptions<K, V>): LoadingSettings<K, V> {
@@ -220,7 +230,17 @@ export function checkLoadingOptions<K, V>(owner: string, own: OwnKeepingOptions<
     softLimits,
     hardLimits,
     tagsOf: tags === undefined ? () => NO_TAGS : checkedTags(owner, checkFunction(owner, 'tags', tags)),
+    clone: checkClone(owner, own.clone),
   };
+}
+
+function checkClone<V>(
+  owner: string,
+  clone: 'structured' | ((value: V) => V) | undefined,
+): ((value: V) => V) | undefined {
+  if (clone === undefined || typeof clone === 'function') return clone;
+  if (clone === 'structured') return requireGlobal('structuredClone') as (value: V) => V;
+  throw new InvalidOptionError(owner, 'clone', "must be 'structured' or a function", clone);
 }
 
 export const NO_TAGS: readonly string[] = [];

@@ -1,5 +1,6 @@
 import type { Backoff } from '../core/backoff.js';
 import { InvalidOptionError } from '../core/errors.js';
+import { checkOneOf, readOptions } from '../core/options.js';
 import type { Policy, PolicyDescription } from '../core/policy.js';
 
 /** The worst case of a pipeline, as `explain` computes it. */
@@ -31,7 +32,11 @@ export interface Warning {
 /** The kind of a likely mistake. */
 export type WarningCode =
   | 'breaker-without-inner-timeout'
+  | 'breaker-outside-retry'
   | 'bulkhead-outside-retry'
+  | 'fallback-inside-retry'
+  | 'no-timeout'
+  | 'retry-inside-retry'
   | 'same-policy-twice'
   | 'retries-beyond-budget'
   | 'attempt-timeout-too-long';
@@ -59,9 +64,50 @@ export function explain(policy: Policy<unknown>): Explanation {
     maxAttempts: walk(descriptions, 0, Infinity, FAILING).attempts,
     maxDurationMs: walk(descriptions, 0, Infinity, HANGING).endsAt,
     amplification: descriptions.reduce((product, description) => product * amplificationOf(description), 1),
-    warnings: [...warningsOf(descriptions), ...sharedTwice(chain)],
+    warnings: [...warningsOf(descriptions), ...missingTimeout(descriptions), ...sharedTwice(chain)],
   };
 }
+
+/** Options of `assertNoWarnings`. */
+export interface AssertNoWarningsOptions {
+  /** The kinds of warnings that are intended. @defaultValue none */
+  readonly allow?: readonly WarningCode[] | undefined;
+}
+
+/**
+ * Throws if `explain` finds a likely mistake in the composition of a policy. For a test of the program's policies, or
+ * for its start.
+ *
+ * @throws Error with the messages of all warnings that are not allowed.
+ * @throws InvalidOptionError if an argument is invalid.
+ * @example
+ * ```ts
+ * const policy = pipeline(timeout('10s'), retry(), circuitBreaker(), timeout('2s'));
+ * assertNoWarnings(policy);
+ * assertNoWarnings(pipeline(retry(), circuitBreaker()), { allow: ['no-timeout'] });
+ * ```
+ */
+export function assertNoWarnings(policy: Policy<unknown>, options?: AssertNoWarningsOptions): void {
+  const { allow } = readOptions<AssertNoWarningsOptions>('assertNoWarnings', options, { allow: [] });
+  if (!Array.isArray(allow)) throw new InvalidOptionError('assertNoWarnings', 'allow', 'must be an array', allow);
+  for (const code of allow) checkOneOf('assertNoWarnings', 'allow', code, WARNING_CODES);
+  const found = explain(policy).warnings.filter(({ code }) => !allow.includes(code));
+  if (found.length === 0) return;
+  throw new Error(
+    `The policy has likely mistakes:\n${found.map(({ code, message }) => `- ${code}: ${message}`).join('\n')}`,
+  );
+}
+
+const WARNING_CODES: readonly WarningCode[] = [
+  ...([
+    'breaker-without-inner-timeout',
+    'breaker-outside-retry',
+    'bulkhead-outside-retry',
+    'same-policy-twice',
+  ] as const),
+  ...(['fallback-inside-retry', 'no-timeout', 'retry-inside-retry', 'retries-beyond-budget'] as const),
+  'attempt-timeout-too-long',
+];
 
 /** Returns the members, outermost first. Inner pipelines are replaced by their members. */
 function flatten(policy: Policy<unknown>): readonly Policy<unknown>[] {
@@ -139,6 +185,12 @@ function amplificationOf({ kind, maxAttempts, budget }: PolicyDescription): numb
   return Math.min(maxAttempts as number, 1 + ratio);
 }
 
+function* missingTimeout(chain: readonly PolicyDescription[]): Generator<Warning> {
+  const isLimited = chain.some((member) => member.kind === 'timeout' && member.timeoutMs !== Infinity);
+  if (chain.length < 2 || isLimited) return; // a single policy is no composition: its operation may have a timeout
+  yield warn('no-timeout', 'no policy has a timeout: a call whose operation hangs never ends');
+}
+
 function* warningsOf(chain: readonly PolicyDescription[]): Generator<Warning> {
   const isAfter = (index: number, kind: string) => chain.slice(index + 1).some((member) => member.kind === kind);
   const isBefore = (index: number, kind: string) => chain.slice(0, index).some((member) => member.kind === kind);
@@ -148,6 +200,21 @@ function* warningsOf(chain: readonly PolicyDescription[]): Generator<Warning> {
         'breaker-without-inner-timeout',
         `"${name}" has a timeout outside it and none inside: a call that hangs is aborted from outside and never counts as a failure`,
       );
+    }
+    if (kind === 'circuitBreaker' && isAfter(index, 'retry')) {
+      yield warn(
+        'breaker-outside-retry',
+        `"${name}" is outside a retry: it sees only the last attempt of each call, and opens late`,
+      );
+    }
+    if (kind === 'fallback' && isBefore(index, 'retry')) {
+      yield warn(
+        'fallback-inside-retry',
+        `"${name}" is inside a retry: it answers the first failure, so that nothing is retried`,
+      );
+    }
+    if (kind === 'retry' && isBefore(index, 'retry')) {
+      yield warn('retry-inside-retry', `"${name}" is inside another retry: the numbers of their attempts multiply`);
     }
     if (kind === 'bulkhead' && isAfter(index, 'retry')) {
       yield warn('bulkhead-outside-retry', `"${name}" is outside a retry: a call holds its slot during every backoff`);

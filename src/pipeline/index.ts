@@ -8,5 +8,12 @@
  *
  * @module
  */
-export { type Explanation, explain, type Warning, type WarningCode } from './explain.js';
+export {
+  type AssertNoWarningsOptions,
+  assertNoWarnings,
+  type Explanation,
+  explain,
+  type Warning,
+  type WarningCode,
+} from './explain.js';
 export { type AddsOf, type Pipeline, type PipelineEvent, type PipelineEvents, pipeline } from './pipeline.js';

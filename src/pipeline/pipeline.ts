@@ -7,6 +7,9 @@ import { formatValue } from '../core/inspect.js';
 import type { Outcome } from '../core/outcome.js';
 import { BasePolicy, type Policy, type PolicyDescription, runPolicy } from '../core/policy.js';
 
+/** The types of events. */
+const EVENTS = ['success', 'failure'] as const;
+
 /** Events of a pipeline. */
 export interface PipelineEvents {
   /** The call has ended with a value that is not judged `failure` or `permanent`. */
@@ -60,7 +63,7 @@ export function pipeline<const Policies extends readonly Policy<unknown>[]>(
 
 class PipelinePolicy<Adds> extends BasePolicy<Adds> implements Pipeline<Adds> {
   readonly policies: readonly Policy<unknown>[];
-  readonly #events = new Emitter<PipelineEvents>();
+  readonly #events = new Emitter<PipelineEvents>(EVENTS);
   readonly #chain: Next;
   #lastNext: Next = callOperation;
   #lastChain: Next;

@@ -18,6 +18,9 @@ import type { KeyedRateLimiter } from './keyed-rate-limiter.js';
 import type { RateLimiter } from './rate-limiter.js';
 import { toMicros } from './timeline.js';
 
+/** The types of events. */
+const EVENTS = ['reject'] as const;
+
 /** The options of `rateLimit`. */
 export interface RateLimitOptions {
   /**
@@ -71,7 +74,7 @@ class RateLimitPolicy extends BasePolicy implements RateLimit {
   readonly #maxWaitMs: number;
   readonly #cost: number | ((context: CallContext) => number);
   readonly #key: ((context: CallContext) => string) | undefined;
-  readonly #events = new Emitter<RateLimitEvents>();
+  readonly #events = new Emitter<RateLimitEvents>(EVENTS);
 
   constructor(limiter: RateLimiter | KeyedRateLimiter, options?: RateLimitOptions) {
     const owner = 'rateLimit';

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import { definePolicy } from '../core/define-policy.js';
+import { headersOf } from '../core/header-fields.js';
 import type { Policy } from '../core/policy.js';
-import { headersOf } from '../core/retry-after.js';
 import { type AnnouncedLimit, countsRequests } from '../http-fields/classic-limits.js';
 import { parseRateLimit, type RateLimitFields } from '../http-fields/rate-limit-fields.js';
 import { CoreLimiter } from './base-limiter.js';

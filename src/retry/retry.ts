@@ -13,6 +13,9 @@ import type { RetryHooks } from './hooks.js';
 import type { RetryOptions } from './options.js';
 import type { PacedCall, PacedOutcome, Pacing } from './pacing.js';
 
+/** The types of events. */
+const EVENTS = ['retry', 'giveUp'] as const;
+
 /** A retry policy, as `retry` creates it. */
 export interface Retry extends Policy, Observable<RetryEvents> {}
 
@@ -56,7 +59,7 @@ class RetryPolicy extends BasePolicy implements Retry {
   readonly #random: Random;
   readonly #pacing: Pacing | undefined;
   readonly #hooks: RetryHooks;
-  readonly #events = new Emitter<RetryEvents>();
+  readonly #events = new Emitter<RetryEvents>(EVENTS);
 
   constructor(options?: RetryOptions, hooks: RetryHooks = {}) {
     const owner = 'retry';

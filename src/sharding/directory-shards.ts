@@ -8,6 +8,9 @@ import { AnswerTable } from './answer-table.js';
 import { DirectoryLoad } from './directory-load.js';
 import { type AsyncShardRouter, checkIterable, checkShard, type ShardGetOptions } from './shard-router.js';
 
+/** The types of events. */
+const EVENTS = ['loadFailure'] as const;
+
 /** The options of `directoryShards`. */
 export interface DirectoryShardsOptions {
   /** Keys with known shards. They are kept until they are deleted. @defaultValue none */
@@ -109,7 +112,7 @@ class Directory implements DirectoryShards {
   readonly #answers: AnswerTable;
   /** The loads in flight whose results will be stored, by key. */
   readonly #loads = new Map<string, DirectoryLoad>();
-  readonly #events = new Emitter<DirectoryEvents>();
+  readonly #events = new Emitter<DirectoryEvents>(EVENTS);
 
   constructor(options: DirectoryShardsOptions = {}) {
     const kind = 'directoryShards';

@@ -22,6 +22,9 @@ import {
 } from './replica-session.js';
 import { checkIterable } from './shard-router.js';
 
+/** The types of events. */
+const EVENTS = ['failover', 'nodeDown', 'nodeUp'] as const;
+
 /** Routes reads and writes to a primary and its replicas. Created by `replicaRouter`. */
 export interface ReplicaRouter extends Observable<ReplicaRouterEvents> {
   /** The current epoch. It only increases, and each epoch has exactly one primary. */
@@ -105,7 +108,7 @@ class Router implements ReplicaRouter {
   readonly #clocks: SessionClocks;
   readonly #nodes: ReadonlyMap<string, ReplicaNode>;
   readonly #history: LogHistory;
-  readonly #events = new Emitter<ReplicaRouterEvents>();
+  readonly #events = new Emitter<ReplicaRouterEvents>(EVENTS);
   #primary: ReplicaNode;
 
   constructor(options: ReplicaRouterOptions) {

@@ -5,7 +5,12 @@ import { createSource } from '../loading-cache/create-source.js';
 import type { CachedEntry } from '../loading-cache/entry.js';
 import type { LoadingCacheSetOptions } from '../loading-cache/entry-store.js';
 import { checkInvalidation, type EntryMatch, type Invalidation } from '../loading-cache/invalidation.js';
-import { type LoadingCache, type LoadingCacheGetOptions, LoadingCacheImpl } from '../loading-cache/loading-cache.js';
+import {
+  createCache,
+  type LoadingCache,
+  type LoadingCacheGetOptions,
+  type LoadingCacheImpl,
+} from '../loading-cache/loading-cache.js';
 import type { WithLoad } from '../loading-cache/options.js';
 import type { Source } from '../loading-cache/source.js';
 import type { WarmUpOptions, WarmUpResult } from '../loading-cache/warm-up.js';
@@ -22,6 +27,9 @@ import {
 import { SecondTier } from './second-tier.js';
 import type { TieredCacheEvents, TieredCacheStats } from './stats.js';
 import { type EntryLifetimes, noOrigin, TieredSource } from './tiered-source.js';
+
+/** The types of events. */
+const EVENTS = ['load', 'loadError', 'invalidate', 'secondTier'] as const;
 
 type ReadingVerbs = 'get' | 'getMany' | 'getSync' | 'peek' | 'refresh' | 'warmUp' | 'loading';
 
@@ -230,13 +238,13 @@ export function tiered<V, D>(
   const owner = 'tiered';
   const own = readTieredOptions(owner, options as TieredLoadingOptions<V, D>);
   const { loading, tier, lifetimes } = checkTieredOptions<V, D>(owner, l2, own);
-  const events = new Emitter<TieredCacheEvents>();
+  const events = new Emitter<TieredCacheEvents>(EVENTS);
   const second = new SecondTier<V, D>(tier, events);
   const { name, clock } = loading;
   const canReload = own.load !== undefined || own.loadMany !== undefined;
   const origin = canReload ? createSource<string, V>(owner, own, clock) : (noOrigin as Source<string, never>);
   const source = new TieredSource<V>(name, second, origin, lifetimes, clock);
-  const first = new LoadingCacheImpl(owner, firstTierOf(owner, l1), loading, source);
+  const first = createCache<string, V>(owner, firstTierOf(owner, l1), loading, source);
   return new TwoTierCache({ name, first, second, source, lifetimes, canReload }, events);
 }
 

@@ -8,6 +8,9 @@ import { checkName, readOptions } from '../core/options.js';
 import type { Policy, PolicyDescription } from '../core/policy.js';
 import { TimedScope } from '../core/timed-scope.js';
 
+/** The types of events. */
+const EVENTS = ['timeout'] as const;
+
 /** Options of `timeout`. */
 export interface TimeoutOptions {
   /** The time that the operation and the inner policies may take: a duration above 0. `Infinity` means no timeout. */
@@ -72,7 +75,7 @@ export function timeoutVariant(options: TimeoutOptions, variant: TimeoutVariant)
 
 class TimeoutPolicy extends BracketPolicy implements Timeout {
   readonly #deadlines: DeadlineList;
-  readonly #events = new Emitter<TimeoutEvents>();
+  readonly #events = new Emitter<TimeoutEvents>(EVENTS);
   readonly #onTimeout: TimeoutVariant['onTimeout'];
 
   constructor(options: TimeoutOptions, { compensatesStalls, onTimeout }: TimeoutVariant = { compensatesStalls: true }) {

@@ -499,8 +499,9 @@ describe('The options of a call', () => {
     await refused(() => 1, { repeatable }).toThrow(/^retry: "repeatable" must be a boolean/);
   });
 
-  it('unknown options of a call are ignored', async () => {
-    await expect(policy.execute(() => 1, { traceId: 'abc' } as object)).resolves.toBe(1);
+  it('unknown options of a call are rejected', async () => {
+    const call = policy.execute(() => 1, { traceId: 'abc' } as object);
+    await expect(call).rejects.toThrow('retry: "traceId" is unknown, got "abc"');
   });
 
   it('a null signal means no signal', async () => {

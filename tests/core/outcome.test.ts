@@ -184,7 +184,56 @@ describe('An error with an HTTP status', () => {
     ['a broken body of a good response (E58)', error({ status: 200 }), 'failure'],
     ['a status that is a text', error({ status: '404' }), 'failure'],
     ['a response that is null', error({ response: null }), 'failure'],
+    ['AWS', error({ $metadata: { httpStatusCode: 403 } }), 'success'],
+    ['a method that is not implemented', error({ status: 501 }), 'success'],
+    ['a gateway', error({ statusCode: 502 }), 'failure'],
+    ['a broken body with the status of another response', error({ status: 200, response: { status: 404 } }), 'success'],
+    ['a word beside the status', error({ status: 'rejected', statusCode: 404 }), 'success'],
+    ['a code of gRPC in status', error({ status: 14 }), 'failure'],
+    ['a fraction', error({ status: 404.5 }), 'failure'],
+    ['a number above all statuses', error({ status: 1404 }), 'failure'],
+    ['metadata without a status', error({ $metadata: { attempts: 1 } }), 'failure'],
+    ['a wish of the server for a retry', error({ status: 409, headers: { 'x-should-retry': 'true' } }), 'throttled'],
+    ['a wish of the server for no retry', error({ status: 500, headers: { 'x-should-retry': 'false' } }), 'permanent'],
   ])('%s is judged by the status', (_name, reason, verdict) => {
     expect(defaultClassify({ ok: false, error: reason })).toBe(verdict);
+  });
+});
+
+describe('A value with an HTTP status', () => {
+  it.each([
+    [{ statusCode: 200 }, 'success'],
+    [{ statusCode: 404, headers: {} }, 'success'],
+    [{ statusCode: 408, headers: {} }, 'failure'],
+    [{ statusCode: 429, headers: { 'retry-after': '1' } }, 'throttled'],
+    [{ statusCode: 500, headers: {} }, 'failure'],
+    [{ statusCode: 501, headers: {} }, 'success'],
+    [{ statusCode: '503' }, 'success'],
+    [{ statusCode: null }, 'success'],
+    [{ status: 503 }, 'success'],
+  ])('the value %o is judged %s', (value, verdict) => {
+    expect(defaultClassify({ ok: true, value })).toBe(verdict);
+  });
+});
+
+it('a value whose statusCode cannot be read is a success', () => {
+  const value = {
+    get statusCode(): number {
+      throw new Error('do not touch');
+    },
+  };
+  expect(defaultClassify({ ok: true, value })).toBe('success');
+});
+
+describe('An abort error of a client', () => {
+  class APIUserAbortError extends Error {}
+  it.each([
+    ['axios', Object.assign(new Error('canceled'), { name: 'CanceledError', code: 'ERR_CANCELED' })],
+    ['OpenAI', new APIUserAbortError('Request was aborted.')],
+  ])('the abort error of %s is ignored if the signal of the call is aborted', (_name, error) => {
+    expect(defaultClassify({ ok: false, error }, { signal: AbortSignal.abort() } as CallContext)).toBe('ignore');
+    expect(defaultClassify({ ok: false, error }, { signal: new AbortController().signal } as CallContext)).toBe(
+      'failure',
+    );
   });
 });

@@ -441,7 +441,7 @@ describe('Options', () => {
     [[{ node: 'a', weight: -1 }], '"nodes[0].weight" must be a finite number ≥ 0 and at most 1000000, got -1'],
     [['a', { node: 'b', weight: Infinity }], '"nodes[1].weight" must be a finite number'],
     [[{ node: 'a', zone: 1 }], '"nodes[0].zone" must be a string, got 1'],
-    [[{ node: 'a', wait: 1 }], '"nodes[0].wait" is unknown (did you mean "weight"?)'],
+    [[{ node: 'a', wieght: 1 }], '"nodes[0].wieght" is unknown (did you mean "weight"?)'],
   ])('the nodes %j are rejected', (nodes, message) => {
     expect(make({}, nodes)).toThrow(message);
   });

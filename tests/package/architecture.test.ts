@@ -16,6 +16,8 @@ const mayImport: Record<string, string[]> = {
   keyed: ['core'],
   coalesce: ['core'],
   dedupe: ['core', 'http-fields'],
+  guard: ['core'],
+  classify: ['core'],
   cache: ['core'],
   'loading-cache': ['core', 'cache'],
   'tiered-cache': ['core', 'cache', 'loading-cache', 'timeout', 'circuit-breaker'],
@@ -32,7 +34,7 @@ const mayImport: Record<string, string[]> = {
   'http-server': ['core', 'rate-limit', 'http-fields'],
   sharding: ['core', 'hash-ring'],
   simulator: ['core', 'testing'],
-  testing: ['core'],
+  testing: ['core', 'tiered-cache'], // only the type of a store, for its contract
 };
 
 const src = fileURLToPath(new URL('../../src/', import.meta.url));

@@ -22,7 +22,7 @@ const publicNames: Record<string, string[]> = {
     'sleep',
     'systemClock',
   ],
-  pipeline: ['explain', 'pipeline'],
+  pipeline: ['assertNoWarnings', 'explain', 'pipeline'],
   retry: [
     'RetryBudget',
     'constantBackoff',
@@ -39,7 +39,18 @@ const publicNames: Record<string, string[]> = {
   cache: ['ClockCache', 'FifoCache', 'LfuCache', 'LruCache', 'RandomCache', 'TinyLfuCache', 'TtlCache'],
   coalesce: ['coalesce'],
   dedupe: ['dedupe'],
-  'loading-cache': ['loadingCache', 'memoize', 'shareInvalidations'],
+  guard: ['guard', 'guarded'],
+  classify: [
+    'awsErrors',
+    'firstOf',
+    'grpcErrors',
+    'mongoErrors',
+    'nodeErrors',
+    'prismaErrors',
+    'redisErrors',
+    'sqlErrors',
+  ],
+  'loading-cache': ['batch', 'loadingCache', 'memoize', 'shareInvalidations'],
   'tiered-cache': ['tiered'],
   'cache-writers': ['writeAround', 'writeBehind', 'writeThrough'],
   'http-cache': ['cachedFetch'],
@@ -122,7 +133,7 @@ const publicNames: Record<string, string[]> = {
     'uniform',
     'zipf',
   ],
-  testing: ['SimClock', 'TestClock', 'seededRandom'],
+  testing: ['SimClock', 'TestClock', 'cacheStoreContract', 'forceOpen', 'passThrough', 'seededRandom'],
 };
 
 /** Entry points that the root does not re-export, because they do not run in every runtime or are not needed by every program. */

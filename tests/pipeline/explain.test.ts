@@ -1,4 +1,5 @@
 import {
+  assertNoWarnings,
   bulkhead,
   circuitBreaker,
   constantBackoff,
@@ -133,12 +134,13 @@ describe('explain', () => {
   });
 
   it('explain warns about a bulkhead outside a retry, also across inner pipelines', () => {
-    expect(codes(pipeline(bulkhead({ maxConcurrent: 5 })), pipeline(retry()))).toEqual(['bulkhead-outside-retry']);
+    const order = codes(pipeline(bulkhead({ maxConcurrent: 5 })), pipeline(retry()), timeout('1s'));
+    expect(order).toEqual(['bulkhead-outside-retry']);
   });
 
   it('explain warns about a policy that occurs twice', () => {
     const breaker = circuitBreaker({ name: 'users' });
-    const { warnings } = explain(pipeline(breaker, breaker, pipeline(breaker)));
+    const { warnings } = explain(pipeline(breaker, breaker, pipeline(breaker), timeout('1s')));
     expect(warnings).toEqual([{ code: 'same-policy-twice', message: expect.stringContaining('"users"') }]);
   });
 
@@ -153,7 +155,57 @@ describe('explain', () => {
     expect(codes(timeout('2s'), retry(), timeout('2s'))).toEqual([]);
   });
 
+  it('explain warns about a breaker outside a retry', () => {
+    expect(codes(circuitBreaker(), retry(), timeout('1s'))).toEqual(['breaker-outside-retry']);
+    expect(codes(retry(), circuitBreaker(), timeout('1s'))).toEqual([]);
+  });
+
+  it('explain warns about a fallback inside a retry', () => {
+    expect(codes(retry(), fallback(1), timeout('1s'))).toEqual(['fallback-inside-retry']);
+    expect(codes(fallback(1), retry(), timeout('1s'))).toEqual([]);
+  });
+
+  it('explain warns about a retry inside a retry, also across inner pipelines', () => {
+    expect(codes(retry(), pipeline(retry(), timeout('1s')))).toEqual(['retry-inside-retry']);
+    expect(codes(retry(), retry(), retry(), timeout('1s'))).toEqual(['retry-inside-retry', 'retry-inside-retry']);
+  });
+
+  it('explain warns about several policies without any timeout, but not about a single policy', () => {
+    expect(codes(retry(), circuitBreaker())).toEqual(['no-timeout']);
+    expect(codes(retry(), timeout({ duration: Infinity }))).toEqual(['no-timeout']);
+    expect(codes(timeout('1s'), retry())).toEqual([]);
+    expect(codes(retry())).toEqual([]);
+  });
+
   it.each([null, undefined, 1, {}, retry])('explain rejects %s, which is not a policy', (policy) => {
     expect(() => explain(policy as never)).toThrow('explain: "policy" must be a policy');
+  });
+});
+
+describe('assertNoWarnings', () => {
+  it('a policy without warnings passes, and any other one throws with all its warnings', () => {
+    expect(() => assertNoWarnings(pipeline(retry(), circuitBreaker(), timeout('1s')))).not.toThrow();
+    const wrong = pipeline(circuitBreaker({ name: 'users' }), retry());
+    expect(() => assertNoWarnings(wrong)).toThrow(
+      /^The policy has likely mistakes:\n- breaker-outside-retry: "users" .*\n- no-timeout: /,
+    );
+  });
+
+  it('allowed warnings do not throw, and the others still do', () => {
+    const wrong = pipeline(circuitBreaker(), retry());
+    expect(() => assertNoWarnings(wrong, { allow: ['no-timeout', 'breaker-outside-retry'] })).not.toThrow();
+    expect(() => assertNoWarnings(wrong, { allow: ['no-timeout'] })).toThrow('breaker-outside-retry');
+  });
+
+  it.each([
+    [{ allow: ['no-timeouts'] }, 'assertNoWarnings: "allow" must be one of'],
+    [{ allow: 'no-timeout' }, 'assertNoWarnings: "allow" must be an array'],
+    [{ allowed: [] }, '"allowed" is unknown (did you mean "allow"?)'],
+  ])('the options %o are rejected', (options, message) => {
+    expect(() => assertNoWarnings(retry(), options as never)).toThrow(message);
+  });
+
+  it('anything but a policy is rejected', () => {
+    expect(() => assertNoWarnings({} as never)).toThrow('explain: "policy" must be a policy');
   });
 });

@@ -1,0 +1,268 @@
+import type { CallContext } from '../core/call-context.js';
+import { InvalidOptionError } from '../core/errors.js';
+import { formatValue, safeGet } from '../core/inspect.js';
+import { checkBoolean, checkInteger, checkMethods, readOptions } from '../core/options.js';
+import type { Policy } from '../core/policy.js';
+
+/** Options of `guard`. */
+export interface GuardOptions<M extends PropertyKey = PropertyKey> {
+  /** The names of the methods that run under the policy: at least one. All other members are unchanged. Required. */
+  readonly methods: readonly M[];
+  /**
+   * How a guarded method receives the signal of the call, which aborts at a timeout: the index of its argument with
+   * options, whose property `signal` is set, or a function that returns the arguments with the signal. If the caller has
+   * set a signal in these options, it aborts the call too.
+   * @defaultValue none: the method is not notified of an abort
+   */
+  readonly signal?: number | PlaceSignal | undefined;
+  /**
+   * Whether a method may return an async iterable, such as a stream or a cursor. The policy then guards the call that
+   * creates it, and not its iteration. If false, such a result rejects the call with InvalidOptionError.
+   * @defaultValue false
+   */
+  readonly stream?: boolean | undefined;
+}
+
+/** Returns the arguments of one call with the signal of the call. */
+export type PlaceSignal = (args: readonly unknown[], signal: AbortSignal, method: PropertyKey) => readonly unknown[];
+
+/** A method under a policy: it always returns a promise. */
+export type GuardedMethod<F, Adds = never> = [Adds] extends [never]
+  ? F extends (...args: never[]) => Promise<unknown>
+    ? F
+    : AsPromise<F, Adds>
+  : AsPromise<F, Adds>;
+
+type AsPromise<F, Adds> = F extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R> | Adds> : never;
+
+/**
+ * A client with guarded methods. It has the type of the client itself if all these methods return promises and the
+ * policy adds no value of its own.
+ */
+export type GuardedClient<T, M extends keyof T, Adds = never> = [T[M], Adds] extends [
+  (...args: never[]) => Promise<unknown>,
+  never,
+]
+  ? T
+  : Omit<T, M> & { readonly [K in M]: GuardedMethod<T[K], Adds> };
+
+/**
+ * Returns the client with the named methods under a policy. The client itself is not changed: its other users are not
+ * guarded.
+ *
+ * - A guarded method is called with the client itself as `this`, so that private fields and internal calls work.
+ *   Internal calls of the client are not guarded.
+ * - It returns a promise. A thenable result, such as the query of a query builder, is awaited once, inside the policy. A
+ *   retry calls the method again.
+ * - A method is looked up at each call, so that a method that is replaced later is guarded too.
+ *
+ * O(1) memory for each method that was read.
+ *
+ * @throws InvalidOptionError if the client is not an object or a function, if a named method is missing or not a
+ * function, or for any other invalid option.
+ * @example
+ * ```ts
+ * const db = { query: async (sql: string, options?: { signal?: AbortSignal }) => [sql, options] };
+ * const policy = pipeline(retry({ classify: firstOf(sqlErrors()) }), timeout('2s'));
+ * const guardedDb = guard(db, policy, { methods: ['query'], signal: 1 });
+ * const rows = await guardedDb.query('select 1');
+ * ```
+ */
+export function guard<T extends object, const M extends keyof T, Adds = never>(
+  client: T,
+  policy: Policy<Adds>,
+  options: GuardOptions<M>,
+): GuardedClient<T, M, Adds> {
+  const own = readOptions<GuardOptions>('guard', options, { methods: undefined, signal: undefined, stream: false });
+  if ((typeof client !== 'object' && typeof client !== 'function') || client === null) {
+    throw new InvalidOptionError('guard', 'client', 'must be an object or a function', client);
+  }
+  const guardOfClient = new ClientGuard(
+    client as Client,
+    checkMethods('guard', 'policy', policy, ['execute']),
+    checkNames(client, own.methods),
+    checkPlaceSignal(own.signal),
+    checkBoolean('guard', 'stream', own.stream),
+  );
+  return guardOfClient.proxy as unknown as GuardedClient<T, M, Adds>;
+}
+
+type Client = Record<PropertyKey, unknown>;
+type AnyFunction = (...args: readonly unknown[]) => unknown;
+
+function checkNames(client: object, methods: readonly PropertyKey[]): ReadonlySet<PropertyKey> {
+  if (!Array.isArray(methods) || methods.length === 0) {
+    throw new InvalidOptionError('guard', 'methods', 'must be an array of at least one name', methods);
+  }
+  for (const name of methods) {
+    const type = typeof name;
+    if ((type !== 'string' && type !== 'symbol') || typeof safeGet(client, name) !== 'function') {
+      throw new InvalidOptionError('guard', 'methods', 'must name methods of the client', name);
+    }
+  }
+  return new Set(methods);
+}
+
+function checkPlaceSignal(signal: number | PlaceSignal | undefined): number | PlaceSignal | undefined {
+  if (signal === undefined || typeof signal === 'function') return signal;
+  return checkInteger('guard', 'signal', signal, { min: 0, max: 20 });
+}
+
+/**
+ * The proxy of one client. Its target is an empty object and not the client: a proxy may not return anything but the own
+ * value of a frozen property of its target.
+ */
+class ClientGuard implements ProxyHandler<object> {
+  readonly proxy: object;
+  readonly #client: Client;
+  readonly #policy: Policy<unknown>;
+  readonly #methods: ReadonlySet<PropertyKey>;
+  readonly #signal: number | PlaceSignal | undefined;
+  readonly #stream: boolean;
+  /** The guarded form of each method, and the form of any other method that is called with the client as `this`. */
+  readonly #wrapped = new WeakMap<AnyFunction, AnyFunction>();
+  readonly #guarded = new Map<PropertyKey, { readonly method: AnyFunction; readonly guarded: AnyFunction }>();
+
+  constructor(
+    client: Client,
+    policy: Policy<unknown>,
+    methods: ReadonlySet<PropertyKey>,
+    signal: number | PlaceSignal | undefined,
+    stream: boolean,
+  ) {
+    this.#client = client;
+    this.#policy = policy;
+    this.#methods = methods;
+    this.#signal = signal;
+    this.#stream = stream;
+    this.proxy = new Proxy(typeof client === 'function' ? () => undefined : {}, this);
+  }
+
+  get(_target: object, name: PropertyKey): unknown {
+    const value = Reflect.get(this.#client, name, this.#client);
+    if (typeof value !== 'function' || name === 'constructor') return value;
+    return this.#methods.has(name) ? this.#guard(name, value as AnyFunction) : this.#wrap(value as AnyFunction);
+  }
+
+  set(_target: object, name: PropertyKey, value: unknown): boolean {
+    return Reflect.set(this.#client, name, value, this.#client);
+  }
+
+  apply(_target: object, self: unknown, args: readonly unknown[]): unknown {
+    return this.#outside(Reflect.apply(this.#client as unknown as AnyFunction, this.#inside(self), args));
+  }
+
+  has(_target: object, name: PropertyKey): boolean {
+    return Reflect.has(this.#client, name);
+  }
+
+  deleteProperty(_target: object, name: PropertyKey): boolean {
+    return Reflect.deleteProperty(this.#client, name);
+  }
+
+  defineProperty(_target: object, name: PropertyKey, descriptor: PropertyDescriptor): boolean {
+    return Reflect.defineProperty(this.#client, name, descriptor);
+  }
+
+  ownKeys(): (string | symbol)[] {
+    return Reflect.ownKeys(this.#client);
+  }
+
+  getOwnPropertyDescriptor(target: object, name: PropertyKey): PropertyDescriptor | undefined {
+    const descriptor = Reflect.getOwnPropertyDescriptor(this.#client, name);
+    if (descriptor === undefined) return undefined;
+    if ('value' in descriptor) descriptor.value = this.get(target, name);
+    return { ...descriptor, configurable: true };
+  }
+
+  getPrototypeOf(): object | null {
+    return Reflect.getPrototypeOf(this.#client);
+  }
+
+  setPrototypeOf(_target: object, prototype: object | null): boolean {
+    return Reflect.setPrototypeOf(this.#client, prototype);
+  }
+
+  preventExtensions(): boolean {
+    return false;
+  }
+
+  /** Returns the guarded form of a method; the same one as long as the client has the same method. */
+  #guard(name: PropertyKey, method: AnyFunction): AnyFunction {
+    const known = this.#guarded.get(name);
+    if (known?.method === method) return known.guarded;
+    const guarded: AnyFunction = (...args) => this.#call(name, method, args);
+    this.#guarded.set(name, { method, guarded });
+    return guarded;
+  }
+
+  #call(name: PropertyKey, method: AnyFunction, args: readonly unknown[]): Promise<unknown> {
+    const place = this.#signal;
+    const callers = typeof place === 'number' ? signalIn(args[place]) : undefined;
+    return this.#policy.execute(
+      async (context: CallContext) => {
+        const placed = place === undefined ? args : withSignal(place, args, context.signal, name);
+        const result = await Reflect.apply(method, this.#client, placed);
+        if (!this.#stream && isAsyncIterable(result)) {
+          closeIterable(result);
+          const rule = `must be true for ${formatValue(String(name))}, which returns an async iterable`;
+          throw new InvalidOptionError('guard', 'stream', rule, false);
+        }
+        return this.#outside(result);
+      },
+      callers === undefined ? undefined : { signal: callers },
+    );
+  }
+
+  /** Returns a method that is not guarded, called with the client itself instead of the proxy. */
+  #wrap(method: AnyFunction): AnyFunction {
+    const known = this.#wrapped.get(method);
+    if (known !== undefined) return known;
+    const wrapped = new Proxy(method, {
+      apply: (target, self, args) => this.#outside(Reflect.apply(target, this.#inside(self), args)),
+    });
+    this.#wrapped.set(method, wrapped);
+    return wrapped;
+  }
+
+  #inside(self: unknown): unknown {
+    return self === this.proxy ? this.#client : self;
+  }
+
+  /** A method that returns its own client, for chaining, returns the guarded one. */
+  #outside(result: unknown): unknown {
+    return result === this.#client ? this.proxy : result;
+  }
+}
+
+/** Returns the signal that the caller has set in the options of a method. */
+function signalIn(options: unknown): AbortSignal | undefined {
+  const signal = typeof options === 'object' && options !== null ? safeGet(options, 'signal') : undefined;
+  return (signal as AbortSignal | null | undefined) ?? undefined;
+}
+
+function withSignal(
+  place: number | PlaceSignal,
+  args: readonly unknown[],
+  signal: AbortSignal,
+  name: PropertyKey,
+): readonly unknown[] {
+  if (typeof place === 'function') return place(args, signal, name);
+  const options = args[place] ?? {};
+  if (typeof options !== 'object') {
+    throw new InvalidOptionError('guard', 'signal', 'must be the index of an argument with options', options);
+  }
+  const placed = Array.from({ length: Math.max(args.length, place + 1) }, (_, index) => args[index]);
+  placed[place] = { ...options, signal };
+  return placed;
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && typeof safeGet(value, Symbol.asyncIterator) === 'function';
+}
+
+/** Ends an iterable that the caller will not get, so that its connection is released. */
+function closeIterable(iterable: AsyncIterable<unknown>): void {
+  const close = async () => iterable[Symbol.asyncIterator]().return?.();
+  close().catch(() => {});
+}
