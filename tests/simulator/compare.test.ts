@@ -31,9 +31,11 @@ describe('Paired seeds', () => {
   const small = { ...outage, duration: '12s' } as const;
 
   it('for one seed, all candidates meet the same arrivals and the same service times', async () => {
+    const faulty = await compare({ ...small, candidates: { attempt, retries }, seeds: 2 });
+    const offered = (runs: typeof faulty.attempt.runs) => runs.map(({ series }) => series.map((row) => row.offered));
+    expect(faulty.retries.amplification.min).toBeGreaterThan(1);
+    expect(offered(faulty.attempt.runs)).toEqual(offered(faulty.retries.runs));
     const result = await compare({ ...small, faults: [], candidates: { attempt, retries }, seeds: 3 });
-    const offered = (runs: typeof result.attempt.runs) => runs.map(({ series }) => series.map((row) => row.offered));
-    expect(offered(result.attempt.runs)).toEqual(offered(result.retries.runs));
     // Without failures there are no retries, so that the runs are the same.
     expect(result.attempt.p99Ms.values).toEqual(result.retries.p99Ms.values);
     expect(new Set(result.attempt.p99Ms.values).size).toBe(3);
