@@ -2,7 +2,7 @@
 import * as grpc from '@grpc/grpc-js';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { inOrder, type TestServer, testServer } from '../support/http-server.js';
+import { inOrder, type Reply, type TestServer, testServer } from '../support/http-server.js';
 import * as anthropicProgram from './programs/anthropic.js';
 import * as axiosProgram from './programs/axios.js';
 import * as gotProgram from './programs/got.js';
@@ -28,7 +28,7 @@ const readers: Record<string, (origin: string) => PromiseLike<unknown>> = {
 };
 
 describe.each(Object.entries(readers))('The program of %s', (_name, read) => {
-  const requests = async (...replies: Parameters<typeof inOrder>) => {
+  const requests = async (...replies: Reply[]) => {
     await using server: TestServer = await testServer(inOrder(...replies));
     const outcome = await Promise.resolve(read(server.origin)).then(
       () => 'value',

@@ -9,12 +9,7 @@ const port = inject('redis');
 const classify = firstOf(redisErrors());
 
 async function withIoredis<T>(run: (redis: Redis) => Promise<T>, options: RedisOptions = {}): Promise<T> {
-  const redis = new Redis({
-    port: port ?? 0,
-    host: '127.0.0.1',
-    retryStrategy: () => null,
-    ...options,
-  } as RedisOptions);
+  const redis = new Redis({ port: port ?? 0, host: '127.0.0.1', retryStrategy: () => null, ...options } as never);
   redis.on('error', () => {});
   try {
     return await run(redis);
