@@ -6,6 +6,7 @@ import { checkBoolean, checkMethods, checkOptionalFunction, readOptions } from '
 import type { Classify, Outcome } from '../core/outcome.js';
 import type { CallOptions, Policy } from '../core/policy.js';
 import type { RequestSharing } from '../core/request-sharing.js';
+import type { Explainable, Explanation } from '../pipeline/index.js';
 import {
   type CallSettings,
   checkCallSettings,
@@ -158,6 +159,26 @@ export class GuardedFetch {
     const settings = checkCallSettings(options, base);
     this.policies.for(settings);
     return settings;
+  }
+
+  /** Explains the policies, together with those of a `resilientFetch` that was given as the `fetch`. */
+  explain(settings: CallSettings): Explanation {
+    const outer = this.policies.explain(settings);
+    const { breakwater: inner } = (this.given ?? {}) as Partial<Explainable>;
+    if (typeof inner?.explain !== 'function') return outer;
+    const { maxAttempts, amplification, warnings } = inner.explain();
+    const isNested = outer.maxAttempts > 1 && maxAttempts > 1;
+    const message = 'the given fetch is a resilientFetch that retries too: the attempts multiply';
+    return {
+      ...outer,
+      maxAttempts: outer.maxAttempts * maxAttempts,
+      amplification: outer.amplification * amplification,
+      warnings: [
+        ...outer.warnings,
+        ...warnings,
+        ...(isNested ? [{ code: 'retry-inside-retry', message } as const] : []),
+      ],
+    };
   }
 
   snapshot(): FetchSnapshot {

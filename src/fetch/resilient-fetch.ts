@@ -49,7 +49,7 @@ function fetchWith(instance: GuardedFetch, settings: CallSettings): ResilientFet
     snapshot: () => instance.snapshot(),
     isolate: (key) => instance.policies.isolate(checkString(OWNER, 'key', key)),
     reset: (key) => instance.policies.reset(checkString(OWNER, 'key', key)),
-    explain: () => instance.policies.explain(settings),
+    explain: () => instance.explain(settings),
     close: () => instance.close(),
   };
   // Defined and not assigned, because some properties of a function, such as `name`, are not writable.

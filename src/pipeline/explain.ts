@@ -43,7 +43,7 @@ export type WarningCode =
 
 /**
  * Computes the worst case of a pipeline, and finds likely mistakes in its composition. Nothing is run: the result is
- * derived from the descriptions of the policies. The time that calls wait for a slot is not included. A policy made by
+ * derived from the descriptions of the policies; for a `resilientFetch`, from its options. The time that calls wait for a slot is not included. A policy made by
  * `definePolicy` counts as one that calls the next policy once, without delay.
  *
  * @throws InvalidOptionError if the argument is not a policy.
@@ -54,9 +54,11 @@ export type WarningCode =
  * console.log(`at most ${maxAttempts} attempts in ${maxDurationMs} ms`, warnings);
  * ```
  */
-export function explain(policy: Policy<unknown>): Explanation {
-  if (typeof policy?.describe !== 'function') {
-    throw new InvalidOptionError('explain', 'policy', 'must be a policy', policy);
+export function explain(policy: Policy<unknown> | Explainable): Explanation {
+  const { breakwater: control } = Object(policy) as Partial<Explainable>;
+  if (typeof control?.explain === 'function') return control.explain();
+  if (!isPolicy(policy)) {
+    throw new InvalidOptionError('explain', 'policy', 'must be a policy or a resilientFetch', policy);
   }
   const chain = flatten(policy);
   const descriptions = chain.map((member) => member.describe());
@@ -66,6 +68,11 @@ export function explain(policy: Policy<unknown>): Explanation {
     amplification: descriptions.reduce((product, description) => product * amplificationOf(description), 1),
     warnings: [...warningsOf(descriptions), ...missingTimeout(descriptions), ...sharedTwice(chain)],
   };
+}
+
+/** A function with policies inside, such as `resilientFetch` returns it. */
+export interface Explainable {
+  readonly breakwater: { explain(): Explanation };
 }
 
 /** Options of `assertNoWarnings`. */
@@ -87,7 +94,7 @@ export interface AssertNoWarningsOptions {
  * assertNoWarnings(pipeline(retry(), circuitBreaker()), { allow: ['no-timeout'] });
  * ```
  */
-export function assertNoWarnings(policy: Policy<unknown>, options?: AssertNoWarningsOptions): void {
+export function assertNoWarnings(policy: Policy<unknown> | Explainable, options?: AssertNoWarningsOptions): void {
   const { allow } = readOptions<AssertNoWarningsOptions>('assertNoWarnings', options, { allow: [] });
   if (!Array.isArray(allow)) throw new InvalidOptionError('assertNoWarnings', 'allow', 'must be an array', allow);
   for (const code of allow) checkOneOf('assertNoWarnings', 'allow', code, WARNING_CODES);
@@ -108,6 +115,9 @@ const WARNING_CODES: readonly WarningCode[] = [
   ...(['fallback-inside-retry', 'no-timeout', 'retry-inside-retry', 'retries-beyond-budget'] as const),
   'attempt-timeout-too-long',
 ];
+
+const isPolicy = (value: unknown): value is Policy<unknown> =>
+  typeof (value as Partial<Policy<unknown>> | null | undefined)?.describe === 'function';
 
 /** Returns the members, outermost first. Inner pipelines are replaced by their members. */
 function flatten(policy: Policy<unknown>): readonly Policy<unknown>[] {

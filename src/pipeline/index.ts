@@ -11,6 +11,7 @@
 export {
   type AssertNoWarningsOptions,
   assertNoWarnings,
+  type Explainable,
   type Explanation,
   explain,
   type Warning,

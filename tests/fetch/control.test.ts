@@ -1,4 +1,5 @@
-import { pipeline, resilientFetch, retry, TokenBucket, timeout } from 'breakwater';
+import { assertNoWarnings, explain, pipeline, resilientFetch, retry, TokenBucket, timeout } from 'breakwater';
+import { cachedFetch } from 'breakwater/http-cache';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
 import { defer, settle, watch } from '../support/promises.js';
@@ -197,6 +198,23 @@ describe('explain', () => {
   it('warns about an attempt timeout above the total one', () => {
     const { warnings } = resilientFetch({ timeout: '1s', attemptTimeout: '2s' }).breakwater.explain();
     expect(warnings.map(({ code }) => code)).toEqual(['attempt-timeout-too-long']);
+  });
+
+  it('explain and assertNoWarnings accept the function itself, and one with a cache in front', () => {
+    const fetch = resilientFetch({ timeout: '1s', attemptTimeout: '2s' });
+    expect(explain(fetch)).toEqual(fetch.breakwater.explain());
+    expect(explain(cachedFetch(fetch)).warnings).toHaveLength(1);
+    expect(() => assertNoWarnings(fetch)).toThrow('attempt-timeout-too-long');
+    assertNoWarnings(resilientFetch());
+    for (const value of [undefined, null, () => {}, { breakwater: {} }]) {
+      expect(() => explain(value as never)).toThrow('must be a policy or a resilientFetch');
+    }
+  });
+
+  it('warns about a resilientFetch inside another one that retries too', () => {
+    const nested = resilientFetch({ fetch: cachedFetch(resilientFetch()) });
+    expect(explain(nested)).toMatchObject({ maxAttempts: 9, warnings: [{ code: 'retry-inside-retry' }] });
+    expect(explain(resilientFetch({ fetch: resilientFetch({ retry: false }) })).warnings).toEqual([]);
   });
 
   it('explains a policy of the caller', () => {
