@@ -25,7 +25,7 @@ import {
   checkRules,
   readCircuitBreakerOptions,
 } from './options.js';
-import { CircuitStateMachine, Closed, type Health, type Lease, SUCCESS, UNCOUNTED, UNKNOWN } from './states.js';
+import { CircuitStateMachine, Closed, type Health, type Lease, UNCOUNTED, UNKNOWN } from './states.js';
 import type { CircuitBreakerEvents, CircuitState } from './transition-notifier.js';
 
 /** Statistics of a circuit breaker. */
@@ -158,8 +158,8 @@ class CircuitBreakerPolicy extends BracketPolicy implements CircuitBreaker {
   }
 
   /**
-   * Returns the closed state if a success needs neither a clock reading nor a judgement: then a success allocates
-   * nothing.
+   * Returns the closed state if a value needs no clock reading, and no other judgement than the default one: then a
+   * success allocates nothing.
    */
   #closedFor(context: PolicyContext): Closed | undefined {
     const { current, rules } = this.#circuit;
@@ -301,8 +301,8 @@ class CountedCall implements Frame {
     this.#breaker = breaker;
   }
 
-  onValue(): void {
-    this.#closed.settle('success', false, SUCCESS);
+  onValue(value: unknown): void {
+    this.#closed.count(value);
   }
 
   onError(error: unknown): unknown {

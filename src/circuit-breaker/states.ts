@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.js';
-import type { Outcome } from '../core/outcome.js';
+import { judgeValue, type Outcome } from '../core/outcome.js';
 import { type CircuitRules, openForMs, openingDelayMs } from './circuit-rules.js';
 import { type CircuitState, TransitionNotifier, type TransitionReason } from './transition-notifier.js';
 import { type CallWindow, countWindow, DurationWindow } from './windows.js';
@@ -85,13 +85,20 @@ export class Closed extends State implements Lease {
     if (reason !== undefined) circuit.enter(circuit.opened(outcome, now), reason);
   }
 
+  /** Counts a value under the default judgement. A success allocates nothing. */
+  count(value: unknown): void {
+    const verdict = judgeValue(value);
+    if (verdict === 'success') this.settle('success', false, SUCCESS);
+    else this.settle(verdict === 'throttled' ? 'success' : 'failure', false, { ok: true, value });
+  }
+
   /**
-   * A promise handler for calls whose value is always a success: it counts the success and returns the value. Created
-   * on first use, for all calls.
+   * A promise handler for calls under the default judgement: it counts the value and returns it. Created on first use,
+   * for all calls.
    */
   get onValue(): <T>(value: T) => T {
     this.#onValue ??= (value) => {
-      this.settle('success', false, SUCCESS);
+      this.count(value);
       return value;
     };
     return this.#onValue;
@@ -223,7 +230,7 @@ class Probe implements Lease {
 export const UNKNOWN: Outcome = { ok: false, error: undefined };
 
 /** The outcome of a success whose value is not needed. */
-export const SUCCESS: Outcome = { ok: true, value: undefined };
+const SUCCESS: Outcome = { ok: true, value: undefined };
 
 /** The lease of calls that are admitted without being counted. */
 export const UNCOUNTED: Lease = { settle() {} };

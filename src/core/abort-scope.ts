@@ -160,7 +160,7 @@ export class AbortScope extends AbortNode {
       if (isOver) return;
       isOver = true;
       try {
-        leaveWithValue(frame);
+        leaveWithValue(frame, value);
         resolve(value);
       } catch (error) {
         reject(error);

@@ -5,8 +5,8 @@
 export interface Exit {
   /** The frame of the next outer policy that is left in the same reaction. */
   readonly outer: Exit | undefined;
-  /** Handles the success of the call. */
-  onValue(): void;
+  /** Handles the value of the call. */
+  onValue(value: unknown): void;
   /**
    * Handles the failure of the call. Returns the error that the outer frames and the caller receive. Must not start
    * asynchronous work: after an abort it may run in the async context of another call.
@@ -18,7 +18,7 @@ export interface Exit {
 export function leave<T>(inner: Exit, running: Promise<T>): Promise<T> {
   return running.then(
     (value) => {
-      leaveWithValue(inner);
+      leaveWithValue(inner, value);
       return value;
     },
     (error) => {
@@ -28,14 +28,14 @@ export function leave<T>(inner: Exit, running: Promise<T>): Promise<T> {
 }
 
 /**
- * Leaves all frames after a success.
+ * Leaves all frames with a value.
  *
  * @throws the error of a frame that throws, after the outer frames have been left with that error.
  */
-export function leaveWithValue(inner: Exit): void {
+export function leaveWithValue(inner: Exit, value: unknown): void {
   let frame: Exit | undefined = inner;
   try {
-    for (; frame !== undefined; frame = frame.outer) frame.onValue();
+    for (; frame !== undefined; frame = frame.outer) frame.onValue(value);
   } catch (error) {
     throw leaveWithError(frame?.outer, error);
   }

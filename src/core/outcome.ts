@@ -65,8 +65,11 @@ export function defaultClassify(outcome: Outcome, context?: CallContext): Verdic
 /** The errors of an aborted request: those of the platform, axios, and the SDKs of OpenAI and Anthropic. */
 const ABORT_ERRORS: readonly string[] = ['AbortError', 'CanceledError', 'APIUserAbortError'];
 
-/** Judges a value. Only a response with an error status in `statusCode` is anything but a success. */
-function judgeValue(value: unknown): Verdict {
+/**
+ * Judges a value as `defaultClassify` does. Only a response with an error status in `statusCode` is anything but a
+ * success.
+ */
+export function judgeValue(value: unknown): Verdict {
   if (typeof value !== 'object' || value === null) return 'success';
   try {
     const { statusCode } = value as { statusCode?: unknown };

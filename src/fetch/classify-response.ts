@@ -1,4 +1,5 @@
 import type { CallContext } from '../core/call-context.js';
+import { judgeStatus } from '../core/http-status.js';
 import { defaultClassify, type Outcome, type Verdict } from '../core/outcome.js';
 
 /**
@@ -21,13 +22,7 @@ export function classifyResponse(outcome: Outcome, context?: CallContext): Verdi
   const response = (outcome.value ?? {}) as Partial<Response>;
   const { status } = response;
   if (typeof status !== 'number' || status < 400) return 'success';
-  const shouldRetry = fieldOf(response, 'x-should-retry');
-  if (status === 429) return shouldRetry === 'false' ? 'success' : 'throttled';
-  if (status >= 500 || status === 408) {
-    if (shouldRetry === 'false') return 'permanent';
-    return status === 501 && shouldRetry !== 'true' ? 'success' : 'failure';
-  }
-  return shouldRetry === 'true' ? 'throttled' : 'success';
+  return judgeStatus(status, fieldOf(response, 'x-should-retry'));
 }
 
 /** Returns a header field; null if the response lacks it, or is no complete response. */

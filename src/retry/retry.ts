@@ -1,10 +1,11 @@
 import { type Backoff, checkDelay, exponentialBackoff } from '../core/backoff.js';
 import { checkClock } from '../core/clock.js';
 import type { ChildContext, Next, PolicyContext } from '../core/context.js';
+import { discardBody } from '../core/discard-body.js';
 import { toMs } from '../core/duration.js';
 import { Emitter, type Observable } from '../core/events.js';
 import { checkInteger, checkMethods, checkName, checkOptionalFunction, readOptions } from '../core/options.js';
-import { type Classify, defaultClassify, judge, type Outcome, type Verdict } from '../core/outcome.js';
+import { type Classify, defaultClassify, judge, judgeValue, type Outcome, type Verdict } from '../core/outcome.js';
 import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
 import { checkRandom, type Random } from '../core/random.js';
 import { retryAfterMs } from '../core/retry-after.js';
@@ -26,7 +27,7 @@ export interface Retry extends Policy, Observable<RetryEvents> {}
  * Only outcomes that are judged `failure` or `throttled` are retried. By default an abort by the caller, a mistake in
  * the program and a rejection by another policy are not. A `Retry-After`, which is the `retryAfterMs` of an error or the header of a
  * response, is a lower bound of the delay. If no further attempt is made, the last error is rethrown unchanged, or the
- * last value is returned unchanged.
+ * last value is returned unchanged. The body of a response of `undici.request` that is not returned is dropped.
  *
  * O(1) memory for any number of attempts; one timer while the retry waits.
  *
@@ -118,8 +119,9 @@ class RetryPolicy extends BasePolicy implements Retry {
     const first = next(context.attempt === 1 ? context : context.derive({ attempt: 1 }));
     const onFailure = (error: unknown) =>
       this.#afterFirst({ ok: false, error }, undefined, classify, startedAt, arrival, next, context);
-    if (classify === defaultClassify && pacing === undefined) return first.then(undefined, onFailure);
+    const isDefault = classify === defaultClassify && pacing === undefined;
     return first.then((value) => {
+      if (isDefault && judgeValue(value) === 'success') return value; // without an outcome object
       const outcome = { ok: true, value } as const;
       const verdict = this.#judge(classify, outcome, context);
       // A success returns here, without the cost of an async function.
@@ -254,6 +256,7 @@ class RetryPolicy extends BasePolicy implements Retry {
   #announce(event: RetryEvents['retry'], context: PolicyContext): void {
     if (this.#events.has('retry')) this.#events.emit('retry', event);
     this.#hooks.onRetry?.(event, context);
+    if (event.outcome.ok) discardBody(event.outcome.value);
   }
 
   #giveUp(reason: GiveUpReason, attempts: number, context: PolicyContext): void {
