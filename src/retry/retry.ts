@@ -112,6 +112,7 @@ class RetryPolicy extends BasePolicy implements Retry {
     const startedAt = this.#maxElapsedMs === Infinity ? 0 : this.clock.now();
     const classify = this.#classify ?? context.classify;
     const pacing = this.#pacing;
+    if (classify === defaultClassify && pacing === undefined) return this.#runDefault(startedAt, next, context);
     const arrival = pacing === undefined ? 0 : pacing.arrive();
     if (pacing?.isOpen(context) === false) {
       return this.#afterFirst(undefined, undefined, classify, startedAt, arrival, next, context);
@@ -119,9 +120,7 @@ class RetryPolicy extends BasePolicy implements Retry {
     const first = next(context.attempt === 1 ? context : context.derive({ attempt: 1 }));
     const onFailure = (error: unknown) =>
       this.#afterFirst({ ok: false, error }, undefined, classify, startedAt, arrival, next, context);
-    const isDefault = classify === defaultClassify && pacing === undefined;
     return first.then((value) => {
-      if (isDefault && judgeValue(value) === 'success') return value; // without an outcome object
       const outcome = { ok: true, value } as const;
       const verdict = this.#judge(classify, outcome, context);
       // A success returns here, without the cost of an async function.
@@ -131,6 +130,20 @@ class RetryPolicy extends BasePolicy implements Retry {
       pacing?.succeeded(context);
       return value;
     }, onFailure);
+  }
+
+  /**
+   * Runs a call under the default judgement without a gate. A method of its own, so that the two handlers keep only what
+   * they need: 40 bytes less per call (`npm run bench -- retry`).
+   */
+  #runDefault(startedAt: number, next: Next, context: PolicyContext): Promise<unknown> {
+    return next(context.attempt === 1 ? context : context.derive({ attempt: 1 })).then(
+      (value) =>
+        judgeValue(value) === 'success'
+          ? value
+          : this.#afterFirst({ ok: true, value }, undefined, defaultClassify, startedAt, 0, next, context),
+      (error) => this.#afterFirst({ ok: false, error }, undefined, defaultClassify, startedAt, 0, next, context),
+    );
   }
 
   /**
