@@ -21,7 +21,7 @@ const ALIASES =
   'threshold,failurethreshold,errorthresholdpercentage,errorthreshold,failureratio,failurepercentage,failurethresholdpercentage:failureRateThreshold ' +
   'resettimeout,halfopenafter,breakduration,durationofbreak,waitdurationinopenstate,cooldown,resetafter,sleepwindow:openFor ' +
   'volumethreshold,requestvolumethreshold,minimumthroughput,minimumnumberofcalls,minimumrps,minrequests:minimumCalls ' +
-  'rollingcounttimeout,samplingduration,slidingwindow,slidingwindowsize,rollingwindow,windowsize,windowduration:window,per ' +
+  'rollingcounttimeout,samplingduration,slidingwindow,slidingwindowsize,rollingwindow,windowsize,windowms,windowduration:window,per ' +
   'permittednumberofcallsinhalfopenstate,successthreshold,halfopenmaxcalls:probes,halfOpen ' +
   'slowcalldurationthreshold:slowCallDuration ' +
   'concurrency,concurrent,maxconcurrency,maxconcurrentcalls,maxparallelization,parallelism,maxparallel,permits,slots:maxConcurrent,concurrency,bulkhead ' +
@@ -29,7 +29,7 @@ const ALIASES =
   'maxwaitduration,maxwaittime,acquiretimeout,waittimeout:queueTimeout,maxWait ' +
   'timeoutduration:maxWait,duration timeout,timeoutms,milliseconds,ms:timeout,duration ' +
   'points,reservoir,limitforperiod,maxrequests:limit,capacity,refill tokensperinterval,fillrate,refillrate,reservoirrefreshamount:refill,limit,leak ' +
-  'interval,windowms,refillinterval,refillperiod,reservoirrefreshinterval,limitrefreshperiod:per duration:window,per ' +
+  'interval,refillinterval,refillperiod,reservoirrefreshinterval,limitrefreshperiod:per duration:window,per ' +
   'burst,bucketsize,burstcapacity,burstsize:capacity ' +
   'max:capacity,limit,maxKeys maxentries,maxitems,maxelements:capacity size:capacity maxsize,maxcachesize:maxWeight,maxBytes,maxKeys ' +
   'maxage,stdttl,ttlms,expires,expiresin,timetolive,expireafterwrite:ttl updateageonget,expireafteraccess:touchOnGet,idleFor ' +
