@@ -1,0 +1,303 @@
+import { Alarm, type Clock } from '../core/clock.js';
+import type { Controller, Dispatch, DispatchOptions, ResponseFields, ResponseHandler } from './dispatcher.js';
+import type { Receiver, ResponseHead, Source } from './receiver.js';
+
+type ExchangeEvent =
+  | { readonly type: 'data'; readonly chunk: Uint8Array }
+  | { readonly type: 'end'; readonly trailers: unknown }
+  | { readonly type: 'error'; readonly error: unknown };
+
+/** The longest time in milliseconds that the body of a response is read that is not passed on. */
+const DRAIN_MS = 1000;
+
+/** How much is read of a response that is not passed on, and the clock that measures for how long. */
+export interface DrainSettings {
+  readonly limit: number;
+  readonly clock: Clock;
+}
+
+/**
+ * One attempt: a request, and its response until it is judged.
+ *
+ * - `open`: no verdict. The response is paused, and what arrives nevertheless is kept: a pause is not honoured for HEAD,
+ *   and small responses end at once.
+ * - `kept`: it may be passed on later, so up to `drainLimit` bytes are read and kept.
+ * - `passed`: events go to the receiver.
+ * - `discarded`: up to `drainLimit` bytes are read, so that the connection can be used again; then it is closed.
+ */
+export abstract class Exchange implements Source {
+  /** The status code. Named as in `Response` and as in undici, so that any `classify` can read it. */
+  status = 0;
+  /** The header fields. */
+  readonly headers = { get: (name: string): string | null => this.field(name) };
+  protected readonly receiver: Receiver;
+  protected head: ResponseHead | undefined;
+  readonly #drain: DrainSettings;
+  #state: 'open' | 'kept' | 'passed' | 'discarded' = 'open';
+  #events: ExchangeEvent[] = [];
+  #drainedBytes = 0;
+  #alarm: Alarm | undefined;
+  #isEnded = false;
+  #resolve!: (exchange: Exchange) => void;
+  #reject!: (error: unknown) => void;
+  /** The reason of an abort that came before the connection. */
+  #abortReason: { readonly reason: unknown } | undefined;
+
+  constructor(receiver: Receiver, drain: DrainSettings) {
+    this.receiver = receiver;
+    this.#drain = drain;
+  }
+
+  get statusCode(): number {
+    return this.status;
+  }
+
+  abstract get rawHeaders(): unknown;
+  abstract get rawTrailers(): unknown;
+  abstract pause(): void;
+  abstract resume(): void;
+  protected abstract close(reason: unknown): void;
+  protected abstract field(name: string): string | null;
+  protected abstract get handler(): ResponseHandler;
+  /** Whether the request has been given to a connection, so that it can be aborted. */
+  protected abstract get isStarted(): boolean;
+
+  /** Sends the request. Resolves when the header fields of the response are there. */
+  send(dispatch: Dispatch, options: DispatchOptions, signal: AbortSignal): Promise<Exchange> {
+    const onAbort = () => this.abort(signal.reason);
+    const sent = new Promise<Exchange>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      signal.addEventListener('abort', onAbort, { once: true });
+      try {
+        dispatch(options, this.handler);
+      } catch (error) {
+        reject(error);
+      }
+    });
+    const leave = () => signal.removeEventListener('abort', onAbort);
+    sent.then(leave, leave);
+    return sent;
+  }
+
+  abort(reason: unknown): void {
+    if (this.#isEnded) return;
+    if (this.isStarted) this.close(reason);
+    else this.#abortReason = { reason };
+    this.#alarm?.clear();
+    if (this.#state === 'passed') return;
+    this.#state = 'discarded';
+    this.#reject(reason);
+  }
+
+  /** Discards the response. It is not passed on any more. */
+  discard(): void {
+    if (this.#state === 'passed' || this.#state === 'discarded') return;
+    const isReading = this.#state === 'kept';
+    this.#state = 'discarded';
+    this.#events = [];
+    if (!isReading) this.#startDraining();
+  }
+
+  /** Reads and keeps the response, which may be passed on later, so that its connection can be used meanwhile. */
+  keep(): this {
+    if (this.#state === 'open') {
+      this.#state = 'kept';
+      this.#startDraining();
+    }
+    return this;
+  }
+
+  /** Passes the response on to the receiver. */
+  passOn(): void {
+    if (this.#state !== 'open' && this.#state !== 'kept') return;
+    this.#state = 'passed';
+    this.#alarm?.clear();
+    this.receiver.respond(this.head as ResponseHead, this);
+    for (const event of this.#events.splice(0)) this.#pass(event);
+    if (!this.receiver.paused && !this.#isEnded) this.resume();
+  }
+
+  protected started(): void {
+    if (this.#abortReason !== undefined) this.close(this.#abortReason.reason);
+  }
+
+  /** Handles the head of a response. Returns whether it is the final one, and not an informational one. */
+  protected respond(head: ResponseHead): boolean {
+    if (head.status < 200) {
+      this.receiver.inform(head);
+      return false;
+    }
+    this.status = head.status;
+    this.head = head;
+    this.#resolve(this);
+    return true;
+  }
+
+  protected handle(event: ExchangeEvent): void {
+    if (event.type !== 'data') this.#end();
+    if (this.#state === 'passed') this.#pass(event);
+    else if (this.head === undefined) this.#fail(event);
+    else if (this.#state === 'open') this.#events.push(event);
+    else this.#drainEvent(event);
+  }
+
+  /** Whether the source must wait: without a verdict, or because the receiver has paused. */
+  protected get mustWait(): boolean {
+    return this.#state === 'open' || (this.#state === 'passed' && this.receiver.paused);
+  }
+
+  #end(): void {
+    this.#isEnded = true;
+    this.#alarm?.clear();
+  }
+
+  #pass(event: ExchangeEvent): void {
+    if (event.type === 'data') this.receiver.data(event.chunk);
+    else if (event.type === 'end') this.receiver.end(event.trailers);
+    else this.receiver.fail(event.error);
+  }
+
+  #fail(event: ExchangeEvent): void {
+    if (event.type === 'error') this.#reject(event.error);
+  }
+
+  #startDraining(): void {
+    if (this.#isEnded) return;
+    this.#alarm = new Alarm(this.#drain.clock, DRAIN_MS, () => this.#stopDraining());
+    this.#alarm.unref();
+    if (this.#state === 'discarded' && Number(this.field('content-length') ?? 0) > this.#drain.limit)
+      this.#stopDraining();
+    else this.resume();
+  }
+
+  #drainEvent(event: ExchangeEvent): void {
+    if (event.type === 'data') this.#drainedBytes += event.chunk.byteLength;
+    if (this.#state === 'kept') this.#events.push(event);
+    if (this.#drainedBytes > this.#drain.limit && !this.#isEnded) this.#stopDraining();
+  }
+
+  /** Closes the connection, with a body that is too long or too slow. */
+  #stopDraining(): void {
+    this.#alarm?.clear();
+    this.close(new Error('The rest of the body was discarded: it was too slow, or longer than "drainLimit"'));
+  }
+}
+
+/** An attempt in the style of undici 6. */
+export class CallbackExchange extends Exchange {
+  #abort: ((reason?: unknown) => void) | undefined;
+  #resume: (() => void) | undefined;
+
+  get rawHeaders(): unknown {
+    return this.head?.fields ?? null;
+  }
+
+  get rawTrailers(): unknown {
+    return null;
+  }
+
+  /** Has no effect: `onHeaders` and `onData` return whether the source must wait. */
+  pause(): void {}
+
+  resume(): void {
+    this.#resume?.();
+  }
+
+  protected close(reason: unknown): void {
+    this.#abort?.(reason);
+  }
+
+  protected get isStarted(): boolean {
+    return this.#abort !== undefined;
+  }
+
+  protected field(name: string): string | null {
+    const fields = (this.head?.fields ?? []) as readonly Uint8Array[];
+    for (let at = 0; at + 1 < fields.length; at += 2) {
+      if (textOf(fields[at]).toLowerCase() === name) return textOf(fields[at + 1]);
+    }
+    return null;
+  }
+
+  protected get handler(): ResponseHandler {
+    const { receiver } = this;
+    return {
+      onConnect: (abort) => {
+        this.#abort = abort;
+        this.started();
+      },
+      onHeaders: (status, fields, resume, statusText) => {
+        this.#resume = resume;
+        return !this.respond({ status, statusText, fields }) || !this.mustWait;
+      },
+      onData: (chunk) => {
+        this.handle({ type: 'data', chunk });
+        return !this.mustWait;
+      },
+      onComplete: (trailers) => this.handle({ type: 'end', trailers }),
+      onError: (error) => this.handle({ type: 'error', error }),
+      onResponseStarted: () => receiver.notify('onResponseStarted'),
+      onBodySent: (size, total) => receiver.notify('onBodySent', size, total),
+      onRequestSent: () => receiver.notify('onRequestSent'),
+    };
+  }
+}
+
+/** An attempt in the style of undici 7 and 8. */
+export class ControllerExchange extends Exchange {
+  #controller: Controller | undefined;
+  #rawTrailers: unknown = null;
+
+  get rawHeaders(): unknown {
+    return this.#controller?.rawHeaders ?? null;
+  }
+
+  get rawTrailers(): unknown {
+    return this.#rawTrailers;
+  }
+
+  pause(): void {
+    this.#controller?.pause();
+  }
+
+  resume(): void {
+    this.#controller?.resume();
+  }
+
+  protected close(reason: unknown): void {
+    this.#controller?.abort(reason);
+  }
+
+  protected get isStarted(): boolean {
+    return this.#controller !== undefined;
+  }
+
+  protected field(name: string): string | null {
+    const value = (this.head?.fields as ResponseFields | undefined)?.[name];
+    return value === undefined ? null : String(value);
+  }
+
+  protected get handler(): ResponseHandler {
+    return {
+      onRequestStart: (controller) => {
+        this.#controller = controller;
+        this.started();
+      },
+      onResponseStart: (controller, status, fields, statusText = '') => {
+        if (this.respond({ status, statusText, fields }) && this.mustWait) controller.pause();
+      },
+      onResponseData: (controller, chunk) => {
+        this.handle({ type: 'data', chunk });
+        if (this.mustWait) controller.pause();
+      },
+      onResponseEnd: (controller, trailers) => {
+        this.#rawTrailers = controller.rawTrailers ?? null;
+        this.handle({ type: 'end', trailers });
+      },
+      onResponseError: (_controller, error) => this.handle({ type: 'error', error }),
+    };
+  }
+}
+
+const textOf = (bytes: Uint8Array | undefined): string => Buffer.from(bytes as Uint8Array).toString('latin1');
