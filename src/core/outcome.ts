@@ -28,7 +28,7 @@ export type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) 
  *
  * - A value is a `success`, regardless of its content.
  * - A `TimeoutError` is a `failure`. Any other error of this package is ignored: it comes from a policy, not from the
- *   dependency.
+ *   dependency. The same is true if the error is the cause of a TypeError: `fetch` wraps the errors of a dispatcher.
  * - An untrusted certificate and a peer that violates the protocol are `permanent`.
  * - An error with an HTTP status, as client libraries throw it, is judged by the status: 429 is `throttled`, and any
  *   other 4xx except 408 is a `success`, because the server is healthy. It is thrown unchanged and not retried.
@@ -48,7 +48,7 @@ export type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) 
  */
 export function defaultClassify(outcome: Outcome, context?: CallContext): Verdict {
   if (outcome.ok) return 'success';
-  const { error } = outcome;
+  const error = unwrapFetchError(outcome.error);
   if (isResilienceError(error)) return error.code === 'ERR_TIMEOUT' ? 'failure' : 'ignore';
   if (isProgrammingError(error)) return 'ignore';
   if (isErrorOfClass(error, ['AbortError']) && context?.signal.aborted) return 'ignore';
@@ -56,6 +56,13 @@ export function defaultClassify(outcome: Outcome, context?: CallContext): Verdic
   const status = statusOf(error);
   if (status === undefined || status === 408 || status < 400 || status >= 500) return 'failure';
   return status === 429 ? 'throttled' : 'success';
+}
+
+/** Returns the error of this package that a TypeError has as its cause; the error itself if it has none. */
+function unwrapFetchError(error: unknown): unknown {
+  if (!isErrorOfClass(error, ['TypeError']) || isResilienceError(error)) return error;
+  const cause = safeGet(error as object, 'cause');
+  return isResilienceError(cause) ? cause : error;
 }
 
 /**

@@ -10,7 +10,9 @@ import { notify } from '../fetch/default-policy.js';
 import type { FetchPolicies } from '../fetch/policies.js';
 import type { OutgoingRequest } from '../fetch/request.js';
 import type { Dispatch, DispatchOptions, ResponseHandler } from './dispatcher.js';
-import { CallbackExchange, ControllerExchange, type DrainSettings, type Exchange } from './exchange.js';
+import { type DrainSettings, Exchange } from './exchange.js';
+import { CallbackExchange, ControllerExchange } from './exchange-styles.js';
+import { captureOptions, DispatchedRequest, isOneShot, isReusable } from './outgoing.js';
 import { Receiver } from './receiver.js';
 import { ReplayableBody } from './replayable-body.js';
 
@@ -28,69 +30,88 @@ export interface DispatchSettings {
   readonly drain: DrainSettings;
 }
 
+/** A dispatcher with the interceptor. */
+export interface Downstream {
+  readonly dispatch: Dispatch;
+  /** The key of requests without an origin: those of a dispatcher for one origin, such as a `Pool`. */
+  readonly key: string;
+}
+
 /** One request of a dispatcher, with all its attempts. */
 export class DispatchCall {
-  readonly #dispatch: Dispatch;
+  readonly #downstream: Downstream;
   readonly #options: DispatchOptions;
   readonly #settings: DispatchSettings;
   readonly #own: CallSettings;
   readonly #receiver: Receiver;
   readonly #controller = new AbortController();
   readonly #method: string;
-  /** The body, if it can be read once; undefined for any other. */
-  #body: ReplayableBody | undefined;
-  #latest: Exchange | undefined;
-  #attempts = 0;
-  #isSafe = false;
+  /** The body, if it can be read only once; undefined for any other. */
+  readonly #body: ReplayableBody | undefined;
+  /** Whether the request may be sent twice, apart from its body. */
+  readonly #isSafe: boolean;
+  readonly #key: string;
+  /** The attempts so far. */
+  readonly #exchanges: Exchange[] = [];
   /** The attempt of a request that must not be sent again. */
   #lastAttempt: Promise<Exchange> | undefined;
 
+  /** @throws InvalidOptionError if `repeatable` returns no boolean, and the errors of `key` and `repeatable`. */
   constructor(
-    dispatch: Dispatch,
+    downstream: Downstream,
     options: DispatchOptions,
     handler: ResponseHandler,
     settings: DispatchSettings,
     own: CallSettings,
   ) {
-    this.#dispatch = dispatch;
-    this.#options = options;
+    const { mayRepeat, replayLimit } = settings;
+    this.#downstream = downstream;
     this.#settings = settings;
     this.#own = own;
-    this.#method = options.method.toUpperCase();
+    this.#method = String(options.method).toUpperCase(); // undici rejects one that is no string
+    this.#options = mayRepeat ? captureOptions(options, replayLimit) : options;
+    const request = new DispatchedRequest(this.#options, this.#method);
+    this.#key = own.key ?? settings.key?.(request) ?? request.origin ?? downstream.key;
+    this.#isSafe = isRepeatable(request, own.repeatable ?? settings.repeatable);
+    const { body } = this.#options;
+    // The body of a request that must not be repeated is not recorded, but can be sent again as long as it is unread.
+    if (isOneShot(body)) this.#body = new ReplayableBody(body, mayRepeat && this.#isSafe ? replayLimit : 0);
     this.#receiver = new Receiver(handler, (reason) => this.#controller.abort(reason));
   }
 
-  /** Sends the request under the policies. Never throws. @param onEnd - called when the headers are there, or never will. */
+  /** Sends the request under the policies. Never throws. @param onEnd - called at the response headers, or the failure. */
   run(onEnd: () => void): void {
     if (!this.#receiver.start()) {
       onEnd();
+      this.#body?.finish();
       if (this.#receiver.aborted) this.#receiver.fail(this.#receiver.reason);
       return;
     }
     this.#execute().then(
       (exchange) => {
         onEnd();
-        this.#body?.finish();
-        exchange.passOn();
+        this.#end(exchange);
+        if (!this.#receiver.aborted) return exchange.passOn();
+        exchange.abort(this.#receiver.reason);
+        this.#receiver.fail(this.#receiver.reason);
       },
       (error) => {
         onEnd();
-        this.#latest?.discard();
-        this.#body?.finish();
+        this.#end(undefined);
         this.#receiver.fail(error);
       },
     );
   }
 
+  /** Discards all responses but the returned one. */
+  #end(returned: Exchange | undefined): void {
+    for (const exchange of this.#exchanges) if (exchange !== returned) exchange.discard();
+    this.#body?.finish();
+  }
+
   async #execute(): Promise<Exchange> {
     const { policies, classify, clock } = this.#settings;
-    const request = new DispatchedRequest(this.#options, this.#method);
-    const key = this.#own.key ?? this.#settings.key?.(request) ?? request.origin;
-    this.#isSafe = this.#isRepeatable(request);
-    const { body } = this.#options;
-    if (this.#isSafe && this.#settings.mayRepeat && isReadOnce(body)) {
-      this.#body = new ReplayableBody(body, this.#settings.replayLimit);
-    }
+    const key = this.#key;
     const { call: policy, timeoutMs: timeout } = policies.for(this.#own);
     const operation: ChangeableOperation = (context) => this.#attempt(context) as unknown as Promise<Response>;
     operation.changeable = { method: this.#method } as ChangeableCall;
@@ -102,16 +123,17 @@ export class DispatchCall {
     const outcome = await running;
     if (listener !== undefined) {
       const durationMs = clock.now() - startedAt;
-      notify(listener, { key, method: this.#method, outcome, durationMs, attempts: this.#attempts });
+      notify(listener, { key, method: this.#method, outcome, durationMs, attempts: this.#exchanges.length });
     }
-    if (outcome.ok) return outcome.value as unknown as Exchange;
-    throw outcome.error;
+    if (!outcome.ok) throw outcome.error;
+    return this.#checkOwn(outcome.value);
   }
 
-  #isRepeatable(request: OutgoingRequest): boolean {
-    const result = (this.#own.repeatable ?? this.#settings.repeatable)(request);
-    if (typeof result === 'boolean') return result;
-    throw new InvalidOptionError('resilient', 'repeatable', 'must return true or false', result);
+  /** Checks that a policy of the caller returns a response of this call. */
+  #checkOwn(value: unknown): Exchange {
+    if (value instanceof Exchange && this.#exchanges.includes(value) && !value.isDiscarded) return value;
+    const rule = 'must return an unread response of this request, and not one of its own or of another request';
+    throw new InvalidOptionError('resilient', 'policy', rule, value);
   }
 
   /** Whether the request may be sent again, as far as it is known. */
@@ -120,23 +142,19 @@ export class DispatchCall {
   }
 
   get #canSendBodyAgain(): boolean {
-    return this.#body === undefined ? !isReadOnce(this.#options.body) : this.#body.isReplayable;
+    return this.#body?.isReplayable ?? isReusable(this.#options.body, this.#settings.replayLimit);
   }
 
   /** Makes one attempt. If the request must not be sent again, returns the last attempt again. */
   #attempt(context: CallContext): Promise<Exchange> {
     // A request that must not be repeated is sent once, even if the policy asks for another attempt.
     if (this.#lastAttempt !== undefined) return this.#lastAttempt;
-    this.#latest?.discard(); // the earlier response was not good enough
-    this.#attempts++;
-    const { drain } = this.#settings;
-    const receiver = this.#receiver;
-    const exchange = receiver.isOldStyle
-      ? new CallbackExchange(receiver, drain)
-      : new ControllerExchange(receiver, drain);
-    this.#latest = exchange;
+    for (const earlier of this.#exchanges) if (earlier.hasResponded) earlier.discard(); // it was not good enough
+    const Style = this.#receiver.isOldStyle ? CallbackExchange : ControllerExchange;
+    const exchange = new Style(this.#receiver, this.#settings.drain);
+    this.#exchanges.push(exchange);
     const options = this.#body === undefined ? this.#options : { ...this.#options, body: this.#body.next() };
-    const sent = exchange.send(this.#dispatch, options, context.signal).then(
+    const sent = exchange.send(this.#downstream.dispatch, options, context.signal).then(
       () => {
         if (!this.#mayRepeat) setRepeatable(context, false);
         return exchange;
@@ -153,42 +171,8 @@ export class DispatchCall {
   }
 }
 
-/** Whether a body can be read only once: a stream, or a generator. undici's `fetch` passes every body as a generator. */
-function isReadOnce(body: unknown): body is AsyncIterable<unknown> {
-  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
-}
-
-/** A request as `key` and `repeatable` see it. Its URL is parsed on the first read. */
-class DispatchedRequest implements OutgoingRequest {
-  readonly method: string;
-  readonly #options: DispatchOptions;
-
-  constructor(options: DispatchOptions, method: string) {
-    this.#options = options;
-    this.method = method;
-  }
-
-  get origin(): string {
-    const { origin } = this.#options;
-    return typeof origin === 'object' ? origin.origin : new URL(String(origin)).origin;
-  }
-
-  get url(): URL {
-    return new URL(this.#options.path, this.#options.origin);
-  }
-
-  get input(): string {
-    return this.url.href;
-  }
-
-  get init() {
-    const { headers, body } = this.#options;
-    return { method: this.method, headers: toPairs(headers), body };
-  }
-}
-
-/** Returns header fields as pairs or as a record. undici also accepts names and values in turns. */
-function toPairs(headers: unknown): unknown {
-  if (!Array.isArray(headers) || Array.isArray(headers[0])) return headers ?? undefined;
-  return Array.from({ length: headers.length >> 1 }, (_, at) => [String(headers[2 * at]), String(headers[2 * at + 1])]);
+function isRepeatable(request: OutgoingRequest, repeatable: DispatchSettings['repeatable']): boolean {
+  const result = repeatable(request);
+  if (typeof result === 'boolean') return result;
+  throw new InvalidOptionError('resilient', 'repeatable', 'must return true or false', result);
 }

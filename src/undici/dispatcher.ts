@@ -5,7 +5,7 @@ export type Dispatch = (options: DispatchOptions, handler: ResponseHandler) => b
 
 /** The options of a request. All others are passed on unchanged. */
 export interface DispatchOptions {
-  readonly origin?: string | URL | undefined;
+  readonly origin?: string | URL | null | undefined;
   readonly path: string;
   readonly method: string;
   readonly headers?: unknown;

@@ -1,5 +1,5 @@
 import { Alarm, type Clock } from '../core/clock.js';
-import type { Controller, Dispatch, DispatchOptions, ResponseFields, ResponseHandler } from './dispatcher.js';
+import type { Dispatch, DispatchOptions, ResponseHandler } from './dispatcher.js';
 import type { Receiver, ResponseHead, Source } from './receiver.js';
 
 type ExchangeEvent =
@@ -52,10 +52,19 @@ export abstract class Exchange implements Source {
     return this.status;
   }
 
+  /** Whether the head of the response is there. */
+  get hasResponded(): boolean {
+    return this.head !== undefined;
+  }
+
+  get isDiscarded(): boolean {
+    return this.#state === 'discarded';
+  }
+
   abstract get rawHeaders(): unknown;
   abstract get rawTrailers(): unknown;
   abstract pause(): void;
-  abstract resume(): void;
+  protected abstract unpause(): void;
   protected abstract close(reason: unknown): void;
   protected abstract field(name: string): string | null;
   protected abstract get handler(): ResponseHandler;
@@ -80,19 +89,31 @@ export abstract class Exchange implements Source {
     return sent;
   }
 
+  /** Lets the source continue. Has no effect after its end: the connection may then belong to another request. */
+  resume(): void {
+    if (!this.#isEnded) this.unpause();
+  }
+
+  /** Closes the connection. A response that was not passed on yet is discarded. */
   abort(reason: unknown): void {
-    if (this.#isEnded) return;
-    if (this.isStarted) this.close(reason);
-    else this.#abortReason = { reason };
-    this.#alarm?.clear();
+    if (!this.#isEnded) {
+      if (this.isStarted) this.close(reason);
+      else this.#abortReason = { reason };
+      this.#alarm?.clear();
+    }
     if (this.#state === 'passed') return;
     this.#state = 'discarded';
+    this.#events = [];
     this.#reject(reason);
   }
 
   /** Discards the response. It is not passed on any more. */
   discard(): void {
     if (this.#state === 'passed' || this.#state === 'discarded') return;
+    if (!this.hasResponded) {
+      this.abort(new Error('The policy no longer waits for this attempt'));
+      return;
+    }
     const isReading = this.#state === 'kept';
     this.#state = 'discarded';
     this.#events = [];
@@ -110,12 +131,11 @@ export abstract class Exchange implements Source {
 
   /** Passes the response on to the receiver. */
   passOn(): void {
-    if (this.#state !== 'open' && this.#state !== 'kept') return;
     this.#state = 'passed';
     this.#alarm?.clear();
     this.receiver.respond(this.head as ResponseHead, this);
     for (const event of this.#events.splice(0)) this.#pass(event);
-    if (!this.receiver.paused && !this.#isEnded) this.resume();
+    if (!this.receiver.paused) this.resume();
   }
 
   protected started(): void {
@@ -125,7 +145,7 @@ export abstract class Exchange implements Source {
   /** Handles the head of a response. Returns whether it is the final one, and not an informational one. */
   protected respond(head: ResponseHead): boolean {
     if (head.status < 200) {
-      this.receiver.inform(head);
+      if (this.#state === 'open') this.receiver.inform(head);
       return false;
     }
     this.status = head.status;
@@ -183,121 +203,3 @@ export abstract class Exchange implements Source {
     this.close(new Error('The rest of the body was discarded: it was too slow, or longer than "drainLimit"'));
   }
 }
-
-/** An attempt in the style of undici 6. */
-export class CallbackExchange extends Exchange {
-  #abort: ((reason?: unknown) => void) | undefined;
-  #resume: (() => void) | undefined;
-
-  get rawHeaders(): unknown {
-    return this.head?.fields ?? null;
-  }
-
-  get rawTrailers(): unknown {
-    return null;
-  }
-
-  /** Has no effect: `onHeaders` and `onData` return whether the source must wait. */
-  pause(): void {}
-
-  resume(): void {
-    this.#resume?.();
-  }
-
-  protected close(reason: unknown): void {
-    this.#abort?.(reason);
-  }
-
-  protected get isStarted(): boolean {
-    return this.#abort !== undefined;
-  }
-
-  protected field(name: string): string | null {
-    const fields = (this.head?.fields ?? []) as readonly Uint8Array[];
-    for (let at = 0; at + 1 < fields.length; at += 2) {
-      if (textOf(fields[at]).toLowerCase() === name) return textOf(fields[at + 1]);
-    }
-    return null;
-  }
-
-  protected get handler(): ResponseHandler {
-    const { receiver } = this;
-    return {
-      onConnect: (abort) => {
-        this.#abort = abort;
-        this.started();
-      },
-      onHeaders: (status, fields, resume, statusText) => {
-        this.#resume = resume;
-        return !this.respond({ status, statusText, fields }) || !this.mustWait;
-      },
-      onData: (chunk) => {
-        this.handle({ type: 'data', chunk });
-        return !this.mustWait;
-      },
-      onComplete: (trailers) => this.handle({ type: 'end', trailers }),
-      onError: (error) => this.handle({ type: 'error', error }),
-      onResponseStarted: () => receiver.notify('onResponseStarted'),
-      onBodySent: (size, total) => receiver.notify('onBodySent', size, total),
-      onRequestSent: () => receiver.notify('onRequestSent'),
-    };
-  }
-}
-
-/** An attempt in the style of undici 7 and 8. */
-export class ControllerExchange extends Exchange {
-  #controller: Controller | undefined;
-  #rawTrailers: unknown = null;
-
-  get rawHeaders(): unknown {
-    return this.#controller?.rawHeaders ?? null;
-  }
-
-  get rawTrailers(): unknown {
-    return this.#rawTrailers;
-  }
-
-  pause(): void {
-    this.#controller?.pause();
-  }
-
-  resume(): void {
-    this.#controller?.resume();
-  }
-
-  protected close(reason: unknown): void {
-    this.#controller?.abort(reason);
-  }
-
-  protected get isStarted(): boolean {
-    return this.#controller !== undefined;
-  }
-
-  protected field(name: string): string | null {
-    const value = (this.head?.fields as ResponseFields | undefined)?.[name];
-    return value === undefined ? null : String(value);
-  }
-
-  protected get handler(): ResponseHandler {
-    return {
-      onRequestStart: (controller) => {
-        this.#controller = controller;
-        this.started();
-      },
-      onResponseStart: (controller, status, fields, statusText = '') => {
-        if (this.respond({ status, statusText, fields }) && this.mustWait) controller.pause();
-      },
-      onResponseData: (controller, chunk) => {
-        this.handle({ type: 'data', chunk });
-        if (this.mustWait) controller.pause();
-      },
-      onResponseEnd: (controller, trailers) => {
-        this.#rawTrailers = controller.rawTrailers ?? null;
-        this.handle({ type: 'end', trailers });
-      },
-      onResponseError: (_controller, error) => this.handle({ type: 'error', error }),
-    };
-  }
-}
-
-const textOf = (bytes: Uint8Array | undefined): string => Buffer.from(bytes as Uint8Array).toString('latin1');

@@ -60,7 +60,7 @@ export class Receiver implements Controller {
   readonly abort = (reason?: unknown): void => {
     if (this.aborted || this.#isOver) return;
     this.aborted = true;
-    this.reason = reason ?? new DOMException('This operation was aborted', 'AbortError');
+    this.reason = reason ?? abortError();
     this.#onAbort(this.reason);
     this.#source?.abort(this.reason);
   };
@@ -135,4 +135,11 @@ export class Receiver implements Controller {
       this.fail(error);
     }
   }
+}
+
+/** Returns an error like undici's own for an abort without a reason. */
+function abortError(): Error {
+  const error = Object.assign(new Error('Request aborted'), { code: 'UND_ERR_ABORTED' });
+  error.name = 'AbortError';
+  return error;
 }

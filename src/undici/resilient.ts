@@ -1,5 +1,5 @@
 import { checkClock } from '../core/clock.js';
-import { ClosedError } from '../core/errors.js';
+import { ClosedError, InvalidOptionError } from '../core/errors.js';
 import { checkFunction, checkInteger, checkOptionalFunction, readOptions } from '../core/options.js';
 import type { Classify } from '../core/outcome.js';
 import { NO_SETTINGS, readCall } from '../fetch/call-options.js';
@@ -11,7 +11,7 @@ import type { UnreadResponses } from '../fetch/discard.js';
 import type { FetchBulkheadOptions, ResilientFetchOptions } from '../fetch/options.js';
 import type { FetchPolicies } from '../fetch/policies.js';
 import { isIdempotent, type OutgoingRequest } from '../fetch/request.js';
-import { DispatchCall, type DispatchSettings } from './dispatch-call.js';
+import { DispatchCall, type DispatchSettings, type Downstream } from './dispatch-call.js';
 import type { Dispatch, DispatchOptions, ResponseHandler } from './dispatcher.js';
 import type { Exchange } from './exchange.js';
 
@@ -95,10 +95,12 @@ const NO_DEFAULTS = {
  */
 export function resilient(options?: ResilientDispatcherOptions): ResilientInterceptor {
   const instance = new Interceptor(options);
+  let dispatchers = 0;
   const interceptor = (dispatch: Dispatch): Dispatch => {
     checkFunction(OWNER, 'dispatch', dispatch);
+    const downstream = { dispatch, key: `dispatcher ${++dispatchers}` };
     // undici checks that the function has two parameters.
-    return (options, handler) => instance.dispatch(dispatch, options, handler);
+    return (options, handler) => instance.dispatch(downstream, options, handler);
   };
   const breakwater: Omit<FetchControl, 'with'> = {
     snapshot: () => instance.snapshot(),
@@ -127,6 +129,7 @@ class Interceptor {
     const own = readOptions<ResilientDispatcherOptions>(OWNER, options, NO_DEFAULTS);
     const clock = checkClock(OWNER, own.clock === undefined ? own.policy?.clock : own.clock);
     const { drainLimit = 65536, replayLimit = 2 ** 20 } = own;
+    checkBulkhead(own.bulkhead);
     this.policies =
       own.policy === undefined
         ? new DefaultPolicies(own, clock, Infinity, UNREAD)
@@ -143,12 +146,13 @@ class Interceptor {
     };
   }
 
-  dispatch(dispatch: Dispatch, given: DispatchOptions, handler: ResponseHandler): boolean {
-    if (given.method === 'CONNECT' || given.upgrade) return dispatch(given, handler); // the socket is the caller's
+  dispatch(downstream: Downstream, given: DispatchOptions, handler: ResponseHandler): boolean {
+    if (given.method === 'CONNECT' || given.upgrade) return downstream.dispatch(given, handler);
     const { init, settings } = readCall(undefined, given, NO_SETTINGS);
     if (this.#isClosed) throw new ClosedError({ policy: OWNER });
+    const call = new DispatchCall(downstream, init as DispatchOptions, handler, this.#settings, settings);
     this.#inFlight++;
-    new DispatchCall(dispatch, init as DispatchOptions, handler, this.#settings, settings).run(() => this.#leave());
+    call.run(() => this.#leave());
     return true;
   }
 
@@ -172,3 +176,11 @@ class Interceptor {
 
 const isIdempotentRequest = ({ method, init }: OutgoingRequest): boolean =>
   isIdempotent({ method, headers: init?.headers });
+
+/** Rejects the option of `resilientFetch` that is not an option of this interceptor. */
+function checkBulkhead(bulkhead: ResilientDispatcherOptions['bulkhead']): void {
+  const { holdUntil } = { holdUntil: undefined, ...bulkhead } as FetchBulkheadOptions;
+  if (holdUntil === undefined) return;
+  const rule = 'has no effect: a slot of this interceptor is held until the response headers';
+  throw new InvalidOptionError(OWNER, 'bulkhead.holdUntil', rule, holdUntil);
+}
