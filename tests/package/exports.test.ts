@@ -91,11 +91,12 @@ const publicNames: Record<string, string[]> = {
     'replicaRouter',
   ],
   fetch: ['classifyResponse', 'isIdempotent', 'parseRateLimit', 'parseRetryAfter', 'resilientFetch'],
+  undici: ['resilient'],
   testing: ['TestClock', 'seededRandom'],
 };
 
 /** Entry points that the root does not re-export, because they do not run in every runtime or are not needed by every program. */
-const notInRoot = ['load-balancer/tcp', 'http-server', 'testing'];
+const notInRoot = ['load-balancer/tcp', 'http-server', 'undici', 'testing'];
 
 const root = new URL('../../', import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {

@@ -13,7 +13,7 @@ export const entryPoints: readonly string[] = Object.keys(manifest.exports)
   .map((subpath) => subpath.replace('.', 'breakwater'));
 
 /** Entry points that the root does not re-export. */
-const notUniversal = ['breakwater', 'breakwater/load-balancer/tcp', 'breakwater/http-server', 'breakwater/testing'];
+const notUniversal = ['breakwater', 'breakwater/load-balancer/tcp', 'breakwater/http-server', 'breakwater/undici', 'breakwater/testing'];
 
 /** The entry points whose names the root exports too. */
 export const universal = entryPoints.filter((name) => !notUniversal.includes(name));
