@@ -1,6 +1,6 @@
 import type { CallContext } from '../core/call-context.js';
 import type { Clock } from '../core/clock.js';
-import { setRepeatable } from '../core/context.js';
+import { asContext, type PolicyContext, setRepeatable } from '../core/context.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { wasNeverSent } from '../core/never-sent.js';
 import type { Classify } from '../core/outcome.js';
@@ -154,7 +154,7 @@ export class DispatchCall {
     const exchange = new Style(this.#receiver, this.#settings.drain);
     this.#exchanges.push(exchange);
     const options = this.#body === undefined ? this.#options : { ...this.#options, body: this.#body.next() };
-    const sent = exchange.send(this.#downstream.dispatch, options, context.signal).then(
+    const sent = exchange.send(this.#downstream.dispatch, options, asContext(context as PolicyContext).scope).then(
       () => {
         if (!this.#mayRepeat) setRepeatable(context, false);
         return exchange;

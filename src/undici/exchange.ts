@@ -1,3 +1,4 @@
+import { AbortNode, type AbortScope, resolvedPromise } from '../core/abort-scope.js';
 import { Alarm, type Clock } from '../core/clock.js';
 import type { Dispatch, DispatchOptions, ResponseHandler } from './dispatcher.js';
 import type { Receiver, ResponseHead, Source } from './receiver.js';
@@ -10,6 +11,9 @@ type ExchangeEvent =
 /** The longest time in milliseconds that the body of a response is read that is not passed on. */
 const DRAIN_MS = 1000;
 
+/** The bytes of a body that may arrive before the verdict without a pause: what one read of a socket returns. */
+const MAX_UNJUDGED_BYTES = 65_536;
+
 /** How much is read of a response that is not passed on, and the clock that measures for how long. */
 export interface DrainSettings {
   readonly limit: number;
@@ -19,13 +23,13 @@ export interface DrainSettings {
 /**
  * One attempt: a request, and its response until it is judged.
  *
- * - `open`: no verdict. The response is paused, and what arrives nevertheless is kept: a pause is not honoured for HEAD,
- *   and small responses end at once.
+ * - `open`: no verdict. What arrives is kept. The verdict normally comes before the next packet, so the response is only
+ *   paused if a lot arrives: a pause costs undici more than the whole interceptor.
  * - `kept`: it may be passed on later, so up to `drainLimit` bytes are read and kept.
  * - `passed`: events go to the receiver.
  * - `discarded`: up to `drainLimit` bytes are read, so that the connection can be used again; then it is closed.
  */
-export abstract class Exchange implements Source {
+export abstract class Exchange extends AbortNode implements Source {
   /** The status code. Named as in `Response` and as in undici, so that any `classify` can read it. */
   status = 0;
   /** The header fields. */
@@ -35,7 +39,8 @@ export abstract class Exchange implements Source {
   readonly #drain: DrainSettings;
   #state: 'open' | 'kept' | 'passed' | 'discarded' = 'open';
   #events: ExchangeEvent[] = [];
-  #drainedBytes = 0;
+  /** The bytes of the body that were read but not passed on. */
+  #readBytes = 0;
   #alarm: Alarm | undefined;
   #isEnded = false;
   #resolve!: (exchange: Exchange) => void;
@@ -44,6 +49,7 @@ export abstract class Exchange implements Source {
   #abortReason: { readonly reason: unknown } | undefined;
 
   constructor(receiver: Receiver, drain: DrainSettings) {
+    super();
     this.receiver = receiver;
     this.#drain = drain;
   }
@@ -71,22 +77,29 @@ export abstract class Exchange implements Source {
   /** Whether the request has been given to a connection, so that it can be aborted. */
   protected abstract get isStarted(): boolean;
 
-  /** Sends the request. Resolves when the header fields of the response are there. */
-  send(dispatch: Dispatch, options: DispatchOptions, signal: AbortSignal): Promise<Exchange> {
-    const onAbort = () => this.abort(signal.reason);
-    const sent = new Promise<Exchange>((resolve, reject) => {
+  /**
+   * Sends the request. Resolves when the header fields of the response are there.
+   *
+   * @param scope - the scope of the attempt. A node in it costs less than a listener on the signal of the context.
+   */
+  send(dispatch: Dispatch, options: DispatchOptions, scope: AbortScope | undefined): Promise<Exchange> {
+    return new Promise<Exchange>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
-      signal.addEventListener('abort', onAbort, { once: true });
+      scope?.enter(this);
       try {
         dispatch(options, this.handler);
       } catch (error) {
+        this.#end();
+        this.leave();
         reject(error);
       }
     });
-    const leave = () => signal.removeEventListener('abort', onAbort);
-    sent.then(leave, leave);
-    return sent;
+  }
+
+  /** Aborts one microtask later, since the closing of a connection may run user code. */
+  onAbort(reason: unknown): void {
+    resolvedPromise.then(() => this.abort(reason));
   }
 
   /** Lets the source continue. Has no effect after its end: the connection may then belong to another request. */
@@ -104,6 +117,7 @@ export abstract class Exchange implements Source {
     if (this.#state === 'passed') return;
     this.#state = 'discarded';
     this.#events = [];
+    this.leave();
     this.#reject(reason);
   }
 
@@ -148,6 +162,7 @@ export abstract class Exchange implements Source {
       if (this.#state === 'open') this.receiver.inform(head);
       return false;
     }
+    this.leave();
     this.status = head.status;
     this.head = head;
     this.#resolve(this);
@@ -158,13 +173,14 @@ export abstract class Exchange implements Source {
     if (event.type !== 'data') this.#end();
     if (this.#state === 'passed') this.#pass(event);
     else if (this.head === undefined) this.#fail(event);
-    else if (this.#state === 'open') this.#events.push(event);
+    else if (this.#state === 'open') this.#keepEvent(event);
     else this.#drainEvent(event);
   }
 
-  /** Whether the source must wait: without a verdict, or because the receiver has paused. */
+  /** Whether the source must wait: for the verdict, if it is late, or for the receiver. */
   protected get mustWait(): boolean {
-    return this.#state === 'open' || (this.#state === 'passed' && this.receiver.paused);
+    if (this.#state === 'open') return this.#readBytes > MAX_UNJUDGED_BYTES;
+    return this.#state === 'passed' && this.receiver.paused;
   }
 
   #end(): void {
@@ -179,6 +195,7 @@ export abstract class Exchange implements Source {
   }
 
   #fail(event: ExchangeEvent): void {
+    this.leave();
     if (event.type === 'error') this.#reject(event.error);
   }
 
@@ -191,10 +208,15 @@ export abstract class Exchange implements Source {
     else this.resume();
   }
 
+  #keepEvent(event: ExchangeEvent): void {
+    if (event.type === 'data') this.#readBytes += event.chunk.byteLength;
+    this.#events.push(event);
+  }
+
   #drainEvent(event: ExchangeEvent): void {
-    if (event.type === 'data') this.#drainedBytes += event.chunk.byteLength;
-    if (this.#state === 'kept') this.#events.push(event);
-    if (this.#drainedBytes > this.#drain.limit && !this.#isEnded) this.#stopDraining();
+    if (this.#state === 'kept') this.#keepEvent(event);
+    else if (event.type === 'data') this.#readBytes += event.chunk.byteLength;
+    if (this.#readBytes > this.#drain.limit && !this.#isEnded) this.#stopDraining();
   }
 
   /** Closes the connection, with a body that is too long or too slow. */

@@ -10,7 +10,7 @@ const BAD = { status: 503, body: 'bad' };
 export const chains: Scenarios = {
   'works outside and inside the redirect interceptor': async ({ undici, server, onEnd }) => {
     const { redirect } = undici.interceptors;
-    const guard = resilient({ retry: SOON }) as unknown as Dispatcher.DispatcherComposeInterceptor;
+    const guard = resilient({ retry: SOON });
     for (const chain of [
       [guard, redirect({ maxRedirections: 3 })],
       [redirect({ maxRedirections: 3 }), guard],
@@ -34,7 +34,7 @@ export const chains: Scenarios = {
       const { origin, requests } = await server(
         inOrder(BAD, { headers: { 'cache-control': 'max-age=60' }, body: 'good' }),
       );
-      const guard = resilient({ retry: SOON }) as unknown as Dispatcher.DispatcherComposeInterceptor;
+      const guard = resilient({ retry: SOON });
       const agent = new undici.Agent();
       onEnd(() => agent.destroy());
       const others: Dispatcher.DispatcherComposeInterceptor[] = [dns(), cache()];
@@ -52,7 +52,7 @@ export const chains: Scenarios = {
     const agent = new undici.Agent();
     onEnd(() => agent.destroy());
     const inner = new undici.RetryAgent(agent, { maxRetries: 1, minTimeout: 1 });
-    const dispatcher = inner.compose(resilient({ retry: SOON }) as unknown as Dispatcher.DispatcherComposeInterceptor);
+    const dispatcher = inner.compose(resilient({ retry: SOON }));
     await undici.request(origin, { dispatcher }).catch(() => {});
     assert.equal(requests.length, 6);
   },
@@ -63,7 +63,7 @@ export const chains: Scenarios = {
     const pool = agent.get('http://a.test');
     pool.intercept({ path: '/' }).reply(503, 'bad');
     pool.intercept({ path: '/' }).reply(200, 'good');
-    const dispatcher = agent.compose(resilient({ retry: SOON }) as unknown as Dispatcher.DispatcherComposeInterceptor);
+    const dispatcher = agent.compose(resilient({ retry: SOON }));
     const { body } = await undici.request('http://a.test/', { dispatcher });
     assert.equal(await body.text(), 'good');
   },

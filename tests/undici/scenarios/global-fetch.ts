@@ -13,7 +13,7 @@ const mine = new Error('The abort reason of the caller');
 function guardGlobalFetch({ undici, onEnd }: Bench, options: Parameters<typeof resilient>[0] = {}): void {
   const before = undici.getGlobalDispatcher();
   const agent = new undici.Agent();
-  const interceptor = resilient({ retry: SOON, ...options }) as unknown as Dispatcher.DispatcherComposeInterceptor;
+  const interceptor = resilient({ retry: SOON, ...options });
   undici.setGlobalDispatcher(agent.compose(interceptor));
   onEnd(() => {
     undici.setGlobalDispatcher(before);
