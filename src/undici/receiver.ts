@@ -22,7 +22,10 @@ export interface Source {
  * go. The handler receives one response, that of the last attempt.
  */
 export class Receiver implements Controller {
-  /** Whether the handler has the style of undici 6. undici 7 gives such a handler both styles, and loses a field in it. */
+  /**
+   * Whether the handler has the style of undici 6. undici 7 wraps such a handler in one of both styles, whose methods of
+   * the later style lose the second field of a name.
+   */
   readonly isOldStyle: boolean;
   aborted = false;
   reason: unknown = null;

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { circuitBreaker, isResilienceError, resilientFetch } from 'breakwater';
 import { resilient } from 'breakwater/undici';
-import type { Dispatcher } from 'undici';
 import { inOrder } from '../../support/http-server.js';
 import { type Bench, type Scenarios, SOON, until } from './scenario.js';
 
