@@ -6,10 +6,12 @@ type Fault = 'caller' | 'network' | 'peer';
 
 /**
  * Prefixes of error codes of Node, its resolver, undici and Bun, with the side that caused the error; the first match
- * decides. `peer` means that the peer is not trusted or not understood, which a retry does not change: an invalid
+ * decides. `caller` means that undici does not send the request as it is: a wrong argument, or a body of another length
+ * than its `content-length`. `peer` means that the peer is not trusted or not understood, which a retry does not change: an invalid
  * certificate, a TLS error, a response that is not HTTP, a SOCKS proxy that refuses (RFC 1928, replies 2, 7 and 8).
  */
 const FAULT_BY_CODE: readonly (readonly [Fault, readonly string[]])[] = [
+  ['caller', ['UND_ERR_INVALID_', 'UND_ERR_NOT_SUPPORTED', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH']],
   ['network', ['ERR_SSL_UNEXPECTED_EOF', 'HPE_INVALID_EOF_STATE']],
   ['peer', ['CERT_', 'ERR_TLS_', 'ERR_SSL_', 'SELF_SIGNED_', 'DEPTH_ZERO_', 'UNABLE_TO_', 'EPROTO', 'HPE_']],
   ['peer', ['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES', 'Malformed_HTTP_Response', 'InvalidHTTPResponse']],

@@ -2,7 +2,7 @@ import type { CallContext } from './call-context.js';
 import { InvalidOptionError, isResilienceError } from './errors.js';
 import { headersOf } from './header-fields.js';
 import { isErrorStatus, judgeStatus, judgeStatusOf } from './http-status.js';
-import { isErrorOfClass } from './inspect.js';
+import { isErrorOfClass, safeGet } from './inspect.js';
 import { isCallerError, isNetworkError, isPeerError } from './network-error.js';
 
 /** The outcome of an operation: a value or an error. */
@@ -31,7 +31,7 @@ export type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) 
  * - A value with an HTTP error status in `statusCode`, such as a response of `undici.request`, is judged by that status.
  *   Any other value is a `success`, regardless of its content. `classifyResponse` judges the responses of `fetch`.
  * - A `TimeoutError` is a `failure`. Any other error of this package is ignored: it comes from a policy, not from the
- *   dependency.
+ *   dependency. The same is true if the error is the cause of a TypeError: `fetch` wraps the errors of a dispatcher.
  * - An untrusted certificate and a peer that violates the protocol are `permanent`.
  * - An error with an HTTP status, as client libraries throw it, is judged by the status: 429 is `throttled`; 408 and 5xx
  *   except 501 are failures; any other 4xx is a `success`, because the server is healthy. It is thrown unchanged and not
@@ -54,7 +54,7 @@ export type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) 
  */
 export function defaultClassify(outcome: Outcome, context?: CallContext): Verdict {
   if (outcome.ok) return judgeValue(outcome.value);
-  const { error } = outcome;
+  const error = unwrapFetchError(outcome.error);
   if (isResilienceError(error)) return error.code === 'ERR_TIMEOUT' ? 'failure' : 'ignore';
   if (isProgrammingError(error)) return 'ignore';
   if (isErrorOfClass(error, ABORT_ERRORS) && context?.signal.aborted) return 'ignore';
@@ -64,6 +64,13 @@ export function defaultClassify(outcome: Outcome, context?: CallContext): Verdic
 
 /** The errors of an aborted request: those of the platform, axios, and the SDKs of OpenAI and Anthropic. */
 const ABORT_ERRORS: readonly string[] = ['AbortError', 'CanceledError', 'APIUserAbortError'];
+
+/** Returns the error of this package that a TypeError has as its cause; the error itself if it has none. */
+function unwrapFetchError(error: unknown): unknown {
+  if (!isErrorOfClass(error, ['TypeError']) || isResilienceError(error)) return error;
+  const cause = safeGet(error as object, 'cause');
+  return isResilienceError(cause) ? cause : error;
+}
 
 /**
  * Judges a value as `defaultClassify` does. Only a response with an error status in `statusCode` is anything but a

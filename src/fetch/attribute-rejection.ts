@@ -25,7 +25,7 @@ const REQUEST_CODES: readonly string[] = [
  * TypeErrors.
  */
 export async function attributeRejection(error: unknown, request: OutgoingRequest): Promise<void> {
-  if (isResilienceError(error)) return;
+  if (isResilienceError(error) || isFromDispatcher(error)) return;
   const body = request.init?.body ?? asRequest(request.input)?.body;
   if (isRedirectError(error) || (await hasFailed(body))) {
     attribute(error, 'caller');
@@ -36,6 +36,10 @@ export async function attributeRejection(error: unknown, request: OutgoingReques
   const isCallers = isMistake(error as TypeError) || kindOfBody(body) === 'stream' || !canBeBuilt(request);
   attribute(error, isCallers ? 'caller' : 'network');
 }
+
+/** Whether an error of this package is the cause: `fetch` wraps the errors of a dispatcher with policies. */
+const isFromDispatcher = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && isResilienceError(safeGet(error, 'cause'));
 
 /** Whether the error is a redirect error of node-fetch, which is not a TypeError. */
 function isRedirectError(error: unknown): boolean {

@@ -31,6 +31,7 @@ const mayImport: Record<string, string[]> = {
   'hash-ring': ['core'],
   'load-balancer': ['core', 'hash-ring'],
   'rate-limit': ['core', 'http-fields'],
+  undici: ['core', 'fetch'],
   'http-server': ['core', 'rate-limit', 'http-fields'],
   sharding: ['core', 'hash-ring'],
   simulator: ['core', 'testing'],

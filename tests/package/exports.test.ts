@@ -133,11 +133,12 @@ const publicNames: Record<string, string[]> = {
     'uniform',
     'zipf',
   ],
+  undici: ['resilient'],
   testing: ['SimClock', 'TestClock', 'cacheStoreContract', 'forceOpen', 'passThrough', 'seededRandom'],
 };
 
 /** Entry points that the root does not re-export, because they do not run in every runtime or are not needed by every program. */
-const notInRoot = ['load-balancer/tcp', 'http-server', 'simulator', 'testing'];
+const notInRoot = ['load-balancer/tcp', 'http-server', 'simulator', 'undici', 'testing'];
 
 const root = new URL('../../', import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {

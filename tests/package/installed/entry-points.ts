@@ -15,7 +15,7 @@ export const entryPoints: readonly string[] = Object.keys(manifest.exports)
 /** Entry points that the root does not re-export. */
 const notUniversal = [
   ...['breakwater', 'breakwater/load-balancer/tcp', 'breakwater/http-server', 'breakwater/simulator'],
-  'breakwater/testing',
+  ...['breakwater/undici', 'breakwater/testing'],
 ];
 
 /** The entry points whose names the root exports too. */

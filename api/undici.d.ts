@@ -1,0 +1,510 @@
+declare class RetryBudget {
+	#private;
+	readonly ratio: number;
+	readonly floor: number;
+	constructor(options?: RetryBudgetOptions);
+	recordRequest(): void;
+	tryRetry(): boolean;
+	get stats(): RetryBudgetStats;
+}
+export declare function resilient(options?: ResilientDispatcherOptions): ResilientInterceptor;
+export interface FetchCallOptions {
+	/** @defaultValue the `timeout` of the instance */
+	readonly timeout?: Duration | undefined;
+	/** @defaultValue the `attemptTimeout` of the instance */
+	readonly attemptTimeout?: Duration | undefined;
+	/** @defaultValue 5 */
+	readonly priority?: number | undefined;
+	/** @defaultValue the result of the `key` of the instance */
+	readonly key?: string | undefined;
+	/** @defaultValue the result of the `repeatable` of the instance */
+	readonly repeatable?: boolean | ((request: OutgoingRequest) => boolean) | undefined;
+	/** @defaultValue the `classify` of the instance */
+	readonly classify?: Classify<Response> | undefined;
+}
+export interface ResilientDispatcherOptions extends Pick<ResilientFetchOptions, "timeout" | "attemptTimeout" | "retry" | "circuitBreaker" | "rateLimit" | "policy" | "classify" | "key" | "repeatable" | "replayLimit" | "drainLimit" | "on" | "clock" | "random"> {
+	/** @defaultValue maxConcurrent 256, maxQueue 1024 */
+	readonly bulkhead?: Omit<FetchBulkheadOptions, "holdUntil"> | false | undefined;
+}
+export interface ResilientInterceptor {
+	<D extends (options: never, handler: never) => boolean>(dispatch: D): D;
+	readonly breakwater: Omit<FetchControl, "with">;
+}
+interface BackoffEvent {
+	readonly attempt: number;
+	readonly previousDelayMs: number | undefined;
+	readonly outcome: Outcome;
+	readonly random: Random;
+}
+interface BeforeRetryEvent {
+	readonly attempt: number;
+	readonly outcome: Outcome;
+	readonly request: OutgoingRequest;
+	readonly signal: AbortSignal;
+}
+interface BulkheadEvents {
+	queued: {
+		readonly queued: number;
+	};
+	reject: {
+		readonly reason: "full" | "queue-timeout" | "closed";
+	};
+	idle: Record<never, never>;
+}
+interface BulkheadOptions {
+	readonly maxConcurrent: number;
+	/** @defaultValue 0 */
+	readonly maxQueue?: number | undefined;
+	/** @defaultValue Infinity */
+	readonly queueTimeout?: Duration | undefined;
+	/** @defaultValue 'bulkhead' */
+	readonly name?: string | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
+}
+interface CallContext {
+	readonly signal: AbortSignal;
+	readonly attempt: number;
+	readonly deadline: number;
+	/** @defaultValue 5 */
+	readonly priority: number;
+	readonly key: string | undefined;
+}
+interface CallEvent extends RequestLabels {
+	readonly outcome: Outcome;
+	readonly durationMs: number;
+	readonly attempts: number;
+}
+interface CallOptions<T = unknown> {
+	/** @defaultValue none */
+	readonly signal?: AbortSignal | null | undefined;
+	/** @defaultValue Infinity */
+	readonly timeout?: Duration | undefined;
+	/** @defaultValue `defaultClassify` */
+	readonly classify?: Classify<T> | undefined;
+	/** @defaultValue 5 */
+	readonly priority?: number | undefined;
+	/** @defaultValue none */
+	readonly key?: string | undefined;
+	/** @defaultValue true */
+	readonly repeatable?: boolean | undefined;
+}
+interface ChildContext extends PolicyContext {
+	abort(reason: unknown): void;
+	[Symbol.dispose](): void;
+}
+interface CircuitBreakerEvents {
+	open: {
+		readonly reason: TransitionReason;
+		readonly openForMs: number;
+	};
+	halfOpen: {
+		readonly reason: TransitionReason;
+	};
+	close: {
+		readonly reason: TransitionReason;
+	};
+	stateChange: {
+		readonly from: CircuitState;
+		readonly to: CircuitState;
+		readonly reason: TransitionReason;
+	};
+	reject: {
+		readonly state: CircuitState;
+		readonly retryAfterMs: number;
+	};
+}
+interface CircuitBreakerOptions {
+	/** @defaultValue 0.5 */
+	readonly failureRateThreshold?: number | undefined;
+	/** @defaultValue unset */
+	readonly slowCallDuration?: Duration | undefined;
+	/** @defaultValue 1 */
+	readonly slowCallRateThreshold?: number | undefined;
+	/** @defaultValue unset */
+	readonly consecutiveFailures?: number | undefined;
+	/** @defaultValue `{ duration: '30s' }` */
+	readonly window?: {
+		readonly duration: Duration;
+	} | {
+		readonly calls: number;
+	} | undefined;
+	/** @defaultValue 20, or `window.calls` if fewer */
+	readonly minimumCalls?: number | undefined;
+	/** @defaultValue from 5 s doubling to 60 s, with equal jitter */
+	readonly openFor?: Duration | Backoff | undefined;
+	/** @defaultValue the defaults of `HalfOpenOptions` */
+	readonly halfOpen?: HalfOpenOptions | undefined;
+	/** @defaultValue 'enforce' */
+	readonly mode?: "enforce" | "observe" | undefined;
+	/** @defaultValue 'closed' */
+	readonly initialState?: CircuitState | CircuitSnapshot | undefined;
+	/** @defaultValue the call's `classify` */
+	readonly classify?: Classify | undefined;
+	/** @defaultValue 'circuitBreaker' */
+	readonly name?: string | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
+	/** @defaultValue `Math.random` */
+	readonly random?: Random | undefined;
+}
+interface CircuitBreakerStats {
+	readonly calls: number;
+	readonly failures: number;
+	readonly slow: number;
+	readonly failureRate: number;
+	readonly slowCallRate: number;
+	readonly retryAfterMs: number;
+}
+interface CircuitSnapshot {
+	readonly state: "closed" | "open" | "half-open";
+	readonly openings: number;
+	readonly remainingOpenMs: number;
+}
+interface Clock {
+	now(): number;
+	setTimeout(callback: () => void, ms: number): unknown;
+	clearTimeout(handle: unknown): void;
+}
+interface ContextChange {
+	/** @defaultValue the parent's */
+	readonly attempt?: number | undefined;
+	/** @defaultValue the parent's */
+	readonly deadline?: number | undefined;
+}
+interface Decision {
+	readonly allowed: boolean;
+	readonly limit: number;
+	readonly remaining: number;
+	readonly retryAfterMs: number;
+	readonly resetAfterMs: number;
+	readonly limitedBy?: number | undefined;
+}
+interface Explanation {
+	readonly maxAttempts: number;
+	readonly maxDurationMs: number;
+	readonly amplification: number;
+	readonly warnings: readonly Warning[];
+}
+interface FetchBulkheadOptions extends Omit<BulkheadOptions, "clock" | "maxConcurrent"> {
+	/** @defaultValue 256 */
+	readonly maxConcurrent?: number | undefined;
+	/** @defaultValue 'headers' */
+	readonly holdUntil?: "headers" | "body" | undefined;
+}
+interface FetchControl<F extends FetchLike = typeof globalThis.fetch> {
+	with(options: FetchCallOptions): ResilientFetch<F>;
+	snapshot(): FetchSnapshot;
+	isolate(key: string): Disposable;
+	reset(key: string): void;
+	explain(): Explanation;
+	close(): Promise<void>;
+}
+interface FetchRateLimitOptions {
+	/** @defaultValue none */
+	readonly limiter?: ((key: string) => RateLimiter) | undefined;
+	/** @defaultValue true */
+	readonly followServerLimits?: boolean | undefined;
+	/** @defaultValue '1m' */
+	readonly maxServerPause?: Duration | undefined;
+	/** @defaultValue '5s' */
+	readonly maxWait?: Duration | undefined;
+}
+interface FetchSnapshot {
+	readonly inFlight: number;
+	readonly retryBudget: RetryBudgetStats | undefined;
+	readonly keys: readonly KeySnapshot[];
+}
+interface FetchTimeoutEvent extends RequestLabels {
+	readonly of: "attempt" | "call";
+	readonly timeoutMs: number;
+}
+interface HalfOpenOptions {
+	/** @defaultValue 3 */
+	readonly probes?: number | undefined;
+	/** @defaultValue 0 */
+	readonly maxFailures?: number | undefined;
+	/** @defaultValue '30s' */
+	readonly probeTimeout?: Duration | undefined;
+}
+interface KeySnapshot {
+	readonly key: string;
+	readonly circuitBreaker: ({
+		readonly state: CircuitState;
+	} & CircuitBreakerStats) | undefined;
+	readonly bulkhead: {
+		readonly active: number;
+		readonly queued: number;
+	} | undefined;
+	readonly limiter: Decision | undefined;
+	readonly serverLimit: Decision | undefined;
+	readonly pacing: PacingSnapshot | undefined;
+}
+interface OutgoingRequest {
+	readonly url: URL;
+	readonly method: string;
+	readonly input: unknown;
+	readonly init: RequestOptions | undefined;
+}
+interface PacingSnapshot {
+	readonly waiting: number;
+	readonly ratePerSecond: number;
+	readonly retryAfterMs: number;
+}
+interface Policy<out Adds = never> {
+	readonly name: string;
+	readonly clock: Clock;
+	execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions<T>): Promise<T | Adds>;
+	attempt<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions<T>): Promise<Outcome<T | Adds>>;
+	wrap<F extends (...args: never[]) => Promise<unknown>>(this: Policy, fn: F): F;
+	wrap<This, A extends unknown[], T>(fn: (this: This, ...args: A) => T | PromiseLike<T>): (this: This, ...args: A) => Promise<T | Adds>;
+	run(next: Next, context: PolicyContext): Promise<unknown>;
+	describe(): PolicyDescription;
+	readonly "~adds"?: {
+		readonly type: Adds;
+	};
+}
+interface PolicyContext extends CallContext {
+	readonly aborted: boolean;
+	readonly classify: Classify;
+	readonly repeatable: boolean;
+	readonly clock: Clock;
+	derive(change: ContextChange): ChildContext;
+	sleep(ms: number): Promise<void>;
+	wait<T>(promise: PromiseLike<T>): Promise<T>;
+}
+interface PolicyDescription {
+	readonly kind: string;
+	readonly name: string;
+	readonly policies?: readonly PolicyDescription[] | undefined;
+	readonly [setting: string]: unknown;
+}
+interface RateLimitEvents {
+	reject: {
+		readonly decision: Decision;
+		readonly key: string | undefined;
+	};
+}
+interface RateLimiter {
+	tryAcquire(cost?: number): Decision;
+	peek(cost?: number): Decision;
+	acquire(options?: WaitOptions): Promise<Decision>;
+	reserve(options?: ReserveOptions): Reservation;
+	refund(cost: number): void;
+	reconfigure(options: object): void;
+}
+interface RequestChanges {
+	/** @defaultValue the URL of the request */
+	readonly url?: string | URL | undefined;
+	/** @defaultValue the method of the request */
+	readonly method?: string | undefined;
+	/** @defaultValue none */
+	readonly headers?: unknown;
+	/** @defaultValue the body of the request */
+	readonly body?: unknown;
+}
+interface RequestDedupe {
+	start(): RequestSharing;
+}
+interface RequestLabels {
+	readonly key: string;
+	readonly method: string;
+}
+interface RequestOptions {
+	/** @defaultValue 'GET' */
+	readonly method?: string | undefined;
+	/** @defaultValue none */
+	readonly headers?: unknown;
+	/** @defaultValue none */
+	readonly body?: unknown;
+	/** @defaultValue none */
+	readonly signal?: AbortSignal | null | undefined;
+	readonly [other: string]: unknown;
+}
+interface RequestSharing {
+	share(request: ShareableRequest, signal: AbortSignal | null, send: (signal: AbortSignal) => Promise<Response>): Promise<Response> | undefined;
+}
+interface Reservation {
+	readonly decision: Decision;
+	readonly delayMs: number;
+	cancel(): void;
+	[Symbol.dispose](): void;
+}
+interface ReserveOptions {
+	/** @defaultValue 1 */
+	readonly cost?: number | undefined;
+	/** @defaultValue `Infinity` */
+	readonly maxWait?: Duration | undefined;
+}
+interface ResilientFetchListeners {
+	readonly stateChange?: ((event: CircuitBreakerEvents["stateChange"] & {
+		readonly key: string;
+	}) => void) | undefined;
+	readonly reject?: ((event: RejectEvent) => void) | undefined;
+	readonly retry?: ((event: RetryEvents["retry"] & RequestLabels) => void) | undefined;
+	readonly giveUp?: ((event: RetryEvents["giveUp"] & RequestLabels) => void) | undefined;
+	readonly timeout?: ((event: FetchTimeoutEvent) => void) | undefined;
+	readonly call?: ((event: CallEvent) => void) | undefined;
+}
+interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.fetch> {
+	/** @defaultValue the global `fetch`, read at each call */
+	readonly fetch?: F | undefined;
+	/** @defaultValue '30s' */
+	readonly timeout?: Duration | undefined;
+	/** @defaultValue '10s' */
+	readonly attemptTimeout?: Duration | undefined;
+	/** @defaultValue Infinity */
+	readonly bodyTimeout?: Duration | undefined;
+	/** @defaultValue Infinity */
+	readonly bodyIdleTimeout?: Duration | undefined;
+	/** @defaultValue false */
+	readonly resume?: boolean | undefined;
+	/** @defaultValue the defaults of `retry`, with the delay added to a `Retry-After` */
+	readonly retry?: Omit<RetryOptions, "clock" | "random"> | false | undefined;
+	/** @defaultValue the defaults of `circuitBreaker`, with an open time from 1 s doubling to 30 s */
+	readonly circuitBreaker?: Omit<CircuitBreakerOptions, "clock" | "random"> | false | undefined;
+	/** @defaultValue maxConcurrent 256, maxQueue 1024 */
+	readonly bulkhead?: FetchBulkheadOptions | false | undefined;
+	/** @defaultValue false */
+	readonly rateLimit?: FetchRateLimitOptions | false | undefined;
+	/** @defaultValue none */
+	readonly policy?: Policy | undefined;
+	/** @defaultValue `classifyResponse` */
+	readonly classify?: Classify | undefined;
+	/** @defaultValue the origin of the URL */
+	readonly key?: ((request: OutgoingRequest) => string) | undefined;
+	/** @defaultValue the URL of the request */
+	readonly route?: ((request: OutgoingRequest, context: CallContext) => Route | PromiseLike<Route>) | undefined;
+	/** @defaultValue none */
+	readonly dedupe?: RequestDedupe | undefined;
+	/** @defaultValue none */
+	readonly beforeRetry?: BeforeRetry | undefined;
+	/** @defaultValue `isIdempotent`, by the method and the headers of the request */
+	readonly repeatable?: ((request: OutgoingRequest) => boolean) | undefined;
+	/** @defaultValue 1048576 */
+	readonly replayLimit?: number | undefined;
+	/** @defaultValue 65536 */
+	readonly drainLimit?: number | undefined;
+	/** @defaultValue none */
+	readonly on?: ResilientFetchListeners | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
+	/** @defaultValue `Math.random` */
+	readonly random?: Random | undefined;
+}
+interface ResponseLike {
+	readonly status: number;
+	readonly headers: {
+		get(name: string): string | null;
+	};
+	readonly body: unknown;
+}
+interface RetryBudgetOptions {
+	/** @defaultValue 0.2 */
+	readonly ratio?: number | undefined;
+	/** @defaultValue 10 */
+	readonly minPerSecond?: number | undefined;
+	/** @defaultValue '10s' */
+	readonly window?: Duration | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
+}
+interface RetryBudgetStats {
+	readonly requests: number;
+	readonly retries: number;
+	readonly available: number;
+}
+interface RetryEvents {
+	retry: {
+		readonly attempt: number;
+		readonly delayMs: number;
+		readonly outcome: Outcome;
+	};
+	giveUp: {
+		readonly reason: GiveUpReason;
+		readonly attempts: number;
+	};
+}
+interface RetryOptions {
+	/** @defaultValue 3 */
+	readonly maxAttempts?: number | undefined;
+	/** @defaultValue `exponentialBackoff()` */
+	readonly backoff?: Backoff | undefined;
+	/** @defaultValue Infinity */
+	readonly maxElapsed?: Duration | undefined;
+	/** @defaultValue '30s' */
+	readonly maxRetryAfter?: Duration | undefined;
+	/** @defaultValue none */
+	readonly budget?: Pick<RetryBudget, keyof RetryBudget> | undefined;
+	/** @defaultValue the call's `classify` */
+	readonly classify?: Classify | undefined;
+	/** @defaultValue 'retry' */
+	readonly name?: string | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
+	/** @defaultValue `Math.random` */
+	readonly random?: Random | undefined;
+}
+interface Route {
+	readonly url: string | URL;
+	/** @defaultValue none */
+	readonly release?: ((outcome: Outcome) => void) | undefined;
+}
+interface ShareableRequest {
+	readonly url: URL;
+	readonly method: string;
+	readonly input: unknown;
+	readonly init: {
+		readonly [member: string]: unknown;
+	} | undefined;
+	readonly requestHeaders: unknown;
+	readonly terms?: object | undefined;
+}
+interface WaitOptions extends ReserveOptions {
+	/** @defaultValue no signal */
+	readonly signal?: AbortSignal | null | undefined;
+}
+interface Warning {
+	readonly code: WarningCode;
+	readonly message: string;
+}
+interface WithCallOptions {
+	/** @defaultValue none */
+	readonly breakwater?: FetchCallOptions | undefined;
+}
+type Backoff = (event: BackoffEvent) => number | undefined;
+type BeforeRetry = (event: BeforeRetryEvent) => RequestChanges | undefined | PromiseLike<RequestChanges | undefined> | PromiseLike<void>;
+type CircuitState = "closed" | "open" | "half-open" | "isolated" | "disabled";
+type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;
+type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
+type FetchLike = (input: never, init?: never) => Promise<ResponseLike>;
+type GiveUpReason = "attempts" | "elapsed" | "deadline" | "budget" | "retry-after" | "not-retryable" | "aborted" | "backoff";
+type Next = (context: PolicyContext) => Promise<unknown>;
+type Outcome<T = unknown> = {
+	readonly ok: true;
+	readonly value: T;
+} | {
+	readonly ok: false;
+	readonly error: unknown;
+};
+type Random = () => number;
+type RejectEvent = {
+	readonly key: string;
+} & ({
+	readonly by: "circuit-breaker";
+	readonly event: CircuitBreakerEvents["reject"];
+} | {
+	readonly by: "bulkhead";
+	readonly event: BulkheadEvents["reject"];
+} | {
+	readonly by: "rate-limit";
+	readonly event: RateLimitEvents["reject"];
+});
+type ResilientFetch<F extends FetchLike = typeof globalThis.fetch> = F & ((input: Parameters<F>[0], init?: Parameters<F>[1] & WithCallOptions) => ReturnType<F>) & {
+	readonly breakwater: FetchControl<F>;
+};
+type TransitionReason = "failure-rate" | "slow-call-rate" | "consecutive-failures" | "probe-failed" | "probe-timeout" | "probes-succeeded" | "open-time-passed" | "isolated" | "disabled" | "released" | "tripped" | "reset";
+type Verdict = "success" | "failure" | "permanent" | "throttled" | "ignore";
+type WarningCode = "breaker-without-inner-timeout" | "bulkhead-outside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long";
+
+export {};
