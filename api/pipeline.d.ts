@@ -1,9 +1,14 @@
-export declare function assertNoWarnings(policy: Policy<unknown>, options?: AssertNoWarningsOptions): void;
-export declare function explain(policy: Policy<unknown>): Explanation;
+export declare function assertNoWarnings(policy: Policy<unknown> | Explainable, options?: AssertNoWarningsOptions): void;
+export declare function explain(policy: Policy<unknown> | Explainable): Explanation;
 export declare function pipeline<const Policies extends readonly Policy<unknown>[]>(...policies: Policies): Pipeline<AddsOf<Policies[number]>>;
 export interface AssertNoWarningsOptions {
 	/** @defaultValue none */
 	readonly allow?: readonly WarningCode[] | undefined;
+}
+export interface Explainable {
+	readonly breakwater: {
+		explain(): Explanation;
+	};
 }
 export interface Explanation {
 	readonly maxAttempts: number;

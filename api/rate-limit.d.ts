@@ -325,7 +325,7 @@ interface Decision {
 }
 interface Exit {
 	readonly outer: Exit | undefined;
-	onValue(): void;
+	onValue(value: unknown): void;
 	onError(error: unknown): unknown;
 }
 interface Numbers {

@@ -165,6 +165,8 @@ interface Clock {
 	now(): number;
 	setTimeout(callback: () => void, ms: number): unknown;
 	clearTimeout(handle: unknown): void;
+	/** @defaultValue one poll of the platform's event loop */
+	afterPoll?(callback: () => void): void;
 }
 interface ContextChange {
 	/** @defaultValue the parent's */
@@ -505,6 +507,6 @@ type ResilientFetch<F extends FetchLike = typeof globalThis.fetch> = F & ((input
 };
 type TransitionReason = "failure-rate" | "slow-call-rate" | "consecutive-failures" | "probe-failed" | "probe-timeout" | "probes-succeeded" | "open-time-passed" | "isolated" | "disabled" | "released" | "tripped" | "reset";
 type Verdict = "success" | "failure" | "permanent" | "throttled" | "ignore";
-type WarningCode = "breaker-without-inner-timeout" | "bulkhead-outside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long";
+type WarningCode = "breaker-without-inner-timeout" | "breaker-outside-retry" | "bulkhead-outside-retry" | "fallback-inside-retry" | "no-timeout" | "retry-inside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long";
 
 export {};
