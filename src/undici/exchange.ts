@@ -12,7 +12,7 @@ type ExchangeEvent =
 const DRAIN_MS = 1000;
 
 /** The bytes of a body that may arrive before the verdict without a pause: what one read of a socket returns. */
-const MAX_UNJUDGED_BYTES = 65_536;
+const MAX_NO_VERDICT_BYTES = 65_536;
 
 /** How much is read of a response that is not passed on, and the clock that measures for how long. */
 export interface DrainSettings {
@@ -179,7 +179,7 @@ export abstract class Exchange extends AbortNode implements Source {
 
   /** Whether the source must wait: for the verdict, if it is late, or for the receiver. */
   protected get mustWait(): boolean {
-    if (this.#state === 'open') return this.#readBytes > MAX_UNJUDGED_BYTES;
+    if (this.#state === 'open') return this.#readBytes > MAX_NO_VERDICT_BYTES;
     return this.#state === 'passed' && this.receiver.paused;
   }
 
