@@ -95,6 +95,6 @@ The worst case: {
   warnings: []
 }
 The same members in another order:
-  bulkhead-outside-retry: "items" is outside a retry: a call holds its slot during every backoff
-  breaker-without-inner-timeout: "items" has a timeout outside it and none inside: a call that hangs is aborted from outside and never counts as a failure
+  bulkhead-outside-retry: "items" is outside a retry: a call holds its slot during every backoff (see docs/simulations.md#bulkhead-outside-retry)
+  breaker-without-inner-timeout: "items" has a timeout outside it and none inside: a call that hangs is aborted from outside and never counts as a failure (see docs/simulations.md#missing-inner-timeout)
 */

