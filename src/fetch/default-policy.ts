@@ -4,7 +4,7 @@ import type { PolicyContext } from '../core/context.js';
 import { toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { reportUncaught } from '../core/events.js';
-import { checkOptionalFunction, readOptions } from '../core/options.js';
+import { checkOptionalFunction, checkString, readOptions } from '../core/options.js';
 import type { Policy } from '../core/policy.js';
 import { checkRandom, type Random } from '../core/random.js';
 import { retryAfterMs } from '../core/retry-after.js';
@@ -150,10 +150,11 @@ export class DefaultPolicies implements FetchPolicies {
   }
 
   isolate(key: string): Disposable {
-    return this.#family.isolate(key);
+    return this.#family.isolate(checkString(OWNER, 'key', key));
   }
 
   reset(key: string): void {
+    checkString(OWNER, 'key', key);
     this.#pacing?.reset(key);
     this.#family.reset(key);
   }

@@ -1,7 +1,6 @@
 import { type Clock, checkClock } from '../core/clock.js';
 import { DeadlineList } from '../core/deadline-list.js';
 import { toMs } from '../core/duration.js';
-import { ClosedError } from '../core/errors.js';
 import { checkBoolean, checkMethods, checkOptionalFunction, readOptions } from '../core/options.js';
 import type { Classify, Outcome } from '../core/outcome.js';
 import type { CallOptions, Policy } from '../core/policy.js';
@@ -15,6 +14,7 @@ import {
   readCall,
 } from './call-options.js';
 import { CallerPolicy, mixesCallers } from './caller-policy.js';
+import { CallsInFlight } from './calls-in-flight.js';
 import { classifyResponse } from './classify-response.js';
 import type { FetchSnapshot } from './control.js';
 import { DefaultPolicies, notify } from './default-policy.js';
@@ -97,9 +97,7 @@ export class GuardedFetch {
   readonly #base: string | undefined;
   /** Whether an attempt holds its slot until the end of the body. */
   readonly #holdsSlot: boolean;
-  #inFlight = 0;
-  #isClosed = false;
-  readonly #whenIdle: (() => void)[] = [];
+  readonly calls = new CallsInFlight(OWNER);
 
   constructor(options: ResilientFetchOptions<FetchLike> | undefined) {
     const own = readOptions(OWNER, options, NO_DEFAULTS);
@@ -142,7 +140,7 @@ export class GuardedFetch {
         settings,
       );
     }
-    if (this.#isClosed) throw new ClosedError({ policy: OWNER });
+    this.calls.checkOpen();
     const { init: own, settings } = readCall(input, readInit(init), base);
     const captured = isInit(init) ? captureRequest(input, own, this.#base) : undefined;
     const signal = captured === undefined ? null : signalOf(captured);
@@ -183,15 +181,7 @@ export class GuardedFetch {
 
   snapshot(): FetchSnapshot {
     const { retryBudget } = this.policies;
-    return { inFlight: this.#inFlight, retryBudget, keys: this.policies.snapshots() };
-  }
-
-  close(): Promise<void> {
-    this.#isClosed = true;
-    if (this.#inFlight === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#whenIdle.push(resolve);
-    });
+    return { inFlight: this.calls.count, retryBudget, keys: this.policies.snapshots() };
   }
 
   #run(caller: Caller): Promise<Response> {
@@ -247,13 +237,13 @@ export class GuardedFetch {
     const startedAt = listener === undefined ? 0 : this.#clock.now();
     const end = (outcome: Outcome<Response>) => {
       call.end(outcome.ok ? outcome.value : undefined);
-      this.#leave();
+      this.calls.leave();
       if (listener === undefined) return;
       const { key, method, attempts } = call;
       notify(listener, { key, method, outcome, durationMs: this.#clock.now() - startedAt, attempts });
     };
     const running = policy.execute(call.operation, options);
-    this.#inFlight++;
+    this.calls.enter();
     call.captureIfWaiting();
     return running.then(
       (response) => {
@@ -267,11 +257,6 @@ export class GuardedFetch {
         throw error;
       },
     );
-  }
-
-  #leave(): void {
-    this.#inFlight--;
-    if (this.#inFlight === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
   /** Whether a body for a caller with this signal needs a guard. */

@@ -1,4 +1,3 @@
-import { checkString } from '../core/options.js';
 import { type CallSettings, NO_SETTINGS } from './call-options.js';
 import type { FetchControl, ResilientFetch } from './control.js';
 import type { AnyFetch } from './fetch-call.js';
@@ -47,14 +46,12 @@ function fetchWith(instance: GuardedFetch, settings: CallSettings): ResilientFet
   const breakwater: FetchControl<FetchLike> = {
     with: (options) => fetchWith(instance, instance.checkedSettings(options, settings)),
     snapshot: () => instance.snapshot(),
-    isolate: (key) => instance.policies.isolate(checkString(OWNER, 'key', key)),
-    reset: (key) => instance.policies.reset(checkString(OWNER, 'key', key)),
+    isolate: (key) => instance.policies.isolate(key),
+    reset: (key) => instance.policies.reset(key),
     explain: () => instance.explain(settings),
-    close: () => instance.close(),
+    close: () => instance.calls.close(),
   };
   // Defined and not assigned, because some properties of a function, such as `name`, are not writable.
   const properties = Object.getOwnPropertyDescriptors({ ...instance.given, breakwater });
   return Object.defineProperties(fetch, properties) as unknown as ResilientFetch<FetchLike>;
 }
-
-const OWNER = 'resilientFetch';

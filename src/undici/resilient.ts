@@ -1,9 +1,10 @@
 import { checkClock } from '../core/clock.js';
-import { ClosedError, InvalidOptionError } from '../core/errors.js';
+import { InvalidOptionError } from '../core/errors.js';
 import { checkFunction, checkInteger, checkOptionalFunction, readOptions } from '../core/options.js';
 import type { Classify } from '../core/outcome.js';
 import { NO_SETTINGS, readCall } from '../fetch/call-options.js';
 import { CallerPolicy } from '../fetch/caller-policy.js';
+import { CallsInFlight } from '../fetch/calls-in-flight.js';
 import { classifyResponse } from '../fetch/classify-response.js';
 import type { FetchControl } from '../fetch/control.js';
 import { DefaultPolicies } from '../fetch/default-policy.js';
@@ -107,7 +108,7 @@ export function resilient(options?: ResilientDispatcherOptions): ResilientInterc
     isolate: (key) => instance.policies.isolate(key),
     reset: (key) => instance.policies.reset(key),
     explain: () => instance.policies.explain(NO_SETTINGS),
-    close: () => instance.close(),
+    close: () => instance.calls.close(),
   };
   return Object.assign(interceptor, { breakwater }) as unknown as ResilientInterceptor;
 }
@@ -121,9 +122,7 @@ const UNREAD: UnreadResponses = {
 class Interceptor {
   readonly policies: FetchPolicies;
   readonly #settings: DispatchSettings;
-  #inFlight = 0;
-  #isClosed = false;
-  readonly #whenIdle: (() => void)[] = [];
+  readonly calls = new CallsInFlight(OWNER);
 
   constructor(options: ResilientDispatcherOptions | undefined) {
     const own = readOptions<ResilientDispatcherOptions>(OWNER, options, NO_DEFAULTS);
@@ -149,28 +148,15 @@ class Interceptor {
   dispatch(downstream: Downstream, given: DispatchOptions, handler: ResponseHandler): boolean {
     if (given.method === 'CONNECT' || given.upgrade) return downstream.dispatch(given, handler);
     const { init, settings } = readCall(undefined, given, NO_SETTINGS);
-    if (this.#isClosed) throw new ClosedError({ policy: OWNER });
+    this.calls.checkOpen();
     const call = new DispatchCall(downstream, init as DispatchOptions, handler, this.#settings, settings);
-    this.#inFlight++;
-    call.run(() => this.#leave());
+    this.calls.enter();
+    call.run(() => this.calls.leave());
     return true;
   }
 
   snapshot() {
-    return { inFlight: this.#inFlight, retryBudget: this.policies.retryBudget, keys: this.policies.snapshots() };
-  }
-
-  close(): Promise<void> {
-    this.#isClosed = true;
-    if (this.#inFlight === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#whenIdle.push(resolve);
-    });
-  }
-
-  #leave(): void {
-    this.#inFlight--;
-    if (this.#inFlight === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+    return { inFlight: this.calls.count, retryBudget: this.policies.retryBudget, keys: this.policies.snapshots() };
   }
 }
 

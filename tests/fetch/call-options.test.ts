@@ -92,7 +92,7 @@ describe('The options of a call', () => {
     await expect(fetch(url)).rejects.toMatchObject({ code: 'ERR_CIRCUIT_OPEN' });
   });
 
-  it('any number of different timeouts keeps the memory bounded and the breaker shared', async () => {
+  it('calls with 300 different timeouts share one breaker', async () => {
     const { fetch: inner, calls } = recordingFetch(200);
     const fetch = resilientFetch({ fetch: inner });
     for (let ms = 1_000; ms < 1_300; ms++) await fetch(url, { breakwater: { timeout: ms } });
