@@ -1,6 +1,7 @@
 import type { CallContext } from '../core/call-context.js';
 import { anyClock } from '../core/clock.js';
 import type { Next, PolicyContext } from '../core/context.js';
+import { discardBody } from '../core/discard-body.js';
 import { isResilienceError } from '../core/errors.js';
 import { checkName, checkOptionalFunction, readOptions } from '../core/options.js';
 import { type Classify, isProgrammingError, judge, type Outcome } from '../core/outcome.js';
@@ -29,7 +30,8 @@ export type FallbackAnswer<Value> = Value | ((outcome: Outcome, context: CallCon
  * By default it replaces values judged `failure`, `permanent` or `throttled`, and every error, including rejections by
  * other policies. It does not replace the result of an aborted call, since the caller no longer waits. It does not replace a
  * mistake in the program, such as a TypeError, since a substitute value would hide it. If the answer function throws,
- * the call rejects with that error. Costs one async frame per call.
+ * the call rejects with that error. The body of a response of `undici.request` that a value replaces is dropped; a function
+ * may use it, and otherwise has to drop it. Costs one async frame per call.
  *
  * @throws InvalidOptionError for invalid options.
  * @example
@@ -83,6 +85,8 @@ class FallbackPolicy<Value> extends BasePolicy<Value> {
   }
 
   #substitute(outcome: Outcome, context: PolicyContext): unknown {
-    return typeof this.#answer === 'function' ? context.wait(this.#answer(outcome, context)) : this.#answer;
+    if (typeof this.#answer === 'function') return context.wait(this.#answer(outcome, context));
+    if (outcome.ok) discardBody(outcome.value);
+    return this.#answer;
   }
 }
