@@ -5,6 +5,7 @@
  */
 
 import { formatValue, safeGet, truncate } from './inspect.js';
+import type { ChaosError, DeadlineExceededError, ShedError } from './overload-errors.js';
 
 const BRAND = Symbol.for('breakwater.error');
 const BRANDED = { value: true };
@@ -30,6 +31,12 @@ export interface ResilienceErrors {
   ERR_NO_HEALTHY_NODE: NoHealthyNodeError;
   /** Accepted writes are not in the store. */
   ERR_LOST_WRITES: LostWritesError;
+  /** Work was rejected to protect an overloaded service. */
+  ERR_SHED: ShedError;
+  /** Too little time was left to start the work. */
+  ERR_DEADLINE: DeadlineExceededError;
+  /** Fault injection created the error. */
+  ERR_CHAOS: ChaosError;
   /** An argument is invalid. */
   ERR_INVALID_OPTION: InvalidOptionError;
 }

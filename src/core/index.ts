@@ -34,6 +34,7 @@ export type { Observable } from './events.js';
 export type { Fault, FaultKind, FaultPlan } from './fault-plan.js';
 export { isNetworkError } from './network-error.js';
 export { type Classify, defaultClassify, type Outcome, type Verdict } from './outcome.js';
+export { ChaosError, DeadlineExceededError, ShedError } from './overload-errors.js';
 export type { Permit } from './permit.js';
 export type { CallOptions, Policy, PolicyDescription } from './policy.js';
 export { type Random, seededRandom } from './random.js';

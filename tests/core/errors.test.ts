@@ -1,7 +1,9 @@
 import {
   BulkheadFullError,
+  ChaosError,
   CircuitOpenError,
   ClosedError,
+  DeadlineExceededError,
   InvalidOptionError,
   isResilienceError,
   LostWritesError,
@@ -9,6 +11,7 @@ import {
   QueueTimeoutError,
   RateLimitedError,
   ResilienceError,
+  ShedError,
   TimeoutError,
 } from 'breakwater/core';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -27,6 +30,9 @@ const errors = {
     policy,
     lost: [{ type: 'set', key: 'k', value: 1, error: new Error('down') }],
   }),
+  ERR_SHED: new ShedError({ policy, reason: 'event-loop', retryAfterMs: 900 }),
+  ERR_DEADLINE: new DeadlineExceededError({ policy, remainingMs: 3 }),
+  ERR_CHAOS: new ChaosError({ policy }),
   ERR_INVALID_OPTION: new InvalidOptionError(policy, 'option', 'must be good', 'bad'),
 } as const;
 
@@ -57,6 +63,8 @@ describe.each(Object.entries(errors))('%s', (code, error) => {
 describe('Errors', () => {
   it('errors carry the data that a caller needs', () => {
     expect(errors.ERR_CIRCUIT_OPEN).toMatchObject({ retryAfterMs: 5000, cause: new Error('down') });
+    expect(errors.ERR_SHED).toMatchObject({ reason: 'event-loop', retryAfterMs: 900 });
+    expect(errors.ERR_DEADLINE.remainingMs).toBe(3);
     expect(errors.ERR_RATE_LIMITED).toMatchObject({ retryAfterMs: 250, decision });
     expect(errors.ERR_TIMEOUT).toMatchObject({ timeoutMs: 100 });
     expect(errors.ERR_INVALID_OPTION).toMatchObject({ owner: 'users', option: 'option', value: 'bad' });

@@ -5,14 +5,17 @@ import { describe, expect, it } from 'vitest';
 const publicNames: Record<string, string[]> = {
   core: [
     'BulkheadFullError',
+    'ChaosError',
     'CircuitOpenError',
     'ClosedError',
+    'DeadlineExceededError',
     'LostWritesError',
     'InvalidOptionError',
     'NoHealthyNodeError',
     'QueueTimeoutError',
     'RateLimitedError',
     'ResilienceError',
+    'ShedError',
     'TimeoutError',
     'defaultClassify',
     'definePolicy',

@@ -1,7 +1,9 @@
 import {
   type BulkheadFullError,
+  type ChaosError,
   type CircuitOpenError,
   type ClosedError,
+  type DeadlineExceededError,
   type Decision,
   InvalidOptionError,
   isResilienceError,
@@ -12,6 +14,7 @@ import {
   ResilienceError,
   type ResilienceErrorCode,
   type ResilienceErrors,
+  type ShedError,
   TimeoutError,
 } from 'breakwater';
 import { describe, expectTypeOf, it } from 'vitest';
@@ -30,6 +33,9 @@ describe('isResilienceError', () => {
     if (isResilienceError(error, 'ERR_CLOSED')) expectTypeOf(error).toEqualTypeOf<ClosedError>();
     if (isResilienceError(error, 'ERR_NO_HEALTHY_NODE')) expectTypeOf(error).toEqualTypeOf<NoHealthyNodeError>();
     if (isResilienceError(error, 'ERR_LOST_WRITES')) expectTypeOf(error).toEqualTypeOf<LostWritesError>();
+    if (isResilienceError(error, 'ERR_SHED')) expectTypeOf(error).toEqualTypeOf<ShedError>();
+    if (isResilienceError(error, 'ERR_DEADLINE')) expectTypeOf(error).toEqualTypeOf<DeadlineExceededError>();
+    if (isResilienceError(error, 'ERR_CHAOS')) expectTypeOf(error).toEqualTypeOf<ChaosError>();
     if (isResilienceError(error, 'ERR_INVALID_OPTION')) expectTypeOf(error).toEqualTypeOf<InvalidOptionError>();
   });
 
@@ -39,7 +45,8 @@ describe('isResilienceError', () => {
     switch (error.code) {
       case 'ERR_CIRCUIT_OPEN':
       case 'ERR_RATE_LIMITED':
-        expectTypeOf(error).toEqualTypeOf<CircuitOpenError | RateLimitedError>();
+      case 'ERR_SHED':
+        expectTypeOf(error).toEqualTypeOf<CircuitOpenError | RateLimitedError | ShedError>();
         expectTypeOf(error.retryAfterMs).toEqualTypeOf<number>();
         break;
       case 'ERR_TIMEOUT':
@@ -50,7 +57,11 @@ describe('isResilienceError', () => {
       case 'ERR_CLOSED':
       case 'ERR_NO_HEALTHY_NODE':
       case 'ERR_LOST_WRITES':
+      case 'ERR_CHAOS':
         expectTypeOf(error.policy).toEqualTypeOf<string>();
+        break;
+      case 'ERR_DEADLINE':
+        expectTypeOf(error.remainingMs).toEqualTypeOf<number>();
         break;
       case 'ERR_INVALID_OPTION':
         expectTypeOf(error.option).toEqualTypeOf<string>();
@@ -80,6 +91,9 @@ describe('Errors', () => {
       | 'ERR_CLOSED'
       | 'ERR_NO_HEALTHY_NODE'
       | 'ERR_LOST_WRITES'
+      | 'ERR_SHED'
+      | 'ERR_DEADLINE'
+      | 'ERR_CHAOS'
       | 'ERR_INVALID_OPTION'
     >();
   });
