@@ -1,3 +1,4 @@
+import { headersOf } from '../core/header-fields.js';
 import { safeGet } from '../core/inspect.js';
 import type { Verdict } from '../core/outcome.js';
 import { type Judge, judgeErrors, part, text } from './judge.js';
@@ -11,7 +12,8 @@ import { type Judge, judgeErrors, part, text } from './judge.js';
  * - Every other code, such as `NOT_FOUND`, is a `success`: the server has responded.
  *
  * If the server forbids a retry with a negative or malformed `grpc-retry-pushback-ms` (gRFC A6), a `failure` becomes
- * `permanent` and a `throttled` call a `success`.
+ * `permanent` and a `throttled` call a `success`. Any other value is a lower bound of the delay of `retry`, with every
+ * judge.
  *
  * @example
  * ```ts
@@ -55,18 +57,6 @@ function isGrpcError(error: object): boolean {
 }
 
 function forbidsRetry(error: object): boolean {
-  const pushback = pushbackOf(part(error, 'metadata'));
-  return pushback !== undefined && !/^\d+$/.test(pushback);
-}
-
-/** Returns the field `grpc-retry-pushback-ms`. The `get` of grpc-js returns an array, that of `Headers` a string. */
-function pushbackOf(metadata: object | undefined): string | undefined {
-  try {
-    const { get } = (metadata ?? {}) as { get?: (name: string) => unknown };
-    const value = typeof get === 'function' ? get.call(metadata, 'grpc-retry-pushback-ms') : undefined;
-    const first: unknown = Array.isArray(value) ? value[0] : value;
-    return typeof first === 'string' ? first : undefined;
-  } catch {
-    return undefined; // an object that only resembles metadata
-  }
+  const pushback = headersOf(error)?.('grpc-retry-pushback-ms');
+  return typeof pushback === 'string' && !/^\d+$/.test(pushback);
 }

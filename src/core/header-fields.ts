@@ -5,21 +5,23 @@ type FieldReader = (name: string) => string | null;
 
 /**
  * Returns the header fields of a response, or of an error. Errors keep the response in `response` (axios, got, ky,
- * octokit), in `$response` (AWS), or only its `headers` (OpenAI, undici). The headers are a `Headers`, an object with
- * `get`, or an object with a property for each field.
+ * octokit), in `$response` (AWS), only its `headers` (OpenAI, undici), or its `metadata` (gRPC). The headers are a
+ * `Headers`, an object with `get`, or an object with a property for each field.
  */
 export function headersOf(subject: object): FieldReader | undefined {
   for (const holder of [subject, safeGet(subject, 'response'), safeGet(subject, '$response')]) {
     const headers = isObject(holder) ? safeGet(holder, 'headers') : undefined;
     if (isObject(headers)) return (name) => fieldOf(headers, name);
   }
-  return undefined;
+  const metadata = safeGet(subject, 'metadata');
+  return isObject(metadata) ? (name) => fieldOf(metadata, name) : undefined;
 }
 
 function fieldOf(headers: object, name: string): string | null {
   try {
-    const value = hasGet(headers) ? headers.get(name) : ownField(headers, name);
-    return typeof value === 'string' ? value : null;
+    const value: unknown = hasGet(headers) ? headers.get(name) : ownField(headers, name);
+    const only: unknown = Array.isArray(value) && value.length === 1 ? value[0] : value; // grpc-js returns arrays
+    return typeof only === 'string' ? only : null;
   } catch {
     return null; // an object that only resembles Headers
   }

@@ -33,12 +33,12 @@ function parseDecimal(value: string | null): number | undefined {
   return /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : undefined;
 }
 
-/** Fields with a delay in milliseconds, of OpenAI and Azure. They are more precise than `Retry-After`. */
-const FIELDS_IN_MS: readonly string[] = ['retry-after-ms', 'x-ms-retry-after-ms'];
+/** Fields with a delay in milliseconds, of OpenAI, Azure and gRPC (gRFC A6). They are more precise than `Retry-After`. */
+const FIELDS_IN_MS: readonly string[] = ['retry-after-ms', 'x-ms-retry-after-ms', 'grpc-retry-pushback-ms'];
 
 /**
  * Returns the delay in milliseconds that the server has asked for: the `retryAfterMs` of an error, or a `Retry-After`,
- * `retry-after-ms` or `x-ms-retry-after-ms` header. The header is that of a response, or of an error in which a client
+ * `retry-after-ms`, `x-ms-retry-after-ms` or `grpc-retry-pushback-ms` header. The header is that of a response, or of an error in which a client
  * library keeps its response. Returns undefined if there is none, and for errors of this package, whose `retryAfterMs`
  * concerns a policy and not the server.
  */

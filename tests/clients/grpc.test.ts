@@ -1,6 +1,7 @@
 /** `grpcErrors` judges what @grpc/grpc-js throws, with a real server. */
 import * as grpc from '@grpc/grpc-js';
-import { firstOf, grpcErrors, type Verdict } from 'breakwater';
+import { constantBackoff, firstOf, grpcErrors, retry, type Verdict } from 'breakwater';
+import { TestClock } from 'breakwater/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closedPort, running, silentServer, verdictOf } from './support.js';
 
@@ -68,6 +69,20 @@ describe('grpcErrors with @grpc/grpc-js', () => {
     expect(await verdictOf(classify, call(client, '14 -1'))).toBe('permanent');
     expect(await verdictOf(classify, call(client, '8 -1'))).toBe('success');
     expect(await verdictOf(classify, call(client, '14 250'))).toBe('failure');
+    client.close();
+  });
+
+  it('a retry waits at least as long as the server asks for', async () => {
+    const client = stub(port);
+    const clock = new TestClock();
+    const policy = retry({ clock, maxAttempts: 2, backoff: constantBackoff('10ms') });
+    const delays: number[] = [];
+    policy.on('retry', ({ delayMs }) => {
+      delays.push(delayMs);
+      clock.advance(delayMs);
+    });
+    await policy.execute(() => call(client, '14 250')).catch(() => {});
+    expect(delays).toEqual([250]);
     client.close();
   });
 

@@ -130,7 +130,19 @@ describe('The delay that an outcome asks for', () => {
     expect(retryAfterMs({ ok: false, error: Object.assign(new Error('429'), properties) })).toBe(3000);
   });
 
+  // gRFC A6. The metadata of grpc-js returns arrays, that of Connect is a Headers.
   it.each([
+    ['grpc-js', { code: 14, metadata: { get: (name: string) => (name === 'grpc-retry-pushback-ms' ? ['250'] : []) } }],
+    ['Connect', { code: 14, metadata: new Headers({ 'grpc-retry-pushback-ms': '250' }) }],
+  ])('the pushback of a server is read from an error of %s', (_client, properties) => {
+    expect(retryAfterMs({ ok: false, error: Object.assign(new Error('14'), properties) })).toBe(250);
+  });
+
+  it.each([
+    [{ metadata: { get: () => ['-1'] } }],
+    [{ metadata: { get: () => ['250', '300'] } }],
+    [{ metadata: { get: () => [] } }],
+    [{ metadata: 'text' }],
     [{ headers: { 'retry-after': ['3', '4'] } }],
     [{ headers: { 'retry-after': 3 } }],
     [{ headers: [['retry-after', '3']] }],

@@ -1,7 +1,7 @@
 /**
- * The simulator against real sockets: the same policies, a real HTTP server with the same model, and the same load. Short
- * by default; BREAKWATER_CALIBRATION=10 makes all times and services ten times as long, for a busy machine or a closer
- * comparison.
+ * The simulator against real sockets: the same policies, a real HTTP server with the same model, and the same arrivals
+ * and services. Short by default; BREAKWATER_CALIBRATION=10 makes all times ten times as long, so that the time in which
+ * the server recovers can be compared too.
  */
 import { createServer, get, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -15,7 +15,7 @@ import {
   systemClock,
   timeout,
 } from 'breakwater';
-import { type CandidateKit, exponential, poisson, server, simulate, slow } from 'breakwater/simulator';
+import { type CandidateKit, exponential, server, simulate, slow, trace } from 'breakwater/simulator';
 import { seededRandom } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -57,33 +57,38 @@ type Phases = [number, number, number, number];
 
 const phaseOf = (at: number): number => (at < SLOW_FROM_MS ? 0 : at < SLOW_TO_MS ? 1 : at < ms(9000) ? 2 : 3);
 
+/** The same chance for both sides: the arrivals, the services in the order in which they start, and the jitter. */
+function drawConditions() {
+  const [arrivalRandom, serviceRandom] = [seededRandom(1), seededRandom(2)];
+  const [gap, service] = [exponential(1000 / PER_SECOND), exponential(SERVICE_MS)];
+  const arrivals: number[] = [];
+  for (let at = gap(arrivalRandom); at < DURATION_MS; at += gap(arrivalRandom)) arrivals.push(at);
+  return { arrivals, drawService: () => service(serviceRandom), random: seededRandom(3) };
+}
+
 async function simulated(make: (kit: Kit) => Policy): Promise<{ good: Phases; offered: Phases }> {
+  const { arrivals, drawService, random } = drawConditions();
   const [good, offered]: [Phases, Phases] = [
     [0, 0, 0, 0],
     [0, 0, 0, 0],
   ];
-  const seeds = 8;
-  for (let seed = 1; seed <= seeds; seed++) {
-    const { series } = await simulate({
-      world: { api: server({ workers: WORKERS, service: exponential(SERVICE_MS) }) },
-      load: poisson({ perSecond: PER_SECOND }),
-      faults: [slow('api', SLOWER, { at: SLOW_FROM_MS, for: SLOW_TO_MS - SLOW_FROM_MS })],
-      duration: DURATION_MS,
-      interval: ms(500),
-      seed,
-      candidate: make,
-    });
-    for (const row of series) {
-      good[phaseOf(row.t)]! += row.good / seeds;
-      offered[phaseOf(row.t)]! += row.offered / seeds;
-    }
+  const { series } = await simulate({
+    world: { api: server({ workers: WORKERS, service: drawService }) },
+    load: trace({ times: arrivals }),
+    faults: [slow('api', SLOWER, { at: SLOW_FROM_MS, for: SLOW_TO_MS - SLOW_FROM_MS })],
+    duration: DURATION_MS,
+    interval: ms(500),
+    candidate: ({ clock }) => make({ clock, random }),
+  });
+  for (const row of series) {
+    good[phaseOf(row.t)]! += row.good;
+    offered[phaseOf(row.t)]! += row.offered;
   }
   return { good, offered };
 }
 
 /** An HTTP server with a queue in front of its workers, which works on for callers that have left. */
-async function startServer() {
-  const random = seededRandom(2);
+async function startServer(drawService: () => number) {
   const waiting: ServerResponse[] = [];
   let busy = 0;
   let startedAt = performance.now();
@@ -96,7 +101,7 @@ async function startServer() {
       response.end('ok');
       const next = waiting.shift();
       if (next !== undefined) start(next);
-    }, exponential(SERVICE_MS)(random) * factor);
+    }, drawService() * factor);
   };
   const http = createServer((_request, response) => {
     if (busy < WORKERS) start(response);
@@ -123,20 +128,19 @@ const request = (port: number, signal: AbortSignal) =>
   });
 
 async function real(make: (kit: Kit) => Policy): Promise<{ good: Phases; offered: Phases }> {
-  using http = await startServer();
-  const random = seededRandom(1);
+  const { arrivals, drawService, random } = drawConditions();
+  using http = await startServer(drawService);
   const policy = make({ clock: systemClock, random });
   const [good, offered]: [Phases, Phases] = [
     [0, 0, 0, 0],
     [0, 0, 0, 0],
   ];
   const calls: Promise<void>[] = [];
-  const gap = exponential(1000 / PER_SECOND);
   http.restart();
   const startedAt = performance.now();
-  for (let at = gap(random); at < DURATION_MS; at += gap(random)) {
+  for (const at of arrivals) {
     await new Promise((resolve) => setTimeout(resolve, at - (performance.now() - startedAt)));
-    const phase = phaseOf(performance.now() - startedAt);
+    const phase = phaseOf(at);
     offered[phase]!++;
     const call = policy.execute(({ signal }) => request(http.port, signal));
     calls.push(call.then(() => void good[phase]!++).catch(() => {}));
@@ -150,16 +154,17 @@ const sharesOf = ({ good, offered }: { readonly good: Phases; readonly offered: 
 
 describe('The simulator and real sockets', () => {
   it.each(Object.entries(candidates))(
-    'with %s, both have the same end: all is well again, or the server remains overloaded',
+    'with %s, the share of good calls of each phase is the same in both',
     async (_name, make) => {
       const [model, reality] = [sharesOf(await simulated(make)), sharesOf(await real(make))];
-      const tolerance = scale > 1 ? 0.15 : 0.25;
-      for (const shares of [model, reality]) {
-        expect(shares[0]).toBeGreaterThan(0.9);
-        expect(shares[1]).toBeLessThan(0.5);
-      }
+      expect(model[0]).toBeGreaterThan(0.9);
+      expect(model[1]).toBeLessThan(0.5);
       expect(reality[3] > 0.5).toBe(model[3] > 0.5);
-      expect(Math.abs(reality[3] - model[3])).toBeLessThan(tolerance);
+      for (const [phase, share] of reality.entries()) {
+        // While the server recovers, each millisecond by which a busy machine is late decides over a call.
+        if (phase === 2 && scale === 1) continue;
+        expect(Math.abs(share - model[phase]!), `phase ${phase}: ${share} in reality`).toBeLessThan(0.15);
+      }
     },
     ms(60_000),
   );
