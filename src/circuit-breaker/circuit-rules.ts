@@ -22,6 +22,8 @@ export interface CircuitRules {
   readonly probes: number;
   readonly maxProbeFailures: number;
   readonly probeTimeoutMs: number;
+  /** The time after closing in which calls are limited, in milliseconds; 0 if they are not. */
+  readonly rampMs: number;
   /** The open time in milliseconds, or a backoff that returns it. */
   readonly openFor: number | Backoff;
   readonly random: Random;

@@ -80,6 +80,12 @@ export interface HalfOpenOptions {
    * @defaultValue '30s'
    */
   readonly probeTimeout?: Duration | undefined;
+  /**
+   * The time after the breaker has closed in which it limits the number of calls at a time: to `probes` at first, and to
+   * one more after each success. Further calls are rejected. A duration ≥ 0; 0 admits all calls at once.
+   * @defaultValue 0
+   */
+  readonly ramp?: Duration | undefined;
 }
 
 /**
@@ -116,6 +122,8 @@ const DEFAULTS = {
   random: undefined,
 } as const;
 
+const HALF_OPEN_DEFAULTS = { probes: 3, maxFailures: 0, probeTimeout: '30s', ramp: 0 } as const;
+
 /** The options with defaults, before they are checked. */
 export type OwnOptions = ReturnType<typeof readCircuitBreakerOptions>;
 
@@ -125,7 +133,7 @@ export function readCircuitBreakerOptions(options: CircuitBreakerOptions | undef
 
 /** Checks all options except `name`, `clock` and `initialState`, and converts durations to milliseconds. */
 export function checkRules(own: OwnOptions): CircuitRules {
-  const halfOpen = readOptions(OWNER, own.halfOpen, { probes: 3, maxFailures: 0, probeTimeout: '30s' }, 'halfOpen');
+  const halfOpen = readOptions(OWNER, own.halfOpen, HALF_OPEN_DEFAULTS, 'halfOpen');
   const rate = { above: 0, max: 1 };
   const { windowMs, windowCalls } = checkWindow(own.window);
   const minimumCalls = own.minimumCalls === undefined ? Math.min(20, windowCalls) : own.minimumCalls;
@@ -142,6 +150,7 @@ export function checkRules(own: OwnOptions): CircuitRules {
     probes: checkInteger(OWNER, 'halfOpen.probes', halfOpen.probes, { min: 1 }),
     maxProbeFailures: checkInteger(OWNER, 'halfOpen.maxFailures', halfOpen.maxFailures, { min: 0 }),
     probeTimeoutMs: toMs(OWNER, 'halfOpen.probeTimeout', halfOpen.probeTimeout, { orInfinity: true }),
+    rampMs: toMs(OWNER, 'halfOpen.ramp', halfOpen.ramp, { orZero: true }),
     openFor: checkOpenFor(own.openFor),
     random: checkRandom(OWNER, own.random),
     slowCallMs: own.slowCallDuration === undefined ? Infinity : toMs(OWNER, 'slowCallDuration', own.slowCallDuration),

@@ -48,21 +48,25 @@ export abstract class State {
   }
 }
 
-/** The closed state: admits every call and counts results. It is its own lease. */
-export class Closed extends State implements Lease {
-  #failuresInARow = 0;
-  #onValue: (<T>(value: T) => T) | undefined = undefined;
+/** A state that counts results, and opens the breaker when their rates are too high. */
+abstract class Counting extends State {
+  #failuresInARow: number;
+
+  constructor(circuit: CircuitStateMachine, failuresInARow: number) {
+    super(circuit);
+    this.#failuresInARow = failuresInARow;
+  }
 
   /** A getter, since each breaker of a family has a closed state: a field would cost each of them 8 bytes. */
   get name(): 'closed' {
     return 'closed';
   }
 
-  admit(): Lease {
-    return this;
+  protected get failuresInARow(): number {
+    return this.#failuresInARow;
   }
 
-  settle(health: Health, slow: boolean, outcome: Outcome): void {
+  protected record(health: Health, slow: boolean, outcome: Outcome): void {
     const { circuit } = this;
     if (circuit.current !== this || health === 'ignore') return;
     const failed = health === 'failure';
@@ -85,11 +89,39 @@ export class Closed extends State implements Lease {
     if (reason !== undefined) circuit.enter(circuit.opened(outcome, now), reason);
   }
 
+  /** Returns the reason to open, if there is one. Also checked after a success, which may be slow. */
+  #tripReason(): TransitionReason | undefined {
+    const { rules, window } = this.circuit;
+    if (this.#failuresInARow >= rules.consecutiveFailures) return 'consecutive-failures';
+    const { calls } = window;
+    if (calls < rules.minimumCalls) return undefined;
+    if (window.failures / calls >= rules.failureRateThreshold) return 'failure-rate';
+    if (window.slow / calls >= rules.slowCallRateThreshold) return 'slow-call-rate';
+    return undefined;
+  }
+}
+
+/** The closed state: admits every call and counts results. It is its own lease. */
+export class Closed extends Counting implements Lease {
+  #onValue: (<T>(value: T) => T) | undefined = undefined;
+
+  constructor(circuit: CircuitStateMachine, failuresInARow = 0) {
+    super(circuit, failuresInARow);
+  }
+
+  admit(): Lease {
+    return this;
+  }
+
+  settle(health: Health, slow: boolean, outcome: Outcome): void {
+    this.record(health, slow, outcome);
+  }
+
   /** Counts a value under the default judgement. A success allocates nothing. */
   count(value: unknown): void {
     const verdict = judgeValue(value);
-    if (verdict === 'success') this.settle('success', false, SUCCESS);
-    else this.settle(verdict === 'throttled' ? 'success' : 'failure', false, { ok: true, value });
+    if (verdict === 'success') this.record('success', false, SUCCESS);
+    else this.record(verdict === 'throttled' ? 'success' : 'failure', false, { ok: true, value });
   }
 
   /**
@@ -103,16 +135,49 @@ export class Closed extends State implements Lease {
     };
     return this.#onValue;
   }
+}
 
-  /** Returns the reason to open, if there is one. Also checked after a success, which may be slow. */
-  #tripReason(): TransitionReason | undefined {
-    const { rules, window } = this.circuit;
-    if (this.#failuresInARow >= rules.consecutiveFailures) return 'consecutive-failures';
-    const { calls } = window;
-    if (calls < rules.minimumCalls) return undefined;
-    if (window.failures / calls >= rules.failureRateThreshold) return 'failure-rate';
-    if (window.slow / calls >= rules.slowCallRateThreshold) return 'slow-call-rate';
-    return undefined;
+/**
+ * The closed state for a time after the probes have succeeded: the number of calls at a time is limited, to the number
+ * of probes at first, and to one more after each success, as in the slow start of TCP (RFC 5681). A dependency that has
+ * just recovered is not hit by all callers at once.
+ */
+class Ramp extends Counting {
+  readonly #until: number;
+  #limit: number;
+  #active = 0;
+  /** The state that has replaced this one at the end of its time. */
+  #successor: Closed | undefined = undefined;
+
+  constructor(circuit: CircuitStateMachine, until: number) {
+    super(circuit, 0);
+    this.#until = until;
+    this.#limit = circuit.rules.probes;
+  }
+
+  admit(now: number): Lease | undefined {
+    if (now >= this.#until) return this.#end();
+    if (this.#active >= this.#limit) return undefined;
+    this.#active++;
+    return {
+      settle: (health, slow, outcome) => {
+        this.#active--;
+        if (health === 'success' && !slow) this.#limit++;
+        if (this.#successor === undefined) this.record(health, slow, outcome);
+        else this.#successor.settle(health, slow, outcome);
+      },
+    };
+  }
+
+  /** Becomes the closed state. The breaker was closed before: this is no transition. */
+  #end(): Closed {
+    this.#successor = new Closed(this.circuit, this.failuresInARow);
+    this.circuit.current = this.#successor;
+    return this.#successor;
+  }
+
+  override resumed(coveredMs: number): State {
+    return new Ramp(this.circuit, this.#until + coveredMs);
   }
 }
 
@@ -189,7 +254,7 @@ export class HalfOpen extends State {
       if (this.#failures > circuit.rules.maxProbeFailures) circuit.enter(circuit.opened(outcome, now), 'probe-failed');
     } else {
       this.#successes++;
-      if (this.#successes >= circuit.rules.probes) circuit.enter(circuit.closed(), 'probes-succeeded');
+      if (this.#successes >= circuit.rules.probes) circuit.enter(circuit.recovered(now), 'probes-succeeded');
     }
   }
 
@@ -295,6 +360,12 @@ export class CircuitStateMachine {
     this.openings = 0;
     this.lastFailure = undefined;
     return new Closed(this);
+  }
+
+  /** Returns the state that follows successful probes, and clears all counts. */
+  recovered(now: number): State {
+    const closed = this.closed();
+    return this.rules.rampMs > 0 ? new Ramp(this, now + this.rules.rampMs) : closed;
   }
 
   /** Returns a new open state with the open time of the rules. */
