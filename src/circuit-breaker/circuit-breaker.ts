@@ -19,8 +19,10 @@ import type { BasePolicy, Policy, PolicyDescription } from '../core/policy.js';
 import { ManualControl } from './manual-control.js';
 import {
   areEqual,
+  type CircuitBreakerChanges,
   type CircuitBreakerOptions,
   type CircuitSnapshot,
+  changedRules,
   checkInitialState,
   checkRules,
   readCircuitBreakerOptions,
@@ -67,6 +69,12 @@ export interface CircuitBreaker extends Policy, Observable<CircuitBreakerEvents>
    * Admits one operation that is not a function call, or returns undefined. Report its outcome with `release(outcome)`.
    */
   tryAcquire(): Permit | undefined;
+  /**
+   * Changes the given options; the others stay as they are. The breaker keeps its state and, unless `window` changes,
+   * its counts. An open breaker keeps the time at which it admits probes.
+   * @throws InvalidOptionError for invalid options. The breaker is unchanged then.
+   */
+  reconfigure(options: CircuitBreakerChanges): void;
   /** Returns the state as plain data, for `initialState`. */
   toJSON(): CircuitSnapshot;
 }
@@ -242,6 +250,10 @@ class CircuitBreakerPolicy extends BracketPolicy implements CircuitBreaker {
 
   reset(): void {
     this.#manualControl.reset();
+  }
+
+  reconfigure(options: CircuitBreakerChanges): void {
+    this.#circuit.reconfigure(changedRules(this.#circuit.rules, options));
   }
 
   toJSON(): CircuitSnapshot {

@@ -10,5 +10,5 @@
  */
 
 export { type CircuitBreaker, type CircuitBreakerStats, circuitBreaker } from './circuit-breaker.js';
-export type { CircuitBreakerOptions, CircuitSnapshot, HalfOpenOptions } from './options.js';
+export type { CircuitBreakerChanges, CircuitBreakerOptions, CircuitSnapshot, HalfOpenOptions } from './options.js';
 export type { CircuitBreakerEvents, CircuitState, TransitionReason } from './transition-notifier.js';

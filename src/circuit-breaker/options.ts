@@ -65,6 +65,12 @@ export interface CircuitBreakerOptions {
   readonly random?: Random | undefined;
 }
 
+/**
+ * The options of a breaker that `reconfigure` can change. A `slowCallDuration` or `consecutiveFailures` of `Infinity`
+ * turns the rule off.
+ */
+export type CircuitBreakerChanges = Omit<CircuitBreakerOptions, 'initialState' | 'name' | 'clock' | 'random'>;
+
 /** Options of the half-open state. */
 export interface HalfOpenOptions {
   /**
@@ -131,8 +137,36 @@ export function readCircuitBreakerOptions(options: CircuitBreakerOptions | undef
   return readOptions(OWNER, options, DEFAULTS);
 }
 
+/** Returns the rules after a change of some options. */
+export function changedRules(rules: CircuitRules, changes: CircuitBreakerChanges): CircuitRules {
+  const { windowMs, windowCalls, slowCallMs, isObserving, classify, openFor, random } = rules;
+  const { probes, maxProbeFailures, probeTimeoutMs, rampMs } = rules;
+  const own = readOptions(OWNER, changes, {
+    failureRateThreshold: rules.failureRateThreshold,
+    slowCallDuration: slowCallMs,
+    slowCallRateThreshold: rules.slowCallRateThreshold,
+    consecutiveFailures: rules.consecutiveFailures,
+    window: windowMs < Infinity ? { duration: windowMs } : { calls: windowCalls },
+    minimumCalls: undefined,
+    openFor,
+    halfOpen: undefined,
+    mode: isObserving ? 'observe' : 'enforce',
+    classify,
+  });
+  const present = { probes, maxFailures: maxProbeFailures, probeTimeout: probeTimeoutMs, ramp: rampMs };
+  return checkRules({
+    ...own,
+    slowCallDuration: own.slowCallDuration === Infinity ? undefined : own.slowCallDuration,
+    consecutiveFailures: own.consecutiveFailures === Infinity ? undefined : own.consecutiveFailures,
+    // Another window has another default of `minimumCalls`.
+    minimumCalls: own.minimumCalls ?? (changes.window === undefined ? rules.minimumCalls : undefined),
+    halfOpen: readOptions(OWNER, own.halfOpen, present, 'halfOpen'),
+    random,
+  });
+}
+
 /** Checks all options except `name`, `clock` and `initialState`, and converts durations to milliseconds. */
-export function checkRules(own: OwnOptions): CircuitRules {
+export function checkRules(own: Omit<OwnOptions, 'initialState' | 'name' | 'clock'>): CircuitRules {
   const halfOpen = readOptions(OWNER, own.halfOpen, HALF_OPEN_DEFAULTS, 'halfOpen');
   const rate = { above: 0, max: 1 };
   const { windowMs, windowCalls } = checkWindow(own.window);

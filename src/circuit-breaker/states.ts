@@ -309,7 +309,7 @@ export const UNCOUNTED: Lease = { settle() {} };
  */
 export class CircuitStateMachine {
   rules: CircuitRules;
-  readonly window: CallWindow;
+  window: CallWindow;
   readonly clock: Clock;
   #notifier: TransitionNotifier | undefined = undefined;
   current: State;
@@ -322,9 +322,16 @@ export class CircuitStateMachine {
 
   constructor(rules: CircuitRules, clock: Clock) {
     this.rules = rules;
-    this.window = rules.windowMs < Infinity ? new DurationWindow(rules.windowMs) : countWindow(rules.windowCalls);
+    this.window = windowOf(rules);
     this.clock = clock;
     this.current = new Closed(this);
+  }
+
+  /** Changes the rules. A window of another size is a new one, without calls. */
+  reconfigure(rules: CircuitRules): void {
+    const { windowMs, windowCalls } = this.rules;
+    if (rules.windowMs !== windowMs || rules.windowCalls !== windowCalls) this.window = windowOf(rules);
+    this.rules = rules;
   }
 
   /** Created for the first listener: in a family, most breakers never have one. */
@@ -377,4 +384,8 @@ export class CircuitStateMachine {
     this.openings++;
     return new Open(this, now + openMs, openMs);
   }
+}
+
+function windowOf({ windowMs, windowCalls }: CircuitRules): CallWindow {
+  return windowMs < Infinity ? new DurationWindow(windowMs) : countWindow(windowCalls);
 }

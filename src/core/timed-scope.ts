@@ -8,7 +8,7 @@ import { leave } from './frame.js';
 interface TimeoutOwner {
   readonly name: string;
   /** Notifies the owner that a call has timed out. */
-  onTimeout?(context: Context): void;
+  onTimeout?(context: Context, timeoutMs: number): void;
 }
 
 /**
@@ -61,7 +61,7 @@ export class TimedScope extends AbortScope implements Deadline, Frame {
   onError(error: unknown): unknown {
     this.leave();
     if (this.#error === undefined || this.#outside.aborted) return error;
-    this.#owner.onTimeout?.(this.#outside);
+    this.#owner.onTimeout?.(this.#outside, this.#error.timeoutMs);
     return this.#error;
   }
 }

@@ -20,6 +20,6 @@ export {
   linearBackoff,
 } from '../core/backoff.js';
 export type { GiveUpReason, RetryEvents } from './events.js';
-export type { RetryOptions } from './options.js';
+export type { RetryChanges, RetryOptions } from './options.js';
 export { type Retry, retry } from './retry.js';
 export { RetryBudget, type RetryBudgetOptions, type RetryBudgetStats } from './retry-budget.js';

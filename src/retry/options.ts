@@ -37,3 +37,6 @@ export interface RetryOptions {
   /** The random source for the backoff's jitter. @defaultValue `Math.random` */
   readonly random?: Random | undefined;
 }
+
+/** The options of a retry that `reconfigure` can change. */
+export type RetryChanges = Omit<RetryOptions, 'name' | 'clock' | 'random'>;

@@ -11,14 +11,21 @@ import { checkRandom, type Random } from '../core/random.js';
 import { retryAfterMs } from '../core/retry-after.js';
 import type { GiveUpReason, RetryEvents } from './events.js';
 import type { RetryHooks } from './hooks.js';
-import type { RetryOptions } from './options.js';
+import type { RetryChanges, RetryOptions } from './options.js';
 import type { PacedCall, PacedOutcome, Pacing } from './pacing.js';
 
 /** The types of events. */
 const EVENTS = ['retry', 'giveUp'] as const;
 
 /** A retry policy, as `retry` creates it. */
-export interface Retry extends Policy, Observable<RetryEvents> {}
+export interface Retry extends Policy, Observable<RetryEvents> {
+  /**
+   * Changes the given options; the others stay as they are. A running call decides about its next attempt by the new
+   * options, except that `maxElapsed` concerns only calls that begin from now on if it was `Infinity` before.
+   * @throws InvalidOptionError for invalid options. The retry is unchanged then.
+   */
+  reconfigure(options: RetryChanges): void;
+}
 
 /**
  * Creates a policy that repeats an operation after a failure, with growing delays. Use it only for operations that are
@@ -50,42 +57,47 @@ export function retryWithHooks(options: RetryOptions, hooks: RetryHooks): Retry 
 /** The default backoff. It has no state, so all policies share it. */
 const defaultBackoff = /* @__PURE__ */ exponentialBackoff();
 
+/** The options that `reconfigure` can change, checked and in milliseconds. */
+interface RetryRules {
+  readonly maxAttempts: number;
+  readonly backoff: Backoff;
+  readonly maxElapsedMs: number;
+  readonly maxRetryAfterMs: number;
+  readonly budget: RetryOptions['budget'];
+  readonly classify: Classify | undefined;
+}
+
+const OWNER = 'retry';
+
 class RetryPolicy extends BasePolicy implements Retry {
-  readonly #maxAttempts: number;
-  readonly #backoff: Backoff;
-  readonly #maxElapsedMs: number;
-  readonly #maxRetryAfterMs: number;
-  readonly #budget: RetryOptions['budget'];
-  readonly #classify: Classify | undefined;
+  #rules: RetryRules;
   readonly #random: Random;
   readonly #pacing: Pacing | undefined;
   readonly #hooks: RetryHooks;
   readonly #events = new Emitter<RetryEvents>(EVENTS);
 
   constructor(options?: RetryOptions, hooks: RetryHooks = {}) {
-    const owner = 'retry';
-    const own = readOptions(owner, options, {
+    const own = readOptions(OWNER, options, {
       maxAttempts: 3,
       backoff: undefined,
       maxElapsed: Infinity,
       maxRetryAfter: '30s',
       budget: undefined,
       classify: undefined,
-      name: owner,
+      name: OWNER,
       clock: undefined,
       random: undefined,
     });
-    super(checkName(owner, own.name), checkClock(owner, own.clock));
-    this.#maxAttempts = checkInteger(owner, 'maxAttempts', own.maxAttempts, { min: 1, orInfinity: true });
-    this.#backoff = checkOptionalFunction(owner, 'backoff', own.backoff) ?? defaultBackoff;
-    this.#maxElapsedMs = toMs(owner, 'maxElapsed', own.maxElapsed, { orInfinity: true });
-    this.#maxRetryAfterMs = toMs(owner, 'maxRetryAfter', own.maxRetryAfter, { orInfinity: true });
-    this.#budget =
-      own.budget === undefined ? undefined : checkMethods(owner, 'budget', own.budget, ['recordRequest', 'tryRetry']);
-    this.#classify = checkOptionalFunction(owner, 'classify', own.classify);
-    this.#random = checkRandom(owner, own.random);
+    super(checkName(OWNER, own.name), checkClock(OWNER, own.clock));
+    this.#rules = checkRules(own);
+    this.#random = checkRandom(OWNER, own.random);
     this.#pacing = hooks.pacing;
     this.#hooks = hooks;
+  }
+
+  reconfigure(options: RetryChanges): void {
+    const { maxElapsedMs: maxElapsed, maxRetryAfterMs: maxRetryAfter, ...rules } = this.#rules;
+    this.#rules = checkRules(readOptions<RetryChanges>(OWNER, options, { ...rules, maxElapsed, maxRetryAfter }));
   }
 
   on<K extends keyof RetryEvents>(type: K, listener: (event: RetryEvents[K]) => void): () => void {
@@ -93,14 +105,10 @@ class RetryPolicy extends BasePolicy implements Retry {
   }
 
   describe(): PolicyDescription {
+    const { maxAttempts, maxElapsedMs, maxRetryAfterMs, backoff, budget } = this.#rules;
     return {
-      kind: 'retry',
-      name: this.name,
-      maxAttempts: this.#maxAttempts,
-      maxElapsedMs: this.#maxElapsedMs,
-      maxRetryAfterMs: this.#maxRetryAfterMs,
-      backoff: this.#backoff,
-      budget: this.#budget && { ratio: this.#budget.ratio, floor: this.#budget.floor },
+      ...{ kind: 'retry', name: this.name, maxAttempts, maxElapsedMs, maxRetryAfterMs, backoff },
+      budget: budget && { ratio: budget.ratio, floor: budget.floor },
     };
   }
 
@@ -108,9 +116,10 @@ class RetryPolicy extends BasePolicy implements Retry {
    * Starts the first attempt directly. Everything that a second attempt needs is created when the first one has failed.
    */
   run(next: Next, context: PolicyContext): Promise<unknown> {
-    this.#budget?.recordRequest();
-    const startedAt = this.#maxElapsedMs === Infinity ? 0 : this.clock.now();
-    const classify = this.#classify ?? context.classify;
+    const { budget, maxElapsedMs, classify = context.classify } = this.#rules;
+    budget?.recordRequest();
+    // Without a limit the start is not measured, and nothing elapses, even if a limit is set while the call runs.
+    const startedAt = maxElapsedMs === Infinity ? Infinity : this.clock.now();
     const pacing = this.#pacing;
     if (classify === defaultClassify && pacing === undefined) return this.#runDefault(startedAt, next, context);
     const arrival = pacing === undefined ? 0 : pacing.arrive();
@@ -173,7 +182,7 @@ class RetryPolicy extends BasePolicy implements Retry {
           : this.#judge(classify, outcome as Outcome, context);
       if (verdict === 'success') pacing?.succeeded(context);
       else if (pacing !== undefined && (verdict === undefined || verdict === 'throttled')) {
-        const latest = Math.min(context.deadline, startedAt + this.#maxElapsedMs);
+        const latest = Math.min(context.deadline, startedAt + this.#rules.maxElapsedMs);
         const call = { throttled: verdict && outcome, arrival, latest };
         ({ outcome, verdict, stop } = await this.#pass(pacing, call, classify, attempt, next, context));
         if (stop === 'deadline' && latest < context.deadline) stop = 'elapsed';
@@ -187,7 +196,7 @@ class RetryPolicy extends BasePolicy implements Retry {
       }
       this.#announce({ attempt, delayMs: plan, outcome: failure.outcome }, context);
       await this.#prepare(plan, attempt, failure.outcome, context);
-      if (this.#maxElapsedMs < Infinity && this.clock.now() > startedAt + this.#maxElapsedMs) {
+      if (this.#rules.maxElapsedMs < Infinity && this.clock.now() > startedAt + this.#rules.maxElapsedMs) {
         // The delay took longer than planned, as on a suspended machine, or the preparation did.
         this.#giveUp('elapsed', attempt, context);
         break;
@@ -211,17 +220,18 @@ class RetryPolicy extends BasePolicy implements Retry {
     // `repeatable` may be undefined in a context of another version of this package.
     const isRetryable = verdict === 'failure' || verdict === 'throttled';
     if (!isRetryable || context.repeatable === false) return 'not-retryable';
-    if (failure.attempt >= this.#maxAttempts) return 'attempts';
-    const planned = this.#backoff(failure);
+    const { maxAttempts, backoff, maxElapsedMs, maxRetryAfterMs, budget } = this.#rules;
+    if (failure.attempt >= maxAttempts) return 'attempts';
+    const planned = backoff(failure);
     if (planned === undefined) return 'backoff';
     const backoffMs = checkDelay('retry', 'backoff', planned);
     const serverDelayMs = retryAfterMs(failure.outcome) ?? 0;
-    if (serverDelayMs > this.#maxRetryAfterMs) return 'retry-after';
+    if (serverDelayMs > maxRetryAfterMs) return 'retry-after';
     // With unlimited attempts the delay must not be 0, or the retries would starve the event loop.
-    const delayMs = Math.max(backoffMs, serverDelayMs, this.#maxAttempts === Infinity ? 1 : 0);
-    if (this.#maxElapsedMs < Infinity && this.clock.now() + delayMs > startedAt + this.#maxElapsedMs) return 'elapsed';
+    const delayMs = Math.max(backoffMs, serverDelayMs, maxAttempts === Infinity ? 1 : 0);
+    if (maxElapsedMs < Infinity && this.clock.now() + delayMs > startedAt + maxElapsedMs) return 'elapsed';
     if (context.deadline < Infinity && this.clock.now() + delayMs >= context.deadline) return 'deadline';
-    if (this.#budget?.tryRetry() === false) return 'budget';
+    if (budget?.tryRetry() === false) return 'budget';
     return delayMs;
   }
 
@@ -276,4 +286,16 @@ class RetryPolicy extends BasePolicy implements Retry {
     if (this.#events.has('giveUp')) this.#events.emit('giveUp', { reason, attempts });
     this.#hooks.onGiveUp?.({ reason, attempts }, context);
   }
+}
+
+function checkRules(own: Required<RetryChanges>): RetryRules {
+  const { backoff, budget, classify } = own;
+  return {
+    maxAttempts: checkInteger(OWNER, 'maxAttempts', own.maxAttempts, { min: 1, orInfinity: true }),
+    backoff: checkOptionalFunction(OWNER, 'backoff', backoff) ?? defaultBackoff,
+    maxElapsedMs: toMs(OWNER, 'maxElapsed', own.maxElapsed, { orInfinity: true }),
+    maxRetryAfterMs: toMs(OWNER, 'maxRetryAfter', own.maxRetryAfter, { orInfinity: true }),
+    budget: budget === undefined ? undefined : checkMethods(OWNER, 'budget', budget, ['recordRequest', 'tryRetry']),
+    classify: checkOptionalFunction(OWNER, 'classify', classify),
+  };
 }

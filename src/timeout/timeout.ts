@@ -28,7 +28,13 @@ export interface TimeoutEvents {
 }
 
 /** A timeout policy, as `timeout` creates it. */
-export interface Timeout extends Policy, Observable<TimeoutEvents> {}
+export interface Timeout extends Policy, Observable<TimeoutEvents> {
+  /**
+   * Changes the duration for calls that begin from now on. Running calls keep theirs.
+   * @throws InvalidOptionError for an invalid duration. The timeout is unchanged then.
+   */
+  reconfigure(options: Duration | Pick<TimeoutOptions, 'duration'>): void;
+}
 
 /**
  * Creates a policy that limits the duration of a call. When the time has passed, the `signal` of the call aborts with a
@@ -74,16 +80,26 @@ export function timeoutVariant(options: TimeoutOptions, variant: TimeoutVariant)
 }
 
 class TimeoutPolicy extends BracketPolicy implements Timeout {
-  readonly #deadlines: DeadlineList;
+  #deadlines: DeadlineList;
   readonly #events = new Emitter<TimeoutEvents>(EVENTS);
-  readonly #onTimeout: TimeoutVariant['onTimeout'];
+  readonly #variant: TimeoutVariant;
 
-  constructor(options: TimeoutOptions, { compensatesStalls, onTimeout }: TimeoutVariant = { compensatesStalls: true }) {
+  constructor(options: TimeoutOptions, variant: TimeoutVariant = { compensatesStalls: true }) {
     const own = readOptions('timeout', options, { duration: undefined, name: 'timeout', clock: undefined });
     super(checkName('timeout', own.name), checkClock('timeout', own.clock));
-    const durationMs = toMs('timeout', 'duration', own.duration, { orInfinity: true });
-    this.#deadlines = new DeadlineList(this.clock, durationMs, { compensatesStalls });
-    this.#onTimeout = onTimeout;
+    this.#variant = variant;
+    this.#deadlines = this.#deadlinesOf(own.duration);
+  }
+
+  /** All calls of one duration are in one list. */
+  #deadlinesOf(duration: Duration | undefined): DeadlineList {
+    const durationMs = toMs('timeout', 'duration', duration, { orInfinity: true });
+    return new DeadlineList(this.clock, durationMs, this.#variant);
+  }
+
+  reconfigure(options: Duration | Pick<TimeoutOptions, 'duration'>): void {
+    const given = typeof options === 'object' && options !== null ? options : { duration: options };
+    this.#deadlines = this.#deadlinesOf(readOptions('timeout', given, { duration: undefined }).duration);
   }
 
   on<K extends keyof TimeoutEvents>(type: K, listener: (event: TimeoutEvents[K]) => void): () => void {
@@ -95,7 +111,7 @@ class TimeoutPolicy extends BracketPolicy implements Timeout {
   }
 
   get isObserved(): boolean {
-    return this.#onTimeout !== undefined || this.#events.has('timeout');
+    return this.#variant.onTimeout !== undefined || this.#events.has('timeout');
   }
 
   enter(context: Context, outer: Frame | undefined): Frame | undefined {
@@ -108,9 +124,8 @@ class TimeoutPolicy extends BracketPolicy implements Timeout {
     return next(context);
   }
 
-  onTimeout(context: Context): void {
-    const { durationMs: timeoutMs } = this.#deadlines;
+  onTimeout(context: Context, timeoutMs: number): void {
     if (this.#events.has('timeout')) this.#events.emit('timeout', { timeoutMs });
-    this.#onTimeout?.(timeoutMs, context);
+    this.#variant.onTimeout?.(timeoutMs, context);
   }
 }
