@@ -14,8 +14,10 @@ export { definePolicy, type PolicyDefinition } from './define-policy.js';
 export type { Duration } from './duration.js';
 export {
   BulkheadFullError,
+  ChaosError,
   CircuitOpenError,
   ClosedError,
+  DeadlineExceededError,
   type Decision,
   InvalidOptionError,
   isResilienceError,
@@ -28,13 +30,13 @@ export {
   type ResilienceErrorCode,
   type ResilienceErrorInit,
   type ResilienceErrors,
+  ShedError,
   TimeoutError,
 } from './errors.js';
 export type { Observable } from './events.js';
 export type { Fault, FaultKind, FaultPlan } from './fault-plan.js';
 export { isNetworkError } from './network-error.js';
 export { type Classify, defaultClassify, type Outcome, type Verdict } from './outcome.js';
-export { ChaosError, DeadlineExceededError, ShedError } from './overload-errors.js';
 export type { Permit } from './permit.js';
 export type { CallOptions, Policy, PolicyDescription } from './policy.js';
 export { type Random, seededRandom } from './random.js';
