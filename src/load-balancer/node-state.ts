@@ -2,6 +2,7 @@ import type { Verdict } from '../core/outcome.js';
 import type { NodeEntry } from './nodes.js';
 import { PeakEwma } from './peak-ewma.js';
 import type { Candidate } from './pickers/picker.js';
+import type { PriorityGroup } from './priority-groups.js';
 
 /** The decay time of response times in milliseconds (Finagle's default). */
 export const LATENCY_DECAY_MS = 10_000;
@@ -11,6 +12,7 @@ export class NodeState implements Candidate {
   readonly node: string;
   weight: number;
   zone: string | undefined;
+  group: PriorityGroup;
   index: number;
   ramp = 1;
   active = 0;
@@ -32,10 +34,11 @@ export class NodeState implements Candidate {
   generation = 0;
   readonly #latency = new PeakEwma(LATENCY_DECAY_MS);
 
-  constructor({ node, weight, zone }: NodeEntry, index: number, isUp: boolean) {
+  constructor({ node, weight, zone }: NodeEntry, group: PriorityGroup, index: number, isUp: boolean) {
     this.node = node;
     this.weight = weight;
     this.zone = zone;
+    this.group = group;
     this.index = index;
     this.isUp = isUp;
     this.isNew = !isUp;
