@@ -135,9 +135,9 @@ export class DnsFeed implements AsyncIterator<readonly BalancerNodeOptions[]> {
   }
 
   #nodeFor(record: DnsRecord): BalancerNodeOptions {
-    const { weight, priority } = record;
-    const node = this.#rules.toNode(record);
-    return typeof node === 'string' ? { node, weight, priority } : { weight, priority, ...node };
+    const made = this.#rules.toNode(record);
+    const own = typeof made === 'string' ? { node: made } : made;
+    return { ...own, weight: own.weight ?? record.weight, priority: own.priority ?? record.priority };
   }
 
   /** Sets the time of the next lookup. @param ttlMs - The TTL of the answer; undefined after a failure. */
