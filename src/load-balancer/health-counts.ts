@@ -1,4 +1,10 @@
-import type { NodeState } from './node-state.js';
+/** The part of a node's state that is counted. */
+interface CountedNode {
+  readonly weight: number;
+  readonly isEjected: boolean;
+  readonly isNew: boolean;
+  readonly isHealthy: boolean;
+}
 
 /** The number of nodes in each health state, and their weights. Nodes of weight 0 are not counted. */
 export class HealthCounts {
@@ -28,7 +34,7 @@ export class HealthCounts {
     return Math.max(0, Math.min(1, this.#healthyWeight / counted));
   }
 
-  reset(nodes: Iterable<NodeState>): void {
+  reset(nodes: Iterable<CountedNode>): void {
     this.weighted = 0;
     this.ejected = 0;
     this.checked = 0;
@@ -39,15 +45,15 @@ export class HealthCounts {
     for (const state of nodes) this.add(state);
   }
 
-  add(state: NodeState): void {
+  add(state: CountedNode): void {
     this.#count(state, 1);
   }
 
-  remove(state: NodeState): void {
+  remove(state: CountedNode): void {
     this.#count(state, -1);
   }
 
-  #count(state: NodeState, by: 1 | -1): void {
+  #count(state: CountedNode, by: 1 | -1): void {
     const { weight } = state;
     if (weight === 0) return;
     this.weighted += by;

@@ -1,9 +1,9 @@
 import type { Emitter } from '../core/events.js';
 import type { Random } from '../core/random.js';
 import type { LoadBalancerEvents, PendingEvent } from './events.js';
-import { NodeState } from './node-state.js';
+import { NodeState, type PriorityGroup } from './node-state.js';
 import type { NodeEntry } from './nodes.js';
-import { type GroupRules, type PriorityGroup, PriorityGroups } from './priority-groups.js';
+import { type GroupRules, PriorityGroups } from './priority-groups.js';
 import type { Ramp } from './slow-start.js';
 
 /** The checked options of `NodeSet`. */

@@ -1,8 +1,8 @@
 import type { Verdict } from '../core/outcome.js';
+import { HealthCounts } from './health-counts.js';
 import type { NodeEntry } from './nodes.js';
 import { PeakEwma } from './peak-ewma.js';
 import type { Candidate } from './pickers/picker.js';
-import type { PriorityGroup } from './priority-groups.js';
 
 /** The decay time of response times in milliseconds (Finagle's default). */
 export const LATENCY_DECAY_MS = 10_000;
@@ -69,5 +69,23 @@ export class NodeState implements Candidate {
     if (verdict === 'success') this.#latency.observe(tookMs, now);
     else if (verdict === 'ignore') this.#latency.observeAtLeast(tookMs, now);
     else this.#latency.observeFailure(tookMs, now);
+  }
+}
+
+/** The nodes of one priority. */
+export class PriorityGroup {
+  readonly priority: number;
+  /** All nodes of the group. */
+  nodes: readonly NodeState[] = [];
+  /** The usable nodes of the group. Replaced by a new list whenever its content changes. Not set for a single group. */
+  usable: readonly NodeState[] = [];
+  readonly counts = new HealthCounts();
+  /** The share of the calls that the group gets. */
+  share = 0;
+  /** Whether calls go to the unhealthy nodes of the group as well. */
+  usesAll = false;
+
+  constructor(priority: number) {
+    this.priority = priority;
   }
 }

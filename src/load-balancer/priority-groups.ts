@@ -2,7 +2,7 @@ import type { Random } from '../core/random.js';
 import { murmur3 } from '../hash-ring/murmur3.js';
 import type { PriorityShare } from './events.js';
 import { HealthCounts } from './health-counts.js';
-import type { NodeState } from './node-state.js';
+import { type NodeState, PriorityGroup } from './node-state.js';
 import type { NodeEntry } from './nodes.js';
 
 /** The checked options for panic mode and priority groups. */
@@ -12,24 +12,6 @@ export interface GroupRules {
   readonly onNoHealthyNode: 'all' | 'reject';
   /** The load that a priority group can bear, relative to its usual load. */
   readonly overprovision: number;
-}
-
-/** The nodes of one priority. */
-export class PriorityGroup {
-  readonly priority: number;
-  /** All nodes of the group. */
-  nodes: readonly NodeState[] = [];
-  /** The usable nodes of the group. Replaced by a new list whenever its content changes. Not set for a single group. */
-  usable: readonly NodeState[] = [];
-  readonly counts = new HealthCounts();
-  /** The share of the calls that the group gets. */
-  share = 0;
-  /** Whether calls go to the unhealthy nodes of the group as well. */
-  usesAll = false;
-
-  constructor(priority: number) {
-    this.priority = priority;
-  }
 }
 
 /** The seed for keys: the same hash as that of the zones or of a ring would correlate with them. */

@@ -31,8 +31,8 @@ export interface DnsRecord {
   /** The priority of an SRV record, 0 is the most preferred; 0 for an address. */
   readonly priority: number;
   /**
-   * The weight for the balancer: 1 for an address. The SRV records of one priority with weight 0 share a weight of 1,
-   * because RFC 2782 gives them a very small share of the calls, and a balancer gives weight 0 none.
+   * The weight for the balancer: 1 for an address. The SRV records of one priority with weight 0 share a weight of 1:
+   * in RFC 2782 they have a very small share of the calls, and in a balancer a node of weight 0 has none.
    */
   readonly weight: number;
 }
