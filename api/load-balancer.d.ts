@@ -1,16 +1,18 @@
 export declare class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable {
 	#private;
 	readonly name: string;
-	constructor(nodes: Iterable<BalancerNode>, options?: LoadBalancerOptions);
+	constructor(nodes: Iterable<BalancerNode> | NodeSource, options?: LoadBalancerOptions);
 	on<K extends keyof LoadBalancerEvents>(type: K, listener: (event: LoadBalancerEvents[K]) => void): () => void;
 	get nodes(): readonly NodeStatus[];
-	setNodes(nodes: Iterable<BalancerNode>): void;
+	setNodes(nodes: Iterable<BalancerNode> | NodeSource): void;
+	ready(options?: ReadyOptions): Promise<void>;
 	acquire(options?: PickOptions): Lease;
 	peek(options?: PickOptions): string | undefined;
 	execute<T, Adds = never>(operation: (context: NodeContext) => T | PromiseLike<T>, options?: ExecuteOptions<Adds>): Promise<T | Adds>;
 	route(options?: RouteOptions): NodeRoute;
 	[Symbol.dispose](): void;
 }
+export declare function clientSubset(options: ClientSubsetOptions): NodeSubset;
 export declare function consistentHash(options?: ConsistentHashOptions): PickerFactory;
 export declare function customCheck(check: HealthCheck): HealthCheck;
 export declare function httpCheck(options?: HttpCheckOptions): HealthCheck;
@@ -29,6 +31,8 @@ export interface BalancerNodeOptions {
 	readonly weight?: number | undefined;
 	/** @defaultValue none */
 	readonly zone?: string | undefined;
+	/** @defaultValue 0 */
+	readonly priority?: number | undefined;
 }
 export interface Candidate {
 	readonly node: string;
@@ -39,6 +43,10 @@ export interface Candidate {
 	readonly active: number;
 	latencyMs(now: number): number;
 	credit: number;
+}
+export interface ClientSubsetOptions {
+	readonly client: string;
+	readonly size: number;
 }
 export interface ConsistentHashOptions extends HashRingOptions {
 	/** @defaultValue none: only the key decides */
@@ -102,6 +110,13 @@ export interface LoadBalancerEvents {
 		readonly healthy: number;
 		readonly nodes: number;
 	};
+	failover: {
+		readonly shares: readonly PriorityShare[];
+	};
+	sourceFailed: {
+		readonly error: unknown;
+		readonly ended: boolean;
+	};
 }
 export interface LoadBalancerOptions {
 	/** @defaultValue 'LoadBalancer' */
@@ -120,6 +135,10 @@ export interface LoadBalancerOptions {
 	readonly onNoHealthyNode?: "all" | "reject" | undefined;
 	/** @defaultValue none */
 	readonly zone?: string | ZoneOptions | undefined;
+	/** @defaultValue all defaults */
+	readonly priorities?: PriorityOptions | undefined;
+	/** @defaultValue all nodes */
+	readonly subset?: NodeSubset | undefined;
 	/** @defaultValue the function of the call, otherwise `defaultClassify` */
 	readonly classify?: Classify | undefined;
 	/** @defaultValue `systemClock` */
@@ -136,11 +155,18 @@ export interface LoadReport {
 export interface NodeContext extends CallContext {
 	readonly node: string;
 }
+export interface NodeEntry {
+	readonly node: string;
+	readonly weight: number;
+	readonly zone: string | undefined;
+	readonly priority: number;
+}
 export interface NodeStatus {
 	readonly node: string;
 	readonly weight: number;
 	readonly effectiveWeight: number;
 	readonly zone: string | undefined;
+	readonly priority: number;
 	readonly health: "healthy" | "unhealthy" | "ejected";
 	readonly active: number;
 	readonly picks: number;
@@ -189,6 +215,20 @@ export interface PickerFactory {
 export interface PowerOfTwoChoicesOptions {
 	/** @defaultValue 'active' */
 	readonly by?: "active" | "latency" | undefined;
+}
+export interface PriorityOptions {
+	/** @defaultValue 1.4 */
+	readonly overprovision?: number | undefined;
+}
+export interface PriorityShare {
+	readonly priority: number;
+	readonly share: number;
+}
+export interface ReadyOptions {
+	/** @defaultValue '30s' */
+	readonly timeout?: Duration | undefined;
+	/** @defaultValue none */
+	readonly signal?: AbortSignal | null | undefined;
 }
 export interface ResourceBasedOptions {
 	/** @defaultValue '1s' */
@@ -239,6 +279,8 @@ export type NodeRoute = (request: RoutedRequest, context: CallContext) => {
 	readonly url: string | URL;
 	readonly release: (outcome: Outcome) => void;
 };
+export type NodeSource = AsyncIterable<Iterable<BalancerNode>>;
+export type NodeSubset = (nodes: readonly NodeEntry[]) => readonly NodeEntry[];
 interface CallContext {
 	readonly signal: AbortSignal;
 	readonly attempt: number;
@@ -285,11 +327,6 @@ interface HashRingOptions {
 	readonly hash?: HashFunction | undefined;
 	/** @defaultValue 0 */
 	readonly seed?: number | undefined;
-}
-interface NodeEntry {
-	readonly node: string;
-	readonly weight: number;
-	readonly zone: string | undefined;
 }
 interface Observable<E> {
 	on<K extends keyof E>(type: K, listener: (event: E[K]) => void): () => void;

@@ -38,7 +38,7 @@ const chunkOfFolder = new Map(Object.entries(chunks).flatMap(([chunk, folders]) 
 /** The chunk of a file of `build`; undefined for a file of the root or of an entry point that is not universal. */
 function chunkOf(file: string): string | undefined {
   const path = relative(build, file);
-  return path.startsWith('load-balancer/tcp/') ? undefined : chunkOfFolder.get(path.split('/')[0]!);
+  return /^load-balancer\/(?:dns|tcp)\//.test(path) ? undefined : chunkOfFolder.get(path.split('/')[0]!);
 }
 
 const { exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { exports: object };

@@ -68,6 +68,8 @@ export class FetchCall implements ChangeableCall {
   /** Reads the body of a `Request` before the first attempt. */
   #reading: Promise<void> | undefined = undefined;
   #reader: BodyReader | undefined = undefined;
+  /** The request as the route sees it. */
+  #routed: OutgoingRequest | undefined = undefined;
 
   /** @param isGuarded - whether a signal, a time limit or a slot lasts until the end of the body. */
   constructor(
@@ -250,7 +252,9 @@ export class FetchCall implements ChangeableCall {
     request: CapturedRequest,
     context: CallContext,
   ): Promise<Response> {
-    const target = await route({ ...request, url: new URL(request.url) }, context);
+    // One object for all attempts, by which a balancer recognizes them. A route may have changed the URL of the last one.
+    this.#routed = Object.assign(this.#routed ?? {}, request, { url: new URL(request.url) });
+    const target = await route(this.#routed, context);
     try {
       if (context.signal.aborted) throw context.signal.reason;
       const response = await this.#send({ ...request, input: withUrl(request.input, target.url) }, context);

@@ -84,9 +84,18 @@ export class Dispatcher {
     const random = this.#random.next;
     this.#random.begin(take);
     try {
-      const prefersZone = this.#zone !== undefined && !this.#nodes.isPanicking;
-      const candidates = prefersZone ? this.#zone.narrow(usable, excluded, this.#nodes.nodes, key, random) : usable;
-      const chosen = this.#callPicker(candidates, excluded, { key, now, random, take });
+      const group = this.#nodes.groupFor(excluded, key, random);
+      let candidates = usable;
+      let excludedHere = excluded;
+      if (group !== undefined) {
+        candidates = group.usable;
+        if (excluded.size > 0) excludedHere = new Set([...excluded].filter((state) => state.group === group));
+      }
+      if (this.#zone !== undefined && !this.#nodes.isPanicking) {
+        const all = group === undefined ? this.#nodes.nodes : group.nodes;
+        candidates = this.#zone.narrow(candidates, excludedHere, all, key, random);
+      }
+      const chosen = this.#callPicker(candidates, excludedHere, { key, now, random, take });
       if (chosen instanceof NodeState) return chosen;
       throw new InvalidOptionError('LoadBalancer', 'pick', 'must choose one of its candidates', chosen);
     } finally {

@@ -9,7 +9,7 @@
  */
 
 export type { NodeContext } from './balanced-call.js';
-export type { LoadBalancerEvents } from './events.js';
+export type { LoadBalancerEvents, PriorityShare } from './events.js';
 export { customCheck, type HealthCheck } from './health/health-check.js';
 export type { HealthOptions } from './health/health-checks.js';
 export { type HttpCheckOptions, httpCheck } from './health/http-check.js';
@@ -17,8 +17,10 @@ export type { OutlierOptions, SuccessRateOptions } from './health/outlier-detect
 export type { Lease } from './lease.js';
 export type { ExecuteOptions, NodeStatus } from './load-balancer.js';
 export { LoadBalancer } from './load-balancer.js';
-export type { BalancerNode, BalancerNodeOptions } from './nodes.js';
-export type { LoadBalancerOptions, PickOptions } from './options.js';
+export type { NodeSource } from './node-source.js';
+export type { ReadyOptions } from './node-updates.js';
+export type { BalancerNode, BalancerNodeOptions, NodeEntry } from './nodes.js';
+export type { LoadBalancerOptions, PickOptions, PriorityOptions } from './options.js';
 export { type ConsistentHashOptions, consistentHash } from './pickers/consistent-hash.js';
 export { ipHash } from './pickers/ip-hash.js';
 export { leastConnections, weightedLeastConnections } from './pickers/least-connections.js';
@@ -31,4 +33,5 @@ export { roundRobin } from './pickers/round-robin.js';
 export { weightedRoundRobin } from './pickers/weighted-round-robin.js';
 export type { NodeRoute, RoutedRequest, RouteOptions } from './route.js';
 export type { SlowStartOptions } from './slow-start.js';
+export { type ClientSubsetOptions, clientSubset, type NodeSubset } from './subset.js';
 export type { ZoneOptions } from './zone-preference.js';

@@ -23,16 +23,25 @@ import { HealthChecks, readHealthOptions } from './health/health-checks.js';
 import { OutlierDetector, readOutlierOptions } from './health/outlier-detector.js';
 import { HeldLease, type Lease } from './lease.js';
 import { NodeSet } from './node-set.js';
+import { isNodeSource, type NodeSource } from './node-source.js';
 import type { NodeState } from './node-state.js';
+import { NodeUpdates, type ReadyOptions } from './node-updates.js';
 import { type BalancerNode, readBalancerNodes } from './nodes.js';
-import { type LoadBalancerOptions, type PickOptions, readExclude, readLoadBalancerOptions } from './options.js';
+import {
+  type LoadBalancerOptions,
+  type PickOptions,
+  readExclude,
+  readLoadBalancerOptions,
+  readPriorities,
+} from './options.js';
 import type { Picker, PickerFactory } from './pickers/picker.js';
 import { type NodeRoute, type RouteOptions, routeBy } from './route.js';
 import { readSlowStart } from './slow-start.js';
+import { applySubset, type NodeSubset } from './subset.js';
 import { readZone } from './zone-preference.js';
 
 /** The types of events. */
-const EVENTS = ['nodeUp', 'nodeDown', 'ejected', 'panic'] as const;
+const EVENTS = ['nodeUp', 'nodeDown', 'ejected', 'panic', 'failover', 'sourceFailed'] as const;
 
 /** The state of a node. */
 export interface NodeStatus {
@@ -44,6 +53,8 @@ export interface NodeStatus {
   readonly effectiveWeight: number;
   /** The configured zone. */
   readonly zone: string | undefined;
+  /** The configured priority; 0 is the first group. */
+  readonly priority: number;
   /** 'unhealthy' if its active checks fail, 'ejected' if the outlier detection excludes it, otherwise 'healthy'. */
   readonly health: 'healthy' | 'unhealthy' | 'ejected';
   /** The number of calls in flight. */
@@ -72,18 +83,18 @@ export interface ExecuteOptions<Adds = never> extends CallOptions {
 /**
  * Load balancer: distributes calls over equivalent nodes and excludes unhealthy ones. Use it in a client that knows the
  * addresses of its servers.
-
  *
  * ```
- *   all nodes ── weight > 0 ── checks pass ── not ejected ── own zone ── not excluded ── pick ──▶ lease
- *                             └── too few of them: all ──┘                                │
- *                    latency, success, calls in flight of the node ◀──────── release ─────┘
+ *   all nodes ── weight > 0 ── healthy ── priority group ── own zone ── not excluded ── pick ──▶ lease
+ *                    └── too few healthy: all ──┘                                       │
+ *                    latency, success, calls in flight of the node ◀─────── release ────┘
  * ```
  *
  * Without `health` and `outlier`, every node is healthy and no timer runs. The ends of ejections and slow starts are
  * evaluated when a node is picked. A call costs as much as the picker; a change of a node's health costs O(n).
  *
- * Nodes are identified by their names. The state of a node is kept as long as the node is in the list.
+ * Nodes are identified by their names. The state of a node is kept as long as the node is in the list. Instead of a
+ * list, a source of lists can be passed, for example `dnsNodes` or an async generator.
  *
  * @throws InvalidOptionError if an option is invalid.
  * @example
@@ -102,11 +113,13 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
   readonly #checks: HealthChecks | undefined;
   readonly #events = new Emitter<LoadBalancerEvents>(EVENTS);
   readonly #settings: AttemptSettings;
+  readonly #subset: NodeSubset | undefined;
+  readonly #updates: NodeUpdates;
   /** One context for all leases, because a lease does not belong to a call. */
   readonly #leaseContext: CallContext;
   #isClosed = false;
 
-  constructor(nodes: Iterable<BalancerNode>, options?: LoadBalancerOptions) {
+  constructor(nodes: Iterable<BalancerNode> | NodeSource, options?: LoadBalancerOptions) {
     const owner = 'LoadBalancer';
     const own = readLoadBalancerOptions(options);
     this.name = checkName(owner, own.name);
@@ -119,6 +132,7 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
         ramp: readSlowStart(owner, own.slowStart),
         panicThreshold: checkNumber(owner, 'panicThreshold', own.panicThreshold, { min: 0, max: 1 }),
         onNoHealthyNode: checkOneOf(owner, 'onNoHealthyNode', own.onNoHealthyNode, ['all', 'reject']),
+        overprovision: readPriorities(owner, own.priorities),
       },
       this.#events,
       this.#picker.weightsChanged?.bind(this.#picker),
@@ -135,6 +149,11 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
       checkOpen: () => this.#checkOpen(),
       emitPending: () => this.#nodes.emitPending(),
     };
+    this.#subset = checkOptionalFunction(owner, 'subset', own.subset);
+    this.#updates = new NodeUpdates(this.name, this.#clock, {
+      apply: (list) => this.#applyNodes(list),
+      fail: (error, ended) => this.#events.emit('sourceFailed', { error, ended }),
+    });
     this.setNodes(nodes);
   }
 
@@ -156,10 +175,29 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
    * Replaces the list of nodes. Nodes that remain keep their counters, health and calls. New nodes begin with slow
    * start, and with `health` they get no call before their first check. Removed nodes get no new calls; their calls in
    * flight continue.
+   *
+   * A source is followed until the next call of this method or until dispose: the current nodes stay until its first
+   * list. If the source fails or a list is invalid, the last list stays and `sourceFailed` is emitted.
    */
-  setNodes(nodes: Iterable<BalancerNode>): void {
+  setNodes(nodes: Iterable<BalancerNode> | NodeSource): void {
     this.#checkOpen();
-    const entries = readBalancerNodes(nodes);
+    if (isNodeSource(nodes)) this.#updates.follow(nodes);
+    else this.#updates.set(nodes);
+  }
+
+  /**
+   * Resolves when the balancer has got its first list of nodes; immediately if the constructor got a list. Until then a
+   * call finds no node and is rejected.
+   *
+   * Rejects with `TimeoutError` after `timeout`, with the error of a source that fails before its first list, with the
+   * abort reason, or with `ClosedError` after dispose.
+   */
+  async ready(options?: ReadyOptions): Promise<void> {
+    await this.#updates.ready(options);
+  }
+
+  #applyNodes(nodes: Iterable<BalancerNode>): void {
+    const entries = applySubset(this.#subset, readBalancerNodes(nodes));
     this.#picker.checkNodes?.(entries);
     const hadNoNodes = this.#nodes.nodes.length === 0;
     this.#nodes.setNodes(entries, this.#clock.now(), hadNoNodes || this.#checks === undefined);
@@ -233,10 +271,11 @@ export class LoadBalancer implements Observable<LoadBalancerEvents>, Disposable 
     return routeBy(this.#settings, options);
   }
 
-  /** Stops all checks. Calls in flight continue; new calls are rejected with `ClosedError`. */
+  /** Stops all checks and ends the source of nodes. Calls in flight continue; new calls are rejected with `ClosedError`. */
   [Symbol.dispose](): void {
     this.#isClosed = true;
     this.#checks?.stop();
+    this.#updates.close();
   }
 
   #checkOpen(): void {
@@ -253,8 +292,9 @@ function startPicker(pick: PickerFactory): Picker {
 }
 
 function statusOf(state: NodeState, now: number): NodeStatus {
-  const { node, weight, effectiveWeight, zone, active, picks, successes, failures } = state;
+  const { node, weight, effectiveWeight, zone, group, active, picks, successes, failures } = state;
   const health = !state.isUp ? 'unhealthy' : state.isEjected ? 'ejected' : 'healthy';
   const latencyMs = state.latencyMs(now);
-  return { node, weight, effectiveWeight, zone, health, active, picks, successes, failures, latencyMs };
+  const { priority } = group;
+  return { node, weight, effectiveWeight, zone, priority, health, active, picks, successes, failures, latencyMs };
 }

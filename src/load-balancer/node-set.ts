@@ -1,15 +1,14 @@
 import type { Emitter } from '../core/events.js';
+import type { Random } from '../core/random.js';
 import type { LoadBalancerEvents, PendingEvent } from './events.js';
-import { NodeState } from './node-state.js';
+import { NodeState, type PriorityGroup } from './node-state.js';
 import type { NodeEntry } from './nodes.js';
+import { type GroupRules, PriorityGroups } from './priority-groups.js';
 import type { Ramp } from './slow-start.js';
 
 /** The checked options of `NodeSet`. */
-export interface NodeSetRules {
+export interface NodeSetRules extends GroupRules {
   readonly ramp: Ramp;
-  /** If the share of healthy nodes is smaller, all nodes are used. */
-  readonly panicThreshold: number;
-  readonly onNoHealthyNode: 'all' | 'reject';
 }
 
 /** The time between two updates of slow start weights. An update per call would cost O(ramping nodes) per call. */
@@ -31,7 +30,7 @@ export class NodeSet {
   #byName: ReadonlyMap<string, NodeState> = new Map();
   /** The usable nodes. Replaced by a new list whenever its content changes. */
   #usable: readonly NodeState[] = [];
-  readonly #counts = new HealthCounts();
+  readonly #groups: PriorityGroups;
   #isPanicking = false;
   #isStale = true;
   /** The earliest time at which an ejection ends. */
@@ -48,6 +47,7 @@ export class NodeSet {
     onRamp?: (nodes: readonly NodeState[], now: number) => void,
   ) {
     this.#rules = rules;
+    this.#groups = new PriorityGroups(rules);
     this.#events = events;
     this.#onRamp = onRamp;
   }
@@ -69,21 +69,24 @@ export class NodeSet {
    */
   setNodes(entries: readonly NodeEntry[], now: number, isUp: boolean): void {
     const known = this.#byName;
+    const groupOf = this.#groups.replace(entries);
     this.#nodes = entries.map((entry, index) => {
       const state = known.get(entry.node);
+      const group = groupOf(entry.priority);
       if (state === undefined) {
-        const added = new NodeState(entry, index, isUp);
+        const added = new NodeState(entry, group, index, isUp);
         if (known.size > 0) added.startedAt = now;
         return added;
       }
       if (state.weight === 0 && entry.weight > 0) state.startedAt = now;
       state.weight = entry.weight;
       state.zone = entry.zone;
+      state.group = group;
       state.index = index;
       return state;
     });
     this.#byName = new Map(this.#nodes.map((state) => [state.node, state]));
-    this.#counts.reset(this.#nodes);
+    this.#groups.fill(this.#nodes);
     this.#isStale = true;
   }
 
@@ -99,7 +102,7 @@ export class NodeSet {
 
   /** The number of nodes with a weight above 0, and the number of ejected nodes among them. */
   get ejections(): { readonly weighted: number; readonly ejected: number } {
-    return this.#counts;
+    return this.#groups.counts;
   }
 
   /** Returns the nodes that can get calls now, in the order of the list. */
@@ -116,6 +119,14 @@ export class NodeSet {
     if (this.#ramping.length > 0 && now !== this.#rampedAt) this.#updateRamp(now);
   }
 
+  /**
+   * Returns the priority group for a call; undefined if all usable nodes are candidates, as in a list with one priority.
+   * At least one usable node of the group is not excluded.
+   */
+  groupFor(excluded: ReadonlySet<NodeState>, key: string | undefined, random: Random): PriorityGroup | undefined {
+    return this.#groups.groupFor(excluded, key, random);
+  }
+
   #refresh(now: number): void {
     this.#isStale = false;
     this.#nextReturn = Infinity;
@@ -125,12 +136,18 @@ export class NodeSet {
     }
     this.#ramping = this.#rampedAmong(this.#nodes, now);
     this.#updatePanic();
-    const { checked } = this.#counts;
-    this.#usable = this.#nodes.filter(
-      (state) => state.weight > 0 && (checked === 0 || !state.isNew) && (this.#usesAll || state.isHealthy),
+    const { checked } = this.#groups.counts;
+    const usable = this.#nodes.filter(
+      (state) => state.weight > 0 && (checked === 0 || !state.isNew) && (state.group.usesAll || state.isHealthy),
     );
+    this.#setUsable(usable);
     for (const state of this.#nodes) state.isUsable = false;
-    for (const state of this.#usable) state.isUsable = true;
+    for (const state of usable) state.isUsable = true;
+  }
+
+  #setUsable(usable: readonly NodeState[]): void {
+    this.#usable = usable;
+    this.#groups.divide(usable);
   }
 
   #updateRamp(now: number): void {
@@ -138,7 +155,7 @@ export class NodeSet {
     this.#ramping = this.#rampedAmong(changed, now);
     // Reporting a node to the picker is O(log n). For many nodes, a new list, which is O(n), is cheaper.
     if (this.#onRamp !== undefined && changed.length * 8 < this.#usable.length) this.#onRamp(changed, now);
-    else this.#usable = [...this.#usable];
+    else this.#setUsable([...this.#usable]);
   }
 
   /** Updates the slow start weights of these nodes. Returns the nodes whose slow start has not ended. */
@@ -153,24 +170,19 @@ export class NodeSet {
   }
 
   #endEjection(state: NodeState, since: number): void {
-    this.#counts.remove(state);
+    this.#groups.remove(state);
     state.ejectedUntil = -Infinity;
-    this.#counts.add(state);
+    this.#groups.add(state);
     if (!state.isUp) return;
     state.startedAt = since;
     this.#queueEvent({ type: 'nodeUp', event: { node: state.node, reason: 'ejection-over' } });
   }
 
-  /** Whether calls go to unhealthy nodes as well, according to the counters. */
-  get #usesAll(): boolean {
-    const { counted, healthy } = this.#counts;
-    if (healthy === 0) return this.#rules.onNoHealthyNode === 'all';
-    return healthy / counted < this.#rules.panicThreshold;
-  }
-
+  /** Decides panic mode and the distribution over the priority groups, according to the counters. */
   #updatePanic(): void {
-    const { counted, healthy } = this.#counts;
-    this.#setPanicking(this.#usesAll && counted > 0, healthy, counted);
+    if (this.#groups.update()) this.#queueEvent({ type: 'failover', event: { shares: this.#groups.shares } });
+    const { counted, healthy } = this.#groups.counts;
+    this.#setPanicking(this.#groups.isAnyUsingAll && counted > 0, healthy, counted);
   }
 
   #setPanicking(panicking: boolean, healthy: number, nodes: number): void {
@@ -185,7 +197,7 @@ export class NodeSet {
    */
   setUp(state: NodeState, isUp: boolean, error: unknown, now: number): void {
     if (isUp !== state.isUp || state.isNew) {
-      this.#counts.remove(state);
+      this.#groups.remove(state);
       state.isNew = false;
       if (isUp && !state.isUp) {
         state.ejectedUntil = -Infinity;
@@ -195,7 +207,7 @@ export class NodeSet {
         this.#queueEvent({ type: 'nodeDown', event: { node: state.node, reason: 'check', error } });
       }
       state.isUp = isUp;
-      this.#counts.add(state);
+      this.#groups.add(state);
       this.#isStale = true;
     }
     if (now >= this.#nextReturn) this.#refresh(now);
@@ -204,9 +216,9 @@ export class NodeSet {
 
   /** Ejects a node. Outcomes of calls that began before the ejection no longer count. */
   eject(state: NodeState, reason: LoadBalancerEvents['ejected']['reason'], ejectedForMs: number, now: number): void {
-    this.#counts.remove(state);
+    this.#groups.remove(state);
     state.ejectedUntil = now + ejectedForMs;
-    this.#counts.add(state);
+    this.#groups.add(state);
     state.generation++;
     this.#isStale = true;
     this.#nextReturn = Math.min(this.#nextReturn, state.ejectedUntil);
@@ -225,46 +237,5 @@ export class NodeSet {
       this.#events.emit(next.type, next.event as never);
     }
     this.#isEmitting = false;
-  }
-}
-
-/** The number of nodes in each health state. Nodes of weight 0 are not counted. */
-class HealthCounts {
-  weighted = 0;
-  ejected = 0;
-  /** The number of nodes that have a check result or need none. */
-  checked = 0;
-  healthy = 0;
-
-  /**
-   * The number of nodes that the share of healthy nodes refers to. New nodes are not counted before their first check,
-   * unless no node has been checked: a new node does not indicate that many nodes are down.
-   */
-  get counted(): number {
-    return this.checked > 0 ? this.checked : this.weighted;
-  }
-
-  reset(nodes: Iterable<NodeState>): void {
-    this.weighted = 0;
-    this.ejected = 0;
-    this.checked = 0;
-    this.healthy = 0;
-    for (const state of nodes) this.add(state);
-  }
-
-  add(state: NodeState): void {
-    this.#count(state, 1);
-  }
-
-  remove(state: NodeState): void {
-    this.#count(state, -1);
-  }
-
-  #count(state: NodeState, by: 1 | -1): void {
-    if (state.weight === 0) return;
-    this.weighted += by;
-    if (state.isEjected) this.ejected += by;
-    if (!state.isNew) this.checked += by;
-    if (state.isHealthy) this.healthy += by;
   }
 }

@@ -1,4 +1,5 @@
 import type { Verdict } from '../core/outcome.js';
+import { HealthCounts } from './health-counts.js';
 import type { NodeEntry } from './nodes.js';
 import { PeakEwma } from './peak-ewma.js';
 import type { Candidate } from './pickers/picker.js';
@@ -11,6 +12,7 @@ export class NodeState implements Candidate {
   readonly node: string;
   weight: number;
   zone: string | undefined;
+  group: PriorityGroup;
   index: number;
   ramp = 1;
   active = 0;
@@ -32,10 +34,11 @@ export class NodeState implements Candidate {
   generation = 0;
   readonly #latency = new PeakEwma(LATENCY_DECAY_MS);
 
-  constructor({ node, weight, zone }: NodeEntry, index: number, isUp: boolean) {
+  constructor({ node, weight, zone }: NodeEntry, group: PriorityGroup, index: number, isUp: boolean) {
     this.node = node;
     this.weight = weight;
     this.zone = zone;
+    this.group = group;
     this.index = index;
     this.isUp = isUp;
     this.isNew = !isUp;
@@ -66,5 +69,23 @@ export class NodeState implements Candidate {
     if (verdict === 'success') this.#latency.observe(tookMs, now);
     else if (verdict === 'ignore') this.#latency.observeAtLeast(tookMs, now);
     else this.#latency.observeFailure(tookMs, now);
+  }
+}
+
+/** The nodes of one priority. */
+export class PriorityGroup {
+  readonly priority: number;
+  /** All nodes of the group. */
+  nodes: readonly NodeState[] = [];
+  /** The usable nodes of the group. Replaced by a new list whenever its content changes. Not set for a single group. */
+  usable: readonly NodeState[] = [];
+  readonly counts = new HealthCounts();
+  /** The share of the calls that the group gets. */
+  share = 0;
+  /** Whether calls go to the unhealthy nodes of the group as well. */
+  usesAll = false;
+
+  constructor(priority: number) {
+    this.priority = priority;
   }
 }

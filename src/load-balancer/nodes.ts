@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '../core/errors.js';
-import { checkNumber, checkString, readOptions } from '../core/options.js';
+import { checkInteger, checkNumber, checkString, readOptions } from '../core/options.js';
 
 /** A node by its name, for example its address, or with options. */
 export type BalancerNode = string | BalancerNodeOptions;
@@ -15,6 +15,11 @@ export interface BalancerNodeOptions {
   readonly weight?: number | undefined;
   /** The zone of the node, which is compared with the `zone` option of the balancer. @defaultValue none */
   readonly zone?: string | undefined;
+  /**
+   * The priority group of the node: an integer from 0 to a million. Calls go to the group with the smallest number; the
+   * next groups take over what its healthy nodes cannot bear. @defaultValue 0
+   */
+  readonly priority?: number | undefined;
 }
 
 /** A checked node. */
@@ -22,6 +27,7 @@ export interface NodeEntry {
   readonly node: string;
   readonly weight: number;
   readonly zone: string | undefined;
+  readonly priority: number;
 }
 
 const OWNER = 'LoadBalancer';
@@ -44,11 +50,17 @@ export function readBalancerNodes(nodes: Iterable<BalancerNode>): NodeEntry[] {
 
 function readNode(one: BalancerNode, option: string): NodeEntry {
   const given = typeof one === 'string' ? { node: one } : one;
-  const defaults = { node: undefined, weight: 1, zone: undefined };
-  const { node, weight, zone } = readOptions<BalancerNodeOptions, typeof defaults>(OWNER, given, defaults, option);
+  const defaults = { node: undefined, weight: 1, zone: undefined, priority: 0 };
+  const { node, weight, zone, priority } = readOptions<BalancerNodeOptions, typeof defaults>(
+    OWNER,
+    given,
+    defaults,
+    option,
+  );
   return {
     node: checkString(OWNER, `${option}.node`, node),
     weight: checkNumber(OWNER, `${option}.weight`, weight, { min: 0, max: 1e6 }),
     zone: zone === undefined ? undefined : checkString(OWNER, `${option}.zone`, zone),
+    priority: checkInteger(OWNER, `${option}.priority`, priority, { min: 0, max: 1e6 }),
   };
 }

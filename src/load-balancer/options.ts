@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { Duration } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
-import { readOptions } from '../core/options.js';
+import { checkNumber, readOptions } from '../core/options.js';
 import type { Classify } from '../core/outcome.js';
 import type { Random } from '../core/random.js';
 import type { HealthOptions } from './health/health-checks.js';
@@ -9,6 +9,7 @@ import type { OutlierOptions } from './health/outlier-detector.js';
 import type { PickerFactory } from './pickers/picker.js';
 import { powerOfTwoChoices } from './pickers/power-of-two-choices.js';
 import type { SlowStartOptions } from './slow-start.js';
+import type { NodeSubset } from './subset.js';
 import type { ZoneOptions } from './zone-preference.js';
 
 /** The options of `LoadBalancer`. */
@@ -39,12 +40,28 @@ export interface LoadBalancerOptions {
    * The zone of this process. Calls go to nodes of this zone as long as these have enough capacity. @defaultValue none
    */
   readonly zone?: string | ZoneOptions | undefined;
+  /** How calls are distributed over the priority groups of the nodes. @defaultValue all defaults */
+  readonly priorities?: PriorityOptions | undefined;
+  /**
+   * Chooses the nodes that this client uses, for example `clientSubset({ client, size })`. @defaultValue all nodes
+   */
+  readonly subset?: NodeSubset | undefined;
   /** The function that classifies outcomes. @defaultValue the function of the call, otherwise `defaultClassify` */
   readonly classify?: Classify | undefined;
   /** The clock for checks, ejections, slow starts and response times. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
   /** The source of random numbers from 0 to 1 (exclusive). @defaultValue `Math.random` */
   readonly random?: Random | undefined;
+}
+
+/** The options of priority groups. */
+export interface PriorityOptions {
+  /**
+   * The load that a group can bear, relative to its usual load: a number ≥ 1. With 1.4, a group gets all calls until
+   * fewer than 1 / 1.4 = 71 % of its weight are healthy; below that, the excess goes to the next groups.
+   * @defaultValue 1.4
+   */
+  readonly overprovision?: number | undefined;
 }
 
 /** The options of `acquire` and `peek`. */
@@ -65,11 +82,19 @@ export function readLoadBalancerOptions(options: LoadBalancerOptions | undefined
     panicThreshold: 0.5,
     onNoHealthyNode: 'all',
     zone: undefined,
+    priorities: undefined,
+    subset: undefined,
     classify: undefined,
     clock: undefined,
     random: undefined,
   } as const;
   return readOptions<LoadBalancerOptions, typeof defaults>('LoadBalancer', options, defaults);
+}
+
+/** Reads the `priorities` option. Returns the overprovisioning factor. */
+export function readPriorities(owner: string, options: PriorityOptions | undefined): number {
+  const { overprovision } = readOptions(owner, options, { overprovision: 1.4 }, 'priorities');
+  return checkNumber(owner, 'priorities.overprovision', overprovision, { min: 1 });
 }
 
 /** Rejects a single name instead of a list: a string is iterable, and its letters would become the names. */

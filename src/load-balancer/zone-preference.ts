@@ -28,13 +28,9 @@ export function readZone(owner: string, option: string | ZoneOptions): ZonePrefe
 export class ZonePreference {
   readonly #zone: string;
   readonly #overprovision: number;
-  #usable: readonly NodeState[] = [];
-  #local: readonly NodeState[] = [];
-  #elsewhere: readonly NodeState[] = [];
-  /** The total weight of the usable nodes of this zone. */
-  #localWeight = 0;
-  /** The total weight of all nodes of this zone. */
-  #wholeWeight = 0;
+  /** The division of each list of candidates: one list, or one for each priority group. */
+  readonly #divisions = new WeakMap<readonly NodeState[], ZoneDivision>();
+  #last: ZoneDivision | undefined = undefined;
 
   constructor(zone: string, overprovision: number) {
     this.#zone = zone;
@@ -44,6 +40,9 @@ export class ZonePreference {
   /**
    * Returns the usable nodes that are candidates for this call. They may include excluded nodes, but at least one node
    * is not excluded. For a call with a key, the key decides, so the same key stays in the same zone.
+   *
+   * @param excluded - Some of the usable nodes.
+   * @param all - All nodes of the list or of the priority group, including those that are not usable.
    */
   narrow(
     usable: readonly NodeState[],
@@ -52,10 +51,10 @@ export class ZonePreference {
     key: string | undefined,
     random: Random,
   ): readonly NodeState[] {
-    if (usable !== this.#usable) this.#divide(usable, all);
-    const [local, elsewhere] = [this.#local, this.#elsewhere];
+    const division = this.#divisionOf(usable, all);
+    const { local, elsewhere, wholeWeight } = division;
     if (local.length === 0 || elsewhere.length === 0) return usable;
-    let [localWeight, localCount] = [this.#localWeight, local.length];
+    let [localWeight, localCount] = [division.localWeight, local.length];
     for (const state of excluded) {
       if (state.zone !== this.#zone) continue;
       localWeight -= state.weight;
@@ -63,20 +62,39 @@ export class ZonePreference {
     }
     if (localCount === 0) return elsewhere;
     if (elsewhere.length === excluded.size - (local.length - localCount)) return local;
-    const localShare = (this.#overprovision * localWeight) / this.#wholeWeight;
+    const localShare = (this.#overprovision * localWeight) / wholeWeight;
     if (localShare >= 1) return local;
     const draw = key === undefined ? random() : murmur3(key) / 2 ** 32;
     return draw < localShare ? local : elsewhere;
   }
 
-  #divide(usable: readonly NodeState[], all: readonly NodeState[]): void {
-    const isLocal = ({ zone }: NodeState) => zone === this.#zone;
-    this.#usable = usable;
-    this.#local = usable.filter(isLocal);
-    this.#elsewhere = usable.filter((state) => !isLocal(state));
-    this.#localWeight = weightOf(this.#local);
-    this.#wholeWeight = weightOf(all.filter(isLocal));
+  #divisionOf(usable: readonly NodeState[], all: readonly NodeState[]): ZoneDivision {
+    if (this.#last?.usable === usable) return this.#last;
+    const division = this.#divisions.get(usable) ?? this.#divide(usable, all);
+    this.#last = division;
+    return division;
   }
+
+  #divide(usable: readonly NodeState[], all: readonly NodeState[]): ZoneDivision {
+    const isLocal = ({ zone }: NodeState) => zone === this.#zone;
+    const local = usable.filter(isLocal);
+    const elsewhere = usable.filter((state) => !isLocal(state));
+    const wholeWeight = weightOf(all.filter(isLocal));
+    const division = { usable, local, elsewhere, localWeight: weightOf(local), wholeWeight };
+    this.#divisions.set(usable, division);
+    return division;
+  }
+}
+
+/** A list of usable nodes, divided into the nodes of this zone and the others. */
+interface ZoneDivision {
+  readonly usable: readonly NodeState[];
+  readonly local: readonly NodeState[];
+  readonly elsewhere: readonly NodeState[];
+  /** The total weight of the usable nodes of this zone. */
+  readonly localWeight: number;
+  /** The total weight of all nodes of this zone. */
+  readonly wholeWeight: number;
 }
 
 const weightOf = (states: readonly NodeState[]): number => states.reduce((sum, { weight }) => sum + weight, 0);

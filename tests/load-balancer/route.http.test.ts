@@ -54,6 +54,26 @@ describe('route', () => {
     ]);
   });
 
+  it('a retry never repeats a node while there are untried ones, also with a picker that prefers one node', async () => {
+    await using cluster = await servers(DOWN, DOWN, WELL);
+    const pick = { name: 'first', start: () => ({ choose: <C>(candidates: readonly C[]) => candidates[0] as C }) };
+    const fetch = resilientFetch({ route: new LoadBalancer(cluster.origins, { pick }).route(), retry: atOnce });
+    expect(await (await fetch('http://users/1')).text()).toBe('/1');
+    expect(requestsOf(cluster.list)).toEqual([1, 1, 1]);
+  });
+
+  it('a route that changes the URL of an attempt does not change the next attempt', async () => {
+    await using server = await testServer(DOWN);
+    const seen: string[] = [];
+    const route = ({ url }: { readonly url: URL }) => {
+      seen.push(url.pathname);
+      url.pathname = '/changed';
+      return { url: server.origin, release: () => {} };
+    };
+    await resilientFetch({ route, retry: atOnce })('http://users/1');
+    expect(seen).toEqual(['/1', '/1', '/1']);
+  });
+
   it('the classify function of the fetch judges the outcome for the balancer', async () => {
     await using cluster = await servers(() => ({ status: 404 }));
     const balancer = new LoadBalancer(cluster.origins);

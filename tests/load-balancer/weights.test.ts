@@ -204,6 +204,18 @@ describe('Zone', () => {
     expect(Object.keys(sharesOf(balancer, 100)).every((node) => node.startsWith('a'))).toBe(true);
   });
 
+  it('roundRobin takes turns in each zone, and does not begin again when the zone changes', async () => {
+    const clock = new TestClock();
+    const check = (node: string) => !['a1', 'a2'].includes(node);
+    const health = { check, interval: 1000, jitter: 0, fall: 1 };
+    const balancer = new LoadBalancer(nodes, { clock, random: seededRandom(1), zone: 'a', health, pick: roundRobin() });
+    await clock.advance(1000);
+    for (let call = 0; call < 4000; call++) balancer.acquire().release(); // 70 % in zone a
+    const picks = new Map(balancer.nodes.map((one) => [one.node, one.picks]));
+    for (const node of ['a3', 'a4']) expect(picks.get(node)).toBeGreaterThan(1300);
+    for (const node of ['b1', 'b2', 'b3', 'b4']) expect(picks.get(node)).toBeGreaterThan(250);
+  });
+
   it('a panic uses the nodes of all zones', async () => {
     expect((await staying(['a1', 'a2', 'a3', 'b1', 'b2', 'b3'], { panicThreshold: 0.5 })) / 10_000).toBeCloseTo(0.5, 1);
   });

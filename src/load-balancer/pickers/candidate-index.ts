@@ -22,9 +22,12 @@ export class CandidateIndex {
   }
 }
 
+/** The number of lists for which indexes are kept. Further ones are built again when they are used. */
+const MAX_LISTS = 32;
+
 /**
- * The indexes of the lists in use: two lists if calls are divided between zones, otherwise one. A new list replaces the
- * lists that have a node in common with it.
+ * The indexes of the lists in use: one list, or one for each priority group that gets calls, and each of them in two
+ * parts if calls are divided between zones. A new list replaces the lists that have a node in common with it.
  */
 export class CandidateIndexes<Index extends CandidateIndex> {
   #indexes: readonly Index[] = [];
@@ -43,7 +46,7 @@ export class CandidateIndexes<Index extends CandidateIndex> {
   /** Adds an index and removes the indexes that it replaces. */
   add(index: Index): Index {
     const others = this.#indexes.filter((old) => !this.#overlap(old, index.candidates));
-    this.#indexes = [index, ...others.slice(0, 1)];
+    this.#indexes = [index, ...others.slice(0, MAX_LISTS - 1)];
     return index;
   }
 
