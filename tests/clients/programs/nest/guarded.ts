@@ -8,8 +8,8 @@ import { refusalOf } from '../refusal.js';
 type AsyncMethod = (...args: never[]) => Promise<unknown>;
 
 /**
- * Runs a method under a policy that all instances share. NestJS needs `experimentalDecorators`, with which `guarded` of
- * this package, a standard decorator, throws an error.
+ * Runs a method under a policy that all instances share. Place it below other decorators, which mark the function.
+ * NestJS needs `experimentalDecorators`, with which `guarded` of this package, a standard decorator, throws an error.
  */
 export function Guarded(policy: Policy) {
   return <F extends AsyncMethod>(_target: object, _name: string | symbol, descriptor: TypedPropertyDescriptor<F>) => {
