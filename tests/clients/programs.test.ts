@@ -1,52 +1,77 @@
 /** The programs of docs/guard-your-client.md, each with its real client and a real server. */
-import * as grpc from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
+import { isResilienceError } from 'breakwater';
+import { gql } from 'graphql-request';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { inOrder, type Reply, type TestServer, testServer } from '../support/http-server.js';
-import * as anthropicProgram from './programs/anthropic.js';
-import * as axiosProgram from './programs/axios.js';
-import * as gotProgram from './programs/got.js';
+import { inOrder, type Reply, testServer } from '../support/http-server.js';
+import { EchoServer, EchoStub } from './grpc-server.js';
+import { httpPrograms } from './http-subjects.js';
+import * as awsProgram from './programs/aws-sdk.js';
+import * as graphqlProgram from './programs/graphql-request.js';
 import { guardUnary } from './programs/grpc.js';
 import * as ioredisProgram from './programs/ioredis.js';
-import * as kyProgram from './programs/ky.js';
 import * as postgresProgram from './programs/node-postgres.js';
 import * as redisProgram from './programs/node-redis.js';
-import * as openaiProgram from './programs/openai.js';
-import { closedPort, rejectionOf } from './support.js';
+import { rejectionOf, tcpRelay } from './support.js';
 
 const json = { 'content-type': 'application/json', 'retry-after': '0' };
-const good = { status: 200, headers: json, body: '{"data":[]}' };
-const failing = (status: number) => ({ status, headers: json, body: '{"error":{"message":"m","type":"t"}}' });
+const good = { status: 200, headers: json, body: '{"data":{}}' };
 
-/** Each HTTP client reads one resource. */
-const readers: Record<string, (origin: string) => PromiseLike<unknown>> = {
-  axios: (origin) => axiosProgram.createClient(origin).get('/models'),
-  got: (origin) => gotProgram.createClient(origin).getJson('models'),
-  ky: (origin) => kyProgram.createClient(origin).get('models').json(),
-  OpenAI: (origin) => openaiProgram.createClient(origin).models.list(),
-  Anthropic: (origin) => anthropicProgram.createClient(origin).models.list(),
-};
+describe.each(Object.entries(httpPrograms))('The program of %s', (_name, create) => {
+  it('a 503 is repeated, and the next response is returned', async () => {
+    await using server = await testServer(inOrder({ status: 503, headers: json, body: '{}' }, good));
+    const { read, health } = create(server.origin);
+    await read();
+    expect(server.requests.length).toBe(2);
+    expect(health()).toMatchObject({ calls: 2, failures: 1 });
+  });
+});
 
-describe.each(Object.entries(readers))('The program of %s', (_name, read) => {
-  const requests = async (...replies: Reply[]) => {
-    await using server: TestServer = await testServer(inOrder(...replies));
-    const outcome = await Promise.resolve(read(server.origin)).then(
-      () => 'value',
-      () => 'error',
+describe('The program of graphql-request', () => {
+  const errors = (...list: object[]) => ({
+    status: 200,
+    headers: json,
+    body: JSON.stringify({ data: null, errors: list }),
+  });
+  const outcomeOf = async (...replies: Reply[]) => {
+    await using server = await testServer(inOrder(...replies));
+    const { client, health } = graphqlProgram.createClient(server.origin);
+    const outcome = await client.request({ document: gql`{ models }` }).then(
+      () => 'data',
+      () => 'errors',
     );
-    return [outcome, server.requests.length];
+    const { calls, failures } = health();
+    return [outcome, server.requests.length, calls, failures];
   };
 
-  it('a 503 is repeated, and the next response is returned', async () => {
-    expect(await requests(failing(503), good)).toEqual(['value', 2]);
+  it('an error of the query in a response with status 200 is no failure and is not repeated', async () => {
+    const error = { message: 'm', extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } };
+    expect(await outcomeOf(errors(error))).toEqual(['errors', 1, 1, 0]);
+    expect(await outcomeOf(errors({ message: 'an error without a code' }))).toEqual(['errors', 1, 1, 0]);
   });
 
-  it('a 404 is an error at once', async () => {
-    expect(await requests(failing(404))).toEqual(['error', 1]);
+  it('an error of the server in a response with status 200 is a failure and is repeated', async () => {
+    const error = { message: 'm', extensions: { code: 'INTERNAL_SERVER_ERROR' } };
+    expect(await outcomeOf(errors(error), good)).toEqual(['data', 2, 2, 1]);
   });
 
-  it('a refused connection is an error', async () => {
-    await rejectionOf(read(`http://127.0.0.1:${await closedPort()}`));
+  it('a rate limit in a response with status 200 is repeated and is no failure', async () => {
+    expect(await outcomeOf(errors({ message: 'm', type: 'RATE_LIMITED' }), good)).toEqual(['data', 2, 2, 0]);
+  });
+});
+
+describe('The program of the AWS SDK', () => {
+  it('a throttled call is repeated and is no failure, whatever its status', async () => {
+    const throttled = { status: 400, headers: json, body: '{"__type":"com.amazonaws#ThrottlingException"}' };
+    await using server = await testServer(inOrder(throttled, { ...good, body: '{"Item":{"id":{"S":"1"}}}' }));
+    const { getItem, health } = awsProgram.createClient({
+      endpoint: server.origin,
+      region: 'eu-west-1',
+      credentials: { accessKeyId: 'a', secretAccessKey: 's' },
+    });
+    expect((await getItem({ TableName: 't', Key: { id: { S: '1' } } })).Item).toEqual({ id: { S: '1' } });
+    expect(health()).toMatchObject({ calls: 2, failures: 0 });
   });
 });
 
@@ -60,83 +85,78 @@ describe.skipIf(inject('postgres') === undefined)('The program of node-postgres'
   });
   afterAll(() => Promise.all([pool.end(), admin.end()]));
 
-  it('a query returns its rows, and a syntax error is an error at once', async () => {
-    const client = postgresProgram.createClient(pool, admin);
+  it('a query returns its rows, and a timeout leaves its connection usable', async () => {
+    const client = postgresProgram.createClient(pool, admin, '100ms');
     expect((await client.query('select $1::int as x', [7])).rows).toEqual([{ x: 7 }]);
-    expect(await rejectionOf(client.query('selec 1'))).toMatchObject({ code: '42601' });
+    expect(await rejectionOf(client.query('select pg_sleep(30)'))).toMatchObject({ code: 'ERR_TIMEOUT' });
+    expect((await client.query('select 1 as x')).rows).toEqual([{ x: 1 }]);
+    expect(pool.totalCount).toBe(1);
   });
 
-  it('a timeout ends the query on the server, and the connection is usable afterwards', async () => {
-    const client = postgresProgram.createClient(pool, admin, '100ms');
-    const error = await rejectionOf(client.query('select pg_sleep(30)'));
-    expect(error).toMatchObject({ code: 'ERR_TIMEOUT' });
-    expect((await client.query('select 1 as x')).rows).toEqual([{ x: 1 }]);
-    const active = `select 1 from pg_stat_activity where query like 'select pg_sleep(30)%' and state = 'active'`;
-    expect((await admin.query(active)).rowCount).toBe(0);
+  it('a connection that is lost during a query is a failure, and the process continues', async () => {
+    const relay = await tcpRelay(config.port);
+    const relayed = new pg.Pool({ ...config, port: relay.port });
+    relayed.on('error', () => {});
+    const { query, health } = postgresProgram.createClient(relayed, admin);
+    const error = rejectionOf(query('select pg_sleep(60) as lost'));
+    const running = `select pid from pg_stat_activity where query like '% as lost' and state = 'active'`;
+    await expect.poll(async () => (await admin.query(running)).rowCount).toBe(1);
+    await relay.close();
+    expect(await error).toMatchObject({ code: 'ECONNREFUSED' }); // of the last attempt
+    expect(health()).toMatchObject({ calls: 3, failures: 3 });
+    const end = `select pg_terminate_backend(pid) from (${running}) as lost_queries`;
+    await admin.query(end); // without a connection the server continues
+    await relayed.end();
+  });
+
+  it('an abort with a reason that is no object, while a query waits for a connection, leaves the connection usable', async () => {
+    const client = postgresProgram.createClient(pool, admin);
+    const held = await pool.connect();
+    const caller = new AbortController();
+    const waiting = client.query('select 1', [], { signal: caller.signal });
+    caller.abort('gone');
+    await expect(waiting).rejects.toBe('gone');
+    held.release();
+    expect((await client.query('select 2 as x')).rows).toEqual([{ x: 2 }]);
     expect(pool.totalCount).toBe(1);
   });
 });
 
 describe.skipIf(inject('redis') === undefined)('The programs of ioredis and node-redis', () => {
-  it('commands run under the policy, and an error reply is an error at once', async () => {
+  it('commands run under the policy', async () => {
     const port = inject('redis') ?? 0;
-    const ioredis = ioredisProgram.createClient(port);
+    const ioredis = ioredisProgram.createClient(port).client;
     await ioredis.set('guarded', 'value');
     expect(await ioredis.get('guarded')).toBe('value');
-    await ioredis.lpush('guarded list', 'x');
-    expect(await rejectionOf(ioredis.get('guarded list'))).toMatchObject({ name: 'ReplyError' });
-    await ioredis.del('guarded list');
     ioredis.disconnect();
 
-    const redis = await redisProgram.createClient(port);
+    const { client: redis } = await redisProgram.createClient(port);
     expect(await redis.get('guarded')).toBe('value');
     redis.destroy();
-  });
-
-  it('a refused connection of ioredis is an error', async () => {
-    const redis = ioredisProgram.createClient(await closedPort());
-    await rejectionOf(redis.get('guarded'));
-    redis.disconnect();
   });
 });
 
 describe('The program of grpc-js', () => {
-  it('an unavailable server is called again, NOT_FOUND is not, and a timeout cancels the call on the server', async () => {
-    const text = {
-      requestSerialize: (value: string) => Buffer.from(value),
-      requestDeserialize: (bytes: Buffer) => bytes.toString(),
-      responseSerialize: (value: string) => Buffer.from(value),
-      responseDeserialize: (bytes: Buffer) => bytes.toString(),
-    };
-    const definition = { call: { path: '/Echo/Call', requestStream: false, responseStream: false, ...text } } as const;
-    const seen: string[] = [];
-    let canceled = 0;
-    const server = new grpc.Server();
-    server.addService(definition, {
-      call(call: grpc.ServerUnaryCall<string, string>, respond: grpc.sendUnaryData<string>) {
-        seen.push(call.request);
-        call.on('cancelled', () => canceled++);
-        if (call.request === 'hang') return;
-        if (call.request === 'missing') respond({ code: grpc.status.NOT_FOUND, details: 'missing' });
-        else if (seen.length === 1) respond({ code: grpc.status.UNAVAILABLE, details: 'starting' });
-        else respond(null, call.request);
-      },
-    });
-    const credentials = grpc.ServerCredentials.createInsecure();
-    const port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync('127.0.0.1:0', credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
-    });
-    const Echo = grpc.makeGenericClientConstructor(definition, 'Echo');
-    const stub = new Echo(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
-    type Method = Parameters<typeof guardUnary<string, string>>[0];
-    const method = ((request, callback) => (stub as unknown as { call: Method }).call(request, callback)) as Method;
+  it('an unavailable server is called again', async () => {
+    const starting = { code: status.UNAVAILABLE, details: 'starting' };
+    using server = await EchoServer.start((request, index) => (index === 0 ? starting : request));
+    using stub = new EchoStub(server.port);
+    expect(await guardUnary(stub.call).call('hello')).toBe('hello');
+    expect(server.requests).toEqual(['hello', 'hello']);
+  });
 
-    expect(await guardUnary(method)('hello')).toBe('hello');
-    expect(await rejectionOf(guardUnary(method)('missing'))).toMatchObject({ code: 5 });
-    expect(await rejectionOf(guardUnary(method, '100ms')('hang'))).toMatchObject({ code: 'ERR_TIMEOUT' });
-    await expect.poll(() => canceled).toBeGreaterThan(0);
-    expect(seen.slice(0, 3)).toEqual(['hello', 'hello', 'missing']);
-    stub.close();
-    server.forceShutdown();
+  it('the server knows the deadline of the attempt, and the attempt ends at it', async () => {
+    using server = await EchoServer.start(() => undefined);
+    using stub = new EchoStub(server.port);
+    const before = Date.now();
+    const error = await rejectionOf(guardUnary(stub.call, '300ms').call('hello'));
+    // The timer of the policy and that of gRPC have the same time.
+    expect(isResilienceError(error, 'ERR_TIMEOUT') || error).toSatisfy(
+      (end: unknown) => end === true || (end as { code: number }).code === status.DEADLINE_EXCEEDED,
+    );
+    for (const deadline of server.deadlines) {
+      expect(deadline).toBeGreaterThan(before);
+      expect(deadline).toBeLessThan(before + 10_000);
+    }
   });
 });

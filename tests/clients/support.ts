@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { CallContext, Classify, Outcome, Verdict } from 'breakwater';
 
 /** A context whose signal is not aborted. */
@@ -41,6 +41,28 @@ export async function silentServer(): Promise<AsyncDisposable & { readonly port:
   return {
     port: (server.address() as { port: number }).port,
     async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+/** Relays TCP connections to a port of this machine until it is closed, which also ends its connections. */
+export async function tcpRelay(to: number): Promise<{ readonly port: number; close(): Promise<void> }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    const target = connect(to, '127.0.0.1');
+    for (const one of [socket, target]) sockets.add(one.on('error', () => {}));
+    socket.pipe(target).pipe(socket);
+    socket.on('close', () => target.destroy());
+    target.on('close', () => socket.destroy());
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return {
+    port: (server.address() as { port: number }).port,
+    async close() {
+      if (!server.listening) return;
       for (const socket of sockets) socket.destroy();
       server.close();
       await once(server, 'close');

@@ -1,4 +1,7 @@
-/** The files of `reference` are short, have no imports and are shown unchanged on the page of their pattern. */
+/**
+ * The files of `reference` are short, have no imports and are shown unchanged on the page of their pattern. The programs
+ * of `tests/clients/programs` are shown unchanged on the page about clients.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -28,6 +31,21 @@ describe.each(files)('%s', (file) => {
 
 it.each([...new Set(pageOf.values())])('%s shows its reference files unchanged (npm run docs:reference)', (page) => {
   expect(text(page)).toBe(insertReferences(text(page), (name) => text(`reference/${name}.ts`)));
+});
+
+describe('docs/guard-your-client.md', () => {
+  const page = text('docs/guard-your-client.md');
+  const shown = referencesOf(page, 'program');
+
+  it('the page shows each program of tests/clients/programs once, and no other one', () => {
+    const programs = filesIn('tests/clients/programs', '.ts');
+    expect(shown.map((name) => `tests/clients/programs/${name}.ts`).sort()).toEqual(programs);
+    expect(page.split('```ts program').length - 1).toBe(programs.length);
+  });
+
+  it('the page shows the programs unchanged (npm run docs:reference)', () => {
+    expect(page).toBe(insertReferences(page, (name) => text(`tests/clients/programs/${name}.ts`)));
+  });
 });
 
 it('insertReferences replaces only the text between the two comments', () => {

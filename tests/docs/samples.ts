@@ -19,7 +19,7 @@ export interface Sample {
   readonly output: string | undefined;
 }
 
-/** Every block marked `ts` on a page. */
+/** Every block marked `ts` on a page, without those marked `ts program`: they need packages of tests/clients. */
 export function samplesOfPage(file: string, text: string): Sample[] {
   return samplesOf(file, text.split('\n'), false);
 }
@@ -63,7 +63,7 @@ function samplesOf(file: string, lines: readonly string[], importsForFree: boole
   const blocks = blocksOf(file, lines);
   return blocks.flatMap((block, index) => {
     const [language, ...marks] = block.words;
-    if (language !== 'ts' && language !== 'typescript') return [];
+    if ((language !== 'ts' && language !== 'typescript') || marks.includes('program')) return [];
     const next = blocks[index + 1];
     const isOutput =
       next?.words[0] === 'text' &&

@@ -1,10 +1,11 @@
 /** axios under a policy: 404 and 503 become errors with a status, which the default judgement reads. */
 import axios from 'axios';
-import { circuitBreaker, guard, pipeline, retry, timeout } from 'breakwater';
+import { circuitBreaker, type Duration, guard, pipeline, retry, timeout } from 'breakwater';
 
-export function createClient(baseURL: string) {
-  const policy = pipeline(timeout('10s'), retry({ maxAttempts: 3 }), circuitBreaker({ name: baseURL }), timeout('2s'));
-  const client = axios.create({ baseURL });
+export function createClient(baseURL: string, attemptTimeout: Duration = '2s') {
+  const breaker = circuitBreaker({ name: baseURL });
+  const policy = pipeline(timeout('10s'), retry({ maxAttempts: 3 }), breaker, timeout(attemptTimeout));
   // The second argument of `get` has the options: its `signal` aborts the request.
-  return guard(client, policy, { methods: ['get'], signal: 1 });
+  const client = guard(axios.create({ baseURL }), policy, { methods: ['get'], signal: 1 });
+  return { client, health: () => breaker.stats };
 }

@@ -2,20 +2,17 @@
  * node-postgres under a policy whose timeout also ends the query on the server. node-postgres takes no signal: a query
  * that is merely abandoned continues, and its connection is not usable until it ends.
  */
-import { circuitBreaker, firstOf, pipeline, retry, sqlErrors, timeout } from 'breakwater';
+import { circuitBreaker, type Duration, firstOf, pipeline, retry, sqlErrors, timeout } from 'breakwater';
 import type pg from 'pg';
 
-export function createClient(pool: pg.Pool, admin: pg.Pool, attemptTimeout: `${number}ms` = '2000ms') {
+export function createClient(pool: pg.Pool, admin: pg.Pool, attemptTimeout: Duration = '2s') {
   const classify = firstOf(sqlErrors());
-  const policy = pipeline(
-    timeout('10s'),
-    retry({ maxAttempts: 3, classify }),
-    circuitBreaker({ name: 'postgres', classify }),
-    timeout(attemptTimeout),
-  );
+  const breaker = circuitBreaker({ name: 'postgres', classify });
+  const policy = pipeline(timeout('10s'), retry({ maxAttempts: 3, classify }), breaker, timeout(attemptTimeout));
   return {
-    query: (sql: string, values: unknown[] = []) =>
-      policy.execute(({ signal }) => cancellableQuery(pool, admin, signal, sql, values)),
+    query: (sql: string, values: unknown[] = [], options?: { signal?: AbortSignal }) =>
+      policy.execute(({ signal }) => cancellableQuery(pool, admin, signal, sql, values), options),
+    health: () => breaker.stats,
   };
 }
 
@@ -35,18 +32,20 @@ async function cancellableQuery(
   const cancel = () => {
     canceling = admin.query('select pg_cancel_backend($1)', [client.processID]).catch(() => undefined);
   };
-  let failure: unknown;
+  const ignore = () => {}; // a lost connection also rejects the query, and without a listener it ends the process
+  client.on('error', ignore);
+  let isBroken = false;
   try {
     signal.throwIfAborted();
     signal.addEventListener('abort', cancel, { once: true });
-    return await client.query(sql, values);
-  } catch (error) {
-    failure = error;
-    throw error;
+    return await client.query(sql, values).catch((error: { readonly severity?: string }) => {
+      isBroken = error.severity !== 'ERROR'; // the server did not answer, or ended the connection
+      throw error;
+    });
   } finally {
     signal.removeEventListener('abort', cancel);
     await canceling;
-    // A connection whose query failed without an answer of the server is broken.
-    client.release(failure !== undefined && !('severity' in (failure as object)));
+    client.off('error', ignore);
+    client.release(isBroken);
   }
 }
