@@ -1,3 +1,4 @@
+import type { AttemptBudget } from '../core/attempt-budget.js';
 import { type Backoff, checkDelay, exponentialBackoff } from '../core/backoff.js';
 import { checkClock } from '../core/clock.js';
 import type { ChildContext, Next, PolicyContext } from '../core/context.js';
@@ -55,7 +56,9 @@ class RetryPolicy extends BasePolicy implements Retry {
   readonly #backoff: Backoff;
   readonly #maxElapsedMs: number;
   readonly #maxRetryAfterMs: number;
-  readonly #budget: RetryOptions['budget'];
+  readonly #budget: AttemptBudget | undefined;
+  /** The budget, if it counts successes. */
+  readonly #refunded: AttemptBudget | undefined;
   readonly #classify: Classify | undefined;
   readonly #random: Random;
   readonly #pacing: Pacing | undefined;
@@ -82,6 +85,8 @@ class RetryPolicy extends BasePolicy implements Retry {
     this.#maxRetryAfterMs = toMs(owner, 'maxRetryAfter', own.maxRetryAfter, { orInfinity: true });
     this.#budget =
       own.budget === undefined ? undefined : checkMethods(owner, 'budget', own.budget, ['recordRequest', 'tryRetry']);
+    checkOptionalFunction(owner, 'budget.recordSuccess', this.#budget?.recordSuccess);
+    this.#refunded = this.#budget?.recordSuccess === undefined ? undefined : this.#budget;
     this.#classify = checkOptionalFunction(owner, 'classify', own.classify);
     this.#random = checkRandom(owner, own.random);
     this.#pacing = hooks.pacing;
@@ -112,7 +117,9 @@ class RetryPolicy extends BasePolicy implements Retry {
     const startedAt = this.#maxElapsedMs === Infinity ? 0 : this.clock.now();
     const classify = this.#classify ?? context.classify;
     const pacing = this.#pacing;
-    if (classify === defaultClassify && pacing === undefined) return this.#runDefault(startedAt, next, context);
+    if (classify === defaultClassify && pacing === undefined && this.#refunded === undefined) {
+      return this.#runDefault(startedAt, next, context);
+    }
     const arrival = pacing === undefined ? 0 : pacing.arrive();
     if (pacing?.isOpen(context) === false) {
       return this.#afterFirst(undefined, undefined, classify, startedAt, arrival, next, context);
@@ -128,12 +135,13 @@ class RetryPolicy extends BasePolicy implements Retry {
         return this.#afterFirst(outcome, verdict, classify, startedAt, arrival, next, context);
       }
       pacing?.succeeded(context);
+      this.#refunded?.recordSuccess?.();
       return value;
     }, onFailure);
   }
 
   /**
-   * Runs a call under the default judgement without a gate. A method of its own, so that the two handlers keep only what
+   * Runs a call under the default judgement, without a gate and without a budget that counts successes. A method of its own, so that the two handlers keep only what
    * they need: 40 bytes less per call (`npm run bench -- retry`).
    */
   #runDefault(startedAt: number, next: Next, context: PolicyContext): Promise<unknown> {
@@ -178,7 +186,10 @@ class RetryPolicy extends BasePolicy implements Retry {
         ({ outcome, verdict, stop } = await this.#pass(pacing, call, classify, attempt, next, context));
         if (stop === 'deadline' && latest < context.deadline) stop = 'elapsed';
       }
-      if (verdict === 'success') break;
+      if (verdict === 'success') {
+        this.#refunded?.recordSuccess?.();
+        break;
+      }
       const failure = { attempt, previousDelayMs, outcome: outcome as Outcome, random: this.#random };
       const plan = stop ?? this.#plan(verdict, failure, startedAt, context);
       if (typeof plan === 'string') {
@@ -221,7 +232,7 @@ class RetryPolicy extends BasePolicy implements Retry {
     const delayMs = Math.max(backoffMs, serverDelayMs, this.#maxAttempts === Infinity ? 1 : 0);
     if (this.#maxElapsedMs < Infinity && this.clock.now() + delayMs > startedAt + this.#maxElapsedMs) return 'elapsed';
     if (context.deadline < Infinity && this.clock.now() + delayMs >= context.deadline) return 'deadline';
-    if (this.#budget?.tryRetry() === false) return 'budget';
+    if (this.#budget?.tryRetry(failure.outcome) === false) return 'budget';
     return delayMs;
   }
 
