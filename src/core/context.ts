@@ -324,12 +324,21 @@ const DETACHED_TERMS: CallTerms = {
 };
 
 /**
+ * Returns the terms of a call, which all its attempts and hedges have in common. Undefined for a context that a user has
+ * written, or that has no terms of its own.
+ */
+export function ownTermsOf(context: CallContext): CallTerms | undefined {
+  const { terms } = context as Partial<Context>;
+  return terms === DEFAULT_TERMS ? undefined : terms;
+}
+
+/**
  * Sets whether the operation of a call may run again, for the policies of this call. Has no effect in a context that a
  * user has written, or that has no terms of its own.
  */
 export function setRepeatable(context: CallContext, repeatable: boolean): void {
-  const { terms } = context as Partial<Context>;
-  if (terms !== undefined && terms !== DEFAULT_TERMS) terms.repeatable = repeatable;
+  const terms = ownTermsOf(context);
+  if (terms !== undefined) terms.repeatable = repeatable;
 }
 
 /**
@@ -337,6 +346,6 @@ export function setRepeatable(context: CallContext, repeatable: boolean): void {
  * written, or that has no terms of its own.
  */
 export function setKey(context: CallContext, key: string): void {
-  const { terms } = context as Partial<Context>;
-  if (terms !== undefined && terms !== DEFAULT_TERMS) terms.key = key;
+  const terms = ownTermsOf(context);
+  if (terms !== undefined) terms.key = key;
 }

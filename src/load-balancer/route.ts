@@ -1,5 +1,5 @@
 import type { CallContext } from '../core/call-context.js';
-import { isContext } from '../core/context.js';
+import { ownTermsOf } from '../core/context.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkOptionalFunction, readOptions } from '../core/options.js';
 import type { Outcome } from '../core/outcome.js';
@@ -33,10 +33,10 @@ export function routeBy(settings: AttemptSettings, options: RouteOptions | undef
   const own = readOptions<RouteOptions>('LoadBalancer.route', options, { key: undefined, url: undefined });
   const key = checkOptionalFunction('LoadBalancer.route', 'key', own.key);
   const url = checkOptionalFunction('LoadBalancer.route', 'url', own.url) ?? onNode;
-  /** The attempts by call: all attempts and hedges of a call have the same terms. */
+  /** The attempts by call. A call without terms of its own is recognised by its request object. */
   const calls = new WeakMap<object, Attempts>();
   return (request, context) => {
-    const call = isContext(context) ? context.terms : request;
+    const call = ownTermsOf(context) ?? request;
     const attempts = calls.get(call) ?? new Attempts(settings);
     calls.set(call, attempts);
     const dispatch = attempts.begin(key?.(request));

@@ -135,7 +135,7 @@ describe('A hedge', () => {
   );
 
   it('a throttled run starts no further hedge, and the others continue', async () => {
-    const classify = ({ ok }: { ok: boolean }) => (ok ? 'success' : 'throttled') as const;
+    const classify = ({ ok }: { ok: boolean }) => (ok ? ('success' as const) : ('throttled' as const));
     const { clock, policy } = fixture({ maxHedges: 5, classify });
     const { operation, started } = timedOperation(clock, -120, 400);
     const call = watch(policy.execute(operation));
@@ -301,10 +301,8 @@ describe('A hedged call', () => {
     await expect(thrown).rejects.toBe(down);
     expect(runs).toBe(2); // the failure has started a hedge
     expect(await policy.execute(() => 'at once')).toBe('at once');
-    // biome-ignore lint/suspicious/noThenProperty: a thenable is the point
-    expect(await policy.execute(() => ({ then: (done: (value: string) => void) => done('thenable') }))).toBe(
-      'thenable',
-    );
+    const thenable = { then: (done: (value: string) => void) => done('thenable') } as PromiseLike<string>;
+    expect(await policy.execute(() => thenable)).toBe('thenable');
   });
 
   it('two runs that succeed in the same turn have one winner, and the other value is discarded', async () => {

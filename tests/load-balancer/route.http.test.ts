@@ -54,6 +54,17 @@ describe('route', () => {
     ]);
   });
 
+  it('a retry uses an untried node although the picker always prefers the same one', async () => {
+    await using cluster = await servers(DOWN, DOWN, DOWN);
+    const balancer = new LoadBalancer(cluster.origins, { pick: consistentHash() });
+    const fetch = resilientFetch({
+      route: balancer.route({ key: () => 'one key' }),
+      retry: { ...atOnce, maxAttempts: 3 },
+    });
+    expect((await fetch('http://users/1')).status).toBe(503);
+    expect(requestsOf(cluster.list)).toEqual([1, 1, 1]);
+  });
+
   it('the classify function of the fetch judges the outcome for the balancer', async () => {
     await using cluster = await servers(() => ({ status: 404 }));
     const balancer = new LoadBalancer(cluster.origins);

@@ -71,7 +71,7 @@ it('V1: hedges stay under maxRatio of the calls plus one per second in any windo
         expect([slots.active, slots.queued, clock.pendingTimers]).toEqual([0, 0, 0]);
       },
     ),
-    runs(100),
+    { numRuns: runs(100) },
   );
 });
 
@@ -99,7 +99,7 @@ it('V1: retries and hedges with one budget stay under its share of the first att
         }
       },
     ),
-    runs(100),
+    { numRuns: runs(100) },
   );
 });
 
@@ -124,6 +124,6 @@ it('V1: retries and hedges with the same tokens stay under refund / cost of the 
         expect(budget.stats.tokens).toBeLessThanOrEqual(capacity);
       },
     ),
-    runs(100),
+    { numRuns: runs(100) },
   );
 });
