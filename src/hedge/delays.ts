@@ -5,8 +5,8 @@ import { type HedgeRules, OWNER } from './options.js';
 
 /** The delay before the next hedge of a call. */
 export interface Delays {
-  /** Whether `record` does anything. */
-  readonly observes: boolean;
+  /** Whether the latency of the call that has just ended is needed. To measure it takes a reading of the clock. */
+  wantsSample(): boolean;
   /** The current delay in milliseconds; undefined if it depends on the call. */
   readonly currentMs: number | undefined;
   /**
@@ -34,7 +34,7 @@ export function delaysOf(rules: HedgeRules): Delays {
   };
 }
 
-const NOT_OBSERVED = { observes: false, record: () => {}, medianMs: () => 0 };
+const NOT_OBSERVED = { wantsSample: () => false, record: () => {}, medianMs: () => 0 };
 
 /** The number of samples after which the quantile is computed again. */
 const REFRESH_EVERY = 16;
@@ -42,9 +42,13 @@ const REFRESH_EVERY = 16;
 const SAMPLES_BEYOND = 10;
 const MIN_SAMPLES_PER_HALF = 1000;
 
+/** The number of samples in the window from which on only a share of the calls is measured. */
+const MANY_SAMPLES = 1000;
+const SAMPLED_SHARE = 0.25;
+const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
+
 /** A delay that is a quantile of the observed latencies. */
 class ObservedDelays implements Delays {
-  readonly observes = true;
   readonly #share: number;
   readonly #minSamples: number;
   readonly #fallbackMs: number;
@@ -52,6 +56,8 @@ class ObservedDelays implements Delays {
   #currentMs: number;
   /** The number of samples since the quantile was computed. */
   #unread = 0;
+  /** A number in [0, 1) that selects samples: multiples of the golden ratio, which share no period with any load. */
+  #phase = 0;
 
   constructor(share: number, minSamples: number, fallbackMs: number) {
     const samplesPerHalf = Math.max(MIN_SAMPLES_PER_HALF, Math.ceil(SAMPLES_BEYOND / (1 - share)), minSamples);
@@ -69,6 +75,12 @@ class ObservedDelays implements Delays {
   delayMs(_context: CallContext, now: number): number {
     if (this.#histogram.advance(now)) this.#refresh();
     return this.#currentMs;
+  }
+
+  wantsSample(): boolean {
+    if (this.#histogram.count < MANY_SAMPLES) return true;
+    this.#phase = (this.#phase + GOLDEN_RATIO) % 1;
+    return this.#phase < SAMPLED_SHARE;
   }
 
   record(latencyMs: number, now: number): void {

@@ -116,7 +116,8 @@ export class HedgedCall extends Deadline {
   #launch(run: Run): void {
     this.#running++;
     const { context } = this;
-    invoke(this.#next, context.within(run, context.attempt, Infinity, run.hedge)).then(
+    const inside = context.within(run, context.attempt, Infinity, run.hedge);
+    invoke(this.#next, inside).then(
       (value) => this.#settle(run, { ok: true, value }),
       (error: unknown) => this.#settle(run, { ok: false, error }),
     );
