@@ -69,7 +69,7 @@ export interface Hedge extends Policy, Observable<HedgeEvents>, RequestHedging {
  * ```ts
  * const replicas = ['https://a.example.com', 'https://b.example.com'];
  * const reads = pipeline(hedge({ delay: 'p95' }), timeout('2s'));
- * const response = await reads.execute((context) => fetch(`${replicas[context.hedge % 2]}/users/1`, context));
+ * const response = await reads.execute(({ hedge, signal }) => fetch(`${replicas[hedge % 2]}/users/1`, { signal }));
  * ```
  */
 export function hedge(options?: HedgeOptions): Hedge {
