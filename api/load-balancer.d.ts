@@ -242,6 +242,7 @@ export type NodeRoute = (request: RoutedRequest, context: CallContext) => {
 interface CallContext {
 	readonly signal: AbortSignal;
 	readonly attempt: number;
+	readonly hedge: number;
 	readonly deadline: number;
 	/** @defaultValue 5 */
 	readonly priority: number;
@@ -275,6 +276,8 @@ interface Clock {
 interface ContextChange {
 	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
+	/** @defaultValue the parent's */
+	readonly hedge?: number | undefined;
 	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
 }
