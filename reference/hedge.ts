@@ -18,7 +18,6 @@ export interface HedgeOptions {
 export class Hedger {
   calls = 0;
   hedges = 0;
-
   constructor(readonly options: HedgeOptions) {}
 
   execute<T>(operation: (signal: AbortSignal, hedge: number) => Promise<T>): Promise<T> {
@@ -27,11 +26,9 @@ export class Hedger {
     return new Promise((resolve, reject) => {
       const running = new Map<number, AbortController>();
       const errors: unknown[] = [];
-      let timer: unknown;
-      let started = 0;
+      let [started, timer]: [number, unknown] = [0, undefined];
       const start = () => {
-        const number = started++;
-        const controller = new AbortController();
+        const [number, controller] = [started++, new AbortController()];
         running.set(number, controller);
         timers.clearTimeout(timer); // a failure may have come before the delay was over
         if (started <= maxHedges) timer = timers.setTimeout(hedge, delayMs);
