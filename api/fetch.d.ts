@@ -467,7 +467,7 @@ interface RateLimiter {
 	reconfigure(options: object): void;
 }
 interface RequestHedging extends Policy {
-	"~forKey"(settings: HedgingOfKey): Policy;
+	forKey(settings: HedgingOfKey): Policy;
 }
 interface Reservation {
 	readonly decision: Decision;

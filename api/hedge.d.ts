@@ -67,7 +67,7 @@ export interface HedgingOfKey {
 	discard(value: unknown): void;
 }
 export interface RequestHedging extends Policy {
-	"~forKey"(settings: HedgingOfKey): Policy;
+	forKey(settings: HedgingOfKey): Policy;
 }
 export type AttemptSource = "retry" | "hedge";
 export type HedgeDelay = Duration | Quantile | ((context: CallContext) => Duration | undefined);

@@ -322,7 +322,7 @@ interface RequestDedupe {
 	start(): RequestSharing;
 }
 interface RequestHedging extends Policy {
-	"~forKey"(settings: HedgingOfKey): Policy;
+	forKey(settings: HedgingOfKey): Policy;
 }
 interface RequestLabels {
 	readonly key: string;

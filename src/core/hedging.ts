@@ -18,5 +18,5 @@ export interface HedgingOfKey {
 /** The result of `hedge()`, as `resilientFetch` uses it. It is passed in, so that programs without it do not load it. */
 export interface RequestHedging extends Policy {
   /** Internal: creates the policy of one key. It shares the listeners and counters of this one. */
-  '~forKey'(settings: HedgingOfKey): Policy;
+  forKey(settings: HedgingOfKey): Policy;
 }

@@ -238,7 +238,7 @@ function checkPart<T extends object>(option: string, value: T | false | undefine
 }
 
 function checkHedge(hedge: RequestHedging): RequestHedging {
-  if (typeof hedge?.['~forKey'] === 'function') return hedge;
+  if (typeof hedge?.forKey === 'function') return hedge;
   throw new InvalidOptionError(OWNER, 'hedge', 'must be the result of hedge() of "breakwater/hedge"', hedge);
 }
 

@@ -145,7 +145,7 @@ function ignoringReturned(own: Classify | undefined): Classify {
 
 /** Creates the hedge of a key. It is outside the breaker and the bulkhead, so that each hedge passes them. */
 function hedgeFor({ hedging, clock }: KeySettings): Policy | undefined {
-  return hedging?.policy['~forKey']({
+  return hedging?.policy.forKey({
     clock,
     classify: ignoringReturned,
     isSafe: (context) => changeableCallOf(context as PolicyContext).mayOverlap,

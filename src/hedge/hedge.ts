@@ -114,7 +114,7 @@ class HedgePolicy extends BasePolicy implements Hedge, Hedging {
     this.#cap = new HedgeCap(rules.maxRatio);
   }
 
-  '~forKey'(settings: HedgingOfKey): Policy {
+  forKey(settings: HedgingOfKey): Policy {
     return new HedgePolicy(this.name, settings.clock, this.#rules, this.#shared, settings);
   }
 
