@@ -29,7 +29,7 @@ export interface LatencyHistogramOptions {
  * covers one to two halves, and it needs no timer: the caller brings it up to date with `advance`. A window of time
  * alone would be empty where calls are rare, and one of samples alone would keep samples for hours.
  *
- * Recording is O(1), a quantile is O(buckets). Two cells of 16 bits per bucket: 900 bytes altogether.
+ * Recording is O(1), a quantile is O(buckets). Two cells of 16 bits per bucket: 1.05 kB altogether.
  */
 export class LatencyHistogram {
   readonly #samplesPerHalf: number;
