@@ -226,3 +226,23 @@ it('with mode observe no hedge starts, and the events and counts show what would
   expect(failed.state).toBe('rejected');
   expect(clock.pendingTimers).toBe(0);
 });
+
+it('with many samples a quarter of the calls is measured, and otherwise every call', async () => {
+  let readings = 0;
+  class CountingClock extends TestClock {
+    override now(): number {
+      readings++;
+      return super.now();
+    }
+  }
+  const policy = hedge({ clock: new CountingClock() });
+  const readingsOf = async (calls: number) => {
+    const before = readings;
+    for (let i = 0; i < calls; i++) await policy.execute(() => 1);
+    return readings - before;
+  };
+  expect(await readingsOf(1000)).toBe(2000);
+  const more = await readingsOf(400);
+  expect(more).toBeGreaterThan(490);
+  expect(more).toBeLessThan(510);
+});
