@@ -10,6 +10,7 @@ export type Judge = (outcome: Outcome, context: CallContext) => Verdict | undefi
 interface CallContext {
 	readonly signal: AbortSignal;
 	readonly attempt: number;
+	readonly hedge: number;
 	readonly deadline: number;
 	/** @defaultValue 5 */
 	readonly priority: number;

@@ -9,6 +9,7 @@ export interface CoalesceOptions {
 interface CallContext {
 	readonly signal: AbortSignal;
 	readonly attempt: number;
+	readonly hedge: number;
 	readonly deadline: number;
 	/** @defaultValue 5 */
 	readonly priority: number;
@@ -42,6 +43,8 @@ interface Clock {
 interface ContextChange {
 	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
+	/** @defaultValue the parent's */
+	readonly hedge?: number | undefined;
 	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
 }

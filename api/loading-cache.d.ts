@@ -232,6 +232,7 @@ export type MemoizeCache<K, V> = Omit<LoadingCache<K, V>, "get" | "getMany" | "g
 interface CallContext {
 	readonly signal: AbortSignal;
 	readonly attempt: number;
+	readonly hedge: number;
 	readonly deadline: number;
 	/** @defaultValue 5 */
 	readonly priority: number;
@@ -265,6 +266,8 @@ interface Clock {
 interface ContextChange {
 	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
+	/** @defaultValue the parent's */
+	readonly hedge?: number | undefined;
 	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
 }

@@ -1,17 +1,39 @@
-export declare class RetryBudget {
+export declare class RetryBudget implements AttemptBudget {
 	#private;
 	readonly ratio: number;
 	readonly floor: number;
 	constructor(options?: RetryBudgetOptions);
-	recordRequest(): void;
+	recordRequest(source?: AttemptSource): void;
 	tryRetry(): boolean;
 	get stats(): RetryBudgetStats;
+}
+export declare class RetryTokens implements AttemptBudget {
+	#private;
+	readonly ratio: number;
+	readonly floor: number;
+	constructor(options?: RetryTokensOptions);
+	recordRequest(source?: AttemptSource): void;
+	recordSuccess(source?: AttemptSource): void;
+	tryRetry(outcome?: Outcome): boolean;
+	get stats(): RetryTokensStats;
 }
 export declare function constantBackoff(delay: Duration): Backoff;
 export declare function decorrelatedJitterBackoff(options?: DecorrelatedJitterBackoffOptions): Backoff;
 export declare function exponentialBackoff(options?: ExponentialBackoffOptions): Backoff;
 export declare function linearBackoff(options: LinearBackoffOptions): Backoff;
 export declare function retry(options?: RetryOptions): Retry;
+export interface AttemptBudget {
+	readonly ratio: number;
+	readonly floor: number;
+	readonly stats: {
+		readonly requests: number;
+		readonly retries: number;
+		readonly available: number;
+	};
+	recordRequest(source?: AttemptSource): void;
+	recordSuccess?(source?: AttemptSource): void;
+	tryRetry(outcome?: Outcome): boolean;
+}
 export interface BackoffEvent {
 	readonly attempt: number;
 	readonly previousDelayMs: number | undefined;
@@ -76,7 +98,7 @@ export interface RetryOptions {
 	/** @defaultValue '30s' */
 	readonly maxRetryAfter?: Duration | undefined;
 	/** @defaultValue none */
-	readonly budget?: Pick<RetryBudget, keyof RetryBudget> | undefined;
+	readonly budget?: AttemptBudget | undefined;
 	/** @defaultValue the call's `classify` */
 	readonly classify?: Classify | undefined;
 	/** @defaultValue 'retry' */
@@ -86,11 +108,29 @@ export interface RetryOptions {
 	/** @defaultValue `Math.random` */
 	readonly random?: Random | undefined;
 }
+export interface RetryTokensOptions {
+	/** @defaultValue 500 */
+	readonly capacity?: number | undefined;
+	/** @defaultValue 14 */
+	readonly cost?: number | undefined;
+	/** @defaultValue the value of `cost` */
+	readonly timeoutCost?: number | undefined;
+	/** @defaultValue 1 */
+	readonly refund?: number | undefined;
+}
+export interface RetryTokensStats {
+	readonly tokens: number;
+	readonly requests: number;
+	readonly retries: number;
+	readonly available: number;
+}
+export type AttemptSource = "retry" | "hedge";
 export type Backoff = (event: BackoffEvent) => number | undefined;
 export type GiveUpReason = "attempts" | "elapsed" | "deadline" | "budget" | "retry-after" | "not-retryable" | "aborted" | "backoff";
 interface CallContext {
 	readonly signal: AbortSignal;
 	readonly attempt: number;
+	readonly hedge: number;
 	readonly deadline: number;
 	/** @defaultValue 5 */
 	readonly priority: number;
@@ -124,6 +164,8 @@ interface Clock {
 interface ContextChange {
 	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
+	/** @defaultValue the parent's */
+	readonly hedge?: number | undefined;
 	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
 }

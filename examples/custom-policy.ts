@@ -1,6 +1,6 @@
 /**
- * A policy of your own: a hedge. If the first call is slow, it starts a second one and returns the first result (Dean
- * and Barroso, "The Tail at Scale", 2013). Its tests follow below. They control the time with a test clock. Run it with
+ * A policy of your own: a small hedge (`breakwater/hedge` has a complete one). If the first call is slow, it starts a
+ * second one and returns the first result (Dean and Barroso, "The Tail at Scale", 2013). Its tests follow below. They control the time with a test clock. Run it with
  * `npx tsx examples/custom-policy.ts`.
  */
 import assert from 'node:assert/strict';

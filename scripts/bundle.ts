@@ -25,7 +25,7 @@ const dist = fileURLToPath(new URL('dist/', root));
 const chunks: Record<string, readonly string[]> = {
   core: ['core'],
   retry: ['retry'],
-  policies: ['pipeline', 'timeout', 'circuit-breaker', 'bulkhead', 'fallback', 'keyed', 'coalesce', 'guard'],
+  policies: ['pipeline', 'timeout', 'circuit-breaker', 'bulkhead', 'fallback', 'keyed', 'coalesce', 'guard', 'hedge'],
   cache: ['cache'],
   testing: ['testing'],
   services: [

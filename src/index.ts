@@ -18,6 +18,7 @@ export * from './fallback/index.js';
 export * from './fetch/index.js';
 export * from './guard/index.js';
 export * from './hash-ring/index.js';
+export * from './hedge/index.js';
 export * from './http-cache/index.js';
 export * from './keyed/index.js';
 export * from './load-balancer/index.js';

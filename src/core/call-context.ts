@@ -7,6 +7,11 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** The number of the attempt; 1 is the first. */
   readonly attempt: number;
+  /**
+   * The number of the hedge: 0 is the first call of an attempt, and 1 the first one that a `hedge` policy has started
+   * beside it. All hedges of an attempt have the same `attempt`.
+   */
+  readonly hedge: number;
   /** The time at which the caller stops waiting, in milliseconds on the call's clock; `Infinity` without a timeout. */
   readonly deadline: number;
   /** Priority of the call; 0 is the most important. @defaultValue 5 */

@@ -5,7 +5,7 @@ import type { Clock } from './clock.js';
 import { InvalidOptionError } from './errors.js';
 import { type Exit, leave } from './frame.js';
 import { isErrorOfClass } from './inspect.js';
-import { given } from './options.js';
+import { checkInteger, given } from './options.js';
 import { type Classify, defaultClassify } from './outcome.js';
 import { sleepIn } from './sleep.js';
 
@@ -37,6 +37,8 @@ export interface PolicyContext extends CallContext {
 export interface ContextChange {
   /** The number of the attempt; 1 is the first. @defaultValue the parent's */
   readonly attempt?: number | undefined;
+  /** The number of the hedge, an integer ≥ 0; 0 is the first of its attempt. @defaultValue the parent's */
+  readonly hedge?: number | undefined;
   /**
    * The deadline that the operation sees, in milliseconds on the call's clock, if it is earlier than the parent's. The
    * deadline itself ends nothing: call `abort` for that.
@@ -113,6 +115,11 @@ export class Context implements ChildContext {
     return this.#scope;
   }
 
+  /** Overridden by the context of a hedge, so that the contexts of all other calls need no memory for it. */
+  get hedge(): number {
+    return 0;
+  }
+
   get deadline(): number {
     return this.#deadline ?? Infinity;
   }
@@ -149,20 +156,32 @@ export class Context implements ChildContext {
 
   derive(change: ContextChange): ChildContext {
     const attempt = given(change, 'attempt', this.attempt);
+    const hedge = given(change, 'hedge', this.hedge);
     const deadline = given(change, 'deadline', Infinity);
     if (Number.isNaN(deadline)) throw new InvalidOptionError('derive', 'deadline', 'must be a number', deadline);
-    return this.within(new AbortScope(this.#scope), attempt, deadline);
+    return this.within(new AbortScope(this.#scope), attempt, deadline, checkInteger('derive', 'hedge', hedge, NUMBER));
   }
 
   /** Returns a context for a part of the call that the scope can abort. */
-  within(scope: AbortScope, attempt: number, deadline: number): Context {
-    const { clock, operation, terms } = this;
-    return new Context(clock, operation, terms, attempt, Math.min(this.deadline, deadline), scope);
+  within(scope: AbortScope | undefined, attempt: number, deadline: number, hedge: number = this.hedge): Context {
+    return this.#copy(this.operation, attempt, Math.min(this.deadline, deadline), scope, hedge);
   }
 
   /** Returns the same call with another operation. */
   calling(operation: Operation): Context {
-    return new Context(this.clock, operation, this.terms, this.attempt, this.#deadline, this.#scope);
+    return this.#copy(operation, this.attempt, this.#deadline, this.#scope, this.hedge);
+  }
+
+  #copy(
+    operation: Operation,
+    attempt: number,
+    deadline: number | undefined,
+    scope: AbortScope | undefined,
+    hedge: number,
+  ): Context {
+    const { clock, terms } = this;
+    if (hedge === 0) return new Context(clock, operation, terms, attempt, deadline, scope);
+    return new HedgeContext(clock, operation, terms, attempt, deadline, scope, hedge);
   }
 
   abort(reason: unknown): void {
@@ -212,6 +231,31 @@ export class Context implements ChildContext {
     return this.aborted ? Promise.reject(this.reason) : sleepIn(this.#scope, this.clock, ms);
   }
 }
+
+/** The context of a hedge, and of everything inside it. */
+class HedgeContext extends Context {
+  readonly #hedge: number;
+
+  constructor(
+    clock: Clock,
+    operation: Operation,
+    terms: CallTerms,
+    attempt: number,
+    deadline: number | undefined,
+    scope: AbortScope | undefined,
+    hedge: number,
+  ) {
+    super(clock, operation, terms, attempt, deadline, scope);
+    this.#hedge = hedge;
+  }
+
+  override get hedge(): number {
+    return this.#hedge;
+  }
+}
+
+/** The range of the number of a hedge. */
+const NUMBER = { min: 0 };
 
 /** A frame: the part of one policy in a call that has entered the policy. */
 export interface Frame extends Exit {
@@ -280,12 +324,21 @@ const DETACHED_TERMS: CallTerms = {
 };
 
 /**
+ * Returns the terms of a call, which all its attempts and hedges have in common. Undefined for a context that a user has
+ * written, or that has no terms of its own.
+ */
+export function ownTermsOf(context: CallContext): CallTerms | undefined {
+  const { terms } = context as Partial<Context>;
+  return terms === DEFAULT_TERMS ? undefined : terms;
+}
+
+/**
  * Sets whether the operation of a call may run again, for the policies of this call. Has no effect in a context that a
  * user has written, or that has no terms of its own.
  */
 export function setRepeatable(context: CallContext, repeatable: boolean): void {
-  const { terms } = context as Partial<Context>;
-  if (terms !== undefined && terms !== DEFAULT_TERMS) terms.repeatable = repeatable;
+  const terms = ownTermsOf(context);
+  if (terms !== undefined) terms.repeatable = repeatable;
 }
 
 /**
@@ -293,6 +346,6 @@ export function setRepeatable(context: CallContext, repeatable: boolean): void {
  * written, or that has no terms of its own.
  */
 export function setKey(context: CallContext, key: string): void {
-  const { terms } = context as Partial<Context>;
-  if (terms !== undefined && terms !== DEFAULT_TERMS) terms.key = key;
+  const terms = ownTermsOf(context);
+  if (terms !== undefined) terms.key = key;
 }

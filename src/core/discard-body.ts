@@ -10,6 +10,18 @@ export function discardBody(value: unknown): void {
   if (typeof dump === 'function') drop(() => dump.call(body));
 }
 
+/**
+ * Discards a value that no code has seen: the body of a response of `undici.request` is dropped, and that of a web
+ * `Response` is cancelled, which frees its connection. Has no effect on any other value.
+ */
+export function discardResponse(value: unknown): void {
+  discardBody(value);
+  const body = typeof value === 'object' && value !== null ? safeGet(value, 'body') : undefined;
+  if (typeof body !== 'object' || body === null || safeGet(body, 'locked') !== false) return;
+  const cancel = safeGet(body, 'cancel');
+  if (typeof cancel === 'function') drop(() => cancel.call(body));
+}
+
 /** Calls a function whose result and error do not matter. */
 async function drop(dump: () => unknown): Promise<void> {
   try {

@@ -58,6 +58,8 @@ const OPTION = 'beforeRetry';
 export interface ChangeableCall {
   /** The method of the request, in upper case. */
   readonly method: string;
+  /** Whether the request may be sent again while it is in flight. */
+  readonly mayOverlap: boolean;
   /**
    * Calls `beforeRetry` and applies the changes. Rejects with the error of `beforeRetry`.
    *

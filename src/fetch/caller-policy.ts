@@ -16,6 +16,7 @@ const DEFAULT_POLICY_OPTIONS = [
   'timeout',
   'attemptTimeout',
   'retry',
+  'hedge',
   'circuitBreaker',
   'bulkhead',
   'rateLimit',

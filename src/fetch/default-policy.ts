@@ -4,6 +4,7 @@ import type { PolicyContext } from '../core/context.js';
 import { toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { reportUncaught } from '../core/events.js';
+import type { RequestHedging } from '../core/hedging.js';
 import { checkOptionalFunction, checkString, readOptions } from '../core/options.js';
 import type { Policy } from '../core/policy.js';
 import { checkRandom, type Random } from '../core/random.js';
@@ -41,8 +42,8 @@ const MAX_TIMEOUTS = 100;
 type FetchRetryOptions = Exclude<ResilientFetchOptions['retry'], false | undefined>;
 
 /**
- * The default policies. From the outside in: total timeout, retry with the pacing gates, then for each key a circuit
- * breaker, rate limits and a bulkhead, and finally the attempt timeout. Calls with other timeouts share all policies
+ * The default policies. From the outside in: total timeout, retry with the pacing gates, then for each key a hedge, a
+ * circuit breaker, rate limits and a bulkhead, and finally the attempt timeout. Calls with other timeouts share all policies
  * between the two timeouts. All options are checked here, including those of the policies of each key.
  */
 export class DefaultPolicies implements FetchPolicies {
@@ -81,6 +82,7 @@ export class DefaultPolicies implements FetchPolicies {
       bulkhead: copy(checkPart('bulkhead', options.bulkhead)),
       limits,
       bodyTimeoutMs,
+      hedging: options.hedge === undefined ? undefined : { policy: checkHedge(options.hedge), unread },
       on: this.on,
       clock,
       random,
@@ -233,6 +235,11 @@ function copy<T extends object>(options: T | false | undefined): T | false | und
 function checkPart<T extends object>(option: string, value: T | false | undefined): T | false | undefined {
   if (value === undefined || value === false || (typeof value === 'object' && value !== null)) return value;
   throw new InvalidOptionError(OWNER, option, 'must be an object of options, or false', value);
+}
+
+function checkHedge(hedge: RequestHedging): RequestHedging {
+  if (typeof hedge?.forKey === 'function') return hedge;
+  throw new InvalidOptionError(OWNER, 'hedge', 'must be the result of hedge() of "breakwater/hedge"', hedge);
 }
 
 /** Returns the options with a budget, which all policies that are made from them share. */

@@ -34,6 +34,8 @@ export interface FetchSettings extends UnreadResponses {
   readonly key: (request: OutgoingRequest) => string;
   /** Returns whether a request may be sent more than once, if its call does not. */
   readonly repeatable: (request: OutgoingRequest) => boolean;
+  /** Returns whether a repeatable request may be sent again while it is in flight, if its call has no `repeatable`. */
+  readonly mayOverlap: (request: OutgoingRequest) => boolean;
   /** The size of the largest body that is kept so that it can be sent again, in bytes. */
   readonly replayLimit: number;
   /** Whether the policy may make a second attempt. */
@@ -59,6 +61,9 @@ export class FetchCall implements ChangeableCall {
   readonly #isGuarded: boolean;
   #request: CapturedRequest;
   #attempts = 0;
+  #hedges = 0;
+  /** The last attempt, without its hedges. */
+  #latest: Promise<Response> | undefined = undefined;
   #isBegun = false;
   /** The unread responses of earlier attempts. */
   readonly #unread = new Set<Response>();
@@ -100,6 +105,10 @@ export class FetchCall implements ChangeableCall {
     return this.#isSafe && this.#sending !== 'once';
   }
 
+  get mayOverlap(): boolean {
+    return this.repeatable && (this.#own.repeatable !== undefined || this.#settings.mayOverlap(this.#request));
+  }
+
   /** The request as it was sent last. */
   get request(): CapturedRequest {
     const { target, input } = this.#request;
@@ -111,9 +120,14 @@ export class FetchCall implements ChangeableCall {
     return this.#request.method;
   }
 
-  /** The number of attempts that were made. */
+  /** The number of attempts that were made, without hedges. */
   get attempts(): number {
     return this.#attempts;
+  }
+
+  /** The number of hedges that were sent. */
+  get hedges(): number {
+    return this.#hedges;
   }
 
   async prepare(beforeRetry: BeforeRetry, attempt: number, outcome: Outcome, context: CallContext): Promise<void> {
@@ -130,10 +144,16 @@ export class FetchCall implements ChangeableCall {
   #attempt(context: CallContext): Promise<Response> {
     // A request that must not be repeated is sent once, even if the policy asks for another attempt.
     if (this.#lastAttempt !== undefined) return this.#lastAttempt;
+    const isHedge = context.hedge > 0;
+    if (isHedge && this.#latest !== undefined && !this.mayOverlap) return this.#latest;
     this.#isBegun = true;
-    this.#attempts++;
-    this.#discardAllBut(undefined); // earlier responses were not good enough
+    if (isHedge) this.#hedges++;
+    else {
+      this.#attempts++;
+      this.#discardAllBut(undefined); // earlier responses were not good enough
+    }
     const sent = this.#sending === 'after-reading' ? this.#readFirst(context) : this.#sendCopy(context);
+    if (!isHedge) this.#latest = sent;
     if (this.repeatable) return sent;
     setRepeatable(context, false);
     this.#lastAttempt = sent.catch((error) => this.#afterFailure(error, context));
@@ -161,6 +181,8 @@ export class FetchCall implements ChangeableCall {
     }
     context.signal.throwIfAborted();
     if (!this.repeatable) setRepeatable(context, false);
+    // The body has turned out to be too large to be sent twice.
+    if (context.hedge > 0 && this.#latest !== undefined && !this.repeatable) return this.#latest;
     return this.#sendCopy(context);
   }
 

@@ -58,6 +58,7 @@ const NO_DEFAULTS = {
   key: undefined,
   route: undefined,
   dedupe: undefined,
+  hedge: undefined,
   drainLimit: undefined,
   beforeRetry: undefined,
   repeatable: undefined,
@@ -66,6 +67,12 @@ const NO_DEFAULTS = {
   clock: undefined,
   random: undefined,
 };
+
+const HEDGES_UNSAFE_CALLS = {
+  code: 'hedge-of-unsafe-calls',
+  message:
+    '"repeatable" decides which requests are hedged: one that changes something may be sent twice at the same time',
+} as const;
 
 /** Whether `fetch` accepts the value as its second argument. */
 const isInit = (init: unknown): boolean => init === undefined || init === null || typeof init === 'object';
@@ -97,6 +104,9 @@ export class GuardedFetch {
   readonly #base: string | undefined;
   /** Whether an attempt holds its slot until the end of the body. */
   readonly #holdsSlot: boolean;
+  /** Whether requests are hedged, and whether the caller decides which requests may be repeated. */
+  readonly #hedges: boolean;
+  readonly #declaresRepeatable: boolean;
   readonly calls = new CallsInFlight(OWNER);
 
   constructor(options: ResilientFetchOptions<FetchLike> | undefined) {
@@ -119,6 +129,8 @@ export class GuardedFetch {
         : new CallerPolicy(own.policy, own, clock, this.#settings.discard);
     if (checkBoolean(OWNER, 'resume', resume)) this.#resuming = this.policies.resuming;
     if (own.dedupe !== undefined) this.#sharing = checkMethods(OWNER, 'dedupe', own.dedupe, ['start']).start();
+    this.#hedges = own.hedge !== undefined;
+    this.#declaresRepeatable = own.repeatable !== undefined;
     this.#base = own.fetch === undefined && own.route === undefined ? undefined : RELATIVE;
     this.#holdsSlot = own.bulkhead !== false && own.bulkhead?.holdUntil === 'body';
   }
@@ -161,7 +173,9 @@ export class GuardedFetch {
 
   /** Explains the policies, together with those of a `resilientFetch` that was given as the `fetch`. */
   explain(settings: CallSettings): Explanation {
-    const outer = this.policies.explain(settings);
+    const explained = this.policies.explain(settings);
+    const isUnsafe = this.#hedges && (this.#declaresRepeatable || settings.repeatable !== undefined);
+    const outer = isUnsafe ? { ...explained, warnings: [...explained.warnings, HEDGES_UNSAFE_CALLS] } : explained;
     const { breakwater: inner } = (this.given ?? {}) as Partial<Explainable>;
     if (typeof inner?.explain !== 'function') return outer;
     const { maxAttempts, amplification, warnings } = inner.explain();
@@ -239,8 +253,8 @@ export class GuardedFetch {
       call.end(outcome.ok ? outcome.value : undefined);
       this.calls.leave();
       if (listener === undefined) return;
-      const { key, method, attempts } = call;
-      notify(listener, { key, method, outcome, durationMs: this.#clock.now() - startedAt, attempts });
+      const { key, method, attempts, hedges } = call;
+      notify(listener, { key, method, outcome, durationMs: this.#clock.now() - startedAt, attempts, hedges });
     };
     const running = policy.execute(call.operation, options);
     this.calls.enter();

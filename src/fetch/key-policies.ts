@@ -5,6 +5,7 @@ import type { Clock } from '../core/clock.js';
 import type { PolicyContext } from '../core/context.js';
 import { definePolicy } from '../core/define-policy.js';
 import { InvalidOptionError } from '../core/errors.js';
+import type { RequestHedging } from '../core/hedging.js';
 import { checkOneOf, checkOptionalFunction } from '../core/options.js';
 import type { Classify } from '../core/outcome.js';
 import type { Policy } from '../core/policy.js';
@@ -12,7 +13,9 @@ import type { Random } from '../core/random.js';
 import { type Keyed, keyed } from '../keyed/index.js';
 import { pipeline } from '../pipeline/index.js';
 import { observeRateLimitHeaders } from '../rate-limit/server-limit.js';
+import { changeableCallOf } from './before-retry.js';
 import type { KeySnapshot } from './control.js';
+import type { UnreadResponses } from './discard.js';
 import { bodyGuardOf } from './guarded-body.js';
 import { type KeyLimits, type Limits, limitsFor } from './key-limits.js';
 import type { FetchBulkheadOptions, ResilientFetchListeners, ResilientFetchOptions } from './options.js';
@@ -26,9 +29,17 @@ export interface KeySettings {
   readonly bulkhead: ResilientFetchOptions['bulkhead'];
   readonly limits: Limits | undefined;
   readonly bodyTimeoutMs: number;
+  /** The policy that hedges requests, and how; undefined if requests are not hedged. */
+  readonly hedging: Hedging | undefined;
   readonly on: ResilientFetchListeners;
   readonly clock: Clock;
   readonly random: Random;
+}
+
+/** The hedges of requests. */
+export interface Hedging {
+  readonly policy: RequestHedging;
+  readonly unread: UnreadResponses;
 }
 
 /** The policies of one key. */
@@ -44,7 +55,7 @@ interface Slots {
   readonly policy: Policy;
 }
 
-/** The circuit breaker, the rate limits and the bulkhead of each key. */
+/** The hedge, the circuit breaker, the rate limits and the bulkhead of each key. */
 export class KeyFamily {
   /** The policies of the key of each call. */
   readonly policy: Keyed<Policy>;
@@ -57,7 +68,7 @@ export class KeyFamily {
   constructor(settings: KeySettings) {
     this.#settings = { ...settings, circuitBreaker: withoutReturned(settings.circuitBreaker) };
     const key = 'the check of the options';
-    const sample = [breakerFor(key, this.#settings), slotsFor(key, settings)?.policy];
+    const sample = [hedgeFor(settings), breakerFor(key, this.#settings), slotsFor(key, settings)?.policy];
     this.sample = sample.filter((policy) => policy !== undefined);
     this.policy = keyed((key) => this.#policiesFor(key), { clock: settings.clock });
   }
@@ -99,7 +110,7 @@ export class KeyFamily {
     const slots = slotsFor(key, this.#settings);
     const limits = limitsFor(key, settings, on, clock);
     const listener = limits.server && observeRateLimitHeaders(limits.server, key, clock);
-    const members = [breaker, ...limits.policies, slots?.policy, listener];
+    const members = [hedgeFor(this.#settings), breaker, ...limits.policies, slots?.policy, listener];
     const policy = pipeline(...members.filter((member) => member !== undefined));
     this.#parts.set(policy, { breaker, slots, limits });
     return policy;
@@ -123,9 +134,23 @@ function withoutReturned(options: KeySettings['circuitBreaker']): CircuitBreaker
   if (options === false) return false;
   const { classify: own } = { classify: undefined, ...options };
   checkOptionalFunction('circuitBreaker', 'classify', own);
-  const classify: Classify = (outcome, context) =>
+  return { ...options, classify: ignoringReturned(own) };
+}
+
+/** Returns a judgement under which an attempt that was returned to the pacing gate says nothing. */
+function ignoringReturned(own: Classify | undefined): Classify {
+  return (outcome, context) =>
     isReturned(outcome) ? 'ignore' : (own ?? (context as PolicyContext).classify)(outcome, context);
-  return { ...options, classify };
+}
+
+/** Creates the hedge of a key. It is outside the breaker and the bulkhead, so that each hedge passes them. */
+function hedgeFor({ hedging, clock }: KeySettings): Policy | undefined {
+  return hedging?.policy.forKey({
+    clock,
+    classify: ignoringReturned,
+    isSafe: (context) => changeableCallOf(context as PolicyContext).mayOverlap,
+    discard: (response) => hedging.unread.discard(response as Response),
+  });
 }
 
 function breakerFor(key: string, settings: KeySettings): CircuitBreaker | undefined {

@@ -3,6 +3,7 @@ import type { CircuitBreakerEvents, CircuitBreakerOptions } from '../circuit-bre
 import type { CallContext } from '../core/call-context.js';
 import type { Clock } from '../core/clock.js';
 import type { Duration } from '../core/duration.js';
+import type { RequestHedging } from '../core/hedging.js';
 import type { Classify, Outcome } from '../core/outcome.js';
 import type { Policy } from '../core/policy.js';
 import type { Random } from '../core/random.js';
@@ -112,6 +113,14 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
    */
   readonly dedupe?: RequestDedupe | undefined;
   /**
+   * Sends a request a second time if its response takes unusually long: the result of `hedge()` of `breakwater/hedge`.
+   * Each key has its own latencies and its own cap. A hedge passes the breaker, the rate limits and the bulkhead of its
+   * key, and it has its own `attemptTimeout`; a balancer in `route` selects another node for it. Hedged are requests that
+   * are safe (GET, HEAD, OPTIONS, TRACE), have an `Idempotency-Key`, or are repeatable by a `repeatable` of the caller.
+   * @defaultValue none
+   */
+  readonly hedge?: RequestHedging | undefined;
+  /**
    * Prepares a request before it is repeated: it may return another URL, other headers such as a fresh token, another
    * method or another body. It is called and awaited after the delay, when the failed attempt has released everything,
    * so it may send requests with the same instance. It is not called for a repetition by the pacing gate. If it rejects,
@@ -122,7 +131,8 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
   /**
    * Returns whether a request may be sent more than once: true or false. A body that can be sent only once prevents it
    * anyway. A request that was never sent, because there was no connection, may be sent again whatever this function
-   * returns (RFC 9110, 9.2.2).
+   * returns (RFC 9110, 9.2.2). With `hedge`, a request for which this function returns true may also be sent a second
+   * time before the first response.
    * @defaultValue `isIdempotent`, by the method and the headers of the request
    */
   readonly repeatable?: ((request: OutgoingRequest) => boolean) | undefined;
@@ -234,8 +244,10 @@ export interface CallEvent extends RequestLabels {
   readonly outcome: Outcome;
   /** Milliseconds from the start of the call to the response headers, or to the error. */
   readonly durationMs: number;
-  /** The number of attempts that were made; 0 if a policy has rejected the call before. */
+  /** The number of attempts that were made, without hedges; 0 if a policy has rejected the call before. */
   readonly attempts: number;
+  /** The number of hedges that were sent. */
+  readonly hedges: number;
 }
 
 /** The rejection of an attempt: the key, the policy that rejected it, and that policy's event. */

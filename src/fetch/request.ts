@@ -189,6 +189,17 @@ export function isIdempotent(request: { readonly method?: string | undefined; re
   );
 }
 
+const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', 'TRACE'];
+
+/**
+ * Whether sending a request twice at the same time changes nothing on the server: because of its method (RFC 9110,
+ * 9.2.1), or because of an `Idempotency-Key` header. A PUT is idempotent but not safe: its copy may arrive after a later
+ * PUT of the same client.
+ */
+export function isSafe({ method, input, init }: OutgoingRequest): boolean {
+  return SAFE_METHODS.includes(method) || hasHeader(init?.headers ?? asRequest(input)?.headers, 'idempotency-key');
+}
+
 /**
  * How often the body of a request can be sent.
  *

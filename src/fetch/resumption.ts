@@ -128,6 +128,11 @@ export class Resumption implements BodyContinuation, ChangeableCall {
     return this.#request.method;
   }
 
+  /** A body that is resumed has been sent in part: its rest is requested once at a time. */
+  get mayOverlap(): boolean {
+    return false;
+  }
+
   async prepare(beforeRetry: BeforeRetry, attempt: number, outcome: Outcome, context: CallContext): Promise<void> {
     const old = this.#request;
     this.#request = await changedRequest(beforeRetry, old, attempt, outcome, context);

@@ -3,7 +3,7 @@ import { checkInteger, checkOptionalFunction } from '../core/options.js';
 import { discard, keep } from './discard.js';
 import type { FetchSettings } from './fetch-call.js';
 import type { FetchLike, ResilientFetchOptions } from './options.js';
-import { asRequest, isIdempotent, type OutgoingRequest } from './request.js';
+import { asRequest, isIdempotent, isSafe, type OutgoingRequest } from './request.js';
 
 const OWNER = 'resilientFetch';
 
@@ -17,6 +17,7 @@ export function checkSettings(own: Options, clock: Clock): FetchSettings {
     route: checkOptionalFunction(OWNER, 'route', own.route),
     key: checkOptionalFunction(OWNER, 'key', own.key) ?? (({ url }) => url.origin),
     repeatable: checkOptionalFunction(OWNER, 'repeatable', own.repeatable) ?? isIdempotentRequest,
+    mayOverlap: own.repeatable === undefined ? isSafe : () => true,
     replayLimit:
       own.replayLimit === undefined
         ? 2 ** 20

@@ -74,6 +74,10 @@ class CallToNode implements NodeContext {
     return this.#call.attempt;
   }
 
+  get hedge(): number {
+    return this.#call.hedge;
+  }
+
   get deadline(): number {
     return this.#call.deadline;
   }

@@ -1,4 +1,5 @@
 import type { CallContext } from '../core/call-context.js';
+import { ownTermsOf } from '../core/context.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkOptionalFunction, readOptions } from '../core/options.js';
 import type { Outcome } from '../core/outcome.js';
@@ -32,11 +33,12 @@ export function routeBy(settings: AttemptSettings, options: RouteOptions | undef
   const own = readOptions<RouteOptions>('LoadBalancer.route', options, { key: undefined, url: undefined });
   const key = checkOptionalFunction('LoadBalancer.route', 'key', own.key);
   const url = checkOptionalFunction('LoadBalancer.route', 'url', own.url) ?? onNode;
-  /** The attempts by request: all attempts of a call have the same request object. */
-  const calls = new WeakMap<RoutedRequest, Attempts>();
+  /** The attempts by call. A call without terms of its own is recognised by its request object. */
+  const calls = new WeakMap<object, Attempts>();
   return (request, context) => {
-    const attempts = calls.get(request) ?? new Attempts(settings);
-    calls.set(request, attempts);
+    const call = ownTermsOf(context) ?? request;
+    const attempts = calls.get(call) ?? new Attempts(settings);
+    calls.set(call, attempts);
     const dispatch = attempts.begin(key?.(request));
     settings.emitPending();
     try {

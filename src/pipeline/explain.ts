@@ -15,7 +15,10 @@ export interface Explanation {
    * `Infinity` if nothing limits it.
    */
   readonly maxDurationMs: number;
-  /** The factor by which retries multiply the load on the dependency while it is down, as far as budgets allow them. */
+  /**
+   * The factor by which retries and hedges multiply the load on the dependency while it is down, as far as budgets and
+   * caps allow them.
+   */
   readonly amplification: number;
   /** Likely mistakes in the composition. */
   readonly warnings: readonly Warning[];
@@ -39,7 +42,14 @@ export type WarningCode =
   | 'retry-inside-retry'
   | 'same-policy-twice'
   | 'retries-beyond-budget'
-  | 'attempt-timeout-too-long';
+  | 'attempt-timeout-too-long'
+  | 'hedge-outside-retry'
+  | 'hedge-inside-breaker'
+  | 'hedge-inside-bulkhead'
+  | 'hedge-inside-hedge'
+  | 'hedge-without-cap'
+  | 'hedge-after-timeout'
+  | 'hedge-of-unsafe-calls';
 
 /**
  * Computes the worst case of a pipeline, and finds likely mistakes in its composition. Nothing is run: the result is
@@ -114,6 +124,8 @@ const WARNING_CODES: readonly WarningCode[] = [
   ] as const),
   ...(['fallback-inside-retry', 'no-timeout', 'retry-inside-retry', 'retries-beyond-budget'] as const),
   'attempt-timeout-too-long',
+  ...(['hedge-outside-retry', 'hedge-inside-breaker', 'hedge-inside-bulkhead', 'hedge-inside-hedge'] as const),
+  ...(['hedge-without-cap', 'hedge-after-timeout', 'hedge-of-unsafe-calls'] as const),
 ];
 
 const isPolicy = (value: unknown): value is Policy<unknown> =>
@@ -150,8 +162,36 @@ function walk(chain: readonly PolicyDescription[], now: number, deadline: number
   if (member.kind === 'timeout') {
     return walk(inner, now, Math.min(deadline, now + (member.timeoutMs as number)), worst);
   }
+  if (member.kind === 'hedge') return walkHedge(member, inner, now, deadline, worst);
   if (member.kind === 'retry') return walkRetry(member, inner, now, deadline, worst);
   return walk(inner, now, deadline, worst);
+}
+
+/** Each hedge starts one delay after the run before it, or earlier when a run has failed. */
+function walkHedge(
+  { maxHedges, delayMs, mode }: PolicyDescription,
+  inner: readonly PolicyDescription[],
+  startedAt: number,
+  deadline: number,
+  worst: WorstCase,
+): Walk {
+  const hedges = mode === 'observe' ? 0 : (maxHedges as number);
+  const delay = (delayMs as number | undefined) ?? Infinity;
+  const runs = [walk(inner, startedAt, deadline, worst)];
+  let start = startedAt;
+  /** The number of failures that have started a hedge. */
+  let failures = 0;
+  while (runs.length <= hedges) {
+    const failureAt = runs[failures]?.endsAt ?? Infinity;
+    if (failureAt <= start + delay) failures++;
+    start = Math.min(start + delay, failureAt);
+    if (start >= deadline || start === Infinity) break;
+    runs.push(walk(inner, start, deadline, worst));
+  }
+  return {
+    attempts: runs.reduce((sum, { attempts }) => sum + attempts, 0),
+    endsAt: Math.max(...runs.map(({ endsAt }) => endsAt)),
+  };
 }
 
 function walkRetry(
@@ -189,10 +229,19 @@ function walkRetry(
   }
 }
 
-function amplificationOf({ kind, maxAttempts, budget }: PolicyDescription): number {
-  if (kind !== 'retry') return 1;
-  const { ratio } = (budget ?? { ratio: Infinity }) as { ratio: number };
-  return Math.min(maxAttempts as number, 1 + ratio);
+function amplificationOf(description: PolicyDescription): number {
+  if (description.kind === 'hedge') return description.mode === 'observe' ? 1 : 1 + hedgesPerCall(description);
+  if (description.kind !== 'retry') return 1;
+  return Math.min(description.maxAttempts as number, 1 + ratioOf(description));
+}
+
+/** Returns the number of attempts per request that the budget of a policy allows. */
+function ratioOf({ budget }: PolicyDescription): number {
+  return (budget as { readonly ratio: number } | undefined)?.ratio ?? Infinity;
+}
+
+function hedgesPerCall(hedge: PolicyDescription): number {
+  return Math.min(hedge.maxHedges as number, hedge.maxRatio as number, ratioOf(hedge));
 }
 
 function* missingTimeout(chain: readonly PolicyDescription[]): Generator<Warning> {
@@ -239,11 +288,49 @@ function* warningsOf(chain: readonly PolicyDescription[]): Generator<Warning> {
         );
       }
     }
+    if (kind === 'hedge') yield* hedgeWarnings({ kind, name, ...settings }, chain, index);
     const total = chain.slice(0, index).find((member) => member.kind === 'timeout');
     if (kind === 'timeout' && total !== undefined && (settings.timeoutMs as number) > (total.timeoutMs as number)) {
       const message = `"${name}" (${settings.timeoutMs} ms) never ends an attempt: the outer timeout "${total.name}" is shorter (${total.timeoutMs} ms)`;
       yield warn('attempt-timeout-too-long', message);
     }
+  }
+}
+
+function* hedgeWarnings(
+  hedge: PolicyDescription,
+  chain: readonly PolicyDescription[],
+  index: number,
+): Generator<Warning> {
+  const { name } = hedge;
+  const outer = (kind: string) => chain.slice(0, index).find((member) => member.kind === kind);
+  const inner = chain.slice(index + 1);
+  if (inner.some(({ kind }) => kind === 'retry')) {
+    const message = `"${name}" is outside a retry: each hedge is retried too, and a hedge starts during a backoff`;
+    yield warn('hedge-outside-retry', message);
+  }
+  const breaker = outer('circuitBreaker');
+  if (breaker !== undefined) {
+    const message = `"${name}" is inside "${breaker.name}": the breaker sees only the run that wins, and no slow replica`;
+    yield warn('hedge-inside-breaker', message);
+  }
+  const bulkhead = outer('bulkhead');
+  if (bulkhead !== undefined) {
+    const message = `"${name}" is inside "${bulkhead.name}": all hedges of a call share one slot, so that more calls run than it permits`;
+    yield warn('hedge-inside-bulkhead', message);
+  }
+  if (outer('hedge') !== undefined) {
+    yield warn('hedge-inside-hedge', `"${name}" is inside another hedge: the numbers of their hedges multiply`);
+  }
+  if (hedgesPerCall(hedge) >= 1) {
+    const message = `"${name}" may hedge each call: if the dependency becomes slower, its load doubles`;
+    yield warn('hedge-without-cap', message);
+  }
+  const { delayMs } = hedge as { readonly delayMs?: number };
+  const timeout = inner.find(({ kind }) => kind === 'timeout');
+  if (delayMs !== undefined && timeout !== undefined && delayMs >= (timeout.timeoutMs as number)) {
+    const message = `"${name}" waits for ${delayMs} ms, but "${timeout.name}" ends an attempt before (${timeout.timeoutMs} ms): only a failure starts a hedge`;
+    yield warn('hedge-after-timeout', message);
   }
 }
 
@@ -259,8 +346,10 @@ const SIMULATIONS: { readonly [code in WarningCode]?: string } = {
   'breaker-without-inner-timeout': 'missing-inner-timeout',
   'bulkhead-outside-retry': 'bulkhead-outside-retry',
   'retries-beyond-budget': 'retry-storm',
+  'hedge-without-cap': 'hedging-with-and-without-a-budget',
 };
 
+/** Returns a warning. Its message refers to the section of docs/simulations.md that shows the consequences. */
 function warn(code: WarningCode, message: string): Warning {
   const section = SIMULATIONS[code];
   return { code, message: section === undefined ? message : `${message} (see docs/simulations.md#${section})` };

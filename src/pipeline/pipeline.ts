@@ -41,7 +41,7 @@ export interface Pipeline<out Adds = never> extends Policy<Adds>, Observable<Pip
  * Creates a pipeline of policies, `pipeline(outer, …, inner)`: each policy runs the next one inside it, and the
  * innermost one runs the operation.
  *
- * Recommended order: fallback, total timeout, retry, circuit breaker, rate limit, bulkhead, attempt timeout. With this
+ * Recommended order: fallback, total timeout, retry, hedge, circuit breaker, rate limit, bulkhead, attempt timeout. With this
  * order the breaker sees every attempt, a rejected attempt holds no slot, and waiting for a slot does not use the time
  * of the attempt.
  *

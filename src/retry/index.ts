@@ -8,6 +8,7 @@
  *
  * @module
  */
+export type { AttemptBudget, AttemptSource } from '../core/attempt-budget.js';
 export {
   type Backoff,
   type BackoffEvent,
@@ -23,3 +24,4 @@ export type { GiveUpReason, RetryEvents } from './events.js';
 export type { RetryChanges, RetryOptions } from './options.js';
 export { type Retry, retry } from './retry.js';
 export { RetryBudget, type RetryBudgetOptions, type RetryBudgetStats } from './retry-budget.js';
+export { RetryTokens, type RetryTokensOptions, type RetryTokensStats } from './retry-tokens.js';

@@ -1,9 +1,9 @@
+import type { AttemptBudget } from '../core/attempt-budget.js';
 import type { Backoff } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import type { Duration } from '../core/duration.js';
 import type { Classify } from '../core/outcome.js';
 import type { Random } from '../core/random.js';
-import type { RetryBudget } from './retry-budget.js';
 
 /** Options of `retry`. */
 export interface RetryOptions {
@@ -24,10 +24,11 @@ export interface RetryOptions {
    */
   readonly maxRetryAfter?: Duration | undefined;
   /**
-   * The budget that limits retries to a share of the requests. Share it among all call sites of a dependency.
+   * The budget that limits retries to a share of the requests: a `RetryBudget` or `RetryTokens`. Share it among all call
+   * sites of a dependency.
    * @defaultValue none
    */
-  readonly budget?: Pick<RetryBudget, keyof RetryBudget> | undefined;
+  readonly budget?: AttemptBudget | undefined;
   /** Judges the outcome of each attempt. Only `failure` and `throttled` are retried. @defaultValue the call's `classify` */
   readonly classify?: Classify | undefined;
   /** The name of the policy in errors, events and descriptions. @defaultValue 'retry' */

@@ -1,3 +1,4 @@
+import type { AttemptBudget, AttemptSource } from '../core/attempt-budget.js';
 import { type Clock, checkClock } from '../core/clock.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { checkNumber, readOptions } from '../core/options.js';
@@ -35,12 +36,16 @@ export interface RetryBudgetStats {
 
 const REQUESTS = 0;
 const RETRIES = 1;
+/** The requests that hedges have reported. */
+const HEDGED_REQUESTS = 2;
 
 /**
  * Limits retries to a share of the requests. When a dependency fails for all callers, a client that retries each call
  * three times triples its load. Share one budget among all call sites of a dependency. When a retry is granted:
  *
  * retries in the window ≤ `ratio` × requests in the window + `minPerSecond` × window.
+ *
+ * The budget of a `retry` also serves a `hedge`: each hedge then counts as a retry.
  *
  * The window is that of Finagle's RetryBudget; gRPC's retry throttling (gRFC A6) has the same purpose. O(1) time and
  * memory, no timer.
@@ -53,7 +58,7 @@ const RETRIES = 1;
  * const orders = retry({ budget, maxAttempts: 5 });
  * ```
  */
-export class RetryBudget {
+export class RetryBudget implements AttemptBudget {
   /** The number of retries allowed per request. */
   readonly ratio: number;
   /** The number of retries allowed per window independently of requests: `minPerSecond` × window. */
@@ -72,9 +77,9 @@ export class RetryBudget {
   }
 
   /** Counts a request: the first attempt of a call. */
-  recordRequest(): void {
+  recordRequest(source: AttemptSource = 'retry'): void {
     this.#window.advance(this.#clock.now());
-    this.#window.add(REQUESTS);
+    this.#window.add(source === 'hedge' ? HEDGED_REQUESTS : REQUESTS);
   }
 
   /** Takes one retry from the budget. Returns false if none is left. */
@@ -89,14 +94,22 @@ export class RetryBudget {
   get stats(): RetryBudgetStats {
     this.#window.advance(this.#clock.now());
     return {
-      requests: this.#window.total(REQUESTS),
+      requests: this.#requests,
       retries: this.#window.total(RETRIES),
       available: Math.max(0, Math.floor(this.#available())),
     };
   }
 
+  /**
+   * The number of requests in the window. A call that passes a retry and a hedge is reported by both. Where some calls
+   * pass only one of them, this is less than the number of calls, never more.
+   */
+  get #requests(): number {
+    return Math.max(this.#window.total(REQUESTS), this.#window.total(HEDGED_REQUESTS));
+  }
+
   #available(): number {
-    const allowed = this.ratio * this.#window.total(REQUESTS) + this.floor;
+    const allowed = this.ratio * this.#requests + this.floor;
     return allowed - this.#window.total(RETRIES) + ROUNDING;
   }
 }

@@ -8,7 +8,7 @@ import type { ChangeableCall, ChangeableOperation } from '../fetch/before-retry.
 import type { CallSettings } from '../fetch/call-options.js';
 import { notify } from '../fetch/default-policy.js';
 import type { FetchPolicies } from '../fetch/policies.js';
-import type { OutgoingRequest } from '../fetch/request.js';
+import { isSafe, type OutgoingRequest } from '../fetch/request.js';
 import type { Dispatch, DispatchOptions, ResponseHandler } from './dispatcher.js';
 import { type DrainSettings, Exchange } from './exchange.js';
 import { CallbackExchange, ControllerExchange } from './exchange-styles.js';
@@ -46,6 +46,7 @@ export class DispatchCall {
   readonly #receiver: Receiver;
   readonly #controller = new AbortController();
   readonly #method: string;
+  readonly #request: DispatchedRequest;
   /** The body, if it can be read only once; undefined for any other. */
   readonly #body: ReplayableBody | undefined;
   /** Whether the request may be sent twice, apart from its body. */
@@ -55,6 +56,9 @@ export class DispatchCall {
   readonly #exchanges: Exchange[] = [];
   /** The attempt of a request that must not be sent again. */
   #lastAttempt: Promise<Exchange> | undefined;
+  /** The last attempt, without its hedges. */
+  #latest: Promise<Exchange> | undefined;
+  #hedges = 0;
 
   /** @throws InvalidOptionError if `repeatable` returns no boolean, and the errors of `key` and `repeatable`. */
   constructor(
@@ -71,6 +75,7 @@ export class DispatchCall {
     this.#method = String(options.method).toUpperCase(); // undici rejects one that is no string
     this.#options = mayRepeat ? captureOptions(options, replayLimit) : options;
     const request = new DispatchedRequest(this.#options, this.#method);
+    this.#request = request;
     this.#key = own.key ?? settings.key?.(request) ?? request.origin ?? downstream.key;
     this.#isSafe = isRepeatable(request, own.repeatable ?? settings.repeatable);
     const { body } = this.#options;
@@ -123,7 +128,9 @@ export class DispatchCall {
     const outcome = await running;
     if (listener !== undefined) {
       const durationMs = clock.now() - startedAt;
-      notify(listener, { key, method: this.#method, outcome, durationMs, attempts: this.#exchanges.length });
+      const hedges = this.#hedges;
+      const attempts = this.#exchanges.length - hedges;
+      notify(listener, { key, method: this.#method, outcome, durationMs, attempts, hedges });
     }
     if (!outcome.ok) throw outcome.error;
     return this.#checkOwn(outcome.value);
@@ -149,7 +156,12 @@ export class DispatchCall {
   #attempt(context: CallContext): Promise<Exchange> {
     // A request that must not be repeated is sent once, even if the policy asks for another attempt.
     if (this.#lastAttempt !== undefined) return this.#lastAttempt;
-    for (const earlier of this.#exchanges) if (earlier.hasResponded) earlier.discard(); // it was not good enough
+    const isHedge = context.hedge > 0;
+    if (isHedge && this.#latest !== undefined && (this.#body !== undefined || !isSafe(this.#request))) {
+      return this.#latest; // a policy of the caller hedges a request that must not be sent twice at the same time
+    }
+    if (isHedge) this.#hedges++;
+    else for (const earlier of this.#exchanges) if (earlier.hasResponded) earlier.discard(); // not good enough
     const Style = this.#receiver.isOldStyle ? CallbackExchange : ControllerExchange;
     const exchange = new Style(this.#receiver, this.#settings.drain);
     this.#exchanges.push(exchange);
@@ -167,6 +179,7 @@ export class DispatchCall {
       },
     );
     if (!this.#mayRepeat) this.#lastAttempt = sent;
+    if (!isHedge) this.#latest = sent;
     return sent;
   }
 }

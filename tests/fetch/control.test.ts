@@ -293,8 +293,8 @@ describe('The events of a call', () => {
     await fetch(`${url}missing`, { breakwater: { key: 'mine' } });
     expect(events).toEqual([
       { key: ORIGIN, method: 'PUT', attempt: 1, delayMs: 2_000 },
-      { key: ORIGIN, method: 'PUT', status: 200, durationMs: 2_000, attempts: 2 },
-      { key: 'mine', method: 'GET', status: 404, durationMs: 0, attempts: 1 },
+      { key: ORIGIN, method: 'PUT', status: 200, durationMs: 2_000, attempts: 2, hedges: 0 },
+      { key: 'mine', method: 'GET', status: 404, durationMs: 0, attempts: 1, hedges: 0 },
     ]);
   });
 

@@ -17,6 +17,7 @@ const mayImport: Record<string, string[]> = {
   coalesce: ['core'],
   dedupe: ['core', 'http-fields'],
   guard: ['core'],
+  hedge: ['core'],
   classify: ['core'],
   cache: ['core'],
   'loading-cache': ['core', 'cache'],

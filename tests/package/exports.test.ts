@@ -28,6 +28,7 @@ const publicNames: Record<string, string[]> = {
   pipeline: ['assertNoWarnings', 'explain', 'pipeline'],
   retry: [
     'RetryBudget',
+    'RetryTokens',
     'constantBackoff',
     'decorrelatedJitterBackoff',
     'exponentialBackoff',
@@ -43,6 +44,7 @@ const publicNames: Record<string, string[]> = {
   coalesce: ['coalesce'],
   dedupe: ['dedupe'],
   guard: ['guard', 'guarded'],
+  hedge: ['hedge'],
   classify: [
     'awsErrors',
     'firstOf',

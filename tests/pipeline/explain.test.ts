@@ -7,6 +7,7 @@ import {
   explain,
   exponentialBackoff,
   fallback,
+  hedge,
   linearBackoff,
   type Policy,
   pipeline,
@@ -57,6 +58,25 @@ const cases: Record<string, (clock: TestClock, random: () => number) => Policy<u
       retry({ maxAttempts: Infinity, backoff: delayOf(100), clock }),
       timeout({ duration: 50, clock }),
     ),
+  'hedges after a delay and after failures': (clock) =>
+    pipeline(hedge({ delay: 30, maxHedges: 3, clock }), timeout({ duration: 50, clock })),
+  'a hedge with a delay that no attempt reaches': (clock) =>
+    pipeline(hedge({ delay: 80, maxHedges: 2, clock }), timeout({ duration: 50, clock })),
+  'a hedge in a retry within a total timeout': (clock) =>
+    pipeline(
+      timeout({ duration: 170, clock }),
+      retry({ maxAttempts: 5, backoff: delayOf(20), clock }),
+      hedge({ delay: 30, maxHedges: 1, clock }),
+      timeout({ duration: 50, clock }),
+    ),
+  'a hedge outside a retry': (clock) =>
+    pipeline(
+      hedge({ delay: 1000, maxHedges: 1, clock }),
+      retry({ maxAttempts: 2, backoff: delayOf(10), clock }),
+      timeout({ duration: 20, clock }),
+    ),
+  'a hedge that only observes': (clock) =>
+    pipeline(hedge({ delay: 10, mode: 'observe', clock }), timeout({ duration: 50, clock })),
   'all policies': (clock) =>
     pipeline(
       fallback(1, { classify: () => 'ignore' }),
@@ -120,6 +140,15 @@ describe('explain', () => {
     expect(amplification(retry({ maxAttempts: 1, budget }))).toBe(1);
   });
 
+  it('hedges count in the amplification as far as their cap and their budget allow', () => {
+    const amplification = (...policies: Policy[]) => explain(pipeline(...policies)).amplification;
+    expect(amplification(hedge())).toBe(1.05);
+    expect(amplification(hedge({ maxRatio: 1, maxHedges: 3 }))).toBe(2);
+    expect(amplification(hedge({ maxRatio: 0.5, budget: new RetryBudget({ ratio: 0.2 }) }))).toBe(1.2);
+    expect(amplification(hedge({ mode: 'observe' }))).toBe(1);
+    expect(amplification(retry({ maxAttempts: 2 }), hedge({ maxRatio: 0.5 }))).toBe(3);
+  });
+
   const codes = (...policies: Policy<unknown>[]) => explain(pipeline(...policies)).warnings.map(({ code }) => code);
 
   it('the recommended order has no warnings', () => {
@@ -127,6 +156,32 @@ describe('explain', () => {
       codes(fallback(1), timeout('10s'), retry(), circuitBreaker(), bulkhead({ maxConcurrent: 5 }), timeout('2s')),
     ).toEqual([]);
     expect(codes(circuitBreaker())).toEqual([]);
+  });
+
+  it('explain warns about a hedge that is outside a retry, or inside a breaker, a bulkhead or another hedge', () => {
+    const attempt = timeout('2s');
+    expect(codes(retry(), hedge(), circuitBreaker(), bulkhead({ maxConcurrent: 5 }), attempt)).toEqual([]);
+    expect(codes(hedge(), retry(), attempt)).toEqual(['hedge-outside-retry']);
+    expect(codes(circuitBreaker(), hedge(), attempt)).toEqual(['hedge-inside-breaker']);
+    expect(codes(bulkhead({ maxConcurrent: 5 }), pipeline(hedge(), attempt))).toEqual(['hedge-inside-bulkhead']);
+    expect(codes(hedge(), hedge(), attempt)).toEqual(['hedge-inside-hedge']);
+  });
+
+  it('explain warns about a hedge without an effective cap, and refers to its simulation', () => {
+    const { warnings } = explain(pipeline(hedge({ maxRatio: 1 }), timeout('2s')));
+    expect(warnings).toEqual([
+      {
+        code: 'hedge-without-cap',
+        message: expect.stringContaining('docs/simulations.md#hedging-with-and-without-a-budget'),
+      },
+    ]);
+    expect(codes(hedge({ maxRatio: 1, budget: new RetryBudget() }), timeout('2s'))).toEqual([]);
+  });
+
+  it('explain warns about a hedge whose delay no attempt reaches', () => {
+    expect(codes(hedge({ delay: '2s' }), timeout('2s'))).toEqual(['hedge-after-timeout']);
+    expect(codes(hedge({ delay: '1999ms' }), timeout('2s'))).toEqual([]);
+    expect(codes(timeout('1s'), hedge({ delay: '2s' }))).toEqual([]);
   });
 
   it('explain warns about a breaker with only an outer timeout', () => {
