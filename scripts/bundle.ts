@@ -27,6 +27,7 @@ const chunks: Record<string, readonly string[]> = {
   retry: ['retry'],
   policies: ['pipeline', 'timeout', 'circuit-breaker', 'bulkhead', 'fallback', 'keyed', 'coalesce', 'guard'],
   cache: ['cache'],
+  overload: ['overload'],
   testing: ['testing'],
   services: [
     ...['rate-limit', 'loading-cache', 'tiered-cache', 'cache-writers', 'http-fields', 'http-cache', 'fetch'],

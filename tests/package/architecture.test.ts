@@ -12,6 +12,7 @@ const mayImport: Record<string, string[]> = {
   timeout: ['core'],
   'circuit-breaker': ['core'],
   bulkhead: ['core'],
+  overload: ['core', 'bulkhead'],
   fallback: ['core'],
   keyed: ['core'],
   coalesce: ['core'],

@@ -1,0 +1,7 @@
+/**
+ * Overload control: limits that adapt to what a dependency can do.
+ *
+ * @module
+ */
+export { type AimdLimitOptions, aimdLimit } from './aimd-limit.js';
+export type { LimitAlgorithm, LimitBounds, LimitState } from './limit-algorithm.js';
