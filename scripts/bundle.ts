@@ -28,6 +28,7 @@ const chunks: Record<string, readonly string[]> = {
   policies: ['pipeline', 'timeout', 'circuit-breaker', 'bulkhead', 'fallback', 'keyed', 'coalesce', 'guard'],
   cache: ['cache'],
   overload: ['overload'],
+  context: ['request-context'],
   testing: ['testing'],
   services: [
     ...['rate-limit', 'loading-cache', 'tiered-cache', 'cache-writers', 'http-fields', 'http-cache', 'fetch'],

@@ -85,6 +85,7 @@ const publicNames: Record<string, string[]> = {
   ],
   'load-balancer/tcp': ['tcpCheck'],
   'http-server': ['clientKey', 'parseRateLimit', 'rateLimitHandler', 'rateLimitHeaders', 'rateLimitMiddleware'],
+  'request-context': ['currentContext', 'runInContext', 'runOutsideContext'],
   'hash-ring': [
     'HashRing',
     'KetamaRing',
@@ -142,7 +143,7 @@ const publicNames: Record<string, string[]> = {
 };
 
 /** Entry points that the root does not re-export, because they do not run in every runtime or are not needed by every program. */
-const notInRoot = ['load-balancer/tcp', 'http-server', 'simulator', 'undici', 'testing'];
+const notInRoot = ['load-balancer/tcp', 'http-server', 'request-context', 'simulator', 'undici', 'testing'];
 
 const root = new URL('../../', import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {
