@@ -59,6 +59,7 @@ const NO_DEFAULTS = {
   key: undefined,
   route: undefined,
   dedupe: undefined,
+  propagateDeadline: undefined,
   drainLimit: undefined,
   beforeRetry: undefined,
   repeatable: undefined,

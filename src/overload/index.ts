@@ -4,4 +4,12 @@
  * @module
  */
 export { type AimdLimitOptions, aimdLimit } from './aimd-limit.js';
+export {
+  type DeadlineFormat,
+  type DeadlineHeader,
+  type DeadlineHeaderOptions,
+  deadlineHeader,
+  type RequestHeaders,
+  readDeadline,
+} from './deadline-header.js';
 export type { LimitAlgorithm, LimitBounds, LimitState } from './limit-algorithm.js';

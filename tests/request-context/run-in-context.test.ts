@@ -297,12 +297,12 @@ describe('Work that several callers share', () => {
 describe('resilientFetch in a request context', () => {
   it('ends at the deadline before the headers, and in the body', async () => {
     const clock = new TestClock();
-    const hanging = resilientFetch({ fetch: forever as unknown as typeof fetch, clock });
+    const hanging = resilientFetch({ fetch: () => new Promise<Response>(() => {}), clock }) as typeof fetch;
     const headers = runInContext({ deadline: 100, clock }, () => outcomeOf(hanging('http://localhost/')));
     const streaming = resilientFetch({
       fetch: async () => new Response(new ReadableStream({ start: (stream) => stream.enqueue(new Uint8Array(1)) })),
       clock,
-    });
+    }) as typeof fetch;
     const body = runInContext({ deadline: 100, clock }, async () => {
       const response = await streaming('http://localhost/');
       return outcomeOf(response.text());
@@ -345,7 +345,7 @@ describe('runInContext', () => {
     [{ priority: Number.NaN }, 'priority'],
     [{ signal: {} as AbortSignal }, 'signal'],
     [{ dedline: 1 }, 'dedline'],
-  ])('rejects the options %j', (options, option) => {
+  ] as [object, string][])('rejects the options %j', (options, option) => {
     expect(() => runInContext(options, () => 1)).toThrow(InvalidOptionError);
     expect(() => runInContext(options, () => 1)).toThrow(`"${option}"`);
   });
