@@ -75,8 +75,8 @@ export type RequestHeaders =
  * ```
  */
 export function readDeadline(headers: RequestHeaders, header: DeadlineHeader = deadlineHeader()): number | undefined {
-  const value = fieldOf(headers, header.name);
-  return typeof value === 'string' && value.length <= MAX_LENGTH ? header.parse(value) : undefined;
+  const value = requestField(headers, header.name);
+  return value !== undefined && value.length <= MAX_LENGTH ? header.parse(value) : undefined;
 }
 
 const DEFAULT_NAME = 'x-envoy-expected-rq-timeout-ms';
@@ -137,13 +137,12 @@ function smallest(value: string, read: Format['read']): number | undefined {
   return least;
 }
 
-function fieldOf(headers: RequestHeaders, name: string): string | null | undefined {
+/** Returns a header field; the values of a repeated one joined by commas. Undefined if it is missing. */
+export function requestField(headers: RequestHeaders, name: string): string | undefined {
   const { get } = headers as { get?: unknown };
-  if (typeof get === 'function') return (headers as { get(name: string): string | null }).get(name);
-  const value = Object.hasOwn(headers, name)
-    ? (headers as Record<string, string | readonly string[]>)[name]
-    : undefined;
-  return Array.isArray(value) ? value.join(',') : (value as string | undefined);
+  if (typeof get === 'function') return (headers as { get(name: string): string | null }).get(name) ?? undefined;
+  const value = Object.hasOwn(headers, name) ? (headers as Record<string, unknown>)[name] : undefined;
+  return value === undefined ? undefined : String(value);
 }
 
 function checkFieldName(owner: string, name: unknown): string {
