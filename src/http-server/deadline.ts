@@ -6,7 +6,8 @@ import type { RequestHandler } from './handler.js';
 import type { IncomingRequest, NextFunction, OutgoingResponse } from './middleware.js';
 import type { Awaitable } from './options.js';
 import { toProblem } from './problem.js';
-import { reportListener, respond, toResponse } from './rejection.js';
+import { respond, toResponse } from './rejection.js';
+import { reportListener } from './report-listener.js';
 import { NO_TERMS_OPTIONS, RequestTerms, type RequestTermsOptions } from './request-terms.js';
 import { type ConnectedRequest, whenOver } from './response-life.js';
 

@@ -4,7 +4,7 @@ import type { Reservation } from '../rate-limit/rate-limiter.js';
 import type { Awaitable, RateLimitRefusal, ResponseEnding } from './options.js';
 import { missingKeyProblem, type Problem, quotaExceeded } from './problem.js';
 import { rateLimitHeaders, retryAfterSeconds } from './rate-limit-headers.js';
-import { reportListener } from './rejection.js';
+import { reportListener } from './report-listener.js';
 import type { HttpSettings } from './settings.js';
 
 /** The result of the rate limit check of one request. */

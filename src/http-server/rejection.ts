@@ -1,4 +1,3 @@
-import { reportUncaught } from '../core/events.js';
 import type { OutgoingResponse } from './middleware.js';
 import type { ProblemResponse } from './problem.js';
 
@@ -17,13 +16,4 @@ export function respond(response: OutgoingResponse, { status, headers, body }: P
 /** Returns a problem document as a `Response`. */
 export function toResponse({ status, headers, body }: ProblemResponse): Response {
   return new Response(body, { status, headers });
-}
-
-/** Calls a listener. If the listener throws, the error is reported as uncaught and has no other effect. */
-export function reportListener<E>(listener: ((event: E) => void) | undefined, event: E): void {
-  try {
-    listener?.(event);
-  } catch (error) {
-    reportUncaught(error);
-  }
 }

@@ -371,7 +371,7 @@ describe('The options', () => {
     [{ on: { reject: 1 } }, 'on.reject'],
     [{ lmit: 1 }, 'lmit'],
   ] as [object, string][])('admission rejects %j', (options, option) => {
-    for (const make of [admissionMiddleware, admissionHandler]) {
+    for (const make of [admissionMiddleware, admissionHandler] as ((options: object) => unknown)[]) {
       expect(() => make(options)).toThrow(core.InvalidOptionError);
       expect(() => make(options)).toThrow(`"${option}"`);
     }
@@ -385,7 +385,7 @@ describe('The options', () => {
     [{ on: { reject: 1 } }, 'on.reject'],
     [{ marign: 1 }, 'marign'],
   ] as [object, string][])('deadlines reject %j', (options, option) => {
-    for (const make of [deadlineMiddleware, deadlineHandler]) {
+    for (const make of [deadlineMiddleware, deadlineHandler] as ((options: object) => unknown)[]) {
       expect(() => make(options)).toThrow(core.InvalidOptionError);
       expect(() => make(options)).toThrow(`"${option}"`);
     }

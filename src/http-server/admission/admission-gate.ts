@@ -5,7 +5,7 @@ import type { RequestHeaders } from '../../overload/deadline-header.js';
 import { OpenContext, type SignalOwner } from '../../request-context/open-context.js';
 import { endContext, isTooLate } from '../deadline.js';
 import { type ProblemResponse, toProblem } from '../problem.js';
-import { reportListener } from '../rejection.js';
+import { reportListener } from '../report-listener.js';
 import { EventLoopWatch, type Gauge, heapGauge, utilizationGauge } from './event-loop-watch.js';
 import { type AdmissionReason, type AdmissionSettings, type AdmissionStats, outcomeOf } from './options.js';
 import { PriorityShares } from './priority-shares.js';
