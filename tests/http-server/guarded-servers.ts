@@ -67,7 +67,7 @@ const onHono: Start = async ({ handler }, route) => {
   const app = new Hono();
   app.all('*', async (context) => {
     const { status, body } = await route(context.req.path);
-    return context.body(status === 204 ? null : body, status as 200);
+    return status === 204 ? context.body(null, status) : context.body(body, status as 200);
   });
   const addresses = new WeakMap<Request, string | undefined>();
   const guarded = handler((request) => addresses.get(request))(app.fetch as RequestHandler<[]>);
