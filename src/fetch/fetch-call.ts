@@ -37,7 +37,7 @@ export interface FetchSettings extends UnreadResponses {
   readonly repeatable: (request: OutgoingRequest) => boolean;
   /** The size of the largest body that is kept so that it can be sent again, in bytes. */
   readonly replayLimit: number;
-  /** Tells the server the deadline of each attempt; undefined if it is not told. */
+  /** The header field with the deadline of each attempt; undefined if none is sent. */
   readonly deadline: OutgoingDeadline | undefined;
   /** Whether the policy may make a second attempt. */
   readonly mayRepeat: boolean;

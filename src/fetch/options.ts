@@ -113,7 +113,7 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
    */
   readonly dedupe?: RequestDedupe | undefined;
   /**
-   * The header field that tells the server how long each attempt may take: the result of `deadlineHeader()` of
+   * The header field with the time that each attempt may take: the result of `deadlineHeader()` of
    * `breakwater/overload`. Its value is the time until the attempt times out, or until an earlier deadline of the call or
    * of its request context, less the margin. A smaller value that the request already has is kept. If nothing is left,
    * the attempt rejects with `DeadlineExceededError` and is not sent.

@@ -28,7 +28,7 @@ export interface DeadlineHeaderOptions {
 }
 
 /**
- * Creates a header field that tells a server how long its client still waits. Pass it to
+ * Creates a header field with the time for which the client of a server still waits. Pass it to
  * `resilientFetch({ propagateDeadline })` on the sending side, and to `deadlineMiddleware` on the receiving side.
  *
  * The value is a duration and not a time, so the clocks of the two machines need not agree. Each hop subtracts the time
