@@ -27,6 +27,8 @@ const chunks: Record<string, readonly string[]> = {
   retry: ['retry'],
   policies: ['pipeline', 'timeout', 'circuit-breaker', 'bulkhead', 'fallback', 'keyed', 'coalesce', 'guard', 'hedge'],
   cache: ['cache'],
+  overload: ['overload'],
+  context: ['request-context'],
   testing: ['testing'],
   services: [
     ...['rate-limit', 'loading-cache', 'tiered-cache', 'cache-writers', 'http-fields', 'http-cache', 'fetch'],

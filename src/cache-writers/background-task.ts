@@ -1,6 +1,8 @@
+import { outsideContext } from '../core/ambient.js';
+
 /**
  * Runs `work` one microtask after `schedule()`, in the async context in which the task was made. Work for many callers
- * must not run in the context of the caller that happened to be first.
+ * must not run in the context of the caller that happened to be first, nor in its request context.
  */
 export class BackgroundTask {
   readonly #work: () => void;
@@ -23,7 +25,7 @@ export class BackgroundTask {
     });
     triggered.then(() => {
       this.#arm();
-      this.#work();
+      outsideContext(this.#work);
     });
   }
 }

@@ -1,3 +1,4 @@
+import { outsideContext } from '../core/ambient.js';
 import { anyClock } from '../core/clock.js';
 import { asContext, Context, invoke, type Next, type PolicyContext } from '../core/context.js';
 import { InvalidOptionError } from '../core/errors.js';
@@ -87,10 +88,10 @@ class CoalescePolicy extends BasePolicy implements Coalesce {
     return flight;
   }
 
-  /** Starts the operation outside every caller's abort scope: an abort ends a caller's wait, not the operation. */
+  /** Starts the operation outside every caller's abort scope and request context: an abort ends a caller's wait, not the operation. */
   #start(flight: SingleFlight<unknown>, key: string, next: Next, { clock, operation, terms, attempt }: Context): void {
     const context = new Context(clock, operation, terms, attempt, undefined, flight.scope);
-    invoke(next, context).then(
+    outsideContext(() => invoke(next, context)).then(
       (value) => {
         this.#removeFlight(flight, key);
         for (const waiter of flight.settle()) waiter.resolve(value);

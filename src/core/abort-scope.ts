@@ -190,6 +190,21 @@ export class AbortScope extends AbortNode {
   }
 }
 
+/** Aborts a node when the scope of this link is aborted: a node itself can be in one scope only. */
+export class AbortLink extends AbortNode {
+  readonly #target: AbortNode;
+
+  constructor(target: AbortNode) {
+    super();
+    this.#target = target;
+  }
+
+  onAbort(reason: unknown, signals: AbortController[]): void {
+    this.#target.leave();
+    this.#target.onAbort(reason, signals);
+  }
+}
+
 /**
  * The scope of one signal, with one event listener for all its nodes. Platforms scan all listeners of a signal when one
  * is added, so that a thousand concurrent calls on one signal would cost 5 µs each; here each costs one list node. The

@@ -1,4 +1,5 @@
-import { AbortScope, checkSignal, scopeOf } from './abort-scope.js';
+import { AbortLink, AbortScope, checkSignal, scopeOf } from './abort-scope.js';
+import { type AmbientContext, ambientContext, reserveAmbientSlot } from './ambient.js';
 import type { CallContext, Operation } from './call-context.js';
 import type { Clock } from './clock.js';
 import { type CallTerms, Context, callOperation, DEFAULT_TERMS, type Next, type PolicyContext } from './context.js';
@@ -119,6 +120,7 @@ export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
   readonly clock: Clock;
 
   constructor(name: string, clock: Clock) {
+    reserveAmbientSlot();
     this.name = name;
     this.clock = clock;
   }
@@ -143,7 +145,10 @@ export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
    * as much as a call.
    */
   execute<T>(operation: (context: CallContext) => T | PromiseLike<T>, options?: CallOptions<T>): Promise<T | Adds> {
-    if (options !== undefined || typeof operation !== 'function') return this.#executeWith(operation, options);
+    const ambient = ambientContext();
+    if (options !== undefined || ambient !== undefined || typeof operation !== 'function') {
+      return this.#executeWith(operation, options, ambient);
+    }
     return this.run(callOperation, new Context(this.clock, operation, DEFAULT_TERMS)) as Promise<T | Adds>;
   }
 
@@ -157,9 +162,13 @@ export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
     );
   }
 
-  #executeWith<T>(operation: Operation<T>, options: CallOptions<T> = {}): Promise<T | Adds> {
+  #executeWith<T>(
+    operation: Operation<T>,
+    options: CallOptions<T> = {},
+    ambient: AmbientContext | undefined,
+  ): Promise<T | Adds> {
     try {
-      return startCall(this, operation, options as CallOptions) as Promise<T | Adds>;
+      return startCall(this, operation, options as CallOptions, ambient) as Promise<T | Adds>;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -199,7 +208,12 @@ export abstract class BasePolicy<out Adds = never> implements Policy<Adds> {
   }
 }
 
-function startCall(policy: BasePolicy<unknown>, operation: Operation, options: CallOptions): Promise<unknown> {
+function startCall(
+  policy: BasePolicy<unknown>,
+  operation: Operation,
+  options: CallOptions,
+  ambient: AmbientContext | undefined,
+): Promise<unknown> {
   if (typeof options !== 'object' || options === null) {
     throw new InvalidOptionError(policy.name, 'options', 'must be an object', options);
   }
@@ -215,7 +229,8 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
   } = isPolluted() ? unpolluted(options, CALL_OPTIONS) : options;
   const terms: CallTerms = {
     classify: classify === undefined ? DEFAULT_TERMS.classify : checkFunction(owner, 'classify', classify),
-    priority: priority === undefined ? DEFAULT_TERMS.priority : checkNumber(owner, 'priority', priority),
+    priority:
+      priority === undefined ? (ambient?.priority ?? DEFAULT_TERMS.priority) : checkNumber(owner, 'priority', priority),
     key: key === undefined ? undefined : checkString(owner, 'key', key),
     repeatable: repeatable === undefined ? true : checkBoolean(owner, 'repeatable', repeatable),
   };
@@ -223,13 +238,36 @@ function startCall(policy: BasePolicy<unknown>, operation: Operation, options: C
   checkFunction(owner, 'operation', operation);
   const timeoutMs = timeout === undefined ? Infinity : toMs(owner, 'timeout', timeout, { orInfinity: true });
   if (checkSignal(owner, signal)?.aborted) return Promise.reject(signal?.reason);
-  const scope = signal === null ? undefined : new AbortScope(scopeOf(signal));
-  const context = new Context(clock, operation, terms, 1, undefined, scope);
+  const rejection = ambient?.['~rejection'](owner);
+  if (rejection !== undefined) return Promise.reject(rejection);
+  const scope = scopeWithin(signal, ambient?.['~scope']);
+  const context = new Context(clock, operation, terms, 1, ambient?.['~deadlineOn'](clock), scope);
   const running =
     timeoutMs === Infinity
       ? runPolicy(policy, callOperation, context)
       : runTimed((inner) => runPolicy(policy, callOperation, inner), context, totalTime(clock, timeoutMs), policy);
   return scope === undefined ? running : leaveAfter(running, scope);
+}
+
+/** Returns a scope that the signal and the request context end; undefined if nothing can end it. */
+function scopeWithin(signal: AbortSignal | null, ambient: AbortScope | undefined): AbortScope | undefined {
+  if (signal === null) return ambient && new AbortScope(ambient);
+  return ambient === undefined ? new AbortScope(scopeOf(signal)) : new LinkedScope(scopeOf(signal), ambient);
+}
+
+/** A scope inside two others: the abort of either ends it. */
+class LinkedScope extends AbortScope {
+  readonly #link = new AbortLink(this);
+
+  constructor(outer: AbortScope, other: AbortScope) {
+    super(outer);
+    other.enter(this.#link);
+  }
+
+  override leave(): void {
+    super.leave();
+    this.#link.leave();
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
-import { AbortNode, AbortScope } from './abort-scope.js';
+import { AbortNode, AbortScope, scopeOf } from './abort-scope.js';
+import { followContext } from './ambient.js';
 import { Deadline, type DeadlineList } from './deadline-list.js';
 import { RequestLife, timersBelongToRequests } from './request-life.js';
 
@@ -78,6 +79,8 @@ export class FlightWaiter<V> extends AbortNode {
   leaveFlight: ((reason: unknown) => void) | undefined;
   /** Called regularly during the wait where timers belong to requests. */
   onBeat: (() => void) | undefined;
+  /** The link to the caller's request context; unset if there is none. */
+  declare contextLink?: AbortNode;
   readonly #life: RequestLife | undefined;
   #resolve: (value: V) => void;
   #reject: (error: unknown) => void;
@@ -103,6 +106,13 @@ export class FlightWaiter<V> extends AbortNode {
 
   get isDone(): boolean {
     return this.#isDone;
+  }
+
+  /** Ends the wait when the signal of the caller aborts, or when the caller's request context is over. */
+  follow(signal: AbortSignal | null): void {
+    if (signal !== null) scopeOf(signal).enter(this);
+    const link = followContext(this);
+    if (link !== undefined) this.contextLink = link;
   }
 
   resolve(value: V): void {
@@ -141,6 +151,7 @@ export class FlightWaiter<V> extends AbortNode {
     this.#isDone = true;
     this.#life?.end();
     this.leave();
+    this.contextLink?.leave();
     for (const limit of this.#limits ?? []) limit.list?.remove(limit);
     return true;
   }

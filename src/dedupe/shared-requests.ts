@@ -1,4 +1,4 @@
-import { scopeOf } from '../core/abort-scope.js';
+import { outsideContext } from '../core/ambient.js';
 import { bindAsyncContext } from '../core/async-context.js';
 import { timersBelongToRequests } from '../core/request-life.js';
 import type { RequestSharing, ShareableRequest } from '../core/request-sharing.js';
@@ -60,7 +60,7 @@ export class SharedRequests implements RequestSharing {
     }
     if (key === undefined) return undefined;
     const caller = new Caller(send);
-    if (signal !== null) scopeOf(signal).enter(caller);
+    caller.follow(signal);
     const inFlight = this.#flights.get(key);
     if (inFlight === undefined) this.#open(key, caller);
     else inFlight.join(caller);
@@ -74,7 +74,8 @@ export class SharedRequests implements RequestSharing {
     const flight: Flight = new SingleFlight(close);
     this.#flights.set(key, flight);
     flight.join(leader);
-    this.#run(flight, leader.send, close);
+    // The request is for all callers that join it: the end of the first one's request context must not end it.
+    outsideContext(() => this.#run(flight, leader.send, close));
   }
 
   /** Sends a request and settles the callers that wait for it. Never rejects. */

@@ -1,4 +1,5 @@
-import { scopeOf } from '../core/abort-scope.js';
+import { type AbortScope, scopeOf } from '../core/abort-scope.js';
+import type { AmbientContext } from '../core/ambient.js';
 import { CutOffLink } from '../core/cut-off-link.js';
 import { Deadline, type DeadlineList } from '../core/deadline-list.js';
 import { TimeoutError } from '../core/errors.js';
@@ -44,8 +45,20 @@ export abstract class BodyGuard {
       this.cutOff(signal.reason);
       return;
     }
+    this.#followScope(scopeOf(signal));
+  }
+
+  /** Cuts off the body when the caller's request context is over. */
+  followContext(context: AmbientContext): void {
+    if (this.#ended) return;
+    const reason = context['~rejection']('resilientFetch body');
+    if (reason === undefined) this.#followScope(context['~scope']);
+    else this.cutOff(reason);
+  }
+
+  #followScope(scope: AbortScope): void {
     const link = new CutOffLink(this);
-    scopeOf(signal).enter(link);
+    scope.enter(link);
     this.whenEnded(() => link.leave());
     this.#closeWhenCollected(link);
   }

@@ -11,6 +11,7 @@ import type { CallSettings } from './call-options.js';
 import type { UnreadResponses } from './discard.js';
 import { guardBody } from './guarded-body.js';
 import type { ResilientFetchOptions, Route } from './options.js';
+import { type OutgoingDeadline, withDeadline } from './outgoing-deadline.js';
 import { BodyReader } from './read-body.js';
 import {
   asRequest,
@@ -38,6 +39,8 @@ export interface FetchSettings extends UnreadResponses {
   readonly mayOverlap: (request: OutgoingRequest) => boolean;
   /** The size of the largest body that is kept so that it can be sent again, in bytes. */
   readonly replayLimit: number;
+  /** The header field with the deadline of each attempt; undefined if none is sent. */
+  readonly deadline: OutgoingDeadline | undefined;
   /** Whether the policy may make a second attempt. */
   readonly mayRepeat: boolean;
   /** Whether the policy was given by the caller, and may therefore share responses between calls. */
@@ -195,8 +198,9 @@ export class FetchCall implements ChangeableCall {
   }
 
   #sendCopy(context: CallContext): Promise<Response> {
-    const request = copyForAttempt(this.#request, !this.repeatable);
-    const { route } = this.#settings;
+    const { route, deadline } = this.#settings;
+    const copy = copyForAttempt(this.#request, !this.repeatable);
+    const request = deadline === undefined ? copy : withDeadline(copy, deadline, context);
     if (route !== undefined) return this.#sendTo(route, request, context);
     const { target, input } = request;
     return this.#send(target === undefined ? request : { ...request, input: withUrl(input, target) }, context);

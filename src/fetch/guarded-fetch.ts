@@ -1,3 +1,4 @@
+import { ambientContext } from '../core/ambient.js';
 import { type Clock, checkClock } from '../core/clock.js';
 import { DeadlineList } from '../core/deadline-list.js';
 import { toMs } from '../core/duration.js';
@@ -59,6 +60,7 @@ const NO_DEFAULTS = {
   route: undefined,
   dedupe: undefined,
   hedge: undefined,
+  propagateDeadline: undefined,
   drainLimit: undefined,
   beforeRetry: undefined,
   repeatable: undefined,
@@ -275,7 +277,8 @@ export class GuardedFetch {
 
   /** Whether a body for a caller with this signal needs a guard. */
   #isGuarded(signal: AbortSignal | null): boolean {
-    return signal !== null || this.#bodyDeadlines.durationMs < Infinity || this.#holdsSlot;
+    const hasOuterEnd = signal !== null || ambientContext() !== undefined;
+    return hasOuterEnd || this.#bodyDeadlines.durationMs < Infinity || this.#holdsSlot;
   }
 
   /** Applies what concerns the connection that the body comes from: the time limit for a chunk, and resumptions. */
@@ -299,13 +302,18 @@ export class GuardedFetch {
     if (resumption !== undefined) body.continueWith(resumption);
   }
 
-  /** Applies what continues after the headers: the caller's signal, and the time limit for reading the body. */
+  /**
+   * Applies what continues after the headers: the caller's signal and request context, and the time limit for reading
+   * the body.
+   */
   #guard(response: Response, signal: AbortSignal | null, request: OutgoingRequest): void {
     const body = bodyGuardOf(response);
     // The signal of a Request follows the caller's only as long as the Request is referenced.
     body?.whenEnded(() => void request);
+    const context = ambientContext();
     if (signal !== null) body?.follow(signal);
+    if (context !== undefined) body?.followContext(context);
     if (this.#bodyDeadlines.durationMs < Infinity) body?.limit(this.#bodyDeadlines);
-    else if (signal === null) body?.closeWhenDropped();
+    else if (signal === null && context === undefined) body?.closeWhenDropped();
   }
 }

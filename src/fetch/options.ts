@@ -2,6 +2,7 @@ import type { BulkheadEvents, BulkheadOptions } from '../bulkhead/index.js';
 import type { CircuitBreakerEvents, CircuitBreakerOptions } from '../circuit-breaker/index.js';
 import type { CallContext } from '../core/call-context.js';
 import type { Clock } from '../core/clock.js';
+import type { DeadlineHeader } from '../core/deadline-field.js';
 import type { Duration } from '../core/duration.js';
 import type { RequestHedging } from '../core/hedging.js';
 import type { Classify, Outcome } from '../core/outcome.js';
@@ -120,6 +121,14 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
    * @defaultValue none
    */
   readonly hedge?: RequestHedging | undefined;
+  /**
+   * The header field with the time that each attempt may take: the result of `deadlineHeader()` of
+   * `breakwater/overload`. Its value is the time until the attempt times out, or until an earlier deadline of the call or
+   * of its request context, less the margin. A smaller value that the request already has is kept. If nothing is left,
+   * the attempt rejects with `DeadlineExceededError` and is not sent.
+   * @defaultValue none
+   */
+  readonly propagateDeadline?: DeadlineHeader | undefined;
   /**
    * Prepares a request before it is repeated: it may return another URL, other headers such as a fresh token, another
    * method or another body. It is called and awaited after the delay, when the failed attempt has released everything,

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.js';
-import { checkInteger, checkOptionalFunction } from '../core/options.js';
+import { checkInteger, checkMethods, checkOptionalFunction } from '../core/options.js';
 import { discard, keep } from './discard.js';
 import type { FetchSettings } from './fetch-call.js';
 import type { FetchLike, ResilientFetchOptions } from './options.js';
@@ -22,6 +22,13 @@ export function checkSettings(own: Options, clock: Clock): FetchSettings {
       own.replayLimit === undefined
         ? 2 ** 20
         : checkInteger(OWNER, 'replayLimit', own.replayLimit, { min: 0, orInfinity: true }),
+    deadline:
+      own.propagateDeadline === undefined
+        ? undefined
+        : {
+            header: checkMethods(OWNER, 'propagateDeadline', own.propagateDeadline, ['format', 'parse']),
+            clock,
+          },
     mayRepeat: own.policy !== undefined || own.retry !== false,
     checksOwners: own.policy !== undefined,
     discard: (response) => discard(response, drainLimit, clock),

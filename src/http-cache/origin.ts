@@ -1,3 +1,4 @@
+import { outsideContext } from '../core/ambient.js';
 import { rejectWithStreamError } from '../core/stream-errors.js';
 import { isOriginError, mayServeIfError } from './cache-decision.js';
 import { formatCacheStatus } from './cache-status.js';
@@ -71,7 +72,9 @@ export class Origin {
   async #send({ request, scope }: OriginRequest, conditions: Record<string, string>): Promise<Reply> {
     const { clock, now } = this.#settings;
     const [requestedAt, requestedDate] = [clock.now(), now()];
-    const response = await this.#fetch(...outgoing(request.call, request.headers, scope.signal, conditions));
+    const response = await outsideContext(() =>
+      this.#fetch(...outgoing(request.call, request.headers, scope.signal, conditions)),
+    );
     return { response, times: { requestedAt, requestedDate, receivedAt: clock.now(), receivedDate: now() } };
   }
 

@@ -1,4 +1,3 @@
-import { scopeOf } from '../core/abort-scope.js';
 import { DeadlineList } from '../core/deadline-list.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { FlightWaiter } from '../core/single-flight.js';
@@ -120,7 +119,7 @@ export class PrivateCache implements HttpCache {
     const inFlight =
       mayJoin && !requestDirectives.fromOrigin && !request.isForStream ? this.#findOriginRequest(group) : undefined;
     const waiter = new FlightWaiter<ForwardOutcome>();
-    if (signal !== null) scopeOf(signal).enter(waiter);
+    waiter.follow(signal);
     if (inFlight !== undefined) {
       inFlight.join(waiter);
       waiter.limit(this.#waits, () => {

@@ -1,20 +1,6 @@
-import { AbortNode, type AbortScope, scopeOf } from '../core/abort-scope.js';
+import { AbortLink, type AbortScope, scopeOf } from '../core/abort-scope.js';
 import { releaseWhenDropped } from './release-when-dropped.js';
 import type { NodeStream } from './response-shape.js';
-
-/** Aborts a scope when the signal that it is linked to aborts. */
-class SignalLink extends AbortNode {
-  readonly #target: AbortScope;
-
-  constructor(target: AbortScope) {
-    super();
-    this.#target = target;
-  }
-
-  onAbort(reason: unknown, signals: AbortController[]): void {
-    this.#target.onAbort(reason, signals);
-  }
-}
 
 /**
  * Aborts the scope of a response that is passed on unchanged when the caller aborts. Used for bodies that are Node.js
@@ -23,7 +9,7 @@ class SignalLink extends AbortNode {
 export function followWhileRead(response: Response, signal: AbortSignal, scope: AbortScope): void {
   const body = response.body as Partial<NodeStream> | null;
   if (body === null || signal.aborted) return;
-  const link = new SignalLink(scope);
+  const link = new AbortLink(scope);
   scopeOf(signal).enter(link);
   body.once?.('close', () => link.leave());
   releaseWhenDropped(response, { link });

@@ -4,6 +4,7 @@ import type { Reservation } from '../rate-limit/rate-limiter.js';
 import type { Awaitable, RateLimitRefusal, ResponseEnding } from './options.js';
 import { missingKeyProblem, type Problem, quotaExceeded } from './problem.js';
 import { rateLimitHeaders, retryAfterSeconds } from './rate-limit-headers.js';
+import { reportListener } from './report-listener.js';
 import type { HttpSettings } from './settings.js';
 
 /** The result of the rate limit check of one request. */
@@ -79,7 +80,7 @@ export class RateLimitGate<Args extends readonly unknown[]> {
     const { isEnforced, statusCode, message, on } = this.#settings;
     if (decision.allowed) return isEnforced ? { ...PASS, fields: await this.#fieldsOf(key, decision) } : PASS;
     const refusal = { key, cost, policy: this.#policyOf(decision).name, decision };
-    report(on.reject, { ...refusal, enforced: isEnforced, request: args[0] });
+    reportListener(on.reject, { ...refusal, enforced: isEnforced, request: args[0] });
     if (!isEnforced) return PASS;
     const problem = quotaExceeded(statusCode, refusal.policy, message);
     return { ...PASS, fields: await this.#fieldsOf(key, decision), problem, refusal };
@@ -136,7 +137,7 @@ export class RateLimitGate<Args extends readonly unknown[]> {
     try {
       if (!(await refundWhen?.(ending, ...args))) return;
       await reservation.cancel();
-      report(on.refund, { key, cost, request: args[0] });
+      reportListener(on.refund, { key, cost, request: args[0] });
     } catch (error) {
       reportUncaught(error);
     }
@@ -153,13 +154,4 @@ function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
 /** Marks a rejection as handled: the promise is awaited later or its result is not needed. */
 function ignoreRejection(promise: PromiseLike<unknown>): void {
   promise.then(undefined, () => {});
-}
-
-/** Calls a listener. If the listener throws, the error is reported as uncaught and has no other effect. */
-function report<E>(listener: ((event: E) => void) | undefined, event: E): void {
-  try {
-    listener?.(event);
-  } catch (error) {
-    reportUncaught(error);
-  }
 }

@@ -12,9 +12,13 @@ import { type IpAddress, type IpNetwork, isWithin, parseNetwork } from '../core/
  *
  * Private networks (`10.0.0.0/8`, `fc00::/7`, `fe80::/10`) and the published ranges of any cloud are far smaller.
  */
-export function checkTrustedNetworks(owner: string, entries: readonly string[]): readonly IpNetwork[] {
+export function checkTrustedNetworks(
+  owner: string,
+  entries: readonly string[],
+  name = 'trustProxy',
+): readonly IpNetwork[] {
   const networks = entries.map((entry, index) => {
-    const option = `trustProxy[${index}]`;
+    const option = `${name}[${index}]`;
     const network = typeof entry === 'string' ? parseNetwork(entry) : undefined;
     if (network === undefined) {
       throw new InvalidOptionError(owner, option, 'must be an address, or a network like 10.0.0.0/8', entry);
@@ -26,7 +30,7 @@ export function checkTrustedNetworks(owner: string, entries: readonly string[]):
   });
   if (!coversInternet(networks)) return networks;
   const rule = 'must not cover a large part of the internet with all networks together';
-  throw new InvalidOptionError(owner, 'trustProxy', rule, entries);
+  throw new InvalidOptionError(owner, name, rule, entries);
 }
 
 function coversInternet(networks: readonly IpNetwork[]): boolean {

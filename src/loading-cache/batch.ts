@@ -1,4 +1,5 @@
 import { AbortNode, AbortScope } from '../core/abort-scope.js';
+import { outsideContext } from '../core/ambient.js';
 import { Alarm, afterNextPoll, type Clock } from '../core/clock.js';
 import { formatValue } from '../core/inspect.js';
 import type { LoadedMany } from './options.js';
@@ -57,7 +58,7 @@ export class BatchSource<K, V> implements Source<K, V> {
     batch.isSent = true;
     const keys = [...batch.keys];
     const requested = keys.map(({ key }) => key);
-    this.#loadBatch(requested, batch.scope)
+    outsideContext(() => this.#loadBatch(requested, batch.scope))
       .then((loaded) => deliver(keys, loaded))
       .catch((error) => {
         for (const key of keys) key.reject(error);

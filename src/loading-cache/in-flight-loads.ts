@@ -1,4 +1,3 @@
-import { scopeOf } from '../core/abort-scope.js';
 import { bindAsyncContext } from '../core/async-context.js';
 import { TimeoutError } from '../core/errors.js';
 import { type Emitter, reportUncaught } from '../core/events.js';
@@ -118,7 +117,7 @@ export class InFlightLoads<K, V> {
   ): Promise<V> {
     const { softLimits, hardLimits } = this.#settings;
     const waiter = new LoadWaiter<K, V>(takesStale);
-    if (signal !== null) scopeOf(signal).enter(waiter);
+    waiter.follow(signal);
     if (softLimits !== undefined) waiter.limit(softLimits, () => this.#serveStale(key, waiter));
     if (hardLimits !== undefined) waiter.limit(hardLimits, (timeoutMs) => this.#giveUp(key, waiter, timeoutMs));
     if (!this.#join(key, entry, waiter, source)) this.#counts.coalesced++;

@@ -1,4 +1,5 @@
 import type { AbortScope } from '../core/abort-scope.js';
+import { outsideContext } from '../core/ambient.js';
 import type { Policy } from '../core/policy.js';
 import { runWithPolicy } from '../core/run-with-policy.js';
 import type { LoadContext } from './options.js';
@@ -98,7 +99,10 @@ export function runLoad<T>(
   call: (context: SignalSource) => T | PromiseLike<T>,
 ): Promise<T> {
   try {
-    return policy === undefined ? Promise.resolve(call(scope)) : runWithPolicy<T>(policy, call, scope, key);
+    // Several callers may share the load, so the request context of the first one must not end it.
+    return outsideContext(() =>
+      policy === undefined ? Promise.resolve(call(scope)) : runWithPolicy<T>(policy, call, scope, key),
+    );
   } catch (error) {
     return Promise.reject(error);
   }

@@ -12,6 +12,7 @@ const mayImport: Record<string, string[]> = {
   timeout: ['core'],
   'circuit-breaker': ['core'],
   bulkhead: ['core'],
+  overload: ['core', 'bulkhead'],
   fallback: ['core'],
   keyed: ['core'],
   coalesce: ['core'],
@@ -33,7 +34,8 @@ const mayImport: Record<string, string[]> = {
   'load-balancer': ['core', 'hash-ring'],
   'rate-limit': ['core', 'http-fields'],
   undici: ['core', 'fetch'],
-  'http-server': ['core', 'rate-limit', 'http-fields'],
+  'request-context': ['core'],
+  'http-server': ['core', 'rate-limit', 'http-fields', 'overload', 'request-context'],
   sharding: ['core', 'hash-ring'],
   simulator: ['core', 'testing'],
   testing: ['core', 'tiered-cache'], // only the type of a store, for its contract

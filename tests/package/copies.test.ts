@@ -5,7 +5,7 @@ import { type Copy, copyChecks } from './copy-checks.js';
 async function loadCopy(): Promise<Copy> {
   vi.resetModules();
   const [root, { TestClock }] = [await import('breakwater'), await import('breakwater/testing')];
-  return { ...root, TestClock };
+  return { ...root, ...(await import('breakwater/request-context')), TestClock };
 }
 
 const one = await loadCopy();

@@ -5,8 +5,10 @@
  */
 import assert from 'node:assert/strict';
 
-/** The exports of one copy: of the root, and the test clock. */
-export type Copy = typeof import('breakwater') & Pick<typeof import('breakwater/testing'), 'TestClock'>;
+/** The exports of one copy: of the root, the request context, and the test clock. */
+export type Copy = typeof import('breakwater') &
+  Pick<typeof import('breakwater/testing'), 'TestClock'> &
+  typeof import('breakwater/request-context');
 
 export type CopyCheck = (one: Copy, other: Copy) => void | Promise<void>;
 
@@ -315,6 +317,24 @@ const checks: Record<string, CopyCheck> = {
     const policies = [one.pipeline(shared, one.timeout('5s')), other.pipeline(other.timeout('5s'), shared)];
     const operation = async () => ++runs;
     assert.deepEqual(await Promise.all(policies.map((policy) => policy.execute(operation, { key: 'k' }))), [1, 1]);
+  },
+
+  'a call of either copy is bound by a request context of the other copy': async (one, other) => {
+    const clock = new one.TestClock();
+    const client = new AbortController();
+    const call = () => rejection(one.retry({ clock }).execute(() => new Promise(() => {})));
+    const [late, left] = other.runInContext({ priority: 1, signal: client.signal }, () => [
+      one.runInContext({ deadline: 100, clock }, () => {
+        assert.equal(other.currentContext()?.priority, 1);
+        assert.equal(other.currentContext()?.remainingMs, 100);
+        return call();
+      }),
+      call(),
+    ]);
+    await clock.advance(100);
+    assert.equal(one.isResilienceError(await late, 'ERR_TIMEOUT'), true);
+    client.abort(new Error('left'));
+    assert.equal(((await left) as Error).message, 'left');
   },
 
   'an explanation describes the policies of the other copy': (one, other) => {

@@ -38,6 +38,7 @@ const publicNames: Record<string, string[]> = {
   timeout: ['timeout'],
   'circuit-breaker': ['circuitBreaker'],
   bulkhead: ['bulkhead'],
+  overload: ['aimdLimit', 'deadlineHeader', 'readDeadline'],
   fallback: ['fallback'],
   keyed: ['keyed'],
   cache: ['ClockCache', 'FifoCache', 'LfuCache', 'LruCache', 'RandomCache', 'TinyLfuCache', 'TtlCache'],
@@ -87,7 +88,20 @@ const publicNames: Record<string, string[]> = {
   ],
   'load-balancer/dns': ['dnsNodes'],
   'load-balancer/tcp': ['tcpCheck'],
-  'http-server': ['clientKey', 'parseRateLimit', 'rateLimitHandler', 'rateLimitHeaders', 'rateLimitMiddleware'],
+  'http-server': [
+    'admissionHandler',
+    'admissionMiddleware',
+    'clientKey',
+    'deadlineHandler',
+    'deadlineMiddleware',
+    'parseRateLimit',
+    'rateLimitHandler',
+    'rateLimitHeaders',
+    'rateLimitMiddleware',
+    'readPriority',
+    'toProblem',
+  ],
+  'request-context': ['currentContext', 'runInContext', 'runOutsideContext'],
   'hash-ring': [
     'HashRing',
     'KetamaRing',
@@ -145,7 +159,15 @@ const publicNames: Record<string, string[]> = {
 };
 
 /** Entry points that the root does not re-export, because they do not run in every runtime or are not needed by every program. */
-const notInRoot = ['load-balancer/dns', 'load-balancer/tcp', 'http-server', 'simulator', 'undici', 'testing'];
+const notInRoot = [
+  'load-balancer/dns',
+  'load-balancer/tcp',
+  'http-server',
+  'request-context',
+  'simulator',
+  'undici',
+  'testing',
+];
 
 const root = new URL('../../', import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {

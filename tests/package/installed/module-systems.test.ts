@@ -63,11 +63,12 @@ const asCommonJs = `${smoke}\nmain(require);\n`;
 /** Runs all copy checks with both copies in both roles, and prints the result of each. */
 const copies = (loadOther: string) => `
 import * as root from 'breakwater';
+import * as context from 'breakwater/request-context';
 import { TestClock } from 'breakwater/testing';
 import { createRequire } from 'node:module';
 import { copyChecks } from './copy-checks.mjs';
 const require = createRequire(import.meta.url);
-const one = { ...root, TestClock };
+const one = { ...root, ...context, TestClock };
 const other = { ...${loadOther} };
 const results = {};
 for (const [name, check] of Object.entries(copyChecks)) {
@@ -109,9 +110,14 @@ describe.each(['import', 'require'])('The package loaded with %s', (system) => {
 describe.each([
   [
     'CommonJS beside ES modules',
-    `require('./node_modules/breakwater/dist/index.cjs'), ...require('./node_modules/breakwater/dist/testing.cjs')`,
+    ['index', 'testing', 'request-context']
+      .map((name) => `require('./node_modules/breakwater/dist/${name}.cjs')`)
+      .join(', ...'),
   ],
-  ['another version', `await import('other-version'), ...await import('other-version/testing')`],
+  [
+    'another version',
+    ['', '/testing', '/request-context'].map((path) => `await import('other-version${path}')`).join(', ...'),
+  ],
 ])('Two copies in one process: %s', (title, loadOther) => {
   let results: Readonly<Record<string, string>> = {};
 
