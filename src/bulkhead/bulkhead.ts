@@ -143,8 +143,7 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
 /** A bulkhead, and the base class of a limit that changes its own size. */
 export class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   active = 0;
-  /** The events of the policy. A subclass may have more of them. */
-  protected readonly events: Emitter<BulkheadEvents>;
+  readonly #events: Pick<Emitter<BulkheadEvents>, 'on' | 'has' | 'emit'>;
   #maxConcurrent: number;
   /** The number of calls that may run now: `maxConcurrent`, or 0 during a pause. */
   #limit: number;
@@ -156,14 +155,20 @@ export class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   readonly #queueName: string;
   readonly #onFull: 'reject' | 'evict-lowest';
   readonly #owner: string;
+  /** Whether calls that exceed the limit are admitted. Their rejections are only emitted. */
+  protected isObserving = false;
   #idleWaiters: (() => void)[] = [];
   #closed = false;
 
   /**
    * @param owner - the name of the factory, for errors.
-   * @param eventTypes - the types of events.
+   * @param events - the emitter of a subclass, which may have more events.
    */
-  constructor(options: BulkheadOptions, owner = 'bulkhead', eventTypes: readonly string[] = EVENTS) {
+  constructor(
+    options: BulkheadOptions,
+    owner = 'bulkhead',
+    events: Pick<Emitter<BulkheadEvents>, 'on' | 'has' | 'emit'> = new Emitter<BulkheadEvents>(EVENTS),
+  ) {
     const own = readOptions(owner, options, {
       maxConcurrent: undefined,
       maxQueue: 0,
@@ -175,7 +180,7 @@ export class BulkheadPolicy extends BracketPolicy implements Bulkhead {
     });
     super(checkName(owner, own.name), checkClock(owner, own.clock));
     this.#owner = owner;
-    this.events = new Emitter<BulkheadEvents>(eventTypes as typeof EVENTS);
+    this.#events = events;
     this.#maxConcurrent = checkInteger(owner, 'maxConcurrent', own.maxConcurrent, { min: 1 });
     this.#limit = this.#maxConcurrent;
     this.#maxQueue = checkInteger(owner, 'maxQueue', own.maxQueue, { min: 0, orInfinity: true });
@@ -201,7 +206,7 @@ export class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   }
 
   on<K extends keyof BulkheadEvents>(type: K, listener: (event: BulkheadEvents[K]) => void): () => void {
-    return this.events.on(type, listener);
+    return this.#events.on(type, listener);
   }
 
   describe(): PolicyDescription {
@@ -217,7 +222,7 @@ export class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   }
 
   get isObserved(): boolean {
-    return this.events.has('idle');
+    return this.#events.has('idle');
   }
 
   /** Runs a call. A bulkhead outside any bracket needs no frame: its handlers are the same for all calls. */
@@ -227,9 +232,7 @@ export class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   }
 
   enter(context: Context, outer: Frame | undefined): Frame | undefined {
-    return !context.aborted && this.tryTakeSlot()
-      ? new RunningCall(context, outer, this.releaseOfHolder())
-      : undefined;
+    return !context.aborted && this.tryTakeSlot() ? new RunningCall(context, outer, this.releaseOfHolder()) : undefined;
   }
 
   /** Handles a call that has found no free slot: the call waits or is rejected. */
@@ -248,7 +251,7 @@ export class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   }
 
   /** Returns the function that releases the slot that the current call has just taken. */
-  protected releaseOfHolder(): () => void {
+  releaseOfHolder(): () => void {
     return this.#holders === undefined ? this.#release : this.#holders.add();
   }
 
@@ -324,7 +327,10 @@ export class BulkheadPolicy extends BracketPolicy implements Bulkhead {
    */
   protected tryTakeSlot(): boolean {
     if (this.active >= this.#limit) this.#holders?.releaseLost();
-    if (this.#closed || this.active >= this.#limit) return false;
+    if (this.#closed || this.active >= this.#limit) {
+      if (this.#closed || !this.isObserving) return false;
+      this.#emitReject('full');
+    }
     this.active++;
     return true;
   }
@@ -353,7 +359,7 @@ export class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   }
 
   #emitReject(reason: BulkheadEvents['reject']['reason']): void {
-    if (this.events.has('reject')) this.events.emit('reject', { reason });
+    if (this.#events.has('reject')) this.#events.emit('reject', { reason });
   }
 
   /** Enqueues a waiter. Resolves when the waiter has been admitted and owns a slot. */
@@ -361,7 +367,7 @@ export class BulkheadPolicy extends BracketPolicy implements Bulkhead {
     return new Promise<void>((resolve, reject) => {
       const waiter = new Waiter(resolve, reject, () => this.#holders?.releaseLost());
       this.#queue.push(scope === undefined ? waiter : waiter.follow(scope), priority);
-      if (this.events.has('queued')) this.events.emit('queued', { queued: this.#queue.size });
+      if (this.#events.has('queued')) this.#events.emit('queued', { queued: this.#queue.size });
     });
   }
 
@@ -381,7 +387,7 @@ export class BulkheadPolicy extends BracketPolicy implements Bulkhead {
     const waiters = this.#idleWaiters;
     this.#idleWaiters = [];
     for (const resolve of waiters) resolve();
-    if (this.events.has('idle')) this.events.emit('idle', {});
+    if (this.#events.has('idle')) this.#events.emit('idle', {});
   }
 
   readonly #onValue = (value: unknown): unknown => {

@@ -3,6 +3,13 @@
  *
  * @module
  */
+export {
+  type AdaptiveLimit,
+  type AdaptiveLimitEvents,
+  type AdaptiveLimitOptions,
+  type AdaptiveLimitStats,
+  adaptiveLimit,
+} from './adaptive-limit.js';
 export { type AimdLimitOptions, aimdLimit } from './aimd-limit.js';
 export { type CodelQueueOptions, codelQueue } from './codel-queue.js';
-export type { LimitAlgorithm, LimitBounds, LimitState } from './limit-algorithm.js';
+export type { LimitAlgorithm, LimitBounds, LimitReason, LimitState } from './limit-algorithm.js';
