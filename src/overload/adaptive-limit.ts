@@ -283,27 +283,35 @@ class AdaptiveLimitPolicy extends BulkheadPolicy implements AdaptiveLimit {
   }
 
   override enter(context: Context, outer: Frame | undefined): Frame | undefined {
-    if (context.aborted || !this.tryTakeSlot()) return undefined;
-    return new MeasuredCall(context, outer, this, false);
+    if (context.aborted) return undefined;
+    const now = this.clock.now();
+    return this.tryTakeSlot() ? new MeasuredCall(context, outer, this, now, false) : undefined;
   }
 
   protected override runWithSlot(next: Next, context: PolicyContext): Promise<unknown> {
-    return this.proceed(new MeasuredCall(asContext(context), undefined, this, true), next);
+    return this.proceed(this.#begin(asContext(context), true), next);
   }
 
   protected override permitOfSlot(): Permit {
-    const call = new MeasuredCall(detachedContext(this.clock), undefined, this, false);
+    const call = this.#begin(detachedContext(this.clock), false);
     return permit((outcome) => this.onEnd(call, outcome));
   }
 
-  /** Starts a call that has a slot. Returns the time. */
-  onStart(): number {
-    const now = this.clock.now();
-    if (!this.#isWatching && this.#watch !== undefined) {
-      this.#isWatching = true;
-      this.#watch.start(now);
+  /** Begins a call that has a slot. The slot is released if the clock throws. */
+  #begin(context: Context, hasWaited: boolean): MeasuredCall {
+    try {
+      return new MeasuredCall(context, undefined, this, this.clock.now(), hasWaited);
+    } catch (error) {
+      this.releaseOfHolder()();
+      throw error;
     }
-    return now;
+  }
+
+  /** Watches the event loop while calls are in flight. */
+  onStart(now: number): void {
+    if (this.#isWatching || this.#watch === undefined) return;
+    this.#isWatching = true;
+    this.#watch.start(now);
   }
 
   /** Counts a call that has ended, and releases its slot. The slot is released even if `classify` throws. */
@@ -358,12 +366,19 @@ class MeasuredCall implements Frame {
   readonly release: () => void;
   readonly #policy: AdaptiveLimitPolicy;
 
-  constructor(context: Context, outer: Frame | undefined, policy: AdaptiveLimitPolicy, hasWaited: boolean) {
+  constructor(
+    context: Context,
+    outer: Frame | undefined,
+    policy: AdaptiveLimitPolicy,
+    startedAt: number,
+    hasWaited: boolean,
+  ) {
     this.inside = context;
     this.outer = outer;
     this.#policy = policy;
     this.hasWaited = hasWaited;
-    this.startedAt = policy.onStart();
+    this.startedAt = startedAt;
+    policy.onStart(startedAt);
     this.inFlight = policy.active;
     this.release = policy.releaseOfHolder();
   }

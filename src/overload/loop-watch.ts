@@ -19,6 +19,8 @@ export class LoopWatch {
   #users = 0;
   #timer: unknown = undefined;
   #due = 0;
+  /** Whether a tick has ever fired. The clock of a test may have timers that never do. */
+  #hasTicked = false;
   /** Calls that began before this time were in flight during a stall. */
   #lateUntil = -Infinity;
 
@@ -54,7 +56,7 @@ export class LoopWatch {
   /** Whether the event loop was blocked at some time since `startedAt`. */
   wasLateSince(startedAt: number, now: number): boolean {
     const lateMs = now - this.#due;
-    if (lateMs > LATE_MS && this.#timer !== undefined) {
+    if (lateMs > LATE_MS && this.#hasTicked && this.#timer !== undefined) {
       this.#lateUntil = now;
       if (lateMs > LOST_MS) {
         this.#lose();
@@ -66,7 +68,11 @@ export class LoopWatch {
 
   #arm(now: number): void {
     this.#due = now + TICK_MS;
-    this.#timer = this.#clock.setTimeout(this.#onTick, TICK_MS);
+    try {
+      this.#timer = this.#clock.setTimeout(this.#onTick, TICK_MS);
+    } catch {
+      return; // a clock without timers shows no stalls
+    }
     (this.#timer as TimerHandle | undefined)?.unref?.();
   }
 
@@ -78,6 +84,7 @@ export class LoopWatch {
   readonly #onTick = (): void => {
     const now = this.#clock.now();
     if (now - this.#due > LATE_MS) this.#lateUntil = now;
+    this.#hasTicked = true;
     this.#timer = undefined;
     if (this.#users > 0) this.#arm(now);
   };
