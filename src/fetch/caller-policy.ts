@@ -18,6 +18,7 @@ const DEFAULT_POLICY_OPTIONS = [
   'retry',
   'circuitBreaker',
   'bulkhead',
+  'limit',
   'rateLimit',
   'beforeRetry',
   'on',

@@ -79,6 +79,7 @@ export class DefaultPolicies implements FetchPolicies {
     this.#family = new KeyFamily({
       circuitBreaker: copy(checkPart('circuitBreaker', options.circuitBreaker)),
       bulkhead: copy(checkPart('bulkhead', options.bulkhead)),
+      limit: options.limit,
       limits,
       bodyTimeoutMs,
       on: this.on,

@@ -52,6 +52,7 @@ const NO_DEFAULTS = {
   retry: undefined,
   circuitBreaker: undefined,
   bulkhead: undefined,
+  limit: undefined,
   rateLimit: undefined,
   policy: undefined,
   classify: undefined,
@@ -120,7 +121,9 @@ export class GuardedFetch {
     if (checkBoolean(OWNER, 'resume', resume)) this.#resuming = this.policies.resuming;
     if (own.dedupe !== undefined) this.#sharing = checkMethods(OWNER, 'dedupe', own.dedupe, ['start']).start();
     this.#base = own.fetch === undefined && own.route === undefined ? undefined : RELATIVE;
-    this.#holdsSlot = own.bulkhead !== false && own.bulkhead?.holdUntil === 'body';
+    // A limit of the caller can hold its slots until the end of the body only with a time limit for the body.
+    this.#holdsSlot =
+      own.limit === undefined ? own.bulkhead !== false && own.bulkhead?.holdUntil === 'body' : bodyTimeoutMs < Infinity;
   }
 
   /**

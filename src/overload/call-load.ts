@@ -1,12 +1,12 @@
 import type { PolicyContext } from '../core/context.js';
 import { isResilienceError, isStalledTimeout } from '../core/errors.js';
-import { errorStatus } from '../core/http-status.js';
+import { errorStatus, isErrorStatus } from '../core/http-status.js';
 import { safeGet } from '../core/inspect.js';
 import { type Classify, judge, type Outcome } from '../core/outcome.js';
 
 /**
  * What an outcome shows about the load of the dependency. `normal`: the latency of the call is a sample. `overload`: the
- * call timed out, was throttled, or was answered with status 503. `unknown`: no sample; a call that fails fast says
+ * call timed out, was throttled, or was answered with status 503 or 429. `unknown`: no sample; a call that fails fast says
  * nothing about how long one takes that succeeds.
  */
 export type CallLoad = 'normal' | 'overload' | 'unknown';
@@ -31,7 +31,9 @@ export function loadOf(
   const verdict = judge(owner, classify, outcome, context);
   if (verdict === 'throttled') return 'overload';
   if (verdict === 'ignore') return 'unknown';
-  if (statusOf(outcome) === 503) return 'overload';
+  const status = statusOf(outcome);
+  if (status === 503 || status === 429) return 'overload';
+  if (isErrorStatus(status) && status >= 500) return 'unknown';
   return verdict === 'success' ? 'normal' : 'unknown';
 }
 

@@ -13,3 +13,4 @@ export {
 export { type AimdLimitOptions, aimdLimit } from './aimd-limit.js';
 export { type CodelQueueOptions, codelQueue } from './codel-queue.js';
 export type { LimitAlgorithm, LimitBounds, LimitReason, LimitState } from './limit-algorithm.js';
+export { type PriorityGate, type PriorityGateEvents, type PriorityGateOptions, priorityGate } from './priority-gate.js';

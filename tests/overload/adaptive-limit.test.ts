@@ -132,6 +132,9 @@ describe('An adaptive limit', () => {
     expect(loadOf(failed(status(503)))).toBe('overload');
     expect(loadOf(answer(new Response(null, { status: 503 })))).toBe('overload');
     expect(loadOf(answer({ statusCode: 503 }))).toBe('overload');
+    expect(loadOf(answer(new Response(null, { status: 429 })))).toBe('overload');
+    expect(loadOf(answer(new Response(null, { status: 500 })))).toBe('none');
+    expect(loadOf(answer(new Response(null, { status: 404 })))).toBe('normal');
     expect(loadOf(failed(status(500)))).toBe('none');
     expect(loadOf(failed(new Error('down')))).toBe('none');
     expect(loadOf(failed(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })))).toBe('none');

@@ -1,5 +1,5 @@
 import { bulkhead } from 'breakwater';
-import { adaptiveLimit, codelQueue } from 'breakwater/overload';
+import { adaptiveLimit, type CodelQueueOptions, codelQueue } from 'breakwater/overload';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
 import { defer, settle, type Watched, watch } from '../support/promises.js';
@@ -163,7 +163,7 @@ describe('A CoDel queue', () => {
     expect([first.describe(), second.describe()]).toMatchObject([{ queue: 'codel' }, { queue: 'codel' }]);
   });
 
-  it.each([
+  it.each<[string, CodelQueueOptions]>([
     ['target', { target: '100ms' }],
     ['target', { target: 0 }],
     ['interval', { interval: Infinity }],
