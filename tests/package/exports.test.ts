@@ -37,7 +37,7 @@ const publicNames: Record<string, string[]> = {
   timeout: ['timeout'],
   'circuit-breaker': ['circuitBreaker'],
   bulkhead: ['bulkhead'],
-  overload: ['aimdLimit'],
+  overload: ['adaptiveLimit', 'aimdLimit', 'codelQueue', 'priorityGate'],
   fallback: ['fallback'],
   keyed: ['keyed'],
   cache: ['ClockCache', 'FifoCache', 'LfuCache', 'LruCache', 'RandomCache', 'TinyLfuCache', 'TtlCache'],
