@@ -66,7 +66,7 @@ export const SCENARIOS = {
     ],
   },
   legal: {
-    name: '2 × slower for ever, with 8 workers, 300/s',
+    name: '2 × slower permanently, with 8 workers, 300/s',
     seconds: 110,
     load: poisson({ perSecond: 300 }),
     later: server({ workers: 8, service: exponential('20ms') }),
@@ -111,7 +111,7 @@ export const SCENARIOS = {
     ],
   },
   shared: {
-    name: '3 × slower for ever, 300/s, from 4 clients with a limit each',
+    name: '3 × slower permanently, 300/s, from 4 clients with a limit each',
     seconds: 300,
     load: poisson({ perSecond: 300 }),
     clients: 4,

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.js';
 import { InvalidOptionError } from '../core/errors.js';
 
 /**
- * A queue discipline: decides which waiters of a standing queue are rejected, and whether the newest one leaves first.
+ * A queue discipline: decides which waiters of a persistent queue are rejected, and whether the newest one leaves first.
  * It holds settings only, so that any number of queues can share one. `codelQueue()` of `breakwater/overload` creates
  * one.
  */
@@ -15,14 +15,14 @@ export interface QueueDiscipline {
 
 /** The state of the discipline of one queue. It has no timer. */
 export interface QueueState {
-  /** Whether the newest waiter of a priority leaves first while the queue stands. */
+  /** Whether the newest waiter of a priority leaves first while the queue persists. */
   readonly isNewestFirst: boolean;
   /** Adds a waiter that has been enqueued. */
   add(waiter: object): void;
   /** Removes a waiter. Has no effect if the waiter is unknown. */
   remove(waiter: object): void;
-  /** Whether the queue has been standing for so long that waiters are given up. */
-  isStanding(): boolean;
+  /** Whether the queue has persisted for so long that waiters are dropped. */
+  isPersistent(): boolean;
   /** Returns the oldest waiter and its wait in milliseconds, if it has waited for too long; otherwise undefined. */
   overdue(): readonly [waiter: object, waitedMs: number] | undefined;
   /** Treats all waiters as if they had just arrived, after a pause in which none could be admitted. */

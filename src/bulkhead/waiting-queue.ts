@@ -128,7 +128,7 @@ export interface WaitingQueueInit {
   readonly onTimeout: (waiter: Waiter) => void;
   /** The state of the discipline; undefined for arrival order. */
   readonly discipline?: QueueState | undefined;
-  /** Called when the discipline gives a waiter up. It must reject the waiter. */
+  /** Called when the discipline drops a waiter. It must reject the waiter. */
   readonly onOverdue?: (waiter: Waiter, waitedMs: number) => void;
   /** Whether `lowestAbove` is used. */
   readonly evicts?: boolean;
@@ -185,21 +185,21 @@ export class WaitingQueue {
 
   /**
    * Returns the waiter to admit now, which remains in the queue until it is admitted. Rejects the waiters that the
-   * discipline gives up, but never the newest one of the most important priority: a free slot is always used.
+   * discipline drops, but never the newest one of the most important priority: a free slot is always used.
    */
   next(): Waiter | undefined {
     const discipline = this.#discipline;
     if (discipline === undefined || this.#lanes.first === undefined) return this.first;
-    const isStanding = discipline.isStanding();
-    if (isStanding) this.rejectOverdue(this.#lanes.first.last);
+    const isPersistent = discipline.isPersistent();
+    if (isPersistent) this.rejectOverdue(this.#lanes.first.last);
     const lane = this.#lanes.first; // a listener may have emptied the queue
-    return isStanding && discipline.isNewestFirst ? lane?.last : lane?.first;
+    return isPersistent && discipline.isNewestFirst ? lane?.last : lane?.first;
   }
 
-  /** Rejects the waiters that the discipline gives up, except one that is about to be admitted. */
+  /** Rejects the waiters that the discipline drops, except one that is about to be admitted. */
   rejectOverdue(admitted?: Waiter): void {
     const discipline = this.#discipline;
-    if (discipline === undefined || !discipline.isStanding()) return;
+    if (discipline === undefined || !discipline.isPersistent()) return;
     for (let late = discipline.overdue(); late !== undefined; late = discipline.overdue()) {
       const [waiter, waitedMs] = late as readonly [Waiter, number];
       if (waiter === admitted) discipline.remove(waiter);
@@ -218,7 +218,7 @@ export class WaitingQueue {
     this.#discipline?.restart();
   }
 
-  /** Ends the discipline: from now on no waiter is given up. */
+  /** Ends the discipline: from now on no waiter is dropped. */
   endDiscipline(): void {
     this.#discipline = undefined;
   }

@@ -8,19 +8,19 @@ import { checkBoolean, readOptions } from '../core/options.js';
 /** Options of `codelQueue`. */
 export interface CodelQueueOptions {
   /**
-   * The wait after which a call is rejected while the queue stands: a duration above 0, below `interval`. A lower value
+   * The wait after which a call is rejected while the queue persists: a duration above 0, below `interval`. A lower value
    * keeps the latency lower and rejects more calls.
    * @defaultValue '5ms'
    */
   readonly target?: Duration | undefined;
   /**
-   * The time after which a queue that was never empty counts as standing: a duration above 0. It should be longer than
+   * The time after which a queue that was never empty counts as persistent: a duration above 0. It should be longer than
    * a burst that the queue is meant to absorb.
    * @defaultValue '100ms'
    */
   readonly interval?: Duration | undefined;
   /**
-   * Whether the newest call of a priority is admitted first while the queue stands: its caller is the least likely to
+   * Whether the newest call of a priority is admitted first while the queue persists: its caller is the least likely to
    * have given up. If false, the oldest one that has waited for at most `target` is admitted.
    * @defaultValue true
    */
@@ -32,7 +32,7 @@ export interface CodelQueueOptions {
  * 8289) with adaptive LIFO, in the form for servers (Maurer, "Fail at Scale", ACM Queue 2015).
  *
  * A queue that is empty now and then absorbs bursts: waiters leave in arrival order, and none is rejected. A queue that
- * has not been empty for `interval` only adds delay. While it stands, waiters that have waited for longer than `target`
+ * has not been empty for `interval` only adds delay. While it persists, waiters that have waited for longer than `target`
  * are rejected with `QueueTimeoutError` when a slot becomes free or a call finds the queue full, and the newest waiter
  * of the most important priority is admitted. That waiter is never rejected, so that a free slot is always used.
  *
@@ -91,7 +91,7 @@ class CodelState implements QueueState {
     this.#enqueuedAt.delete(waiter);
   }
 
-  isStanding(): boolean {
+  isPersistent(): boolean {
     return this.#enqueuedAt.size > 0 && this.#clock.now() - this.#emptyAt >= this.#settings.intervalMs;
   }
 

@@ -52,7 +52,7 @@ const BASELINE_STEP = 0.3;
  * There is a probe only if calls are limited: a limit that rejects nothing is never lowered to measure.
  *
  * If the dependency has a fixed capacity, the limit converges to a point even without any knowledge of the true
- * latency: in a probe the queue is a quarter, hence limit = limit × 2 × ¼ + 2 × √limit, which is 16. Otherwise it
+ * latency: in a probe the queue is a quarter, so limit = limit × 2 × ¼ + 2 × √limit, which is 16. Otherwise it
  * approaches twice the number of calls that the dependency can work on, and 2 × √limit more.
  *
  * The latency of a window is the power mean with exponent ½ of its samples. As a robust mean it has half the noise of

@@ -413,7 +413,7 @@ describe('The default algorithm', () => {
     expect(limit.limit).toBeGreaterThan(3 * during);
   });
 
-  it('a dependency that has become slower for ever gets a new baseline within a minute (O11)', () => {
+  it('a dependency that has become slower permanently gets a new baseline within a minute (O11)', () => {
     const { clock, limit } = setUp({ maxLimit: 40 });
     makeRounds(limit, clock, { rounds: 5000, latencyMs: 10 });
     makeRounds(limit, clock, { rounds: 600, latencyMs: 100 });

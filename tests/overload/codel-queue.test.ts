@@ -40,7 +40,7 @@ describe('A CoDel queue', () => {
     expect([served, rejected()]).toEqual([['a', 'b', 'c'], []]);
   });
 
-  it('a standing queue rejects calls beyond the target with QueueTimeoutError, and admits the newest call', async () => {
+  it('a persistent queue rejects calls beyond the target with QueueTimeoutError, and admits the newest call', async () => {
     const { clock, served, call, serve, rejected } = setUp();
     call('old');
     await clock.advance(100);
@@ -54,7 +54,7 @@ describe('A CoDel queue', () => {
     expect(served).toEqual(['newest', 'new']);
   });
 
-  it('without lifo, a standing queue admits the oldest call within the target', async () => {
+  it('without lifo, a persistent queue admits the oldest call within the target', async () => {
     const { clock, served, call, serve, rejected } = setUp({ lifo: false });
     call('old');
     await clock.advance(100);
@@ -73,7 +73,7 @@ describe('A CoDel queue', () => {
     expect([served, rejected()]).toEqual([['b'], [['a', 'QueueTimeoutError']]]);
   });
 
-  it('a standing queue admits the most important priority first, and gives up late calls of every priority', async () => {
+  it('a persistent queue admits the most important priority first, and drops late calls of every priority', async () => {
     const { clock, served, call, serve, rejected } = setUp();
     call('unimportant and late', 9);
     await clock.advance(100);
@@ -83,7 +83,7 @@ describe('A CoDel queue', () => {
     expect([served, rejected()]).toEqual([['important'], [['unimportant and late', 'QueueTimeoutError']]]);
   });
 
-  it('the queue no longer stands once it was empty', async () => {
+  it('the queue is no longer persistent once it was empty', async () => {
     const { clock, served, call, serve, rejected } = setUp();
     call('a');
     await clock.advance(200);
@@ -96,7 +96,7 @@ describe('A CoDel queue', () => {
     expect([served, rejected()]).toEqual([['a', 'b', 'c'], []]);
   });
 
-  it('a full standing queue gives up late calls in favour of a new one', async () => {
+  it('a full persistent queue drops late calls in favour of a new one', async () => {
     const { clock, call, rejected, slots } = setUp({}, 2);
     call('a');
     call('b');
@@ -106,7 +106,7 @@ describe('A CoDel queue', () => {
     expect([rejected().map(([name]) => name), slots.queued]).toEqual([['a', 'b'], 1]);
   });
 
-  it('a pause is no standing queue: after it, calls are admitted in arrival order', async () => {
+  it('a pause is no persistent queue: after it, calls are admitted in arrival order', async () => {
     const { clock, slots, served, call, serve, rejected } = setUp();
     slots.pause();
     call('a');
