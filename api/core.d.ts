@@ -11,6 +11,11 @@ export declare class BulkheadFullError extends ResilienceError {
 	constructor(init: ResilienceErrorInit);
 	get name(): string;
 }
+export declare class ChaosError extends ResilienceError {
+	readonly code = "ERR_CHAOS";
+	constructor(init: ResilienceErrorInit);
+	get name(): string;
+}
 export declare class CircuitOpenError extends ResilienceError {
 	readonly code = "ERR_CIRCUIT_OPEN";
 	readonly retryAfterMs: number;
@@ -22,6 +27,14 @@ export declare class CircuitOpenError extends ResilienceError {
 export declare class ClosedError extends ResilienceError {
 	readonly code = "ERR_CLOSED";
 	constructor(init: ResilienceErrorInit);
+	get name(): string;
+}
+export declare class DeadlineExceededError extends ResilienceError {
+	readonly code = "ERR_DEADLINE";
+	readonly remainingMs: number;
+	constructor(init: ResilienceErrorInit & {
+		readonly remainingMs: number;
+	});
 	get name(): string;
 }
 export declare class InvalidOptionError extends TypeError {
@@ -61,6 +74,16 @@ export declare class RateLimitedError extends ResilienceError {
 		readonly decision: Decision;
 	});
 	get retryAfterMs(): number;
+	get name(): string;
+}
+export declare class ShedError extends ResilienceError {
+	readonly code = "ERR_SHED";
+	readonly reason: string;
+	readonly retryAfterMs: number;
+	constructor(init: ResilienceErrorInit & {
+		readonly reason: string;
+		readonly retryAfterMs: number;
+	});
 	get name(): string;
 }
 export declare class TimeoutError extends ResilienceError {
@@ -198,6 +221,9 @@ export interface ResilienceErrors {
 	ERR_CLOSED: ClosedError;
 	ERR_NO_HEALTHY_NODE: NoHealthyNodeError;
 	ERR_LOST_WRITES: LostWritesError;
+	ERR_SHED: ShedError;
+	ERR_DEADLINE: DeadlineExceededError;
+	ERR_CHAOS: ChaosError;
 	ERR_INVALID_OPTION: InvalidOptionError;
 }
 export interface SleepOptions {

@@ -67,6 +67,14 @@ export interface FetchControl<F extends FetchLike = typeof globalThis.fetch> {
 	explain(): Explanation;
 	close(): Promise<void>;
 }
+export interface FetchLimit extends Policy {
+	readonly limit: number;
+	readonly active: number;
+	readonly queued: number;
+	readonly holdUntil: "headers" | "body";
+	acquire(options: AcquireOptions): Promise<Permit>;
+	on(type: "reject", listener: (event: BulkheadEvents["reject"]) => void): unknown;
+}
 export interface FetchRateLimitOptions {
 	/** @defaultValue none */
 	readonly limiter?: ((key: string) => RateLimiter) | undefined;
@@ -95,6 +103,7 @@ export interface KeySnapshot {
 		readonly active: number;
 		readonly queued: number;
 	} | undefined;
+	readonly limit?: number | undefined;
 	readonly limiter: Decision | undefined;
 	readonly serverLimit: Decision | undefined;
 	readonly pacing: PacingSnapshot | undefined;
@@ -178,6 +187,10 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
 	readonly circuitBreaker?: Omit<CircuitBreakerOptions, "clock" | "random"> | false | undefined;
 	/** @defaultValue maxConcurrent 256, maxQueue 1024 */
 	readonly bulkhead?: FetchBulkheadOptions | false | undefined;
+	/** @defaultValue none: the bulkhead */
+	readonly limit?: ((key: string, kit: {
+		readonly clock: Clock;
+	}) => FetchLimit) | undefined;
 	/** @defaultValue false */
 	readonly rateLimit?: FetchRateLimitOptions | false | undefined;
 	/** @defaultValue none */
@@ -254,6 +267,12 @@ export type RejectEvent = {
 export type ResilientFetch<F extends FetchLike = typeof globalThis.fetch> = F & ((input: Parameters<F>[0], init?: Parameters<F>[1] & WithCallOptions) => ReturnType<F>) & {
 	readonly breakwater: FetchControl<F>;
 };
+interface AcquireOptions {
+	/** @defaultValue none */
+	readonly signal?: AbortSignal | null | undefined;
+	/** @defaultValue 5 */
+	readonly priority?: number | undefined;
+}
 interface BackoffEvent {
 	readonly attempt: number;
 	readonly previousDelayMs: number | undefined;
@@ -275,6 +294,10 @@ interface BulkheadOptions {
 	readonly maxQueue?: number | undefined;
 	/** @defaultValue Infinity */
 	readonly queueTimeout?: Duration | undefined;
+	/** @defaultValue 'fifo' */
+	readonly queue?: "fifo" | QueueDiscipline | undefined;
+	/** @defaultValue 'reject' */
+	readonly onFull?: "reject" | "evict-lowest" | undefined;
 	/** @defaultValue 'bulkhead' */
 	readonly name?: string | undefined;
 	/** @defaultValue `systemClock` */
@@ -409,6 +432,10 @@ interface HalfOpenOptions {
 	/** @defaultValue '30s' */
 	readonly probeTimeout?: Duration | undefined;
 }
+interface Permit {
+	release(outcome?: Outcome): void;
+	[Symbol.dispose](): void;
+}
 interface Policy<out Adds = never> {
 	readonly name: string;
 	readonly clock: Clock;
@@ -436,6 +463,21 @@ interface PolicyDescription {
 	readonly name: string;
 	readonly policies?: readonly PolicyDescription[] | undefined;
 	readonly [setting: string]: unknown;
+}
+interface QueueDiscipline {
+	readonly name: string;
+	start(clock: Clock): QueueState;
+}
+interface QueueState {
+	readonly isNewestFirst: boolean;
+	add(waiter: object): void;
+	remove(waiter: object): void;
+	isPersistent(): boolean;
+	overdue(): readonly [
+		waiter: object,
+		waitedMs: number
+	] | undefined;
+	restart(): void;
 }
 interface RateLimitEvents {
 	reject: {

@@ -30,6 +30,12 @@ export interface ResilientInterceptor {
 	<D extends (options: never, handler: never) => boolean>(dispatch: D): D;
 	readonly breakwater: Omit<FetchControl, "with">;
 }
+interface AcquireOptions {
+	/** @defaultValue none */
+	readonly signal?: AbortSignal | null | undefined;
+	/** @defaultValue 5 */
+	readonly priority?: number | undefined;
+}
 interface BackoffEvent {
 	readonly attempt: number;
 	readonly previousDelayMs: number | undefined;
@@ -57,6 +63,10 @@ interface BulkheadOptions {
 	readonly maxQueue?: number | undefined;
 	/** @defaultValue Infinity */
 	readonly queueTimeout?: Duration | undefined;
+	/** @defaultValue 'fifo' */
+	readonly queue?: "fifo" | QueueDiscipline | undefined;
+	/** @defaultValue 'reject' */
+	readonly onFull?: "reject" | "evict-lowest" | undefined;
 	/** @defaultValue 'bulkhead' */
 	readonly name?: string | undefined;
 	/** @defaultValue `systemClock` */
@@ -202,6 +212,14 @@ interface FetchControl<F extends FetchLike = typeof globalThis.fetch> {
 	explain(): Explanation;
 	close(): Promise<void>;
 }
+interface FetchLimit extends Policy {
+	readonly limit: number;
+	readonly active: number;
+	readonly queued: number;
+	readonly holdUntil: "headers" | "body";
+	acquire(options: AcquireOptions): Promise<Permit>;
+	on(type: "reject", listener: (event: BulkheadEvents["reject"]) => void): unknown;
+}
 interface FetchRateLimitOptions {
 	/** @defaultValue none */
 	readonly limiter?: ((key: string) => RateLimiter) | undefined;
@@ -238,6 +256,7 @@ interface KeySnapshot {
 		readonly active: number;
 		readonly queued: number;
 	} | undefined;
+	readonly limit?: number | undefined;
 	readonly limiter: Decision | undefined;
 	readonly serverLimit: Decision | undefined;
 	readonly pacing: PacingSnapshot | undefined;
@@ -252,6 +271,10 @@ interface PacingSnapshot {
 	readonly waiting: number;
 	readonly ratePerSecond: number;
 	readonly retryAfterMs: number;
+}
+interface Permit {
+	release(outcome?: Outcome): void;
+	[Symbol.dispose](): void;
 }
 interface Policy<out Adds = never> {
 	readonly name: string;
@@ -280,6 +303,21 @@ interface PolicyDescription {
 	readonly name: string;
 	readonly policies?: readonly PolicyDescription[] | undefined;
 	readonly [setting: string]: unknown;
+}
+interface QueueDiscipline {
+	readonly name: string;
+	start(clock: Clock): QueueState;
+}
+interface QueueState {
+	readonly isNewestFirst: boolean;
+	add(waiter: object): void;
+	remove(waiter: object): void;
+	isPersistent(): boolean;
+	overdue(): readonly [
+		waiter: object,
+		waitedMs: number
+	] | undefined;
+	restart(): void;
 }
 interface RateLimitEvents {
 	reject: {
@@ -367,6 +405,10 @@ interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.fetch> {
 	readonly circuitBreaker?: Omit<CircuitBreakerOptions, "clock" | "random"> | false | undefined;
 	/** @defaultValue maxConcurrent 256, maxQueue 1024 */
 	readonly bulkhead?: FetchBulkheadOptions | false | undefined;
+	/** @defaultValue none: the bulkhead */
+	readonly limit?: ((key: string, kit: {
+		readonly clock: Clock;
+	}) => FetchLimit) | undefined;
 	/** @defaultValue false */
 	readonly rateLimit?: FetchRateLimitOptions | false | undefined;
 	/** @defaultValue none */
