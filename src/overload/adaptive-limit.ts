@@ -20,10 +20,10 @@ import {
   checkString,
   readOptions,
 } from '../core/options.js';
-import type { Classify, Outcome } from '../core/outcome.js';
+import { type Classify, defaultClassify, type Outcome } from '../core/outcome.js';
 import { type Permit, permit } from '../core/permit.js';
 import type { Policy, PolicyDescription } from '../core/policy.js';
-import { loadOf } from './call-load.js';
+import { type CallLoad, loadOf } from './call-load.js';
 import type { LimitAlgorithm, LimitReason, LimitState } from './limit-algorithm.js';
 import { LoopWatch } from './loop-watch.js';
 import { probingLimit } from './probing-limit.js';
@@ -329,7 +329,7 @@ class AdaptiveLimitPolicy extends BulkheadPolicy implements AdaptiveLimit {
 
   #count(call: MeasuredCall, outcome: Outcome): void {
     const { inside: context, startedAt } = call;
-    const load = loadOf(OWNER, this.#options.classify ?? context.classify, outcome, context, call.hasWaited);
+    const load = this.#loadOf(call, outcome, this.#options.classify ?? context.classify);
     if (load === 'unknown') return;
     const now = this.clock.now();
     if (this.#watch?.wasLateSince(startedAt, now)) {
@@ -341,6 +341,12 @@ class AdaptiveLimitPolicy extends BulkheadPolicy implements AdaptiveLimit {
     const isOverload = load === 'overload';
     if (isOverload) this.#overloads++;
     this.#setLimit(this.#state.sample(now - startedAt, call.inFlight, isOverload, now));
+  }
+
+  #loadOf({ inside: context, hasWaited }: MeasuredCall, outcome: Outcome, classify: Classify): CallLoad {
+    // The usual case, without reading a status: by default a value that is no object is a success.
+    const isPlain = outcome.ok && typeof outcome.value !== 'object' && classify === defaultClassify;
+    return isPlain && !context.aborted ? 'normal' : loadOf(OWNER, classify, outcome, context, hasWaited);
   }
 
   #setLimit(exact: number): void {
