@@ -144,7 +144,7 @@ export interface AdaptiveLimit extends Policy, Observable<AdaptiveLimitEvents> {
  * outcomes and status 503. Other failures are not counted, and neither are calls during which the event loop of this
  * process was blocked for more than 50 ms. Without calls the limit does not change.
  *
- * Two clock readings per call, O(1), at most 2.5 kB. A timer of 20 ms runs only while calls are in flight; all limits
+ * Two clock readings per call, O(1), about 3.4 kB. A timer of 20 ms runs only while calls are in flight; all limits
  * with the same clock share it.
  *
  * @throws InvalidOptionError for invalid options.
@@ -217,7 +217,7 @@ class AdaptiveLimitPolicy extends BulkheadPolicy implements AdaptiveLimit {
   limit: number;
   readonly holdUntil: 'headers' | 'body';
   readonly #events: Emitter<AdaptiveLimitEvents>;
-  readonly #options: CheckedOptions;
+  readonly #options: Pick<CheckedOptions, 'minLimit' | 'maxLimit' | 'algorithm' | 'mode' | 'classify'>;
   readonly #state: LimitState;
   readonly #watch: LoopWatch | undefined;
   #isWatching = false;
@@ -232,8 +232,10 @@ class AdaptiveLimitPolicy extends BulkheadPolicy implements AdaptiveLimit {
     this.#events = events;
     this.limit = initialLimit;
     this.holdUntil = options.holdUntil;
-    this.#options = options;
-    this.#state = options.algorithm.start(options);
+    const { minLimit, maxLimit, algorithm, mode, classify } = options;
+    // Not the options themselves: a copy of many options takes more memory than the rest of a limit.
+    this.#options = { minLimit, maxLimit, algorithm, mode, classify };
+    this.#state = algorithm.start({ initialLimit, minLimit, maxLimit });
     this.#watch = LoopWatch.of(this.clock);
     this.isObserving = options.mode === 'observe';
   }
