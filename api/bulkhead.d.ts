@@ -32,10 +32,29 @@ export interface BulkheadOptions {
 	readonly maxQueue?: number | undefined;
 	/** @defaultValue Infinity */
 	readonly queueTimeout?: Duration | undefined;
+	/** @defaultValue 'fifo' */
+	readonly queue?: "fifo" | QueueDiscipline | undefined;
+	/** @defaultValue 'reject' */
+	readonly onFull?: "reject" | "evict-lowest" | undefined;
 	/** @defaultValue 'bulkhead' */
 	readonly name?: string | undefined;
 	/** @defaultValue `systemClock` */
 	readonly clock?: Clock | undefined;
+}
+export interface QueueDiscipline {
+	readonly name: string;
+	start(clock: Clock): QueueState;
+}
+export interface QueueState {
+	readonly isNewestFirst: boolean;
+	add(waiter: object): void;
+	remove(waiter: object): void;
+	isPersistent(): boolean;
+	overdue(): readonly [
+		waiter: object,
+		waitedMs: number
+	] | undefined;
+	restart(): void;
 }
 interface CallContext {
 	readonly signal: AbortSignal;

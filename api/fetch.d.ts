@@ -1,3 +1,12 @@
+declare class RetryBudget {
+	#private;
+	readonly ratio: number;
+	readonly floor: number;
+	constructor(options?: RetryBudgetOptions);
+	recordRequest(): void;
+	tryRetry(): boolean;
+	get stats(): RetryBudgetStats;
+}
 export declare function classifyResponse(outcome: Outcome, context?: CallContext): Verdict;
 export declare function isIdempotent(request: {
 	readonly method?: string | undefined;
@@ -29,7 +38,6 @@ export interface CallEvent extends RequestLabels {
 	readonly outcome: Outcome;
 	readonly durationMs: number;
 	readonly attempts: number;
-	readonly hedges: number;
 }
 export interface FetchBulkheadOptions extends Omit<BulkheadOptions, "clock" | "maxConcurrent"> {
 	/** @defaultValue 256 */
@@ -59,6 +67,14 @@ export interface FetchControl<F extends FetchLike = typeof globalThis.fetch> {
 	explain(): Explanation;
 	close(): Promise<void>;
 }
+export interface FetchLimit extends Policy {
+	readonly limit: number;
+	readonly active: number;
+	readonly queued: number;
+	readonly holdUntil: "headers" | "body";
+	acquire(options: AcquireOptions): Promise<Permit>;
+	on(type: "reject", listener: (event: BulkheadEvents["reject"]) => void): unknown;
+}
 export interface FetchRateLimitOptions {
 	/** @defaultValue none */
 	readonly limiter?: ((key: string) => RateLimiter) | undefined;
@@ -87,6 +103,7 @@ export interface KeySnapshot {
 		readonly active: number;
 		readonly queued: number;
 	} | undefined;
+	readonly limit?: number | undefined;
 	readonly limiter: Decision | undefined;
 	readonly serverLimit: Decision | undefined;
 	readonly pacing: PacingSnapshot | undefined;
@@ -170,6 +187,10 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
 	readonly circuitBreaker?: Omit<CircuitBreakerOptions, "clock" | "random"> | false | undefined;
 	/** @defaultValue maxConcurrent 256, maxQueue 1024 */
 	readonly bulkhead?: FetchBulkheadOptions | false | undefined;
+	/** @defaultValue none: the bulkhead */
+	readonly limit?: ((key: string, kit: {
+		readonly clock: Clock;
+	}) => FetchLimit) | undefined;
 	/** @defaultValue false */
 	readonly rateLimit?: FetchRateLimitOptions | false | undefined;
 	/** @defaultValue none */
@@ -182,8 +203,6 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
 	readonly route?: ((request: OutgoingRequest, context: CallContext) => Route | PromiseLike<Route>) | undefined;
 	/** @defaultValue none */
 	readonly dedupe?: RequestDedupe | undefined;
-	/** @defaultValue none */
-	readonly hedge?: RequestHedging | undefined;
 	/** @defaultValue none */
 	readonly beforeRetry?: BeforeRetry | undefined;
 	/** @defaultValue `isIdempotent`, by the method and the headers of the request */
@@ -248,17 +267,11 @@ export type RejectEvent = {
 export type ResilientFetch<F extends FetchLike = typeof globalThis.fetch> = F & ((input: Parameters<F>[0], init?: Parameters<F>[1] & WithCallOptions) => ReturnType<F>) & {
 	readonly breakwater: FetchControl<F>;
 };
-interface AttemptBudget {
-	readonly ratio: number;
-	readonly floor: number;
-	readonly stats: {
-		readonly requests: number;
-		readonly retries: number;
-		readonly available: number;
-	};
-	recordRequest(source?: AttemptSource): void;
-	recordSuccess?(source?: AttemptSource): void;
-	tryRetry(outcome?: Outcome): boolean;
+interface AcquireOptions {
+	/** @defaultValue none */
+	readonly signal?: AbortSignal | null | undefined;
+	/** @defaultValue 5 */
+	readonly priority?: number | undefined;
 }
 interface BackoffEvent {
 	readonly attempt: number;
@@ -281,6 +294,10 @@ interface BulkheadOptions {
 	readonly maxQueue?: number | undefined;
 	/** @defaultValue Infinity */
 	readonly queueTimeout?: Duration | undefined;
+	/** @defaultValue 'fifo' */
+	readonly queue?: "fifo" | QueueDiscipline | undefined;
+	/** @defaultValue 'reject' */
+	readonly onFull?: "reject" | "evict-lowest" | undefined;
 	/** @defaultValue 'bulkhead' */
 	readonly name?: string | undefined;
 	/** @defaultValue `systemClock` */
@@ -289,7 +306,6 @@ interface BulkheadOptions {
 interface CallContext {
 	readonly signal: AbortSignal;
 	readonly attempt: number;
-	readonly hedge: number;
 	readonly deadline: number;
 	/** @defaultValue 5 */
 	readonly priority: number;
@@ -392,8 +408,6 @@ interface ContextChange {
 	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
 	/** @defaultValue the parent's */
-	readonly hedge?: number | undefined;
-	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
 }
 interface Decision {
@@ -418,11 +432,9 @@ interface HalfOpenOptions {
 	/** @defaultValue '30s' */
 	readonly probeTimeout?: Duration | undefined;
 }
-interface HedgingOfKey {
-	readonly clock: Clock;
-	classify(own: Classify | undefined): Classify;
-	isSafe(context: CallContext): boolean;
-	discard(value: unknown): void;
+interface Permit {
+	release(outcome?: Outcome): void;
+	[Symbol.dispose](): void;
 }
 interface Policy<out Adds = never> {
 	readonly name: string;
@@ -452,6 +464,21 @@ interface PolicyDescription {
 	readonly policies?: readonly PolicyDescription[] | undefined;
 	readonly [setting: string]: unknown;
 }
+interface QueueDiscipline {
+	readonly name: string;
+	start(clock: Clock): QueueState;
+}
+interface QueueState {
+	readonly isNewestFirst: boolean;
+	add(waiter: object): void;
+	remove(waiter: object): void;
+	isPersistent(): boolean;
+	overdue(): readonly [
+		waiter: object,
+		waitedMs: number
+	] | undefined;
+	restart(): void;
+}
 interface RateLimitEvents {
 	reject: {
 		readonly decision: Decision;
@@ -466,9 +493,6 @@ interface RateLimiter {
 	refund(cost: number): void;
 	reconfigure(options: object): void;
 }
-interface RequestHedging extends Policy {
-	forKey(settings: HedgingOfKey): Policy;
-}
 interface Reservation {
 	readonly decision: Decision;
 	readonly delayMs: number;
@@ -480,6 +504,16 @@ interface ReserveOptions {
 	readonly cost?: number | undefined;
 	/** @defaultValue `Infinity` */
 	readonly maxWait?: Duration | undefined;
+}
+interface RetryBudgetOptions {
+	/** @defaultValue 0.2 */
+	readonly ratio?: number | undefined;
+	/** @defaultValue 10 */
+	readonly minPerSecond?: number | undefined;
+	/** @defaultValue '10s' */
+	readonly window?: Duration | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
 }
 interface RetryBudgetStats {
 	readonly requests: number;
@@ -507,7 +541,7 @@ interface RetryOptions {
 	/** @defaultValue '30s' */
 	readonly maxRetryAfter?: Duration | undefined;
 	/** @defaultValue none */
-	readonly budget?: AttemptBudget | undefined;
+	readonly budget?: Pick<RetryBudget, keyof RetryBudget> | undefined;
 	/** @defaultValue the call's `classify` */
 	readonly classify?: Classify | undefined;
 	/** @defaultValue 'retry' */
@@ -525,7 +559,6 @@ interface Warning {
 	readonly code: WarningCode;
 	readonly message: string;
 }
-type AttemptSource = "retry" | "hedge";
 type Backoff = (event: BackoffEvent) => number | undefined;
 type CircuitState = "closed" | "open" | "half-open" | "isolated" | "disabled";
 type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;
@@ -543,6 +576,6 @@ type Outcome<T = unknown> = {
 type Random = () => number;
 type TransitionReason = "failure-rate" | "slow-call-rate" | "consecutive-failures" | "probe-failed" | "probe-timeout" | "probes-succeeded" | "open-time-passed" | "isolated" | "disabled" | "released" | "tripped" | "reset";
 type Verdict = "success" | "failure" | "permanent" | "throttled" | "ignore";
-type WarningCode = "breaker-without-inner-timeout" | "breaker-outside-retry" | "bulkhead-outside-retry" | "fallback-inside-retry" | "no-timeout" | "retry-inside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long" | "hedge-outside-retry" | "hedge-inside-breaker" | "hedge-inside-bulkhead" | "hedge-inside-hedge" | "hedge-without-cap" | "hedge-after-timeout" | "hedge-of-unsafe-calls";
+type WarningCode = "breaker-without-inner-timeout" | "breaker-outside-retry" | "bulkhead-outside-retry" | "fallback-inside-retry" | "no-timeout" | "retry-inside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long";
 
 export {};

@@ -15,6 +15,7 @@ export * from './http-cache/index.js';
 export * from './keyed/index.js';
 export * from './load-balancer/index.js';
 export * from './loading-cache/index.js';
+export * from './overload/index.js';
 export * from './pipeline/index.js';
 export * from './rate-limit/index.js';
 export * from './retry/index.js';

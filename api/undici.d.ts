@@ -1,3 +1,12 @@
+declare class RetryBudget {
+	#private;
+	readonly ratio: number;
+	readonly floor: number;
+	constructor(options?: RetryBudgetOptions);
+	recordRequest(): void;
+	tryRetry(): boolean;
+	get stats(): RetryBudgetStats;
+}
 export declare function resilient(options?: ResilientDispatcherOptions): ResilientInterceptor;
 export interface FetchCallOptions {
 	/** @defaultValue the `timeout` of the instance */
@@ -21,17 +30,11 @@ export interface ResilientInterceptor {
 	<D extends (options: never, handler: never) => boolean>(dispatch: D): D;
 	readonly breakwater: Omit<FetchControl, "with">;
 }
-interface AttemptBudget {
-	readonly ratio: number;
-	readonly floor: number;
-	readonly stats: {
-		readonly requests: number;
-		readonly retries: number;
-		readonly available: number;
-	};
-	recordRequest(source?: AttemptSource): void;
-	recordSuccess?(source?: AttemptSource): void;
-	tryRetry(outcome?: Outcome): boolean;
+interface AcquireOptions {
+	/** @defaultValue none */
+	readonly signal?: AbortSignal | null | undefined;
+	/** @defaultValue 5 */
+	readonly priority?: number | undefined;
 }
 interface BackoffEvent {
 	readonly attempt: number;
@@ -60,6 +63,10 @@ interface BulkheadOptions {
 	readonly maxQueue?: number | undefined;
 	/** @defaultValue Infinity */
 	readonly queueTimeout?: Duration | undefined;
+	/** @defaultValue 'fifo' */
+	readonly queue?: "fifo" | QueueDiscipline | undefined;
+	/** @defaultValue 'reject' */
+	readonly onFull?: "reject" | "evict-lowest" | undefined;
 	/** @defaultValue 'bulkhead' */
 	readonly name?: string | undefined;
 	/** @defaultValue `systemClock` */
@@ -68,7 +75,6 @@ interface BulkheadOptions {
 interface CallContext {
 	readonly signal: AbortSignal;
 	readonly attempt: number;
-	readonly hedge: number;
 	readonly deadline: number;
 	/** @defaultValue 5 */
 	readonly priority: number;
@@ -78,7 +84,6 @@ interface CallEvent extends RequestLabels {
 	readonly outcome: Outcome;
 	readonly durationMs: number;
 	readonly attempts: number;
-	readonly hedges: number;
 }
 interface CallOptions<T = unknown> {
 	/** @defaultValue none */
@@ -177,8 +182,6 @@ interface ContextChange {
 	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
 	/** @defaultValue the parent's */
-	readonly hedge?: number | undefined;
-	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
 }
 interface Decision {
@@ -209,6 +212,14 @@ interface FetchControl<F extends FetchLike = typeof globalThis.fetch> {
 	explain(): Explanation;
 	close(): Promise<void>;
 }
+interface FetchLimit extends Policy {
+	readonly limit: number;
+	readonly active: number;
+	readonly queued: number;
+	readonly holdUntil: "headers" | "body";
+	acquire(options: AcquireOptions): Promise<Permit>;
+	on(type: "reject", listener: (event: BulkheadEvents["reject"]) => void): unknown;
+}
 interface FetchRateLimitOptions {
 	/** @defaultValue none */
 	readonly limiter?: ((key: string) => RateLimiter) | undefined;
@@ -236,12 +247,6 @@ interface HalfOpenOptions {
 	/** @defaultValue '30s' */
 	readonly probeTimeout?: Duration | undefined;
 }
-interface HedgingOfKey {
-	readonly clock: Clock;
-	classify(own: Classify | undefined): Classify;
-	isSafe(context: CallContext): boolean;
-	discard(value: unknown): void;
-}
 interface KeySnapshot {
 	readonly key: string;
 	readonly circuitBreaker: ({
@@ -251,6 +256,7 @@ interface KeySnapshot {
 		readonly active: number;
 		readonly queued: number;
 	} | undefined;
+	readonly limit?: number | undefined;
 	readonly limiter: Decision | undefined;
 	readonly serverLimit: Decision | undefined;
 	readonly pacing: PacingSnapshot | undefined;
@@ -265,6 +271,10 @@ interface PacingSnapshot {
 	readonly waiting: number;
 	readonly ratePerSecond: number;
 	readonly retryAfterMs: number;
+}
+interface Permit {
+	release(outcome?: Outcome): void;
+	[Symbol.dispose](): void;
 }
 interface Policy<out Adds = never> {
 	readonly name: string;
@@ -294,6 +304,21 @@ interface PolicyDescription {
 	readonly policies?: readonly PolicyDescription[] | undefined;
 	readonly [setting: string]: unknown;
 }
+interface QueueDiscipline {
+	readonly name: string;
+	start(clock: Clock): QueueState;
+}
+interface QueueState {
+	readonly isNewestFirst: boolean;
+	add(waiter: object): void;
+	remove(waiter: object): void;
+	isPersistent(): boolean;
+	overdue(): readonly [
+		waiter: object,
+		waitedMs: number
+	] | undefined;
+	restart(): void;
+}
 interface RateLimitEvents {
 	reject: {
 		readonly decision: Decision;
@@ -320,9 +345,6 @@ interface RequestChanges {
 }
 interface RequestDedupe {
 	start(): RequestSharing;
-}
-interface RequestHedging extends Policy {
-	forKey(settings: HedgingOfKey): Policy;
 }
 interface RequestLabels {
 	readonly key: string;
@@ -383,6 +405,10 @@ interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.fetch> {
 	readonly circuitBreaker?: Omit<CircuitBreakerOptions, "clock" | "random"> | false | undefined;
 	/** @defaultValue maxConcurrent 256, maxQueue 1024 */
 	readonly bulkhead?: FetchBulkheadOptions | false | undefined;
+	/** @defaultValue none: the bulkhead */
+	readonly limit?: ((key: string, kit: {
+		readonly clock: Clock;
+	}) => FetchLimit) | undefined;
 	/** @defaultValue false */
 	readonly rateLimit?: FetchRateLimitOptions | false | undefined;
 	/** @defaultValue none */
@@ -395,8 +421,6 @@ interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.fetch> {
 	readonly route?: ((request: OutgoingRequest, context: CallContext) => Route | PromiseLike<Route>) | undefined;
 	/** @defaultValue none */
 	readonly dedupe?: RequestDedupe | undefined;
-	/** @defaultValue none */
-	readonly hedge?: RequestHedging | undefined;
 	/** @defaultValue none */
 	readonly beforeRetry?: BeforeRetry | undefined;
 	/** @defaultValue `isIdempotent`, by the method and the headers of the request */
@@ -418,6 +442,16 @@ interface ResponseLike {
 		get(name: string): string | null;
 	};
 	readonly body: unknown;
+}
+interface RetryBudgetOptions {
+	/** @defaultValue 0.2 */
+	readonly ratio?: number | undefined;
+	/** @defaultValue 10 */
+	readonly minPerSecond?: number | undefined;
+	/** @defaultValue '10s' */
+	readonly window?: Duration | undefined;
+	/** @defaultValue `systemClock` */
+	readonly clock?: Clock | undefined;
 }
 interface RetryBudgetStats {
 	readonly requests: number;
@@ -445,7 +479,7 @@ interface RetryOptions {
 	/** @defaultValue '30s' */
 	readonly maxRetryAfter?: Duration | undefined;
 	/** @defaultValue none */
-	readonly budget?: AttemptBudget | undefined;
+	readonly budget?: Pick<RetryBudget, keyof RetryBudget> | undefined;
 	/** @defaultValue the call's `classify` */
 	readonly classify?: Classify | undefined;
 	/** @defaultValue 'retry' */
@@ -482,7 +516,6 @@ interface WithCallOptions {
 	/** @defaultValue none */
 	readonly breakwater?: FetchCallOptions | undefined;
 }
-type AttemptSource = "retry" | "hedge";
 type Backoff = (event: BackoffEvent) => number | undefined;
 type BeforeRetry = (event: BeforeRetryEvent) => RequestChanges | undefined | PromiseLike<RequestChanges | undefined> | PromiseLike<void>;
 type CircuitState = "closed" | "open" | "half-open" | "isolated" | "disabled";
@@ -516,6 +549,6 @@ type ResilientFetch<F extends FetchLike = typeof globalThis.fetch> = F & ((input
 };
 type TransitionReason = "failure-rate" | "slow-call-rate" | "consecutive-failures" | "probe-failed" | "probe-timeout" | "probes-succeeded" | "open-time-passed" | "isolated" | "disabled" | "released" | "tripped" | "reset";
 type Verdict = "success" | "failure" | "permanent" | "throttled" | "ignore";
-type WarningCode = "breaker-without-inner-timeout" | "breaker-outside-retry" | "bulkhead-outside-retry" | "fallback-inside-retry" | "no-timeout" | "retry-inside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long" | "hedge-outside-retry" | "hedge-inside-breaker" | "hedge-inside-bulkhead" | "hedge-inside-hedge" | "hedge-without-cap" | "hedge-after-timeout" | "hedge-of-unsafe-calls";
+type WarningCode = "breaker-without-inner-timeout" | "breaker-outside-retry" | "bulkhead-outside-retry" | "fallback-inside-retry" | "no-timeout" | "retry-inside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long";
 
 export {};

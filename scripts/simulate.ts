@@ -6,11 +6,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { caches } from './simulate/caches.js';
 import { fleets } from './simulate/fleets.js';
 import { hedging } from './simulate/hedging.js';
+import { limits } from './simulate/limits.js';
 import { overload } from './simulate/overload.js';
 import type { Simulation } from './simulate/simulation.js';
 
 const page = new URL('../docs/simulations.md', import.meta.url);
-const simulations = [...overload, ...hedging, ...caches, ...fleets];
+const simulations = [...overload, ...limits, ...hedging, ...caches, ...fleets];
 
 /** Joins the lines of a paragraph. */
 function text(paragraph: string): string {

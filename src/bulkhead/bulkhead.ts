@@ -14,15 +14,18 @@ import { DeadlineList } from '../core/deadline-list.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { BulkheadFullError, ClosedError, QueueTimeoutError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
-import { checkInteger, checkName, checkNumber, readOptions } from '../core/options.js';
+import { checkInteger, checkName, checkNumber, checkOneOf, readOptions } from '../core/options.js';
 import { type Permit, permit } from '../core/permit.js';
 import type { Policy, PolicyDescription } from '../core/policy.js';
 import { timersBelongToRequests } from '../core/request-life.js';
+import { checkQueueDiscipline, type QueueDiscipline } from './queue-discipline.js';
 import { SlotHolders } from './slot-holders.js';
 import { Waiter, WaitingQueue } from './waiting-queue.js';
 
 /** The types of events. */
 const EVENTS = ['queued', 'reject', 'idle'] as const;
+
+const ON_FULL = ['reject', 'evict-lowest'] as const;
 
 /** Options of `bulkhead`. */
 export interface BulkheadOptions {
@@ -36,6 +39,19 @@ export interface BulkheadOptions {
   readonly maxQueue?: number | undefined;
   /** The longest time that a call waits for a slot: a duration above 0, or `Infinity`. @defaultValue Infinity */
   readonly queueTimeout?: Duration | undefined;
+  /**
+   * The order in which waiters leave the queue, and which of them are rejected: 'fifo', or a discipline such as
+   * `codelQueue()` of `breakwater/overload`.
+   * @defaultValue 'fifo'
+   */
+  readonly queue?: 'fifo' | QueueDiscipline | undefined;
+  /**
+   * What happens to a call that finds the queue full. `'reject'`: the call is rejected. `'evict-lowest'`: if a waiter is
+   * less important than the call, the newest waiter of the lowest priority is rejected with `BulkheadFullError`, and
+   * the call takes its place. A waiter of the same priority is never evicted.
+   * @defaultValue 'reject'
+   */
+  readonly onFull?: 'reject' | 'evict-lowest' | undefined;
   /** The name of the policy in errors, events and descriptions. @defaultValue 'bulkhead' */
   readonly name?: string | undefined;
   /** The clock that measures `queueTimeout`. @defaultValue `systemClock` */
@@ -47,7 +63,9 @@ export interface BulkheadEvents {
   /** A call has been enqueued. `queued` is the length of the queue, including this call. */
   queued: { readonly queued: number };
   /**
-   * A call was rejected: the queue was full, the call waited longer than `queueTimeout`, or the bulkhead was closed.
+   * A call was rejected. `full`: the queue was full, or a more important call took its place in the queue.
+   * `queue-timeout`: the call waited longer than `queueTimeout`, or than the discipline of the queue allows. `closed`:
+   * the bulkhead was closed.
    */
   reject: { readonly reason: 'full' | 'queue-timeout' | 'closed' };
   /** The last running call has ended, and the queue is empty. */
@@ -122,42 +140,65 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
   return new BulkheadPolicy(options);
 }
 
-class BulkheadPolicy extends BracketPolicy implements Bulkhead {
+/** A bulkhead, and the base class of a limit that changes its own size. */
+export class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   active = 0;
+  readonly #events: Pick<Emitter<BulkheadEvents>, 'on' | 'has' | 'emit'>;
   #maxConcurrent: number;
   /** The number of calls that may run now: `maxConcurrent`, or 0 during a pause. */
   #limit: number;
   readonly #maxQueue: number;
   readonly #queueTimeoutMs: number;
   readonly #queue: WaitingQueue;
-  readonly #events = new Emitter<BulkheadEvents>(EVENTS);
   /** Undefined where a call that holds a slot always ends. */
   readonly #holders: SlotHolders | undefined;
+  readonly #queueName: string;
+  readonly #onFull: 'reject' | 'evict-lowest';
+  readonly #owner: string;
+  /** Whether calls that exceed the limit are admitted. Their rejections are only emitted. */
+  protected isObserving = false;
   #idleWaiters: (() => void)[] = [];
   #closed = false;
 
-  constructor(options: BulkheadOptions) {
-    const owner = 'bulkhead';
+  /**
+   * @param owner - the name of the factory, for errors.
+   * @param events - the emitter of a subclass, which may have more events.
+   */
+  constructor(
+    options: BulkheadOptions,
+    owner = 'bulkhead',
+    events: Pick<Emitter<BulkheadEvents>, 'on' | 'has' | 'emit'> = new Emitter<BulkheadEvents>(EVENTS),
+  ) {
     const own = readOptions(owner, options, {
       maxConcurrent: undefined,
       maxQueue: 0,
       queueTimeout: Infinity,
+      queue: 'fifo',
+      onFull: 'reject',
       name: owner,
       clock: undefined,
     });
     super(checkName(owner, own.name), checkClock(owner, own.clock));
+    this.#owner = owner;
+    this.#events = events;
     this.#maxConcurrent = checkInteger(owner, 'maxConcurrent', own.maxConcurrent, { min: 1 });
     this.#limit = this.#maxConcurrent;
     this.#maxQueue = checkInteger(owner, 'maxQueue', own.maxQueue, { min: 0, orInfinity: true });
     this.#queueTimeoutMs = toMs(owner, 'queueTimeout', own.queueTimeout, { orInfinity: true });
     const timeouts = this.#queueTimeoutMs === Infinity ? undefined : new DeadlineList(this.clock, this.#queueTimeoutMs);
     this.#holders = timersBelongToRequests ? new SlotHolders(this.#release) : undefined;
-    const onTimeout = (waiter: Waiter) => {
-      waiter.reject(new QueueTimeoutError({ policy: this.name, timeoutMs: this.#queueTimeoutMs }));
-      this.#emitReject('queue-timeout');
-    };
-    // During a pause waiters may leave the queue while no call is running.
-    this.#queue = new WaitingQueue(timeouts, onTimeout, () => this.active === 0 && this.#onIdle());
+    const discipline = checkQueueDiscipline(owner, own.queue);
+    this.#queueName = discipline?.name ?? 'fifo';
+    this.#onFull = checkOneOf(owner, 'onFull', own.onFull, ON_FULL);
+    this.#queue = new WaitingQueue({
+      timeouts,
+      onTimeout: (waiter) => this.#rejectLate(waiter, this.#queueTimeoutMs),
+      discipline: discipline?.start(this.clock),
+      onOverdue: (waiter, waitedMs) => this.#rejectLate(waiter, waitedMs),
+      evicts: this.#onFull === 'evict-lowest',
+      // During a pause waiters may leave the queue while no call is running.
+      onEmpty: () => this.active === 0 && this.#onIdle(),
+    });
   }
 
   get queued(): number {
@@ -175,6 +216,8 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
       maxConcurrent: this.#maxConcurrent,
       maxQueue: this.#maxQueue,
       queueTimeoutMs: this.#queueTimeoutMs,
+      queue: this.#queueName,
+      onFull: this.#onFull,
     };
   }
 
@@ -184,54 +227,59 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
 
   /** Runs a call. A bulkhead outside any bracket needs no frame: its handlers are the same for all calls. */
   override run(next: Next, context: PolicyContext): Promise<unknown> {
-    if (!context.aborted && this.#tryTakeSlot()) return this.#runWithSlot(next, context);
+    if (!context.aborted && this.tryTakeSlot()) return this.runWithSlot(next, context);
     return this.runWithoutFrame(next, asContext(context));
   }
 
   enter(context: Context, outer: Frame | undefined): Frame | undefined {
-    return !context.aborted && this.#tryTakeSlot()
-      ? new RunningCall(context, outer, this.#releaseOfHolder())
-      : undefined;
+    return !context.aborted && this.tryTakeSlot() ? new RunningCall(context, outer, this.releaseOfHolder()) : undefined;
   }
 
   /** Handles a call that has found no free slot: the call waits or is rejected. */
   runWithoutFrame(next: Next, context: Context): Promise<unknown> {
     if (context.aborted) return next(context); // rejects with the abort reason; the operation does not start
-    const rejection = this.#rejectionError();
+    const rejection = this.#rejectionError(context.priority);
     if (rejection !== undefined) return rejectNextMicrotask(rejection);
     // `then` is called in the caller's async context, so that the operation runs in that context.
-    return this.#wait(context.priority, context.scope).then(() => this.#runWithSlot(next, context));
+    return this.#wait(context.priority, context.scope).then(() => this.runWithSlot(next, context));
   }
 
-  #runWithSlot(next: Next, context: PolicyContext): Promise<unknown> {
+  /** Runs a call that has taken a slot. */
+  protected runWithSlot(next: Next, context: PolicyContext): Promise<unknown> {
     if (this.#holders === undefined) return invoke(next, context).then(this.#onValue, this.#onError);
     return invoke(next, context).finally(this.#holders.add());
   }
 
   /** Returns the function that releases the slot that the current call has just taken. */
-  #releaseOfHolder(): () => void {
+  releaseOfHolder(): () => void {
     return this.#holders === undefined ? this.#release : this.#holders.add();
   }
 
   tryAcquire(): Permit | undefined {
-    return !this.#closed && this.#tryTakeSlot() ? permit(this.#releaseOfHolder()) : undefined;
+    return this.tryTakeSlot() ? this.permitOfSlot() : undefined;
+  }
+
+  /** Returns the permit of a slot that was taken. */
+  protected permitOfSlot(): Permit {
+    return permit(this.releaseOfHolder());
   }
 
   async acquire(options?: AcquireOptions): Promise<Permit> {
-    const own = readOptions('bulkhead.acquire', options, { signal: null, priority: 5 });
-    const signal = checkSignal('bulkhead.acquire', own.signal);
-    const priority = checkNumber('bulkhead.acquire', 'priority', own.priority);
+    const owner = `${this.#owner}.acquire`;
+    const own = readOptions(owner, options, { signal: null, priority: 5 });
+    const signal = checkSignal(owner, own.signal);
+    const priority = checkNumber(owner, 'priority', own.priority);
     if (signal?.aborted) throw signal.reason;
-    if (this.#tryTakeSlot()) return permit(this.#releaseOfHolder());
-    const rejection = this.#rejectionError();
+    if (this.tryTakeSlot()) return this.permitOfSlot();
+    const rejection = this.#rejectionError(priority);
     if (rejection !== undefined) throw rejection;
     await this.#wait(priority, signal === null ? undefined : scopeOf(signal));
-    return permit(this.#releaseOfHolder());
+    return this.permitOfSlot();
   }
 
   resize(maxConcurrent: number): void {
-    this.#maxConcurrent = checkInteger('bulkhead', 'maxConcurrent', maxConcurrent, { min: 1 });
-    if (this.#limit > 0) this.resume();
+    this.#maxConcurrent = checkInteger(this.#owner, 'maxConcurrent', maxConcurrent, { min: 1 });
+    if (this.#limit > 0) this.#admitWaiters();
   }
 
   pause(): void {
@@ -239,10 +287,18 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   }
 
   resume(): void {
+    if (this.#limit > 0) return;
+    this.#queue.restartDiscipline();
+    this.#admitWaiters();
+  }
+
+  #admitWaiters(): void {
     this.#limit = this.#maxConcurrent;
-    while (this.#queue.first !== undefined && this.active < this.#limit) {
+    while (this.active < this.#limit) {
+      const next = this.#queue.next();
+      if (next === undefined) return;
       this.active++;
-      this.#queue.first.admit();
+      next.admit();
     }
   }
 
@@ -253,7 +309,8 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
 
   close(): Promise<void> {
     this.#closed = true;
-    this.resume();
+    this.#queue.endDiscipline();
+    this.#admitWaiters();
     return this.onIdle();
   }
 
@@ -268,19 +325,37 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   /**
    * Takes a free slot, if there is one. A slot is free only when the queue is empty, so that no waiter is overtaken.
    */
-  #tryTakeSlot(): boolean {
+  protected tryTakeSlot(): boolean {
     if (this.active >= this.#limit) this.#holders?.releaseLost();
-    if (this.#closed || this.active >= this.#limit) return false;
+    if (this.#closed || this.active >= this.#limit) {
+      if (this.#closed || !this.isObserving) return false;
+      this.#emitReject('full');
+    }
     this.active++;
     return true;
   }
 
   /** Returns the error for a call that found no free slot; undefined if the call may wait. */
-  #rejectionError(): Error | undefined {
-    const isFull = this.#queue.size >= this.#maxQueue;
-    if (!this.#closed && !isFull) return undefined;
+  #rejectionError(priority: number): Error | undefined {
+    if (!this.#closed && (this.#queue.size < this.#maxQueue || this.#makePlace(priority))) return undefined;
     this.#emitReject(this.#closed ? 'closed' : 'full');
     return new (this.#closed ? ClosedError : BulkheadFullError)({ policy: this.name });
+  }
+
+  /** Makes a place for a call in a full queue, if waiters are overdue or less important. Returns whether it could. */
+  #makePlace(priority: number): boolean {
+    this.#queue.rejectOverdue();
+    if (this.#queue.size < this.#maxQueue) return true;
+    const evicted = this.#queue.lowestAbove(priority);
+    if (evicted === undefined) return false;
+    evicted.reject(new BulkheadFullError({ policy: this.name }));
+    this.#emitReject('full');
+    return this.#queue.size < this.#maxQueue;
+  }
+
+  #rejectLate(waiter: Waiter, timeoutMs: number): void {
+    waiter.reject(new QueueTimeoutError({ policy: this.name, timeoutMs }));
+    this.#emitReject('queue-timeout');
   }
 
   #emitReject(reason: BulkheadEvents['reject']['reason']): void {
@@ -299,8 +374,9 @@ class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   /** Hands the slot over to the first waiter, or frees it. Runs before the caller receives the result of the call. */
   readonly #release = (): void => {
     while (this.#queue.first?.isLost) this.#queue.first.reject(undefined);
-    if (this.active <= this.#limit && this.#queue.first !== undefined) {
-      this.#queue.first.admit();
+    const next = this.active <= this.#limit ? this.#queue.next() : undefined;
+    if (next !== undefined) {
+      next.admit();
       return;
     }
     this.active--;

@@ -9,3 +9,4 @@
  * @module
  */
 export { type AcquireOptions, type Bulkhead, type BulkheadEvents, type BulkheadOptions, bulkhead } from './bulkhead.js';
+export type { QueueDiscipline, QueueState } from './queue-discipline.js';

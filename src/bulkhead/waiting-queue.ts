@@ -2,6 +2,7 @@ import { AbortNode, type AbortScope } from '../core/abort-scope.js';
 import { Deadline, type DeadlineList } from '../core/deadline-list.js';
 import { RequestLife, timersBelongToRequests } from '../core/request-life.js';
 import { LaneHeap } from './lane-heap.js';
+import type { QueueState } from './queue-discipline.js';
 
 /** A waiter: its own node in the queue. It leaves the queue when it is admitted or rejected. */
 export class Waiter {
@@ -99,6 +100,8 @@ class Lane {
   last: Waiter | undefined = undefined;
   /** The position in the heap. */
   index = 0;
+  /** The lane in the heap of the least important lanes; undefined without one. */
+  declare reversed?: ReversedLane;
 
   constructor(queue: WaitingQueue, priority: number) {
     this.queue = queue;
@@ -106,26 +109,58 @@ class Lane {
   }
 }
 
+/** A lane in the heap that keeps the least important lane at the front. */
+class ReversedLane {
+  readonly lane: Lane;
+  readonly priority: number;
+  index = 0;
+
+  constructor(lane: Lane) {
+    this.lane = lane;
+    this.priority = -lane.priority;
+  }
+}
+
+/** What a queue is made from. */
+export interface WaitingQueueInit {
+  readonly timeouts: DeadlineList | undefined;
+  /** Called when a waiter has reached its queue timeout. It must reject the waiter. */
+  readonly onTimeout: (waiter: Waiter) => void;
+  /** The state of the discipline; undefined for arrival order. */
+  readonly discipline?: QueueState | undefined;
+  /** Called when the discipline drops a waiter. It must reject the waiter. */
+  readonly onOverdue?: (waiter: Waiter, waitedMs: number) => void;
+  /** Whether `lowestAbove` is used. */
+  readonly evicts?: boolean;
+  /** Called when the last waiter has left. */
+  readonly onEmpty?: () => void;
+}
+
 /**
  * A priority queue of waiters. A lower priority number leaves first; within one priority, waiters leave in arrival
- * order. Enqueuing, dequeuing and leaving from any position are O(1). For the first and the last waiter of a priority
- * they are O(log n), where n is the number of distinct priorities in the queue.
+ * order, unless a discipline decides otherwise. Enqueuing, dequeuing and leaving from any position are O(1). For the
+ * first and the last waiter of a priority they are O(log n), where n is the number of distinct priorities in the queue.
  *
  * Uses linked lists instead of ring buffers: a waiter that leaves early leaves no gap, so nothing has to be compacted.
  */
 export class WaitingQueue {
   size = 0;
-  /** Called when a waiter has reached its queue timeout. It must reject the waiter. */
-  readonly #onTimeout: (waiter: Waiter) => void;
-  /** Called when the last waiter has left. */
-  readonly #onEmpty: () => void;
   readonly #lanes = new LaneHeap<Lane>();
+  /** The least important lane first; undefined if waiters are never evicted. */
+  readonly #lowest: LaneHeap<ReversedLane> | undefined;
   readonly #timeouts: DeadlineList | undefined;
+  readonly #onTimeout: (waiter: Waiter) => void;
+  readonly #onOverdue: (waiter: Waiter, waitedMs: number) => void;
+  readonly #onEmpty: () => void;
+  #discipline: QueueState | undefined;
 
-  constructor(timeouts: DeadlineList | undefined, onTimeout: (waiter: Waiter) => void, onEmpty = () => {}) {
-    this.#timeouts = timeouts;
-    this.#onTimeout = onTimeout;
-    this.#onEmpty = onEmpty;
+  constructor(init: WaitingQueueInit) {
+    this.#timeouts = init.timeouts;
+    this.#onTimeout = init.onTimeout;
+    this.#onOverdue = init.onOverdue ?? (() => {});
+    this.#onEmpty = init.onEmpty ?? (() => {});
+    this.#lowest = init.evicts === true ? new LaneHeap() : undefined;
+    this.#discipline = init.discipline;
   }
 
   /** Adds a waiter at the end of its priority. */
@@ -137,14 +172,55 @@ export class WaitingQueue {
     else lane.last.behind = waiter;
     lane.last = waiter;
     this.size++;
+    this.#discipline?.add(waiter);
     if (this.#timeouts === undefined) return;
     waiter.timeout = new QueueDeadline(waiter, this.#onTimeout);
     this.#timeouts.add(waiter.timeout);
   }
 
-  /** The waiter that leaves next. It remains in the queue until it is admitted or rejected. */
+  /** The oldest waiter of the most important priority. */
   get first(): Waiter | undefined {
     return this.#lanes.first?.first;
+  }
+
+  /**
+   * Returns the waiter to admit now, which remains in the queue until it is admitted. Rejects the waiters that the
+   * discipline drops, but never the newest one of the most important priority: a free slot is always used.
+   */
+  next(): Waiter | undefined {
+    const discipline = this.#discipline;
+    if (discipline === undefined || this.#lanes.first === undefined) return this.first;
+    const isPersistent = discipline.isPersistent();
+    if (isPersistent) this.rejectOverdue(this.#lanes.first.last);
+    const lane = this.#lanes.first; // a listener may have emptied the queue
+    return isPersistent && discipline.isNewestFirst ? lane?.last : lane?.first;
+  }
+
+  /** Rejects the waiters that the discipline drops, except one that is about to be admitted. */
+  rejectOverdue(admitted?: Waiter): void {
+    const discipline = this.#discipline;
+    if (discipline === undefined || !discipline.isPersistent()) return;
+    for (let late = discipline.overdue(); late !== undefined; late = discipline.overdue()) {
+      const [waiter, waitedMs] = late as readonly [Waiter, number];
+      if (waiter === admitted) discipline.remove(waiter);
+      else this.#onOverdue(waiter, waitedMs);
+    }
+  }
+
+  /** Returns the newest waiter of the lowest priority, if that is less important than the given one. */
+  lowestAbove(priority: number): Waiter | undefined {
+    const lane = this.#lowest?.first?.lane;
+    return lane !== undefined && lane.priority > priority ? lane.last : undefined;
+  }
+
+  /** Lets the discipline treat all waiters as if they had just arrived. */
+  restartDiscipline(): void {
+    this.#discipline?.restart();
+  }
+
+  /** Ends the discipline: from now on no waiter is dropped. */
+  endDiscipline(): void {
+    this.#discipline = undefined;
   }
 
   /** Removes a waiter from any position. */
@@ -159,7 +235,11 @@ export class WaitingQueue {
     waiter.ahead = undefined;
     waiter.behind = undefined;
     this.size--;
-    if (lane.first === undefined) this.#lanes.remove(lane);
+    this.#discipline?.remove(waiter);
+    if (lane.first === undefined) {
+      this.#lanes.remove(lane);
+      if (lane.reversed !== undefined) this.#lowest?.remove(lane.reversed);
+    }
     if (waiter.timeout !== undefined) this.#timeouts?.remove(waiter.timeout);
     if (this.size === 0) this.#onEmpty();
   }
@@ -170,6 +250,10 @@ export class WaitingQueue {
     if (known !== undefined) return known;
     const lane = new Lane(this, priority);
     this.#lanes.add(lane);
+    if (this.#lowest !== undefined) {
+      lane.reversed = new ReversedLane(lane);
+      this.#lowest.add(lane.reversed);
+    }
     return lane;
   }
 }

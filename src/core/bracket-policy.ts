@@ -38,7 +38,12 @@ export abstract class BracketPolicy<out Adds = never> extends BasePolicy<Adds> {
     } catch (error) {
       return Promise.reject(leaveWithError(outer, error));
     }
-    return frame === undefined ? runWithoutFrame(this, outer, next, context) : proceed(frame, next, this.isObserved);
+    return frame === undefined ? runWithoutFrame(this, outer, next, context) : this.proceed(frame, next);
+  }
+
+  /** Runs the rest of the chain inside a frame of this policy, and leaves the frame. */
+  protected proceed(frame: Frame, next: Next): Promise<unknown> {
+    return proceed(frame, next, this.isObserved);
   }
 }
 

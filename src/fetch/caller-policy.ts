@@ -19,6 +19,7 @@ const DEFAULT_POLICY_OPTIONS = [
   'hedge',
   'circuitBreaker',
   'bulkhead',
+  'limit',
   'rateLimit',
   'beforeRetry',
   'on',

@@ -77,8 +77,10 @@ export interface KeySnapshot {
   readonly key: string;
   /** The state and the window of the circuit breaker. */
   readonly circuitBreaker: ({ readonly state: CircuitState } & CircuitBreakerStats) | undefined;
-  /** The running and the waiting attempts at the bulkhead. */
+  /** The running and the waiting attempts at the bulkhead, or at the `limit`. */
   readonly bulkhead: { readonly active: number; readonly queued: number } | undefined;
+  /** The current limit of the result of the option `limit`; undefined with a bulkhead. */
+  readonly limit?: number | undefined;
   /** The decision that the limiter of the caller would make now. */
   readonly limiter: Decision | undefined;
   /** The decision that follows from what the server has announced about its limit. */

@@ -80,6 +80,7 @@ export class DefaultPolicies implements FetchPolicies {
     this.#family = new KeyFamily({
       circuitBreaker: copy(checkPart('circuitBreaker', options.circuitBreaker)),
       bulkhead: copy(checkPart('bulkhead', options.bulkhead)),
+      limit: options.limit,
       limits,
       bodyTimeoutMs,
       hedging: options.hedge === undefined ? undefined : { policy: checkHedge(options.hedge), unread },

@@ -53,6 +53,7 @@ const NO_DEFAULTS = {
   retry: undefined,
   circuitBreaker: undefined,
   bulkhead: undefined,
+  limit: undefined,
   rateLimit: undefined,
   policy: undefined,
   classify: undefined,
@@ -134,7 +135,9 @@ export class GuardedFetch {
     this.#hedges = own.hedge !== undefined;
     this.#declaresRepeatable = own.repeatable !== undefined;
     this.#base = own.fetch === undefined && own.route === undefined ? undefined : RELATIVE;
-    this.#holdsSlot = own.bulkhead !== false && own.bulkhead?.holdUntil === 'body';
+    // A limit of the caller can hold its slots until the end of the body only with a time limit for the body.
+    this.#holdsSlot =
+      own.limit === undefined ? own.bulkhead !== false && own.bulkhead?.holdUntil === 'body' : bodyTimeoutMs < Infinity;
   }
 
   /**

@@ -34,6 +34,7 @@ export type {
   CallEvent,
   FetchBulkheadOptions,
   FetchLike,
+  FetchLimit,
   FetchRateLimitOptions,
   FetchTimeoutEvent,
   RejectEvent,

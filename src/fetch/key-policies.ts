@@ -1,4 +1,4 @@
-import { type Bulkhead, bulkhead } from '../bulkhead/index.js';
+import { bulkhead } from '../bulkhead/index.js';
 import { type CircuitBreaker, type CircuitBreakerOptions, circuitBreaker } from '../circuit-breaker/index.js';
 import { exponentialBackoff } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
@@ -6,7 +6,7 @@ import type { PolicyContext } from '../core/context.js';
 import { definePolicy } from '../core/define-policy.js';
 import { InvalidOptionError } from '../core/errors.js';
 import type { RequestHedging } from '../core/hedging.js';
-import { checkOneOf, checkOptionalFunction } from '../core/options.js';
+import { checkMethods, checkOneOf, checkOptionalFunction } from '../core/options.js';
 import type { Classify } from '../core/outcome.js';
 import type { Policy } from '../core/policy.js';
 import type { Random } from '../core/random.js';
@@ -18,7 +18,7 @@ import type { KeySnapshot } from './control.js';
 import type { UnreadResponses } from './discard.js';
 import { bodyGuardOf } from './guarded-body.js';
 import { type KeyLimits, type Limits, limitsFor } from './key-limits.js';
-import type { FetchBulkheadOptions, ResilientFetchListeners, ResilientFetchOptions } from './options.js';
+import type { FetchBulkheadOptions, FetchLimit, ResilientFetchListeners, ResilientFetchOptions } from './options.js';
 import { isReturned } from './pacing/pacing-gates.js';
 
 const OWNER = 'resilientFetch';
@@ -27,6 +27,7 @@ const OWNER = 'resilientFetch';
 export interface KeySettings {
   readonly circuitBreaker: ResilientFetchOptions['circuitBreaker'];
   readonly bulkhead: ResilientFetchOptions['bulkhead'];
+  readonly limit: ResilientFetchOptions['limit'];
   readonly limits: Limits | undefined;
   readonly bodyTimeoutMs: number;
   /** The policy that hedges requests, and how; undefined if requests are not hedged. */
@@ -49,18 +50,19 @@ interface KeyPolicies {
   readonly limits: KeyLimits;
 }
 
-/** A bulkhead, and the policy that takes its slots. */
+/** The limit of concurrent attempts of a key, and the policy that takes its slots. */
 interface Slots {
-  readonly bulkhead: Bulkhead;
+  readonly limit: SlotLimit;
   readonly policy: Policy;
 }
 
-/** The hedge, the circuit breaker, the rate limits and the bulkhead of each key. */
+/** A bulkhead, or the limit of the caller. */
+type SlotLimit = Pick<FetchLimit, 'active' | 'queued' | 'acquire' | 'on'> & Policy & { readonly limit?: number };
+
+/** The hedge, the circuit breaker, the rate limits and the bulkhead or adaptive limit of each key. */
 export class KeyFamily {
   /** The policies of the key of each call. */
   readonly policy: Keyed<Policy>;
-  /** Policies with the same settings as those of any key, for `explain`. They are never used. */
-  readonly sample: readonly Policy[];
   readonly #settings: KeySettings;
   readonly #parts = new WeakMap<Policy, KeyPolicies>();
 
@@ -68,9 +70,22 @@ export class KeyFamily {
   constructor(settings: KeySettings) {
     this.#settings = { ...settings, circuitBreaker: withoutReturned(settings.circuitBreaker) };
     const key = 'the check of the options';
-    const sample = [hedgeFor(settings), breakerFor(key, this.#settings), slotsFor(key, settings)?.policy];
-    this.sample = sample.filter((policy) => policy !== undefined);
+    hedgeFor(settings);
+    checkOptionalFunction(OWNER, 'limit', settings.limit);
+    if (settings.limit !== undefined && settings.bulkhead !== undefined && settings.bulkhead !== false) {
+      throw new InvalidOptionError(OWNER, 'bulkhead', 'has no effect beside "limit"', settings.bulkhead);
+    }
+    breakerFor(key, this.#settings);
+    if (settings.limit === undefined) slotsFor(key, this.#settings);
     this.policy = keyed((key) => this.#policiesFor(key), { clock: settings.clock });
+  }
+
+  /** Policies with the same settings as those of any key, for `explain`. They are never used. */
+  get sample(): readonly Policy[] {
+    const key = 'explain';
+    const settings = this.#settings;
+    const sample = [hedgeFor(settings), breakerFor(key, settings), slotsFor(key, settings)?.policy];
+    return sample.filter((policy) => policy !== undefined);
   }
 
   /** Returns the milliseconds until the server admits a request of a key by what it has announced; 0 if it does. */
@@ -122,7 +137,8 @@ function snapshotOf(key: string, { breaker, slots, limits }: KeyPolicies): KeySn
   return {
     key,
     circuitBreaker: breaker && { state: breaker.state, ...breaker.stats },
-    bulkhead: slots && { active: slots.bulkhead.active, queued: slots.bulkhead.queued },
+    bulkhead: slots && { active: slots.limit.active, queued: slots.limit.queued },
+    limit: slots?.limit.limit,
     limiter: limiter?.peek(),
     serverLimit: server?.peek(),
     pacing: undefined,
@@ -165,37 +181,53 @@ function breakerFor(key: string, settings: KeySettings): CircuitBreaker | undefi
 
 const defaultOpenFor = () => exponentialBackoff({ initial: '1s', max: '30s', jitter: 'equal' });
 
-function slotsFor(key: string, { bulkhead: options, on, clock, bodyTimeoutMs }: KeySettings): Slots | undefined {
-  if (options === false) return undefined;
-  const defaults = { holdUntil: undefined, maxConcurrent: undefined, maxQueue: undefined };
-  const { holdUntil, ...own }: FetchBulkheadOptions = { ...defaults, ...options };
-  const { maxConcurrent = 256, maxQueue = 1024 } = own;
-  const slots = bulkhead({ name: key, ...own, maxConcurrent, maxQueue, clock });
-  if (on.reject) slots.on('reject', (event) => on.reject?.({ key, by: 'bulkhead', event }));
-  const until = holdUntil === undefined ? 'headers' : holdUntil;
-  if (checkOneOf(OWNER, 'bulkhead.holdUntil', until, ['headers', 'body']) === 'headers') {
-    return { bulkhead: slots, policy: slots };
-  }
-  if (bodyTimeoutMs < Infinity) return { bulkhead: slots, policy: untilBodyEnd(slots, clock) };
+function slotsFor(key: string, settings: KeySettings): Slots | undefined {
+  const { bulkhead: options, limit: limitOf, on, clock } = settings;
+  const slots = limitOf === undefined ? bulkheadFor(key, options, clock) : limitFor(key, limitOf, clock);
+  if (slots === undefined) return undefined;
+  const { limit, holdUntil } = slots;
+  if (on.reject) limit.on('reject', (event) => on.reject?.({ key, by: 'bulkhead', event }));
+  const option = limitOf === undefined ? 'bulkhead.holdUntil' : 'limit.holdUntil';
+  if (checkOneOf(OWNER, option, holdUntil, ['headers', 'body']) === 'headers') return { limit, policy: limit };
+  if (settings.bodyTimeoutMs < Infinity) return { limit, policy: untilBodyEnd(limit, clock) };
   const rule = `can be 'body' only with "bodyTimeout": otherwise a body that is never read would hold its slot for ever`;
-  throw new InvalidOptionError(OWNER, 'bulkhead.holdUntil', rule, holdUntil);
+  throw new InvalidOptionError(OWNER, option, rule, holdUntil);
 }
 
-/** Wraps a bulkhead so that a slot is held until the body has been read, has failed, or was discarded. */
-function untilBodyEnd(slots: Bulkhead, clock: Clock): Policy {
+/** A limit, and when an attempt releases its slot. */
+interface HeldLimit {
+  readonly limit: SlotLimit;
+  readonly holdUntil: 'headers' | 'body';
+}
+
+function bulkheadFor(key: string, options: KeySettings['bulkhead'], clock: Clock): HeldLimit | undefined {
+  if (options === false) return undefined;
+  const defaults = { holdUntil: undefined, maxConcurrent: undefined, maxQueue: undefined };
+  const { holdUntil = 'headers', ...own }: FetchBulkheadOptions = { ...defaults, ...options };
+  const { maxConcurrent = 256, maxQueue = 1024 } = own;
+  return { limit: bulkhead({ name: key, ...own, maxConcurrent, maxQueue, clock }), holdUntil };
+}
+
+function limitFor(key: string, limitOf: NonNullable<KeySettings['limit']>, clock: Clock): HeldLimit {
+  const limit = checkMethods(OWNER, 'limit', limitOf(key, { clock }), ['run', 'describe', 'acquire', 'on']);
+  return { limit, holdUntil: limit.holdUntil };
+}
+
+/** Wraps a limit so that a slot is held until the body has been read, has failed, or was discarded. */
+function untilBodyEnd(slots: SlotLimit, clock: Clock): Policy {
   return definePolicy({
     name: slots.name,
     clock,
     async run(next, context) {
       const permit = await slots.acquire({ signal: context.signal, priority: context.priority });
       try {
-        const response = await next(context);
-        const body = bodyGuardOf(response as Response);
-        if (body === undefined) permit.release();
-        else body.whenSourceEnded(() => permit.release());
-        return response;
+        const value = await next(context);
+        const body = bodyGuardOf(value as Response);
+        if (body === undefined) permit.release({ ok: true, value });
+        else body.whenSourceEnded(() => permit.release({ ok: true, value }));
+        return value;
       } catch (error) {
-        permit.release();
+        permit.release(context.aborted ? undefined : { ok: false, error });
         throw error;
       }
     },

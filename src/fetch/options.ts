@@ -1,4 +1,4 @@
-import type { BulkheadEvents, BulkheadOptions } from '../bulkhead/index.js';
+import type { AcquireOptions, BulkheadEvents, BulkheadOptions } from '../bulkhead/index.js';
 import type { CircuitBreakerEvents, CircuitBreakerOptions } from '../circuit-breaker/index.js';
 import type { CallContext } from '../core/call-context.js';
 import type { Clock } from '../core/clock.js';
@@ -6,6 +6,7 @@ import type { DeadlineHeader } from '../core/deadline-field.js';
 import type { Duration } from '../core/duration.js';
 import type { RequestHedging } from '../core/hedging.js';
 import type { Classify, Outcome } from '../core/outcome.js';
+import type { Permit } from '../core/permit.js';
 import type { Policy } from '../core/policy.js';
 import type { Random } from '../core/random.js';
 import type { RequestDedupe } from '../core/request-sharing.js';
@@ -83,6 +84,13 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
    * @defaultValue maxConcurrent 256, maxQueue 1024
    */
   readonly bulkhead?: FetchBulkheadOptions | false | undefined;
+  /**
+   * Returns the limit of concurrent attempts of a key, in place of the bulkhead: an `adaptiveLimit()` of
+   * `breakwater/overload`, with the clock that is passed. Called once per key, and again when the key is used after ten
+   * minutes without a request; `explain` calls it too.
+   * @defaultValue none: the bulkhead
+   */
+  readonly limit?: ((key: string, kit: { readonly clock: Clock }) => FetchLimit) | undefined;
   /**
    * Rate limits per key: a limiter of the caller, and the limit that the server announces in its headers. Attempts wait
    * for both. False disables it.
@@ -178,6 +186,22 @@ export interface FetchBulkheadOptions extends Omit<BulkheadOptions, 'clock' | 'm
   readonly holdUntil?: 'headers' | 'body' | undefined;
 }
 
+/** A limit of concurrent attempts, as `adaptiveLimit` of `breakwater/overload` returns it. */
+export interface FetchLimit extends Policy {
+  /** The maximum number of concurrent attempts now. */
+  readonly limit: number;
+  /** The number of running attempts. */
+  readonly active: number;
+  /** The number of waiting attempts. */
+  readonly queued: number;
+  /** When an attempt releases its slot: at the response headers, or at the end of the body. */
+  readonly holdUntil: 'headers' | 'body';
+  /** Acquires a slot, after waiting in the queue if no slot is free. */
+  acquire(options: AcquireOptions): Promise<Permit>;
+  /** Adds a listener for rejected attempts. */
+  on(type: 'reject', listener: (event: BulkheadEvents['reject']) => void): unknown;
+}
+
 /** Options of the rate limits of each key. */
 export interface FetchRateLimitOptions {
   /**
@@ -221,7 +245,7 @@ export interface Route {
 export interface ResilientFetchListeners {
   /** The breaker of a key has changed its state. */
   readonly stateChange?: ((event: CircuitBreakerEvents['stateChange'] & { readonly key: string }) => void) | undefined;
-  /** A breaker, a bulkhead, or a rate limit or the pacing gate (`rate-limit`) has rejected an attempt. */
+  /** A breaker, a bulkhead or adaptive limit (`bulkhead`), or a rate limit or the pacing gate (`rate-limit`) has rejected an attempt. */
   readonly reject?: ((event: RejectEvent) => void) | undefined;
   /** An attempt has failed, and another one follows. */
   readonly retry?: ((event: RetryEvents['retry'] & RequestLabels) => void) | undefined;

@@ -1,5 +1,5 @@
 import { checkNumber, readOptions } from '../core/options.js';
-import type { LimitAlgorithm, LimitBounds, LimitState } from './limit-algorithm.js';
+import type { LimitAlgorithm, LimitBounds, LimitReason, LimitState } from './limit-algorithm.js';
 
 /** Options of `aimdLimit`. */
 export interface AimdLimitOptions {
@@ -28,6 +28,7 @@ export function aimdLimit(options?: AimdLimitOptions): LimitAlgorithm {
 }
 
 class AimdState implements LimitState {
+  reason: LimitReason = 'growth';
   readonly #bounds: LimitBounds;
   readonly #backoff: number;
   #limit: number;
@@ -39,8 +40,14 @@ class AimdState implements LimitState {
   }
 
   sample(_latencyMs: number, inFlight: number, isOverload: boolean): number {
-    if (isOverload) this.#limit = Math.max(this.#bounds.minLimit, this.#limit * this.#backoff);
-    else if (inFlight * 2 >= this.#limit) this.#limit = Math.min(this.#bounds.maxLimit, this.#limit + 1 / this.#limit);
+    const { minLimit, maxLimit } = this.#bounds;
+    if (isOverload) {
+      this.reason = 'overload';
+      this.#limit = Math.max(minLimit, this.#limit * this.#backoff);
+    } else if (inFlight * 2 >= this.#limit) {
+      this.reason = 'growth';
+      this.#limit = Math.min(maxLimit, this.#limit + 1 / this.#limit);
+    }
     return this.#limit;
   }
 }

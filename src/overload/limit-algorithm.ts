@@ -19,8 +19,19 @@ export interface LimitAlgorithm {
   start(bounds: LimitBounds): LimitState;
 }
 
+/**
+ * The cause of a change of an adaptive limit. `growth`: the limit was used and the latency shows no long queue.
+ * `latency`: the latency shows a queue. `overload`: calls have timed out, were throttled or were answered with status
+ * 503. `probe`: the limit is low for a moment, in order to measure the latency without a queue.
+ */
+export type LimitReason = 'growth' | 'latency' | 'overload' | 'probe';
+
 /** The state of the algorithm of one limit. It has no timer and reads no clock. */
 export interface LimitState {
+  /** The cause of the latest change of the limit. */
+  readonly reason: LimitReason;
+  /** The latency without a queue in milliseconds, for `stats`. @defaultValue unknown */
+  readonly baselineMs?: number | undefined;
   /**
    * Counts a call that has ended, and returns the limit: a number, which is rounded down and kept within the bounds.
    *
@@ -31,4 +42,6 @@ export interface LimitState {
    * @param now - the time at which the call ended, in milliseconds.
    */
   sample(latencyMs: number, inFlight: number, isOverload: boolean, now: number): number;
+  /** Forgets recent samples, since the event loop of this process was blocked meanwhile. @defaultValue nothing */
+  discard?(now: number): void;
 }

@@ -275,7 +275,7 @@ function* warningsOf(chain: readonly PolicyDescription[]): Generator<Warning> {
     if (kind === 'retry' && isBefore(index, 'retry')) {
       yield warn('retry-inside-retry', `"${name}" is inside another retry: the numbers of their attempts multiply`);
     }
-    if (kind === 'bulkhead' && isAfter(index, 'retry')) {
+    if ((kind === 'bulkhead' || kind === 'adaptiveLimit') && isAfter(index, 'retry')) {
       yield warn('bulkhead-outside-retry', `"${name}" is outside a retry: a call holds its slot during every backoff`);
     }
     if (kind === 'retry' && settings.budget !== undefined) {

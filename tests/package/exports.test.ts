@@ -38,7 +38,7 @@ const publicNames: Record<string, string[]> = {
   timeout: ['timeout'],
   'circuit-breaker': ['circuitBreaker'],
   bulkhead: ['bulkhead'],
-  overload: ['aimdLimit', 'deadlineHeader', 'readDeadline'],
+  overload: ['adaptiveLimit', 'aimdLimit', 'codelQueue', 'deadlineHeader', 'priorityGate', 'readDeadline'],
   fallback: ['fallback'],
   keyed: ['keyed'],
   cache: ['ClockCache', 'FifoCache', 'LfuCache', 'LruCache', 'RandomCache', 'TinyLfuCache', 'TtlCache'],

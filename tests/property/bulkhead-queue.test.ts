@@ -33,7 +33,7 @@ it('The queue admits waiters by priority, then by arrival, with any number of pr
   let mostPriorities = 0;
   fc.assert(
     fc.property(fc.array(step, { maxLength: 600, size: 'max' }), (steps) => {
-      const queue = new WaitingQueue(undefined, () => {});
+      const queue = new WaitingQueue({ timeouts: undefined, onTimeout: () => {} });
       const left: string[] = [];
       const expected: string[] = [];
       let naive: Entry[] = [];
