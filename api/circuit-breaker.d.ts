@@ -7,6 +7,7 @@ export interface CircuitBreaker extends Policy, Observable<CircuitBreakerEvents>
 	trip(): void;
 	reset(): void;
 	tryAcquire(): Permit | undefined;
+	reconfigure(options: CircuitBreakerChanges): void;
 	toJSON(): CircuitSnapshot;
 }
 export interface CircuitBreakerEvents {
@@ -84,7 +85,10 @@ export interface HalfOpenOptions {
 	readonly maxFailures?: number | undefined;
 	/** @defaultValue '30s' */
 	readonly probeTimeout?: Duration | undefined;
+	/** @defaultValue 0 */
+	readonly ramp?: Duration | undefined;
 }
+export type CircuitBreakerChanges = Omit<CircuitBreakerOptions, "initialState" | "name" | "clock" | "random">;
 export type CircuitState = "closed" | "open" | "half-open" | "isolated" | "disabled";
 export type TransitionReason = "failure-rate" | "slow-call-rate" | "consecutive-failures" | "probe-failed" | "probe-timeout" | "probes-succeeded" | "open-time-passed" | "isolated" | "disabled" | "released" | "tripped" | "reset";
 interface BackoffEvent {

@@ -1,12 +1,3 @@
-declare class RetryBudget {
-	#private;
-	readonly ratio: number;
-	readonly floor: number;
-	constructor(options?: RetryBudgetOptions);
-	recordRequest(): void;
-	tryRetry(): boolean;
-	get stats(): RetryBudgetStats;
-}
 export declare function classifyResponse(outcome: Outcome, context?: CallContext): Verdict;
 export declare function isIdempotent(request: {
 	readonly method?: string | undefined;
@@ -38,6 +29,7 @@ export interface CallEvent extends RequestLabels {
 	readonly outcome: Outcome;
 	readonly durationMs: number;
 	readonly attempts: number;
+	readonly hedges: number;
 }
 export interface FetchBulkheadOptions extends Omit<BulkheadOptions, "clock" | "maxConcurrent"> {
 	/** @defaultValue 256 */
@@ -204,6 +196,10 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
 	/** @defaultValue none */
 	readonly dedupe?: RequestDedupe | undefined;
 	/** @defaultValue none */
+	readonly hedge?: RequestHedging | undefined;
+	/** @defaultValue none */
+	readonly propagateDeadline?: DeadlineHeader | undefined;
+	/** @defaultValue none */
 	readonly beforeRetry?: BeforeRetry | undefined;
 	/** @defaultValue `isIdempotent`, by the method and the headers of the request */
 	readonly repeatable?: ((request: OutgoingRequest) => boolean) | undefined;
@@ -273,6 +269,18 @@ interface AcquireOptions {
 	/** @defaultValue 5 */
 	readonly priority?: number | undefined;
 }
+interface AttemptBudget {
+	readonly ratio: number;
+	readonly floor: number;
+	readonly stats: {
+		readonly requests: number;
+		readonly retries: number;
+		readonly available: number;
+	};
+	recordRequest(source?: AttemptSource): void;
+	recordSuccess?(source?: AttemptSource): void;
+	tryRetry(outcome?: Outcome): boolean;
+}
 interface BackoffEvent {
 	readonly attempt: number;
 	readonly previousDelayMs: number | undefined;
@@ -306,6 +314,7 @@ interface BulkheadOptions {
 interface CallContext {
 	readonly signal: AbortSignal;
 	readonly attempt: number;
+	readonly hedge: number;
 	readonly deadline: number;
 	/** @defaultValue 5 */
 	readonly priority: number;
@@ -408,7 +417,14 @@ interface ContextChange {
 	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
 	/** @defaultValue the parent's */
+	readonly hedge?: number | undefined;
+	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
+}
+interface DeadlineHeader {
+	readonly name: string;
+	format(remainingMs: number): string | undefined;
+	parse(value: string): number | undefined;
 }
 interface Decision {
 	readonly allowed: boolean;
@@ -431,6 +447,14 @@ interface HalfOpenOptions {
 	readonly maxFailures?: number | undefined;
 	/** @defaultValue '30s' */
 	readonly probeTimeout?: Duration | undefined;
+	/** @defaultValue 0 */
+	readonly ramp?: Duration | undefined;
+}
+interface HedgingOfKey {
+	readonly clock: Clock;
+	classify(own: Classify | undefined): Classify;
+	isSafe(context: CallContext): boolean;
+	discard(value: unknown): void;
 }
 interface Permit {
 	release(outcome?: Outcome): void;
@@ -493,6 +517,9 @@ interface RateLimiter {
 	refund(cost: number): void;
 	reconfigure(options: object): void;
 }
+interface RequestHedging extends Policy {
+	forKey(settings: HedgingOfKey): Policy;
+}
 interface Reservation {
 	readonly decision: Decision;
 	readonly delayMs: number;
@@ -504,16 +531,6 @@ interface ReserveOptions {
 	readonly cost?: number | undefined;
 	/** @defaultValue `Infinity` */
 	readonly maxWait?: Duration | undefined;
-}
-interface RetryBudgetOptions {
-	/** @defaultValue 0.2 */
-	readonly ratio?: number | undefined;
-	/** @defaultValue 10 */
-	readonly minPerSecond?: number | undefined;
-	/** @defaultValue '10s' */
-	readonly window?: Duration | undefined;
-	/** @defaultValue `systemClock` */
-	readonly clock?: Clock | undefined;
 }
 interface RetryBudgetStats {
 	readonly requests: number;
@@ -541,7 +558,7 @@ interface RetryOptions {
 	/** @defaultValue '30s' */
 	readonly maxRetryAfter?: Duration | undefined;
 	/** @defaultValue none */
-	readonly budget?: Pick<RetryBudget, keyof RetryBudget> | undefined;
+	readonly budget?: AttemptBudget | undefined;
 	/** @defaultValue the call's `classify` */
 	readonly classify?: Classify | undefined;
 	/** @defaultValue 'retry' */
@@ -559,6 +576,7 @@ interface Warning {
 	readonly code: WarningCode;
 	readonly message: string;
 }
+type AttemptSource = "retry" | "hedge";
 type Backoff = (event: BackoffEvent) => number | undefined;
 type CircuitState = "closed" | "open" | "half-open" | "isolated" | "disabled";
 type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;
@@ -576,6 +594,6 @@ type Outcome<T = unknown> = {
 type Random = () => number;
 type TransitionReason = "failure-rate" | "slow-call-rate" | "consecutive-failures" | "probe-failed" | "probe-timeout" | "probes-succeeded" | "open-time-passed" | "isolated" | "disabled" | "released" | "tripped" | "reset";
 type Verdict = "success" | "failure" | "permanent" | "throttled" | "ignore";
-type WarningCode = "breaker-without-inner-timeout" | "breaker-outside-retry" | "bulkhead-outside-retry" | "fallback-inside-retry" | "no-timeout" | "retry-inside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long";
+type WarningCode = "breaker-without-inner-timeout" | "breaker-outside-retry" | "bulkhead-outside-retry" | "fallback-inside-retry" | "no-timeout" | "retry-inside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long" | "hedge-outside-retry" | "hedge-inside-breaker" | "hedge-inside-bulkhead" | "hedge-inside-hedge" | "hedge-without-cap" | "hedge-after-timeout" | "hedge-of-unsafe-calls";
 
 export {};

@@ -1,7 +1,9 @@
 export declare function adaptiveLimit(options?: AdaptiveLimitOptions): AdaptiveLimit;
 export declare function aimdLimit(options?: AimdLimitOptions): LimitAlgorithm;
 export declare function codelQueue(options?: CodelQueueOptions): QueueDiscipline;
+export declare function deadlineHeader(options?: DeadlineHeaderOptions): DeadlineHeader;
 export declare function priorityGate(options?: PriorityGateOptions): PriorityGate;
+export declare function readDeadline(headers: RequestHeaders, header?: DeadlineHeader): number | undefined;
 export interface AdaptiveLimit extends Policy, Observable<AdaptiveLimitEvents> {
 	readonly limit: number;
 	readonly active: number;
@@ -70,6 +72,19 @@ export interface CodelQueueOptions {
 	/** @defaultValue true */
 	readonly lifo?: boolean | undefined;
 }
+export interface DeadlineHeader {
+	readonly name: string;
+	format(remainingMs: number): string | undefined;
+	parse(value: string): number | undefined;
+}
+export interface DeadlineHeaderOptions {
+	/** @defaultValue 'x-envoy-expected-rq-timeout-ms' */
+	readonly name?: string | undefined;
+	/** @defaultValue 'grpc' for the name `grpc-timeout`, otherwise 'milliseconds' */
+	readonly format?: DeadlineFormat | undefined;
+	/** @defaultValue 0 */
+	readonly margin?: Duration | undefined;
+}
 export interface LimitAlgorithm {
 	readonly name: string;
 	start(bounds: LimitBounds): LimitState;
@@ -109,7 +124,13 @@ export interface PriorityGateOptions {
 	/** @defaultValue `Math.random` */
 	readonly random?: Random | undefined;
 }
+export type DeadlineFormat = "milliseconds" | "grpc";
 export type LimitReason = "growth" | "latency" | "overload" | "probe";
+export type RequestHeaders = {
+	get(name: string): string | null;
+} | {
+	readonly [name: string]: string | readonly string[] | undefined;
+};
 interface AcquireOptions {
 	/** @defaultValue none */
 	readonly signal?: AbortSignal | null | undefined;
@@ -128,6 +149,7 @@ interface BulkheadEvents {
 interface CallContext {
 	readonly signal: AbortSignal;
 	readonly attempt: number;
+	readonly hedge: number;
 	readonly deadline: number;
 	/** @defaultValue 5 */
 	readonly priority: number;
@@ -161,6 +183,8 @@ interface Clock {
 interface ContextChange {
 	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
+	/** @defaultValue the parent's */
+	readonly hedge?: number | undefined;
 	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
 }

@@ -61,6 +61,7 @@ export interface LinearBackoffOptions {
 	readonly max: Duration;
 }
 export interface Retry extends Policy, Observable<RetryEvents> {
+	reconfigure(options: RetryChanges): void;
 }
 export interface RetryBudgetOptions {
 	/** @defaultValue 0.2 */
@@ -127,6 +128,7 @@ export interface RetryTokensStats {
 export type AttemptSource = "retry" | "hedge";
 export type Backoff = (event: BackoffEvent) => number | undefined;
 export type GiveUpReason = "attempts" | "elapsed" | "deadline" | "budget" | "retry-after" | "not-retryable" | "aborted" | "backoff";
+export type RetryChanges = Omit<RetryOptions, "name" | "clock" | "random">;
 interface CallContext {
 	readonly signal: AbortSignal;
 	readonly attempt: number;

@@ -1,5 +1,6 @@
 export declare function timeout(options: Duration | TimeoutOptions): Timeout;
 export interface Timeout extends Policy, Observable<TimeoutEvents> {
+	reconfigure(options: Duration | Pick<TimeoutOptions, "duration">): void;
 }
 export interface TimeoutEvents {
 	timeout: {

@@ -1,12 +1,3 @@
-declare class RetryBudget {
-	#private;
-	readonly ratio: number;
-	readonly floor: number;
-	constructor(options?: RetryBudgetOptions);
-	recordRequest(): void;
-	tryRetry(): boolean;
-	get stats(): RetryBudgetStats;
-}
 export declare function resilient(options?: ResilientDispatcherOptions): ResilientInterceptor;
 export interface FetchCallOptions {
 	/** @defaultValue the `timeout` of the instance */
@@ -35,6 +26,18 @@ interface AcquireOptions {
 	readonly signal?: AbortSignal | null | undefined;
 	/** @defaultValue 5 */
 	readonly priority?: number | undefined;
+}
+interface AttemptBudget {
+	readonly ratio: number;
+	readonly floor: number;
+	readonly stats: {
+		readonly requests: number;
+		readonly retries: number;
+		readonly available: number;
+	};
+	recordRequest(source?: AttemptSource): void;
+	recordSuccess?(source?: AttemptSource): void;
+	tryRetry(outcome?: Outcome): boolean;
 }
 interface BackoffEvent {
 	readonly attempt: number;
@@ -75,6 +78,7 @@ interface BulkheadOptions {
 interface CallContext {
 	readonly signal: AbortSignal;
 	readonly attempt: number;
+	readonly hedge: number;
 	readonly deadline: number;
 	/** @defaultValue 5 */
 	readonly priority: number;
@@ -84,6 +88,7 @@ interface CallEvent extends RequestLabels {
 	readonly outcome: Outcome;
 	readonly durationMs: number;
 	readonly attempts: number;
+	readonly hedges: number;
 }
 interface CallOptions<T = unknown> {
 	/** @defaultValue none */
@@ -182,7 +187,14 @@ interface ContextChange {
 	/** @defaultValue the parent's */
 	readonly attempt?: number | undefined;
 	/** @defaultValue the parent's */
+	readonly hedge?: number | undefined;
+	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
+}
+interface DeadlineHeader {
+	readonly name: string;
+	format(remainingMs: number): string | undefined;
+	parse(value: string): number | undefined;
 }
 interface Decision {
 	readonly allowed: boolean;
@@ -246,6 +258,14 @@ interface HalfOpenOptions {
 	readonly maxFailures?: number | undefined;
 	/** @defaultValue '30s' */
 	readonly probeTimeout?: Duration | undefined;
+	/** @defaultValue 0 */
+	readonly ramp?: Duration | undefined;
+}
+interface HedgingOfKey {
+	readonly clock: Clock;
+	classify(own: Classify | undefined): Classify;
+	isSafe(context: CallContext): boolean;
+	discard(value: unknown): void;
 }
 interface KeySnapshot {
 	readonly key: string;
@@ -346,6 +366,9 @@ interface RequestChanges {
 interface RequestDedupe {
 	start(): RequestSharing;
 }
+interface RequestHedging extends Policy {
+	forKey(settings: HedgingOfKey): Policy;
+}
 interface RequestLabels {
 	readonly key: string;
 	readonly method: string;
@@ -422,6 +445,10 @@ interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.fetch> {
 	/** @defaultValue none */
 	readonly dedupe?: RequestDedupe | undefined;
 	/** @defaultValue none */
+	readonly hedge?: RequestHedging | undefined;
+	/** @defaultValue none */
+	readonly propagateDeadline?: DeadlineHeader | undefined;
+	/** @defaultValue none */
 	readonly beforeRetry?: BeforeRetry | undefined;
 	/** @defaultValue `isIdempotent`, by the method and the headers of the request */
 	readonly repeatable?: ((request: OutgoingRequest) => boolean) | undefined;
@@ -442,16 +469,6 @@ interface ResponseLike {
 		get(name: string): string | null;
 	};
 	readonly body: unknown;
-}
-interface RetryBudgetOptions {
-	/** @defaultValue 0.2 */
-	readonly ratio?: number | undefined;
-	/** @defaultValue 10 */
-	readonly minPerSecond?: number | undefined;
-	/** @defaultValue '10s' */
-	readonly window?: Duration | undefined;
-	/** @defaultValue `systemClock` */
-	readonly clock?: Clock | undefined;
 }
 interface RetryBudgetStats {
 	readonly requests: number;
@@ -479,7 +496,7 @@ interface RetryOptions {
 	/** @defaultValue '30s' */
 	readonly maxRetryAfter?: Duration | undefined;
 	/** @defaultValue none */
-	readonly budget?: Pick<RetryBudget, keyof RetryBudget> | undefined;
+	readonly budget?: AttemptBudget | undefined;
 	/** @defaultValue the call's `classify` */
 	readonly classify?: Classify | undefined;
 	/** @defaultValue 'retry' */
@@ -516,6 +533,7 @@ interface WithCallOptions {
 	/** @defaultValue none */
 	readonly breakwater?: FetchCallOptions | undefined;
 }
+type AttemptSource = "retry" | "hedge";
 type Backoff = (event: BackoffEvent) => number | undefined;
 type BeforeRetry = (event: BeforeRetryEvent) => RequestChanges | undefined | PromiseLike<RequestChanges | undefined> | PromiseLike<void>;
 type CircuitState = "closed" | "open" | "half-open" | "isolated" | "disabled";
@@ -549,6 +567,6 @@ type ResilientFetch<F extends FetchLike = typeof globalThis.fetch> = F & ((input
 };
 type TransitionReason = "failure-rate" | "slow-call-rate" | "consecutive-failures" | "probe-failed" | "probe-timeout" | "probes-succeeded" | "open-time-passed" | "isolated" | "disabled" | "released" | "tripped" | "reset";
 type Verdict = "success" | "failure" | "permanent" | "throttled" | "ignore";
-type WarningCode = "breaker-without-inner-timeout" | "breaker-outside-retry" | "bulkhead-outside-retry" | "fallback-inside-retry" | "no-timeout" | "retry-inside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long";
+type WarningCode = "breaker-without-inner-timeout" | "breaker-outside-retry" | "bulkhead-outside-retry" | "fallback-inside-retry" | "no-timeout" | "retry-inside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long" | "hedge-outside-retry" | "hedge-inside-breaker" | "hedge-inside-bulkhead" | "hedge-inside-hedge" | "hedge-without-cap" | "hedge-after-timeout" | "hedge-of-unsafe-calls";
 
 export {};
