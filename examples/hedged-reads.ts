@@ -29,7 +29,8 @@ async function replica() {
 const replicas = await Promise.all([replica(), replica(), replica()]);
 const nodes = replicas.map(({ url }) => url);
 
-async function measure(name: string, fetch: (url: string) => Promise<Response>) {
+/** Reads 1,500 times, and returns the 99th percentile of the latencies in milliseconds. */
+async function measure(name: string, fetch: (url: string) => Promise<Response>): Promise<number> {
   requests = 0;
   abandoned = 0;
   const latencies: number[] = [];
@@ -41,25 +42,32 @@ async function measure(name: string, fetch: (url: string) => Promise<Response>) 
   };
   for (let i = 0; i < READS; i += 15) await Promise.all(Array.from({ length: 15 }, read));
   latencies.sort((a, b) => a - b);
-  const quantile = (share: number) => `${Math.round(latencies[Math.floor(share * READS)] as number)} ms`.padStart(6);
-  const load = (requests / READS).toFixed(2);
-  console.log(
-    `${name}  p50 ${quantile(0.5)}  p99 ${quantile(0.99)}  requests per read ${load}, abandoned ${abandoned}`,
-  );
+  const quantile = (share: number) => Math.round(latencies[Math.floor(share * READS)] as number);
+  console.log(`${name}: p50 ${quantile(0.5)} ms, p99 ${quantile(0.99)} ms`);
+  console.log(`  at most 6 requests for 100 reads were added: ${requests <= 1.06 * READS}`);
+  return quantile(0.99);
 }
 
 const route = () => new LoadBalancer(nodes, { pick: roundRobin() }).route();
 const policy = hedge({ delay: 'p95', fallbackDelay: '50ms' });
-policy.on('hedge', ({ hedge: number, delayMs }) => {
-  if (policy.stats.hedges === 1)
-    console.log(`the first hedge (number ${number}) starts after ${Math.round(delayMs)} ms`);
-});
 
-await measure('without hedges', resilientFetch({ route: route() }));
-await measure('with hedges   ', resilientFetch({ route: route(), hedge: policy }));
-const { hedges, wins, skipped } = policy.stats;
-console.log(`hedges: ${hedges}, of which ${wins} have won; ${skipped} were not started because of the cap`);
+const without = await measure('without hedges', resilientFetch({ route: route() }));
+const withHedges = await measure('with hedges', resilientFetch({ route: route(), hedge: policy }));
+const { hedges, wins } = policy.stats;
+console.log(`the hedges take most of the tail: ${withHedges < 0.6 * without}`);
+console.log(
+  `most hedges have won: ${wins > hedges / 2}; the replicas have stopped the work on losers: ${abandoned > 0}`,
+);
 for (const { server } of replicas) {
   server.close();
   server.closeAllConnections();
 }
+
+/* Prints, but for the milliseconds:
+without hedges: p50 16 ms, p99 164 ms
+  at most 6 requests for 100 reads were added: true
+with hedges: p50 12 ms, p99 44 ms
+  at most 6 requests for 100 reads were added: true
+the hedges take most of the tail: true
+most hedges have won: true; the replicas have stopped the work on losers: true
+*/
