@@ -52,11 +52,20 @@ export interface BulkheadOptions {
    * @defaultValue 'reject'
    */
   readonly onFull?: 'reject' | 'evict-lowest' | undefined;
+  /**
+   * The mode of operation. `enforce` limits calls; `observe` counts and emits the events `queued` and `reject`, but admits
+   * every call at once. Use `observe` to find the right size in production.
+   * @defaultValue 'enforce'
+   */
+  readonly mode?: 'enforce' | 'observe' | undefined;
   /** The name of the policy in errors, events and descriptions. @defaultValue 'bulkhead' */
   readonly name?: string | undefined;
   /** The clock that measures `queueTimeout`. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined;
 }
+
+/** The options of a bulkhead that `reconfigure` can change. */
+export type BulkheadChanges = Partial<Pick<BulkheadOptions, 'maxConcurrent' | 'maxQueue' | 'queueTimeout'>>;
 
 /** Events of a bulkhead. */
 export interface BulkheadEvents {
@@ -91,6 +100,12 @@ export interface Bulkhead extends Policy, Observable<BulkheadEvents> {
    * calls finish.
    */
   resize(maxConcurrent: number): void;
+  /**
+   * Changes the given options; the others stay as they are. Running and waiting calls stay accepted: a waiter keeps its
+   * `queueTimeout`, and no waiter is rejected because `maxQueue` has become smaller.
+   * @throws InvalidOptionError for invalid options. The bulkhead is unchanged then.
+   */
+  reconfigure(options: BulkheadChanges): void;
   /**
    * Admits no further call until `resume`, for example while the dependency is being maintained. Running calls continue.
    * New calls wait in the queue, and are rejected if it is full. `queueTimeout` continues to run. Has no effect while
@@ -147,16 +162,16 @@ export class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   #maxConcurrent: number;
   /** The number of calls that may run now: `maxConcurrent`, or 0 during a pause. */
   #limit: number;
-  readonly #maxQueue: number;
-  readonly #queueTimeoutMs: number;
+  #maxQueue: number;
+  #queueTimeoutMs: number;
   readonly #queue: WaitingQueue;
   /** Undefined where a call that holds a slot always ends. */
   readonly #holders: SlotHolders | undefined;
   readonly #queueName: string;
   readonly #onFull: 'reject' | 'evict-lowest';
   readonly #owner: string;
-  /** Whether calls that exceed the limit are admitted. Their rejections are only emitted. */
-  protected isObserving = false;
+  /** Whether calls that exceed the limit are admitted, and only the events are emitted. */
+  readonly #isObserving: boolean;
   #idleWaiters: (() => void)[] = [];
   #closed = false;
 
@@ -175,6 +190,7 @@ export class BulkheadPolicy extends BracketPolicy implements Bulkhead {
       queueTimeout: Infinity,
       queue: 'fifo',
       onFull: 'reject',
+      mode: 'enforce',
       name: owner,
       clock: undefined,
     });
@@ -185,20 +201,24 @@ export class BulkheadPolicy extends BracketPolicy implements Bulkhead {
     this.#limit = this.#maxConcurrent;
     this.#maxQueue = checkInteger(owner, 'maxQueue', own.maxQueue, { min: 0, orInfinity: true });
     this.#queueTimeoutMs = toMs(owner, 'queueTimeout', own.queueTimeout, { orInfinity: true });
-    const timeouts = this.#queueTimeoutMs === Infinity ? undefined : new DeadlineList(this.clock, this.#queueTimeoutMs);
+    this.#isObserving = checkOneOf(owner, 'mode', own.mode, ['enforce', 'observe']) === 'observe';
     this.#holders = timersBelongToRequests ? new SlotHolders(this.#release) : undefined;
     const discipline = checkQueueDiscipline(owner, own.queue);
     this.#queueName = discipline?.name ?? 'fifo';
     this.#onFull = checkOneOf(owner, 'onFull', own.onFull, ON_FULL);
     this.#queue = new WaitingQueue({
-      timeouts,
-      onTimeout: (waiter) => this.#rejectLate(waiter, this.#queueTimeoutMs),
+      timeouts: this.#newTimeouts(),
+      onTimeout: (waiter, timeoutMs) => this.#rejectLate(waiter, timeoutMs),
       discipline: discipline?.start(this.clock),
       onOverdue: (waiter, waitedMs) => this.#rejectLate(waiter, waitedMs),
       evicts: this.#onFull === 'evict-lowest',
       // During a pause waiters may leave the queue while no call is running.
       onEmpty: () => this.active === 0 && this.#onIdle(),
     });
+  }
+
+  #newTimeouts(): DeadlineList | undefined {
+    return this.#queueTimeoutMs === Infinity ? undefined : new DeadlineList(this.clock, this.#queueTimeoutMs);
   }
 
   get queued(): number {
@@ -218,6 +238,7 @@ export class BulkheadPolicy extends BracketPolicy implements Bulkhead {
       queueTimeoutMs: this.#queueTimeoutMs,
       queue: this.#queueName,
       onFull: this.#onFull,
+      mode: this.#isObserving ? 'observe' : 'enforce',
     };
   }
 
@@ -282,6 +303,24 @@ export class BulkheadPolicy extends BracketPolicy implements Bulkhead {
     if (this.#limit > 0) this.#admitWaiters();
   }
 
+  reconfigure(options: BulkheadChanges): void {
+    const present = {
+      maxConcurrent: this.#maxConcurrent,
+      maxQueue: this.#maxQueue,
+      queueTimeout: this.#queueTimeoutMs,
+    };
+    const own = readOptions(this.#owner, options, present);
+    const maxConcurrent = checkInteger(this.#owner, 'maxConcurrent', own.maxConcurrent, { min: 1 });
+    const maxQueue = checkInteger(this.#owner, 'maxQueue', own.maxQueue, { min: 0, orInfinity: true });
+    const queueTimeoutMs = toMs(this.#owner, 'queueTimeout', own.queueTimeout, { orInfinity: true });
+    this.#maxQueue = maxQueue;
+    if (queueTimeoutMs !== this.#queueTimeoutMs) {
+      this.#queueTimeoutMs = queueTimeoutMs;
+      this.#queue.timeouts = this.#newTimeouts();
+    }
+    this.resize(maxConcurrent);
+  }
+
   pause(): void {
     this.#limit = 0;
   }
@@ -328,11 +367,18 @@ export class BulkheadPolicy extends BracketPolicy implements Bulkhead {
   protected tryTakeSlot(): boolean {
     if (this.active >= this.#limit) this.#holders?.releaseLost();
     if (this.#closed || this.active >= this.#limit) {
-      if (this.#closed || !this.isObserving) return false;
-      this.#emitReject('full');
+      if (this.#closed || !this.#isObserving) return false;
+      this.#emitObserved();
     }
     this.active++;
     return true;
+  }
+
+  /** Emits the event that a call without a slot would have caused. */
+  #emitObserved(): void {
+    const queued = this.active - this.#limit + 1;
+    if (queued > this.#maxQueue) this.#emitReject('full');
+    else if (this.#events.has('queued')) this.#events.emit('queued', { queued });
   }
 
   /** Returns the error for a call that found no free slot; undefined if the call may wait. */

@@ -8,5 +8,12 @@
  *
  * @module
  */
-export { type AcquireOptions, type Bulkhead, type BulkheadEvents, type BulkheadOptions, bulkhead } from './bulkhead.js';
+export {
+  type AcquireOptions,
+  type Bulkhead,
+  type BulkheadChanges,
+  type BulkheadEvents,
+  type BulkheadOptions,
+  bulkhead,
+} from './bulkhead.js';
 export type { QueueDiscipline, QueueState } from './queue-discipline.js';

@@ -65,16 +65,16 @@ export class Waiter {
 /** The queue timeout of one waiter. */
 class QueueDeadline extends Deadline {
   readonly #waiter: Waiter;
-  readonly #onTimeout: (waiter: Waiter) => void;
+  readonly #onTimeout: (waiter: Waiter, timeoutMs: number) => void;
 
-  constructor(waiter: Waiter, onTimeout: (waiter: Waiter) => void) {
+  constructor(waiter: Waiter, onTimeout: (waiter: Waiter, timeoutMs: number) => void) {
     super();
     this.#waiter = waiter;
     this.#onTimeout = onTimeout;
   }
 
-  onDue(): void {
-    this.#onTimeout(this.#waiter);
+  onDue(timeoutMs: number): void {
+    this.#onTimeout(this.#waiter, timeoutMs);
   }
 }
 
@@ -125,7 +125,7 @@ class ReversedLane {
 export interface WaitingQueueInit {
   readonly timeouts: DeadlineList | undefined;
   /** Called when a waiter has reached its queue timeout. It must reject the waiter. */
-  readonly onTimeout: (waiter: Waiter) => void;
+  readonly onTimeout: (waiter: Waiter, timeoutMs: number) => void;
   /** The state of the discipline; undefined for arrival order. */
   readonly discipline?: QueueState | undefined;
   /** Called when the discipline drops a waiter. It must reject the waiter. */
@@ -148,14 +148,15 @@ export class WaitingQueue {
   readonly #lanes = new LaneHeap<Lane>();
   /** The least important lane first; undefined if waiters are never evicted. */
   readonly #lowest: LaneHeap<ReversedLane> | undefined;
-  readonly #timeouts: DeadlineList | undefined;
-  readonly #onTimeout: (waiter: Waiter) => void;
+  /** The deadlines of waiters that are added from now on; undefined if they have none. */
+  timeouts: DeadlineList | undefined;
+  readonly #onTimeout: (waiter: Waiter, timeoutMs: number) => void;
   readonly #onOverdue: (waiter: Waiter, waitedMs: number) => void;
   readonly #onEmpty: () => void;
   #discipline: QueueState | undefined;
 
   constructor(init: WaitingQueueInit) {
-    this.#timeouts = init.timeouts;
+    this.timeouts = init.timeouts;
     this.#onTimeout = init.onTimeout;
     this.#onOverdue = init.onOverdue ?? (() => {});
     this.#onEmpty = init.onEmpty ?? (() => {});
@@ -173,9 +174,9 @@ export class WaitingQueue {
     lane.last = waiter;
     this.size++;
     this.#discipline?.add(waiter);
-    if (this.#timeouts === undefined) return;
+    if (this.timeouts === undefined) return;
     waiter.timeout = new QueueDeadline(waiter, this.#onTimeout);
-    this.#timeouts.add(waiter.timeout);
+    this.timeouts.add(waiter.timeout);
   }
 
   /** The oldest waiter of the most important priority. */
@@ -240,7 +241,7 @@ export class WaitingQueue {
       this.#lanes.remove(lane);
       if (lane.reversed !== undefined) this.#lowest?.remove(lane.reversed);
     }
-    if (waiter.timeout !== undefined) this.#timeouts?.remove(waiter.timeout);
+    if (waiter.timeout !== undefined) waiter.timeout.list?.remove(waiter.timeout);
     if (this.size === 0) this.#onEmpty();
   }
 

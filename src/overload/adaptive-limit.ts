@@ -217,7 +217,7 @@ class AdaptiveLimitPolicy extends BulkheadPolicy implements AdaptiveLimit {
   limit: number;
   readonly holdUntil: 'headers' | 'body';
   readonly #events: Emitter<AdaptiveLimitEvents>;
-  readonly #options: Pick<CheckedOptions, 'minLimit' | 'maxLimit' | 'algorithm' | 'mode' | 'classify'>;
+  readonly #options: Pick<CheckedOptions, 'minLimit' | 'maxLimit' | 'algorithm' | 'classify'>;
   readonly #state: LimitState;
   readonly #watch: LoopWatch | undefined;
   #isWatching = false;
@@ -226,18 +226,17 @@ class AdaptiveLimitPolicy extends BulkheadPolicy implements AdaptiveLimit {
   #stalled = 0;
 
   constructor(options: CheckedOptions) {
-    const { initialLimit, maxQueue, queueTimeout, queue, onFull, name, clock } = options;
+    const { initialLimit, maxQueue, queueTimeout, queue, onFull, mode, name, clock } = options;
     const events = new Emitter<AdaptiveLimitEvents>(EVENTS);
-    super({ maxConcurrent: initialLimit, maxQueue, queueTimeout, queue, onFull, name, clock }, OWNER, events);
+    super({ maxConcurrent: initialLimit, maxQueue, queueTimeout, queue, onFull, mode, name, clock }, OWNER, events);
     this.#events = events;
     this.limit = initialLimit;
     this.holdUntil = options.holdUntil;
-    const { minLimit, maxLimit, algorithm, mode, classify } = options;
+    const { minLimit, maxLimit, algorithm, classify } = options;
     // Not the options themselves: a copy of many options takes more memory than the rest of a limit.
-    this.#options = { minLimit, maxLimit, algorithm, mode, classify };
+    this.#options = { minLimit, maxLimit, algorithm, classify };
     this.#state = algorithm.start({ initialLimit, minLimit, maxLimit });
     this.#watch = LoopWatch.of(this.clock);
-    this.isObserving = options.mode === 'observe';
   }
 
   override on<K extends keyof AdaptiveLimitEvents>(
@@ -253,7 +252,7 @@ class AdaptiveLimitPolicy extends BulkheadPolicy implements AdaptiveLimit {
 
   override describe(): PolicyDescription {
     const { maxConcurrent: _, ...description } = super.describe();
-    const { minLimit, maxLimit, algorithm, mode } = this.#options;
+    const { minLimit, maxLimit, algorithm } = this.#options;
     return {
       ...description,
       kind: OWNER,
@@ -262,7 +261,6 @@ class AdaptiveLimitPolicy extends BulkheadPolicy implements AdaptiveLimit {
       minLimit,
       maxLimit,
       algorithm: algorithm.name,
-      mode,
     };
   }
 

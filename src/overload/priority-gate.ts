@@ -55,8 +55,8 @@ export interface PriorityGate extends Policy, Observable<PriorityGateEvents> {
 
 /**
  * Creates a policy that rejects the least important calls first. Put it outside a bulkhead, an adaptive limit or a rate
- * limit, best one with a queue and `onFull: 'evict-lowest'`: those know how much is too much. The gate
- * learns the share of calls that they can admit, and rejects the others at the lowest priorities, with `ShedError`.
+ * limit, best one with a queue and `onFull: 'evict-lowest'`: those know how much is too much. The gate learns the share of
+ * calls that they can admit, and rejects the others at the lowest priorities, with `ShedError`.
  *
  * ```
  * each tenth of the window: admitted = admitted × (1 - the share that the limits inside have rejected)
@@ -68,8 +68,9 @@ export interface PriorityGate extends Policy, Observable<PriorityGateEvents> {
  * If all calls have the same priority, the gate rejects a share of them at random. `minShare` of each priority always
  * passes.
  *
- * The idea is that of WeChat's DAGOR (Zhou et al., SoCC 2018) and of failsafe-go's prioritizer. O(1) per call, and O(n log n) per
- * tenth of the window for n distinct priorities, of which 1,000 are distinguished; no timer. One gate may be used for several limits, in several pipelines.
+ * The idea is that of WeChat's DAGOR (Zhou et al., SoCC 2018) and of failsafe-go's prioritizer. One gate may be used for
+ * several limits, in several pipelines. O(1) per call, and O(n log n) per tenth of the window for n distinct priorities, of
+ * which 1,000 are distinguished; no timer.
  *
  * @throws InvalidOptionError for invalid options.
  * @example

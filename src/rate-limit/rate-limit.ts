@@ -11,7 +11,7 @@ import {
 import { type Duration, toMs } from '../core/duration.js';
 import { type Decision, InvalidOptionError, RateLimitedError } from '../core/errors.js';
 import { Emitter, type Observable } from '../core/events.js';
-import { checkInteger, checkName, checkOptionalFunction, readOptions } from '../core/options.js';
+import { checkInteger, checkName, checkOneOf, checkOptionalFunction, readOptions } from '../core/options.js';
 import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
 import { acquireFrom, checkLimiter, clockOf } from './base-limiter.js';
 import type { KeyedRateLimiter } from './keyed-rate-limiter.js';
@@ -32,13 +32,19 @@ export interface RateLimitOptions {
   readonly cost?: number | ((context: CallContext) => number) | undefined;
   /** A function that returns the key to limit by; only used with a `KeyedRateLimiter`. @defaultValue the call's key */
   readonly key?: ((context: CallContext) => string) | undefined;
+  /**
+   * The mode of operation. `enforce` limits calls; `observe` takes from the limiter and emits `reject` as `enforce` does,
+   * but starts every call at once. Use `observe` to find the right limit in production.
+   * @defaultValue 'enforce'
+   */
+  readonly mode?: 'enforce' | 'observe' | undefined;
   /** The name of the policy in errors, events and descriptions. @defaultValue 'rateLimit' */
   readonly name?: string | undefined;
 }
 
 /** The events of a `rateLimit` policy. */
 export interface RateLimitEvents {
-  /** Emitted when a call is rejected. */
+  /** Emitted when a call is rejected; in the mode `observe`, when `enforce` would have rejected it. */
   reject: { readonly decision: Decision; readonly key: string | undefined };
 }
 
@@ -74,16 +80,18 @@ class RateLimitPolicy extends BasePolicy implements RateLimit {
   readonly #maxWaitMs: number;
   readonly #cost: number | ((context: CallContext) => number);
   readonly #key: ((context: CallContext) => string) | undefined;
+  readonly #isObserving: boolean;
   readonly #events = new Emitter<RateLimitEvents>(EVENTS);
 
   constructor(limiter: RateLimiter | KeyedRateLimiter, options?: RateLimitOptions) {
     const owner = 'rateLimit';
-    const own = readOptions(owner, options, { maxWait: 0, cost: 1, key: undefined, name: owner });
+    const own = readOptions(owner, options, { maxWait: 0, cost: 1, key: undefined, mode: 'enforce', name: owner });
     super(checkName(owner, own.name), limiterClock(checkLimiter(owner, 'limiter', limiter as RateLimiter)));
     this.#limiter = limiter;
     this.#maxWaitMs = toMs(owner, 'maxWait', own.maxWait, { orZero: true, orInfinity: true });
     this.#cost = typeof own.cost === 'function' ? own.cost : checkInteger(owner, 'cost', own.cost, { min: 0 });
     this.#key = checkOptionalFunction(owner, 'key', own.key);
+    this.#isObserving = checkOneOf(owner, 'mode', own.mode, ['enforce', 'observe']) === 'observe';
   }
 
   on<K extends keyof RateLimitEvents>(type: K, listener: (event: RateLimitEvents[K]) => void): () => void {
@@ -91,7 +99,8 @@ class RateLimitPolicy extends BasePolicy implements RateLimit {
   }
 
   describe(): PolicyDescription {
-    return { kind: 'rateLimit', name: this.name, maxWaitMs: this.#maxWaitMs };
+    const mode = this.#isObserving ? { mode: 'observe' } : {};
+    return { kind: 'rateLimit', name: this.name, maxWaitMs: this.#maxWaitMs, ...mode };
   }
 
   run(next: Next, context: PolicyContext): Promise<unknown> {
@@ -100,18 +109,38 @@ class RateLimitPolicy extends BasePolicy implements RateLimit {
     let answer: Decision | Promise<Decision>;
     try {
       key = this.#keyOf(context);
-      answer = this.#ask(asContext(context), key);
+      answer = this.#isObserving ? this.#observe(asContext(context), key) : this.#ask(asContext(context), key);
     } catch (error) {
       return Promise.reject(error);
     }
-    const proceed = (decision: Decision) => (decision.allowed ? invoke(next, context) : this.#reject(decision, key));
+    const proceed = (decision: Decision) => {
+      if (decision.allowed) return invoke(next, context);
+      if (this.#events.has('reject')) this.#events.emit('reject', { decision, key });
+      if (this.#isObserving) return invoke(next, context);
+      return rejectNextMicrotask(new RateLimitedError({ policy: this.name, decision }));
+    };
     // `then` is called here, in the caller's async context, so the operation runs in that context too.
     return answer instanceof Promise ? answer.then(proceed) : proceed(answer);
   }
 
+  /** Takes what the call would take, without the wait. */
+  #observe(context: Context, key: string | undefined): Decision {
+    const limiter = this.#limiter;
+    const cost = this.#costOf(context);
+    const maxWait = this.#maxWaitOf(context) / 1000;
+    if (this.#maxWaitMs === 0)
+      return isKeyed(limiter) ? limiter.tryAcquire(key as string, cost) : limiter.tryAcquire(cost);
+    const terms = { cost, maxWait };
+    return (isKeyed(limiter) ? limiter.reserve(key as string, terms) : limiter.reserve(terms)).decision;
+  }
+
+  #costOf(context: CallContext): number {
+    return typeof this.#cost === 'function' ? this.#cost(context) : this.#cost;
+  }
+
   #ask(context: Context, key: string | undefined): Decision | Promise<Decision> {
     const limiter = this.#limiter;
-    const cost = typeof this.#cost === 'function' ? this.#cost(context) : this.#cost;
+    const cost = this.#costOf(context);
     const maxWait = this.#maxWaitOf(context);
     if (isKeyed(limiter)) {
       if (this.#maxWaitMs === 0) return limiter.tryAcquire(key as string, cost);
@@ -132,11 +161,6 @@ class RateLimitPolicy extends BasePolicy implements RateLimit {
     const key = this.#key === undefined ? context.key : this.#key(context);
     if (typeof key === 'string') return key;
     throw new InvalidOptionError(this.name, 'key', 'must be a string if the limiter is keyed', key);
-  }
-
-  #reject(decision: Decision, key: string | undefined): Promise<never> {
-    if (this.#events.has('reject')) this.#events.emit('reject', { decision, key });
-    return rejectNextMicrotask(new RateLimitedError({ policy: this.name, decision }));
   }
 }
 
