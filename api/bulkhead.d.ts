@@ -9,6 +9,7 @@ export interface Bulkhead extends Policy, Observable<BulkheadEvents> {
 	readonly active: number;
 	readonly queued: number;
 	resize(maxConcurrent: number): void;
+	reconfigure(options: BulkheadChanges): void;
 	pause(): void;
 	resume(): void;
 	tryAcquire(): Permit | undefined;
@@ -36,6 +37,8 @@ export interface BulkheadOptions {
 	readonly queue?: "fifo" | QueueDiscipline | undefined;
 	/** @defaultValue 'reject' */
 	readonly onFull?: "reject" | "evict-lowest" | undefined;
+	/** @defaultValue 'enforce' */
+	readonly mode?: "enforce" | "observe" | undefined;
 	/** @defaultValue 'bulkhead' */
 	readonly name?: string | undefined;
 	/** @defaultValue `systemClock` */
@@ -56,6 +59,7 @@ export interface QueueState {
 	] | undefined;
 	restart(): void;
 }
+export type BulkheadChanges = Partial<Pick<BulkheadOptions, "maxConcurrent" | "maxQueue" | "queueTimeout">>;
 interface CallContext {
 	readonly signal: AbortSignal;
 	readonly attempt: number;

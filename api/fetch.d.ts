@@ -306,6 +306,8 @@ interface BulkheadOptions {
 	readonly queue?: "fifo" | QueueDiscipline | undefined;
 	/** @defaultValue 'reject' */
 	readonly onFull?: "reject" | "evict-lowest" | undefined;
+	/** @defaultValue 'enforce' */
+	readonly mode?: "enforce" | "observe" | undefined;
 	/** @defaultValue 'bulkhead' */
 	readonly name?: string | undefined;
 	/** @defaultValue `systemClock` */

@@ -218,6 +218,8 @@ export interface RateLimitOptions {
 	readonly cost?: number | ((context: CallContext) => number) | undefined;
 	/** @defaultValue the call's key */
 	readonly key?: ((context: CallContext) => string) | undefined;
+	/** @defaultValue 'enforce' */
+	readonly mode?: "enforce" | "observe" | undefined;
 	/** @defaultValue 'rateLimit' */
 	readonly name?: string | undefined;
 }
