@@ -1,5 +1,5 @@
 /**
- * Virtual clocks, a seeded random source, stand-ins for policies, and contract tests for stores: for deterministic tests
+ * Virtual clocks, a seeded random source, stand-ins for policies, and contract tests for stores and journals: for deterministic tests
  * of code that uses this package. `TestClock` is for tests: it also waits for code that is not driven by it. `SimClock` is
  * for long simulations of millions of calls.
  *
@@ -9,6 +9,7 @@
  */
 export { type Random, seededRandom } from '../core/random.js';
 export { type CacheStoreContractOptions, cacheStoreContract, type DefineTest } from './cache-store-contract.js';
+export { journalContract, type RecoverableJournal } from './journal-contract.js';
 export { forceOpen, passThrough } from './policies.js';
 export type { SettleMode } from './settle.js';
 export { SimClock, type SimClockOptions } from './sim-clock.js';

@@ -38,7 +38,7 @@ const mayImport: Record<string, string[]> = {
   'http-server': ['core', 'rate-limit', 'http-fields', 'overload', 'request-context'],
   sharding: ['core', 'hash-ring'],
   simulator: ['core', 'testing'],
-  testing: ['core', 'tiered-cache'], // only the type of a store, for its contract
+  testing: ['core', 'cache-writers', 'tiered-cache'], // only the types of a store and a journal, for their contracts
 };
 
 const src = fileURLToPath(new URL('../../src/', import.meta.url));

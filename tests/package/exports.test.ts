@@ -155,7 +155,15 @@ const publicNames: Record<string, string[]> = {
     'zipf',
   ],
   undici: ['resilient'],
-  testing: ['SimClock', 'TestClock', 'cacheStoreContract', 'forceOpen', 'passThrough', 'seededRandom'],
+  testing: [
+    'SimClock',
+    'TestClock',
+    'cacheStoreContract',
+    'forceOpen',
+    'journalContract',
+    'passThrough',
+    'seededRandom',
+  ],
 };
 
 /** Entry points that the root does not re-export, because they do not run in every runtime or are not needed by every program. */
