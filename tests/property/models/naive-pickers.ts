@@ -9,10 +9,16 @@ type NumberOf = (one: Candidate) => number;
 const picker = (name: string, start: () => Picker): PickerFactory => ({ name, start });
 const sum = (candidates: readonly Candidate[], of: NumberOf) => candidates.reduce((all, one) => all + of(one), 0);
 
+/** Whether rounding may have decided the last turn: two candidates had nearly the same credit, and it was not exact. */
+export let wasNearlyEqual = false;
+
 /** Smooth weighted round robin of nginx: each candidate is credited its weight, and the one with most credit pays for all. */
 function smoothTurn(candidates: readonly Candidate[], take: boolean, weightOf: NumberOf, settled: NumberOf): Candidate {
   const credits = candidates.map((one) => settled(one) + weightOf(one));
-  const best = credits.indexOf(Math.max(...credits));
+  const most = Math.max(...credits);
+  const best = credits.indexOf(most);
+  const isExact = Number.isInteger(most * 2 ** 20);
+  wasNearlyEqual = !isExact && credits.filter((credit) => Math.abs(credit - most) < 1e-6).length > 1;
   if (take) {
     for (const [index, one] of candidates.entries()) one.credit = credits[index]!;
     candidates[best]!.credit -= sum(candidates, weightOf);
