@@ -23,11 +23,16 @@ export declare class TestClock implements Clock {
 }
 export declare function cacheStoreContract(test: DefineTest, make: () => CacheStore<string> | PromiseLike<CacheStore<string>>, { wait }?: CacheStoreContractOptions): void;
 export declare function forceOpen(policy: Policy<unknown>): Disposable;
+export declare function journalContract(test: DefineTest, make: () => RecoverableJournal | PromiseLike<RecoverableJournal>): void;
 export declare function passThrough(): Policy;
 export declare function seededRandom(seed: number): Random;
 export interface CacheStoreContractOptions {
 	/** @defaultValue waits in real time, less than a second in total */
 	readonly wait?: ((ms: number) => unknown) | undefined;
+}
+export interface RecoverableJournal {
+	readonly journal: WriteJournal<string, string>;
+	recover(): readonly Entry[] | PromiseLike<readonly Entry[]>;
 }
 export interface SimClockOptions {
 	/** @defaultValue 'tick' where the platform has it, else 'message' */
@@ -92,6 +97,10 @@ interface ContextChange {
 	/** @defaultValue the parent's */
 	readonly deadline?: number | undefined;
 }
+interface JournalAck<K> {
+	readonly key: K;
+	readonly number: number;
+}
 interface Policy<out Adds = never> {
 	readonly name: string;
 	readonly clock: Clock;
@@ -124,8 +133,13 @@ interface StoredData<D> {
 	readonly data: D;
 	readonly remainingMs: number;
 }
+interface WriteJournal<K, V> {
+	append(entries: readonly JournalEntry<K, V>[]): unknown;
+	ack(acks: readonly JournalAck<K>[]): unknown;
+}
 type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;
 type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
+type Entry = JournalEntry<string, string>;
 type EntryMatch = {
 	readonly tag: string;
 	readonly prefix?: undefined;
@@ -139,6 +153,9 @@ type EntryMatch = {
 	readonly tag?: undefined;
 	readonly prefix?: undefined;
 };
+type JournalEntry<K, V> = WriteEntry<K, V> & {
+	readonly number: number;
+};
 type Next = (context: PolicyContext) => Promise<unknown>;
 type Outcome<T = unknown> = {
 	readonly ok: true;
@@ -148,5 +165,13 @@ type Outcome<T = unknown> = {
 	readonly error: unknown;
 };
 type Verdict = "success" | "failure" | "permanent" | "throttled" | "ignore";
+type WriteEntry<K, V> = {
+	readonly type: "set";
+	readonly key: K;
+	readonly value: V;
+} | {
+	readonly type: "delete";
+	readonly key: K;
+};
 
 export {};
