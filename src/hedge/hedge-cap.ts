@@ -3,10 +3,8 @@ import { TimeWindow } from '../core/time-window.js';
 const CALLS = 0;
 const HEDGES = 1;
 const WINDOW_MS = 10_000;
-/** The number of hedges per second that are allowed however few calls there are. */
-const MIN_PER_SECOND = 1;
-/** The number of hedges that are allowed in a window however few calls there are. */
-export const CAP_FLOOR = (MIN_PER_SECOND * WINDOW_MS) / 1000;
+/** The number of hedges that are allowed in a window however few calls there are: one per second. */
+export const CAP_FLOOR = 10;
 /** Tolerance for rounding: 0.05 × 20 must allow 1. */
 const ROUNDING = 1e-9;
 

@@ -15,7 +15,8 @@ export const entryPoints: readonly string[] = Object.keys(manifest.exports)
 /** Entry points that the root does not re-export. */
 const notUniversal = [
   ...['breakwater', 'breakwater/load-balancer/dns', 'breakwater/load-balancer/tcp'],
-  ...['breakwater/http-server', 'breakwater/simulator', 'breakwater/undici', 'breakwater/testing'],
+  ...['breakwater/http-server', 'breakwater/request-context', 'breakwater/simulator'],
+  ...['breakwater/undici', 'breakwater/testing'],
 ];
 
 /** The entry points whose names the root exports too. */
