@@ -153,7 +153,8 @@ const sharesOf = ({ good, offered }: { readonly good: Phases; readonly offered: 
   good.map((count, phase) => count / offered[phase]!) as Phases;
 
 describe('The simulator and real sockets', () => {
-  it.each(Object.entries(candidates))(
+  // All at once: each keeps the machine busy for a small part of its time.
+  it.concurrent.each(Object.entries(candidates))(
     'with %s, the share of good calls of each phase is the same in both',
     async (_name, make) => {
       const [model, reality] = [sharesOf(await simulated(make)), sharesOf(await real(make))];
