@@ -24,10 +24,13 @@ ${text(`What configurations do in an outage. Each section has an anti-pattern, t
 policies on a simulated clock, in front of simulated servers. \`npm run simulate\` writes this page, and the figures are the same on every
 machine. [Simulator](patterns/simulator.md) describes how to write such a scenario for a configuration of your own.`)}
 
-${text(`How to read a table: the bars are the good calls over time, as a mean of several seeds; a full bar is all calls, and \`×\` marks the time
-of a fault. \`good\` is the share of good calls, \`recovers\` the time from the end of the fault until the calls are well again (the median and
-the worst seed), \`requests per call\` what retries add and caches save, \`wasted\` the share of the servers' work for callers that had left, and
-\`p99\` the 99th percentile of the time of the good calls. The scenarios are in \`scripts/simulate\`.`)}
+${text(`How to read a table: the bars are the number of good calls over time, as a mean of the seeds. A full bar is the most calls that
+were made in one of these intervals, the lowest bar is no good call, and calls arrive at random, so that a healthy server does not have full
+bars all the time. \`×\` marks the time of a fault. \`good\` is the share of good calls, \`recovers\` the time from the end of the fault (from its
+start, if it never ends) until the calls are well again: the median and the worst seed. \`requests per call\` is what retries add and caches
+save, \`wasted\` the share of the servers' work for callers that had left, and \`p99 of good\` the 99th percentile of the time of the good calls
+alone. The bars show the whole run; the other columns leave out the start, while caches fill and limits adapt. The scenarios are in
+\`scripts/simulate\`.`)}
 `;
 
 async function section({ title, problem, fix, shows, figure }: Simulation): Promise<string> {

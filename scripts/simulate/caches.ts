@@ -35,7 +35,8 @@ const stampede: Simulation = {
   problem: `2,000 reads per second of one key, which takes 250 ms to load and expires every two seconds. Without shared loads, every read
 between the expiry and the first answer starts a load of its own, and the origin of eight workers is overloaded.`,
   fix: '`loadingCache` shares one load among all readers of a key; `staleWhileRevalidate` serves the old value while it runs.',
-  shows: 'The number of loads, and the time that a read takes.',
+  shows: `With shared loads the origin gets five loads instead of hundreds. What remains of the p99 is the first load, for which there is no old
+value to serve: it takes 250 ms, a fortieth of the run.`,
   async figure() {
     const result = await compare({
       world: { origin: server({ workers: 8, service: constant('250ms') }) },
@@ -67,11 +68,11 @@ between the expiry and the first answer starts a load of its own, and the origin
 
 const thunderingHerd: Simulation = {
   title: 'Thundering herd at a TTL',
-  problem: `2,000 keys are filled from a snapshot in the first five seconds, and expire together half a minute later, and again after each
-further half minute. The origin can load 200 keys per second. On average it needs to load 67.`,
+  problem: `2,000 keys are filled from a snapshot in the first five seconds, and expire together half a minute later. The origin can load 200 keys
+per second. On average it needs to load 67.`,
   fix: '`ttlJitter` spreads the expiries, and `refreshAhead` loads a key in the background before it expires.',
-  shows:
-    'A read counts as good within 100 ms. Without jitter the reads are late when the keys expire together. With jitter, and with a refresh, the wave disappears.',
+  shows: `A read counts as good within 100 ms. Without jitter the reads are late when the keys expire together. The overloaded origin then spreads
+the loads over ten seconds, and with them the next expiries: the first wave is the only one. With jitter, and with a refresh, there is none.`,
   async figure() {
     const cached =
       (options: object) =>
@@ -161,8 +162,8 @@ const storeFailure: Simulation = {
   problem: `100 writes per second go to a store that is down from 10 s to 20 s. A caller that writes to the store itself fails, and its write
 is lost.`,
   fix: 'A write-behind cache accepts the writes, repeats them until the store is back, and reports what it could not write.',
-  shows: `All writes are accepted and stored, at the price of writes that exist only in the memory of the process during the outage. A
-limit on them (\`maxPending\`) makes the risk explicit: the writes above it are rejected.`,
+  shows: `All writes are accepted and stored, at the price of writes that exist only in the memory of the process during the outage. Each pending
+write is attempted every half second meanwhile, which makes the requests per call. A limit on them (\`maxPending\`) makes the risk explicit: the writes above it are rejected.`,
   async figure() {
     const accepted = new Map<string, { pending: number; written: number }>();
     const behind =

@@ -31,8 +31,8 @@ const noisyNeighbour: Simulation = {
   problem: `Four tenants send 40 calls per second each. A fifth one sends 600. One bulkhead of 20 slots in front of the server serves all
 of them, and the noisy tenant takes nearly all slots.`,
   fix: 'Give each tenant a bulkhead of its own: `keyed(() => bulkhead({ maxConcurrent: 4 }))`.',
-  shows:
-    'The share of good calls of each tenant. With one bulkhead all tenants suffer alike; with one per tenant only the noisy one does.',
+  shows: `The share of good calls of each tenant, and all good calls. With one bulkhead all tenants suffer alike; with one per tenant only the noisy
+one does. The price is the slots that quiet tenants leave idle: fewer calls are served in total.`,
   async figure() {
     const tenants = ['a', 'b', 'c', 'd', 'noisy'];
     const load = tenants.map((tenant) => poisson({ perSecond: tenant === 'noisy' ? 600 : 40, tenant }));
@@ -53,9 +53,14 @@ of them, and the noisy tenant takes nearly all slots.`,
         const sum = (field: 'good' | 'offered') => runs.reduce((total, run) => total + run.tenants[tenant]![field], 0);
         return percent(sum('good') / sum('offered'));
       };
-      return [name, ...tenants.map(shareOf)];
+      const good = runs.reduce((total, run) => total + run.goodput, 0) / runs.length;
+      return [name, ...tenants.map(shareOf), Math.round(good)];
     };
-    return columns([['good calls of tenant', ...tenants], row('one bulkhead of 20'), row('one of 4 per tenant')]);
+    return columns([
+      ['good calls of tenant', ...tenants, 'good calls/s'],
+      row('one bulkhead of 20'),
+      row('one of 4 per tenant'),
+    ]);
   },
 };
 
@@ -93,8 +98,8 @@ const ringAgainstModulo: Simulation = {
   problem: `Five cache nodes hold 5,000 keys, filled from a snapshot, in front of an origin that can load 200 per second. Keys are placed by hash modulo the
 number of nodes. At 60 s one node leaves, and four of five keys belong to another node than before.`,
   fix: 'Place keys by a hash ring (or rendezvous hashing): only the keys of the node that has left move.',
-  shows: `A read counts as good within 200 ms. With modulo most reads become misses at once, the origin is overloaded, and reads are late. With the ring a fifth of the keys
-is loaded again, which the origin can bear.`,
+  shows: `A read counts as good within 200 ms. With modulo most reads become misses at once, the origin is overloaded, and reads are late. With the ring only the keys of the node that
+has left, a fifth of all, are loaded again when they are read, which the origin can bear.`,
   async figure() {
     const cacheNode = server({ service: exponential('1ms') });
     const result = await compare({
@@ -134,7 +139,8 @@ const deploy: Simulation = {
 round robin sends a fifth of the calls to an instance that is down.`,
   fix: `Eject an instance after a few failures in a row, repeat a refused request at another instance, and give an instance that has come
 back a slow start.`,
-  shows: 'The calls that fail with round robin alone, with ejection, and with ejection, one repetition and slow start.',
+  shows:
+    'Ejection alone removes nearly all failed calls. The repetition removes those that find a dead instance before it is ejected.',
   async figure() {
     const instance = server({ workers: 4, service: exponential('20ms'), startCost: { requests: 100, by: 5 } });
     const instances = NODES.map((node) => node.replace('n', 'i'));

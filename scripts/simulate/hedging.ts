@@ -72,9 +72,10 @@ reads take longer than 20 ms, so that nearly every read is sent twice to servers
   fix: `Hedge after a quantile of the observed latencies, which moves with the servers, and under a cap: \`hedge()\` hedges after the 95th
 percentile, and at most 5 % of the calls.`,
   shows: `While the servers are well, hedging after p95 takes most of the tail away for 5 % more requests. When they are slow, the fixed
-delay without a cap doubles the requests and turns a bad time into an outage. With the cap, the same delay does no harm. These servers stop to
-work on a request whose caller has left. Where they do not, each hedge costs a whole request, and a service with 93 % of its workers busy
-becomes about twice as slow even under the cap.`,
+delay without a cap doubles the requests and turns a bad time into an outage. With the cap, the same delay does no harm: here it is even better
+than p95, since it hedges earlier. But it is a number that must be found for each service, and that is wrong after the service has changed;
+the quantile finds it. These servers stop the work on a request whose caller has left. Where they do not, each hedge costs a whole request, and
+a service that is nearly full becomes three times as slow even under the cap ([Hedge](patterns/hedge.md) has the figures).`,
   async figure() {
     const rows = async (heading: string, scenario: typeof replicas | typeof slowReplicas) => {
       const compared = await compare({ ...scenario, candidates: hedges, seeds: 3 });

@@ -39,8 +39,8 @@ when it is well. The adaptive limit loses neither. AIMD, which ignores latency, 
 
 const queueDiscipline: Simulation = {
   title: 'Queue that is never empty',
-  problem: `A bulkhead has 8 slots and a queue of 500, and callers wait for half a second in all. For 20 seconds, 600 calls per second arrive
-where 400 can be served. In arrival order each call waits until it is nearly too late.`,
+  problem: `A bulkhead has 8 slots and a queue of 500, and callers wait for half a second in all. From 20 s to 40 s, 600 calls per second
+arrive where 400 can be served; before and after, 300. In arrival order each call waits until it is nearly too late.`,
   fix: 'Give the queue a discipline: `codelQueue()` drops calls that have waited for too long, and serves the newest first.',
   shows: `In arrival order the slots are spent on calls that time out soon after, and the queue does not become empty again when the load is
 back to normal. With CoDel the same slots serve as many calls as the server
@@ -49,10 +49,9 @@ can answer, and a call that is served has hardly waited.`,
     const queued = (queue: 'fifo' | ReturnType<typeof codelQueue>) => (kit: Kit) =>
       pipeline(attempt(kit), bulkhead({ maxConcurrent: 8, maxQueue: 500, queue, clock: kit.clock }));
     const comparison = await compare({
-      name: '600 calls per second for 20 s',
+      name: '600 calls per second from 20 s to 40 s',
       world: { api },
       load: poisson({ perSecond: burst({ perSecond: 300, to: 600, at: '20s', for: '20s' }) }),
-
       duration: '60s',
       warmUp: '10s',
       candidates: {
@@ -70,7 +69,8 @@ const PRIORITIES = [0, 3, 6, 9];
 
 const priorities: Simulation = {
   title: 'Priorities under twice the load',
-  problem: `Calls of four priorities, 200 per second each, go to a server that can answer 400. A limit rejects what finds no slot, the most
+  problem: `Calls of four priorities, of which 0 is the most important, go to a server that can answer 400 per second: 200 calls per second of
+each. A limit rejects what finds no slot, the most
 important calls too.`,
   fix: "Put a `priorityGate()` in front of a limit with a short queue and `onFull: 'evict-lowest'`.",
   shows: `The limit alone serves half of each priority. With the gate, the most important calls are all served, and each of the others keeps

@@ -37,6 +37,8 @@ export function reportOf(
   const figure = (heading: string, field: 'good' | 'attempts' | 'queue') =>
     `<h2>${heading}</h2>${figureOf(settings, summaries, faults, field)}`;
   const interval = `${settings.intervalMs / 1000} s`;
+  // Without a fault there is nothing to recover from.
+  const metrics = METRIC_NAMES.filter((metric) => metric !== 'timeToRecoverMs' || faults.length > 0);
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body>
@@ -46,8 +48,8 @@ ${figure(`Good calls per ${interval}, by the time at which they begin`, 'good')}
 ${figure(`Requests to the servers per ${interval}`, 'attempts')}
 ${figure('Requests that wait in the servers', 'queue')}
 <h2>Medians, with the lowest and the highest seed</h2>
-${metricsTable(summaries)}
-${differencesTable(differences)}
+${metricsTable(metrics, summaries)}
+${differencesTable(differences.filter(({ metric }) => metrics.includes(metric)))}
 </body></html>
 `;
 }
@@ -100,10 +102,10 @@ function figureOf(
   return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${field} over time">${[...shades, ...lines, ...marks, ...scale].join('')}</svg>`;
 }
 
-function metricsTable(summaries: readonly CandidateSummary[]): string {
-  const head = METRIC_NAMES.map((metric) => `<th>${TITLES[metric]}</th>`).join('');
+function metricsTable(metrics: readonly Metric[], summaries: readonly CandidateSummary[]): string {
+  const head = metrics.map((metric) => `<th>${TITLES[metric]}</th>`).join('');
   const rows = summaries.map((summary) => {
-    const cells = METRIC_NAMES.map((metric) => {
+    const cells = metrics.map((metric) => {
       const { median, min, max } = summary[metric];
       const [middle, low, high] = [median, min, max].map((value) => formatMetric(metric, value));
       return `<td>${middle}<br><small>${low} … ${high}</small></td>`;

@@ -4,7 +4,15 @@ import type { Settings } from './options.js';
 import { largest } from './statistics.js';
 import { type CandidateSummary, seriesOf } from './summary.js';
 
-const HEAD = ['', 'good calls over time', 'good', 'recovers (median, worst)', 'requests per call', 'wasted', 'p99'];
+const HEAD = [
+  '',
+  'good calls over time',
+  'good',
+  'recovers (median, worst)',
+  'requests per call',
+  'wasted',
+  'p99 of good',
+];
 
 /**
  * Returns a comparison as text: per candidate the good calls over time as a mean of the seeds, and the medians of its
@@ -19,7 +27,10 @@ export function tableOf(title: string, settings: Settings, summaries: readonly C
     summary.candidate,
     sparkline(seriesOf(summary, 'good').mean, max),
     formatMetric('success', summary.success.median),
-    `${formatMs(summary.timeToRecoverMs.median)}, ${formatMs(summary.timeToRecoverMs.max)}`,
+    // Without a fault there is nothing to recover from.
+    settings.faults.length === 0
+      ? '–'
+      : `${formatMs(summary.timeToRecoverMs.median)}, ${formatMs(summary.timeToRecoverMs.max)}`,
     formatMetric('amplification', summary.amplification.median),
     formatMetric('wastedShare', summary.wastedShare.median),
     formatMs(summary.p99Ms.median),

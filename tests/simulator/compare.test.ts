@@ -111,6 +111,14 @@ describe('Reports', () => {
     expect(lines).toHaveLength(5);
   });
 
+  it('a report of a scenario without faults says nothing about a recovery', async () => {
+    const { table, html } = await compare({ ...outage, faults: [], candidates: { retries, limited }, seeds: 2 });
+    expect(table().split('\n')[2]).toMatch(/^retries +[▆▇█]+ +\d+ % +– +× /u);
+    expect(html()).not.toContain('recovers after');
+    const withFaults = await compare({ ...outage, candidates: { retries, limited }, seeds: 2 });
+    expect(withFaults.html()).toContain('recovers after');
+  });
+
   it('the HTML report loads nothing, has no script, escapes all names, and is small', async () => {
     const names = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`${hostile}${index}`, attempt]));
     const { html } = await compare({
