@@ -31,6 +31,12 @@ export interface AttemptBudget {
   /** Counts the success of a call, where successes matter. */
   recordSuccess?(source?: AttemptSource): void;
   /**
+   * Counts a call that has succeeded after retries, where that matters.
+   *
+   * @param retries - the number of retries of the call, without those of requests that were never sent.
+   */
+  recordRecovery?(retries: number): void;
+  /**
    * Takes one attempt from the budget. Returns false if none is left.
    *
    * @param outcome - the outcome that the attempt follows; undefined for an attempt that follows a delay.

@@ -1,4 +1,5 @@
 import { safeGet } from './inspect.js';
+import type { Outcome } from './outcome.js';
 
 /** Codes of errors from before a connection: no address was found, or none of the addresses could be reached. */
 const NO_CONNECTION =
@@ -29,3 +30,6 @@ export function wasNeverSent(error: unknown, depth: number = MAX_DEPTH): boolean
   if (typeof message === 'string' && DENO_CONNECT.test(message)) return true;
   return typeof code !== 'string' && wasNeverSent(safeGet(error, 'cause'), depth - 1);
 }
+
+/** Whether an attempt has ended before anything of its request was sent. */
+export const isNeverSent = (outcome: Outcome): boolean => !outcome.ok && wasNeverSent(outcome.error);

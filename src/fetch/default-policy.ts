@@ -246,7 +246,7 @@ function checkHedge(hedge: RequestHedging): RequestHedging {
 /** Returns the options with a budget, which all policies that are made from them share. */
 function withBudget(options: FetchRetryOptions | undefined, clock: Clock): FetchRetryOptions {
   const given = { budget: undefined, ...options }; // without inherited properties
-  const { budget = new RetryBudget({ clock }) } = given;
+  const { budget = new RetryBudget({ counts: 'failed', clock }) } = given;
   return { ...given, budget };
 }
 

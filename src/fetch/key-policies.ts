@@ -179,7 +179,8 @@ function breakerFor(key: string, settings: KeySettings): CircuitBreaker | undefi
   return breaker;
 }
 
-const defaultOpenFor = () => exponentialBackoff({ initial: '1s', max: '30s', jitter: 'equal' });
+/** Short pauses: a probe costs one request, and each second without one costs all calls after a recovery. */
+const defaultOpenFor = () => exponentialBackoff({ initial: '1s', max: '2s', jitter: 'equal' });
 
 function slotsFor(key: string, settings: KeySettings): Slots | undefined {
   const { bulkhead: options, limit: limitOf, on, clock } = settings;

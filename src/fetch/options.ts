@@ -71,12 +71,13 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
   /**
    * Options of `retry`. All calls of this instance share one retry budget. False disables retries, and with them the
    * pacing gate.
-   * @defaultValue the defaults of `retry`, with the delay added to a `Retry-After`
+   * @defaultValue the defaults of `retry`, with the delay added to a `Retry-After`, and with a
+   * `RetryBudget({ counts: 'failed' })`
    */
   readonly retry?: Omit<RetryOptions, 'clock' | 'random'> | false | undefined;
   /**
    * Options of `circuitBreaker`, for one breaker per key. False disables it.
-   * @defaultValue the defaults of `circuitBreaker`, with an open time from 1 s doubling to 30 s
+   * @defaultValue the defaults of `circuitBreaker`, with an open time from 1 s doubling to 2 s
    */
   readonly circuitBreaker?: Omit<CircuitBreakerOptions, 'clock' | 'random'> | false | undefined;
   /**

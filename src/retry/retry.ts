@@ -5,6 +5,7 @@ import type { ChildContext, Next, PolicyContext } from '../core/context.js';
 import { discardBody } from '../core/discard-body.js';
 import { toMs } from '../core/duration.js';
 import { Emitter, type Observable } from '../core/events.js';
+import { isNeverSent } from '../core/never-sent.js';
 import { checkInteger, checkMethods, checkName, checkOptionalFunction, readOptions } from '../core/options.js';
 import { type Classify, defaultClassify, judge, judgeValue, type Outcome, type Verdict } from '../core/outcome.js';
 import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
@@ -176,6 +177,7 @@ class RetryPolicy extends BasePolicy implements Retry {
     const pacing = this.#pacing;
     let outcome = first;
     let previousDelayMs: number | undefined;
+    let sentRetries = 0;
     for (let attempt = 1; ; attempt++) {
       let stop: GiveUpReason | undefined;
       const isUnsent = outcome === undefined || pacing?.isReturned(outcome);
@@ -193,6 +195,7 @@ class RetryPolicy extends BasePolicy implements Retry {
       }
       if (verdict === 'success') {
         this.#rules.budget?.recordSuccess?.();
+        if (sentRetries > 0) this.#rules.budget?.recordRecovery?.(sentRetries);
         break;
       }
       const failure = { attempt, previousDelayMs, outcome: outcome as Outcome, random: this.#random };
@@ -201,6 +204,7 @@ class RetryPolicy extends BasePolicy implements Retry {
         this.#giveUp(plan, attempt, context);
         break;
       }
+      if (this.#rules.budget?.recordRecovery !== undefined && !isNeverSent(failure.outcome)) sentRetries++;
       this.#announce({ attempt, delayMs: plan, outcome: failure.outcome }, context);
       await this.#prepare(plan, attempt, failure.outcome, context);
       if (this.#rules.maxElapsedMs < Infinity && this.clock.now() > startedAt + this.#rules.maxElapsedMs) {
@@ -310,5 +314,6 @@ function checkRules(own: Required<RetryChanges>): RetryRules {
 function checkBudget(budget: AttemptBudget): AttemptBudget {
   checkMethods(OWNER, 'budget', budget, ['recordRequest', 'tryRetry']);
   checkOptionalFunction(OWNER, 'budget.recordSuccess', budget.recordSuccess);
+  checkOptionalFunction(OWNER, 'budget.recordRecovery', budget.recordRecovery);
   return budget;
 }
