@@ -220,11 +220,13 @@ export class EntryTable<K, V> implements Purgeable {
     return this.#expiry === undefined ? Infinity : (this.#expiry.due[slot] as number);
   }
 
+  /** Returns all entries for a caller: with copies of their values in a cache with `clone`. */
   dump(): DumpedEntry<K, V>[] {
-    return this.#entries();
+    return this.entries();
   }
 
-  #entries(): DumpedEntry<K, V>[] {
+  /** Returns all entries with their stored values. */
+  entries(): DumpedEntry<K, V>[] {
     const now = this.now();
     return Array.from(this.slots(), (slot) => {
       const expiresInMs = this.dueOf(slot) - now;
@@ -456,7 +458,7 @@ export class EntryTable<K, V> implements Purgeable {
 
   /** Stores the same entries in smaller columns. */
   #rebuild(): void {
-    const entries = this.#entries();
+    const entries = this.entries();
     this.#reset();
     this.#refill(entries);
     this.counts.inserts -= entries.length; // these entries are not new
