@@ -61,6 +61,7 @@ declare class EntryTable<K, V> implements Purgeable {
 	now(): number;
 	keyOf(slot: number): K;
 	valueOf(slot: number): V | undefined;
+	read(slot: number): V | undefined;
 	slots(): Iterable<number>;
 	present(): Generator<number>;
 	find(key: K, now?: number): number;
@@ -73,6 +74,7 @@ declare class EntryTable<K, V> implements Purgeable {
 	purge(): number;
 	dueOf(slot: number): number;
 	dump(): DumpedEntry<K, V>[];
+	entries(): DumpedEntry<K, V>[];
 	restore(entries: readonly DumpedEntry<K, V>[]): void;
 	stopTimer(): void;
 }
@@ -191,6 +193,8 @@ export interface CacheOptions<K, V> {
 	}) => number) | undefined;
 	/** @defaultValue none */
 	readonly purgeEvery?: Duration | undefined;
+	/** @defaultValue none: all callers share one value */
+	readonly clone?: Clone<V> | undefined;
 	/** @defaultValue the name of the class */
 	readonly name?: string | undefined;
 	/** @defaultValue `systemClock` */
@@ -303,6 +307,7 @@ interface TableParts<K, V> {
 	readonly purgeEveryMs: number | undefined;
 	readonly weights: Weights<K, V> | undefined;
 }
+type Clone<V> = "structured" | ((value: V) => V);
 type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 type Random = () => number;
 type Weigh<K, V> = NonNullable<CacheOptions<K, V>["weigh"]>;

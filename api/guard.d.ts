@@ -3,9 +3,14 @@ export declare function guarded(policy: Policy): <F extends AsyncMethod>(method:
 export interface GuardOptions<M extends PropertyKey = PropertyKey> {
 	readonly methods: readonly M[];
 	/** @defaultValue none: the method is not notified of an abort */
-	readonly signal?: number | PlaceSignal | undefined;
+	readonly signal?: number | SignalPlace | PlaceSignal | undefined;
 	/** @defaultValue false */
 	readonly stream?: boolean | undefined;
+}
+export interface SignalPlace {
+	readonly argument: number | Readonly<Record<string, number>>;
+	/** @defaultValue 'signal' */
+	readonly property?: string | null | undefined;
 }
 export type GuardedClient<T, M extends keyof T, Adds = never> = [
 	T[M],

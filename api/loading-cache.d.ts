@@ -117,7 +117,7 @@ export interface LoadingCacheOptions<K, V> {
 	/** @defaultValue `Infinity` */
 	readonly ttl?: Duration | ((value: V, key: K) => Duration) | undefined;
 	/** @defaultValue none: all callers share one value */
-	readonly clone?: "structured" | ((value: V) => V) | undefined;
+	readonly clone?: Clone<V> | undefined;
 	/** @defaultValue 0 */
 	readonly ttlJitter?: number | undefined;
 	/** @defaultValue 0 */
@@ -323,6 +323,7 @@ interface StaleWindows {
 }
 type CacheOptionsOfMemoize<K, V> = Omit<LoadingCacheOptions<K, V>, "load" | "loadMany" | "batch">;
 type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;
+type Clone<V> = "structured" | ((value: V) => V);
 type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 type EntryAge = "fresh" | "stale" | "stale-if-error" | "expired";
 type NeedsKey<A extends readonly unknown[], K> = A extends readonly [

@@ -206,7 +206,7 @@ interface LoadingCacheOptions<K, V> {
 	/** @defaultValue `Infinity` */
 	readonly ttl?: Duration | ((value: V, key: K) => Duration) | undefined;
 	/** @defaultValue none: all callers share one value */
-	readonly clone?: "structured" | ((value: V) => V) | undefined;
+	readonly clone?: Clone<V> | undefined;
 	/** @defaultValue 0 */
 	readonly ttlJitter?: number | undefined;
 	/** @defaultValue 0 */
@@ -325,6 +325,7 @@ interface WarmUpResult {
 	readonly failed: number;
 }
 type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) => Verdict;
+type Clone<V> = "structured" | ((value: V) => V);
 type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 type EntryAge = "fresh" | "stale" | "stale-if-error" | "expired";
 type EntryMatch = {

@@ -13,7 +13,7 @@ export interface FetchCallOptions {
 	/** @defaultValue the `classify` of the instance */
 	readonly classify?: Classify<Response> | undefined;
 }
-export interface ResilientDispatcherOptions extends Pick<ResilientFetchOptions, "timeout" | "attemptTimeout" | "retry" | "circuitBreaker" | "rateLimit" | "policy" | "classify" | "key" | "repeatable" | "replayLimit" | "drainLimit" | "on" | "clock" | "random"> {
+export interface ResilientDispatcherOptions extends Pick<ResilientFetchOptions, "timeout" | "attemptTimeout" | "retry" | "circuitBreaker" | "rateLimit" | "policy" | "classify" | "beforeRetry" | "key" | "repeatable" | "replayLimit" | "drainLimit" | "on" | "clock" | "random"> {
 	/** @defaultValue maxConcurrent 256, maxQueue 1024 */
 	readonly bulkhead?: Omit<FetchBulkheadOptions, "holdUntil"> | false | undefined;
 }

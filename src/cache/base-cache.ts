@@ -1,10 +1,12 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { checkClock } from '../core/clock.js';
+import { checkClone } from '../core/clone.js';
 import { toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { Emitter } from '../core/events.js';
 import { checkBoolean, checkFunction, checkInteger, checkName } from '../core/options.js';
 import type { Cache, CacheDump, CacheEvents, CacheOptions, CacheStats, DumpedEntry, SetOptions } from './cache.js';
+import { CloningTable } from './cloning-table.js';
 import { EntryTable, normalized } from './entry-table.js';
 import type { EvictionOrder } from './eviction-order.js';
 import type { Expiry } from './expiry.js';
@@ -20,6 +22,7 @@ export const CACHE_DEFAULTS = {
   maxWeight: undefined,
   weigh: undefined,
   purgeEvery: undefined,
+  clone: undefined,
   name: undefined,
   clock: undefined,
 } as const;
@@ -43,7 +46,8 @@ export function createTable<K, V>(
   const owner = checkName(className, own.name);
   const { purgeEvery } = own;
   const touchOnGet = checkBoolean(className, 'touchOnGet', own.touchOnGet);
-  return new EntryTable({
+  const clone = checkClone(className, own.clone);
+  const parts = {
     owner,
     events: new Emitter(EVENTS),
     capacity: checkInteger(className, 'capacity', own.capacity, { min: 1, max: MAX_CAPACITY }),
@@ -54,7 +58,8 @@ export function createTable<K, V>(
     touchOnGet,
     purgeEveryMs: purgeEvery === undefined ? undefined : toMs(className, 'purgeEvery', purgeEvery),
     weights: checkWeights(owner, own),
-  });
+  };
+  return clone === undefined ? new EntryTable(parts) : new CloningTable(parts, clone);
 }
 
 /**
@@ -99,7 +104,7 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
 
   peek(key: K): V | undefined {
     const table = this.#table;
-    return table.valueOf(table.find(key));
+    return table.read(table.find(key));
   }
 
   has(key: K): boolean {
@@ -109,7 +114,7 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
   getOrInsert(key: K, value: V): V {
     const table = this.#table;
     const slot = table.lookUp(key);
-    if (slot !== 0) return table.valueOf(slot) as V;
+    if (slot !== 0) return table.read(slot) as V;
     table.set(key, value);
     return value;
   }
@@ -118,7 +123,7 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
     checkFunction(this.#table.owner, 'compute', compute);
     const table = this.#table;
     const slot = table.lookUp(key);
-    if (slot !== 0) return table.valueOf(slot) as V;
+    if (slot !== 0) return table.read(slot) as V;
     const value = compute(normalized(key));
     table.set(key, value); // replaces a value that the function itself may have stored, as a Map does
     return value;
@@ -134,7 +139,7 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
 
   *entries(): IterableIterator<[K, V]> {
     const table = this.#table;
-    for (const slot of table.present()) yield [table.keyOf(slot), table.valueOf(slot) as V];
+    for (const slot of table.present()) yield [table.keyOf(slot), table.read(slot) as V];
   }
 
   *keys(): IterableIterator<K> {
@@ -142,7 +147,7 @@ export abstract class BaseCache<K, V> implements Cache<K, V> {
   }
 
   *values(): IterableIterator<V> {
-    for (const slot of this.#table.present()) yield this.#table.valueOf(slot) as V;
+    for (const slot of this.#table.present()) yield this.#table.read(slot) as V;
   }
 
   [Symbol.iterator](): IterableIterator<[K, V]> {

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Clock } from '../core/clock.js';
+import type { Clone } from '../core/clone.js';
 import type { Duration } from '../core/duration.js';
 import type { Observable } from '../core/events.js';
 
@@ -20,6 +21,13 @@ export interface CacheOptions<K, V> {
    * until it is read, replaced or evicted. The timer does not keep the process alive. @defaultValue none
    */
   readonly purgeEvery?: Duration | undefined;
+  /**
+   * Copies each value that is stored and each value that is read, so that a caller that changes its value does not
+   * change the cached one: 'structured' for `structuredClone`, or a function that returns a copy. An error of the copy is
+   * thrown to the caller; if `set` throws it, the cache is unchanged. Each read costs a copy.
+   * @defaultValue none: all callers share one value
+   */
+  readonly clone?: Clone<V> | undefined;
   /** The name of the cache in errors. @defaultValue the name of the class */
   readonly name?: string | undefined;
   /** The clock that measures the age of entries. Tests pass a `TestClock`. @defaultValue `systemClock` */

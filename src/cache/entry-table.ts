@@ -118,6 +118,11 @@ export class EntryTable<K, V> implements Purgeable {
     return this.#values[slot];
   }
 
+  /** Returns the value of an entry for a caller: a copy in a cache with `clone`; undefined for slot 0. */
+  read(slot: number): V | undefined {
+    return this.#values[slot];
+  }
+
   /** Returns all slots in use, from the one that is evicted last. Must not be used after a change of the table. */
   slots(): Iterable<number> {
     return this.#order.slots();
@@ -215,7 +220,13 @@ export class EntryTable<K, V> implements Purgeable {
     return this.#expiry === undefined ? Infinity : (this.#expiry.due[slot] as number);
   }
 
+  /** Returns all entries for a caller: with copies of their values in a cache with `clone`. */
   dump(): DumpedEntry<K, V>[] {
+    return this.entries();
+  }
+
+  /** Returns all entries with their stored values. */
+  entries(): DumpedEntry<K, V>[] {
     const now = this.now();
     return Array.from(this.slots(), (slot) => {
       const expiresInMs = this.dueOf(slot) - now;
@@ -447,7 +458,7 @@ export class EntryTable<K, V> implements Purgeable {
 
   /** Stores the same entries in smaller columns. */
   #rebuild(): void {
-    const entries = this.dump();
+    const entries = this.entries();
     this.#reset();
     this.#refill(entries);
     this.counts.inserts -= entries.length; // these entries are not new

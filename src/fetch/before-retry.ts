@@ -4,15 +4,8 @@ import { InvalidOptionError } from '../core/errors.js';
 import { checkString, readOptions } from '../core/options.js';
 import type { Outcome } from '../core/outcome.js';
 import { copyHeaders } from '../core/request-init.js';
-import {
-  asRequest,
-  type CapturedRequest,
-  CREDENTIALS,
-  type OutgoingRequest,
-  withHeaders,
-  withoutBody,
-} from './request.js';
-import { copyBody, kindOfBody } from './request-body.js';
+import { asRequest, CREDENTIALS, type OutgoingRequest } from './request.js';
+import { kindOfBody } from './request-body.js';
 
 /** What `beforeRetry` receives before a request is repeated. */
 export interface BeforeRetryEvent {
@@ -30,7 +23,7 @@ export interface BeforeRetryEvent {
 export interface RequestChanges {
   /**
    * The new URL; a relative one is resolved against the old one. If the origin changes, the fields `Authorization`,
-   * `Cookie` and `Proxy-Authorization` of the old request are removed, and the key is computed again.
+   * `Cookie`, `Proxy-Authorization` and `Host` of the old request are removed, and the key is computed again.
    * @defaultValue the URL of the request
    */
   readonly url?: string | URL | undefined;
@@ -51,7 +44,6 @@ export type BeforeRetry = (
   event: BeforeRetryEvent,
 ) => RequestChanges | undefined | PromiseLike<RequestChanges | undefined> | PromiseLike<void>;
 
-const OWNER = 'resilientFetch';
 const OPTION = 'beforeRetry';
 
 /** A call whose request can be changed before it is repeated. */
@@ -78,20 +70,41 @@ export function changeableCallOf(context: PolicyContext): ChangeableCall {
   return (asContext(context).operation as ChangeableOperation).changeable as ChangeableCall;
 }
 
-/** Calls `beforeRetry`. Returns the changed request. An error without a cause gets that of the attempt as its cause. */
-export async function changedRequest(
+/** Changes to a request after their check. A change that was not made is undefined. */
+export interface CheckedChanges {
+  readonly url: ChangedUrl | undefined;
+  readonly method: string | undefined;
+  /** The new values of header fields by their names in lower case. A field without a value is removed. */
+  readonly fields: ReadonlyMap<string, string | undefined> | undefined;
+  readonly body: unknown;
+}
+
+/** A new URL, as it was given and in full. */
+export interface ChangedUrl {
+  readonly given: string | URL;
+  readonly full: URL;
+}
+
+/**
+ * Calls `beforeRetry`, and returns the request to which its changes were applied; undefined without changes. An error
+ * without a cause gets that of the failed attempt as its cause.
+ *
+ * @param owner - the function that the caller has called, for errors.
+ * @param base - the URL that a relative one is resolved against.
+ * @param apply - returns the request with the changes.
+ * @throws InvalidOptionError for invalid changes, and the error of `beforeRetry`.
+ */
+export async function askBeforeRetry<R>(
+  owner: string,
   beforeRetry: BeforeRetry,
-  request: CapturedRequest,
-  attempt: number,
-  outcome: Outcome,
-  { signal }: CallContext,
-): Promise<CapturedRequest> {
+  event: BeforeRetryEvent,
+  base: URL,
+  apply: (changes: CheckedChanges) => R,
+): Promise<R | undefined> {
+  const { outcome } = event;
   try {
-    const { url, init } = request;
-    const headers = init?.headers === undefined ? {} : { headers: copyHeaders(init.headers) };
-    const copy = { ...request, url: new URL(url), init: init && { ...init, ...headers } };
-    const changes = await beforeRetry({ attempt, outcome, request: copy, signal });
-    return changes === undefined ? request : withChanges(request, changes);
+    const changes = await beforeRetry(event);
+    return changes === undefined ? undefined : apply(checkChanges(owner, changes, base));
   } catch (error) {
     if (!outcome.ok) setCause(error, outcome.error);
     throw error;
@@ -105,83 +118,66 @@ function setCause(error: unknown, cause: unknown): void {
 
 const NO_CHANGES = { url: undefined, method: undefined, headers: undefined, body: undefined };
 
-/**
- * Returns the request with the changes that `beforeRetry` has returned.
- *
- * @throws InvalidOptionError for invalid changes.
- */
-function withChanges(request: CapturedRequest, changes: RequestChanges): CapturedRequest {
+function checkChanges(owner: string, changes: RequestChanges, base: URL): CheckedChanges {
   if (asRequest(changes) !== undefined) {
     const rule = 'must return an object with the changes ("url", "method", "headers", "body"), and not a Request';
-    throw new InvalidOptionError(OWNER, OPTION, rule, changes);
+    throw new InvalidOptionError(owner, OPTION, rule, changes);
   }
-  const { url, method, headers, body } = readOptions<RequestChanges>(OWNER, changes, NO_CHANGES, OPTION);
-  let changed = request;
-  if (url !== undefined) changed = movedTo(changed, url);
-  if (body !== undefined) changed = withBody(changed, body);
-  if (headers !== undefined) changed = withFields(changed, headers);
-  if (method === undefined) return changed;
-  const name = checkString(OWNER, `${OPTION}.method`, method);
-  return { ...changed, method: name.toUpperCase(), init: { ...changed.init, method: name } };
+  const { url, method, headers, body } = readOptions<RequestChanges>(owner, changes, NO_CHANGES, OPTION);
+  return {
+    url: url === undefined ? undefined : checkUrl(owner, url, base),
+    method: method === undefined ? undefined : checkString(owner, `${OPTION}.method`, method),
+    fields: headers === undefined ? undefined : checkFields(owner, headers),
+    body,
+  };
 }
 
-function movedTo(request: CapturedRequest, given: string | URL): CapturedRequest {
-  let url: URL;
+function checkUrl(owner: string, given: string | URL, base: URL): ChangedUrl {
   try {
-    url = new URL(given, request.url);
+    return { given, full: new URL(given, base) };
   } catch {
-    throw new InvalidOptionError(OWNER, `${OPTION}.url`, 'must be a valid URL', given);
+    throw new InvalidOptionError(owner, `${OPTION}.url`, 'must be a valid URL', given);
   }
-  // A relative URL of a custom fetch function stays relative: this library does not know its origin.
-  const isRelative = (address: unknown): address is string => typeof address === 'string' && /^[/.?#]/.test(address);
-  const target = isRelative(request.target ?? request.input) && isRelative(given) ? given : url.href;
-  const moved = { ...request, url, target };
-  if (url.origin === request.url.origin) return moved;
-  return without(moved, CREDENTIALS);
 }
 
-function withFields(request: CapturedRequest, fields: unknown): CapturedRequest {
-  const { init, requestHeaders } = request;
+function checkFields(owner: string, given: unknown): ReadonlyMap<string, string | undefined> {
+  const fields = new Map<string, string | undefined>();
   try {
-    const headers = new Headers((init?.headers ?? requestHeaders ?? undefined) as HeadersInit | undefined);
-    for (const [name, value] of entriesOf(fields)) {
-      if (value === undefined || value === null) headers.delete(name);
-      else headers.set(name, String(value));
+    for (const [name, value] of entriesOf(given)) {
+      const text = value === undefined || value === null ? undefined : String(value);
+      new Headers().set(name, text ?? ''); // throws for an invalid name or value
+      fields.set(name.toLowerCase(), text);
     }
-    return withHeaders(request, Object.fromEntries(headers));
+    return fields;
   } catch (error) {
-    throw new InvalidOptionError(OWNER, `${OPTION}.headers`, `must be header fields (${String(error)})`, fields);
+    throw new InvalidOptionError(owner, `${OPTION}.headers`, `must be header fields (${String(error)})`, given);
   }
 }
 
 /** Returns the fields of headers of any form. */
-function entriesOf(fields: unknown): Iterable<[string, unknown]> {
+function entriesOf(fields: unknown): readonly (readonly [string, unknown])[] {
   const copy = copyHeaders(fields);
   if (typeof copy !== 'object' || copy === null) throw new TypeError('they must be an object');
   const isIterable = typeof (copy as Partial<Iterable<unknown>>)[Symbol.iterator] === 'function';
-  return isIterable ? (copy as Iterable<[string, unknown]>) : Object.entries(copy);
+  const pairs = isIterable ? Array.from(copy as Iterable<unknown>) : Object.entries(copy);
+  if (pairs.every((pair) => Array.isArray(pair) && pair.length === 2)) return pairs as [string, unknown][];
+  throw new TypeError('each field must be a pair of a name and a value');
 }
+
+/** Header fields that belong to the origin of a request: they are not sent to another one. */
+export const FIELDS_OF_ORIGIN: readonly string[] = [...CREDENTIALS, 'host'];
 
 /** Header fields that describe a body (Fetch Standard, "request-body-header name"). */
 const BODY_FIELDS = ['content-type', 'content-encoding', 'content-language', 'content-location', 'content-length'];
 
-function withBody(request: CapturedRequest, body: unknown): CapturedRequest {
-  const { duplex: _, ...others } = request.init ?? {};
-  const kind = kindOfBody(body);
-  const duplex = kind === 'stream' ? { duplex: 'half' } : {};
-  const init = { ...others, ...duplex, body: kind === 'mutable' ? copyBody(body) : body };
-  const changed = { ...request, requestBody: undefined, init };
+/** Returns the header fields of a request that do not apply to its new body. */
+export function fieldsOfOldBody(body: unknown): readonly string[] {
+  if (kindOfBody(body) === 'none') return BODY_FIELDS;
   // Text and bytes have no type of their own, so the old Content-Type may still describe them.
-  if (kind !== 'none') return isTyped(body) ? without(changed, ['content-type']) : changed;
-  const old = asRequest(request.input);
-  return without(old === undefined ? changed : { ...changed, input: withoutBody(old) }, BODY_FIELDS);
+  return isTyped(body) ? ['content-length', 'content-type'] : ['content-length'];
 }
 
-/** Whether `fetch` derives the Content-Type from the body. */
+/** Whether the Content-Type is derived from the body. */
 const isTyped = (body: unknown): boolean =>
   typeof body === 'object' &&
   /^\[object (FormData|URLSearchParams|Blob|File)\]$/.test(String(Object.prototype.toString.call(body)));
-
-function without(request: CapturedRequest, names: readonly string[]): CapturedRequest {
-  return withFields(request, Object.fromEntries(names.map((name) => [name, undefined])));
-}

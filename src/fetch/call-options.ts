@@ -50,8 +50,6 @@ export interface CallSettings {
   readonly classify: Classify | undefined;
 }
 
-const OWNER = 'resilientFetch';
-
 /** The name of the member with the options of a call. */
 const MEMBER = 'breakwater';
 
@@ -77,37 +75,42 @@ const NO_OPTIONS = {
 /**
  * Checks options of calls.
  *
+ * @param owner - the function whose calls they are, for errors.
  * @param base - the settings of options that are not given.
  * @throws InvalidOptionError for invalid options.
  */
-export function checkCallSettings(options: FetchCallOptions | undefined, base: CallSettings): CallSettings {
+export function checkCallSettings(
+  owner: string,
+  options: FetchCallOptions | undefined,
+  base: CallSettings,
+): CallSettings {
   if (options === undefined) return base;
-  const own = readOptions<FetchCallOptions>(OWNER, options, NO_OPTIONS, MEMBER);
+  const own = readOptions<FetchCallOptions>(owner, options, NO_OPTIONS, MEMBER);
   const { timeout, attemptTimeout, priority, key, repeatable } = own;
-  const classify = checkOptionalFunction(OWNER, `${MEMBER}.classify`, own.classify) as Classify | undefined;
+  const classify = checkOptionalFunction(owner, `${MEMBER}.classify`, own.classify) as Classify | undefined;
   return {
-    timeoutMs: timeout === undefined ? base.timeoutMs : durationOf('timeout', timeout),
+    timeoutMs: timeout === undefined ? base.timeoutMs : durationOf(owner, 'timeout', timeout),
     attemptTimeoutMs:
-      attemptTimeout === undefined ? base.attemptTimeoutMs : durationOf('attemptTimeout', attemptTimeout),
-    priority: priority === undefined ? base.priority : checkNumber(OWNER, `${MEMBER}.priority`, priority),
-    key: key === undefined ? base.key : checkString(OWNER, `${MEMBER}.key`, key),
-    repeatable: repeatable === undefined ? base.repeatable : checkRepeatable(repeatable),
+      attemptTimeout === undefined ? base.attemptTimeoutMs : durationOf(owner, 'attemptTimeout', attemptTimeout),
+    priority: priority === undefined ? base.priority : checkNumber(owner, `${MEMBER}.priority`, priority),
+    key: key === undefined ? base.key : checkString(owner, `${MEMBER}.key`, key),
+    repeatable: repeatable === undefined ? base.repeatable : checkRepeatable(owner, repeatable),
     classify: classify ?? base.classify,
   };
 }
 
-function durationOf(option: string, duration: Duration): number {
-  return toMs(OWNER, `${MEMBER}.${option}`, duration, { orInfinity: true });
+function durationOf(owner: string, option: string, duration: Duration): number {
+  return toMs(owner, `${MEMBER}.${option}`, duration, { orInfinity: true });
 }
 
 const always = (): boolean => true;
 const never = (): boolean => false;
 
-function checkRepeatable(repeatable: FetchCallOptions['repeatable']): CallSettings['repeatable'] {
+function checkRepeatable(owner: string, repeatable: FetchCallOptions['repeatable']): CallSettings['repeatable'] {
   // The same functions for all calls: equal settings have equal members.
   if (typeof repeatable === 'boolean') return repeatable ? always : never;
   if (typeof repeatable === 'function') return repeatable;
-  throw new InvalidOptionError(OWNER, `${MEMBER}.repeatable`, 'must be a boolean or a function', repeatable);
+  throw new InvalidOptionError(owner, `${MEMBER}.repeatable`, 'must be a boolean or a function', repeatable);
 }
 
 /** A request with the settings of its call. */
@@ -121,15 +124,21 @@ export interface ReadCall<I> {
  * Separates the options of a call from the second argument of `fetch`. Those in the second argument take precedence over
  * those of a `Request`.
  *
+ * @param owner - the function that was called, for errors.
  * @param init - a plain copy of the second argument.
  * @param base - the settings of options that are not given.
  * @throws InvalidOptionError for invalid options.
  */
-export function readCall<I extends object>(input: unknown, init: I | undefined, base: CallSettings): ReadCall<I> {
-  const ofRequest = hasCallOptions(input) ? checkCallSettings(optionsIn(input), base) : base;
+export function readCall<I extends object>(
+  owner: string,
+  input: unknown,
+  init: I | undefined,
+  base: CallSettings,
+): ReadCall<I> {
+  const ofRequest = hasCallOptions(input) ? checkCallSettings(owner, optionsIn(input), base) : base;
   if (init === undefined || !Object.hasOwn(init, MEMBER)) return { init, settings: ofRequest };
   const { [MEMBER]: options, ...others } = init as { readonly [MEMBER]?: FetchCallOptions };
-  return { init: others as I, settings: checkCallSettings(options, ofRequest) };
+  return { init: others as I, settings: checkCallSettings(owner, options, ofRequest) };
 }
 
 /** Whether the value is a `Request` that carries options of its call. */

@@ -22,10 +22,8 @@ import { checkLimits, type Limits } from './key-limits.js';
 import { KeyFamily } from './key-policies.js';
 import type { FetchLike, ResilientFetchListeners, ResilientFetchOptions } from './options.js';
 import { PacingGates } from './pacing/pacing-gates.js';
-import type { FetchPolicies, TimedPolicies } from './policies.js';
+import type { FetchPolicies, PolicyKit, TimedPolicies } from './policies.js';
 import type { ResumePolicies } from './resumption.js';
-
-const OWNER = 'resilientFetch';
 
 const NO_LISTENERS = {
   stateChange: undefined,
@@ -48,6 +46,7 @@ type FetchRetryOptions = Exclude<ResilientFetchOptions['retry'], false | undefin
  */
 export class DefaultPolicies implements FetchPolicies {
   readonly on: ResilientFetchListeners;
+  readonly #owner: string;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #unread: UnreadResponses;
@@ -65,41 +64,41 @@ export class DefaultPolicies implements FetchPolicies {
 
   constructor(
     options: Partial<ResilientFetchOptions<FetchLike>>,
-    clock: Clock,
-    bodyTimeoutMs: number,
-    unread: UnreadResponses,
+    { owner, clock, unread, bodyTimeoutMs }: PolicyKit & { readonly bodyTimeoutMs: number },
   ) {
-    const random = checkRandom(OWNER, options.random);
-    this.on = readOptions<ResilientFetchListeners>(OWNER, options.on, NO_LISTENERS, 'on');
-    for (const [name, listener] of Object.entries(this.on)) checkOptionalFunction(OWNER, `on.${name}`, listener);
+    const random = checkRandom(owner, options.random);
+    this.on = readOptions<ResilientFetchListeners>(owner, options.on, NO_LISTENERS, 'on');
+    for (const [name, listener] of Object.entries(this.on)) checkOptionalFunction(owner, `on.${name}`, listener);
+    this.#owner = owner;
     this.#clock = clock;
     this.#random = random;
     this.#unread = unread;
-    const limits = checkLimits(checkPart('rateLimit', options.rateLimit));
+    const limits = checkLimits(owner, checkPart(owner, 'rateLimit', options.rateLimit));
     // Copies, since these options are read again for each new key.
     this.#family = new KeyFamily({
-      circuitBreaker: copy(checkPart('circuitBreaker', options.circuitBreaker)),
-      bulkhead: copy(checkPart('bulkhead', options.bulkhead)),
+      owner,
+      circuitBreaker: copy(checkPart(owner, 'circuitBreaker', options.circuitBreaker)),
+      bulkhead: copy(checkPart(owner, 'bulkhead', options.bulkhead)),
       limit: options.limit,
       limits,
       bodyTimeoutMs,
-      hedging: options.hedge === undefined ? undefined : { policy: checkHedge(options.hedge), unread },
+      hedging: options.hedge === undefined ? undefined : { policy: checkHedge(owner, options.hedge), unread },
       on: this.on,
       clock,
       random,
     });
-    const given = checkPart('retry', options.retry);
+    const given = checkPart(owner, 'retry', options.retry);
     this.#retryOptions = given !== false && withBudget(given, clock);
     if (this.#retryOptions !== false) {
       this.#pacing = this.#pacingFor(this.#retryOptions, limits);
-      this.#beforeRetry = beforeRetryOf(options.beforeRetry);
+      this.#beforeRetry = beforeRetryOf(owner, options.beforeRetry);
       this.#retry = this.#retryFor(this.#retryOptions, { pacing: this.#pacing, beforeRetry: this.#beforeRetry });
     } else if (options.beforeRetry !== undefined) {
-      throw new InvalidOptionError(OWNER, 'beforeRetry', 'has no effect with "retry: false"', options.beforeRetry);
+      throw new InvalidOptionError(owner, 'beforeRetry', 'has no effect with "retry: false"', options.beforeRetry);
     }
     const { timeout = '30s', attemptTimeout = '10s' } = options;
-    this.#timeoutMs = toMs(OWNER, 'timeout', timeout, { orInfinity: true });
-    this.#attemptTimeoutMs = toMs(OWNER, 'attemptTimeout', attemptTimeout, { orInfinity: true });
+    this.#timeoutMs = toMs(owner, 'timeout', timeout, { orInfinity: true });
+    this.#attemptTimeoutMs = toMs(owner, 'attemptTimeout', attemptTimeout, { orInfinity: true });
     this.#default = this.#withTimeouts(this.#timeoutMs, this.#attemptTimeoutMs);
   }
 
@@ -153,11 +152,11 @@ export class DefaultPolicies implements FetchPolicies {
   }
 
   isolate(key: string): Disposable {
-    return this.#family.isolate(checkString(OWNER, 'key', key));
+    return this.#family.isolate(checkString(this.#owner, 'key', key));
   }
 
   reset(key: string): void {
-    checkString(OWNER, 'key', key);
+    checkString(this.#owner, 'key', key);
     this.#pacing?.reset(key);
     this.#family.reset(key);
   }
@@ -193,7 +192,7 @@ export class DefaultPolicies implements FetchPolicies {
   #timeoutFor(of: 'attempt' | 'call', duration: number): Policy {
     const { timeout: listener } = this.on;
     return timeoutVariant(
-      { duration, clock: this.#clock, name: `${OWNER} ${of}` },
+      { duration, clock: this.#clock, name: `${this.#owner} ${of}` },
       {
         compensatesStalls: of === 'attempt',
         onTimeout: listener && ((timeoutMs, context) => notify(listener, { ...callOf(context), of, timeoutMs })),
@@ -216,8 +215,8 @@ export function notify<E>(listener: (event: E) => void, event: E): void {
   }
 }
 
-function beforeRetryOf(beforeRetry: ResilientFetchOptions['beforeRetry']): RetryHooks['beforeRetry'] {
-  checkOptionalFunction(OWNER, 'beforeRetry', beforeRetry);
+function beforeRetryOf(owner: string, beforeRetry: ResilientFetchOptions['beforeRetry']): RetryHooks['beforeRetry'] {
+  checkOptionalFunction(owner, 'beforeRetry', beforeRetry);
   return (
     beforeRetry &&
     ((attempt, outcome, context) => changeableCallOf(context).prepare(beforeRetry, attempt, outcome, context))
@@ -233,14 +232,18 @@ function copy<T extends object>(options: T | false | undefined): T | false | und
 }
 
 /** Checks that the options of one policy are an object or false. The policy itself checks their content. */
-function checkPart<T extends object>(option: string, value: T | false | undefined): T | false | undefined {
+function checkPart<T extends object>(
+  owner: string,
+  option: string,
+  value: T | false | undefined,
+): T | false | undefined {
   if (value === undefined || value === false || (typeof value === 'object' && value !== null)) return value;
-  throw new InvalidOptionError(OWNER, option, 'must be an object of options, or false', value);
+  throw new InvalidOptionError(owner, option, 'must be an object of options, or false', value);
 }
 
-function checkHedge(hedge: RequestHedging): RequestHedging {
+function checkHedge(owner: string, hedge: RequestHedging): RequestHedging {
   if (typeof hedge?.forKey === 'function') return hedge;
-  throw new InvalidOptionError(OWNER, 'hedge', 'must be the result of hedge() of "breakwater/hedge"', hedge);
+  throw new InvalidOptionError(owner, 'hedge', 'must be the result of hedge() of "breakwater/hedge"', hedge);
 }
 
 /** Returns the options with a budget, which all policies that are made from them share. */

@@ -128,8 +128,8 @@ export class GuardedFetch {
     this.#settings = checkSettings(own, clock);
     this.policies =
       own.policy === undefined
-        ? new DefaultPolicies(own, clock, bodyTimeoutMs, this.#settings)
-        : new CallerPolicy(own.policy, own, clock, this.#settings.discard);
+        ? new DefaultPolicies(own, { owner: OWNER, clock, bodyTimeoutMs, unread: this.#settings })
+        : new CallerPolicy(own.policy, own, { owner: OWNER, clock, unread: this.#settings });
     if (checkBoolean(OWNER, 'resume', resume)) this.#resuming = this.policies.resuming;
     if (own.dedupe !== undefined) this.#sharing = checkMethods(OWNER, 'dedupe', own.dedupe, ['start']).start();
     this.#hedges = own.hedge !== undefined;
@@ -150,7 +150,7 @@ export class GuardedFetch {
     const other = asRequest(init);
     // In `fetch(url, request)`, everything except the URL comes from the Request.
     if (other !== undefined) {
-      const { settings } = readCall(other, undefined, base);
+      const { settings } = readCall(OWNER, other, undefined, base);
       return this.fetch(
         new (other.constructor as typeof Request)(input as string, other as Request),
         undefined,
@@ -158,7 +158,7 @@ export class GuardedFetch {
       );
     }
     this.calls.checkOpen();
-    const { init: own, settings } = readCall(input, readInit(init), base);
+    const { init: own, settings } = readCall(OWNER, input, readInit(init), base);
     const captured = isInit(init) ? captureRequest(input, own, this.#base) : undefined;
     const signal = captured === undefined ? null : signalOf(captured);
     const direct = this.#global?.forRecursiveCall(signal);
@@ -171,7 +171,7 @@ export class GuardedFetch {
 
   /** Checks options of calls. @throws InvalidOptionError for invalid options, or one that has no effect. */
   checkedSettings(options: FetchCallOptions, base: CallSettings): CallSettings {
-    const settings = checkCallSettings(options, base);
+    const settings = checkCallSettings(OWNER, options, base);
     this.policies.for(settings);
     return settings;
   }
@@ -267,7 +267,7 @@ export class GuardedFetch {
     return running.then(
       (response) => {
         end({ ok: true, value: response });
-        if (!call.takeOwnership(response)) throw mixesCallers(policy);
+        if (!call.takeOwnership(response)) throw mixesCallers(OWNER, policy);
         onResponse?.(response);
         return response;
       },

@@ -6,8 +6,6 @@ import { type RateLimiter, rateLimit } from '../rate-limit/index.js';
 import { ServerLimit } from '../rate-limit/server-limit.js';
 import type { FetchRateLimitOptions, ResilientFetchListeners } from './options.js';
 
-const OWNER = 'resilientFetch';
-
 /** The checked `rateLimit` option. */
 export interface Limits {
   readonly limiter: ((key: string) => RateLimiter) | undefined;
@@ -17,7 +15,7 @@ export interface Limits {
 }
 
 /** Checks the `rateLimit` option, except that the limiter of each key is checked when it is created. */
-export function checkLimits(options: FetchRateLimitOptions | false | undefined): Limits | undefined {
+export function checkLimits(owner: string, options: FetchRateLimitOptions | false | undefined): Limits | undefined {
   if (options === undefined || options === false) return undefined;
   const defaults = {
     limiter: undefined,
@@ -25,12 +23,12 @@ export function checkLimits(options: FetchRateLimitOptions | false | undefined):
     maxServerPause: '1m' as Duration,
     maxWait: '5s' as Duration,
   };
-  const own = readOptions(OWNER, options, defaults, 'rateLimit');
-  checkOptionalFunction(OWNER, 'rateLimit.limiter', own.limiter);
-  toMs(OWNER, 'rateLimit.maxWait', own.maxWait, { orZero: true, orInfinity: true });
+  const own = readOptions(owner, options, defaults, 'rateLimit');
+  checkOptionalFunction(owner, 'rateLimit.limiter', own.limiter);
+  toMs(owner, 'rateLimit.maxWait', own.maxWait, { orZero: true, orInfinity: true });
   const { limiter, maxWait } = own;
-  const followServerLimits = checkBoolean(OWNER, 'rateLimit.followServerLimits', own.followServerLimits);
-  const maxServerPauseMs = toMs(OWNER, 'rateLimit.maxServerPause', own.maxServerPause, { min: 1 });
+  const followServerLimits = checkBoolean(owner, 'rateLimit.followServerLimits', own.followServerLimits);
+  const maxServerPauseMs = toMs(owner, 'rateLimit.maxServerPause', own.maxServerPause, { min: 1 });
   return { limiter, followServerLimits, maxServerPauseMs, maxWait };
 }
 

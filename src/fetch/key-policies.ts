@@ -21,10 +21,10 @@ import { type KeyLimits, type Limits, limitsFor } from './key-limits.js';
 import type { FetchBulkheadOptions, FetchLimit, ResilientFetchListeners, ResilientFetchOptions } from './options.js';
 import { isReturned } from './pacing/pacing-gates.js';
 
-const OWNER = 'resilientFetch';
-
 /** What the policies of all keys are made from. */
 export interface KeySettings {
+  /** The function that the caller has called, for errors. */
+  readonly owner: string;
   readonly circuitBreaker: ResilientFetchOptions['circuitBreaker'];
   readonly bulkhead: ResilientFetchOptions['bulkhead'];
   readonly limit: ResilientFetchOptions['limit'];
@@ -71,9 +71,9 @@ export class KeyFamily {
     this.#settings = { ...settings, circuitBreaker: withoutReturned(settings.circuitBreaker) };
     const key = 'the check of the options';
     hedgeFor(settings);
-    checkOptionalFunction(OWNER, 'limit', settings.limit);
+    checkOptionalFunction(settings.owner, 'limit', settings.limit);
     if (settings.limit !== undefined && settings.bulkhead !== undefined && settings.bulkhead !== false) {
-      throw new InvalidOptionError(OWNER, 'bulkhead', 'has no effect beside "limit"', settings.bulkhead);
+      throw new InvalidOptionError(settings.owner, 'bulkhead', 'has no effect beside "limit"', settings.bulkhead);
     }
     breakerFor(key, this.#settings);
     if (settings.limit === undefined) slotsFor(key, this.#settings);
@@ -97,7 +97,12 @@ export class KeyFamily {
   isolate(key: string): Disposable {
     const breaker = this.#partsOf(this.policy.for(key))?.breaker;
     if (breaker !== undefined) return breaker.isolate();
-    throw new InvalidOptionError(OWNER, 'circuitBreaker', 'must not be false: "isolate" needs a breaker', false);
+    throw new InvalidOptionError(
+      this.#settings.owner,
+      'circuitBreaker',
+      'must not be false: "isolate" needs a breaker',
+      false,
+    );
   }
 
   /** Closes the breaker of a key, and forgets what its server has announced. Has no effect for an unknown key. */
@@ -183,16 +188,16 @@ function breakerFor(key: string, settings: KeySettings): CircuitBreaker | undefi
 const defaultOpenFor = () => exponentialBackoff({ initial: '1s', max: '2s', jitter: 'equal' });
 
 function slotsFor(key: string, settings: KeySettings): Slots | undefined {
-  const { bulkhead: options, limit: limitOf, on, clock } = settings;
-  const slots = limitOf === undefined ? bulkheadFor(key, options, clock) : limitFor(key, limitOf, clock);
+  const { owner, bulkhead: options, limit: limitOf, on, clock } = settings;
+  const slots = limitOf === undefined ? bulkheadFor(key, options, clock) : limitFor(owner, key, limitOf, clock);
   if (slots === undefined) return undefined;
   const { limit, holdUntil } = slots;
   if (on.reject) limit.on('reject', (event) => on.reject?.({ key, by: 'bulkhead', event }));
   const option = limitOf === undefined ? 'bulkhead.holdUntil' : 'limit.holdUntil';
-  if (checkOneOf(OWNER, option, holdUntil, ['headers', 'body']) === 'headers') return { limit, policy: limit };
+  if (checkOneOf(owner, option, holdUntil, ['headers', 'body']) === 'headers') return { limit, policy: limit };
   if (settings.bodyTimeoutMs < Infinity) return { limit, policy: untilBodyEnd(limit, clock) };
   const rule = `can be 'body' only with "bodyTimeout": otherwise a body that is never read would hold its slot for ever`;
-  throw new InvalidOptionError(OWNER, option, rule, holdUntil);
+  throw new InvalidOptionError(owner, option, rule, holdUntil);
 }
 
 /** A limit, and when an attempt releases its slot. */
@@ -209,8 +214,8 @@ function bulkheadFor(key: string, options: KeySettings['bulkhead'], clock: Clock
   return { limit: bulkhead({ name: key, ...own, maxConcurrent, maxQueue, clock }), holdUntil };
 }
 
-function limitFor(key: string, limitOf: NonNullable<KeySettings['limit']>, clock: Clock): HeldLimit {
-  const limit = checkMethods(OWNER, 'limit', limitOf(key, { clock }), ['run', 'describe', 'acquire', 'on']);
+function limitFor(owner: string, key: string, limitOf: NonNullable<KeySettings['limit']>, clock: Clock): HeldLimit {
+  const limit = checkMethods(owner, 'limit', limitOf(key, { clock }), ['run', 'describe', 'acquire', 'on']);
   return { limit, holdUntil: limit.holdUntil };
 }
 

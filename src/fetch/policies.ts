@@ -1,10 +1,20 @@
+import type { Clock } from '../core/clock.js';
 import type { Policy } from '../core/policy.js';
 import type { Explanation } from '../pipeline/index.js';
 import type { RetryBudgetStats } from '../retry/index.js';
 import type { CallSettings } from './call-options.js';
 import type { KeySnapshot } from './control.js';
+import type { UnreadResponses } from './discard.js';
 import type { ResilientFetchListeners } from './options.js';
 import type { ResumePolicies } from './resumption.js';
+
+/** What policies need besides the options of the caller. */
+export interface PolicyKit {
+  /** The function that the caller has called, for errors. */
+  readonly owner: string;
+  readonly clock: Clock;
+  readonly unread: UnreadResponses;
+}
 
 /** The policies of a `resilientFetch`: the default ones, or one of the caller. */
 export interface FetchPolicies {

@@ -2,7 +2,8 @@ import { bindAsyncContext } from '../core/async-context.js';
 import type { CallContext } from '../core/call-context.js';
 import type { Classify, Outcome } from '../core/outcome.js';
 import type { Policy } from '../core/policy.js';
-import { type BeforeRetry, type ChangeableCall, type ChangeableOperation, changedRequest } from './before-retry.js';
+import type { BeforeRetry, ChangeableCall, ChangeableOperation } from './before-retry.js';
+import { changedRequest } from './changed-request.js';
 import { asRequest, type CapturedRequest, CREDENTIALS, withHeaders, withUrl } from './request.js';
 
 /** Supplies the rest of a body whose source has failed. */

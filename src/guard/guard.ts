@@ -1,8 +1,9 @@
 import type { CallContext } from '../core/call-context.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { formatValue, safeGet } from '../core/inspect.js';
-import { checkBoolean, checkInteger, checkMethods, readOptions } from '../core/options.js';
+import { checkBoolean, checkMethods, readOptions } from '../core/options.js';
 import type { Policy } from '../core/policy.js';
+import { checkSignalPlace, type PlaceSignal, type Signalling, type SignalPlace } from './signal-place.js';
 
 /** Options of `guard`. */
 export interface GuardOptions<M extends PropertyKey = PropertyKey> {
@@ -10,11 +11,12 @@ export interface GuardOptions<M extends PropertyKey = PropertyKey> {
   readonly methods: readonly M[];
   /**
    * How a guarded method receives the signal of the call, which aborts at a timeout: the index of its argument with
-   * options, whose property `signal` is set, or a function that returns the arguments with the signal. If the caller has
-   * set a signal in these options, it aborts the call too.
+   * options, whose property `signal` is set; a `SignalPlace` with another property, or an index for each method; or a
+   * function that returns the arguments with the signal. If the caller has set a signal in the same place, it aborts the
+   * call too. With a function, the place is the first argument that is a signal, or has one as `signal` or `abortSignal`.
    * @defaultValue none: the method is not notified of an abort
    */
-  readonly signal?: number | PlaceSignal | undefined;
+  readonly signal?: number | SignalPlace | PlaceSignal | undefined;
   /**
    * Whether a method may return an async iterable, such as a stream or a cursor. The policy then guards the call that
    * creates it, and not its iteration. If false, such a result rejects the call with InvalidOptionError.
@@ -22,9 +24,6 @@ export interface GuardOptions<M extends PropertyKey = PropertyKey> {
    */
   readonly stream?: boolean | undefined;
 }
-
-/** Returns the arguments of one call with the signal of the call. */
-export type PlaceSignal = (args: readonly unknown[], signal: AbortSignal, method: PropertyKey) => readonly unknown[];
 
 /** A method under a policy: it always returns a promise. */
 export type GuardedMethod<F, Adds = never> = [Adds] extends [never]
@@ -77,11 +76,12 @@ export function guard<T extends object, const M extends keyof T, Adds = never>(
   if ((typeof client !== 'object' && typeof client !== 'function') || client === null) {
     throw new InvalidOptionError('guard', 'client', 'must be an object or a function', client);
   }
+  const methods = checkNames(client, own.methods);
   const guardOfClient = new ClientGuard(
     client as Client,
     checkMethods('guard', 'policy', policy, ['execute']),
-    checkNames(client, own.methods),
-    checkPlaceSignal(own.signal),
+    methods,
+    checkSignalPlace(own.signal, methods),
     checkBoolean('guard', 'stream', own.stream),
   );
   return guardOfClient.proxy as unknown as GuardedClient<T, M, Adds>;
@@ -103,11 +103,6 @@ function checkNames(client: object, methods: readonly PropertyKey[]): ReadonlySe
   return new Set(methods);
 }
 
-function checkPlaceSignal(signal: number | PlaceSignal | undefined): number | PlaceSignal | undefined {
-  if (signal === undefined || typeof signal === 'function') return signal;
-  return checkInteger('guard', 'signal', signal, { min: 0, max: 20 });
-}
-
 /**
  * The proxy of one client. Its target is an empty object and not the client: a proxy may not return anything but the own
  * value of a frozen property of its target.
@@ -117,7 +112,7 @@ class ClientGuard implements ProxyHandler<object> {
   readonly #client: Client;
   readonly #policy: Policy<unknown>;
   readonly #methods: ReadonlySet<PropertyKey>;
-  readonly #signal: number | PlaceSignal | undefined;
+  readonly #signal: Signalling | undefined;
   readonly #stream: boolean;
   /** The guarded form of each method, and the form of any other method that is called with the client as `this`. */
   readonly #wrapped = new WeakMap<AnyFunction, AnyFunction>();
@@ -127,7 +122,7 @@ class ClientGuard implements ProxyHandler<object> {
     client: Client,
     policy: Policy<unknown>,
     methods: ReadonlySet<PropertyKey>,
-    signal: number | PlaceSignal | undefined,
+    signal: Signalling | undefined,
     stream: boolean,
   ) {
     this.#client = client;
@@ -197,11 +192,11 @@ class ClientGuard implements ProxyHandler<object> {
   }
 
   #call(name: PropertyKey, method: AnyFunction, args: readonly unknown[]): Promise<unknown> {
-    const place = this.#signal;
-    const callers = typeof place === 'number' ? signalIn(args[place]) : undefined;
+    const signalling = this.#signal;
+    const callers = signalling?.ofCaller(args, name);
     return this.#policy.execute(
       async (context: CallContext) => {
-        const placed = place === undefined ? args : withSignal(place, args, context.signal, name);
+        const placed = signalling === undefined ? args : signalling.place(args, context.signal, name);
         const result = await Reflect.apply(method, this.#client, placed);
         if (!this.#stream && isAsyncIterable(result)) {
           closeIterable(result);
@@ -233,28 +228,6 @@ class ClientGuard implements ProxyHandler<object> {
   #outside(result: unknown): unknown {
     return result === this.#client ? this.proxy : result;
   }
-}
-
-/** Returns the signal that the caller has set in the options of a method. */
-function signalIn(options: unknown): AbortSignal | undefined {
-  const signal = typeof options === 'object' && options !== null ? safeGet(options, 'signal') : undefined;
-  return (signal as AbortSignal | null | undefined) ?? undefined;
-}
-
-function withSignal(
-  place: number | PlaceSignal,
-  args: readonly unknown[],
-  signal: AbortSignal,
-  name: PropertyKey,
-): readonly unknown[] {
-  if (typeof place === 'function') return place(args, signal, name);
-  const options = args[place] ?? {};
-  if (typeof options !== 'object') {
-    throw new InvalidOptionError('guard', 'signal', 'must be the index of an argument with options', options);
-  }
-  const placed = Array.from({ length: Math.max(args.length, place + 1) }, (_, index) => args[index]);
-  placed[place] = { ...options, signal };
-  return placed;
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

@@ -9,5 +9,6 @@
  *
  * @module
  */
-export { type GuardedClient, type GuardedMethod, type GuardOptions, guard, type PlaceSignal } from './guard.js';
+export { type GuardedClient, type GuardedMethod, type GuardOptions, guard } from './guard.js';
 export { guarded } from './guarded.js';
+export type { PlaceSignal, SignalPlace } from './signal-place.js';

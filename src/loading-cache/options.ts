@@ -1,11 +1,11 @@
 import { type Clock, checkClock } from '../core/clock.js';
+import { type Clone, checkClone } from '../core/clone.js';
 import { DeadlineList } from '../core/deadline-list.js';
 import { type Duration, toMs } from '../core/duration.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { checkFunction, checkInteger, checkMethods, checkName, checkNumber, readOptions } from '../core/options.js';
 import type { Policy } from '../core/policy.js';
 import { checkRandom, type Random } from '../core/random.js';
-import { requireGlobal } from '../core/require-global.js';
 import type { CacheLike } from './cache-like.js';
 import type { CachedEntry, EarlyRefresh, StaleWindows } from './entry.js';
 
@@ -76,7 +76,7 @@ export interface LoadingCacheOptions<K, V> {
    * 'structured' for `structuredClone`, or a function that returns a copy. Each read then costs a copy.
    * @defaultValue none: all callers share one value
    */
-  readonly clone?: 'structured' | ((value: V) => V) | undefined;
+  readonly clone?: Clone<V> | undefined;
   /**
    * The largest share of its TTL that a value loses at random, in [0, 1). Values that were stored together then do not
    * expire together. @defaultValue 0
@@ -232,15 +232,6 @@ export function checkLoadingOptions<K, V>(owner: string, own: OwnKeepingOptions<
     tagsOf: tags === undefined ? () => NO_TAGS : checkedTags(owner, checkFunction(owner, 'tags', tags)),
     clone: checkClone(owner, own.clone),
   };
-}
-
-function checkClone<V>(
-  owner: string,
-  clone: 'structured' | ((value: V) => V) | undefined,
-): ((value: V) => V) | undefined {
-  if (clone === undefined || typeof clone === 'function') return clone;
-  if (clone === 'structured') return requireGlobal('structuredClone') as (value: V) => V;
-  throw new InvalidOptionError(owner, 'clone', "must be 'structured' or a function", clone);
 }
 
 export const NO_TAGS: readonly string[] = [];

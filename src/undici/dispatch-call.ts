@@ -1,20 +1,28 @@
 import type { CallContext } from '../core/call-context.js';
 import type { Clock } from '../core/clock.js';
-import { asContext, type PolicyContext, setRepeatable } from '../core/context.js';
+import { asContext, type PolicyContext, setKey, setRepeatable } from '../core/context.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { wasNeverSent } from '../core/never-sent.js';
-import type { Classify } from '../core/outcome.js';
-import type { ChangeableCall, ChangeableOperation } from '../fetch/before-retry.js';
+import type { Classify, Outcome } from '../core/outcome.js';
+import {
+  askBeforeRetry,
+  type BeforeRetry,
+  type ChangeableCall,
+  type ChangeableOperation,
+} from '../fetch/before-retry.js';
 import type { CallSettings } from '../fetch/call-options.js';
 import { notify } from '../fetch/default-policy.js';
 import type { FetchPolicies } from '../fetch/policies.js';
 import { isSafe, type OutgoingRequest } from '../fetch/request.js';
+import { changedOptions } from './changed-options.js';
 import type { Dispatch, DispatchOptions, ResponseHandler } from './dispatcher.js';
 import { type DrainSettings, Exchange } from './exchange.js';
 import { CallbackExchange, ControllerExchange } from './exchange-styles.js';
 import { captureOptions, DispatchedRequest, isOneShot, isReusable } from './outgoing.js';
 import { Receiver } from './receiver.js';
 import { ReplayableBody } from './replayable-body.js';
+
+const OWNER = 'resilient';
 
 /** Settings that all calls of one interceptor share. */
 export interface DispatchSettings {
@@ -38,20 +46,19 @@ export interface Downstream {
 }
 
 /** One request of a dispatcher, with all its attempts. */
-export class DispatchCall {
+export class DispatchCall implements ChangeableCall {
   readonly #downstream: Downstream;
-  readonly #options: DispatchOptions;
+  #options: DispatchOptions;
   readonly #settings: DispatchSettings;
   readonly #own: CallSettings;
   readonly #receiver: Receiver;
   readonly #controller = new AbortController();
-  readonly #method: string;
-  readonly #request: DispatchedRequest;
+  #request: DispatchedRequest;
   /** The body, if it can be read only once; undefined for any other. */
-  readonly #body: ReplayableBody | undefined;
+  #body: ReplayableBody | undefined;
   /** Whether the request may be sent twice, apart from its body. */
-  readonly #isSafe: boolean;
-  readonly #key: string;
+  #isSafe: boolean;
+  #key: string;
   /** The attempts so far. */
   readonly #exchanges: Exchange[] = [];
   /** The attempt of a request that must not be sent again. */
@@ -72,15 +79,11 @@ export class DispatchCall {
     this.#downstream = downstream;
     this.#settings = settings;
     this.#own = own;
-    this.#method = String(options.method).toUpperCase(); // undici rejects one that is no string
     this.#options = mayRepeat ? captureOptions(options, replayLimit) : options;
-    const request = new DispatchedRequest(this.#options, this.#method);
-    this.#request = request;
-    this.#key = own.key ?? settings.key?.(request) ?? request.origin ?? downstream.key;
-    this.#isSafe = isRepeatable(request, own.repeatable ?? settings.repeatable);
-    const { body } = this.#options;
-    // The body of a request that must not be repeated is not recorded, but can be sent again as long as it is unread.
-    if (isOneShot(body)) this.#body = new ReplayableBody(body, mayRepeat && this.#isSafe ? replayLimit : 0);
+    this.#request = requestOf(this.#options);
+    this.#key = this.#keyOf(this.#request);
+    this.#isSafe = this.#isRepeatable(this.#request);
+    this.#body = this.#recordBody();
     this.#receiver = new Receiver(handler, (reason) => this.#controller.abort(reason));
   }
 
@@ -108,6 +111,53 @@ export class DispatchCall {
     );
   }
 
+  /** The method of the request, in upper case. */
+  get method(): string {
+    return this.#request.method;
+  }
+
+  /** Whether the request may be sent again while it is in flight: not with a body, which would be read by two attempts. */
+  get mayOverlap(): boolean {
+    return this.#body === undefined && isSafe(this.#request);
+  }
+
+  async prepare(beforeRetry: BeforeRetry, attempt: number, outcome: Outcome, context: CallContext): Promise<void> {
+    const [options, request, { signal }] = [this.#options, this.#request, context];
+    const event = { attempt, outcome, request: request.copy(), signal };
+    const changed = await askBeforeRetry(OWNER, beforeRetry, event, request.url, (changes) =>
+      changedOptions(OWNER, options, changes),
+    );
+    if (changed === undefined || signal.aborted) return;
+    this.#options = changed;
+    this.#request = requestOf(changed);
+    this.#isSafe = this.#isRepeatable(this.#request);
+    if (changed.body !== options.body) {
+      this.#body?.finish();
+      this.#body = this.#recordBody();
+    }
+    this.#key = this.#keyOf(this.#request);
+    setKey(context, this.#key);
+  }
+
+  #keyOf(request: DispatchedRequest): string {
+    return this.#own.key ?? this.#settings.key?.(request) ?? request.origin ?? this.#downstream.key;
+  }
+
+  #isRepeatable(request: DispatchedRequest): boolean {
+    const { repeatable = this.#settings.repeatable } = this.#own;
+    const result = repeatable(request);
+    if (typeof result === 'boolean') return result;
+    throw new InvalidOptionError(OWNER, 'repeatable', 'must return true or false', result);
+  }
+
+  /** Returns the body for all attempts, if it can be read only once. */
+  #recordBody(): ReplayableBody | undefined {
+    const { mayRepeat, replayLimit } = this.#settings;
+    const { body } = this.#options;
+    // The body of a request that must not be repeated is not recorded, but can be sent again as long as it is unread.
+    return isOneShot(body) ? new ReplayableBody(body, mayRepeat && this.#isSafe ? replayLimit : 0) : undefined;
+  }
+
   /** Discards all responses but the returned one. */
   #end(returned: Exchange | undefined): void {
     for (const exchange of this.#exchanges) if (exchange !== returned) exchange.discard();
@@ -116,21 +166,20 @@ export class DispatchCall {
 
   async #execute(): Promise<Exchange> {
     const { policies, classify, clock } = this.#settings;
-    const key = this.#key;
     const { call: policy, timeoutMs: timeout } = policies.for(this.#own);
     const operation: ChangeableOperation = (context) => this.#attempt(context) as unknown as Promise<Response>;
-    operation.changeable = { method: this.#method } as ChangeableCall;
+    operation.changeable = this;
     const { call: listener } = policies.on;
     const startedAt = listener === undefined ? 0 : clock.now();
     const { signal } = this.#controller;
-    const options = { signal, key, timeout, priority: this.#own.priority, repeatable: this.#mayRepeat };
+    const options = { signal, key: this.#key, timeout, priority: this.#own.priority, repeatable: this.#mayRepeat };
     const running = policy.attempt(operation, { ...options, classify: this.#own.classify ?? classify });
     const outcome = await running;
     if (listener !== undefined) {
       const durationMs = clock.now() - startedAt;
       const hedges = this.#hedges;
       const attempts = this.#exchanges.length - hedges;
-      notify(listener, { key, method: this.#method, outcome, durationMs, attempts, hedges });
+      notify(listener, { key: this.#key, method: this.method, outcome, durationMs, attempts, hedges });
     }
     if (!outcome.ok) throw outcome.error;
     return this.#checkOwn(outcome.value);
@@ -140,7 +189,7 @@ export class DispatchCall {
   #checkOwn(value: unknown): Exchange {
     if (value instanceof Exchange && this.#exchanges.includes(value) && !value.isDiscarded) return value;
     const rule = 'must return an unread response of this request, and not one of its own or of another request';
-    throw new InvalidOptionError('resilient', 'policy', rule, value);
+    throw new InvalidOptionError(OWNER, 'policy', rule, value);
   }
 
   /** Whether the request may be sent again, as far as it is known. */
@@ -157,7 +206,7 @@ export class DispatchCall {
     // A request that must not be repeated is sent once, even if the policy asks for another attempt.
     if (this.#lastAttempt !== undefined) return this.#lastAttempt;
     const isHedge = context.hedge > 0;
-    if (isHedge && this.#latest !== undefined && (this.#body !== undefined || !isSafe(this.#request))) {
+    if (isHedge && this.#latest !== undefined && !this.mayOverlap) {
       return this.#latest; // a policy of the caller hedges a request that must not be sent twice at the same time
     }
     if (isHedge) this.#hedges++;
@@ -184,8 +233,6 @@ export class DispatchCall {
   }
 }
 
-function isRepeatable(request: OutgoingRequest, repeatable: DispatchSettings['repeatable']): boolean {
-  const result = repeatable(request);
-  if (typeof result === 'boolean') return result;
-  throw new InvalidOptionError('resilient', 'repeatable', 'must return true or false', result);
-}
+/** Returns a request as `key` and `repeatable` see it. undici rejects a method that is no string. */
+const requestOf = (options: DispatchOptions): DispatchedRequest =>
+  new DispatchedRequest(options, String(options.method).toUpperCase());

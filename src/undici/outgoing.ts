@@ -1,6 +1,8 @@
+import { copyHeaders } from '../core/request-init.js';
 import type { OutgoingRequest } from '../fetch/request.js';
 import { copyBody, kindOfBody, sizeOfBody } from '../fetch/request-body.js';
 import type { DispatchOptions } from './dispatcher.js';
+import { copyFields, isRecord, pairsOf } from './fields.js';
 import type { OneShotBody } from './replayable-body.js';
 
 /** Stands for the origin of requests that go through a dispatcher with an origin of its own, such as a `Pool`. */
@@ -24,7 +26,17 @@ export class DispatchedRequest implements OutgoingRequest {
   }
 
   get url(): URL {
-    return new URL(this.#options.path, this.#options.origin ?? UNKNOWN_ORIGIN);
+    const url = new URL(this.#options.path, this.#options.origin ?? UNKNOWN_ORIGIN);
+    for (const [name, value] of Object.entries(this.#options.query ?? {})) {
+      for (const one of Array.isArray(value) ? value : [value]) url.searchParams.append(name, String(one ?? ''));
+    }
+    return url;
+  }
+
+  /** Returns a request that the caller may keep and change, without an effect on this one. */
+  copy(): OutgoingRequest {
+    const { url, method, init } = this;
+    return { url, method, input: url.href, init: { ...init, headers: copyHeaders(init.headers) } };
   }
 
   get input(): string {
@@ -33,14 +45,8 @@ export class DispatchedRequest implements OutgoingRequest {
 
   get init() {
     const { headers, body } = this.#options;
-    return { method: this.method, headers: toPairs(headers), body };
+    return { method: this.method, headers: isRecord(headers) ? headers : pairsOf(headers), body };
   }
-}
-
-/** Returns header fields as pairs or as a record. undici also accepts names and values in turns. */
-function toPairs(headers: unknown): unknown {
-  if (!Array.isArray(headers) || Array.isArray(headers[0])) return headers ?? undefined;
-  return Array.from({ length: headers.length >> 1 }, (_, at) => [String(headers[2 * at]), String(headers[2 * at + 1])]);
 }
 
 /**
@@ -55,12 +61,6 @@ export function captureOptions(options: DispatchOptions, replayLimit: number): D
 
 const mustCopy = (body: unknown, replayLimit: number): boolean =>
   kindOfBody(body) === 'mutable' && sizeOfBody(body) <= replayLimit;
-
-/** Returns a copy of header fields, which may be an array, an iterable of pairs, or a record. */
-function copyFields(headers: unknown): unknown {
-  if (typeof headers !== 'object' || headers === null) return headers;
-  return Symbol.iterator in headers ? [...(headers as Iterable<unknown>)] : { ...headers };
-}
 
 /** Whether the body can be read only once. undici's `fetch` passes every body as a generator. */
 export function isOneShot(body: unknown): body is OneShotBody {

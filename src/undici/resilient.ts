@@ -29,6 +29,7 @@ export interface ResilientDispatcherOptions
     | 'rateLimit'
     | 'policy'
     | 'classify'
+    | 'beforeRetry'
     | 'key'
     | 'repeatable'
     | 'replayLimit'
@@ -63,6 +64,7 @@ const NO_DEFAULTS = {
   rateLimit: undefined,
   policy: undefined,
   classify: undefined,
+  beforeRetry: undefined,
   key: undefined,
   repeatable: undefined,
   replayLimit: undefined,
@@ -131,8 +133,8 @@ class Interceptor {
     checkBulkhead(own.bulkhead);
     this.policies =
       own.policy === undefined
-        ? new DefaultPolicies(own, clock, Infinity, UNREAD)
-        : new CallerPolicy(own.policy, own, clock, UNREAD.discard);
+        ? new DefaultPolicies(own, { owner: OWNER, clock, unread: UNREAD, bodyTimeoutMs: Infinity })
+        : new CallerPolicy(own.policy, own, { owner: OWNER, clock, unread: UNREAD });
     this.#settings = {
       clock,
       policies: this.policies,
@@ -147,7 +149,7 @@ class Interceptor {
 
   dispatch(downstream: Downstream, given: DispatchOptions, handler: ResponseHandler): boolean {
     if (given.method === 'CONNECT' || given.upgrade) return downstream.dispatch(given, handler);
-    const { init, settings } = readCall(undefined, given, NO_SETTINGS);
+    const { init, settings } = readCall(OWNER, undefined, given, NO_SETTINGS);
     this.calls.checkOpen();
     const call = new DispatchCall(downstream, init as DispatchOptions, handler, this.#settings, settings);
     this.calls.enter();

@@ -181,7 +181,7 @@ describe('ClockCache evicts an entry that was not used since the hand last passe
   });
 
   it('A cache with few entries after many is compacted, so that evictions do not scan the gaps', () => {
-    using rebuilds = vi.spyOn(EntryTable.prototype, 'dump');
+    using rebuilds = vi.spyOn(EntryTable.prototype, 'entries');
     const cache = new ClockCache<number, number>({ capacity: 1000, maxWeight: 1000, weigh: ({ value }) => value });
     for (let n = 0; n < 1000; n++) cache.set(n, 1);
     for (let n = 0; n < 4; n++) cache.set(-n, 240).get(-n); // four entries, each with a mark

@@ -130,6 +130,7 @@ describe('The options of a cache', () => {
       readonly maxWeight?: number | undefined;
       readonly weigh?: ((entry: { readonly key: string; readonly value: User }) => number) | undefined;
       readonly purgeEvery?: Duration | undefined;
+      readonly clone?: 'structured' | ((value: User) => User) | undefined;
       readonly name?: string | undefined;
       readonly clock?: Clock | undefined;
     }>();
