@@ -1,5 +1,5 @@
 import type { ResilienceErrorCode } from '../core/errors.js';
-import { isResilienceError } from '../core/errors.js';
+import { isResilienceError, unwrapImitation } from '../core/errors.js';
 import { safeGet } from '../core/inspect.js';
 
 /** A problem document (RFC 9457): a response that describes an error for programs and for people. */
@@ -84,7 +84,8 @@ const TITLES: Readonly<Record<number, string>> = {
  * });
  * ```
  */
-export function toProblem(error: unknown): ProblemResponse {
+export function toProblem(thrown: unknown): ProblemResponse {
+  const error = unwrapImitation(thrown);
   const known = isResilienceError(error) && Object.hasOwn(PROBLEMS, error.code) ? PROBLEMS[error.code] : undefined;
   const [status, detail] = known ?? [500, undefined];
   const body = JSON.stringify({ type: 'about:blank', title: TITLES[status], status, detail });
