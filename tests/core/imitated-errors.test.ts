@@ -17,6 +17,7 @@ const real: Record<string, unknown> = {
   'a reset connection': withCode('ECONNRESET', { syscall: 'read' }),
   'a failed fetch': new TypeError('fetch failed', { cause: withCode('ECONNREFUSED', { syscall: 'connect' }) }),
   'an untrusted certificate': withCode('CERT_HAS_EXPIRED'),
+  'a resource in use': withCode('EMFILE', { syscall: 'open', errno: -24 }),
   'a timeout': new TimeoutError({ policy: 'db', timeoutMs: 100 }),
   'a timeout during a stall': new TimeoutError({ policy: 'db', timeoutMs: 100, stalledMs: 50 }),
   'status 503': Object.assign(new Error('503'), { status: 503, headers: { 'retry-after': '2' } }),
