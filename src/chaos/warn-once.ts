@@ -1,5 +1,5 @@
 /** The property of the global object that all copies of this package share, so that a process warns once. */
-const WARNED = Symbol.for('breakwater.chaos');
+const WARNED = /* @__PURE__ */ Symbol.for('breakwater.chaos');
 
 interface WarningGlobals {
   readonly process?: { readonly emitWarning?: (message: string, options: object) => void };

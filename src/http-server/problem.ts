@@ -84,12 +84,12 @@ const TITLES: Readonly<Record<number, string>> = {
  * });
  * ```
  */
-export function toProblem(thrown: unknown): ProblemResponse {
-  const error = unwrapImitation(thrown);
-  const known = isResilienceError(error) && Object.hasOwn(PROBLEMS, error.code) ? PROBLEMS[error.code] : undefined;
+export function toProblem(error: unknown): ProblemResponse {
+  const cause = unwrapImitation(error);
+  const known = isResilienceError(cause) && Object.hasOwn(PROBLEMS, cause.code) ? PROBLEMS[cause.code] : undefined;
   const [status, detail] = known ?? [500, undefined];
   const body = JSON.stringify({ type: 'about:blank', title: TITLES[status], status, detail });
-  const seconds = status === 500 ? undefined : secondsUntil(safeGet(error as object, 'retryAfterMs'));
+  const seconds = status === 500 ? undefined : secondsUntil(safeGet(cause as object, 'retryAfterMs'));
   const headers = { 'content-type': PROBLEM_JSON };
   return { status, headers: seconds === undefined ? headers : { ...headers, 'retry-after': seconds }, body };
 }
