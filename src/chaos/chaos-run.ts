@@ -183,9 +183,11 @@ export class ChaosRun {
   /**
    * Makes a call wait, but not beyond the end of the run. Undefined if the run has ended or there is nothing to wait for.
    *
-   * @param scope - the scope of the call, which must not be aborted yet; undefined if nothing can abort the call.
+   * @param scope - the scope of the call; undefined if nothing can abort the call.
+   * @throws the abort reason if the scope is aborted.
    */
   hold(scope: AbortScope | undefined, ms: number): Hold | undefined {
+    if (scope?.reason !== undefined) throw scope.reason;
     const heldMs = Math.min(ms, this.remainingMs);
     if (heldMs === 0) return undefined;
     const hold = new Hold(this, scope, heldMs);

@@ -111,19 +111,15 @@ export function slowBody(
   return withPassage(response, {
     async next(read) {
       rest ??= await read();
-      if (rest === undefined || chaos.isOff) return take(Infinity);
+      if (rest === undefined) return undefined;
       hold = chaos.hold(scope(), (Math.min(pieceBytes, rest.byteLength) / bytesPerSecond) * 1000);
       await hold?.done;
-      return take(pieceBytes);
+      const piece = rest.subarray(0, pieceBytes);
+      rest = rest.byteLength > pieceBytes ? rest.subarray(pieceBytes) : undefined;
+      return piece;
     },
     cancel: () => hold?.release(),
   });
-
-  function take(bytes: number): Bytes | undefined {
-    const piece = rest?.subarray(0, bytes);
-    rest = rest === undefined || rest.byteLength <= bytes ? undefined : rest.subarray(bytes);
-    return piece;
-  }
 }
 
 /** Returns a response with other header fields. */

@@ -80,7 +80,6 @@ export async function deliverLate<T>(
 ): Promise<T> {
   const startedAt = chaos.clock.now();
   const wait = async (): Promise<void> => {
-    if (scope?.reason !== undefined) throw scope.reason;
     const lateMs = by === Infinity ? Infinity : (by - 1) * (chaos.clock.now() - startedAt);
     await chaos.hold(scope, lateMs)?.done;
   };

@@ -116,8 +116,11 @@ describe('A control', () => {
 
   it('stops for good', async () => {
     const { control, fault } = controlled({ enabled: true });
+    const ends: unknown[] = [];
+    control.on('end', (event) => ends.push(event));
     control.stop();
     control.stop();
+    expect(ends).toEqual([{ reason: 'stopped' }]);
     expect(control.state).toBe('ended');
     expect(await fault.execute(answer)).toBe('answer');
     expect(control.stats.injected).toBe(0);
@@ -169,6 +172,15 @@ describe('A control', () => {
     vi.unstubAllGlobals();
     expect(warn).toHaveBeenCalledOnce();
     warn.mockRestore();
+  });
+
+  it('warns once also where the global object is frozen', async () => {
+    vi.resetModules();
+    const copy = await import('breakwater/chaos');
+    const frozen = vi.spyOn(Reflect, 'defineProperty').mockReturnValue(false);
+    for (let i = 0; i < 2; i++) await copy.chaosControl({ enabled: true }).fault({ rate: 1 }).attempt(answer);
+    frozen.mockRestore();
+    expect(emitWarning).toHaveBeenCalledOnce();
   });
 
   it('emits its begin, its injections and its end', async () => {

@@ -100,9 +100,19 @@ describe('chaosFetch', () => {
     }
   });
 
+  it('ignores the signal of a request whose init has the signal null', async () => {
+    const { clock, fetch } = setup({ faults: [{ kind: 'hang', rate: 1 }] });
+    const controller = new AbortController();
+    const call = watch(fetch(new Request(url, { signal: controller.signal }), { signal: null }));
+    controller.abort();
+    await clock.advance(10);
+    expect(call.state).toBe('pending');
+  });
+
   it('delays a request, which is sent as it was at the call', async () => {
     const { clock, fetch, requests } = setup({ faults: [{ kind: 'latency', rate: 1, latency: '1s' }] });
-    const init = { method: 'POST', headers: { a: '1' }, body: 'x' };
+    const { controller, listeners } = countingController();
+    const init = { method: 'POST', headers: { a: '1' }, body: 'x', signal: controller.signal };
     const address = new URL(url);
     const call = watch(fetch(address, init));
     init.headers.a = '2';
@@ -114,6 +124,7 @@ describe('chaosFetch', () => {
     expect(call.value?.status).toBe(200);
     expect(requests).toMatchObject([{ at: 1000, init: { method: 'POST', headers: { a: '1' }, body: 'x' } }]);
     expect(String(requests[0]?.input)).toBe(url);
+    expect(listeners()).toBe(0);
   });
 
   it('with a latency ends with the signal, and the request is not sent', async () => {
@@ -174,6 +185,30 @@ describe('chaosFetch', () => {
     expect((failure as { cause: Error }).cause.cause).toBeInstanceOf(ChaosError);
   });
 
+  it('cancels the rest of the body that it truncates', async () => {
+    const cancel = vi.fn();
+    const pull = (controller: ReadableStreamDefaultController) => controller.enqueue(new Uint8Array(10));
+    const origin = async (_url: string) => new Response(new ReadableStream({ pull, cancel }));
+    const control = chaosControl({ enabled: true, clock: new TestClock() });
+    const fetch = chaosFetch(origin, { control, faults: [{ kind: 'truncated-body', rate: 1, afterBytes: 15 }] });
+    await expect((await fetch(url)).text()).rejects.toThrow('terminated');
+    expect(cancel).toHaveBeenCalledOnce();
+  });
+
+  it('fails a slow body whose signal aborts between two pieces', async () => {
+    const { clock, fetch } = setup({ faults: [{ kind: 'slow-body', rate: 1, bytesPerSecond: 10 }] });
+    const controller = new AbortController();
+    const call = watch(fetch(url, { signal: controller.signal }));
+    await clock.advance(20);
+    const reader = (call.value as Response).body!.getReader();
+    const first = watch(reader.read());
+    await clock.advance(100);
+    expect(first.state).toBe('fulfilled');
+    controller.abort(new Error('left'));
+    await expect(reader.read()).rejects.toThrow('left');
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   it('lets a body arrive slowly, in pieces, without a timer when it is read or cancelled', async () => {
     const { clock, fetch } = setup({ faults: [{ kind: 'slow-body', rate: 1, bytesPerSecond: 20 }] });
     const call = watch(fetch(url));
@@ -222,7 +257,7 @@ describe('chaosFetch', () => {
       { kind: 'truncated-body', rate: 1 },
       { kind: 'slow-body', rate: 1, bytesPerSecond: 1 },
     ] as const;
-    expect(await chaosFetch(async () => empty, { control, faults })()).toBe(empty);
+    expect(await chaosFetch(async (_url: string) => empty, { control, faults })(url)).toBe(empty);
     expect(control.stats.injected).toBe(0);
   });
 

@@ -3,7 +3,7 @@ import { chaosControl, down, drop, error, flush, hang, partition, slow, stall } 
 import { constant, constantRate, server, simulate } from 'breakwater/simulator';
 import { seededRandom, TestClock } from 'breakwater/testing';
 import { describe, expect, it, vi } from 'vitest';
-import { type Watched, watch } from '../support/promises.js';
+import { defer, type Watched, watch } from '../support/promises.js';
 import { countingController } from '../support/signals.js';
 
 vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
@@ -108,6 +108,19 @@ describe('A plan', () => {
     expect(dump).toHaveBeenCalledOnce();
     expect(clock.pendingTimers).toBe(0);
     expect(listeners()).toBe(0);
+  });
+
+  it('discards the answer of a slow call that is aborted at the moment of its answer', async () => {
+    const { clock, policy } = setup([slow('api', 10, { at: 0, for: '1m' })]);
+    const controller = new AbortController();
+    const answered = defer<string>();
+    const call = watch(policy.execute(() => answered.promise, { signal: controller.signal }));
+    await clock.advance(10);
+    answered.resolve('answer');
+    controller.abort(new Error('left'));
+    await clock.advance(0);
+    expect(call.error).toEqual(new Error('left'));
+    expect(clock.pendingTimers).toBe(0);
   });
 
   it('with the fault down refuses connections, as a real refused connection looks', async () => {
@@ -224,7 +237,7 @@ describe('A plan', () => {
     ['an unknown kind', [{ kind: 'fire', at: 0, for: 1 }], '"plan[0].kind" must be one of'],
     ['no end', [slow('api', 2, { at: 0, for: undefined })], 'must have a "for" in each fault'],
     ['an end after maxDuration', [down('api', { at: '9m', for: '2m' })], 'must end within "maxDuration" (600000 ms)'],
-    ['a flush after maxDuration', [flush('api', { at: '11m' })], 'must end within "maxDuration" (600000 ms)'],
+    ['a flush at the end of maxDuration', [flush('api', { at: '10m' })], 'must end within "maxDuration" (600000 ms)'],
     ['a negative time', [down('api', { at: -1, for: 1 })], '"plan[0].at" must be milliseconds'],
     ['a share of 0', [error('api', 0, { at: 0, for: 1 })], '"plan[0].share" must be'],
     ['a share above 1', [hang('api', 1.1, { at: 0, for: 1 })], '"plan[0].share" must be'],

@@ -279,6 +279,25 @@ describe('A policy of a control', () => {
     expect(control.stats.injected).toBe(0);
   });
 
+  it('runs nothing for a call that a policy outside of it has aborted', async () => {
+    const { control } = active();
+    const aborts = definePolicy({
+      name: 'aborts',
+      async run(next, context) {
+        using child = context.derive({});
+        child.abort(new Error('left'));
+        return await next(child);
+      },
+    });
+    for (const policy of [
+      control.outcome({ rate: 1, value: 1 }),
+      control.plan([{ kind: 'down', at: 0, for: '1s' }], { target: 'x' }),
+    ]) {
+      await expect(pipeline(aborts, policy).execute(answer)).rejects.toThrow('left');
+    }
+    expect(control.stats.injected).toBe(0);
+  });
+
   it('rejects the call with the error of a random source or a clock that throws', async () => {
     const failure = new Error('of the source');
     const random = () => {
