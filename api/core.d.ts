@@ -13,6 +13,7 @@ export declare class BulkheadFullError extends ResilienceError {
 }
 export declare class ChaosError extends ResilienceError {
 	readonly code = "ERR_CHAOS";
+	readonly imitated: unknown;
 	constructor(init: ResilienceErrorInit);
 	get name(): string;
 }

@@ -1,5 +1,5 @@
 import type { CallContext } from '../core/call-context.js';
-import { isResilienceError } from '../core/errors.js';
+import { isResilienceError, unwrapImitation } from '../core/errors.js';
 import { safeGet } from '../core/inspect.js';
 import type { Outcome, Verdict } from '../core/outcome.js';
 
@@ -29,7 +29,7 @@ export function judgeErrors(judgeError: JudgeError): Judge {
     const pending: unknown[] = [outcome.error];
     const seen = new Set<unknown>();
     while (pending.length > 0 && seen.size < MAX_ERRORS) {
-      const error = pending.shift();
+      const error = unwrapImitation(pending.shift());
       if (typeof error !== 'object' || error === null || seen.has(error)) continue;
       if (isResilienceError(error)) return undefined;
       seen.add(error);

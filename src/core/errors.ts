@@ -292,13 +292,20 @@ export class DeadlineExceededError extends ResilienceError {
   }
 }
 
-/** A fault that fault injection created on purpose. Policies judge it like the fault that it imitates. */
+/**
+ * A fault that fault injection created on purpose. Policies judge it like the error that it imitates, which is its
+ * `cause`; without a `cause`, like the failure of a dependency.
+ */
 export class ChaosError extends ResilienceError {
   /** The error code `ERR_CHAOS`. */
   readonly code = 'ERR_CHAOS';
+  /** The error that this one imitates; undefined for a failure without details. */
+  readonly imitated: unknown;
 
   constructor(init: ResilienceErrorInit) {
-    super(`${formatValue(init.policy)} injected a fault`, init);
+    const imitated = unwrapImitation(init.cause);
+    super(`${formatValue(init.policy)} injected a fault${detailsOf(imitated)}`, init);
+    this.imitated = imitated;
   }
 
   override get name(): string {
@@ -350,6 +357,20 @@ export function isResilienceError<C extends ResilienceErrorCode>(error: unknown,
 export function isResilienceError(error: unknown, code?: ResilienceErrorCode): boolean {
   if (typeof error !== 'object' || error === null || safeGet(error, BRAND) !== true) return false;
   return code === undefined || safeGet(error, 'code') === code;
+}
+
+/**
+ * Returns the error that an injected error imitates, and any other error itself. All code that judges errors reads
+ * through it. It compares no code of an error, so that a program without fault injection contains nothing of it.
+ */
+export function unwrapImitation(error: unknown): unknown {
+  return isResilienceError(error) && 'imitated' in error ? error.imitated : error;
+}
+
+/** Returns the end of a message about an error with a message of its own. */
+function detailsOf(error: unknown): string {
+  const message = typeof error === 'object' && error !== null ? safeGet(error, 'message') : undefined;
+  return typeof message === 'string' && message !== '' ? `: ${truncate(message)}` : '';
 }
 
 /**

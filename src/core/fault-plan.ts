@@ -102,15 +102,16 @@ const WITH_SHARE: readonly FaultKind[] = ['error', 'hang', 'drop', 'partition'];
  * Returns the faults of a plan with their times in milliseconds, in the order in which they begin.
  * @throws InvalidOptionError for an invalid fault, or for two faults that overlap and of which only one can have an
  * effect: two of the same kind, or `down` and any other fault of the same target.
+ * @param option - the name of the plan in messages.
  */
-export function checkFaultPlan(owner: string, plan: FaultPlan): readonly TimedFault[] {
-  if (!Array.isArray(plan)) throw new InvalidOptionError(owner, 'faults', 'must be an array of faults', plan);
-  const faults = plan.map((fault, index) => checkFault(owner, `faults[${index}]`, fault));
+export function checkFaultPlan(owner: string, plan: FaultPlan, option = 'faults'): readonly TimedFault[] {
+  if (!Array.isArray(plan)) throw new InvalidOptionError(owner, option, 'must be an array of faults', plan);
+  const faults = plan.map((fault, index) => checkFault(owner, `${option}[${index}]`, fault));
   for (const [index, fault] of faults.entries()) {
     const other = faults.findIndex((earlier, position) => position < index && excludes(earlier, fault));
     if (other === -1) continue;
-    const rule = `must not overlap with "faults[${other}]" (${(faults[other] as TimedFault).kind}): only one of them can have an effect`;
-    throw new InvalidOptionError(owner, `faults[${index}]`, rule, fault.kind);
+    const rule = `must not overlap with "${option}[${other}]" (${(faults[other] as TimedFault).kind}): only one of them can have an effect`;
+    throw new InvalidOptionError(owner, `${option}[${index}]`, rule, fault.kind);
   }
   return faults.sort((a, b) => a.startMs - b.startMs);
 }

@@ -1,3 +1,4 @@
+import { unwrapImitation } from './errors.js';
 import { safeGet } from './inspect.js';
 import type { Outcome } from './outcome.js';
 
@@ -18,7 +19,8 @@ const MAX_DEPTH = 10;
  * Whether a request has failed before anything of it was sent, because there was no connection. Such a request may be
  * repeated whatever its method (RFC 9110, 9.2.2). False if that is not certain.
  */
-export function wasNeverSent(error: unknown, depth: number = MAX_DEPTH): boolean {
+export function wasNeverSent(thrown: unknown, depth: number = MAX_DEPTH): boolean {
+  const error = unwrapImitation(thrown);
   if (typeof error !== 'object' || error === null || depth === 0) return false;
   const errors = safeGet(error, 'errors'); // of an AggregateError: one for each address that was tried
   if (Array.isArray(errors) && errors.length > 0) {

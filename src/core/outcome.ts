@@ -1,5 +1,5 @@
 import type { CallContext } from './call-context.js';
-import { InvalidOptionError, isResilienceError } from './errors.js';
+import { InvalidOptionError, isResilienceError, unwrapImitation } from './errors.js';
 import { headersOf } from './header-fields.js';
 import { isErrorStatus, judgeStatus, judgeStatusOf } from './http-status.js';
 import { isErrorOfClass, safeGet } from './inspect.js';
@@ -32,6 +32,7 @@ export type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) 
  *   Any other value is a `success`, regardless of its content. `classifyResponse` judges the responses of `fetch`.
  * - A `TimeoutError` is a `failure`. Any other error of this package is ignored: it comes from a policy, not from the
  *   dependency. The same is true if the error is the cause of a TypeError: `fetch` wraps the errors of a dispatcher.
+ * - An injected `ChaosError` is judged like the error that it imitates.
  * - An untrusted certificate and a peer that violates the protocol are `permanent`.
  * - An error with an HTTP status, as client libraries throw it, is judged by the status: 429 is `throttled`; 408 and 5xx
  *   except 501 are failures; any other 4xx is a `success`, because the server is healthy. It is thrown unchanged and not
@@ -54,7 +55,7 @@ export type Classify<T = unknown> = (outcome: Outcome<T>, context: CallContext) 
  */
 export function defaultClassify(outcome: Outcome, context?: CallContext): Verdict {
   if (outcome.ok) return judgeValue(outcome.value);
-  const error = unwrapFetchError(outcome.error);
+  const error = unwrapImitation(unwrapFetchError(outcome.error));
   if (isResilienceError(error)) return error.code === 'ERR_TIMEOUT' ? 'failure' : 'ignore';
   if (isProgrammingError(error)) return 'ignore';
   if (isErrorOfClass(error, ABORT_ERRORS) && context?.signal.aborted) return 'ignore';

@@ -1,4 +1,4 @@
-import { isResilienceError } from './errors.js';
+import { isResilienceError, unwrapImitation } from './errors.js';
 import { headersOf } from './header-fields.js';
 import { parseHttpDate } from './http-date.js';
 import { safeGet } from './inspect.js';
@@ -43,7 +43,7 @@ const FIELDS_IN_MS: readonly string[] = ['retry-after-ms', 'x-ms-retry-after-ms'
  * concerns a policy and not the server.
  */
 export function retryAfterMs(outcome: Outcome): number | undefined {
-  const subject = outcome.ok ? outcome.value : outcome.error;
+  const subject = outcome.ok ? outcome.value : unwrapImitation(outcome.error);
   if (typeof subject !== 'object' || subject === null || isResilienceError(subject)) return undefined;
   const hint = safeGet(subject, 'retryAfterMs');
   if (!outcome.ok && typeof hint === 'number') return hint >= 0 ? hint : undefined;

@@ -2,7 +2,7 @@ import type { CallContext } from '../core/call-context.js';
 import { anyClock } from '../core/clock.js';
 import type { Next, PolicyContext } from '../core/context.js';
 import { discardBody } from '../core/discard-body.js';
-import { isResilienceError } from '../core/errors.js';
+import { isResilienceError, unwrapImitation } from '../core/errors.js';
 import { checkName, checkOptionalFunction, readOptions } from '../core/options.js';
 import { type Classify, isProgrammingError, judge, type Outcome } from '../core/outcome.js';
 import { BasePolicy, type Policy, type PolicyDescription } from '../core/policy.js';
@@ -76,7 +76,7 @@ class FallbackPolicy<Value> extends BasePolicy<Value> {
 
   #isBad(outcome: Outcome, context: PolicyContext): boolean {
     if (this.#classify === undefined && !outcome.ok) {
-      const { error } = outcome;
+      const error = unwrapImitation(outcome.error);
       if (isResilienceError(error)) return error.code !== 'ERR_INVALID_OPTION';
       return !isProgrammingError(error);
     }

@@ -1,5 +1,5 @@
 import type { ResilienceErrorCode } from '../core/errors.js';
-import { isResilienceError } from '../core/errors.js';
+import { isResilienceError, unwrapImitation } from '../core/errors.js';
 import { safeGet } from '../core/inspect.js';
 
 /** A problem document (RFC 9457): a response that describes an error for programs and for people. */
@@ -85,10 +85,11 @@ const TITLES: Readonly<Record<number, string>> = {
  * ```
  */
 export function toProblem(error: unknown): ProblemResponse {
-  const known = isResilienceError(error) && Object.hasOwn(PROBLEMS, error.code) ? PROBLEMS[error.code] : undefined;
+  const cause = unwrapImitation(error);
+  const known = isResilienceError(cause) && Object.hasOwn(PROBLEMS, cause.code) ? PROBLEMS[cause.code] : undefined;
   const [status, detail] = known ?? [500, undefined];
   const body = JSON.stringify({ type: 'about:blank', title: TITLES[status], status, detail });
-  const seconds = status === 500 ? undefined : secondsUntil(safeGet(error as object, 'retryAfterMs'));
+  const seconds = status === 500 ? undefined : secondsUntil(safeGet(cause as object, 'retryAfterMs'));
   const headers = { 'content-type': PROBLEM_JSON };
   return { status, headers: seconds === undefined ? headers : { ...headers, 'retry-after': seconds }, body };
 }

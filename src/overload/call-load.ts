@@ -1,5 +1,5 @@
 import type { PolicyContext } from '../core/context.js';
-import { isResilienceError, isStalledTimeout } from '../core/errors.js';
+import { isResilienceError, isStalledTimeout, unwrapImitation } from '../core/errors.js';
 import { errorStatus, isErrorStatus } from '../core/http-status.js';
 import { safeGet } from '../core/inspect.js';
 import { type Classify, judge, type Outcome } from '../core/outcome.js';
@@ -24,8 +24,9 @@ export function loadOf(
   context: PolicyContext,
   hasWaited: boolean,
 ): CallLoad {
-  if (!outcome.ok && isResilienceError(outcome.error, 'ERR_TIMEOUT')) {
-    return isStalledTimeout(outcome.error) || (context.aborted && hasWaited) ? 'unknown' : 'overload';
+  const error = outcome.ok ? undefined : unwrapImitation(outcome.error);
+  if (isResilienceError(error, 'ERR_TIMEOUT')) {
+    return isStalledTimeout(error) || (context.aborted && hasWaited) ? 'unknown' : 'overload';
   }
   if (context.aborted) return 'unknown';
   const verdict = judge(owner, classify, outcome, context);
@@ -39,7 +40,7 @@ export function loadOf(
 
 /** Returns the HTTP status of an outcome: that of an error, or of a value that looks like a response. */
 function statusOf(outcome: Outcome): unknown {
-  if (!outcome.ok) return errorStatus(outcome.error);
+  if (!outcome.ok) return errorStatus(unwrapImitation(outcome.error));
   const { value } = outcome;
   if (typeof value !== 'object' || value === null) return undefined;
   const status = safeGet(value, 'status');

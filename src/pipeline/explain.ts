@@ -49,7 +49,8 @@ export type WarningCode =
   | 'hedge-inside-hedge'
   | 'hedge-without-cap'
   | 'hedge-after-timeout'
-  | 'hedge-of-unsafe-calls';
+  | 'hedge-of-unsafe-calls'
+  | 'faults-not-innermost';
 
 /**
  * Computes the worst case of a pipeline, and finds likely mistakes in its composition. Nothing is run: the result is
@@ -126,6 +127,7 @@ const WARNING_CODES: readonly WarningCode[] = [
   'attempt-timeout-too-long',
   ...(['hedge-outside-retry', 'hedge-inside-breaker', 'hedge-inside-bulkhead', 'hedge-inside-hedge'] as const),
   ...(['hedge-without-cap', 'hedge-after-timeout', 'hedge-of-unsafe-calls'] as const),
+  'faults-not-innermost',
 ];
 
 const isPolicy = (value: unknown): value is Policy<unknown> =>
@@ -286,6 +288,13 @@ function* warningsOf(chain: readonly PolicyDescription[]): Generator<Warning> {
           'retries-beyond-budget',
           `"${name}" may retry a call ${retries} times, but its budget allows a single call only ${ratio + floor}`,
         );
+      }
+    }
+    if (settings.injectsFaults === true) {
+      const inner = chain.slice(index + 1).find((member) => member.kind !== 'custom' && member.injectsFaults !== true);
+      if (inner !== undefined) {
+        const message = `"${name}" injects faults outside "${inner.name}", which never sees them: make it the innermost policy`;
+        yield warn('faults-not-innermost', message);
       }
     }
     if (kind === 'hedge') yield* hedgeWarnings({ kind, name, ...settings }, chain, index);

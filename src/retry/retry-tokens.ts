@@ -1,5 +1,5 @@
 import type { AttemptBudget, AttemptSource } from '../core/attempt-budget.js';
-import { isResilienceError } from '../core/errors.js';
+import { isResilienceError, unwrapImitation } from '../core/errors.js';
 import { isErrorOfClass } from '../core/inspect.js';
 import { checkNumber, readOptions } from '../core/options.js';
 import type { Outcome } from '../core/outcome.js';
@@ -132,5 +132,6 @@ const ROUNDING = 1e-9;
 /** Whether an attempt has timed out: by this package, or by `AbortSignal.timeout`. */
 function isTimeout(outcome: Outcome): boolean {
   if (outcome.ok) return false;
-  return isResilienceError(outcome.error, 'ERR_TIMEOUT') || isErrorOfClass(outcome.error, ['TimeoutError']);
+  const error = unwrapImitation(outcome.error);
+  return isResilienceError(error, 'ERR_TIMEOUT') || isErrorOfClass(error, ['TimeoutError']);
 }

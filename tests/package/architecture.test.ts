@@ -37,6 +37,7 @@ const mayImport: Record<string, string[]> = {
   'request-context': ['core'],
   'http-server': ['core', 'rate-limit', 'http-fields', 'overload', 'request-context'],
   sharding: ['core', 'hash-ring'],
+  chaos: ['core'],
   simulator: ['core', 'testing'],
   testing: ['core', 'cache-writers', 'tiered-cache'], // only the types of a store and a journal, for their contracts
 };

@@ -123,6 +123,7 @@ const publicNames: Record<string, string[]> = {
     'replicaRouter',
   ],
   fetch: ['classifyResponse', 'isIdempotent', 'parseRateLimit', 'parseRetryAfter', 'resilientFetch'],
+  chaos: ['chaosControl', 'chaosFetch', 'down', 'drop', 'error', 'flush', 'hang', 'partition', 'slow', 'stall'],
   simulator: [
     'SimulatedError',
     'SimulationError',
@@ -172,6 +173,7 @@ const notInRoot = [
   'load-balancer/tcp',
   'http-server',
   'request-context',
+  'chaos',
   'simulator',
   'undici',
   'testing',

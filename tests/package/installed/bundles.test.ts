@@ -153,6 +153,18 @@ describe('esbuild', () => {
     expect(await esbuildBundle("import * as all from 'breakwater'")).toBe('');
   });
 
+  it('a bundle of a program without fault injection has no word of it, also with an unused import', async () => {
+    const program = `
+      import { cachedFetch, circuitBreaker, explain, fallback, pipeline, resilientFetch, retry } from 'breakwater';
+      globalThis.used = [cachedFetch, circuitBreaker, explain, fallback, pipeline, resilientFetch, retry];`;
+    const bundle = await esbuildBundle(program);
+    expect(bundle).toContain('faults-not-innermost');
+    expect(bundle).not.toMatch(/chaos/i);
+    expect(await esbuildBundle(`${program}\nimport { chaosControl } from 'breakwater/chaos';`)).toBe(bundle);
+    const unused = "import 'breakwater/chaos';\nimport * as chaos from 'breakwater/chaos';";
+    expect(await esbuildBundle(unused, ignoreSideEffectsField)).toBe('');
+  });
+
   // The order of the files follows the imports and may differ. The code may not differ.
   it.each(universal)('a bundle has the same lines with an import from the root and from %s', async (subpath) => {
     const lines = async (contents: string) =>

@@ -15,7 +15,7 @@ export const entryPoints: readonly string[] = Object.keys(manifest.exports)
 /** Entry points that the root does not re-export. */
 const notUniversal = [
   ...['breakwater', 'breakwater/load-balancer/dns', 'breakwater/load-balancer/tcp'],
-  ...['breakwater/http-server', 'breakwater/request-context', 'breakwater/simulator'],
+  ...['breakwater/http-server', 'breakwater/request-context', 'breakwater/simulator', 'breakwater/chaos'],
   ...['breakwater/undici', 'breakwater/testing'],
 ];
 
