@@ -9,6 +9,7 @@ export interface AttemptBudget {
 	};
 	recordRequest(source?: AttemptSource): void;
 	recordSuccess?(source?: AttemptSource): void;
+	recordRecovery?(retries: number): void;
 	tryRetry(outcome?: Outcome): boolean;
 }
 export interface Hedge extends Policy, Observable<HedgeEvents>, RequestHedging {

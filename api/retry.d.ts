@@ -4,7 +4,8 @@ export declare class RetryBudget implements AttemptBudget {
 	readonly floor: number;
 	constructor(options?: RetryBudgetOptions);
 	recordRequest(source?: AttemptSource): void;
-	tryRetry(): boolean;
+	recordRecovery(retries: number): void;
+	tryRetry(outcome?: Outcome): boolean;
 	get stats(): RetryBudgetStats;
 }
 export declare class RetryTokens implements AttemptBudget {
@@ -32,6 +33,7 @@ export interface AttemptBudget {
 	};
 	recordRequest(source?: AttemptSource): void;
 	recordSuccess?(source?: AttemptSource): void;
+	recordRecovery?(retries: number): void;
 	tryRetry(outcome?: Outcome): boolean;
 }
 export interface BackoffEvent {
@@ -70,6 +72,8 @@ export interface RetryBudgetOptions {
 	readonly minPerSecond?: number | undefined;
 	/** @defaultValue '10s' */
 	readonly window?: Duration | undefined;
+	/** @defaultValue 'all' */
+	readonly counts?: "all" | "failed" | undefined;
 	/** @defaultValue `systemClock` */
 	readonly clock?: Clock | undefined;
 }
