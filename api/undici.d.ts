@@ -13,7 +13,7 @@ export interface FetchCallOptions {
 	/** @defaultValue the `classify` of the instance */
 	readonly classify?: Classify<Response> | undefined;
 }
-export interface ResilientDispatcherOptions extends Pick<ResilientFetchOptions, "timeout" | "attemptTimeout" | "retry" | "circuitBreaker" | "rateLimit" | "policy" | "classify" | "key" | "repeatable" | "replayLimit" | "drainLimit" | "on" | "clock" | "random"> {
+export interface ResilientDispatcherOptions extends Pick<ResilientFetchOptions, "timeout" | "attemptTimeout" | "retry" | "circuitBreaker" | "rateLimit" | "policy" | "classify" | "key" | "repeatable" | "replayLimit" | "drainLimit" | "propagateDeadline" | "on" | "clock" | "random"> {
 	/** @defaultValue maxConcurrent 256, maxQueue 1024 */
 	readonly bulkhead?: Omit<FetchBulkheadOptions, "holdUntil"> | false | undefined;
 }
@@ -569,6 +569,6 @@ type ResilientFetch<F extends FetchLike = typeof globalThis.fetch> = F & ((input
 };
 type TransitionReason = "failure-rate" | "slow-call-rate" | "consecutive-failures" | "probe-failed" | "probe-timeout" | "probes-succeeded" | "open-time-passed" | "isolated" | "disabled" | "released" | "tripped" | "reset";
 type Verdict = "success" | "failure" | "permanent" | "throttled" | "ignore";
-type WarningCode = "breaker-without-inner-timeout" | "breaker-outside-retry" | "bulkhead-outside-retry" | "fallback-inside-retry" | "no-timeout" | "retry-inside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long" | "hedge-outside-retry" | "hedge-inside-breaker" | "hedge-inside-bulkhead" | "hedge-inside-hedge" | "hedge-without-cap" | "hedge-after-timeout" | "hedge-of-unsafe-calls";
+type WarningCode = "breaker-without-inner-timeout" | "breaker-outside-retry" | "bulkhead-outside-retry" | "fallback-inside-retry" | "no-timeout" | "retry-inside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long" | "hedge-outside-retry" | "hedge-inside-breaker" | "hedge-inside-bulkhead" | "hedge-inside-hedge" | "hedge-without-cap" | "hedge-after-timeout" | "hedge-of-unsafe-calls" | "limit-without-inner-timeout" | "gate-without-limit";
 
 export {};

@@ -2,8 +2,9 @@ import { aborts } from './aborts.js';
 import { attempts } from './attempts.js';
 import { bodies } from './bodies.js';
 import { chains } from './chains.js';
+import { deadlines } from './deadlines.js';
 import { responses } from './responses.js';
 import type { Scenarios } from './scenario.js';
 
 /** All scenarios that every version of undici must pass. */
-export const scenarios: Scenarios = { ...attempts, ...bodies, ...aborts, ...responses, ...chains };
+export const scenarios: Scenarios = { ...attempts, ...bodies, ...aborts, ...responses, ...chains, ...deadlines };
