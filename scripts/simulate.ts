@@ -4,6 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { caches } from './simulate/caches.js';
+import { deadlines } from './simulate/deadlines.js';
 import { fleets } from './simulate/fleets.js';
 import { hedging } from './simulate/hedging.js';
 import { limits } from './simulate/limits.js';
@@ -11,7 +12,7 @@ import { overload } from './simulate/overload.js';
 import type { Simulation } from './simulate/simulation.js';
 
 const page = new URL('../docs/simulations.md', import.meta.url);
-const simulations = [...overload, ...limits, ...hedging, ...caches, ...fleets];
+const simulations = [...overload, ...limits, ...hedging, ...deadlines, ...caches, ...fleets];
 
 /** Joins the lines of a paragraph. */
 function text(paragraph: string): string {

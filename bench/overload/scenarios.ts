@@ -137,7 +137,7 @@ function bimodal() {
 }
 
 /** What has happened in one second of a run. */
-interface Second {
+export interface Second {
   offered: number;
   /** The durations of the good calls in milliseconds. */
   readonly good: number[];

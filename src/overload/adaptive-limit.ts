@@ -144,7 +144,7 @@ export interface AdaptiveLimit extends Policy, Observable<AdaptiveLimitEvents> {
  * outcomes and status 503. Other failures are not counted, and neither are calls during which the event loop of this
  * process was blocked for more than 50 ms. Without calls the limit does not change.
  *
- * Two clock readings per call, O(1), about 3.4 kB. A timer of 20 ms runs only while calls are in flight; all limits
+ * Two clock readings per call, O(1), about 1.7 kB. A timer of 20 ms runs only while calls are in flight; all limits
  * with the same clock share it.
  *
  * @throws InvalidOptionError for invalid options.

@@ -129,6 +129,7 @@ const FORMATS: Readonly<Record<DeadlineFormat, Format>> = {
 };
 
 function smallest(value: string, read: Format['read']): number | undefined {
+  if (!value.includes(',')) return read(value.trim()); // the usual case, without an array
   let least: number | undefined;
   for (const part of value.split(',')) {
     const ms = read(part.trim());

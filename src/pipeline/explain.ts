@@ -50,7 +50,9 @@ export type WarningCode =
   | 'hedge-without-cap'
   | 'hedge-after-timeout'
   | 'hedge-of-unsafe-calls'
-  | 'faults-not-innermost';
+  | 'faults-not-innermost'
+  | 'limit-without-inner-timeout'
+  | 'gate-without-limit';
 
 /**
  * Computes the worst case of a pipeline, and finds likely mistakes in its composition. Nothing is run: the result is
@@ -128,6 +130,7 @@ const WARNING_CODES: readonly WarningCode[] = [
   ...(['hedge-outside-retry', 'hedge-inside-breaker', 'hedge-inside-bulkhead', 'hedge-inside-hedge'] as const),
   ...(['hedge-without-cap', 'hedge-after-timeout', 'hedge-of-unsafe-calls'] as const),
   'faults-not-innermost',
+  ...(['limit-without-inner-timeout', 'gate-without-limit'] as const),
 ];
 
 const isPolicy = (value: unknown): value is Policy<unknown> =>
@@ -298,6 +301,17 @@ function* warningsOf(chain: readonly PolicyDescription[]): Generator<Warning> {
       }
     }
     if (kind === 'hedge') yield* hedgeWarnings({ kind, name, ...settings }, chain, index);
+    // Without a queue no call has waited, and a timeout outside is counted as an overload.
+    const hasQueue = kind === 'adaptiveLimit' && (settings.maxQueue as number) > 0;
+    if (hasQueue && isBefore(index, 'timeout') && !isAfter(index, 'timeout')) {
+      const message = `"${name}" has a timeout outside it and none inside: a call that has waited for its slot and then times out is not counted as an overload`;
+      yield warn('limit-without-inner-timeout', message);
+    }
+    const inner = chain.slice(index + 1);
+    if (kind === 'priorityGate' && chain.length > 1 && inner.every((member) => NEVER_FULL.includes(member.kind))) {
+      const message = `"${name}" has no limit inside it: it learns from the rejections of a bulkhead, an adaptive limit or a rate limit, and rejects no call without one`;
+      yield warn('gate-without-limit', message);
+    }
     const total = chain.slice(0, index).find((member) => member.kind === 'timeout');
     if (kind === 'timeout' && total !== undefined && (settings.timeoutMs as number) > (total.timeoutMs as number)) {
       const message = `"${name}" (${settings.timeoutMs} ms) never ends an attempt: the outer timeout "${total.name}" is shorter (${total.timeoutMs} ms)`;
@@ -305,6 +319,9 @@ function* warningsOf(chain: readonly PolicyDescription[]): Generator<Warning> {
     }
   }
 }
+
+/** The kinds of policies that never reject a call because there is no place for it. */
+const NEVER_FULL: readonly string[] = ['timeout', 'retry', 'hedge', 'circuitBreaker', 'fallback', 'coalesce'];
 
 function* hedgeWarnings(
   hedge: PolicyDescription,
@@ -323,9 +340,9 @@ function* hedgeWarnings(
     const message = `"${name}" is inside "${breaker.name}": the breaker sees only the run that wins, and no slow replica`;
     yield warn('hedge-inside-breaker', message);
   }
-  const bulkhead = outer('bulkhead');
-  if (bulkhead !== undefined) {
-    const message = `"${name}" is inside "${bulkhead.name}": all hedges of a call share one slot, so that more calls run than it permits`;
+  const limit = outer('bulkhead') ?? outer('adaptiveLimit');
+  if (limit !== undefined) {
+    const message = `"${name}" is inside "${limit.name}": all hedges of a call share one slot, so that more calls run than it permits`;
     yield warn('hedge-inside-bulkhead', message);
   }
   if (outer('hedge') !== undefined) {
@@ -356,6 +373,7 @@ const SIMULATIONS: { readonly [code in WarningCode]?: string } = {
   'bulkhead-outside-retry': 'bulkhead-outside-retry',
   'retries-beyond-budget': 'retry-storm',
   'hedge-without-cap': 'hedging-with-and-without-a-budget',
+  'gate-without-limit': 'priorities-under-twice-the-load',
 };
 
 /** Returns a warning. Its message refers to the section of docs/simulations.md that shows the consequences. */

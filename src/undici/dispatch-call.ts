@@ -12,6 +12,7 @@ import {
 } from '../fetch/before-retry.js';
 import type { CallSettings } from '../fetch/call-options.js';
 import { notify } from '../fetch/default-policy.js';
+import type { OutgoingDeadline } from '../fetch/outgoing-deadline.js';
 import type { FetchPolicies } from '../fetch/policies.js';
 import { isSafe, type OutgoingRequest } from '../fetch/request.js';
 import { changedOptions } from './changed-options.js';
@@ -19,6 +20,7 @@ import type { Dispatch, DispatchOptions, ResponseHandler } from './dispatcher.js
 import { type DrainSettings, Exchange } from './exchange.js';
 import { CallbackExchange, ControllerExchange } from './exchange-styles.js';
 import { captureOptions, DispatchedRequest, isOneShot, isReusable } from './outgoing.js';
+import { withDeadline } from './outgoing-deadline.js';
 import { Receiver } from './receiver.js';
 import { ReplayableBody } from './replayable-body.js';
 
@@ -36,6 +38,8 @@ export interface DispatchSettings {
   readonly mayRepeat: boolean;
   readonly replayLimit: number;
   readonly drain: DrainSettings;
+  /** The header field with the deadline; undefined if none is sent. */
+  readonly deadline: OutgoingDeadline | undefined;
 }
 
 /** A dispatcher with the interceptor. */
@@ -209,12 +213,13 @@ export class DispatchCall implements ChangeableCall {
     if (isHedge && this.#latest !== undefined && !this.mayOverlap) {
       return this.#latest; // a policy of the caller hedges a request that must not be sent twice at the same time
     }
+    const present = withDeadline(this.#options, this.#settings.deadline, context);
     if (isHedge) this.#hedges++;
     else for (const earlier of this.#exchanges) if (earlier.hasResponded) earlier.discard(); // not good enough
     const Style = this.#receiver.isOldStyle ? CallbackExchange : ControllerExchange;
     const exchange = new Style(this.#receiver, this.#settings.drain);
     this.#exchanges.push(exchange);
-    const options = this.#body === undefined ? this.#options : { ...this.#options, body: this.#body.next() };
+    const options = this.#body === undefined ? present : { ...present, body: this.#body.next() };
     const sent = exchange.send(this.#downstream.dispatch, options, asContext(context as PolicyContext).scope).then(
       () => {
         if (!this.#mayRepeat) setRepeatable(context, false);

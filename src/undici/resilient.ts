@@ -1,6 +1,6 @@
-import { checkClock } from '../core/clock.js';
+import { type Clock, checkClock } from '../core/clock.js';
 import { InvalidOptionError } from '../core/errors.js';
-import { checkFunction, checkInteger, checkOptionalFunction, readOptions } from '../core/options.js';
+import { checkFunction, checkInteger, checkMethods, checkOptionalFunction, readOptions } from '../core/options.js';
 import type { Classify } from '../core/outcome.js';
 import { NO_SETTINGS, readCall } from '../fetch/call-options.js';
 import { CallerPolicy } from '../fetch/caller-policy.js';
@@ -34,6 +34,7 @@ export interface ResilientDispatcherOptions
     | 'repeatable'
     | 'replayLimit'
     | 'drainLimit'
+    | 'propagateDeadline'
     | 'on'
     | 'clock'
     | 'random'
@@ -69,6 +70,7 @@ const NO_DEFAULTS = {
   repeatable: undefined,
   replayLimit: undefined,
   drainLimit: undefined,
+  propagateDeadline: undefined,
   on: undefined,
   clock: undefined,
   random: undefined,
@@ -144,6 +146,7 @@ class Interceptor {
       mayRepeat: own.policy !== undefined || own.retry !== false,
       replayLimit: checkInteger(OWNER, 'replayLimit', replayLimit, { min: 0, orInfinity: true }),
       drain: { limit: checkInteger(OWNER, 'drainLimit', drainLimit, { min: 0 }), clock },
+      deadline: checkDeadline(own.propagateDeadline, clock),
     };
   }
 
@@ -164,6 +167,11 @@ class Interceptor {
 
 const isIdempotentRequest = ({ method, init }: OutgoingRequest): boolean =>
   isIdempotent({ method, headers: init?.headers });
+
+function checkDeadline(header: ResilientDispatcherOptions['propagateDeadline'], clock: Clock) {
+  if (header === undefined) return undefined;
+  return { header: checkMethods(OWNER, 'propagateDeadline', header, ['format', 'parse']), clock };
+}
 
 /** Rejects the option of `resilientFetch` that is not an option of this interceptor. */
 function checkBulkhead(bulkhead: ResilientDispatcherOptions['bulkhead']): void {

@@ -249,6 +249,33 @@ describe('The limit of admission', () => {
     expect([asked, outcomes]).toEqual([[2], [{ ok: true, value: { statusCode: 503 } }]]);
   });
 
+  it('leaves nothing behind at a request that finds none', () => {
+    const limit: AdmissionLimit = { tryAcquire: () => undefined };
+    const admit = admissionMiddleware({ limit, eventLoop: false });
+    const listeners: string[] = [];
+    const once = (event: string) => listeners.push(event);
+    const response = {
+      ...{ statusCode: 200, headersSent: false, writableEnded: false, writableFinished: false, destroyed: false },
+      ...{ once, getHeader: () => undefined, setHeader: () => {}, destroy: () => {}, end: () => {} },
+    };
+    admit({ headers: {}, socket: { once } as never, httpVersionMajor: 1 }, response, () => expect.unreachable());
+    expect([response.statusCode, listeners]).toEqual([503, []]);
+  });
+
+  it('is refused by a full queue without an abort: the client has not left', async () => {
+    const signals: AbortSignal[] = [];
+    const limit: AdmissionLimit = {
+      tryAcquire: () => undefined,
+      async acquire({ signal }) {
+        signals.push(signal);
+        throw new Error('the queue is full');
+      },
+    };
+    const { send } = admitted({ limit, eventLoop: false });
+    expect((await send()).status).toBe(503);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
+  });
+
   it('starts no request that has waited in the queue until less than the margin was left', async () => {
     const clock = new TestClock();
     const slots = bulkhead({ maxConcurrent: 1, maxQueue: 2, clock });

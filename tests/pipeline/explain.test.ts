@@ -8,16 +8,22 @@ import {
   exponentialBackoff,
   fallback,
   hedge,
+  keyed,
   linearBackoff,
   type Policy,
   pipeline,
   RetryBudget,
+  rateLimit,
   retry,
+  TokenBucket,
   timeout,
 } from 'breakwater';
+import { adaptiveLimit, priorityGate } from 'breakwater/overload';
 import { TestClock } from 'breakwater/testing';
 import { describe, expect, it } from 'vitest';
 import { watch } from '../support/promises.js';
+
+const BUCKET = { capacity: 5, refill: 5, per: '1s' } as const;
 
 const delayOf = (delay: number) => constantBackoff(delay);
 
@@ -165,6 +171,45 @@ describe('explain', () => {
     expect(codes(circuitBreaker(), hedge(), attempt)).toEqual(['hedge-inside-breaker']);
     expect(codes(bulkhead({ maxConcurrent: 5 }), pipeline(hedge(), attempt))).toEqual(['hedge-inside-bulkhead']);
     expect(codes(hedge(), hedge(), attempt)).toEqual(['hedge-inside-hedge']);
+  });
+
+  it('explain warns about an adaptive limit as about a bulkhead: outside a retry, and outside a hedge', () => {
+    const attempt = timeout('2s');
+    expect(codes(retry(), hedge(), adaptiveLimit(), attempt)).toEqual([]);
+    expect(codes(adaptiveLimit(), retry(), attempt)).toEqual(['bulkhead-outside-retry']);
+    expect(codes(adaptiveLimit({ name: 'users' }), hedge(), attempt)).toEqual(['hedge-inside-bulkhead']);
+    expect(explain(pipeline(adaptiveLimit({ name: 'users' }), hedge(), attempt)).warnings[0]?.message).toContain(
+      'is inside "users"',
+    );
+  });
+
+  it('explain warns about a timeout that is only outside an adaptive limit with a queue', () => {
+    const [total, attempt] = [timeout('10s'), timeout('2s')];
+    const queued = adaptiveLimit({ maxQueue: 1 });
+    expect(codes(total, queued)).toEqual(['limit-without-inner-timeout']);
+    expect(codes(total, queued, attempt)).toEqual([]);
+    expect(codes(queued, attempt)).toEqual([]);
+    expect(codes(total, adaptiveLimit())).toEqual([]); // no call waits, and each timeout counts
+    expect(codes(total, bulkhead({ maxConcurrent: 5, maxQueue: 1 }))).toEqual([]); // measures nothing
+  });
+
+  it('explain warns about a priority gate that has no limit inside it, and refers to a simulation', () => {
+    const attempt = timeout('2s');
+    const limits = [adaptiveLimit(), bulkhead({ maxConcurrent: 5 }), rateLimit(new TokenBucket(BUCKET))];
+    for (const limit of limits) expect(codes(priorityGate(), limit, attempt)).toEqual([]);
+    expect(codes(priorityGate(), hedge(), circuitBreaker(), attempt)).toEqual(['gate-without-limit']);
+    expect(codes(adaptiveLimit(), priorityGate(), attempt)).toEqual(['gate-without-limit']);
+    expect(codes(attempt, priorityGate())).toEqual(['gate-without-limit']);
+    const { warnings } = explain(pipeline(priorityGate(), attempt));
+    expect(warnings[0]?.message).toContain('docs/simulations.md#priorities-under-twice-the-load');
+  });
+
+  it('explain does not warn about a priority gate alone, or outside policies that it cannot look into', () => {
+    expect(codes(priorityGate())).toEqual([]);
+    const own = definePolicy({ name: 'own limit', run: (next, context) => next(context) });
+    expect(codes(priorityGate(), own, timeout('2s'))).toEqual([]);
+    const family = keyed(() => bulkhead({ maxConcurrent: 5 }));
+    expect(codes(priorityGate(), family, timeout('2s'))).toEqual([]);
   });
 
   it('explain warns about a hedge without an effective cap, and refers to its simulation', () => {

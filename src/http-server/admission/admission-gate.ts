@@ -84,7 +84,7 @@ export class AdmissionGate<Args extends readonly unknown[]> {
     args: Args,
     onVisit: (visit: Visit) => void,
   ): Visit | Rejected | Promise<Visit | Rejected> {
-    const { terms, readsDeadline, isEnforced } = this.#settings;
+    const { terms, limit, readsDeadline, isEnforced } = this.#settings;
     const isTrusted = terms.trusts(address);
     const own = terms.priorityOf(headers, isTrusted, args);
     const priority = own ?? ambientContext()?.priority ?? 5;
@@ -100,25 +100,17 @@ export class AdmissionGate<Args extends readonly unknown[]> {
     }
     const limited = isEnforced ? deadlineMs : Infinity;
     const context = new OpenContext({ deadlineMs: limited, priority: own, source, clock: terms.clock });
-    context.begin();
     const visit = new Visit(context, priority);
-    onVisit(visit);
-    if (this.#settings.limit === undefined) return this.#admit(visit);
-    const permit = this.#settings.limit.tryAcquire();
-    if (permit !== undefined) {
-      visit.hold(permit);
-      return this.#admit(visit);
+    if (limit !== undefined) visit.hold(limit.tryAcquire());
+    const isFull = limit !== undefined && !visit.hasPermit;
+    const mayWait = isEnforced && limit?.acquire !== undefined;
+    if (isFull && !mayWait) {
+      const rejected = this.#reject('limit', priority, args);
+      if (isEnforced) return rejected;
     }
-    return this.#queue(visit, source, args);
-  }
-
-  #queue(visit: Visit, source: SignalOwner | undefined, args: Args): Visit | Rejected | Promise<Visit | Rejected> {
-    const { limit, isEnforced } = this.#settings;
-    if (isEnforced && limit?.acquire !== undefined) return this.#wait(visit, source, args);
-    const rejected = this.#reject('limit', visit.priority, args);
-    if (!isEnforced) return this.#admit(visit);
-    visit.end(undefined);
-    return rejected;
+    context.begin();
+    onVisit(visit);
+    return isFull && mayWait ? this.#wait(visit, source, args) : this.#admit(visit);
   }
 
   /** Waits for a permit, until the client leaves or the deadline passes. */
@@ -133,13 +125,13 @@ export class AdmissionGate<Args extends readonly unknown[]> {
         return visit;
       }
       const { remainingMs } = context;
-      visit.end(undefined);
+      visit.reject();
       return this.#reject(remainingMs <= 0 ? 'deadline' : 'limit', priority, args, remainingMs);
     }
     // The time in the queue may have used up what was left.
     const { remainingMs } = context;
     if (visit.isOver || !isTooLate(remainingMs, terms.marginMs)) return this.#admit(visit);
-    visit.end(undefined);
+    visit.reject();
     return this.#reject('deadline', priority, args, remainingMs);
   }
 
@@ -207,10 +199,23 @@ export class Visit {
     this.priority = priority;
   }
 
-  /** Takes over a permit. If the visit is already over, releases it. */
-  hold(permit: Pick<Permit, 'release'>): void {
-    if (this.isOver) permit.release();
+  get hasPermit(): boolean {
+    return this.#permit !== undefined;
+  }
+
+  /** Takes over a permit, if there is one. If the visit is already over, releases it. */
+  hold(permit: Pick<Permit, 'release'> | undefined): void {
+    if (this.isOver) permit?.release();
     else this.#permit = permit;
+  }
+
+  /** Ends the visit of a request that is rejected: nothing has run for it, so nothing is aborted or counted. */
+  reject(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.#permit?.release();
+    this.#permit = undefined;
+    this.context.end();
   }
 
   /** Ends the visit. @param status - the status of the response; undefined if the client has left before its end. */
