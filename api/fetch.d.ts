@@ -173,9 +173,9 @@ export interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.f
 	readonly bodyIdleTimeout?: Duration | undefined;
 	/** @defaultValue false */
 	readonly resume?: boolean | undefined;
-	/** @defaultValue the defaults of `retry`, with the delay added to a `Retry-After` */
+	/** @defaultValue the defaults of `retry`, with the delay added to a `Retry-After`, and with a `RetryBudget({ counts: 'failed' })` */
 	readonly retry?: Omit<RetryOptions, "clock" | "random"> | false | undefined;
-	/** @defaultValue the defaults of `circuitBreaker`, with an open time from 1 s doubling to 30 s */
+	/** @defaultValue the defaults of `circuitBreaker`, with an open time from 1 s doubling to 2 s */
 	readonly circuitBreaker?: Omit<CircuitBreakerOptions, "clock" | "random"> | false | undefined;
 	/** @defaultValue maxConcurrent 256, maxQueue 1024 */
 	readonly bulkhead?: FetchBulkheadOptions | false | undefined;
@@ -279,6 +279,7 @@ interface AttemptBudget {
 	};
 	recordRequest(source?: AttemptSource): void;
 	recordSuccess?(source?: AttemptSource): void;
+	recordRecovery?(retries: number): void;
 	tryRetry(outcome?: Outcome): boolean;
 }
 interface BackoffEvent {
@@ -596,6 +597,6 @@ type Outcome<T = unknown> = {
 type Random = () => number;
 type TransitionReason = "failure-rate" | "slow-call-rate" | "consecutive-failures" | "probe-failed" | "probe-timeout" | "probes-succeeded" | "open-time-passed" | "isolated" | "disabled" | "released" | "tripped" | "reset";
 type Verdict = "success" | "failure" | "permanent" | "throttled" | "ignore";
-type WarningCode = "breaker-without-inner-timeout" | "breaker-outside-retry" | "bulkhead-outside-retry" | "fallback-inside-retry" | "no-timeout" | "retry-inside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long" | "hedge-outside-retry" | "hedge-inside-breaker" | "hedge-inside-bulkhead" | "hedge-inside-hedge" | "hedge-without-cap" | "hedge-after-timeout" | "hedge-of-unsafe-calls" | "limit-without-inner-timeout" | "gate-without-limit";
+type WarningCode = "breaker-without-inner-timeout" | "breaker-outside-retry" | "bulkhead-outside-retry" | "fallback-inside-retry" | "no-timeout" | "retry-inside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long" | "hedge-outside-retry" | "hedge-inside-breaker" | "hedge-inside-bulkhead" | "hedge-inside-hedge" | "hedge-without-cap" | "hedge-after-timeout" | "hedge-of-unsafe-calls" | "faults-not-innermost" | "limit-without-inner-timeout" | "gate-without-limit";
 
 export {};

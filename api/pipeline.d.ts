@@ -33,7 +33,7 @@ export interface Warning {
 	readonly message: string;
 }
 export type AddsOf<P> = P extends Policy<infer Adds> ? Adds : never;
-export type WarningCode = "breaker-without-inner-timeout" | "breaker-outside-retry" | "bulkhead-outside-retry" | "fallback-inside-retry" | "no-timeout" | "retry-inside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long" | "hedge-outside-retry" | "hedge-inside-breaker" | "hedge-inside-bulkhead" | "hedge-inside-hedge" | "hedge-without-cap" | "hedge-after-timeout" | "hedge-of-unsafe-calls" | "limit-without-inner-timeout" | "gate-without-limit";
+export type WarningCode = "breaker-without-inner-timeout" | "breaker-outside-retry" | "bulkhead-outside-retry" | "fallback-inside-retry" | "no-timeout" | "retry-inside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long" | "hedge-outside-retry" | "hedge-inside-breaker" | "hedge-inside-bulkhead" | "hedge-inside-hedge" | "hedge-without-cap" | "hedge-after-timeout" | "hedge-of-unsafe-calls" | "faults-not-innermost" | "limit-without-inner-timeout" | "gate-without-limit";
 interface CallContext {
 	readonly signal: AbortSignal;
 	readonly attempt: number;

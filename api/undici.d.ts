@@ -13,7 +13,7 @@ export interface FetchCallOptions {
 	/** @defaultValue the `classify` of the instance */
 	readonly classify?: Classify<Response> | undefined;
 }
-export interface ResilientDispatcherOptions extends Pick<ResilientFetchOptions, "timeout" | "attemptTimeout" | "retry" | "circuitBreaker" | "rateLimit" | "policy" | "classify" | "key" | "repeatable" | "replayLimit" | "drainLimit" | "propagateDeadline" | "on" | "clock" | "random"> {
+export interface ResilientDispatcherOptions extends Pick<ResilientFetchOptions, "timeout" | "attemptTimeout" | "retry" | "circuitBreaker" | "rateLimit" | "policy" | "classify" | "beforeRetry" | "key" | "repeatable" | "replayLimit" | "drainLimit" | "propagateDeadline" | "on" | "clock" | "random"> {
 	/** @defaultValue maxConcurrent 256, maxQueue 1024 */
 	readonly bulkhead?: Omit<FetchBulkheadOptions, "holdUntil"> | false | undefined;
 }
@@ -37,6 +37,7 @@ interface AttemptBudget {
 	};
 	recordRequest(source?: AttemptSource): void;
 	recordSuccess?(source?: AttemptSource): void;
+	recordRecovery?(retries: number): void;
 	tryRetry(outcome?: Outcome): boolean;
 }
 interface BackoffEvent {
@@ -424,9 +425,9 @@ interface ResilientFetchOptions<F extends FetchLike = typeof globalThis.fetch> {
 	readonly bodyIdleTimeout?: Duration | undefined;
 	/** @defaultValue false */
 	readonly resume?: boolean | undefined;
-	/** @defaultValue the defaults of `retry`, with the delay added to a `Retry-After` */
+	/** @defaultValue the defaults of `retry`, with the delay added to a `Retry-After`, and with a `RetryBudget({ counts: 'failed' })` */
 	readonly retry?: Omit<RetryOptions, "clock" | "random"> | false | undefined;
-	/** @defaultValue the defaults of `circuitBreaker`, with an open time from 1 s doubling to 30 s */
+	/** @defaultValue the defaults of `circuitBreaker`, with an open time from 1 s doubling to 2 s */
 	readonly circuitBreaker?: Omit<CircuitBreakerOptions, "clock" | "random"> | false | undefined;
 	/** @defaultValue maxConcurrent 256, maxQueue 1024 */
 	readonly bulkhead?: FetchBulkheadOptions | false | undefined;
@@ -569,6 +570,6 @@ type ResilientFetch<F extends FetchLike = typeof globalThis.fetch> = F & ((input
 };
 type TransitionReason = "failure-rate" | "slow-call-rate" | "consecutive-failures" | "probe-failed" | "probe-timeout" | "probes-succeeded" | "open-time-passed" | "isolated" | "disabled" | "released" | "tripped" | "reset";
 type Verdict = "success" | "failure" | "permanent" | "throttled" | "ignore";
-type WarningCode = "breaker-without-inner-timeout" | "breaker-outside-retry" | "bulkhead-outside-retry" | "fallback-inside-retry" | "no-timeout" | "retry-inside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long" | "hedge-outside-retry" | "hedge-inside-breaker" | "hedge-inside-bulkhead" | "hedge-inside-hedge" | "hedge-without-cap" | "hedge-after-timeout" | "hedge-of-unsafe-calls" | "limit-without-inner-timeout" | "gate-without-limit";
+type WarningCode = "breaker-without-inner-timeout" | "breaker-outside-retry" | "bulkhead-outside-retry" | "fallback-inside-retry" | "no-timeout" | "retry-inside-retry" | "same-policy-twice" | "retries-beyond-budget" | "attempt-timeout-too-long" | "hedge-outside-retry" | "hedge-inside-breaker" | "hedge-inside-bulkhead" | "hedge-inside-hedge" | "hedge-without-cap" | "hedge-after-timeout" | "hedge-of-unsafe-calls" | "faults-not-innermost" | "limit-without-inner-timeout" | "gate-without-limit";
 
 export {};
