@@ -21,6 +21,8 @@ export default defineConfig({
     ],
   },
   test: {
+    // By default one core is left idle: half of them where there are two.
+    maxWorkers: '100%',
     projects: [
       {
         extends: true,

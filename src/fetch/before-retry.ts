@@ -4,7 +4,7 @@ import { InvalidOptionError } from '../core/errors.js';
 import { checkString, readOptions } from '../core/options.js';
 import type { Outcome } from '../core/outcome.js';
 import { copyHeaders } from '../core/request-init.js';
-import { asRequest, CREDENTIALS, type OutgoingRequest } from './request.js';
+import { asRequest, type OutgoingRequest } from './request.js';
 import { kindOfBody } from './request-body.js';
 
 /** What `beforeRetry` receives before a request is repeated. */
@@ -163,9 +163,6 @@ function entriesOf(fields: unknown): readonly (readonly [string, unknown])[] {
   if (pairs.every((pair) => Array.isArray(pair) && pair.length === 2)) return pairs as [string, unknown][];
   throw new TypeError('each field must be a pair of a name and a value');
 }
-
-/** Header fields that belong to the origin of a request: they are not sent to another one. */
-export const FIELDS_OF_ORIGIN: readonly string[] = [...CREDENTIALS, 'host'];
 
 /** Header fields that describe a body (Fetch Standard, "request-body-header name"). */
 const BODY_FIELDS = ['content-type', 'content-encoding', 'content-language', 'content-location', 'content-length'];

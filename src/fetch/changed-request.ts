@@ -6,10 +6,9 @@ import {
   type BeforeRetry,
   type ChangedUrl,
   type CheckedChanges,
-  FIELDS_OF_ORIGIN,
   fieldsOfOldBody,
 } from './before-retry.js';
-import { asRequest, type CapturedRequest, withHeaders, withoutBody } from './request.js';
+import { asRequest, type CapturedRequest, FIELDS_OF_ORIGIN, withHeaders, withoutBody } from './request.js';
 import { copyBody, kindOfBody } from './request-body.js';
 
 /** Calls `beforeRetry`. Returns the changed request; the same one without changes. */

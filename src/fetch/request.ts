@@ -168,8 +168,8 @@ export function signalOf({ input, init }: OutgoingRequest): AbortSignal | null {
   return (init?.signal === undefined ? asRequest(input)?.signal : init.signal) ?? null;
 }
 
-/** Header fields that are removed from a request that goes to another origin. */
-export const CREDENTIALS: readonly string[] = ['authorization', 'cookie', 'proxy-authorization'];
+/** Header fields that belong to the origin of a request: they are not sent to another one. */
+export const FIELDS_OF_ORIGIN: readonly string[] = ['authorization', 'cookie', 'proxy-authorization', 'host'];
 
 const IDEMPOTENT_METHODS = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'];
 

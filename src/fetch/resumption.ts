@@ -4,7 +4,7 @@ import type { Classify, Outcome } from '../core/outcome.js';
 import type { Policy } from '../core/policy.js';
 import type { BeforeRetry, ChangeableCall, ChangeableOperation } from './before-retry.js';
 import { changedRequest } from './changed-request.js';
-import { asRequest, type CapturedRequest, CREDENTIALS, withHeaders, withUrl } from './request.js';
+import { asRequest, type CapturedRequest, FIELDS_OF_ORIGIN, withHeaders, withUrl } from './request.js';
 
 /** Supplies the rest of a body whose source has failed. */
 export interface BodyContinuation {
@@ -214,7 +214,7 @@ export class Resumption implements BodyContinuation, ChangeableCall {
     headers.set('if-range', this.#etag);
     if (this.#finalUrl === undefined) return withHeaders(this.#request, Object.fromEntries(headers));
     const url = new URL(this.#finalUrl);
-    if (url.origin !== requested.origin) for (const name of CREDENTIALS) headers.delete(name);
+    if (url.origin !== requested.origin) for (const name of FIELDS_OF_ORIGIN) headers.delete(name);
     const redirected = { ...this.#request, url, input: withUrl(input, url), target: undefined };
     return withHeaders(redirected, Object.fromEntries(headers));
   }

@@ -1,5 +1,6 @@
 import { InvalidOptionError } from '../core/errors.js';
-import { type ChangedUrl, type CheckedChanges, FIELDS_OF_ORIGIN, fieldsOfOldBody } from '../fetch/before-retry.js';
+import { type ChangedUrl, type CheckedChanges, fieldsOfOldBody } from '../fetch/before-retry.js';
+import { FIELDS_OF_ORIGIN } from '../fetch/request.js';
 import { copyBody, kindOfBody } from '../fetch/request-body.js';
 import type { DispatchOptions } from './dispatcher.js';
 import { changeFields } from './fields.js';
