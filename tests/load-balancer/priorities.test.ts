@@ -137,6 +137,37 @@ describe('Priority groups', () => {
     expect(seen.size).toBe(20);
   });
 
+  it('the shares of groups that lack capacity together are those of their capacity, and add up to 1', async () => {
+    const { events } = await withDown([...group(0, 10), ...group(1, 10)], [...downIn(0, 8), ...downIn(1, 9)]);
+    expect(events.at(-1)).toEqual({
+      type: 'failover',
+      shares: [
+        { priority: 0, share: expect.closeTo(2 / 3, 6) },
+        { priority: 1, share: expect.closeTo(1 / 3, 6) },
+      ],
+    });
+  });
+
+  it('a group whose capacity is just enough takes all calls, and none is in panic', async () => {
+    const options = { priorities: { overprovision: 2 }, panicThreshold: 0.6 };
+    const { balancer, events } = await withDown([...group(0, 2), ...group(1, 2)], downIn(0, 1), options);
+    expect(sharesOf(balancer)).toEqual({ p0: 1 });
+    expect(events).toEqual([]);
+  });
+
+  it.each([
+    ['all', [0.75, 0.25]],
+    ['reject', [0, 0]],
+  ] as const)("if all nodes are down, the shares with onNoHealthyNode '%s' are %j", async (onNoHealthyNode, shares) => {
+    const nodes = [...group(0, 3, { weight: 2 }), ...group(1, 2)];
+    const { events } = await withDown(nodes, [...downIn(0, 3), ...downIn(1, 2)], { onNoHealthyNode });
+    const expected = shares.map((share, priority) => ({ priority, share: expect.closeTo(share, 6) }));
+    expect(events.filter((event) => (event as { type: string }).type === 'failover').at(-1)).toEqual({
+      type: 'failover',
+      shares: expected,
+    });
+  });
+
   it('a group without a healthy node gets no calls in panic mode while another one has healthy nodes', async () => {
     const { balancer } = await withDown([...group(0, 10), ...group(1, 10)], [...downIn(0, 10), ...downIn(1, 5)]);
     const seen = new Set(Array.from({ length: 400 }, () => balancer.acquire().node));
