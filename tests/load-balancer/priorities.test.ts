@@ -150,7 +150,8 @@ describe('Priority groups', () => {
 
   it('a group whose capacity is just enough takes all calls, and none is in panic', async () => {
     const options = { priorities: { overprovision: 2 }, panicThreshold: 0.6 };
-    const { balancer, events } = await withDown([...group(0, 2), ...group(1, 2)], downIn(0, 1), options);
+    const down = [...downIn(0, 1), ...downIn(1, 2)];
+    const { balancer, events } = await withDown([...group(0, 2), ...group(1, 2)], down, options);
     expect(sharesOf(balancer)).toEqual({ p0: 1 });
     expect(events).toEqual([]);
   });
