@@ -241,6 +241,53 @@ describe('Zone', () => {
     const balancer = new LoadBalancer(nodes, { zone: 'a' });
     expect(balancer.acquire({ exclude: ['a1', 'a2', 'a3', 'a4'] }).node).toMatch(/^b/);
   });
+
+  it.each([
+    [['b1', 'b2', 'b3'], 1],
+    [['a1', 'b1'], 1],
+    [['a1', 'a2'], 0.7],
+    [['a1', 'a2', 'a3', 'b1'], 0.35],
+    [['a1', 'a2', 'a3', 'b1', 'b2', 'b3', 'b4'], 1],
+    [['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'b3'], 0],
+  ])('with %j excluded, the share of the calls that stay is %d', (exclude, expected) => {
+    const balancer = new LoadBalancer(nodes, { zone: 'a', random: seededRandom(7), pick: roundRobin() });
+    let stayed = 0;
+    for (let call = 0; call < 4000; call++) {
+      const { node, release } = balancer.acquire({ exclude });
+      expect(exclude).not.toContain(node);
+      if (node.startsWith('a')) stayed++;
+      release();
+    }
+    const share = stayed / 4000;
+    if (Number.isInteger(expected)) expect(share).toBe(expected);
+    else expect(Math.abs(share - expected)).toBeLessThan(0.03);
+  });
+
+  it('the weight of the usable nodes counts, and not their number', async () => {
+    const weighted = nodes.map((node) => ({ ...node, weight: node.node === 'a1' ? 7 : 1 }));
+    const clock = new TestClock();
+    const health = { check: (node: string) => node !== 'a1', jitter: 0 };
+    const options = { clock, random: seededRandom(7), zone: 'a', health, panicThreshold: 0, pick: roundRobin() };
+    const balancer = new LoadBalancer(weighted, options);
+    await clock.advance(0);
+    let stayed = 0;
+    for (let call = 0; call < 4000; call++) {
+      const { node, release } = balancer.acquire();
+      if (node.startsWith('a')) stayed++;
+      release();
+    }
+    expect(Math.abs(stayed / 4000 - (1.4 * 3) / 10)).toBeLessThan(0.03);
+  });
+
+  it.each([
+    [{ zone: 5 }, 'zone'],
+    [{ zone: { name: 1 } }, 'zone.name'],
+    [{ zone: { name: 'a', overprovision: 0.9 } }, 'zone.overprovision'],
+  ])('%j is rejected', (options, option) => {
+    expect(() => new LoadBalancer(nodes, options as never)).toThrow(
+      expect.objectContaining({ owner: 'LoadBalancer', option }),
+    );
+  });
 });
 
 describe('resourceBased', () => {
