@@ -6,7 +6,7 @@ export default defineConfig({
   ...config,
   test: {
     include: [
-      'tests/{timeout,retry,hedge,bulkhead,circuit-breaker,pipeline,cache,loading-cache,tiered-cache,cache-writers,coalesce,hash-ring,load-balancer,property}/**/*.test.ts',
+      'tests/{timeout,retry,hedge,overload,chaos,bulkhead,circuit-breaker,pipeline,cache,loading-cache,tiered-cache,cache-writers,coalesce,hash-ring,load-balancer,property}/**/*.test.ts',
       'tests/core/{bad-options,outcome,sizes,durations,thrown-values,clock-jumps,long-timers,replaced-timers}.test.ts',
     ],
     // Sockets, processes, and a test that collects garbage for a minute.

@@ -38,10 +38,10 @@ export class FaultScript {
     }
   }
 
-  /** Returns the faults of a target that calls can show, or those that they cannot. */
-  countOf(target: string | undefined, ofCalls: boolean): number {
+  /** Returns the number of faults of a target that calls can show, or of those that they cannot. */
+  countOf(target: string, ofCalls: boolean): number {
     const isCounted = ({ kind }: TimedFault): boolean => NOT_OF_CALLS.includes(kind) !== ofCalls;
-    return this.#faults.filter((fault) => isCounted(fault) && (target === undefined || concerns(fault, target))).length;
+    return this.#faults.filter((fault) => isCounted(fault) && concerns(fault, target)).length;
   }
 
   /**

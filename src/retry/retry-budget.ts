@@ -39,7 +39,7 @@ export interface RetryBudgetOptions {
 export interface RetryBudgetStats {
   /** The number of requests in the window, not counting retries. */
   readonly requests: number;
-  /** The number of retries in the window that count. */
+  /** The number of counted retries in the window. */
   readonly retries: number;
   /** The number of retries that would be allowed now. */
   readonly available: number;

@@ -177,7 +177,7 @@ class RetryPolicy extends BasePolicy implements Retry {
     const pacing = this.#pacing;
     let outcome = first;
     let previousDelayMs: number | undefined;
-    let sentRetries = 0;
+    let sentRetries = 0; // retries of requests that were sent
     for (let attempt = 1; ; attempt++) {
       let stop: GiveUpReason | undefined;
       const isUnsent = outcome === undefined || pacing?.isReturned(outcome);
